@@ -1,0 +1,1 @@
+"""The NemoVideo Telegram bot: edit and make video by talking."""

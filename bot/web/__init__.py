@@ -1,0 +1,1 @@
+"""Serving ASGI apps over HTTP."""
