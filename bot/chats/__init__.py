@@ -1,0 +1,1 @@
+"""What is known of a chat: client id, token, session, skill, language."""

@@ -1,0 +1,35 @@
+"""Which chat: the name under which everything about one is kept."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChatKey:
+    """A chat, or one topic of a forum: each topic has a project of its own.
+
+        >>> str(ChatKey(-100123, 45))
+        '-100123:45'
+
+    Args:
+        chat_id: Telegram's id; negative for groups and channels.
+        topic_id: The topic's ``message_thread_id``; None outside topics.
+    """
+
+    chat_id: int
+    topic_id: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.chat_id) if self.topic_id is None else f"{self.chat_id}:{self.topic_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ChatKey":
+        """Read what ``str`` made.
+
+        Raises:
+            ValueError: It is not of that form.
+        """
+        chat_id, colon, topic_id = text.partition(":")
+        key = cls(int(chat_id), int(topic_id) if colon else None)
+        if str(key) != text:  # int() takes spaces, underscores and plus signs too
+            raise ValueError(f"no chat key: {text!r}")
+        return key

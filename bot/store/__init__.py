@@ -1,0 +1,1 @@
+"""Redis: connect or embed, every key's name and lifetime."""

@@ -1,0 +1,125 @@
+"""The one way to the store: the operator's Redis, or the embedded one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+
+from bot.store.embedded import EmbeddedStore
+from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
+
+MIN_REDIS_VERSION = (6, 2)  # LMOVE, GETEX; a Valkey says 7.2 here
+
+MAX_CONNECTIONS = 100
+POOL_WAIT_S = 20.0  # for one of them to be free
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0  # so a blocking command has to block for less
+HEALTH_CHECK_S = 30
+
+# About 3 s in all: an embedded server is back after 0.1 s, a container's after one or two.
+RETRIES = 10
+RETRY_BASE_S = 0.01
+RETRY_CAP_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store that answered.
+
+    Note:
+        A command whose answer was lost with its connection is sent again, a few times: write so that twice
+        does what once does.
+
+    Attributes:
+        redis: The client to use; texts come as ``str``.
+        url: The same server's address, for docket. It may hold a password.
+    """
+
+    redis: Redis
+    url: str = field(repr=False)
+
+
+@asynccontextmanager
+async def open_store(redis_url: str | None, data_dir: Path) -> AsyncIterator[Store]:
+    """Connect to the operator's Redis or Valkey, or embed one.
+
+    Args:
+        redis_url: ``redis://``, ``rediss://`` or ``unix://``; without one a server is embedded.
+        data_dir: Where an embedded server keeps everything; not touched otherwise.
+
+    Yields:
+        The store, checked to be there and new enough.
+
+    Raises:
+        StoreError: It can't be used; the message is one line without the password.
+    """
+    if redis_url:
+        async with _connected(redis_url) as store:
+            yield store
+    else:
+        async with EmbeddedStore(data_dir) as embedded, _connected(embedded.url) as store:
+            yield store
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Store]:
+    shown = _without_secrets(url)
+    try:
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+            url,
+            decode_responses=True,
+            max_connections=MAX_CONNECTIONS,
+            timeout=POOL_WAIT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=ANSWER_TIMEOUT_S,
+            health_check_interval=HEALTH_CHECK_S,
+            retry=Retry(ExponentialWithJitterBackoff(cap=RETRY_CAP_S, base=RETRY_BASE_S), RETRIES),
+        )
+    except (ValueError, TypeError):  # their words quote the address, password and all
+        raise StoreRefused(f"REDIS_URL is no address of a Redis: {shown}") from None
+    redis = Redis.from_pool(pool)
+    try:
+        await _check(redis, shown)
+        yield Store(redis, url)
+    finally:
+        await redis.aclose()
+
+
+async def _check(redis: Redis, shown: str) -> None:
+    try:
+        server = await redis.info("server")
+    except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
+        raise StoreRefused(f"Redis at {shown} refuses: {error}; set user and password in REDIS_URL") from None
+    except TypeError:  # options are looked at when the first connection is made
+        raise StoreRefused(f"REDIS_URL has an option that is not known: {shown}") from None
+    except ResponseError as error:
+        raise StoreRefused(f"Redis at {shown} refuses: {error}") from None
+    except (RedisError, OSError) as error:
+        raise StoreUnreachable(f"Redis at {shown} does not answer: {error}") from None
+    version = str(server["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS_VERSION:
+        raise StoreTooOld(f"Redis at {shown} is version {version}; 6.2 is the oldest that will do")
+
+
+def _without_secrets(url: str) -> str:
+    """An address as it may be shown: scheme, host and port, or the socket's path."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:  # a password with a slash in it, unquoted, makes the rest of it look like a port
+        return "…"
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}" if parts.scheme else "…"

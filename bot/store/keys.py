@@ -1,0 +1,77 @@
+"""Every key in the store: what it is called, and how long it lives.
+
+A chat's keys have the chat between braces, so that in a cluster they share a slot and one script or
+transaction can use them together. ``chat`` is always ``str(ChatKey)``, such as ``-100123:45``.
+"""
+
+NAMESPACE = "nemo:"
+
+# Of the store itself --------------------------------------------------------------------------------------
+
+SCHEMA = f"{NAMESPACE}schema"  # for ever: the version of everything below
+SCHEMA_LOCK = f"{NAMESPACE}schema:lock"  # as long as a migration runs; a minute when its process was killed
+VAULT_MARKER = f"{NAMESPACE}vault:marker"  # for ever: a text that only the right encryption key opens
+
+# Of a chat ------------------------------------------------------------------------------------------------
+
+CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
+RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
+
+
+def chat_key(chat: str) -> str:
+    """What is known of a chat."""
+    return f"{CHAT}{{{chat}}}"
+
+
+def results_key(chat: str) -> str:
+    """The latest videos delivered to a chat."""
+    return f"{RESULTS}{{{chat}}}"
+
+
+# Of jobs --------------------------------------------------------------------------------------------------
+
+UPDATE = f"{NAMESPACE}update:"  # UPDATE_TTL_S: this update was received, drop its repetitions
+JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that refer to it: a hash
+LANE = f"{NAMESPACE}lane:"  # while jobs wait in it: a list of job ids
+SLOT = f"{NAMESPACE}slot:"  # while a job runs, or waits to be taken up again: a hash of job and ticket
+LANES = f"{NAMESPACE}lanes"  # for ever, its members an hour after last use: lanes that the sweep looks at
+CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are told
+DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
+
+UPDATE_TTL_S = 2 * 86_400  # Telegram keeps what is not confirmed for a day
+JOB_TTL_S = 7 * 86_400
+
+
+def update_mark(chat: str, update_id: int) -> str:
+    """The mark of a received update."""
+    return f"{UPDATE}{{{chat}}}:{update_id}"
+
+
+def job_key(chat: str, job_id: str) -> str:
+    """A job: its request, its state, its checkpoints."""
+    return f"{JOB}{{{chat}}}:{job_id}"
+
+
+def lane_key(chat: str, lane: str) -> str:
+    """The jobs that wait in one of a chat's lanes."""
+    return f"{LANE}{{{chat}}}:{lane}"
+
+
+def slot_key(chat: str, lane: str) -> str:
+    """The job that runs in one of a chat's lanes."""
+    return f"{SLOT}{{{chat}}}:{lane}"
+
+
+# Of Telegram's messages -----------------------------------------------------------------------------------
+
+MESSAGE_NUMBERS = (
+    f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last one: the newest message numbers
+)
+
+MESSAGE_NUMBERS_KEPT = 500
+MESSAGE_NUMBERS_TTL_S = 7 * 86_400
+
+
+def message_numbers_key(mailbox: str) -> str:
+    """The newest message numbers of one mailbox, a sorted set."""
+    return f"{MESSAGE_NUMBERS}{{{mailbox}}}"

@@ -1,0 +1,179 @@
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from bot.chats.chats import MAX_RESULTS, Account, Chat, Chats, Result
+from bot.chats.key import ChatKey
+from bot.chats.secrets import Vault
+from bot.store.keys import chat_key, results_key
+
+KEY = ChatKey(-100123, 45)
+NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+DAY_S = 86_400
+
+
+class StoppedClock:
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+    async def sleep(self, duration_s: float) -> None:
+        raise AssertionError("nothing here waits")
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([Fernet.generate_key().decode()])
+
+
+@pytest.fixture
+def chats(redis: Redis, vault: Vault) -> Chats:
+    return Chats(redis, vault, StoppedClock())
+
+
+async def test_an_unknown_chat_has_the_defaults_and_is_not_created(chats: Chats, redis: Redis) -> None:
+    assert await chats.get(KEY) == Chat(key=KEY)
+    assert (await chats.get(KEY)).auto_export
+    assert await redis.dbsize() == 0
+
+
+async def test_every_field_is_read_back(chats: Chats) -> None:
+    client_id = await chats.ensure_client_id(KEY)
+    later = NOW + timedelta(days=7)
+    await chats.update(
+        KEY,
+        token="nmv_usr_1",
+        account=Account.ANONYMOUS,
+        user_id="anon_1",
+        token_expires_at=later.astimezone(timezone(timedelta(hours=8))),
+        session_id="s1",
+        task_id="t1",
+        skill="card",
+        language="zh-CN",
+        auto_export=False,
+        greeted=True,
+        last_seen=NOW,
+    )
+    assert await chats.get(KEY) == Chat(
+        key=KEY,
+        client_id=client_id,
+        token="nmv_usr_1",
+        account=Account.ANONYMOUS,
+        user_id="anon_1",
+        token_expires_at=later,
+        session_id="s1",
+        task_id="t1",
+        skill="card",
+        language="zh-CN",
+        auto_export=False,
+        greeted=True,
+        last_seen=NOW,
+    )
+
+
+async def test_an_update_changes_only_what_it_names_and_none_takes_back(chats: Chats) -> None:
+    await chats.update(KEY, session_id="s1", task_id="t1", auto_export=False)
+    await chats.update(KEY, session_id="s2", task_id=None)
+    assert await chats.get(KEY) == Chat(key=KEY, session_id="s2", auto_export=False)
+    await chats.update(KEY, auto_export=None)
+    assert (await chats.get(KEY)).auto_export
+
+
+async def test_workers_that_update_different_fields_at_once_keep_both(chats: Chats) -> None:
+    await asyncio.gather(
+        *(chats.update(KEY, session_id="s") for _ in range(10)), chats.update(KEY, skill="x")
+    )
+    assert await chats.get(KEY) == Chat(key=KEY, session_id="s", skill="x")
+
+
+async def test_topics_of_one_chat_are_apart(chats: Chats) -> None:
+    await chats.update(ChatKey(-1, 2), session_id="two")
+    assert (await chats.get(ChatKey(-1))).session_id is None
+    assert (await chats.get(ChatKey(-1, 3))).session_id is None
+
+
+async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
+    ids = await asyncio.gather(*(chats.ensure_client_id(KEY) for _ in range(20)))
+    assert len(set(ids)) == 1
+    assert (await chats.get(KEY)).client_id == ids[0]
+
+
+async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis) -> None:
+    await chats.update(KEY, token="nmv_usr_secret")
+    kept = str(await redis.hgetall(chat_key(str(KEY))))
+    assert "token" in kept
+    assert "nmv_usr_secret" not in kept
+    assert "nmv_usr_secret" not in repr(await chats.get(KEY))
+
+
+async def test_a_token_whose_key_is_gone_counts_as_none(chats: Chats, redis: Redis) -> None:
+    client_id = await chats.ensure_client_id(KEY)
+    await chats.update(KEY, token="t", account=Account.OWN, token_expires_at=NOW, session_id="s")
+    other = Chats(redis, Vault([Fernet.generate_key().decode()]), StoppedClock())
+    assert await other.get(KEY) == Chat(key=KEY, client_id=client_id, session_id="s")
+
+
+async def test_what_a_later_release_wrote_is_passed_over(chats: Chats, redis: Redis) -> None:
+    await chats.update(KEY, session_id="s")
+    await redis.hset(
+        chat_key(str(KEY)), mapping={"mood": "bright", "account": "shared", "token_expires_at": "noon"}
+    )
+    assert await chats.get(KEY) == Chat(key=KEY, session_id="s")
+
+
+async def test_a_touch_notes_the_time_and_leaves_a_chosen_language(chats: Chats) -> None:
+    await chats.touch(KEY, None)
+    assert await chats.get(KEY) == Chat(key=KEY, last_seen=NOW)
+    await chats.touch(KEY, "en")
+    await chats.touch(KEY, "zh-CN")
+    assert (await chats.get(KEY)).language == "en"
+
+
+async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
+    redis: Redis, vault: Vault
+) -> None:
+    chats = Chats(redis, vault, StoppedClock(), ttl_days=2)
+    names = chat_key(str(KEY)), results_key(str(KEY))
+    await chats.ensure_client_id(KEY)
+    await chats.remember_result(KEY, "d", "f", "video")
+    for write in (
+        chats.touch(KEY, "en"),
+        chats.update(KEY, skill="x"),
+        chats.update(KEY, skill=None),
+        chats.ensure_client_id(KEY),
+        chats.remember_result(KEY, "d", "f", "video"),
+    ):
+        for name in names:
+            await redis.expire(name, 10)
+        await write
+        for name in names:
+            assert 2 * DAY_S - 10 < await redis.ttl(name) <= 2 * DAY_S
+
+
+async def test_the_latest_result_of_a_draft_is_found(chats: Chats) -> None:
+    assert await chats.find_result(KEY, "d1") is None
+    await chats.remember_result(KEY, "d1", "f1", "video")
+    await chats.remember_result(KEY, "d2", "f2", "document")
+    await chats.remember_result(KEY, "d1", "f3", "video")
+    assert await chats.find_result(KEY, "d1") == Result("d1", "f3", "video")
+    assert await chats.find_result(KEY, "d2") == Result("d2", "f2", "document")
+    assert await chats.find_result(ChatKey(-100123), "d1") is None
+
+
+async def test_only_so_many_results_are_kept(chats: Chats) -> None:
+    for number in range(MAX_RESULTS + 1):
+        await chats.remember_result(KEY, f"d{number}", "f", "video")
+    assert await chats.find_result(KEY, "d0") is None
+    assert await chats.find_result(KEY, "d1") is not None
+
+
+async def test_a_forgotten_chat_leaves_nothing(chats: Chats, redis: Redis) -> None:
+    await chats.ensure_client_id(KEY)
+    await chats.remember_result(KEY, "d", "f", "video")
+    await chats.forget(KEY)
+    assert await redis.dbsize() == 0

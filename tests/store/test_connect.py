@@ -1,0 +1,101 @@
+"""Connecting to a server that is somebody else's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.store.connect import Store, open_store
+from bot.store.errors import StoreError, StoreRefused, StoreTooOld, StoreUnreachable
+
+INFO_60 = b"# Server\r\nredis_version:6.0.16\r\n"
+
+
+@pytest.fixture
+def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.store.connect.RETRIES", 1)
+
+
+@asynccontextmanager
+async def server_that_says(answer: bytes) -> AsyncIterator[str]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_store_of_ones_own_is_used_and_the_data_directory_left_alone(
+    store_url: str, tmp_path: Path
+) -> None:
+    async with open_store(store_url, tmp_path / "data") as store:
+        assert await store.redis.set("k", "é")
+        assert await store.redis.get("k") == "é"
+        assert store.url == store_url
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_address_is_not_shown(store: Store) -> None:
+    assert store.url not in repr(store)
+
+
+async def test_many_at_once_wait_for_a_connection(store: Store) -> None:
+    assert sum(await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(300)))) == 300
+
+
+async def test_a_server_that_is_too_old_is_named(tmp_path: Path, few_retries: None) -> None:
+    # The handshake takes any answer but an error of authentication; INFO takes this one.
+    async with server_that_says(b"$%d\r\n%b\r\n" % (len(INFO_60), INFO_60)) as address:
+        with pytest.raises(StoreTooOld, match=r"6\.0\.16; 6\.2"):
+            async with open_store(f"redis://{address}?protocol=2", tmp_path):
+                pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"-WRONGPASS invalid username-password pair or user is disabled.\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+        b"-NOPERM this user has no permissions to run the 'info' command\r\n",
+    ],
+)
+async def test_a_refusal_is_told_without_the_password(
+    tmp_path: Path, few_retries: None, answer: bytes
+) -> None:
+    async with server_that_says(answer) as address:
+        with pytest.raises(StoreRefused, match="refuses") as caught:
+            async with open_store(f"redis://me:hunter2@{address}", tmp_path):
+                pass
+    assert "hunter2" not in str(caught.value)
+    assert address in str(caught.value)
+
+
+async def test_a_server_that_is_not_there_is_named(tmp_path: Path, few_retries: None) -> None:
+    with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:1 does not answer") as caught:
+        async with open_store("redis://:hunter2@127.0.0.1:1/0", tmp_path):
+            pass
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2/x@host:6379",
+        "redis://:hunter2@host:6379x",
+        "http://:hunter2@host",
+        "hunter2",
+        "redis://:hunter2@127.0.0.1?db=hunter2",
+        "redis://:hunter2@127.0.0.1?hunter2=1",
+        "redis://[hunter2",
+    ],
+)
+async def test_what_is_no_address_is_refused_without_its_words(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StoreError, match="REDIS_URL") as caught:
+        async with open_store(url, tmp_path):
+            pass
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
