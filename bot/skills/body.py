@@ -1,0 +1,150 @@
+"""What a card's body tells where its front matter says nothing: in other people's words, found by likelihood.
+
+Bodies are untrusted: only so many lines are looked at, and so much of each.
+"""
+
+import re
+from typing import Final
+
+from bot.words import bounded
+
+NEMO_KINDS: Final = (
+    "mp4", "mov", "avi", "webm", "mkv", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac"
+)  # fmt: skip
+"""What NemoVideo takes, named by the usual file extension."""
+
+DEFAULT_SIZE_LIMIT_BYTES: Final = 500 * 1024**2
+
+MAX_EXAMPLES = 6
+_MAX_TEXT_CHARS = 1000
+_MAX_LABEL_CHARS = 200
+_MAX_LINES = 2000
+_MAX_LINE_CHARS = 1000
+_MAX_SIZE_LIMIT_BYTES = 4 * 1024**3
+
+_HEADING = re.compile(r"#{1,6}[ \t]+(.+)")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+(.+)")
+_VERSION = re.compile(r"[^\w\n]{0,8}version[^\w\n]{1,8}v?(\d[\w.+-]{0,31})", re.IGNORECASE)
+_TRY = re.compile(
+    r"try (?:saying|asking|these|it|this)|things to (?:try|say)|(?:example|sample)s?\b"
+    r"|what (?:you can|to) say"
+    r"|试着说|试试|可以这样说|这样说|示例|例子",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|GB|GiB|M|G)(?![A-Za-z/])", re.IGNORECASE)
+_ABOUT_SIZE = re.compile(r"max|limit|up to|larg|size|at most|under|最大|上限|不超过|以内|大小", re.IGNORECASE)
+_ABOUT_KINDS = re.compile(
+    r"format|file types?|accept|support|\btakes?\b|best with|格式|支持|文件类型", re.IGNORECASE
+)
+_ABOUT_RESULTS = re.compile(r"export|output|render|deliver|导出|输出|渲染", re.IGNORECASE)
+_BEST = re.compile(r"\bbest\b|最佳|最好|最适合", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“「『](.+?)[\"”」』]")
+_EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]\ufe0f?")
+_KIND_ALIASES = {"jpeg": "jpg", "text": "txt"}
+
+
+def title(body: str) -> str:
+    """The first heading, without emoji."""
+    return one_line(_EMOJI.sub("", _first_heading(body)).strip(" #"))
+
+
+def emoji(body: str) -> str:
+    """The first emoji of the first heading, or nothing."""
+    found = _EMOJI.search(_first_heading(body))
+    return found.group() if found else ""
+
+
+def version(body: str) -> str:
+    """The number in a line such as ``Version: 1.2.0``, or nothing."""
+    found = next((match for match in map(_VERSION.match, _lines(body)) if match), None)
+    return found.group(1) if found else ""
+
+
+def greeting(body: str) -> str:
+    """The first quote."""
+    quote: list[str] = []
+    for line in _lines(body):
+        if line.startswith(">"):
+            quote.append(line[1:].strip())
+        elif quote:
+            break
+    return some_text("\n".join(quote).strip().strip('"“”'))
+
+
+def first_paragraph(body: str) -> str:
+    """The first lines of running text."""
+    paragraph: list[str] = []
+    for line in _lines(body):
+        is_text = bool(line.strip()) and not line.startswith(("#", ">", "-", "*", "|", "`", "<"))
+        if is_text:
+            paragraph.append(line.strip())
+        elif paragraph:
+            break
+    return some_text("\n".join(paragraph))
+
+
+def examples(body: str) -> tuple[str, ...]:
+    """The items of the first list under a line that says "Try saying" or the like."""
+    lines = iter(_lines(body))
+    for line in lines:
+        if not _TRY.search(line) or _ITEM.match(line):
+            continue
+        found = []
+        for follower in lines:
+            item = _ITEM.match(follower)
+            if item is not None:
+                found.append(_example(item.group(1)))
+            elif follower.strip() and not (found and follower.startswith(" ")):
+                break
+        said = tuple(example for example in found if example)[:MAX_EXAMPLES]
+        if said:
+            return said
+    return ()
+
+
+def size_limit_bytes(body: str) -> int:
+    """The largest file it takes; NemoVideo's usual limit where it does not say."""
+    for line in _lines(body):
+        size = _SIZE.search(line)
+        if size and _ABOUT_SIZE.search(line):
+            factor = 1024**3 if size.group(2).upper().startswith("G") else 1024**2
+            return max(1024**2, min(int(float(size.group(1)) * factor), _MAX_SIZE_LIMIT_BYTES))
+    return DEFAULT_SIZE_LIMIT_BYTES
+
+
+def kinds(body: str) -> tuple[str, ...]:
+    """The formats in a line about files taken; all of NemoVideo's follow where it only names the best."""
+    for line in _lines(body):
+        if not _ABOUT_KINDS.search(line) or _ABOUT_RESULTS.search(line):
+            continue
+        words = (_KIND_ALIASES.get(w, w) for w in re.findall(r"[a-z0-9]+", line.lower()))
+        named = tuple(dict.fromkeys(w for w in words if w in NEMO_KINDS or w == "txt"))
+        if len(named) >= 2:
+            return tuple(dict.fromkeys((*named, *NEMO_KINDS))) if _BEST.search(line) else named
+    return NEMO_KINDS
+
+
+def one_line(value: object) -> str:
+    """A short text in one line; numbers are taken, YAML reads a bare ``1.0`` as one."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    return bounded(" ".join(str(value).split()), _MAX_LABEL_CHARS)
+
+
+def some_text(value: object) -> str:
+    """A text of a few lines at most."""
+    return bounded(value.strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
+
+
+def _lines(body: str) -> list[str]:
+    return [line[:_MAX_LINE_CHARS] for line in body.split("\n", _MAX_LINES)[:_MAX_LINES]]
+
+
+def _first_heading(body: str) -> str:
+    found = next((match for match in map(_HEADING.match, _lines(body)) if match), None)
+    return found.group(1) if found else ""
+
+
+def _example(item: str) -> str:
+    quoted = _QUOTED.search(item)
+    return one_line(re.sub(r"[*_`]{1,3}", "", quoted.group(1) if quoted else item))

@@ -1,0 +1,1 @@
+"""All that knows Telegram: intake, handlers, media, live message, delivery, pacing."""

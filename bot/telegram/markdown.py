@@ -1,0 +1,240 @@
+"""The agent's Markdown as Telegram messages: plain text with entities, split where it reads well.
+
+The conversion itself is telegramify-markdown's, of which only the offline half is used: nothing is fetched,
+no diagram is rendered, no code block becomes a file.
+"""
+
+import bisect
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import accumulate
+from urllib.parse import urlsplit
+
+from telegram import MessageEntity
+from telegram.constants import MessageLimit
+from telegramify_markdown import MessageEntity as RawEntity
+from telegramify_markdown import RenderConfig, convert
+
+MAX_ANSWER_CHARS = 12_000
+"""Longer answers are cut: three full messages are more than anybody reads on a phone."""
+
+MAX_PIECE_UTF16 = int(MessageLimit.MAX_TEXT_LENGTH)
+MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
+MAX_LINK_CHARS = 2048
+
+# What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out on purpose:
+# the first needs a paid name, and an agent has nobody to mention.
+_PLAIN_TYPES = {
+    MessageEntity.BOLD,
+    MessageEntity.ITALIC,
+    MessageEntity.UNDERLINE,
+    MessageEntity.STRIKETHROUGH,
+    MessageEntity.SPOILER,
+    MessageEntity.CODE,
+    MessageEntity.PRE,
+    MessageEntity.BLOCKQUOTE,
+    MessageEntity.EXPANDABLE_BLOCKQUOTE,
+}
+
+# Stands for "<" during the conversion, which drops whatever looks like HTML together with the words in it.
+# A private-use character of one UTF-16 unit, so that no offset moves when it is put back.
+_LESS_THAN = "\ue03c"
+
+# CommonMark sees no emphasis where a word touches it and punctuation stands inside, as in 把**《标题》**改大,
+# which is how Chinese is written. A zero-width space at that edge is no punctuation, and nobody sees it.
+_EMPHASIS = re.compile(r"(?<!\*)\*\*([^\s*](?:[^*\n]{0,300}?[^\s*])?)\*\*(?!\*)")
+_UNSEEN = "\u200b"
+
+# Where a message may end, best first: after a paragraph, a line, a sentence, a word.
+_BREAKS = (
+    re.compile(r"\n\s*\n"),
+    re.compile(r"\n"),
+    re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？；][”’」』）]*"),
+    re.compile(r"\s+|[，、：]"),
+)
+# A place below this part of a message is taken only when there is no later one of any kind.
+_GOOD_FILL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One message to send.
+
+    Args:
+        text: At most 4096 UTF-16 units, never blank. Send it alone should Telegram refuse the entities.
+        entities: Formatting of ``text``; offsets and lengths in UTF-16 units.
+    """
+
+    text: str
+    entities: tuple[MessageEntity, ...] = ()
+
+
+def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
+    """Turn an answer of the agent into messages.
+
+    Args:
+        markdown: Untrusted; anything goes.
+        cut_note: What stands at the end of an answer that was too long, in the chat's language. Plain text.
+
+    Returns:
+        The messages in order; none when there is nothing to see in the answer.
+    """
+    source, was_cut = _bounded(_clean(markdown))
+    text, raw = _convert(source)
+    entities = _usable(raw)
+    if was_cut:
+        text = f"{text.rstrip()}\n\n{cut_note}"
+    return tuple(_split(text, entities))
+
+
+def _clean(markdown: str) -> str:
+    # Half a surrogate pair can't be encoded, NUL and its like are refused by Telegram.
+    encodable = markdown.encode("utf-8", "replace").decode("utf-8").replace(_LESS_THAN, "")
+    unified = encodable.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def _bounded(text: str) -> tuple[str, bool]:
+    if len(text) <= MAX_ANSWER_CHARS:
+        return text, False
+    head = text[:MAX_ANSWER_CHARS]
+    for pattern in _BREAKS:
+        ends = [match.end() for match in pattern.finditer(head, int(MAX_ANSWER_CHARS * 0.9))]
+        if ends:
+            return head[: ends[-1]], True
+    return head, True
+
+
+def _convert(source: str) -> tuple[str, list[RawEntity]]:
+    config = RenderConfig.isolated()
+    symbols = config.markdown_symbol
+    symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""
+    symbols.unordered_list_item = "•"
+    try:
+        prepared = _EMPHASIS.sub(_with_clear_edges, source).replace("<", _LESS_THAN)
+        text, entities = convert(prepared, latex_escape=False, config=config)
+    except Exception:
+        # Whatever the converter makes of hostile text, the words still arrive.
+        return source, []
+    for entity in entities:
+        if entity.url is not None:
+            entity.url = entity.url.replace(_LESS_THAN, "<")
+    return text.replace(_LESS_THAN, "<"), entities
+
+
+def _with_clear_edges(emphasis: re.Match[str]) -> str:
+    inner, source = emphasis.group(1), emphasis.string
+    before, after = (
+        source[max(0, emphasis.start() - 1) : emphasis.start()],
+        source[emphasis.end() : emphasis.end() + 1],
+    )
+    start = _UNSEEN if before.isalnum() and _is_punctuation(inner[0]) else ""
+    end = _UNSEEN if after.isalnum() and _is_punctuation(inner[-1]) else ""
+    return f"**{start}{inner}{end}**"
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def _usable(raw: list[RawEntity]) -> list[MessageEntity]:
+    entities = []
+    for entity in raw:
+        if entity.type in _PLAIN_TYPES:
+            language = entity.language if entity.type == MessageEntity.PRE else None
+            entities.append(MessageEntity(entity.type, entity.offset, entity.length, language=language))
+        elif entity.type == MessageEntity.TEXT_LINK and entity.url and _is_web_link(entity.url):
+            entities.append(MessageEntity(entity.type, entity.offset, entity.length, url=entity.url))
+    return entities
+
+
+def _is_web_link(url: str) -> bool:
+    # Telegram refuses the whole message for one address it can't read.
+    if len(url) > MAX_LINK_CHARS or any(c.isspace() for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in (parts.hostname or "")
+
+
+def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:
+    offsets = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
+    held = _inside_entities(entities, offsets)
+    pieces = []
+    start = 0
+    while start < len(text):
+        if text[start].isspace():
+            start += 1
+            continue
+        limit = bisect.bisect_right(offsets, offsets[start] + MAX_PIECE_UTF16) - 1
+        end = len(text) if limit >= len(text) else _break_before(text, start, limit, held)
+        piece = _piece(text, start, end, entities, offsets)
+        if piece is not None:
+            pieces.append(piece)
+        start = end
+    return pieces
+
+
+def _inside_entities(entities: list[MessageEntity], offsets: list[int]) -> set[int]:
+    """Every place in the text that is inside an entity which would fit into one message."""
+    held: set[int] = set()
+    for entity in entities:
+        if entity.length <= MAX_PIECE_UTF16:
+            first = bisect.bisect_left(offsets, entity.offset)
+            last = bisect.bisect_left(offsets, entity.offset + entity.length)
+            held.update(range(first + 1, last))
+    return held
+
+
+def _break_before(text: str, start: int, limit: int, held: set[int]) -> int:
+    """The best place in ``(start, limit]`` to end a message."""
+    good = start + int((limit - start) * _GOOD_FILL)
+    fallback = None
+    for pattern in _BREAKS:
+        ends = [m.end() for m in pattern.finditer(text, start + 1, limit) if m.end() not in held]
+        if ends and ends[-1] >= good:
+            return ends[-1]
+        if ends and fallback is None:
+            fallback = ends[-1]
+    for place in range(limit, good, -1):
+        if place not in held and _is_between_characters(text, place):
+            return place
+    if fallback is not None:
+        return fallback
+    free = next((place for place in range(good, start, -1) if place not in held), None)
+    # Entities that lie over each other for longer than a message: one of them has to be cut.
+    return limit if free is None else free
+
+
+def _is_between_characters(text: str, place: int) -> bool:
+    """Whether a cut here leaves accents, flags of skin tone and joined emoji whole."""
+    joiner, selector, skin_tones = "\u200d", "\ufe0f", range(0x1F3FB, 0x1F400)
+    after = text[place]
+    return not (
+        text[place - 1] == joiner
+        or after in (joiner, selector)
+        or ord(after) in skin_tones
+        or unicodedata.combining(after)
+    )
+
+
+def _piece(
+    text: str, start: int, end: int, entities: list[MessageEntity], offsets: list[int]
+) -> Piece | None:
+    body = text[start:end].rstrip()
+    if not any(unicodedata.category(c)[0] in "LNPS" for c in body):
+        return None
+    first, last = offsets[start], offsets[start + len(body)]
+    clipped = []
+    for entity in entities:
+        offset = max(entity.offset, first)
+        length = min(entity.offset + entity.length, last) - offset
+        if length > 0:
+            clipped.append(
+                MessageEntity(entity.type, offset - first, length, url=entity.url, language=entity.language)
+            )
+    clipped.sort(key=lambda entity: (entity.offset, -entity.length))
+    return Piece(body, tuple(clipped[:MAX_PIECE_ENTITIES]))

@@ -1,0 +1,285 @@
+"""Facts of a finished video that Telegram wants to be told, its thumbnail, and what kind of media bytes are.
+
+Telegram shows a video of more than about 10 MB as a black square of length 0:00 unless it is told width,
+height, duration and thumbnail. All are read here with PyAV, off the event loop and within bounds.
+"""
+
+import asyncio
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image, ImageStat
+
+Kind = Literal[
+    "mp4", "mov", "webm", "mkv", "avi", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac", "ogg"
+]
+"""Media by content; named like the usual file extension."""
+
+SNIFF_BYTES = 64
+"""How many first bytes :func:`sniff` looks at."""
+
+MAX_THUMBNAIL_SIDE = 320
+MAX_THUMBNAIL_BYTES = 200_000
+"""Both are Telegram's, for the thumbnail of anything sent."""
+
+_MAX_PIXELS = 8192 * 4320
+_MAX_WORK_S = 10.0
+_THUMBNAIL_FRAMES = 150
+_THUMBNAIL_WITHIN_S = 5.0
+# Mean light, of 255: the noise and the first steps of a fade-in stay below.
+_MIN_LUMA = 20.0
+
+_DEMUXERS: dict[Kind, str] = {
+    "mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska", "avi": "avi"
+}  # fmt: skip
+
+
+class NotAVideo(Exception):
+    """The file is no video that can be read: of another kind, broken, or beyond the bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What ``sendVideo`` is told.
+
+    Args:
+        width: Of the picture as it is shown, rotation and pixel shape minded.
+        height: Likewise.
+        duration_s: Length in seconds, 0 when the file does not tell.
+        has_audio: Whether there is a sound track. Telegram turns a video without one into an animation.
+        codec: FFmpeg's name of the picture's codec, ``h264`` for most.
+        faststart: Whether playing can begin before all is loaded (the moov atom stands before the media).
+    """
+
+    width: int
+    height: int
+    duration_s: float
+    has_audio: bool
+    codec: str
+    faststart: bool
+
+
+async def describe(path: Path) -> VideoFacts:
+    """Read a video's facts, in a thread.
+
+    Raises:
+        NotAVideo: Nothing that can be played is in the file.
+    """
+    return await asyncio.to_thread(_describe, path)
+
+
+async def thumbnail(path: Path) -> bytes:
+    """Make a JPEG of at most 320 pixels a side and 200 kB, in a thread.
+
+    It is the first frame that is not black, of those in the first seconds; the brightest one when all are.
+
+    Raises:
+        NotAVideo: Not one frame could be decoded.
+    """
+    return await asyncio.to_thread(_thumbnail, path)
+
+
+def sniff(first_bytes: bytes) -> Kind | None:
+    """Tell the kind of media by its first bytes, whatever its name or declared type says.
+
+    Args:
+        first_bytes: At least 64 bytes, or the whole of a smaller file.
+
+    Returns:
+        None for everything that is not one of :data:`Kind`.
+    """
+    head = first_bytes[:SNIFF_BYTES]
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    match head[:4], head[4:8], head[8:12]:
+        case b"RIFF", _, b"WEBP":
+            return "webp"
+        case b"RIFF", _, b"WAVE":
+            return "wav"
+        case b"RIFF", _, b"AVI ":
+            return "avi"
+        case b"\x1aE\xdf\xa3", _, _:
+            return "webm" if b"webm" in head else "mkv" if b"matroska" in head else None
+        case _, b"ftyp", brand:
+            return _kind_of_brand(brand)
+        case _, b"moov" | b"mdat" | b"wide" | b"pnot", _:
+            return "mov"  # QuickTime from before there was a file type box
+    return _kind_of_audio_frame(head)
+
+
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"\xff\xd8\xff", "jpg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"OggS", "ogg"),
+    (b"ID3", "mp3"),
+)
+_MP4_BRANDS = (
+    b"iso", b"mp4", b"mp7", b"mmp4", b"avc", b"M4V", b"dash", b"cmf", b"MSNV", b"f4v", b"F4V", b"3g"
+)  # fmt: skip
+
+
+def _kind_of_brand(brand: bytes) -> Kind | None:
+    # The list of registered brands: https://mp4ra.org/registered-types/brands
+    if brand == b"qt  ":
+        return "mov"
+    if brand in (b"M4A ", b"M4B ", b"M4P "):
+        return "m4a"
+    return "mp4" if brand.startswith(_MP4_BRANDS) else None
+
+
+def _kind_of_audio_frame(head: bytes) -> Kind | None:
+    # MPEG audio frames begin with 11 or 12 set bits, then version and layer; ADTS has layer 0, MP3 layer III.
+    if len(head) < 4 or head[0] != 0xFF:
+        return None
+    if head[1] & 0xF6 == 0xF0:
+        return "aac"
+    is_layer_3 = head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
+    has_bitrate = head[2] & 0xF0 not in (0x00, 0xF0) and head[2] & 0x0C != 0x0C
+    return "mp3" if is_layer_3 and has_bitrate else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file.read(SNIFF_BYTES))
+            demuxer = _DEMUXERS.get(kind) if kind else None
+            if demuxer is None:
+                raise NotAVideo(f"not a video: {kind or 'of no known kind'}")
+            file.seek(0)
+            # The demuxer is named and the file is given open: a playlist in a video's clothes can make FFmpeg
+            # read neither other files nor addresses.
+            with av.open(file, "r", format=demuxer) as container:
+                if not container.streams.video:
+                    raise NotAVideo("no picture in it")
+                stream = container.streams.video[0]
+                # None where FFmpeg knows no decoder, whatever PyAV's stubs say.
+                if stream.codec_context is None:
+                    raise NotAVideo("in a codec that can't be decoded")
+                if not 0 < stream.width * stream.height <= _MAX_PIXELS:
+                    raise NotAVideo(f"a picture of {stream.width}×{stream.height}")
+                # What the frames say of their size may differ from what the container says.
+                stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+                yield container, stream
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
+        raise NotAVideo(str(error)) from error
+
+
+def _describe(path: Path) -> VideoFacts:
+    with _opened(path) as (container, stream):
+        frame = next(_frames(container, stream), None)
+        if frame is None:
+            raise NotAVideo("not one frame could be decoded")
+        width, height = _display_size(frame, stream)
+        return VideoFacts(
+            width=width,
+            height=height,
+            duration_s=_duration_s(container, stream),
+            has_audio=bool(container.streams.audio),
+            codec=stream.codec_context.name,
+            faststart=_is_faststart(path),
+        )
+
+
+def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The first frames, until one of the bounds is met; what can't be decoded is passed over."""
+    deadline_s = time.monotonic() + _MAX_WORK_S
+    count = 0
+    for packet in container.demux(stream):
+        if time.monotonic() > deadline_s:
+            return
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        for frame in frames:
+            yield frame
+            count += 1
+            if count >= _THUMBNAIL_FRAMES:
+                return
+
+
+def _display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    stretch = float(shape) if shape and 0.1 < shape < 10 else 1.0
+    width, height = max(1, round(frame.width * stretch)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float:
+    if container.duration and container.duration > 0:
+        return float(container.duration / av.time_base)
+    if stream.duration and stream.time_base and stream.duration > 0:
+        return float(stream.duration * stream.time_base)
+    return 0.0
+
+
+def _is_faststart(path: Path) -> bool:
+    """Walk the file's top boxes; anything but MP4 and QuickTime streams as it is."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if sniff(file.read(SNIFF_BYTES)) not in ("mp4", "mov"):
+            return True
+        place = 0
+        for _ in range(64):
+            if place + 8 > size:
+                return False
+            file.seek(place)
+            header = file.read(16)
+            length, name = int.from_bytes(header[:4], "big"), header[4:8]
+            if name in (b"moov", b"mdat"):
+                return name == b"moov"
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            if length < 8:
+                return False
+            place += length
+    return False
+
+
+def _thumbnail(path: Path) -> bytes:
+    with _opened(path) as (container, stream):
+        best: Image.Image | None = None
+        best_luma = -1.0
+        for frame in _frames(container, stream):
+            picture = _small(frame, stream)
+            luma = ImageStat.Stat(picture.convert("L")).mean[0]
+            if luma > best_luma:
+                best, best_luma = picture, luma
+            if luma >= _MIN_LUMA or (frame.time or 0.0) > _THUMBNAIL_WITHIN_S:
+                break
+        if best is None:
+            raise NotAVideo("not one frame could be decoded")
+        return _jpeg(best)
+
+
+def _small(frame: VideoFrame, stream: VideoStream) -> Image.Image:
+    width, height = _display_size(frame, stream)
+    if frame.rotation % 180:
+        width, height = height, width
+    scale = min(1.0, MAX_THUMBNAIL_SIDE / max(width, height))
+    small = frame.reformat(max(1, round(width * scale)), max(1, round(height * scale)), "rgb24")
+    picture: Image.Image = small.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it out
+    # PyAV counts as Pillow does: counter-clockwise.
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation % 360 else picture
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    for quality in (85, 60, 30):
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= MAX_THUMBNAIL_BYTES:
+            break
+    return buffer.getvalue()

@@ -1,0 +1,196 @@
+"""The texts people read, in every language that has a catalogue.
+
+A catalogue is ``locale/<language>/LC_MESSAGES/bot.po``; a message's id is a short dotted key, and every
+language has its texts there, English included. Adding a language is adding a folder. A message with plural
+forms chooses among them by its parameter ``n``.
+"""
+
+import gettext
+import html
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+from urllib.parse import urlsplit
+
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+from babel.units import format_unit
+
+DEFAULT_LANGUAGE: Final = "en"
+
+MAX_PARAM_CHARS = 300
+"""What others wrote is cut to this, so that no name or file title fills a message."""
+
+MAX_LINK_CHARS = 2048
+
+# Control characters, bidirectional overrides and the like turn a name into something else on the screen.
+_ACTING = ("Cc", "Cf", "Cs", "Co")
+# Emoji are put together with the zero-width joiner.
+_HARMLESS = "\n\u200d"
+
+
+class Html(str):
+    """Text that is Telegram HTML already and goes into a message as it is."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    messages: dict[str, tuple[str, ...]]
+    plural: Callable[[int], int]
+
+
+class UnknownText(KeyError):
+    """No catalogue has a text of this key."""
+
+
+class Words:
+    """The texts of one language.
+
+    Example: ``Words("zh").text("job.queued", place=2)``
+
+    Args:
+        language: A catalogue's name, see :func:`languages`.
+    """
+
+    __slots__ = ("language",)
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in languages() else DEFAULT_LANGUAGE
+
+    def text(self, key: str, **params: str | int | float) -> Html:
+        """A text as Telegram HTML.
+
+        Args:
+            key: The message's id.
+            params: What stands in the text's ``{placeholders}``. Strings are escaped and cut to 300
+                characters, except :class:`Html`; numbers are written the language's way.
+
+        Raises:
+            UnknownText: There is no such key.
+            KeyError: The text has a placeholder that was not given.
+        """
+        shown = {name: self._shown(value) for name, value in params.items()}
+        return Html(self._template(key, params).format_map(shown))
+
+    def plain(self, key: str, **params: str | int | float) -> str:
+        """A text for places that know no HTML: button labels, toasts, command menus. See :meth:`text`."""
+        shown = {
+            name: bounded(value) if isinstance(value, str) else self._number(value)
+            for name, value in params.items()
+        }
+        return self._template(key, params).format_map(shown)
+
+    def duration(self, duration_s: float, *, tenths: bool = False) -> str:
+        """A length of time: ``45 s``, ``1 min 20 s``, ``2 h 5 min``.
+
+        Args:
+            duration_s: Seconds; less than none counts as none.
+            tenths: Whether less than a minute is told to a tenth of a second, as the places of an edit are.
+        """
+        if tenths and round(duration_s, 1) < 60:
+            return self.plain("unit.seconds", seconds=max(0.0, round(duration_s, 1)))
+        seconds = max(0, round(duration_s))
+        if seconds < 60:
+            return self.plain("unit.seconds", seconds=seconds)
+        minutes, seconds = divmod(seconds, 60)
+        if minutes < 60:
+            if not seconds:
+                return self.plain("unit.minutes", minutes=minutes)
+            return self.plain("unit.minutes_seconds", minutes=minutes, seconds=seconds)
+        hours, minutes = divmod(minutes, 60)
+        return self.plain("unit.hours_minutes", hours=hours, minutes=minutes)
+
+    def size(self, size_bytes: int) -> str:
+        """A file's size. 1 MB is 1024 × 1024 bytes as Telegram counts, so that its limits read round."""
+        size = max(0, size_bytes)
+        for unit, factor in (("gigabyte", 1024**3), ("megabyte", 1024**2)):
+            if size >= factor:
+                return format_unit(round(size / factor, 1), unit, "short", locale=self.language)
+        return format_unit(-(-size // 1024), "kilobyte", "short", locale=self.language)
+
+    def percent(self, fraction: float) -> str:
+        """A part of 1 as whole per cent."""
+        return format_percent(fraction, locale=self.language)
+
+    def link(self, url: str, label: str) -> Html:
+        """A link as Telegram HTML; the bare label when ``url`` is no web address that fits."""
+        shown = html.escape(bounded(label))
+        if len(url) > MAX_LINK_CHARS or not _is_web_address(url):
+            return Html(shown)
+        return Html(f'<a href="{html.escape(url)}">{shown}</a>')
+
+    def _template(self, key: str, params: dict[str, str | int | float]) -> str:
+        catalogue = _catalogue(self.language)
+        forms = catalogue.messages.get(key) or _catalogue(DEFAULT_LANGUAGE).messages.get(key)
+        if not forms:
+            raise UnknownText(key)
+        if len(forms) == 1:
+            return forms[0]
+        return forms[catalogue.plural(int(params["n"]))]
+
+    def _shown(self, value: str | int | float) -> str:
+        if isinstance(value, Html):
+            return value
+        return html.escape(bounded(value)) if isinstance(value, str) else self._number(value)
+
+    def _number(self, value: int | float) -> str:
+        return format_decimal(value, locale=self.language)
+
+
+def bounded(text: str, max_chars: int = MAX_PARAM_CHARS) -> str:
+    """What somebody else wrote, made fit to stand in a message: short, and without characters that act."""
+    head = text[: max_chars * 4]
+    clean = "".join(c for c in head if c in _HARMLESS or unicodedata.category(c) not in _ACTING)
+    if len(clean) <= max_chars and len(head) == len(text):
+        return clean
+    return clean[: max_chars - 1].rstrip() + "…"
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Every language that has a catalogue, sorted."""
+    root = files("bot.words") / "locale"
+    found = (d.name for d in root.iterdir() if (d / "LC_MESSAGES" / "bot.po").is_file())
+    return tuple(sorted(found))
+
+
+def language_of(code: str | None) -> str:
+    """The language for somebody's code, Telegram's ``language_code`` or any BCP 47 tag.
+
+    Every Chinese, Traditional included, reads the Chinese catalogue as the nearest; a language without a
+    catalogue reads English.
+    """
+    primary = (code or "").replace("_", "-").split("-")[0].lower()
+    return primary if primary in languages() else DEFAULT_LANGUAGE
+
+
+def nemo_language(language: str) -> str:
+    """The code that NemoVideo's session call wants for a language: ``en``, ``zh-CN``."""
+    return Words(language).plain("language.nemo_code")
+
+
+@cache
+def _catalogue(language: str) -> _Catalogue:
+    resource = files("bot.words") / "locale" / language / "LC_MESSAGES" / "bot.po"
+    with resource.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    messages = {}
+    for message in catalog:
+        key = message.id if isinstance(message.id, str) else message.id[0]
+        forms = (message.string,) if isinstance(message.string, str) else message.string or ()
+        if key:
+            messages[key] = tuple(form or "" for form in forms)
+    return _Catalogue(messages, gettext.c2py(catalog.plural_expr))
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

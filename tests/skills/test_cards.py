@@ -1,0 +1,230 @@
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.skills import DEFAULT_CARD, NEMO_KINDS, Card, load_cards, platform_of
+from bot.skills.files import Unreadable, read_card_file
+
+MB = 1024**2
+BUILT_IN = {
+    "ai-music-generator-free": 500 * MB,
+    "ai-music-generator-free-ab-old": 500 * MB,
+    "sora-video-generation": 200 * MB,
+    "video-editing-ai-background": 500 * MB,
+}
+
+OTHERS = """\
+---
+name: caption-wizard
+version: 2.1.3
+displayName: "Caption Wizard"
+description: Puts captions on clips.
+metadata: {"openclaw": {"emoji": "💬", "requires": {"env": ["NEMO_TOKEN"]}, "homepage": "https://example.com"}}
+unknown: {deep: [1, 2]}
+---
+
+# 💬 Caption Wizard — captions for everyone
+
+> "Hey! Drop a clip,
+> and I caption it."
+
+**Try saying:**
+
+- "add captions in yellow" → burns them in
+- `translate the captions`
+* **make them bigger**
+
+Export formats: MP4, GIF.
+
+| Rule | Value |
+|---|---|
+| Supported formats | mp4, MOV, jpeg |
+| Max file size | 250MB |
+"""
+
+
+def write_card(root: Path, text: str | bytes, name: str = "some-card") -> Path:
+    path = root / name / "SKILL.md"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def read(root: Path, text: str, name: str = "some-card") -> Card:
+    write_card(root, text, name)
+    cards = load_cards([root])
+    assert cards.problems == ()
+    (card,) = (card for card in cards.in_language("en") if card.name not in BUILT_IN)
+    return card
+
+
+def test_the_built_in_cards_can_all_be_read() -> None:
+    cards = load_cards()
+    assert cards.problems == ()
+    assert {card.name: card.size_limit_bytes for card in cards.in_language("en")} == BUILT_IN
+    assert cards.get(DEFAULT_CARD) is not None
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_card_is_whole_in_both_languages(name: str) -> None:
+    cards = load_cards()
+    english, chinese = cards.get(name, "en"), cards.get(name, "zh")
+    assert english is not None
+    assert chinese is not None
+    assert english.version == chinese.version == "1.0.0"
+    assert english.platform == "unknown"
+    assert len(english.examples) == len(chinese.examples) >= 3
+    for text in ("display_name", "description", "greeting", "body"):
+        assert getattr(english, text).isascii() or text == "body"
+        assert any("\u4e00" <= c <= "\u9fff" for c in getattr(chinese, text))
+    assert f"{english.size_limit_bytes // MB} MB" in english.body
+    assert f"{english.size_limit_bytes // MB} MB" in chinese.body
+
+
+def test_the_video_card_names_what_it_works_best_with_first() -> None:
+    card = load_cards().get("sora-video-generation")
+    assert card is not None
+    assert card.kinds[:4] == ("txt", "png", "jpg", "mp4")
+    assert set(NEMO_KINDS) <= set(card.kinds)
+
+
+def test_a_language_without_a_translation_gets_the_card_as_it_is(tmp_path: Path) -> None:
+    write_card(tmp_path, OTHERS)
+    card = load_cards([tmp_path]).get("caption-wizard", "zh")
+    assert card is not None
+    assert card.display_name == "Caption Wizard"
+
+
+def test_a_card_made_by_others_works_unchanged(tmp_path: Path) -> None:
+    card = read(tmp_path, OTHERS)
+    assert (card.name, card.version, card.display_name) == ("caption-wizard", "2.1.3", "Caption Wizard")
+    assert card.emoji == "💬"
+    assert card.greeting == "Hey! Drop a clip,\nand I caption it."
+    assert card.examples == ("add captions in yellow", "translate the captions", "make them bigger")
+    assert card.size_limit_bytes == 250 * MB
+    assert card.kinds == ("mp4", "mov", "jpg")
+
+
+def test_what_front_matter_lacks_is_found_in_the_body(tmp_path: Path) -> None:
+    card = read(tmp_path, "# 🎈 Balloon maker\n\nVersion: 0.9.1\n\nFiles of up to 1.5 GB.\n", name="balloons")
+    assert (card.name, card.version, card.display_name) == ("balloons", "0.9.1", "Balloon maker")
+    assert card.emoji == "🎈"
+    assert card.description == card.greeting == "Version: 0.9.1"
+    assert card.size_limit_bytes == 1536 * MB
+    assert card.kinds == NEMO_KINDS
+    assert card.examples == ()
+
+
+def test_a_chinese_card(tmp_path: Path) -> None:
+    card = read(
+        tmp_path,
+        "---\nname: zi\nversion: 1.0\n---\n> 你好\n\n## 试着说\n1. 加字幕\n2. 「换颜色」\n\n最大 80MB",
+    )
+    assert card.version == "1.0"
+    assert (card.greeting, card.examples, card.size_limit_bytes) == ("你好", ("加字幕", "换颜色"), 80 * MB)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("---\nname: a\n", 1, "not closed"),
+        ("---\nname: a\ndescription: [1\n---\nBody", 4, "not YAML"),
+        ("---\nname: a\nx: 'open\n---\nBody", 4, "not YAML"),
+        ("---\nname: a\nx: &a 1\ny: *a\n---\nBody", 4, "aliases are not taken"),
+        ("---\nname: a\nx: !!python/object/apply:os.system [ls]\n---\nBody", 3, "not YAML"),
+        ("---\n- a\n- b\n---\nBody", 2, "not a table"),
+        ("---\nversion: 1\nname: two words\n---\nBody", 3, "not a name"),
+        ('---\nname: "a\\r\\nX-Evil: 1"\n---\nBody', 2, "not a name"),
+        ("---\nname: a\nversion: 一\n---\nBody", 3, "not a version"),
+        ("---\nname: a\n---\n", 1, "says nothing"),
+        ("---\nname: a\nwhen: 2026-99-99\n---\nBody", 1, "not YAML"),
+        ("---\nname: a\nx: " + "[" * 15_000 + "\n---\nBody", 1, "nested too deeply"),
+        ("---\nname: a\nx: " + "y" * 20_000 + "\n---\nBody", 1, "too long"),
+        ("x" * 300_000, 1, "more than 256 kB"),
+        (b"---\nname: a\n\xff\xfe\n---\nBody", 3, "not UTF-8"),
+    ],
+)
+def test_a_card_that_cannot_be_read_is_reported_and_skipped(
+    tmp_path: Path, text: str | bytes, line: int, reason: str
+) -> None:
+    bad = write_card(tmp_path, text, "bad")
+    write_card(tmp_path, OTHERS, "good")
+    cards = load_cards([tmp_path])
+    (problem,) = cards.problems
+    assert (problem.path, problem.line) == (bad, line)
+    assert reason in problem.reason
+    assert str(problem).startswith(f"{bad}:{line}: ")
+    assert cards.get("caption-wizard") is not None
+    assert len(cards.in_language("en")) == len(BUILT_IN) + 1
+
+
+def test_a_bad_translation_leaves_the_card(tmp_path: Path) -> None:
+    path = write_card(tmp_path, OTHERS)
+    path.with_name("SKILL.zh.md").write_text("---\nname: [\n---\n")
+    cards = load_cards([tmp_path])
+    assert [problem.path.name for problem in cards.problems] == ["SKILL.zh.md"]
+    assert cards.get("caption-wizard", "zh") == cards.get("caption-wizard", "en")
+
+
+def test_folders_that_are_missing_or_odd_are_no_error(tmp_path: Path) -> None:
+    (tmp_path / "SKILL.md").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert load_cards([tmp_path, tmp_path / "missing"]).problems == ()
+
+
+def test_of_two_cards_of_one_name_the_later_counts(tmp_path: Path) -> None:
+    write_card(tmp_path / "a", OTHERS)
+    write_card(tmp_path / "b", OTHERS.replace("2.1.3", "3.0.0"))
+    card = load_cards([tmp_path / "a", tmp_path / "b"]).get("caption-wizard")
+    assert card is not None
+    assert card.version == "3.0.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "platform"),
+    [
+        ("~/.clawhub/skills/x/SKILL.md", "clawhub"),
+        ("~/.cursor/skills/x/SKILL.md", "cursor"),
+        ("/srv/.cursor/other/SKILL.md", "unknown"),
+        ("/srv/skills/x/SKILL.md", "unknown"),
+    ],
+)
+def test_platform_by_path(path: str, platform: str) -> None:
+    assert platform_of(Path(path)) == platform
+
+
+def test_a_card_gives_the_platform_of_its_path_unless_one_is_set(tmp_path: Path) -> None:
+    root = tmp_path / ".clawhub"
+    write_card(root, OTHERS)
+    by_path, by_setting = load_cards([root]), load_cards([root], platform="shop")
+    card, other = by_path.get("caption-wizard"), by_setting.get("caption-wizard")
+    assert card is not None
+    assert other is not None
+    assert (card.platform, other.platform) == ("clawhub", "shop")
+
+
+@pytest.mark.parametrize(
+    "unit", ["# ", "> ", "\n", "“", "- ", "1 M", "--- \n", "\n \n", "[", "version:", "Try saying"]
+)
+def test_hostile_repetition_takes_no_time(tmp_path: Path, unit: str) -> None:
+    write_card(tmp_path, "---\nname: a\n---\nBody\n" + unit * (200_000 // len(unit)))
+    started_s = time.perf_counter()
+    load_cards([tmp_path])
+    assert time.perf_counter() - started_s < 5
+
+
+@given(
+    st.one_of(st.binary(max_size=300), st.text(max_size=300).map(lambda t: f"---\n{t}\n---\nBody".encode()))
+)
+def test_no_file_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.md"
+    path.write_bytes(content)
+    line = 1
+    try:
+        read_card_file(path)
+    except Unreadable as error:
+        line = error.line
+    assert 1 <= line <= content.count(b"\n") + content.count(b"\r") + 2
