@@ -1,0 +1,122 @@
+import os
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "deploy/Dockerfile"
+COMPOSE = ROOT / "deploy/compose.yaml"
+CI = ROOT / ".ci/run"
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(COMPOSE.read_text("utf-8"))
+    return loaded
+
+
+def instructions() -> list[tuple[str, str]]:
+    text = re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", DOCKERFILE.read_text("utf-8")))
+    return [
+        (line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()
+    ]
+
+
+def test_no_port_is_open_to_the_outside() -> None:
+    for name, service in compose()["services"].items():
+        assert "ports" not in service, name
+        assert service.get("network_mode") != "host", name
+
+
+def test_the_store_has_a_password_stays_inside_and_keeps_what_it_has() -> None:
+    loaded = compose()
+    valkey = loaded["services"]["valkey"]
+    assert valkey["networks"] == ["store"]
+    assert loaded["networks"]["store"]["internal"] is True
+    assert "requirepass" in valkey["command"][-1]
+    assert "appendonly yes" in valkey["command"][-1]
+    assert valkey["volumes"] == ["store:/data"]
+    assert "${VALKEY_PASSWORD:?" in valkey["environment"]["VALKEY_PASSWORD"]
+
+
+def test_the_stores_command_makes_a_configuration() -> None:
+    command = compose()["services"]["valkey"]["command"][-1].replace("$$", "$")
+    script = command.replace("exec valkey-server -", "cat")
+    shown = subprocess.run(
+        ["sh", "-c", script],
+        env={**os.environ, "VALKEY_PASSWORD": "abc123"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines() == [
+        "requirepass abc123",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "dir /data",
+    ]
+
+
+def test_bot_and_bot_api_server_see_files_under_one_path() -> None:
+    services = compose()["services"]
+    assert services["bot-api"]["profiles"] == ["bot-api"]
+    (shared,) = services["bot-api"]["volumes"]
+    assert shared in services["bot"]["volumes"]
+    assert set(services["bot-api"]["networks"]) & set(services["bot"]["networks"])
+
+
+def test_everything_named_is_declared() -> None:
+    loaded = compose()
+    for service in loaded["services"].values():
+        assert set(service["networks"]) <= set(loaded["networks"])
+        assert {volume.split(":")[0] for volume in service["volumes"]} <= set(loaded["volumes"])
+        assert set(service.get("depends_on", ())) <= set(loaded["services"])
+
+
+def test_the_notes_name_settings_that_exist() -> None:
+    notes = re.findall(r"(?m)^#\s+([A-Z_]+)=", COMPOSE.read_text("utf-8"))
+    of_others = {"VALKEY_PASSWORD", "COMPOSE_PROFILES", "TELEGRAM_API_ID", "TELEGRAM_API_HASH"}
+    given = {*notes, "REDIS_URL", "DATA_DIR"} - of_others
+    assert given <= {name.upper() for name in Settings.model_fields}
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    last_stage = instructions()[max(n for n, (what, _) in enumerate(instructions()) if what == "FROM") :]
+    users = [value for what, value in last_stage if what == "USER"]
+    assert users == ["bot"]
+    assert ("ENTRYPOINT", '["nemovideo-bot"]') in last_stage
+    assert not [value for what, value in last_stage if what == "RUN" and "uv" in shlex.split(value)]
+
+
+def test_what_the_image_copies_is_there_and_let_through() -> None:
+    ignored = (ROOT / "deploy/Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    for what, value in instructions():
+        if what == "COPY" and not value.startswith("--from"):
+            for source in value.split()[:-1]:
+                assert (ROOT / source).exists(), source
+                assert f"!{source}" in ignored, source
+
+
+@pytest.mark.parametrize("path", [DOCKERFILE, CI])
+def test_one_version_of_uv_everywhere(path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (required,) = project["build-system"]["requires"]
+    version = required.removeprefix("uv_build==")
+    assert re.findall(r"uv==(\S+)", path.read_text("utf-8")) == [version]
+
+
+def test_the_check_script_is_sound() -> None:
+    assert os.access(CI, os.X_OK)
+    subprocess.run(["bash", "-n", str(CI)], check=True)
+    lines = CI.read_text("utf-8").splitlines()
+    assert "set -euo pipefail" in lines
+    assert lines[-1] == "uv run pytest"
