@@ -1,0 +1,174 @@
+"""The one place where HTTP clients are made: httpx on the outside, aiohttp's connections inside.
+
+httpx's own pool costs time in proportion to its open connections for every request, which thousands of event
+streams cannot bear; ``httpx-aiohttp`` keeps httpx's interface and does away with that. What has to be set
+right around it is set here:
+
+* Its exception map reports every lost connection as ``ConnectTimeout``, also one that was lost after the
+  request had gone out. :class:`Transport` gives each failure the class that httpx documents for it, so that
+  :func:`surely_not_sent` can be trusted.
+* aiohttp repeats a GET by itself when a kept connection turns out to be dead, and never a POST. A kept
+  connection is given up before the usual server gives it up (``KEEPALIVE_S``), so that a POST rarely meets a
+  dead one.
+* Neither aiohttp nor httpx keeps cookies: many people's requests go through one client.
+* Neither reads proxies or passwords from the environment.
+"""
+
+import http.cookiejar
+import ssl
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream
+
+MAX_CONNECTIONS = 10_000
+"""Open at once, event streams included; the system's limit of open files has to allow it."""
+KEEPALIVE_S = 4.0
+"""Below the 5 s of uvicorn, the shortest usual patience of a server with an idle connection."""
+READ_CHUNK_BYTES = 256 * 1024
+"""Pieces in which a body arrives at most; the transport's own 16 KB cost a third of the speed."""
+MAX_HEADER_BYTES = 64 * 1024
+"""For one header line. Redirects to signed addresses exceed aiohttp's 8 KB."""
+DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+def surely_not_sent(error: BaseException) -> bool:
+    """Whether a failed request can't have reached its server, so that it may be repeated without doubling it.
+
+    Holds for clients made here and for httpx's stock transport, and looks through the errors of libraries
+    that wrap httpx's (python-telegram-bot's ``NetworkError`` and ``TimedOut``).
+
+    Args:
+        error: What the call raised.
+
+    Returns:
+        False whenever there is doubt.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, httpx.RequestError):
+        seen = seen.__cause__
+    if isinstance(seen, httpx.RequestError) and isinstance(seen.__cause__, aiohttp.ClientError):
+        return isinstance(seen.__cause__, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return isinstance(seen, _NEVER_SENT)
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """aiohttp's connections behind httpx's interface, with httpx's meaning of each exception.
+
+    Made outside or inside a running loop; the connections belong to the loop of the first request. Whoever
+    made it closes it: through the client that was given it, or by ``aclose()``.
+
+    Args:
+        ssl_context: Shared by all clients: building one takes about 0.1 s and blocks the loop.
+        max_connections: Open at once. Requests beyond it wait for the pool timeout.
+    """
+
+    def __init__(self, ssl_context: ssl.SSLContext, max_connections: int = MAX_CONNECTIONS) -> None:
+        def session() -> aiohttp.ClientSession:
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=max_connections, keepalive_timeout=KEEPALIVE_S, ssl=ssl_context
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                trust_env=False,
+                read_bufsize=READ_CHUNK_BYTES,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+            )
+
+        self._inner = AiohttpTransport(verify=ssl_context, trust_env=False, client=session)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request.
+
+        Raises:
+            httpx.ConnectError: No connection came about; nothing was sent.
+            httpx.ConnectTimeout: Neither in time; nothing was sent.
+            httpx.TransportError: Any other; the request may have arrived.
+        """
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx.TransportError as error:
+            raise _honest(error) from error.__cause__
+        except aiohttp.ClientResponseError as error:
+            # Not in the library's map. Its repr holds the request's headers, and so a token: not kept as a
+            # cause.
+            message = f"no valid HTTP: {error.message}"
+        except aiohttp.ClientError as error:
+            message = str(error)
+        else:
+            if isinstance(response.stream, AiohttpResponseStream):
+                response.stream.CHUNK_SIZE = READ_CHUNK_BYTES
+                response.stream = _Body(response.stream)
+            return response
+        raise httpx.RemoteProtocolError(message)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._inner.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body; when it breaks, the error says so."""
+
+    def __init__(self, inner: AiohttpResponseStream) -> None:
+        self._inner = inner
+        # The library's own iterator, not one more generator around it: that would cost at every chunk.
+        self._chunks = inner.__aiter__()
+
+    def __aiter__(self) -> "_Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._chunks.__anext__()
+        except httpx.TransportError as error:
+            raise _honest(error) from error.__cause__
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _honest(error: httpx.TransportError) -> httpx.TransportError:
+    message = str(error)
+    match error.__cause__:
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError(message)
+        case aiohttp.ConnectionTimeoutError():
+            return httpx.ConnectTimeout(message)
+        case aiohttp.ServerTimeoutError():
+            return httpx.ReadTimeout(message)
+        case aiohttp.ServerDisconnectedError():
+            return httpx.RemoteProtocolError(message)
+        case aiohttp.ClientConnectionError():
+            return httpx.ReadError(message)
+    return error
+
+
+def new_client(
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    timeout: httpx.Timeout = DEFAULT_TIMEOUT,
+    max_connections: int = MAX_CONNECTIONS,
+) -> httpx.AsyncClient:
+    """Make a client. At start only, and one for each service: each has a pool of its own.
+
+    Whoever made it closes it, with ``async with`` or ``await client.aclose()``, in the loop that used it: its
+    connections are aiohttp's and are not closed by being forgotten.
+
+    Args:
+        ssl_context: Pass one to all clients; made when left out.
+        timeout: Default of each request. There is no limit to a whole request, and none to writing a body:
+            aiohttp has none, so uploads want a watchdog of their own.
+        max_connections: Open at once.
+    """
+    return httpx.AsyncClient(
+        transport=Transport(ssl_context or httpx.create_ssl_context(), max_connections),
+        timeout=timeout,
+        trust_env=False,
+        cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+    )

@@ -1,0 +1,405 @@
+"""The calls of the NemoVideo API.
+
+>>> async with httpx.AsyncClient() as http:  # doctest: +SKIP
+...     nemo = NemoClient(http, "https://mega-api-prod.nemovideo.ai")
+...     card = Attribution("my-skill", "1.0.0", "unknown")
+...     who = Credentials((await nemo.anonymous_token(client_id, card)).token, card)
+...     session = await nemo.create_session(who, "en")
+...     async with contextlib.aclosing(nemo.send_message(who, session.session_id, "A cat, 5 s")) as events:
+...         async for event in events:
+...             print(event)
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from httpx_sse import ServerSentEvent, aconnect_sse
+
+from bot.nemo import answers
+from bot.nemo.errors import (
+    Call,
+    NemoError,
+    SourceBroken,
+    StreamBroken,
+    TransportError,
+    UnexpectedAnswer,
+)
+from bot.nemo.events import Event, KeepAlive, Unknown, read_event
+from bot.nemo.renders import Render, read_render
+from bot.nemo.stream import OVERSIZED, SseReader
+from bot.nemo.turns import TurnText
+from bot.nemo.uploads import FileToUpload, MultipartBody
+from bot.nemo.wire import (
+    RENDERS,
+    Attribution,
+    Credentials,
+    Retries,
+    Timeouts,
+    Wire,
+    checked,
+    encode,
+    header_value,
+    headers_for,
+    media_type,
+    origin,
+    read_body,
+    read_chunks,
+    size_of,
+    transport_error,
+)
+
+_T = TypeVar("_T")
+_TIMEOUTS = Timeouts()
+_RETRIES = Retries()
+_APP = "nemo_agent"
+_RENDERS = f"{RENDERS}/lambda"
+_STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy holds events back, and hides a file's size
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A result on its way.
+
+    Args:
+        size_bytes: If the server tells; the chunks then give exactly as many.
+        chunks: Its bytes as they come. Raises TransportError when they end early.
+        content_type: As the server tells.
+        by_link: Whether it comes from the result's link, not from the download call.
+    """
+
+    size_bytes: int | None
+    chunks: AsyncIterator[bytes]
+    content_type: str
+    by_link: bool
+
+
+class NemoClient:
+    """Speaks to one NemoVideo server. Holds no account and no session: each call names them.
+
+    Args:
+        http: Closed by whoever made it. Its ``ConnectError`` and ``ConnectTimeout`` have to mean that
+        nothing was
+            sent, as httpx documents it.
+        base_url: Such as ``https://mega-api-prod.nemovideo.ai``.
+        timeouts: How long to wait.
+        retries: For calls that only read.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        *,
+        timeouts: Timeouts = _TIMEOUTS,
+        retries: Retries = _RETRIES,
+    ) -> None:
+        self._http = http
+        self._timeouts = timeouts
+        self._wire = Wire(http, base_url, timeouts, retries)
+
+    async def anonymous_token(self, client_id: str, attribution: Attribution) -> answers.AnonymousToken:
+        """Get an account without a name: one a client id in 7 days, about ten a network address.
+
+        Args:
+            client_id: A UUID that stays with its user for ever.
+            attribution: Who asks.
+
+        Raises:
+            ClientIdMissing: The client id does not count.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", "/api/auth/anonymous-token")
+        headers = {**headers_for(attribution), "X-Client-Id": header_value(client_id)}
+        payload = await self._wire.ask(call, headers)
+        return _found(call, answers.read_anonymous_token(payload))
+
+    async def create_session(self, who: Credentials, language: str) -> answers.Session:
+        """Begin a project.
+
+        Args:
+            who: The account.
+            language: ISO code, such as ``en`` or ``zh-CN``: what the agent answers in.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
+        payload = await self._wire.ask(call, headers_for(who), {"task_name": "project", "language": language})
+        return _found(call, answers.read_session(payload))
+
+    async def claim_token(self, who: Credentials, task_id: str, session_id: str) -> answers.ClaimToken:
+        """Get the right to take a project over in a browser.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", "/api/auth/claim-token")
+        payload = await self._wire.ask(call, headers_for(who), {"task_id": task_id, "session_id": session_id})
+        return _found(call, answers.read_claim_token(payload))
+
+    async def send_message(self, who: Credentials, session_id: str, text: str) -> AsyncGenerator[Event, None]:
+        """Say something to the agent, and hear what it does. Its end is the turn's end.
+
+        Never repeat it after an error with ``outcome_unknown``: the agent may be at work, and would be
+        paid twice. Close the generator (``contextlib.aclosing``) when leaving early. It waits without
+        limit: judge by the time since the last event that is more than a :class:`~bot.nemo.events.KeepAlive`.
+
+        Yields:
+            Events; at least one for whatever the server sends, comment lines included.
+
+        Raises:
+            TransportError: No answer came; ``sent`` tells whether the agent may be at work.
+            StreamBroken: The answer broke off.
+            ServiceError: The message was refused. Refusals inside the stream come as
+                :class:`~bot.nemo.events.StreamError` events.
+        """
+        call = Call("POST", "/run_sse")
+        body = {
+            "app_name": _APP,
+            "user_id": "me",
+            "session_id": session_id,
+            "new_message": {"parts": [{"text": text}]},
+        }
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                source = await stack.enter_async_context(
+                    aconnect_sse(
+                        self._http,
+                        call.method,
+                        str(self._wire.url(call.path)),
+                        headers={**headers_for(who), **_STREAMED, "Content-Type": "application/json"},
+                        content=encode(call, body),
+                        timeout=self._wire.limits(None),
+                    )
+                )
+            except httpx.RequestError as error:
+                raise transport_error(call, error) from error
+            response = source.response
+            if not response.is_success or media_type(response).endswith("json"):
+                content = await read_body(call, response)
+                payload = checked(call, response, content, who.token)
+                for event in read_event(json.dumps(payload)):
+                    yield event
+                return
+            async with contextlib.aclosing(_events(call, response)) as events:
+                async for event in events:
+                    yield event
+
+    async def upload_files(
+        self, who: Credentials, session_id: str, files: Sequence[FileToUpload]
+    ) -> answers.Upload:
+        """Upload files, streamed, in one request.
+
+        Args:
+            who: The account.
+            session_id: Where they belong.
+            files: What to send. Their sources are closed, whatever happens.
+
+        Raises:
+            SourceBroken: A file could not be read, or has another size than told.
+            FileTypeRefused: Not a type that is taken.
+            FileTooLarge: More than is taken.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", f"/api/upload-video/{_APP}/me/{_segment(session_id)}")
+        loop = asyncio.get_running_loop()
+
+        def on_piece() -> None:
+            wait_s = self._timeouts.upload_answer_s if body.finished else self._timeouts.upload_stall_s
+            if not watchdog.expired():
+                watchdog.reschedule(loop.time() + wait_s)
+
+        body = MultipartBody(files, "files", on_piece)
+        try:
+            async with asyncio.timeout(self._timeouts.upload_stall_s) as watchdog:
+                payload = await self._wire.ask(
+                    call,
+                    {
+                        **headers_for(who),
+                        "Content-Type": body.content_type,
+                        "Content-Length": str(body.length),
+                    },
+                    body,
+                    # The watchdog minds the body, which no timeout of the transport's does.
+                    limits=self._wire.limits(None),
+                )
+        except Exception as error:
+            if body.failure is not None:
+                # The transport only knows that its body broke off.
+                raise SourceBroken(call, str(body.failure)) from body.failure
+            if isinstance(error, TimeoutError):
+                raise TransportError(call, "the upload stood still", sent=True) from error
+            raise
+        finally:
+            await body.aclose()
+        return answers.read_upload(payload)
+
+    async def upload_urls(self, who: Credentials, session_id: str, urls: Sequence[str]) -> answers.Upload:
+        """Have the service fetch files by their addresses.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", f"/api/upload-video/{_APP}/me/{_segment(session_id)}")
+        payload = await self._wire.ask(
+            call,
+            headers_for(who),
+            {"urls": list(urls), "source_type": "url"},
+            limits=self._wire.limits(self._timeouts.upload_answer_s),
+        )
+        return answers.read_upload(payload)
+
+    async def credits(self, who: Credentials) -> answers.Credits:
+        """Look up the account's credits.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        return answers.read_credits(await self._wire.get(Call("GET", "/api/credits/balance/simple"), who))
+
+    async def state(self, who: Credentials, session_id: str) -> answers.State:
+        """Look up a session's state, its draft above all.
+
+        Raises:
+            SessionGone: There is no such session.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("GET", f"/api/state/{_APP}/me/{_segment(session_id)}/latest")
+        return answers.read_state(await self._wire.get(call, who))
+
+    async def start_render(self, who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
+        """Begin an export.
+
+        Args:
+            who: The account.
+            render_id: New and unique, ``render_…``. Keep it before calling, to find the render again.
+            session_id: The draft's.
+            raw_draft: :attr:`bot.nemo.drafts.Draft.raw`, as it came.
+
+        Raises:
+            ExportNotInPlan: The account may not export.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", _RENDERS)
+        body = {
+            "id": render_id,
+            "sessionId": session_id,
+            "draft": raw_draft,
+            "output": {"format": "mp4", "quality": "high"},
+        }
+        return read_render(await self._wire.ask(call, headers_for(who), body), render_id)
+
+    async def render_status(self, who: Credentials, render_id: str) -> Render:
+        """Look up where a render stands. A failed one is an answer, not an error.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        payload = await self._wire.get(Call("GET", f"{_RENDERS}/{_segment(render_id)}"), who)
+        return read_render(payload, render_id)
+
+    async def cancel_render(self, who: Credentials, render_id: str) -> None:
+        """Give a render up.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", f"{_RENDERS}/{_segment(render_id)}/cancel")
+        await self._wire.ask(call, headers_for(who), empty_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def download(self, who: Credentials, render: Render) -> AsyncIterator[Download]:
+        """Fetch a result: from its link, and where that fails by the download call.
+
+        The token goes to the service alone, never to another host that a link names.
+
+        Raises:
+            NemoError: Neither way led to a file, or its bytes ended early.
+        """
+        fallback = f"{RENDERS}/{_segment(render.render_id)}/download"
+        async with contextlib.AsyncExitStack() as stack:
+            found = None
+            if (link := self._link(render.url)) is not None:
+                own = (link.scheme, link.host, link.port) == origin(self._wire.base_url)
+                headers = headers_for(who) if own else {}
+                with contextlib.suppress(NemoError):
+                    found = await stack.enter_async_context(
+                        self._fetch(Call("GET", link.path), link, headers, who.token, by_link=True)
+                    )
+            if found is None:
+                call = Call("GET", fallback)
+                found = await stack.enter_async_context(
+                    self._fetch(call, self._wire.url(fallback), headers_for(who), who.token, by_link=False)
+                )
+            yield found
+
+    @contextlib.asynccontextmanager
+    async def _fetch(
+        self, call: Call, url: httpx.URL, headers: Mapping[str, str], token: str, *, by_link: bool
+    ) -> AsyncIterator[Download]:
+        timeout = self._wire.limits(self._timeouts.download_stall_s)
+        headers = {**headers, **_STREAMED}
+        async with self._wire.open(call, url, headers, None, timeout, follow_redirects=True) as response:
+            kind = media_type(response)
+            if not response.is_success or kind.endswith("json") or kind == "text/html":
+                checked(call, response, await read_body(call, response), token)
+                raise UnexpectedAnswer(call, f"{kind} in place of a video", status=response.status_code)
+            size = size_of(response)
+            if size == 0:
+                raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
+            yield Download(size, read_chunks(call, response), kind, by_link)
+
+    def _link(self, url: str | None) -> httpx.URL | None:
+        if not url:
+            return None
+        try:
+            link = self._wire.base_url.join(url)
+        except (httpx.InvalidURL, ValueError):
+            return None
+        return link if link.scheme in ("http", "https") and link.host else None
+
+
+def _found(call: Call, answer: _T | None) -> _T:
+    if answer is None:
+        raise UnexpectedAnswer(call, "what was asked for is missing", status=200)
+    return answer
+
+
+def _frame_events(frame: ServerSentEvent | None) -> tuple[Event, ...]:
+    if frame is None:
+        return (KeepAlive(),)
+    if frame.event == OVERSIZED:
+        return (Unknown(OVERSIZED),)
+    return read_event(frame.data, "" if frame.event == "message" else frame.event)
+
+
+async def _events(call: Call, response: httpx.Response) -> AsyncGenerator[Event, None]:
+    reader = SseReader()
+    heard = TurnText()
+    count = 0
+    try:
+        async for chunk in response.aiter_bytes():
+            for frame in reader.feed(chunk):
+                for event in _frame_events(frame):
+                    count += not isinstance(event, KeepAlive)
+                    heard.add(event)
+                    yield event
+    except httpx.RequestError as error:
+        message = f"{type(error).__name__}: {error}"
+        raise StreamBroken(call, message, text=heard.text, events=count) from error
+    for frame in reader.close():
+        for event in _frame_events(frame):
+            yield event
+
+
+def _segment(value: str) -> str:
+    """One part of a path, wherever the value came from."""
+    quoted = quote(value, safe="", errors="replace")
+    # "." and ".." would walk up the path, and clients undo their escaping.
+    return quoted if quoted.strip(".") else "-"

@@ -1,0 +1,113 @@
+"""A render: the export of a draft, as its answers tell of it, in an envelope or without one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from bot.nemo import read
+from bot.nemo.errors import clean
+
+
+class RenderStatus(Enum):
+    """Where a render stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """A word that this library does not know: ask again later."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in (RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED)
+
+
+_WORDS = {
+    "pending": RenderStatus.PENDING,
+    "queued": RenderStatus.PENDING,
+    "waiting": RenderStatus.PENDING,
+    "created": RenderStatus.PENDING,
+    "processing": RenderStatus.PROCESSING,
+    "running": RenderStatus.PROCESSING,
+    "rendering": RenderStatus.PROCESSING,
+    "in_progress": RenderStatus.PROCESSING,
+    "completed": RenderStatus.COMPLETED,
+    "complete": RenderStatus.COMPLETED,
+    "done": RenderStatus.COMPLETED,
+    "success": RenderStatus.COMPLETED,
+    "succeeded": RenderStatus.COMPLETED,
+    "failed": RenderStatus.FAILED,
+    "failure": RenderStatus.FAILED,
+    "error": RenderStatus.FAILED,
+    "cancelled": RenderStatus.CANCELLED,
+    "canceled": RenderStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """A render as last heard of.
+
+    Args:
+        render_id: Its id.
+        status: Where it stands.
+        progress: Percent, 0 to 100, if told.
+        url: Where the MP4 lies, once completed; may be relative to the service's address.
+        error: Why it failed, in the service's words.
+        duration_s: Of the result, if told.
+        size_bytes: Of the result, if told; not to be relied on.
+    """
+
+    render_id: str
+    status: RenderStatus
+    progress: float | None = None
+    url: str | None = None
+    error: str | None = None
+    duration_s: float | None = None
+    size_bytes: int | None = None
+
+
+def has_status(payload: Any) -> bool:
+    """Whether an answer tells of a render at all."""
+    return read.text(_fields(payload).get("status")) is not None
+
+
+def read_render(payload: Any, render_id: str) -> Render:
+    """Read a render from any JSON value.
+
+    Args:
+        payload: The whole answer.
+        render_id: What was asked for; used where the answer has no id.
+    """
+    source = _fields(payload)
+    raw_output = source.get("output")
+    output = read.mapping(raw_output)
+    url = read.text_at(output, "url") or read.text_at(source, "outputUrl", "output_url", "url")
+    url = url or (raw_output if isinstance(raw_output, str) and "/" in raw_output and not output else None)
+    word = read.text(source.get("status"))
+    if word is None:
+        status = RenderStatus.COMPLETED if url else RenderStatus.UNKNOWN
+    else:
+        status = _WORDS.get(word.lower(), RenderStatus.UNKNOWN)
+    progress = read.number(source.get("progress"))
+    error = source.get("error") or read.mapping(payload).get("error")
+    words = read.text(error) or read.text_at(read.mapping(error), "message", "msg", "code")
+    return Render(
+        render_id=read.text(read.first(source, ("id", "render_id", "renderId"))) or render_id,
+        status=status,
+        progress=None if progress is None else min(max(progress, 0.0), 100.0),
+        url=url,
+        error=clean(words) if words else None,
+        duration_s=read.number(output.get("duration")),
+        size_bytes=read.positive(output.get("size")),
+    )
+
+
+def _fields(payload: Any) -> Mapping[str, Any]:
+    source = read.mapping(payload)
+    inner = read.mapping(source.get("data"))
+    return inner if inner else source

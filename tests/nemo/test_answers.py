@@ -1,0 +1,143 @@
+"""The service's answers, in every shape."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from bot.nemo import answers
+from bot.nemo.errors import code_of, message_of
+from bot.nemo.renders import Render, RenderStatus, read_render
+from tests.nemo.test_drafts import JSON
+
+COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"status": "pending"}, Render("r", RenderStatus.PENDING)),
+        (
+            {"success": True, "data": {"id": "x", "status": "processing", "progress": 40}},
+            Render("x", RenderStatus.PROCESSING, 40.0),
+        ),
+        (
+            {**COMPLETED, "output": {"url": "https://m/a.mp4", "duration": 5.5, "size": 100}},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4", None, 5.5, 100),
+        ),
+        (
+            {"code": 0, "data": {**COMPLETED, "outputUrl": "https://m/a.mp4"}},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
+        ),
+        (
+            {**COMPLETED, "output": "https://m/a.mp4"},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
+        ),
+        ({"status": "failed", "error": "boom"}, Render("r", RenderStatus.FAILED, error="boom")),
+        (
+            {"success": False, "data": {"status": "failed"}, "error": "boom"},
+            Render("r", RenderStatus.FAILED, error="boom"),
+        ),
+        (
+            {"status": "failed", "error": {"message": "boom"}},
+            Render("r", RenderStatus.FAILED, error="boom"),
+        ),
+        ({"status": "CANCELED"}, Render("r", RenderStatus.CANCELLED)),
+        ({"status": "warming_up", "progress": 400}, Render("r", RenderStatus.UNKNOWN, 100.0)),
+        ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
+        ({}, Render("r", RenderStatus.UNKNOWN)),
+        (None, Render("r", RenderStatus.UNKNOWN)),
+    ],
+)
+def test_renders(payload: Any, expected: Render) -> None:
+    assert read_render(payload, "r") == expected
+
+
+def test_only_three_statuses_are_the_end() -> None:
+    over = {status for status in RenderStatus if status.is_over}
+    assert over == {RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-03-01T12:00:00Z", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T14:00:00+02:00", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00.000000", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (1772366400, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (1772366400000, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("soon", None),
+        (None, None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_expiry(value: Any, expected: datetime | None) -> None:
+    found = answers.read_anonymous_token({"code": 0, "data": {"token": "t", "expires_at": value}})
+    assert found is not None
+    assert found.expires_at == expected
+
+
+def test_a_token_is_not_in_the_repr() -> None:
+    token = answers.read_anonymous_token(
+        {"data": {"token": "nmv_usr_1", "user_id": "anon_1", "credits": 100}}
+    )
+    claim = answers.read_claim_token({"data": {"claim_token": "clm_1", "expires_in": 604800}})
+    assert "nmv_usr_1" not in repr(token)
+    assert "clm_1" not in repr(claim)
+    assert claim is not None
+    assert claim.expires_in_s == 604800
+
+
+def test_links() -> None:
+    claim = answers.ClaimToken("clm_a/b")
+    assert answers.claim_link("https://w/", claim) == "https://w/workspace/claim?ct=clm_a%2Fb"
+    assert answers.register_link("https://w", "anon_1") == "https://w/register?bind=anon_1"
+    assert answers.register_link("https://w", None) == "https://w/register"
+
+
+def test_a_state_without_a_draft() -> None:
+    state = answers.read_state({"code": 0, "data": {"state": {}, "task_id": 5, "session_id": "s"}})
+    assert (state.draft, state.task_id, state.session_id) == (None, "5", "s")
+
+
+def test_uploaded_files() -> None:
+    upload = answers.read_upload(
+        {
+            "data": {
+                "files": [
+                    {
+                        "filename": "a.mp4",
+                        "file_type": "video",
+                        "cdn_url": "https://c/a.mp4",
+                        "duration": 5.5,
+                        "width": 1920,
+                        "height": 1080,
+                        "fps": 30,
+                        "hash": "h",
+                        "new": 1,
+                    },
+                    {},
+                    None,
+                ],
+                "session_state_applied": True,
+            }
+        }
+    )
+    assert upload == answers.Upload(
+        (answers.UploadedFile("a.mp4", "video", "https://c/a.mp4", 5.5, 1920, 1080, 30.0, "h"),), True
+    )
+
+
+@given(JSON)
+def test_no_json_value_breaks_any_answer(value: Any) -> None:
+    for payload in (value, {"data": value}, {"data": {"state": value, "files": [value], "token": value}}):
+        read_render(payload, "r")
+        answers.read_anonymous_token(payload)
+        answers.read_claim_token(payload)
+        answers.read_session(payload)
+        answers.read_credits(payload)
+        answers.read_state(payload)
+        answers.read_upload(payload)
+        code_of(payload)
+        assert len(message_of(payload)) <= 500

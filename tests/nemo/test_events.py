@@ -1,0 +1,184 @@
+"""Every shape of event that the service is known to send, and the ones it is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
+from bot.nemo.events import (
+    Event,
+    KeepAlive,
+    Part,
+    StateDelta,
+    StreamError,
+    Text,
+    Thought,
+    ToolCall,
+    ToolResult,
+    Unknown,
+    read_event,
+)
+
+# Literal events of an ADK server (google-adk 2.13), as they came over the wire.
+STREAMS: dict[str, list[str]] = json.loads((Path(__file__).parent / "streams.json").read_text("utf-8"))
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from([
+        "content", "parts", "text", "type", "error", "code", "data", "actions", "stateDelta", "functionCall",
+        "functionResponse", "name", "args", "partial", "author", "thought", "errorCode", "errorMessage", "detail",
+    ]), inner),
+    max_leaves=25,
+)  # fmt: skip
+
+
+def read_all(name: str) -> list[Event]:
+    return [event for line in STREAMS[name] for event in read_event(line.removeprefix("data:"))]
+
+
+def test_a_whole_turn_of_a_real_server() -> None:
+    assert read_all("whole_turn") == [
+        Thought("Let me think"),
+        Text("Hel", Part.PIECE, "scripted"),
+        Text("lo 🎬 你好\nline2", Part.PIECE, "scripted"),
+        Text("Hello 🎬 你好\nline2", Part.WHOLE, "scripted"),
+        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, "fc-1"),
+        ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}, "fc-1"),
+        StateDelta({"draft": {"tracks": []}}),
+        Text("All done", Part.WHOLE, "scripted"),
+    ]
+
+
+def test_the_other_streams_of_a_real_server() -> None:
+    assert read_all("error_event") == [StreamError(None, "blocked", "SAFETY")]
+    assert read_all("failure_after_text") == [
+        Text("before error", Part.WHOLE, "scripted"),
+        StreamError(None, "RuntimeError: scripted failure 中文"),
+    ]
+    assert [event.text for event in read_all("silence") if isinstance(event, Text)] == ["first", "last"]
+    assert read_all("unknown_session") == [StreamError(404, "Session not found: nope")]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        # ADK, in snake case and with several parts in one event
+        (
+            {"content": {"parts": [{"function_call": {"name": "trim", "args": {"to": 5}}}]}},
+            [ToolCall("trim", {"to": 5})],
+        ),
+        (
+            {"content": {"parts": [{"function_response": {"name": "trim", "response": {"ok": True}}}]}},
+            [ToolResult("trim", {"ok": True})],
+        ),
+        (
+            {"content": {"parts": [{"text": "hm", "thought": True}, {"text": "a"}, {"text": "b"}]}},
+            [Thought("hm"), Text("ab")],
+        ),
+        ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
+        (
+            {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},
+            [Text("cut"), StreamError(None, "", "MAX_TOKENS")],
+        ),
+        ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
+        # typed
+        ({"type": "text", "content": "Hi"}, [Text("Hi", Part.UNMARKED)]),
+        ({"type": "text", "content": "H", "partial": True}, [Text("H", Part.PIECE)]),
+        ({"type": "text", "content": {"parts": [{"text": "Hi"}]}}, [Text("Hi")]),
+        ({"type": "tool_call", "name": "trim", "args": {"to": 5}}, [ToolCall("trim", {"to": 5})]),
+        ({"type": "tool_call", "name": "trim", "args": '{"to":5}'}, [ToolCall("trim", {"to": 5})]),
+        ({"type": "tool_call"}, [ToolCall("", {})]),
+        ({"type": "tool_result", "name": "trim", "result": [1]}, [ToolResult("trim", [1])]),
+        ({"type": "heartbeat"}, [KeepAlive()]),
+        ({"type": "error", "message": "no"}, [StreamError(None, "no")]),
+        ({"type": "error", "error": "no"}, [StreamError(None, "no")]),
+        ({"type": "error", "error": {"code": 2001, "message": "no"}}, [StreamError(2001, "no")]),
+        ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
+        ({"type": "error"}, [StreamError(None, "")]),
+        # bare, enveloped, failed
+        ({"text": "Hi"}, [Text("Hi", Part.UNMARKED)]),
+        ({"code": 2001, "message": "no credits"}, [StreamError(2001, "no credits")]),
+        ({"code": "1002", "message": "gone"}, [StreamError(1002, "gone")]),
+        ({"code": 0, "data": {"text": "Hi"}}, [Text("Hi", Part.UNMARKED)]),
+        ({"code": 0, "message": "ok"}, [Unknown()]),
+        ({"error": "boom"}, [StreamError(None, "boom")]),
+        ({"error": {"code": 429, "message": "slow"}}, [StreamError(429, "slow")]),
+        ({"success": False, "error": "x"}, [StreamError(None, "x")]),
+        # nothing known
+        ({"type": "from_the_future", "x": 1}, [Unknown("from_the_future")]),
+        ({"content": {"parts": [{"inlineData": {}}]}}, [Unknown()]),
+        ({"errorCode": None, "error": None, "text": ""}, [Unknown()]),
+        ({}, [Unknown()]),
+        ([1, 2], [Unknown()]),
+    ],
+)
+def test_shapes(data: Any, expected: list[Event]) -> None:
+    assert list(read_event(json.dumps(data))) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("", ""),
+        ("", " "),
+        ("", "heartbeat"),
+        ("", '"heartbeat"'),
+        ("", "null"),
+        ("heartbeat", ""),
+        ("heartbeat", '{"text":"not shown"}'),
+        ("ping", "1"),
+    ],
+)
+def test_keep_alives(name: str, data: str) -> None:
+    assert read_event(data, name) == (KeepAlive(),)
+
+
+def test_the_type_may_stand_in_the_event_field() -> None:
+    assert read_event('{"content":"Hi"}', "text") == (Text("Hi", Part.UNMARKED),)
+    assert read_event('{"message":"no"}', "error") == (StreamError(None, "no"),)
+
+
+def test_text_that_is_no_json_is_not_shown() -> None:
+    assert read_event("<html>", "") == (Unknown(),)
+    assert read_event('{"text": "cut o', "") == (Unknown(),)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (StreamError(1011, "x"), AuthError),
+        (StreamError(1002, "x"), SessionGone),
+        (StreamError(404, "Session not found: s"), SessionGone),
+        (StreamError(2001, "x"), NoCredits),
+    ],
+)
+def test_an_error_in_the_stream_is_the_error_it_would_be_outside(
+    event: StreamError, error: type[Exception]
+) -> None:
+    assert type(event.as_error(Call("POST", "/run_sse"))) is error
+
+
+def test_tokens_do_not_come_back_in_messages() -> None:
+    (event,) = read_event('{"error":"bad token nmv_usr_0123abc, Bearer xyz.123"}')
+    assert isinstance(event, StreamError)
+    assert "nmv_usr" not in event.message
+    assert "xyz" not in event.message
+
+
+@given(JSON)
+def test_no_json_value_breaks_the_reader(value: Any) -> None:
+    assert read_event(json.dumps(value))
+
+
+@given(st.text(), st.text())
+def test_no_text_breaks_the_reader(data: str, name: str) -> None:
+    assert read_event(data, name)
+
+
+def test_depth_does_not_break_the_reader() -> None:
+    assert read_event('{"data":' * 5000 + "1" + "}" * 5000)
+    assert read_event('{"data":' * 300 + "1" + "}" * 300)

@@ -1,0 +1,171 @@
+"""Messages to the agent over streams that real networks make: cut, slow, silent, mixed."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.nemo.client import NemoClient
+from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
+from bot.nemo.events import Event, KeepAlive, Part, StreamError, Text, ToolCall
+from bot.nemo.turns import TurnText
+from bot.nemo.wire import Attribution, Credentials
+from tests.nemo.servers import raw_server, read_request, reset
+from tests.nemo.test_events import STREAMS
+
+WHO = Credentials("nmv_usr_secret", Attribution("card", "1"))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    http: httpx.AsyncClient, *pieces: bytes, head: bytes = HEAD, rst: bool = False
+) -> AsyncIterator[NemoClient]:
+    """A service that answers with these bytes, each when the one before is on its way, and hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        if rst:
+            reset(writer)
+
+    async with raw_server(talk) as url:
+        yield NemoClient(http, url)
+
+
+async def hear(nemo: NemoClient) -> list[Event]:
+    async with contextlib.aclosing(nemo.send_message(WHO, "s", "hi")) as events:
+        return [event async for event in events]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+async def test_the_stream_of_a_real_server(http: httpx.AsyncClient, size: int, end: str) -> None:
+    data = "".join(f"{line}{end}{end}" for line in STREAMS["whole_turn"]).encode()
+    pieces = b"".join(chunk(data[at : at + size]) for at in range(0, len(data), size))
+    turn = TurnText()
+    async with answering(http, pieces, END) as nemo:
+        for event in await hear(nemo):
+            turn.add(event)
+    assert turn.text == "Hello 🎬 你好\nline2\n\nAll done"
+
+
+async def test_all_shapes_in_one_stream(http: httpx.AsyncClient) -> None:
+    data = (
+        b": comment\n\ndata:\n\ndata: heartbeat\n\nevent: heartbeat\n\n"
+        b'data: {"type":"heartbeat"}\n\n'
+        b'data: {"content":{"parts":[{"text":"Hi"}],"role":"model"},"partial":true}\n\n'
+        b'data: {"type":"tool_call","name":"trim","args":{}}\n\n'
+        b'data: {"text":"there"}\n\n'
+        b'data: {"code":2001,"message":"no credits"}'
+    )
+    async with answering(http, chunk(data), END) as nemo:
+        events = await hear(nemo)
+    assert events == [
+        *[KeepAlive()] * 5,
+        Text("Hi", Part.PIECE),
+        ToolCall("trim", {}),
+        Text("there", Part.UNMARKED),
+        StreamError(2001, "no credits"),
+    ]
+
+
+async def test_events_come_as_they_are_sent(http: httpx.AsyncClient) -> None:
+    seen = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(HEAD + chunk(b": alive\n"))
+        await seen.wait()
+        writer.write(chunk(b'data: {"text":"done"}\n\n') + END)
+        await writer.drain()
+
+    async with raw_server(talk) as url:
+        events = NemoClient(http, url).send_message(WHO, "s", "hi")
+        assert await asyncio.wait_for(anext(events), 5) == KeepAlive()
+        seen.set()
+        assert [event async for event in events] == [Text("done", Part.UNMARKED)]
+
+
+@pytest.mark.parametrize("rst", [False, True], ids=["closed", "reset"])
+async def test_a_broken_stream_tells_what_had_come(http: httpx.AsyncClient, rst: bool) -> None:
+    data = b': ping\n\ndata: {"content":{"parts":[{"text":"Half"}]},"partial":true}\n\ndata: {"te'
+    async with answering(http, chunk(data), rst=rst) as nemo:
+        events = nemo.send_message(WHO, "s", "hi")
+        heard = [await anext(events), await anext(events)]
+        with pytest.raises(StreamBroken) as caught:
+            await anext(events)
+    assert heard == [KeepAlive(), Text("Half", Part.PIECE)]
+    assert (caught.value.text, caught.value.events) == ("Half", 1)
+    assert caught.value.sent
+    assert caught.value.outcome_unknown
+
+
+async def test_a_stream_without_any_event(http: httpx.AsyncClient) -> None:
+    async with answering(http, END) as nemo:
+        assert await hear(nemo) == []
+
+
+@pytest.mark.parametrize(
+    "content_type", [b"text/plain", b"text/event-stream; charset=latin-1", b"application/octet-stream"]
+)
+async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, content_type: bytes) -> None:
+    head = HEAD.replace(b"text/event-stream", content_type)
+    async with answering(http, chunk('data: {"text":"你好"}\n\n'.encode()), END, head=head) as nemo:
+        assert await hear(nemo) == [Text("你好", Part.UNMARKED)]
+
+
+async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
+    head = HEAD.replace(b"text/event-stream", b"application/json")
+    async with answering(http, chunk(b'{"code":2001,"message":"no"}'), END, head=head) as nemo:
+        with pytest.raises(NoCredits):
+            await hear(nemo)
+    async with answering(http, chunk(b'{"code":0,"data":{"text":"Hi"}}'), END, head=head) as nemo:
+        assert await hear(nemo) == [Text("Hi", Part.UNMARKED)]
+    async with answering(http, chunk(b"<html>"), END, head=head) as nemo:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await hear(nemo)
+    assert caught.value.outcome_unknown
+
+
+async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> None:
+    gone = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(HEAD + chunk(b": alive\n"))
+        await reader.read()
+        gone.set()
+
+    async with raw_server(talk) as url:
+        async with contextlib.aclosing(NemoClient(http, url).send_message(WHO, "s", "hi")) as events:
+            assert await anext(events) == KeepAlive()
+        await asyncio.wait_for(gone.wait(), 5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_no_bytes_of_a_server_break_it(pieces: list[bytes]) -> None:
+    async def talk() -> list[Event]:
+        transport = httpx.MockTransport(
+            lambda request: httpx.Response(
+                200, headers={"Content-Type": "text/event-stream"}, content=b"".join(pieces)
+            )
+        )
+        async with httpx.AsyncClient(transport=transport) as client:
+            return await hear(NemoClient(client, "http://service"))
+
+    assert isinstance(asyncio.run(talk()), list)

@@ -1,0 +1,125 @@
+"""Texts are shown once, in order, and without the apology that means nothing."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.nemo.events import Event, Part, Text, Thought, ToolCall, ToolResult, read_event
+from bot.nemo.turns import TurnText
+from tests.nemo.test_events import STREAMS
+
+ISSUE = "I encountered a temporary issue. Please try again."
+
+
+def collect(*events: Event) -> TurnText:
+    turn = TurnText()
+    for event in events:
+        turn.add(event)
+    return turn
+
+
+def piece(text: str, author: str = "a") -> Text:
+    return Text(text, Part.PIECE, author)
+
+
+def whole(text: str, author: str = "a") -> Text:
+    return Text(text, Part.WHOLE, author)
+
+
+def loose(text: str) -> Text:
+    return Text(text, Part.UNMARKED)
+
+
+TOOL = (ToolCall("trim", {}), ToolResult("trim", None))
+
+
+@pytest.mark.parametrize(
+    ("stream", "text"),
+    [
+        ("whole_turn", "Hello 🎬 你好\nline2\n\nAll done"),
+        ("error_event", ""),
+        ("failure_after_text", "before error"),
+        ("silence", "first\n\nlast"),
+    ],
+)
+def test_the_streams_of_a_real_server(stream: str, text: str) -> None:
+    events = [event for line in STREAMS[stream] for event in read_event(line.removeprefix("data:"))]
+    assert collect(*events).text == text
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ([piece("Hel"), piece("lo")], "Hello"),
+        ([piece("Hel"), piece("lo"), whole("Hello")], "Hello"),
+        ([piece("Hel"), piece("lo"), whole("Hello there")], "Hello there"),  # a piece was lost
+        ([piece("Hel"), *TOOL, piece("lo"), whole("Hello")], "Hello"),
+        ([piece("a"), whole("a"), piece("b"), whole("b")], "a\n\nb"),
+        ([piece("x", "one"), piece("y", "two"), whole("x", "one"), whole("y", "two")], "x\n\ny"),
+        ([piece("one"), whole("something else")], "one\n\nsomething else"),
+        ([whole("Done."), whole("Done.")], "Done."),
+        ([whole("Done."), loose("Done.")], "Done."),
+        ([piece("Hel"), piece("lo!!"), loose("Hello!!")], "Hello!!"),
+        # a server that does not mark its texts: pieces …
+        ([loose("Hel"), loose("lo")], "Hello"),
+        ([loose("ha"), loose("ha")], "haha"),
+        ([loose("Hello."), loose(" World")], "Hello. World"),
+        # … pieces that are repeated, each time longer, or once whole
+        ([loose("Hel"), loose("lo you"), loose("Hello you")], "Hello you"),
+        ([loose("I cut"), loose("I cut the"), loose("I cut the clip")], "I cut the clip"),
+        # … or paragraphs
+        ([loose("I cut it."), loose("Now the music.")], "I cut it.\nNow the music."),
+        ([loose("I cut it"), *TOOL, loose("All done")], "I cut it\n\nAll done"),
+        # not shown
+        ([Thought("hm"), *TOOL], ""),
+        # one emoji in two pieces
+        ([piece("\ud83c"), piece("\udfac ok")], "🎬 ok"),
+        ([piece("\ud83c")], "\ufffd"),
+    ],
+)
+def test_each_text_once(events: list[Event], text: str) -> None:
+    assert collect(*events).text == text
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ([whole("All done"), whole(ISSUE)], "All done"),
+        ([whole(f"All done. {ISSUE}")], "All done."),
+        ([whole("All done"), piece("Sorry, I've encountered a temporary issue"), piece("!")], "All done"),
+        ([whole(ISSUE)], ISSUE),
+        ([whole(ISSUE), whole("Now it works")], f"{ISSUE}\n\nNow it works"),
+    ],
+)
+def test_the_apology_after_a_normal_answer_is_dropped(events: list[Event], text: str) -> None:
+    assert collect(*events).text == text
+
+
+def test_an_answer_that_is_nothing_but_the_apology_is_known() -> None:
+    assert collect(whole(ISSUE)).failed_politely
+    assert not collect(whole("Done"), whole(ISSUE)).failed_politely
+    assert not collect().failed_politely
+
+
+def test_the_text_is_bounded() -> None:
+    turn = collect(*(piece("x" * 50_000) for _ in range(40)))
+    assert len(turn.text) == 200_000
+
+
+def test_add_tells_whether_there_is_something_new_to_show() -> None:
+    turn = TurnText()
+    assert turn.add(piece("a"))
+    assert not turn.add(Thought("b"))
+    assert not turn.add(TOOL[0])
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8")), st.lists(st.integers(0, 30)))
+def test_pieces_and_their_whole_are_the_whole(text: str, cuts: list[int]) -> None:
+    ends = sorted(min(cut, len(text)) for cut in cuts)
+    pieces = [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
+    parts = [piece(part) for part in pieces if part]
+    expected = collect(whole(text)).text
+    assert collect(*parts, whole(text)).text == expected
+    assert json.dumps(expected)
