@@ -1,0 +1,240 @@
+"""The server: paths, tokens, faults and answers around the methods."""
+
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.clock import Clock, SystemClock
+from bot.sandbox.botapi.context import Context, Method
+from bot.sandbox.botapi.control_reads import ACTIONS
+from bot.sandbox.botapi.errors import NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection
+from bot.sandbox.botapi.files import CLOUD_UPLOAD_BYTES, LOCAL_BYTES
+from bot.sandbox.botapi.flood import FloodLimits
+from bot.sandbox.botapi.journal import FILE_DOWNLOAD
+from bot.sandbox.botapi.methods import METHODS
+from bot.sandbox.botapi.params import Params, read_params
+from bot.sandbox.botapi.responses import Dropped, FileBody
+from bot.sandbox.botapi.state import Bot, World
+
+DEFAULT_TOKEN = "7000000001:sandbox-bot-token-of-nobody-at-all"  # noqa: S105 - opens nothing but a sandbox
+
+FORM_OVERHEAD_BYTES = 256 * 1024
+"""What a multipart body may have beyond its file."""
+
+_QUIET = frozenset({"getupdates"})
+"""Calls that the log leaves out: thousands of them say nothing."""
+
+__all__ = ["DEFAULT_TOKEN", "BotApiServer", "create_app"]
+
+
+class BotApiServer:
+    """The routes of a Bot API server over a world.
+
+    Args:
+        world: What the server keeps.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._client: httpx.AsyncClient | None = None
+
+    def routes(self) -> list[Route]:
+        """Those of the Bot API and those of the control API."""
+        return [
+            Route("/bot{token}/{method}", self.call, methods=["GET", "POST"]),
+            Route("/file/bot{token}/{path:path}", self.download, methods=["GET"]),
+            Route("/control/file/{file_id}", self.any_file, methods=["GET"]),
+            Route("/control/{action}", self.control, methods=["GET", "POST"]),
+        ]
+
+    async def close(self) -> None:
+        """Stop webhooks and close connections."""
+        for bot in self.world.bots.values():
+            await bot.queue.close()
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _http(self) -> httpx.AsyncClient:
+        if self._client is None:
+            context = ssl.create_default_context()
+            self._client = httpx.AsyncClient(verify=context, follow_redirects=True, trust_env=False)
+        return self._client
+
+    async def call(self, request: Request) -> Response:
+        """A method of the Bot API, from its address to its answer."""
+        bot = self.world.bot_of(request.path_params["token"])
+        method = METHODS.get(request.path_params["method"].lower())
+        params = Params({})
+        try:
+            if bot is None or method is None:
+                async for _ in request.stream():
+                    pass
+                raise ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
+            if bot.logged_out and method.name != "logOut":
+                raise ApiError(400, "Logged out")
+            largest = LOCAL_BYTES if self.world.local else CLOUD_UPLOAD_BYTES
+            params = await read_params(request, self.world.files.incoming, largest + FORM_OVERHEAD_BYTES)
+            result = await self.run(bot, method, params)
+        except ApiError as error:
+            return JSONResponse(error.json(), status_code=error.code, headers=_retry_header(error))
+        except (DropConnection, ClientDisconnect):
+            return Dropped()
+        finally:
+            params.discard_uploads()
+        return JSONResponse({"ok": True, "result": result})
+
+    async def run(self, bot: Bot, method: Method, params: Params) -> Any:
+        """Run a method, through the faults that stand in its way, and write it down.
+
+        Raises:
+            ApiError: Telegram's refusal, or a fault's.
+            DropConnection: There is to be no answer.
+        """
+        world, journal = self.world, self.world.journal
+        if method.name.lower() in _QUIET and not journal.faults:
+            return await method.run(self._context(bot, params))
+        call = journal.begin(bot.id, method.name, params.summary())
+        chat_id = params.text("chat_id")
+        took_effect = False
+        try:
+            if fault := journal.meet(method.name, chat_id, "before"):
+                await journal.suffer(fault)
+            if method.sends:
+                self._count(bot, params)
+            result = await method.run(self._context(bot, params))
+            took_effect = True
+            call.result = result
+            if fault := journal.meet(method.name, chat_id, "after"):
+                await journal.suffer(fault)
+        except ApiError as error:
+            journal.end(call, "lost" if took_effect else "error", None if took_effect else error.json())
+            raise
+        except BaseException:
+            journal.end(call, "lost" if took_effect else "dropped")
+            raise
+        journal.end(call, "ok", result)
+        world.changes.notify()
+        return result
+
+    def _context(self, bot: Bot, params: Params) -> Context:
+        return Context(self.world, bot, params, self._http, self._answered(bot))
+
+    def _answered(self, bot: Bot) -> Callable[[Any], Awaitable[None]]:
+        async def run(body: Any) -> None:
+            """A webhook may answer with a method call; nobody learns how it went."""
+            method = METHODS.get(str(body.get("method", "")).lower()) if isinstance(body, dict) else None
+            if method is not None:
+                with contextlib.suppress(ApiError, DropConnection):
+                    await self.run(bot, method, Params(body))
+
+        return run
+
+    def _count(self, bot: Bot, params: Params) -> None:
+        chat_id = params.integer("chat_id")
+        given = params.values.get("media")
+        count = 1
+        with contextlib.suppress(ValueError):
+            items = json.loads(given) if isinstance(given, str) else given
+            count = len(items) if isinstance(items, list) and items else 1
+        self.world.flood.take(bot.id, chat_id, chat_id < 0, count)
+
+    async def download(self, request: Request) -> Response:
+        """A file's content; an own server with ``--local`` has none to give over HTTP."""
+        world = self.world
+        bot = world.bot_of(request.path_params["token"])
+        file = world.files.at(request.path_params["path"])
+        if bot is None or world.local or file is None or not file.path.exists():
+            error = ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
+            return JSONResponse(error.json(), status_code=error.code)
+        journal = world.journal
+        call = journal.begin(bot.id, FILE_DOWNLOAD, {"file_path": file.file_path, "size": file.size})
+        fault = journal.meet(FILE_DOWNLOAD, "", "before")
+        try:
+            if fault:
+                await journal.suffer(fault)
+        except ApiError as error:
+            journal.end(call, "error", error.json())
+            return JSONResponse(error.json(), status_code=error.code)
+        except DropConnection:
+            journal.end(call, "dropped")
+            return Dropped()
+        return FileBody(file.path, file.size, world.clock, fault, lambda whole: journal.end(call, whole))
+
+    async def any_file(self, request: Request) -> Response:
+        """For the control API: any file whatever the mode, by the id that any bot was shown."""
+        try:
+            file = self.world.files.find(request.path_params["file_id"], 0)
+        except ApiError as error:
+            return JSONResponse(error.json(), status_code=404)
+        return FileBody(file.path, file.size, self.world.clock)
+
+    async def control(self, request: Request) -> Response:
+        """An action of the control API."""
+        action = ACTIONS.get(request.path_params["action"])
+        if action is None:
+            return JSONResponse({"error": f"no action named {request.path_params['action']}"}, 404)
+        params = Params({})
+        try:
+            params = await read_params(request, self.world.files.incoming, LOCAL_BYTES * 2)
+            return JSONResponse(await action(self.world, params))
+        except ApiError as error:
+            return JSONResponse({"error": error.description}, 400)
+        except (KeyError, ValueError, TypeError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
+        except ClientDisconnect:
+            return Dropped()
+        finally:
+            params.discard_uploads()
+
+
+def _retry_header(error: ApiError) -> dict[str, str]:
+    wait_s = (error.parameters or {}).get("retry_after")
+    return {"Retry-After": str(wait_s)} if wait_s else {}
+
+
+def create_app(
+    data_dir: Path,
+    *,
+    tokens: Iterable[str] = (DEFAULT_TOKEN,),
+    local: bool = False,
+    flood_limits: FloodLimits | None = FloodLimits(),  # noqa: B008 - frozen
+    clock: Clock | None = None,
+    any_token: bool = False,
+) -> Starlette:
+    """The stand-in of Telegram's Bot API server, for ``serve``.
+
+    Args:
+        data_dir: Where files go.
+        tokens: One bot each; the control API adds more.
+        local: Behave as an own server started with ``--local``.
+        flood_limits: ``None`` lets everything through.
+        clock: Stamps messages, fills flood limits, times polls and delays.
+        any_token: Take every well-formed token as a bot of its own.
+
+    Returns:
+        The app; its ``state.world`` is the :class:`~bot.sandbox.botapi.state.World`.
+    """
+    world = World(
+        data_dir, clock or SystemClock(), local=local, flood_limits=flood_limits, any_token=any_token
+    )
+    for token in tokens:
+        world.add_bot(token)
+    server = BotApiServer(world)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await server.close()
+
+    app = Starlette(routes=server.routes(), lifespan=lifespan)
+    app.state.world = world
+    return app

@@ -1,0 +1,399 @@
+"""The Python client of the control API: a test writes what people do, and reads what the bot did.
+
+::
+
+    async with People(url) as people:
+        ada = await people.person("Ada", language_code="en")
+        await ada.start()
+        await ada.send_file("video", clip, caption="make it shorter")
+        answer = await ada.chat.wait(kind="video", timeout_s=30)
+        await ada.press(answer, "Open")
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.sandbox.botapi.faults import Faults
+from bot.sandbox.botapi.transport import ControlError, Transport
+
+__all__ = ["ChatHandle", "ControlError", "People", "Person", "Seen"]
+
+Json = dict[str, Any]
+
+WAIT_S = 10.0
+"""How long waits take at most when nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message as people see it.
+
+    Attributes:
+        json: As Telegram shows it now.
+        versions: Every state it had, oldest first.
+        deleted_at: When it was deleted (ISO), if it was.
+        keyboard: The reply keyboard that came with it.
+        stamps: When each of its states began (ISO).
+    """
+
+    json: Json
+    versions: list[Json]
+    deleted_at: str | None = None
+    keyboard: Json | None = None
+    stamps: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Seen":
+        """From the control API's JSON."""
+        message = dict(raw)
+        states = message.pop("versions", [])
+        gone, keyboard = message.pop("deleted_at", None), message.pop("keyboard", None)
+        return cls(
+            message, [one["message"] for one in states], gone, keyboard, tuple(one["at"] for one in states)
+        )
+
+    @property
+    def id(self) -> int:
+        """Its ``message_id``."""
+        return int(self.json["message_id"])
+
+    @property
+    def chat_id(self) -> int:
+        """Where it is."""
+        return int(self.json["chat"]["id"])
+
+    @property
+    def text(self) -> str:
+        """Its text or caption."""
+        return str(self.json.get("text") or self.json.get("caption") or "")
+
+    @property
+    def buttons(self) -> list[str]:
+        """The texts of its inline buttons."""
+        rows = self.json.get("reply_markup", {}).get("inline_keyboard", [])
+        return [button["text"] for row in rows for button in row]
+
+    @property
+    def media(self) -> Json:
+        """Its media object; the largest size of a photo; empty without media."""
+        for kind in ("animation", "video", "audio", "document", "voice", "video_note", "sticker"):
+            if kind in self.json:
+                return dict(self.json[kind])
+        return dict(self.json["photo"][-1]) if "photo" in self.json else {}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHandle:
+    """A chat to look into."""
+
+    people: "People"
+    id: int
+    bot: int
+
+    async def messages(self, **filters: Any) -> list[Seen]:
+        """Its messages now; filters as of the ``messages`` action, such as ``from_bots`` and ``deleted``."""
+        found = await self.people.ask("messages", chat=self.id, bot=self.bot, **filters)
+        return [Seen.of(raw) for raw in found]
+
+    async def wait_all(self, count: int, *, timeout_s: float = WAIT_S, **filters: Any) -> list[Seen]:
+        """Wait until ``count`` messages of bots match.
+
+        Raises:
+            TimeoutError: They did not come.
+        """
+        filters = {"from_bots": self.id > 0 or None, **filters}
+        found = await self.messages(count=count, timeout_s=timeout_s, **filters)
+        if len(found) < count:
+            there = [seen.text[:80] for seen in await self.messages(deleted=True)]
+            raise TimeoutError(f"{len(found)} of {count} messages with {filters} came; there are {there}")
+        return found
+
+    async def wait(self, *, timeout_s: float = WAIT_S, **filters: Any) -> Seen:
+        """Wait for a message, and return the latest that matches.
+
+        Raises:
+            TimeoutError: None came.
+        """
+        return (await self.wait_all(1, timeout_s=timeout_s, **filters))[-1]
+
+    async def topic(self, by: "Person", name: str) -> int:
+        """A new topic; returns its thread id."""
+        made = await self.people.ask("add_topic", chat=self.id, user=by.id, name=name)
+        return int(made["message_thread_id"])
+
+    async def set_member(
+        self,
+        member: "Person | int",
+        status: str,
+        *,
+        by: "Person | None" = None,
+        silent: bool = False,
+        **rights: Any,
+    ) -> None:
+        """Let someone join, leave, be kicked, restricted or promoted; a bot goes by its id."""
+        await self.people.ask(
+            "set_member",
+            chat=self.id,
+            member=member if isinstance(member, int) else member.id,
+            status=status,
+            user=by and by.id,
+            rights=rights,
+            silent=silent,
+        )
+
+    async def add_bot(self, *, admin: bool = False, by: "Person | None" = None, silent: bool = False) -> None:
+        """Add the bot."""
+        status = "administrator" if admin else "member"
+        await self.set_member(self.bot, status, by=by, silent=silent)
+
+    async def migrate(self, by: "Person") -> "ChatHandle":
+        """Make the group a supergroup."""
+        return self.people.chat(
+            int((await self.people.ask("migrate", chat=self.id, user=by.id))["id"]), self.bot
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone with an account.
+
+    Attributes:
+        chat: Their private chat with the bot.
+    """
+
+    people: "People"
+    json: Json
+    chat: ChatHandle
+
+    @property
+    def id(self) -> int:
+        """The user id."""
+        return int(self.json["id"])
+
+    def _to(self, chat: ChatHandle | None) -> Json:
+        target = chat or self.chat
+        return {"chat": target.id, "bot": target.bot, "user": self.id}
+
+    async def start(self, payload: str = "") -> Seen:
+        """Press "Start", or follow a deep link."""
+        return await self.say(f"/start {payload}".strip())
+
+    async def open(self) -> None:
+        """Have the private chat without ``/start``, as if it had been started long ago."""
+        await self.people.ask("open_private", user=self.id, bot=self.chat.bot)
+
+    async def say(self, text: str, chat: ChatHandle | None = None, **where: Any) -> Seen:
+        """Write a text, by default in private.
+
+        Args:
+            text: It.
+            chat: Where.
+            where: ``thread``, ``reply_to`` (a message id), ``sent_as``, ``reply_to_topic``, ``entities``, ``extra``.
+        """
+        return Seen.of(await self.people.ask("write", **self._to(chat), text=text, **where))
+
+    async def send_file(
+        self,
+        kind: str,
+        file: Path | bytes,
+        chat: ChatHandle | None = None,
+        *,
+        name: str = "",
+        content_type: str = "",
+        thumbnail: Path | None = None,
+        **fields: Any,
+    ) -> Seen:
+        """Send a file.
+
+        Args:
+            kind: ``video``, ``photo``, ``document``, ...
+            file: Streamed from disk, or its content.
+            chat: Where; by default in private.
+            name: What the file is called; by default as on disk.
+            content_type: Declared type; guessed if not given.
+            thumbnail: A JPEG.
+            fields: ``caption``, ``width``, ``duration``, ``album``, ``thread``, ``reply_to``, ``media`` and so on.
+        """
+        files: dict[str, tuple[str, Path | bytes, str]] = {
+            "file": (name or (file.name if isinstance(file, Path) else "file"), file, content_type)
+        }
+        if thumbnail is not None:
+            files["thumbnail"] = (thumbnail.name, thumbnail, "image/jpeg")
+        values = {**self._to(chat), "kind": kind, **fields}
+        return Seen.of(await self.people.transport.upload("write", values, files))
+
+    async def send_known(
+        self, kind: str, file_id: str, chat: ChatHandle | None = None, **fields: Any
+    ) -> Seen:
+        """Send a file that Telegram has already."""
+        values = {**self._to(chat), "kind": kind, "file_id": file_id, **fields}
+        return Seen.of(await self.people.ask("write", **values))
+
+    async def send_album(
+        self,
+        items: Sequence[tuple[str, Path]],
+        chat: ChatHandle | None = None,
+        *,
+        caption: str = "",
+        caption_on: int = 0,
+        **where: Any,
+    ) -> list[Seen]:
+        """Send several files as one album, the caption on one of them."""
+        album = str(uuid.uuid4().int % 10**17)
+        return [
+            await self.send_file(
+                kind, path, chat, album=album, caption=caption if number == caption_on else "", **where
+            )
+            for number, (kind, path) in enumerate(items)
+        ]
+
+    async def forward(self, message: Seen, chat: ChatHandle | None = None, **where: Any) -> Seen:
+        """Forward a message, by default to the bot; ``hidden=True`` conceals its author."""
+        values = {**self._to(chat), "source": message.chat_id, "message": message.id, **where}
+        return Seen.of(await self.people.ask("forward", **values))
+
+    async def edit(self, message: Seen, **content: Any) -> Seen:
+        """Change one's message: ``text`` or ``caption``."""
+        values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, **content}
+        return Seen.of(await self.people.ask("edit", **values))
+
+    async def delete(self, message: Seen) -> None:
+        """Delete a message."""
+        await self.people.ask("delete", chat=message.chat_id, bot=self.chat.bot, message=message.id)
+
+    async def press(
+        self, message: Seen, button: str = "", *, data: str = "", timeout_s: float = WAIT_S
+    ) -> Json | None:
+        """Press a button, and wait for the toast.
+
+        Args:
+            message: Below which the button is.
+            button: Its text, a part of it, or its data.
+            data: Send this data instead, as a forged client can.
+            timeout_s: How long to wait for the bot's answer; 0 does not wait.
+
+        Returns:
+            The answer (``text``, ``show_alert``, ``url``), ``None`` when none came; a button with an address is
+            answered with itself.
+        """
+        values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, "user": self.id}
+        pressed: Json = await self.people.ask("press", **values, button=button, data=data)
+        if "callback" not in pressed:
+            return pressed
+        answer: Json | None = await self.people.ask("callback", id=pressed["callback"], timeout_s=timeout_s)
+        return answer
+
+    async def react(self, message: Seen, *emoji: str) -> None:
+        """Set one's reaction."""
+        values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, "user": self.id}
+        await self.people.ask("react", **values, emoji=list(emoji))
+
+    async def block(self, blocked: bool = True) -> None:
+        """Block the bot, or take it back."""
+        await self.people.ask("block", user=self.id, bot=self.chat.bot, blocked=blocked)
+
+
+class People:
+    """Everyone but the bot.
+
+    Args:
+        url: The stand-in's base address.
+        bot: The id of the bot that private chats are with; the first one if not given.
+
+    Attributes:
+        faults: What goes wrong on purpose.
+        transport: The connection itself.
+    """
+
+    def __init__(self, url: str, bot: int | None = None) -> None:
+        self.transport = Transport(url)
+        self.faults = Faults(self.transport)
+        self._bot = bot
+
+    async def __aenter__(self) -> "People":
+        if self._bot is None:
+            self._bot = int((await self.ask("state"))["bots"][0]["id"])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.transport.close()
+
+    @property
+    def bot(self) -> int:
+        """The bot's id; known once the block was entered."""
+        if self._bot is None:
+            raise RuntimeError("use People in `async with`")
+        return self._bot
+
+    async def ask(self, action: str, **values: Any) -> Any:
+        """Any action of the control API."""
+        return await self.transport.ask(action, values)
+
+    async def person(self, first_name: str = "Ada", **fields: Any) -> Person:
+        """A new person: ``language_code``, ``username``, ``is_premium``, ``last_name``."""
+        json = await self.ask("add_user", first_name=first_name, **fields)
+        return Person(self, json, ChatHandle(self, int(json["id"]), self.bot))
+
+    def chat(self, chat_id: int, bot: int | None = None) -> ChatHandle:
+        """A chat by its id."""
+        return ChatHandle(self, chat_id, bot or self.bot)
+
+    async def new_chat(
+        self,
+        kind: Literal["group", "supergroup", "channel"],
+        title: str,
+        creator: Person,
+        *members: Person,
+        bot: Literal["", "member", "administrator"] = "member",
+        **fields: Any,
+    ) -> ChatHandle:
+        """A chat that is not private; the bot is in it unless said otherwise, as if for long (no updates)."""
+        ids = [member.id for member in members]
+        json = await self.ask("add_chat", type=kind, title=title, creator=creator.id, members=ids, **fields)
+        chat = self.chat(int(json["id"]))
+        if bot:
+            await chat.set_member(self.bot, bot, silent=True)
+        return chat
+
+    async def link(self, channel: ChatHandle, group: ChatHandle) -> None:
+        """Make a group the discussion group of a channel."""
+        await self.ask("link_chats", chat=group.id, channel=channel.id)
+
+    async def calls(self, *methods: str, **filters: Any) -> list[Json]:
+        """The calls of bots so far; ``after`` (a ``seq``), ``chat`` and ``state`` narrow them down."""
+        found: list[Json] = await self.ask("calls", method=list(methods), **filters)
+        return found
+
+    async def wait_calls(
+        self, *methods: str, count: int = 1, timeout_s: float = WAIT_S, **filters: Any
+    ) -> list[Json]:
+        """Wait until so many calls ended.
+
+        Raises:
+            TimeoutError: There were fewer.
+        """
+        found = await self.calls(*methods, count=count, timeout_s=timeout_s, **filters)
+        if len(found) < count:
+            raise TimeoutError(f"{len(found)} of {count} calls of {methods} with {filters}")
+        return found
+
+    async def confirmed(self, timeout_s: float = WAIT_S) -> bool:
+        """Wait until the bot has confirmed all its updates; whether it did."""
+        left = await self.ask("updates", bot=self.bot, timeout_s=timeout_s)
+        return not left["pending"]
+
+    async def download(self, file_id: str) -> bytes:
+        """The content of a file that anyone sent."""
+        return b"".join([chunk async for chunk in self.stream(file_id)])
+
+    async def stream(self, file_id: str) -> AsyncIterator[bytes]:
+        """The same in pieces."""
+        async for chunk in self.transport.stream(f"/control/file/{file_id}"):
+            yield chunk
+
+    async def save(self, file_id: str, target: Path) -> None:
+        """The same into a file."""
+        await self.transport.save(f"/control/file/{file_id}", target)

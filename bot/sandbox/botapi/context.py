@@ -1,0 +1,335 @@
+"""What every method needs: who asks, where to, in answer to what; and the table of methods."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from bot.sandbox.botapi import entities, markup
+from bot.sandbox.botapi.errors import bad_request, forbidden, migrated
+from bot.sandbox.botapi.params import Params
+from bot.sandbox.botapi.state import GENERAL_TOPIC, Bot, Chat, Json, Message, World
+
+MAX_CALLBACK_BYTES = 64
+_MEMBERS = frozenset({"member", "administrator", "creator", "restricted"})
+_GROUP_NAMES = {"group": "group chat", "supergroup": "supergroup chat", "channel": "channel chat"}
+
+
+@dataclass(slots=True)
+class Context:
+    """One call of a method.
+
+    Attributes:
+        http: Fetches files that are given by link.
+        answered: Runs a method that a webhook names in its answer.
+    """
+
+    world: World
+    bot: Bot
+    params: Params
+    http: Callable[[], httpx.AsyncClient]
+    answered: Callable[[Any], Awaitable[None]]
+
+    def chat(self, *, write: bool = True, name: str = "chat_id") -> Chat:
+        """The chat that a parameter names.
+
+        Args:
+            write: Whether the bot is about to write there.
+            name: The parameter.
+
+        Raises:
+            ApiError: There is no such chat, or the bot may not write to it.
+        """
+        given = self.params.text(name).strip()
+        if not given:
+            raise bad_request(f"{name} is empty")
+        chat = self._find(given)
+        if chat is None:
+            raise bad_request("chat not found")
+        if chat.type == "private":
+            if chat.blocked and write:
+                raise forbidden("bot was blocked by the user")
+            return chat
+        if chat.migrated_to is not None and write:
+            raise migrated(chat.migrated_to)
+        status = chat.status(self.bot.id)
+        if status not in _MEMBERS:
+            how = "was kicked from" if status == "kicked" else "is not a member of"
+            raise forbidden(f"bot {how} the {_GROUP_NAMES[chat.type]}")
+        if write and chat.type == "channel" and status not in {"administrator", "creator"}:
+            raise bad_request("need administrator rights in the channel chat")
+        if write and status == "restricted" and not chat.members[self.bot.id].get("can_send_messages"):
+            raise bad_request("not enough rights to send text messages to the chat")
+        return chat
+
+    def _find(self, given: str) -> Chat | None:
+        world = self.world
+        if given.startswith("@"):
+            wanted = given[1:].lower()
+            public = (chat for chat in world.chats.values())
+            return next((c for c in public if str(c.json.get("username", "")).lower() == wanted), None)
+        try:
+            chat_id = int(given)
+        except ValueError:
+            return None
+        chat = world.find_chat(self.bot, chat_id)
+        if chat is None and world.bot_by_id(chat_id) is not None:
+            raise forbidden("bot can't send messages to bots")
+        if chat is None and chat_id in world.users:
+            raise forbidden("bot can't initiate conversation with a user")
+        return chat
+
+    def formatted(self, name: str, limit: int, entities_name: str, source: Params | None = None) -> Json:
+        """A text parameter with its entities, checked.
+
+        Args:
+            name: ``text`` or ``caption``.
+            limit: The most UTF-16 units after entity parsing.
+            entities_name: The parameter with explicit entities; ``<name>_entities`` in newer methods.
+            source: Where to look instead of the request: an item of an album.
+
+        Returns:
+            ``{name: ..., entities_name: [...]}`` without what is empty.
+        """
+        params = source or self.params
+        text = params.text(name)
+        mode = params.text("parse_mode")
+        if mode:
+            text, given = markup.parse(text, mode, self.world.user)
+        else:
+            given = entities.checked(params.json(entities_name, "entities"))
+        text, found = entities.finished(text, given)
+        if entities.utf16_len(text) > limit:
+            raise bad_request("message is too long" if name == "text" else "message caption is too long")
+        if not text:
+            return {}
+        return {name: text, entities_name: self._with_users(found)} if found else {name: text}
+
+    def _with_users(self, found: list[entities.Entity]) -> list[entities.Entity]:
+        return [
+            {**entity, "user": self.world.user(entity["user"]["id"]) or entity["user"]}
+            if entity["type"] == "text_mention" and isinstance(entity.get("user"), dict)
+            else entity
+            for entity in found
+        ]
+
+    def thread(self, chat: Chat) -> Json:
+        """The fields of a message that say which topic it is in.
+
+        Raises:
+            ApiError: There is no such topic, it is closed, or it is General, which is named by leaving it out.
+        """
+        thread_id = self.params.integer("message_thread_id")
+        if not thread_id:
+            return {}
+        if chat.is_forum:
+            if thread_id == GENERAL_TOPIC or thread_id not in chat.topics:
+                raise bad_request("message thread not found")
+            if thread_id in chat.closed_topics:
+                raise bad_request("TOPIC_CLOSED")
+            return {"message_thread_id": thread_id, "is_topic_message": True}
+        if chat.type != "supergroup" or chat.existing(thread_id) is None:
+            raise bad_request("message thread not found")
+        return {"message_thread_id": thread_id}
+
+    def reply(self, chat: Chat, thread: Json) -> Json:
+        """The fields of a message that say what it answers.
+
+        Raises:
+            ApiError: The message to be replied to is not there.
+        """
+        given = self.params.json("reply_parameters", "reply parameters")
+        if not isinstance(given, dict):
+            given = {
+                "message_id": self.params.integer("reply_to_message_id"),
+                "allow_sending_without_reply": self.params.flag("allow_sending_without_reply"),
+            }
+        message_id = int(given.get("message_id") or 0)
+        if not message_id:
+            return {}
+        other = given.get("chat_id")
+        source: Chat | None = chat
+        if other is not None and str(other) != str(chat.id):
+            source = self._find(str(other))
+        target = source.existing(message_id) if source else None
+        if target is None:
+            if given.get("allow_sending_without_reply"):
+                return {}
+            raise bad_request("message to be replied not found")
+        if source is not chat:
+            return {"external_reply": {"origin": origin_of(target.json), "message_id": message_id}}
+        return reply_fields(chat, target, thread)
+
+    def keyboard(self) -> tuple[Json | None, Json | None]:
+        """The ``reply_markup``: as (inline keyboard, any other keyboard).
+
+        Raises:
+            ApiError: It is none, or one of its buttons is wrong.
+        """
+        given = self.params.json("reply_markup", "reply keyboard markup")
+        if given is None:
+            return None, None
+        if not isinstance(given, dict):
+            raise bad_request("object expected as reply markup")
+        if "inline_keyboard" not in given:
+            return None, given or None
+        rows = given["inline_keyboard"]
+        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+            raise bad_request("can't parse inline keyboard: expected an Array of Array")
+        rows = [[_button(button) for button in row] for row in rows if row]
+        return ({"inline_keyboard": rows} if rows else None), None
+
+    def send(self, chat: Chat, content: Json, more: Json | None = None) -> Message:
+        """Post a message of the bot, with all that the common parameters ask for.
+
+        Args:
+            chat: Where.
+            content: Text or media.
+            more: Fields beyond, such as ``media_group_id``.
+        """
+        thread = self.thread(chat)
+        fields = {
+            **sender_of(self.bot, chat),
+            **thread,
+            **self.reply(chat, thread),
+            **content,
+            **(more or {}),
+        }
+        inline, other = self.keyboard()
+        if inline:
+            fields["reply_markup"] = inline
+        if self.params.flag("protect_content"):
+            fields["has_protected_content"] = True
+        if self.params.has("message_effect_id"):
+            fields["effect_id"] = self.params.text("message_effect_id")
+        return self.world.post(chat, fields, other)
+
+    def shown(self, value: Any) -> Any:
+        """A result as this bot is to see it."""
+        return self.world.shown_to(self.bot, value)
+
+
+def sender_of(bot: Bot, chat: Chat) -> Json:
+    """Who a bot's message is from."""
+    if chat.type == "channel":
+        return {"sender_chat": dict(chat.json)}
+    return {"from": dict(bot.user)}
+
+
+def reply_fields(chat: Chat, target: Message, thread: Json) -> Json:
+    """The fields of an answer to a message of the same chat."""
+    shown = {name: value for name, value in target.json.items() if name != "reply_to_message"}
+    fields: Json = {"reply_to_message": shown}
+    if chat.type == "supergroup" and not thread and not chat.is_forum:
+        # Outside forums a thread is a chain of replies, named by its first message.
+        fields["message_thread_id"] = target.json.get("message_thread_id", target.json["message_id"])
+    elif chat.is_forum and not thread and target.json.get("is_topic_message"):
+        fields |= {"message_thread_id": target.json["message_thread_id"], "is_topic_message": True}
+    return fields
+
+
+_CONTENT = frozenset(
+    [
+        "text",
+        "entities",
+        "caption",
+        "caption_entities",
+        "photo",
+        "video",
+        "animation",
+        "document",
+        "audio",
+        "voice",
+        "video_note",
+        "sticker",
+        "has_media_spoiler",
+        "show_caption_above_media",
+        "link_preview_options",
+    ]
+)
+
+
+def content_of(message: Json) -> Json:
+    """What of a message goes along when it is sent again."""
+    return {name: value for name, value in message.items() if name in _CONTENT}
+
+
+def origin_of(message: Json) -> Json:
+    """Where a message that is forwarded came from."""
+    if "forward_origin" in message:
+        return dict(message["forward_origin"])
+    if message["chat"]["type"] == "channel":
+        return {
+            "type": "channel",
+            "date": message["date"],
+            "chat": message["chat"],
+            "message_id": message["message_id"],
+        }
+    if "sender_chat" in message:
+        return {"type": "chat", "date": message["date"], "sender_chat": message["sender_chat"]}
+    return {"type": "user", "date": message["date"], "sender_user": message["from"]}
+
+
+_ACTIONS = [
+    "url",
+    "callback_data",
+    "web_app",
+    "login_url",
+    "switch_inline_query",
+    "switch_inline_query_current_chat",
+    "switch_inline_query_chosen_chat",
+    "copy_text",
+    "callback_game",
+    "pay",
+]
+
+
+def _button(button: Any) -> Json:
+    if not isinstance(button, dict) or not isinstance(button.get("text"), str):
+        raise bad_request('can\'t parse inline keyboard button: field "text" must be of type String')
+    if not button["text"].strip():
+        raise bad_request("inline keyboard button text must be non-empty")
+    if not any(button.get(name) is not None for name in _ACTIONS):
+        raise bad_request("text buttons are unallowed in the inline keyboard")
+    data = button.get("callback_data")
+    if data is not None and not 0 < len(str(data).encode()) <= MAX_CALLBACK_BYTES:
+        raise bad_request("BUTTON_DATA_INVALID")
+    url = button.get("url")
+    if url is not None and not str(url).startswith(("http://", "https://", "tg://")):
+        if "." not in str(url) or " " in str(url):
+            raise bad_request(f"inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")
+        button = {**button, "url": f"http://{url}"}
+    return {name: value for name, value in button.items() if value is not None}
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of the Bot API.
+
+    Attributes:
+        name: As documented.
+        run: Does it.
+        sends: Whether flood limits count it.
+    """
+
+    name: str
+    run: Handler
+    sends: bool
+
+
+METHODS: dict[str, Method] = {}
+"""All methods, by lower-case name."""
+
+
+def method(name: str, *, sends: bool = False) -> Callable[[Handler], Handler]:
+    """Register a method of the Bot API."""
+
+    def register(run: Handler) -> Handler:
+        METHODS[name.lower()] = Method(name, run, sends)
+        return run
+
+    return register

@@ -1,0 +1,340 @@
+"""The control API's actions that change something: ``POST /control/<action>`` with JSON, or multipart for files.
+
+Every action takes its parameters as the Bot API does and answers JSON; a refusal is a 400 with ``{"error": ...}``.
+``bot`` is a bot's id wherever it is taken, the first bot by default; ``user`` is who does it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bot.sandbox.botapi import media, membership, people
+from bot.sandbox.botapi.entities import MAX_CAPTION, MAX_TEXT, checked, utf16_len
+from bot.sandbox.botapi.errors import bad_request
+from bot.sandbox.botapi.flood import FloodLimits
+from bot.sandbox.botapi.params import Params
+from bot.sandbox.botapi.state import Bot, Chat, Json, Message, World
+
+Action = Callable[[World, Params], Awaitable[Any]]
+
+ACTIONS: dict[str, Action] = {}
+"""All actions by name; :mod:`control_reads` adds those that only look."""
+
+
+def action(run: Action) -> Action:
+    """Register an action under its function's name."""
+    ACTIONS[run.__name__] = run
+    return run
+
+
+def the_bot(world: World, params: Params) -> Bot:
+    """The bot that is meant."""
+    found = world.bot_by_id(params.integer("bot")) if params.has("bot") else next(iter(world.bots.values()))
+    if found is None:
+        raise bad_request("no such bot")
+    return found
+
+
+def the_chat(world: World, params: Params, name: str = "chat") -> Chat:
+    """The chat that is meant; a person's id is their private chat with the bot."""
+    found = world.find_chat(the_bot(world, params), params.integer(name))
+    if found is None:
+        raise bad_request("no such chat")
+    return found
+
+
+def the_user(world: World, params: Params, name: str = "user") -> Json:
+    """The person (or bot) that is meant."""
+    found = world.user(params.integer(name))
+    if found is None:
+        raise bad_request("no such user")
+    return found
+
+
+def the_message(world: World, params: Params, chat: Chat | None = None) -> Message:
+    """The message that is meant."""
+    found = (chat or the_chat(world, params)).existing(params.integer("message"))
+    if found is None:
+        raise bad_request("no such message")
+    return found
+
+
+@action
+async def add_user(world: World, params: Params) -> Any:
+    """A person: ``first_name``, ``language_code``, ``is_premium`` and any other field of ``User``."""
+    return world.add_user(**params.values)
+
+
+@action
+async def add_bot(world: World, params: Params) -> Any:
+    """A bot: ``token``, ``username``, ``privacy``."""
+    values = dict(params.values)
+    return world.add_bot(values.pop("token"), **values).user
+
+
+@action
+async def set_bot(world: World, params: Params) -> Any:
+    """Change a bot: ``privacy``."""
+    bot = the_bot(world, params)
+    bot.privacy = params.flag("privacy")
+    return bot.user
+
+
+@action
+async def add_chat(world: World, params: Params) -> Any:
+    """A chat: ``type``, ``title``, ``username``, ``is_forum``, ``creator``, ``members`` (user ids)."""
+    kind: Any = params.text("type", "supergroup")
+    forum = True if params.flag("is_forum") else None
+    username = params.text("username") or None
+    chat = world.add_chat(kind, params.text("title", "A chat"), username=username, is_forum=forum)
+    if params.has("creator"):
+        chat.members[the_user(world, params, "creator")["id"]] = {"status": "creator"}
+    for member in params.json("members", "members") or []:
+        chat.members[int(member)] = {"status": "member"}
+    return chat.json
+
+
+@action
+async def open_private(world: World, params: Params) -> Any:
+    """The private chat of ``user`` with the bot, as if it had been started long ago."""
+    return world.private_chat(the_bot(world, params), the_user(world, params)).json
+
+
+@action
+async def add_topic(world: World, params: Params) -> Any:
+    """A topic of a forum, by ``name``."""
+    chat = the_chat(world, params)
+    thread_id = membership.add_topic(world, chat, the_user(world, params), params.text("name", "Topic"))
+    return {"message_thread_id": thread_id}
+
+
+@action
+async def close_topic(world: World, params: Params) -> Any:
+    """Nobody but admins writes in ``thread`` any more."""
+    the_chat(world, params).closed_topics.add(params.integer("thread"))
+    return True
+
+
+@action
+async def link_chats(world: World, params: Params) -> Any:
+    """Make ``chat`` (a supergroup) the discussion group of ``channel``."""
+    group, channel = the_chat(world, params), the_chat(world, params, "channel")
+    group.linked, channel.linked = channel.id, group.id
+    return True
+
+
+@action
+async def set_member(world: World, params: Params) -> Any:
+    """Make ``member`` (an id) a ``status`` in ``chat``, with ``rights``; ``silent`` sends no updates."""
+    by = the_user(world, params) if params.has("user") else the_user(world, params, "member")
+    membership.set_member(
+        world,
+        the_chat(world, params),
+        params.integer("member"),
+        params.text("status", "member"),
+        by,
+        params.json("rights", "rights") or {},
+        tell=not params.flag("silent"),
+    )
+    return True
+
+
+@action
+async def block(world: World, params: Params) -> Any:
+    """``user`` blocks the bot, or unblocks it with ``blocked`` false."""
+    blocked = not params.has("blocked") or params.flag("blocked")
+    membership.set_blocked(world, the_bot(world, params), the_user(world, params), blocked)
+    return True
+
+
+@action
+async def migrate(world: World, params: Params) -> Any:
+    """A basic group becomes a supergroup."""
+    return membership.migrate(world, the_chat(world, params), the_user(world, params)).json
+
+
+async def content_of(world: World, params: Params) -> Json:
+    """What a person writes: ``text``, or ``kind`` with ``file`` (upload) or ``file_id``, and ``caption``.
+
+    ``media`` overrides fields of the media object (a client that lies), ``extra`` is put into the message as it is.
+    """
+    given = checked(params.json("entities", "entities"))
+    extra = params.json("extra", "extra") or {}
+    kind = params.text("kind")
+    if not kind:
+        content = people.text_content(params.text("text"), given)
+        if utf16_len(content.get("text", "")) > MAX_TEXT:
+            raise bad_request("a client splits texts of this length")
+        if not content and not extra:
+            raise bad_request("there is nothing to write")
+        return {**content, **extra}
+    if "file" in params.uploads:
+        source = media.incoming(params.uploads["file"])
+        thumbnail = params.uploads.get("thumbnail")
+        content = await media.stored(world.files, kind, source, params, thumbnail, probed_bytes=source.size)
+    else:
+        content = media.known(world.files.find(params.text("file_id"), 0), kind)
+    lies = params.json("media", "media")
+    if lies and isinstance(content[kind], dict):
+        content[kind] = {**content[kind], **lies}
+    caption = people.text_content(params.text("caption"), given, "caption")
+    if utf16_len(caption.get("caption", "")) > MAX_CAPTION * 4:
+        raise bad_request("the caption is too long even for premium users")
+    return {**content, **caption, **extra}
+
+
+def _where(params: Params) -> dict[str, Any]:
+    album = params.text("album")
+    return {
+        "sent_as": params.text("sent_as"),
+        "thread_id": params.integer("thread"),
+        "reply_to": params.integer("reply_to"),
+        "reply_to_topic": params.flag("reply_to_topic"),
+        "more": {"media_group_id": album} if album else {},
+    }
+
+
+@action
+async def write(world: World, params: Params) -> Any:
+    """``user`` writes to ``chat``: content as above, ``thread``, ``reply_to``, ``sent_as``, ``album``.
+
+    A first message to a bot opens the private chat.
+    """
+    user = the_user(world, params)
+    if params.integer("chat") == user["id"]:
+        world.private_chat(the_bot(world, params), user)
+    chat = the_chat(world, params)
+    content = await content_of(world, params)
+    return people.write(world, chat, user, content, **_where(params)).json
+
+
+@action
+async def forward(world: World, params: Params) -> Any:
+    """``user`` forwards ``message`` of ``source`` to ``chat``; ``hidden`` conceals its author."""
+    user = the_user(world, params)
+    source = the_chat(world, params, "source")
+    if params.integer("chat") == user["id"]:
+        world.private_chat(the_bot(world, params), user)
+    chat = the_chat(world, params)
+    message = the_message(world, params, source)
+    hidden = params.flag("hidden")
+    return people.forward(world, source, message, chat, user, hidden=hidden, **_where(params)).json
+
+
+@action
+async def edit(world: World, params: Params) -> Any:
+    """A person changes ``message``: new ``text``, ``caption`` or file."""
+    chat = the_chat(world, params)
+    message = the_message(world, params, chat)
+    if not params.has("kind") and media.kind_in(message.json):
+        given = checked(params.json("entities", "entities"))
+        content = people.text_content(params.text("caption"), given, "caption")
+    else:
+        content = await content_of(world, params)
+    people.edit(world, chat, message, content)
+    return message.json
+
+
+@action
+async def delete(world: World, params: Params) -> Any:
+    """A person deletes ``message``; Telegram tells bots nothing of it."""
+    world.delete(the_message(world, params))
+    return True
+
+
+@action
+async def press(world: World, params: Params) -> Any:
+    """``user`` presses the button with ``button`` (its text, a part of it, or its data) under ``message``.
+
+    ``data`` sends that data instead, whether there is such a button or not, as a forged client can. A button with an
+    address only answers ``{"url": ...}``.
+    """
+    chat = the_chat(world, params)
+    message = the_message(world, params, chat)
+    data = params.text("data")
+    if not data:
+        button = _button(message.json, params.text("button"))
+        if "callback_data" not in button:
+            return button
+        data = button["callback_data"]
+    return {"callback": people.press(world, chat, message, the_user(world, params), data)}
+
+
+def _button(message: Json, wanted: str) -> Json:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    buttons: list[Json] = [button for row in rows for button in row]
+    for button in buttons:
+        if wanted in {button["text"], button.get("callback_data")}:
+            return button
+    for button in buttons:
+        if wanted and wanted.lower() in button["text"].lower():
+            return button
+    raise bad_request(f"no button {wanted!r} among {[button['text'] for button in buttons]}")
+
+
+@action
+async def react(world: World, params: Params) -> Any:
+    """``user`` sets their reaction on ``message`` to ``emoji`` (a list)."""
+    chat = the_chat(world, params)
+    emoji = params.json("emoji", "emoji") or []
+    people.react(world, chat, the_message(world, params, chat), the_user(world, params), emoji)
+    return True
+
+
+@action
+async def send_update(world: World, params: Params) -> Any:
+    """Any JSON as ``update``, with or without an ``update_id``."""
+    return the_bot(world, params).queue.add_raw(params.json("update", "update"))
+
+
+@action
+async def repeat_update(world: World, params: Params) -> Any:
+    """Deliver the update ``update_id``, by default the latest, once more under the same id."""
+    queue = the_bot(world, params).queue
+    wanted = params.integer("update_id")
+    for update in reversed(queue.made):
+        if wanted in {0, update["update_id"]}:
+            return queue.add_raw(update)
+    raise bad_request("no such update")
+
+
+@action
+async def fault(world: World, params: Params) -> Any:
+    """Switch on a fault: ``methods``, ``action``, ``when``, ``times`` and what the action needs.
+
+    See :class:`~bot.sandbox.botapi.journal.Fault`; ``times`` null is for good.
+    """
+    values = dict(params.values)
+    methods = values.pop("methods", None) or []
+    return world.journal.switch_on([methods] if isinstance(methods, str) else methods, **values).json()
+
+
+@action
+async def release(world: World, params: Params) -> Any:
+    """Let go what fault ``id`` holds, and everything that it would still hold; ``drop`` closes the connections."""
+    for one in world.journal.faults:
+        if one.id == params.integer("id"):
+            one.drop_on_release = params.flag("drop")
+            world.journal.switch_off(one.id)
+            return True
+    raise bad_request("no such fault")
+
+
+@action
+async def clear_faults(world: World, params: Params) -> Any:
+    """No faults any more."""
+    world.journal.switch_off()
+    return True
+
+
+@action
+async def lose_file(world: World, params: Params) -> Any:
+    """The content of ``file_id`` is gone: ``getFile`` refuses it from now on."""
+    world.files.find(params.text("file_id"), 0).path.unlink(missing_ok=True)
+    return True
+
+
+@action
+async def flood_limits(world: World, params: Params) -> Any:
+    """Switch flood limits ``off``, or on with the figures given."""
+    world.flood.limits = None if params.flag("off") else FloodLimits(**params.values)
+    return True

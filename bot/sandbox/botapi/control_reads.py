@@ -1,0 +1,172 @@
+"""The control API's actions that look: each can wait until there is something to see.
+
+``timeout_s`` holds the request until enough matches or that many seconds have passed; then comes what there is.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from bot.sandbox.botapi.control import ACTIONS, action, the_bot, the_chat
+from bot.sandbox.botapi.errors import bad_request
+from bot.sandbox.botapi.journal import Call
+from bot.sandbox.botapi.params import Params
+from bot.sandbox.botapi.state import Chat, Json, Message, World
+
+
+__all__ = ["ACTIONS"]
+
+
+async def _enough(world: World, params: Params, look: Callable[[], list[Any]]) -> list[Any]:
+    count = params.integer("count", 1)
+
+    def seen() -> list[Any] | None:
+        found = look()
+        return found if len(found) >= count else None
+
+    found = await world.changes.wait_for(seen, params.number("timeout_s") or 0)
+    return look() if found is None else found
+
+
+def _matches(call: Call, params: Params) -> bool:
+    methods = params.names("method")
+    return (
+        call.seq > params.integer("after")
+        and (not methods or call.method.lower() in methods)
+        and (not params.has("chat") or str(call.params.get("chat_id")) == params.text("chat"))
+        and call.state in (params.names("state") or ["ok", "error", "dropped", "lost"])
+    )
+
+
+@action
+async def calls(world: World, params: Params) -> Any:
+    """Calls of bots that ended (or are in one of the ``state``s), ``after`` a number, by ``method`` and ``chat``."""
+    found = await _enough(
+        world, params, lambda: [call for call in world.journal.calls if _matches(call, params)]
+    )
+    return [call.json() for call in found]
+
+
+def message_json(message: Message) -> Json:
+    """A message with its history."""
+    return {
+        **message.json,
+        "versions": [{"at": at.isoformat(), "message": json} for at, json in message.versions],
+        "deleted_at": message.deleted and message.deleted.isoformat(),
+        "keyboard": message.keyboard,
+    }
+
+
+def _wanted(chat: Chat, params: Params) -> list[Json]:
+    """The messages that match: by id, sender, words and kind."""
+    pattern = re.compile(params.text("matching"), re.IGNORECASE | re.DOTALL)
+    kind, after = params.text("kind"), params.integer("after")
+    found = []
+    for message in chat.messages.values():
+        json = message.json
+        sender = json.get("from", {})
+        if (
+            json["message_id"] > after
+            and (not params.has("message") or json["message_id"] == params.integer("message"))
+            and (not params.has("from") or sender.get("id") == params.integer("from"))
+            and (not params.flag("from_bots") or sender.get("is_bot"))
+            and (not params.has("thread") or json.get("message_thread_id", 0) == params.integer("thread"))
+            and (not kind or kind in json)
+            and (not params.has("reply_to") or _replies_to(json) == params.integer("reply_to"))
+            and _fate(message, params)
+            and len(message.versions) >= params.integer("versions", 1)
+            and pattern.search(json.get("text") or json.get("caption") or "")
+        ):
+            found.append(message_json(message))
+    return found
+
+
+def _fate(message: Message, params: Params) -> bool:
+    if params.flag("only_deleted"):
+        return message.deleted is not None
+    return params.flag("deleted") or message.deleted is None
+
+
+def _replies_to(json: Json) -> int:
+    return int(json.get("reply_to_message", {}).get("message_id", 0))
+
+
+@action
+async def messages(world: World, params: Params) -> Any:
+    """Messages of ``chat``, as they are now.
+
+    ``matching`` (a regular expression), ``kind``, ``after`` (an id), ``message`` (an id), ``from``, ``from_bots``,
+    ``reply_to``, ``thread``, ``deleted`` (deleted ones too), ``only_deleted``, ``versions`` (at least so many).
+    """
+    chat = the_chat(world, params)
+    return await _enough(world, params, lambda: _wanted(chat, params))
+
+
+@action
+async def callback(world: World, params: Params) -> Any:
+    """What the bot answered to the press ``id``; null when it did not."""
+    pressed = world.callbacks.get(params.text("id"))
+    if pressed is None:
+        raise bad_request("no such callback")
+    return await world.changes.wait_for(lambda: pressed.answer, params.number("timeout_s") or 0)
+
+
+@action
+async def updates(world: World, params: Params) -> Any:
+    """The bot's updates: those ``pending``, and all ``made``.
+
+    With ``timeout_s`` it waits until none is pending.
+    """
+    queue = the_bot(world, params).queue
+    await queue.drained(params.number("timeout_s") or 0)
+    return {"pending": queue.pending, "made": queue.made}
+
+
+@action
+async def faults(world: World, params: Params) -> Any:
+    """The faults that are on; with ``id`` it waits until ``waiting`` calls are held by that one."""
+    wanted = [one for one in world.journal.faults if params.integer("id") in {0, one.id}]
+    if params.has("id"):
+        if not wanted:
+            raise bad_request("no such fault")
+        waiting = params.integer("waiting", 1)
+        await world.changes.wait_for(
+            lambda: True if wanted[0].waiting >= waiting else None, params.number("timeout_s") or 0
+        )
+    return [one.json() for one in wanted]
+
+
+@action
+async def file_info(world: World, params: Params) -> Any:
+    """Size and digest of ``file_id``."""
+    file = world.files.find(params.text("file_id"), 0)
+    digest = await asyncio.to_thread(file.sha256)
+    return {"size": file.size, "sha256": digest, "kind": file.kind, "media": file.media}
+
+
+@action
+async def state(world: World, params: Params) -> Any:
+    """What a bot set, and the signs it gave that are no messages."""
+    bot = the_bot(world, params)
+    return {
+        "local": world.local,
+        "bots": [one.user for one in world.bots.values()],
+        "users": list(world.users.values()),
+        "chats": [chat.json for chat in (*world.chats.values(), *bot.private.values())],
+        "commands": [
+            {"scope": scope, "language_code": language, "commands": given}
+            for (scope, language), given in bot.commands.items()
+        ],
+        "texts": [
+            {"field": field, "language_code": language, "text": text}
+            for (field, language), text in bot.texts.items()
+        ],
+        "menu_button": bot.menu_button,
+        "chat_actions": world.actions,
+        "drafts": world.drafts,
+        "reactions": [
+            {"chat": chat, "message": message, "user": user, "reaction": reaction}
+            for (chat, message, user), reaction in world.reactions.items()
+        ],
+    }

@@ -1,0 +1,186 @@
+"""Files on disk, and the ids under which bots know them."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.sandbox.botapi.errors import bad_request
+
+CLOUD_DOWNLOAD_BYTES = 20 * 1024 * 1024
+CLOUD_UPLOAD_BYTES = 50 * 1024 * 1024
+LOCAL_BYTES = 2000 * 1024 * 1024
+LINK_BYTES = 20 * 1024 * 1024
+LINK_PHOTO_BYTES = 5 * 1024 * 1024
+PHOTO_BYTES = 10 * 1024 * 1024
+
+FOLDERS = {
+    "photo": "photos",
+    "video": "videos",
+    "audio": "music",
+    "document": "documents",
+    "animation": "animations",
+    "voice": "voice",
+    "video_note": "video_notes",
+    "sticker": "stickers",
+    "thumbnail": "thumbnails",
+}
+TYPE_NAMES = {
+    "photo": "Photo",
+    "video": "Video",
+    "audio": "Audio",
+    "document": "Document",
+    "animation": "Animation",
+    "voice": "VoiceNote",
+    "video_note": "VideoNote",
+    "sticker": "Sticker",
+    "thumbnail": "Thumbnail",
+}
+EXTENSIONS = {
+    "photo": ".jpg",
+    "thumbnail": ".jpg",
+    "video": ".mp4",
+    "animation": ".mp4",
+    "video_note": ".mp4",
+    "voice": ".oga",
+    "audio": ".mp3",
+    "sticker": ".webp",
+}
+_CODES = {kind: code for code, kind in enumerate(FOLDERS)}
+_KINDS = dict(enumerate(FOLDERS))
+_CANONICAL = 0
+"""The bot id within ids that the stand-in itself uses; each bot is shown ids of its own."""
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """A file that Telegram has.
+
+    Attributes:
+        number: Counts files from 1.
+        path: Where it lies.
+        file_path: Where it is to be found for ``/file/bot…``.
+        media: Its media object, all but the sizes of a photo; ``file_size`` may lie if a test wants that.
+        size: What it really has.
+    """
+
+    number: int
+    kind: str
+    path: Path
+    file_path: str
+    size: int
+    media: dict[str, Any] = field(default_factory=dict)
+    _sha256: str = ""
+
+    @property
+    def file_id(self) -> str:
+        """The id that the stand-in itself uses."""
+        return _encode(self.kind, self.number, _CANONICAL)
+
+    @property
+    def unique_id(self) -> str:
+        """The id that is the same for every bot."""
+        return "AgAD" + base64.urlsafe_b64encode(self.number.to_bytes(8, "big")).decode().rstrip("=")
+
+    def sha256(self) -> str:
+        """Digest of the content; reads the file unless it was computed on the way in."""
+        if not self._sha256:
+            with self.path.open("rb") as handle:
+                self._sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        return self._sha256
+
+
+class FileStore:
+    """All files, below one directory.
+
+    Args:
+        directory: Absolute; made if it is not there.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.incoming = directory / "incoming"
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        self._files: dict[int, StoredFile] = {}
+        self._paths: dict[str, StoredFile] = {}
+
+    def adopt(self, path: Path, kind: str, name: str, *, keep: bool = False, sha256: str = "") -> StoredFile:
+        """Take a file in, without copying where the file system can do without.
+
+        Args:
+            path: Moved into the store.
+            kind: A media kind, such as ``video``.
+            name: Its suffix is kept.
+            keep: Leave the original where it is: a hard link, or a copy across file systems.
+            sha256: Its digest where it is known.
+        """
+        number = len(self._files) + 1
+        suffix = Path(name).suffix.lower()
+        if not suffix.isascii() or not 1 < len(suffix) < 9:
+            suffix = EXTENSIONS.get(kind, "")
+        file_path = f"{FOLDERS[kind]}/file_{number}{suffix}"
+        target = self.directory / file_path
+        target.parent.mkdir(exist_ok=True)
+        if not keep:
+            path.rename(target)
+        else:
+            target.unlink(missing_ok=True)
+            try:
+                os.link(path, target)
+            except OSError:
+                shutil.copyfile(path, target)
+        stored = StoredFile(number, kind, target, file_path, target.stat().st_size, _sha256=sha256)
+        self._files[number] = stored
+        self._paths[file_path] = stored
+        return stored
+
+    def at(self, file_path: str) -> StoredFile | None:
+        """The file behind an address."""
+        return self._paths.get(file_path)
+
+    def find(self, file_id: str, bot_id: int) -> StoredFile:
+        """The file behind an id.
+
+        Args:
+            file_id: As a bot was shown it.
+            bot_id: The bot that shows it; 0 for the control API, which may show any.
+
+        Raises:
+            ApiError: It is no id, not this bot's, or the file is gone.
+        """
+        try:
+            kind, number, owner = _decode(file_id)
+        except (ValueError, binascii.Error):
+            raise bad_request("wrong remote file identifier specified: Wrong padding in the string") from None
+        stored = self._files.get(number)
+        if stored is None or stored.kind != kind or bot_id not in {_CANONICAL, owner}:
+            raise bad_request("wrong remote file identifier specified: can't unserialize it")
+        return stored
+
+    def id_for(self, bot_id: int, file_id: str) -> str:
+        """The id that a bot is shown for the stand-in's own."""
+        with contextlib.suppress(ValueError, binascii.Error):
+            kind, number, _ = _decode(file_id)
+            return _encode(kind, number, bot_id)
+        return file_id
+
+
+def _encode(kind: str, number: int, bot_id: int) -> str:
+    packed = b"".join(
+        [bytes([_CODES[kind], 0x5A]), number.to_bytes(6, "big"), bot_id.to_bytes(8, "big"), b"\x2a\x7f"]
+    )
+    check = hashlib.blake2s(packed, digest_size=6).digest()
+    return "BAACAgIAAx" + base64.urlsafe_b64encode(packed + check).decode()
+
+
+def _decode(file_id: str) -> tuple[str, int, int]:
+    raw = base64.b64decode(file_id.removeprefix("BAACAgIAAx"), altchars=b"-_", validate=True)
+    packed, check = raw[:-6], raw[-6:]
+    if len(raw) != 24 or hashlib.blake2s(packed, digest_size=6).digest() != check:
+        raise ValueError("not one of ours")
+    return _KINDS[packed[0]], int.from_bytes(packed[2:8], "big"), int.from_bytes(packed[8:16], "big")

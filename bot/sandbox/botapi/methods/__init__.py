@@ -1,0 +1,6 @@
+"""The methods of the Bot API, by noun. Importing this package registers them all."""
+
+from bot.sandbox.botapi.context import METHODS
+from bot.sandbox.botapi.methods import chats, editing, forwarding, profile, receiving, sending
+
+__all__ = ["METHODS", "chats", "editing", "forwarding", "profile", "receiving", "sending"]

@@ -1,0 +1,102 @@
+"""What can be seen in a media file: Telegram looks itself where a client declares nothing. All of it blocks."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from PIL import Image, ImageOps
+
+from bot.sandbox.botapi.errors import bad_request
+
+PROBED_BYTES = 10 * 1024 * 1024
+"""Above this Telegram believes what the client declares."""
+
+PHOTO_SIDES = (90, 320, 800, 1280)
+"""The longest sides of the sizes that Telegram makes of a photo."""
+
+MAX_PHOTO_SUM = 10_000
+MAX_PHOTO_RATIO = 20
+THUMBNAIL_BYTES = 200 * 1000
+THUMBNAIL_SIDE = 320
+
+
+def probe(path: Path, thumbnail: Path | None = None) -> dict[str, Any]:
+    """Look into an audio or video file.
+
+    Args:
+        path: The file.
+        thumbnail: Where a JPEG of the first frame is written, when there is one.
+
+    Returns:
+        ``width``, ``height``, ``duration`` (seconds), ``title``, ``performer``; those that could be found.
+    """
+    found: dict[str, Any] = {}
+    try:
+        with av.open(str(path)) as container:
+            if container.duration:
+                found["duration"] = round(container.duration / av.time_base)
+            tags = {name.lower(): value for name, value in container.metadata.items()}
+            found |= {ours: tags[theirs] for ours, theirs in _TAGS.items() if theirs in tags}
+            if container.streams.video:
+                frame = next(container.decode(video=0))
+                image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # PyAV's stub has no types here
+                if frame.rotation % 180:
+                    image = image.rotate(frame.rotation, expand=True)
+                found["width"], found["height"] = image.size
+                if thumbnail is not None:
+                    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+                    image.convert("RGB").save(thumbnail, "JPEG", quality=80)
+    except (av.error.FFmpegError, StopIteration, OSError, ValueError):
+        # A file that can't be read is still a file: Telegram takes it and knows nothing of it.
+        return found
+    return found
+
+
+_TAGS = {"title": "title", "performer": "artist"}
+
+
+def photo_sizes(path: Path, directory: Path, stem: str) -> list[tuple[Path, int, int]]:
+    """Make the sizes that Telegram keeps of a photo.
+
+    Args:
+        path: The picture as it came.
+        directory: Where the sizes are written.
+        stem: How their names begin.
+
+    Returns:
+        Path, width and height, the largest last.
+
+    Raises:
+        ApiError: It is no picture, or one of impossible dimensions.
+    """
+    try:
+        with Image.open(path) as opened:
+            width, height = opened.size
+            if width + height > MAX_PHOTO_SUM or max(width, height) > MAX_PHOTO_RATIO * min(width, height):
+                raise bad_request("PHOTO_INVALID_DIMENSIONS")
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        raise bad_request("IMAGE_PROCESS_FAILED") from None
+    sizes = []
+    longest = max(picture.size)
+    for side in sorted({min(side, longest) for side in PHOTO_SIDES}):
+        scaled = picture.copy()
+        scaled.thumbnail((side, side))
+        target = directory / f"{stem}_{side}.jpg"
+        scaled.save(target, "JPEG", quality=85)
+        sizes.append((target, *scaled.size))
+    return sizes
+
+
+def thumbnail_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a thumbnail that Telegram accepts; ``None`` for one that it ignores."""
+    if path.stat().st_size > THUMBNAIL_BYTES:
+        return None
+    try:
+        with Image.open(path) as picture:
+            if picture.format != "JPEG" or max(picture.size) > THUMBNAIL_SIDE:
+                return None
+            return picture.size
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,322 @@
+"""The world that the stand-in keeps: people, chats, messages, bots."""
+
+import copy
+import itertools
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.clock import Clock
+from bot.sandbox.botapi.files import FileStore
+from bot.sandbox.botapi.flood import FloodGate, FloodLimits
+from bot.sandbox.botapi.journal import Changes, Journal
+from bot.sandbox.botapi.updates import UpdateQueue
+
+Json = dict[str, Any]
+
+TOKEN_SHAPE = re.compile(r"\d{1,20}:[\w-]{20,}")
+
+ANONYMOUS_ADMIN: Json = {
+    "id": 1087968824,
+    "is_bot": True,
+    "first_name": "Group",
+    "username": "GroupAnonymousBot",
+}
+CHANNEL_SENDER: Json = {
+    "id": 136817688,
+    "is_bot": True,
+    "first_name": "Channel",
+    "username": "Channel_Bot",
+}
+LINKED_CHANNEL: Json = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+
+GENERAL_TOPIC = 1
+
+
+@dataclass(slots=True)
+class Message:
+    """A message and what became of it.
+
+    Attributes:
+        json: As Telegram shows it now.
+        versions: Every state it had, with its time, the first one included.
+        keyboard: Its reply keyboard; Telegram shows that to people, but not in the message object.
+        deleted: When it was deleted.
+    """
+
+    json: Json
+    versions: list[tuple[datetime, Json]] = field(default_factory=list)
+    keyboard: Json | None = None
+    deleted: datetime | None = None
+
+
+@dataclass(slots=True)
+class Chat:
+    """A chat of any type.
+
+    Attributes:
+        json: The chat as it stands in messages.
+        members: What is known of each member, by user id, as a ``ChatMember`` without its ``user``.
+        messages: By message id, deleted ones included.
+        topics: Names by thread id; forums only.
+        blocked: The user blocked the bot; private chats only.
+        linked: A channel's discussion group or a group's channel.
+        migrated_to: The supergroup that took this group's place.
+        pinned: Ids of pinned messages, latest last.
+    """
+
+    json: Json
+    members: dict[int, Json] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+    topics: dict[int, str] = field(default_factory=dict)
+    closed_topics: set[int] = field(default_factory=set)
+    blocked: bool = False
+    linked: int | None = None
+    migrated_to: int | None = None
+    pinned: list[int] = field(default_factory=list)
+    menu_button: Json | None = None
+    last_message_id: int = 0
+
+    @property
+    def id(self) -> int:
+        """Telegram's chat id."""
+        return int(self.json["id"])
+
+    @property
+    def type(self) -> str:
+        """``private``, ``group``, ``supergroup`` or ``channel``."""
+        return str(self.json["type"])
+
+    @property
+    def is_forum(self) -> bool:
+        """Whether it has topics."""
+        return bool(self.json.get("is_forum"))
+
+    def status(self, user_id: int) -> str:
+        """A member's status; ``left`` for strangers."""
+        return str(self.members.get(user_id, {}).get("status", "left"))
+
+    def existing(self, message_id: int) -> Message | None:
+        """A message that was not deleted."""
+        message = self.messages.get(message_id)
+        return message if message is not None and message.deleted is None else None
+
+
+@dataclass(slots=True)
+class Callback:
+    """A pressed button.
+
+    Attributes:
+        answer: What the bot answered: text, show_alert, url.
+    """
+
+    id: str
+    at: datetime
+    bot_id: int
+    user_id: int
+    answer: Json | None = None
+
+
+@dataclass(slots=True)
+class Bot:
+    """A bot, its profile, its updates and its private chats.
+
+    Attributes:
+        privacy: Whether it sees only what is meant for it in groups; Telegram's default.
+        texts: Names and descriptions by (field, language code).
+        commands: By (scope, language code).
+    """
+
+    token: str
+    user: Json
+    queue: UpdateQueue
+    privacy: bool = True
+    private: dict[int, Chat] = field(default_factory=dict)
+    commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
+    texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    menu_button: Json = field(default_factory=lambda: {"type": "commands"})
+    logged_out: bool = False
+
+    @property
+    def id(self) -> int:
+        """The number in front of its token."""
+        return int(self.user["id"])
+
+
+class World:
+    """Everything there is, kept in memory; files lie on disk.
+
+    Args:
+        data_dir: Where files go.
+        clock: Time of messages, flood limits and delays.
+        local: Whether it is a server with ``--local``: large files, paths instead of downloads.
+        flood_limits: ``None`` lets everything through.
+        any_token: Take every well-formed token as a bot of its own.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        clock: Clock,
+        *,
+        local: bool = False,
+        flood_limits: FloodLimits | None = None,
+        any_token: bool = False,
+    ) -> None:
+        self.clock = clock
+        self.local = local
+        self.any_token = any_token
+        self.changes = Changes()
+        self.journal = Journal(clock, self.changes)
+        self.flood = FloodGate(flood_limits, clock)
+        self.files = FileStore(data_dir.resolve())
+        self.bots: dict[str, Bot] = {}
+        self.users: dict[int, Json] = {}
+        self.chats: dict[int, Chat] = {}
+        self.callbacks: dict[str, Callback] = {}
+        self.actions: list[Json] = []
+        self.drafts: list[Json] = []
+        self.reactions: dict[tuple[int, int, int], list[Json]] = {}
+        # As in Telegram, private chats and basic groups count in the account's one mailbox.
+        self._mailbox = itertools.count(1)
+        self._user_ids = itertools.count(5_000_000_001)
+        self._chat_ids = itertools.count(1_000_001)
+
+    def now(self) -> int:
+        """Unix seconds, as messages carry them."""
+        return int(self.clock.now().timestamp())
+
+    # Bots
+
+    def add_bot(self, token: str, **profile: Any) -> Bot:
+        """A new bot behind a token; ``privacy`` and any field of its user may be given."""
+        bot_id = int(token.partition(":")[0])
+        privacy = bool(profile.pop("privacy", True))
+        user = {
+            "id": bot_id,
+            "is_bot": True,
+            "first_name": "Sandbox Bot",
+            "username": f"sandbox{bot_id}_bot" if self.bots else "sandbox_bot",
+            **profile,
+        }
+        bot = Bot(token, user, UpdateQueue(self.clock), privacy)
+        self.bots[token] = bot
+        return bot
+
+    def bot_of(self, token: str) -> Bot | None:
+        """The bot behind a token, made on the spot where any token is welcome."""
+        bot = self.bots.get(token)
+        if bot is None and self.any_token and TOKEN_SHAPE.fullmatch(token):
+            bot = self.add_bot(token)
+        return bot
+
+    def bot_by_id(self, bot_id: int) -> Bot | None:
+        """The bot with this user id."""
+        return next((bot for bot in self.bots.values() if bot.id == bot_id), None)
+
+    # People and chats
+
+    def add_user(self, **fields: Any) -> Json:
+        """A new person."""
+        user = {"id": next(self._user_ids), "is_bot": False, "first_name": "Ada", **fields}
+        user = {name: value for name, value in user.items() if value is not None}
+        self.users[user["id"]] = user
+        return user
+
+    def user(self, user_id: int) -> Json | None:
+        """A person or a bot."""
+        bot = self.bot_by_id(user_id)
+        return bot.user if bot else self.users.get(user_id)
+
+    def add_chat(self, kind: Literal["group", "supergroup", "channel"], title: str, **fields: Any) -> Chat:
+        """A new chat that is not private."""
+        number = next(self._chat_ids)
+        chat_id = -number if kind == "group" else -1_000_000_000_000 - number
+        given = {name: value for name, value in fields.items() if value is not None}
+        chat = Chat({"id": chat_id, "title": title, "type": kind, **given})
+        if chat.is_forum:
+            chat.topics[GENERAL_TOPIC] = "General"
+        # Message 1 says that the chat was made, long before any bot came to it.
+        chat.last_message_id = 1
+        self.chats[chat_id] = chat
+        return chat
+
+    def private_chat(self, bot: Bot, user: Json) -> Chat:
+        """The chat between a bot and a person, opened now if it is not yet."""
+        chat = bot.private.get(user["id"])
+        if chat is None:
+            names = ("first_name", "last_name", "username")
+            fields = {name: user[name] for name in names if name in user}
+            chat = Chat({"id": user["id"], "type": "private", **fields})
+            chat.members = {user["id"]: {"status": "member"}, bot.id: {"status": "member"}}
+            bot.private[user["id"]] = chat
+        return chat
+
+    def find_chat(self, bot: Bot, chat_id: int) -> Chat | None:
+        """A chat as this bot knows it."""
+        return bot.private.get(chat_id) if chat_id > 0 else self.chats.get(chat_id)
+
+    def bots_in(self, chat: Chat) -> Iterator[Bot]:
+        """The bots that are members of a chat."""
+        for bot in self.bots.values():
+            if chat.status(bot.id) in {"member", "administrator", "creator", "restricted"}:
+                yield bot
+
+    # Messages
+
+    def post(self, chat: Chat, content: Json, keyboard: Json | None = None) -> Message:
+        """Put a message into a chat.
+
+        Args:
+            chat: Where.
+            content: All but ``message_id``, ``date`` and ``chat``.
+            keyboard: A reply keyboard that comes with it.
+        """
+        if chat.type in {"private", "group"}:
+            chat.last_message_id = next(self._mailbox)
+        else:
+            chat.last_message_id += 1
+        json = {"message_id": chat.last_message_id, "date": self.now(), "chat": dict(chat.json), **content}
+        message = Message(json, keyboard=keyboard)
+        chat.messages[chat.last_message_id] = message
+        self.keep_version(message)
+        return message
+
+    def keep_version(self, message: Message) -> None:
+        """Write a message's present state into its history."""
+        message.versions.append((self.clock.now(), copy.deepcopy(message.json)))
+        self.changes.notify()
+
+    def delete(self, message: Message) -> None:
+        """Delete a message; its history stays for the tests."""
+        message.deleted = self.clock.now()
+        self.changes.notify()
+
+    def add_callback(self, bot: Bot, user_id: int) -> Callback:
+        """A new pressed button."""
+        callback = Callback(str(secrets.randbits(62)), self.clock.now(), bot.id, user_id)
+        self.callbacks[callback.id] = callback
+        return callback
+
+    def shown_to(self, bot: Bot, value: Any) -> Any:
+        """A deep copy with the file ids that are this bot's own."""
+        match value:
+            case dict():
+                return {
+                    name: self.files.id_for(bot.id, part)
+                    if name in {"file_id", "small_file_id", "big_file_id"}
+                    else self.shown_to(bot, part)
+                    for name, part in value.items()
+                }
+            case list():
+                return [self.shown_to(bot, part) for part in value]
+        return value
+
+    def send_update(self, bot: Bot, kind: str, payload: Json) -> None:
+        """Put an update into a bot's queue."""
+        bot.queue.add(kind, self.shown_to(bot, payload))
+        self.changes.notify()

@@ -1,0 +1,167 @@
+"""The draft (`t` tracks, `tt` type, `sg` segments, `d` length in ms, `m` metadata) and edits of it."""
+
+import secrets
+from typing import Any, cast
+
+from bot.sandbox.nemovideo.media import Media
+
+VIDEO, AUDIO, TEXT = 0, 1, 7
+STILL_MS = 3_000
+TITLE_MS = 3_000
+MAX_WIDTH, MAX_HEIGHT = 640, 360
+
+Draft = dict[str, Any]
+Segment = dict[str, Any]
+
+_TRACK_NAMES = {VIDEO: "Video", AUDIO: "Audio", TEXT: "Text"}
+
+
+def empty(title: str) -> Draft:
+    """A draft without tracks, on the canvas that new projects have."""
+    return {"t": [], "d": 0, "m": {"title": title, "width": MAX_WIDTH, "height": MAX_HEIGHT, "fps": 24}}
+
+
+def is_ready(draft: Draft) -> bool:
+    """Whether some track has a segment."""
+    return any(track.get("sg") for track in draft.get("t", []))
+
+
+def segments(draft: Draft, track_type: int) -> list[Segment]:
+    """All segments on tracks of a type, first track first."""
+    return [segment for track in draft["t"] if track["tt"] == track_type for segment in track["sg"]]
+
+
+def place(draft: Draft, media: Media) -> Segment:
+    """Put a clip, a picture or sound at the end of its track; the first one decides the canvas.
+
+    Args:
+        draft: Is changed.
+        media: What is placed.
+    """
+    track_type = AUDIO if media.kind == "audio" else VIDEO
+    if track_type == VIDEO and not segments(draft, VIDEO):
+        _fit_canvas(draft, media.width, media.height)
+    track = _track(draft, track_type)
+    start = max((end_ms(segment) for segment in track["sg"]), default=0)
+    segment = _segment(
+        media.name,
+        start,
+        round(media.duration_s * 1000) or STILL_MS,
+        media_url=media.url,
+        media_type=media.kind,
+        source_start=0,
+        speed=1.0,
+        volume=1.0,
+    )
+    track["sg"].append(segment)
+    measure(draft)
+    return segment
+
+
+def add_title(draft: Draft, text: str) -> Segment:
+    """Show words from the start, for three seconds or as long as there is something."""
+    length = min(TITLE_MS, draft["d"] or TITLE_MS)
+    segment = _segment(text, 0, length, text=text)
+    _track(draft, TEXT)["sg"].append(segment)
+    measure(draft)
+    return segment
+
+
+def add_music(draft: Draft, mood: str, volume: float) -> Segment:
+    """Lay music under everything, in place of music that was there."""
+    remove(draft, AUDIO)
+    name = f"{mood} BGM"
+    segment = _segment(name, 0, draft["d"] or 10_000, mood=mood, media_type="music", volume=volume)
+    _track(draft, AUDIO)["sg"].append(segment)
+    measure(draft)
+    return segment
+
+
+def remove(draft: Draft, track_type: int) -> int:
+    """Take all tracks of a type away.
+
+    Returns:
+        How many segments went with them.
+    """
+    gone = len(segments(draft, track_type))
+    draft["t"] = [track for track in draft["t"] if track["tt"] != track_type]
+    measure(draft)
+    return gone
+
+
+def keep(draft: Draft, start: int, end: int) -> None:
+    """Keep what lies between two times in ms, on every track, moved to the start."""
+    for track in draft["t"]:
+        kept = []
+        for segment in track["sg"]:
+            first, last = max(segment["start"], start), min(end_ms(segment), end)
+            if last <= first:
+                continue
+            if "source_start" in segment:
+                into = (first - segment["start"]) * segment["speed"]
+                segment["source_start"] = round(segment["source_start"] + into)
+            segment["start"], segment["duration"] = first - start, last - first
+            kept.append(segment)
+        track["sg"] = kept
+    draft["t"] = [track for track in draft["t"] if track["sg"]]
+    measure(draft)
+
+
+def change_speed(draft: Draft, factor: float) -> None:
+    """Play the clips faster (above 1) or slower; sound laid under them is cut or stretched to fit."""
+    at = 0
+    for segment in segments(draft, VIDEO):
+        segment["speed"] = round(segment["speed"] * factor, 3)
+        segment["start"], segment["duration"] = at, round(segment["duration"] / factor)
+        at = end_ms(segment)
+    for segment in segments(draft, AUDIO):
+        if segment.get("media_type") == "music" or end_ms(segment) > at:
+            segment["duration"] = max(1, at - segment["start"])
+    measure(draft)
+
+
+def change_volume(draft: Draft, volume: float) -> None:
+    """Set how loud everything that sounds is, 0 to 1 and above."""
+    for segment in [*segments(draft, VIDEO), *segments(draft, AUDIO)]:
+        segment["volume"] = round(volume, 3)
+
+
+def change_background(draft: Draft, background: str) -> None:
+    """Put something else behind what the clips show."""
+    for segment in segments(draft, VIDEO):
+        segment["background"] = background
+    draft["m"]["background"] = background
+
+
+def measure(draft: Draft) -> None:
+    """Set the whole length from the segments."""
+    draft["d"] = max((end_ms(segment) for track in draft["t"] for segment in track["sg"]), default=0)
+
+
+def end_ms(segment: Segment) -> int:
+    """Where a segment ends."""
+    return int(segment["start"] + segment["duration"])
+
+
+def _segment(name: str, start: int, duration: int, **more: Any) -> Segment:
+    return {"id": f"sg_{secrets.token_hex(4)}", "name": name, "start": start, "duration": duration, **more}
+
+
+def _track(draft: Draft, track_type: int) -> dict[str, Any]:
+    for track in draft["t"]:
+        if track["tt"] == track_type:
+            return cast(dict[str, Any], track)
+    track = {"tt": track_type, "id": f"tr_{secrets.token_hex(4)}", "name": _TRACK_NAMES[track_type], "sg": []}
+    draft["t"].append(track)
+    return track
+
+
+def _fit_canvas(draft: Draft, width: int, height: int) -> None:
+    if not (width and height):
+        return
+    box = (MAX_WIDTH, MAX_HEIGHT) if width >= height else (MAX_HEIGHT, MAX_WIDTH)
+    scale = min(box[0] / width, box[1] / height, 1.0)
+    # Both even: yuv420p halves them.
+    draft["m"]["width"], draft["m"]["height"] = (
+        max(2, round(side * scale / 2) * 2) for side in (width, height)
+    )

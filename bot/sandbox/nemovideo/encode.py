@@ -1,0 +1,212 @@
+"""Turns a draft into an MP4; run as a process of its own, so that the server's loop stays free.
+
+`python -m bot.sandbox.nemovideo.encode` reads a `Spec` as JSON from its input and writes a line with its
+progress, 0 to 100, whenever it grows. It ends by itself when nobody reads these lines any more.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from PIL import Image, ImageOps
+
+from bot.sandbox.nemovideo import paint, sound
+
+_BEHIND = 0.8  # a clip with a replaced background is shown this large in front of it
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A segment that is seen or heard.
+
+    Attributes:
+        kind: What it shows; ``generated`` is painted from its name.
+        name: Its words.
+        start_s: Where it begins in the whole.
+        duration_s: How long it is shown.
+        path: Its file, ``None`` for what is made up.
+        source_start_s: Where in the file it begins.
+        speed: Above 1 is faster.
+        volume: 1 is as it is.
+        background: What is put behind it, if anything.
+        mood: Of music.
+    """
+
+    kind: Literal["video", "image", "audio", "generated", "music", "title"]
+    name: str
+    start_s: float
+    duration_s: float
+    path: str | None = None
+    source_start_s: float = 0.0
+    speed: float = 1.0
+    volume: float = 1.0
+    background: str = ""
+    mood: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole video.
+
+    Attributes:
+        out: Where to write it.
+        width: In pixels, even.
+        height: In pixels, even.
+        fps: Frames a second.
+        duration_s: Its length.
+        moov: Where its index lies.
+        clips: What it is made of.
+    """
+
+    out: str
+    width: int
+    height: int
+    fps: int
+    duration_s: float
+    moov: Literal["front", "end"]
+    clips: list[Clip] = field(default_factory=list)
+
+
+class _Pictures:
+    """What a clip shows, frame by frame, in order."""
+
+    def __init__(self, clip: Clip, width: int, height: int) -> None:
+        self._clip, self._size = clip, (width, height)
+        self._frames = _video_frames(clip, self._size) if clip.kind == "video" else iter(())
+        self._next: tuple[float, Image.Image] | None = None
+        self._shown: Image.Image | None = None
+        if clip.kind == "image":
+            with Image.open(cast(str, clip.path)) as picture:
+                self._shown = _boxed(ImageOps.exif_transpose(picture).convert("RGB"), clip, self._size)
+
+    def at(self, into_s: float) -> Image.Image:
+        """The picture at some seconds into the clip."""
+        clip = self._clip
+        if clip.kind == "generated":
+            return paint.generated(clip.name, min(1.0, into_s / clip.duration_s), *self._size)
+        wanted_s = clip.source_start_s + into_s * clip.speed
+        while clip.kind == "video":
+            self._next = self._next or next(self._frames, None)
+            # The first frame is shown even when it comes late: nothing is worse than black.
+            if self._next is None or (self._shown is not None and self._next[0] > wanted_s + 1e-3):
+                break
+            self._shown, self._next = self._next[1], None
+        return (self._shown or Image.new("RGB", self._size)).copy()
+
+
+def main() -> None:
+    """Read a spec from the input and carry it out."""
+    value = json.load(sys.stdin)
+    encode(Spec(**{**value, "clips": [Clip(**clip) for clip in value["clips"]]}))
+
+
+def encode(spec: Spec) -> None:
+    """Write the video; blocking.
+
+    Args:
+        spec: What it is made of.
+    """
+    options = {"movflags": "+faststart"} if spec.moov == "front" else {}
+    with av.open(spec.out, "w", format="mp4", options=options) as out:
+        video = out.add_stream("libx264", rate=spec.fps, options={"preset": "ultrafast", "threads": "1"})
+        video.width, video.height, video.pix_fmt = spec.width, spec.height, "yuv420p"
+        audio = out.add_stream("aac", rate=sound.RATE, layout="mono")
+        pictures = {
+            index: _Pictures(clip, spec.width, spec.height)
+            for index, clip in enumerate(spec.clips)
+            if clip.kind in {"video", "image", "generated"}
+        }
+        parts = [_part(clip) for clip in spec.clips if clip.kind in {"video", "audio", "music"}]
+        total = max(1, round(spec.duration_s * spec.fps))
+        for index in range(total):
+            frame = av.VideoFrame.from_image(_compose(spec, pictures, index / spec.fps))  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+            frame.pts, frame.time_base = index, Fraction(1, spec.fps)
+            out.mux(video.encode(frame))
+            if (index + 1) % spec.fps == 0 or index + 1 == total:
+                end = round(min(index + 1, total) * sound.RATE / spec.fps)
+                _encode_sound(out, audio, parts, index // spec.fps * sound.RATE, end)
+                sys.stdout.write(f"{100 * (index + 1) // total}\n")
+                sys.stdout.flush()
+        out.mux(video.encode(None))
+        out.mux(audio.encode(None))
+
+
+def _encode_sound(
+    out: OutputContainer, stream: AudioStream, parts: list[sound.Part], start: int, end: int
+) -> None:
+    samples = sound.mix(parts, start, end - start)
+    frame = av.AudioFrame("s16", "mono", len(samples))
+    frame.planes[0].update(samples.tobytes())
+    frame.sample_rate = sound.RATE
+    frame.pts, frame.time_base = start, Fraction(1, sound.RATE)
+    out.mux(stream.encode(frame))
+
+
+def _compose(spec: Spec, pictures: dict[int, _Pictures], at_s: float) -> Image.Image:
+    picture = None
+    for index, source in pictures.items():
+        clip = spec.clips[index]
+        if clip.start_s <= at_s + 1e-6 < clip.start_s + clip.duration_s:
+            picture = source.at(at_s - clip.start_s)
+    picture = picture or Image.new("RGB", (spec.width, spec.height), "#202028")
+    for clip in spec.clips:
+        if clip.kind == "title" and clip.start_s <= at_s + 1e-6 < clip.start_s + clip.duration_s:
+            paint.title(picture, clip.name)
+    return picture
+
+
+def _part(clip: Clip) -> sound.Part:
+    source: sound.Source
+    if clip.path is None:
+        source = sound.Music(clip.mood)
+    else:
+        source = sound.FileSound(Path(clip.path), clip.source_start_s, clip.speed)
+    start, length = round(clip.start_s * sound.RATE), round(clip.duration_s * sound.RATE)
+    return sound.Part(source, start, length, clip.volume)
+
+
+def _video_frames(clip: Clip, size: tuple[int, int]) -> Iterator[tuple[float, Image.Image]]:
+    with av.open(cast(str, clip.path)) as file:
+        stream = file.streams.video[0]
+        stream.thread_type = "AUTO"
+        if clip.source_start_s > 1:
+            file.seek(int(clip.source_start_s * av.time_base))
+        for frame in file.decode(stream):
+            if (frame.time or 0.0) + 1.5 / float(stream.average_rate or 24) < clip.source_start_s:
+                continue
+            small = frame
+            scale = min(1.0, max(size) / max(frame.width, frame.height))
+            if scale < 1:
+                width, height = max(2, int(frame.width * scale)), max(2, int(frame.height * scale))
+                small = frame.reformat(width=width, height=height)
+            picture: Image.Image = small.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+            if frame.rotation:
+                picture = picture.rotate(frame.rotation, expand=True)
+            yield frame.time or 0.0, _boxed(picture, clip, size)
+
+
+def _boxed(picture: Image.Image, clip: Clip, size: tuple[int, int]) -> Image.Image:
+    """Fit a picture into the canvas, over what lies behind it."""
+    if clip.background:
+        behind = paint.ground(clip.background, *size).copy()
+        inner = ImageOps.contain(picture, (int(size[0] * _BEHIND), int(size[1] * _BEHIND)))
+    else:
+        inner = ImageOps.contain(picture, size)
+        if inner.size == size:
+            return inner
+        behind = Image.new("RGB", size)
+    behind.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
+    return behind
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main()

@@ -1,0 +1,266 @@
+"""What can go wrong between the socket and the service: an ASGI layer with rules that the control API sets.
+
+Holds make a request stand still at a point until they are released, so that a test can act exactly then:
+
+    before       the request's head has come, nothing was done
+    body         ``after_bytes`` of the request's body have come
+    work         a message's turn is about to do its work (the agent waits, not the connection)
+    answer       everything was done, the answer's head has not been sent
+    answer_body  ``after_bytes`` of the answer's body were sent (0: just the head)
+"""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from typing import Literal
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.clock import Clock
+from bot.sandbox.nemovideo.requests import endpoint_of
+from bot.sandbox.nemovideo.signal import Signal
+
+Point = Literal["before", "body", "work", "answer", "answer_body"]
+
+_ids = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Hold:
+    """A point at which requests stand still.
+
+    Attributes:
+        endpoint: Of which endpoint, by its name in `requests`; or the name in a script's ``hold`` step.
+        point: Where.
+        after_bytes: How far into a body.
+        times: How many requests still stop there; -1 is every one.
+        id: What it is released by.
+        reached: How many stand or stood there.
+        released: Whether all may go on.
+    """
+
+    endpoint: str
+    point: Point = "before"
+    after_bytes: int = 0
+    times: int = 1
+    id: int = field(default_factory=lambda: next(_ids))
+    reached: int = 0
+    released: bool = False
+
+
+@dataclass(slots=True)
+class Fault:
+    """What goes wrong with the next requests to an endpoint.
+
+    Attributes:
+        endpoint: Its name in `requests`.
+        times: How many requests still get it; -1 is every one.
+        latency_s: Wait so long first, in seconds of the stand-in's clock.
+        status: Answer with this status instead of the service.
+        code: Answer with an envelope of this code instead; under ``status``, or 200.
+        message: The envelope's words.
+        body: Answer with these characters instead of an envelope.
+        content_type: Of ``body``.
+        headers: More headers of the answer.
+        drop: Break the connection without a word.
+        after_work: Let the service do its work first, then fail.
+        cut_after_bytes: Break the connection after so much of the answer's body.
+        content_length: What the answer claims to be long.
+        id: What it is taken back by.
+    """
+
+    endpoint: str
+    times: int = 1
+    latency_s: float = 0.0
+    status: int | None = None
+    code: int | None = None
+    message: str = "refused"
+    body: str | None = None
+    content_type: str = "text/html"
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: bool = False
+    after_work: bool = False
+    cut_after_bytes: int | None = None
+    content_length: int | None = None
+    id: int = field(default_factory=lambda: next(_ids))
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers in the service's place."""
+        return self.drop or self.status is not None or self.code is not None or self.body is not None
+
+
+class _CutError(Exception):
+    """Ends an answer where it is; the connection breaks."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """All rules and holds.
+
+    Args:
+        clock: For latencies.
+        signal: Told of each hold that is reached.
+    """
+
+    clock: Clock
+    signal: Signal
+    rules: list[Fault] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+
+    def take(self, endpoint: str) -> Fault | None:
+        """The rule for a request, counted down."""
+        rule = next((rule for rule in self.rules if rule.endpoint == endpoint and rule.times), None)
+        if rule is not None and rule.times > 0:
+            rule.times -= 1
+        return rule
+
+    def armed(self, endpoint: str, point: Point) -> Hold | None:
+        """The hold that a request will stop at."""
+        return next(
+            (
+                hold
+                for hold in self.holds
+                if (hold.endpoint, hold.point) == (endpoint, point) and hold.times and not hold.released
+            ),
+            None,
+        )
+
+    async def stand(self, hold: Hold | None) -> None:
+        """Stand at a hold until it is released."""
+        if hold is None or hold.released or not hold.times:
+            return
+        if hold.times > 0:
+            hold.times -= 1
+        hold.reached += 1
+        self.signal.notify()
+        while not hold.released:
+            await self.signal.until(lambda: hold.released, 3600)
+
+    def release(self, hold_id: int | None = None) -> None:
+        """Let go on what stands at a hold, or at all of them."""
+        for hold in self.holds:
+            if hold_id in (None, hold.id):
+                hold.released = True
+        self.signal.notify()
+
+    def clear(self) -> None:
+        """Take every rule back and release every hold."""
+        self.rules.clear()
+        self.release()
+        self.holds.clear()
+
+
+class FaultLayer:
+    """Applies the rules to an app's requests.
+
+    Args:
+        app: The service.
+        faults: The rules.
+    """
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        endpoint = endpoint_of(scope) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._app(scope, receive, send)
+            return
+        faults, fault = self._faults, self._faults.take(endpoint)
+        await faults.stand(faults.armed(endpoint, "before"))
+        if fault is not None and fault.latency_s:
+            await faults.clock.sleep(fault.latency_s)
+        if fault is not None and fault.answers:
+            if fault.after_work:
+                await self._app(scope, receive, _discard)
+            await _answer(fault, scope, receive, send)
+            return
+        body, answer, answer_body = (
+            faults.armed(endpoint, point) for point in ("body", "answer", "answer_body")
+        )
+        if body is not None:
+            receive = self._held_receive(receive, body)
+        held = self._held_send(send, fault, answer, answer_body)
+        try:
+            await self._app(scope, receive, held)
+        except _CutError:
+            return
+
+    def _held_receive(self, receive: Receive, hold: Hold) -> Receive:
+        seen = 0
+
+        async def held() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen >= hold.after_bytes:
+                await self._faults.stand(hold)
+            return message
+
+        return held
+
+    def _held_send(self, send: Send, fault: Fault | None, answer: Hold | None, body: Hold | None) -> Send:
+        cut = fault.cut_after_bytes if fault is not None else None
+        claimed = fault.content_length if fault is not None else None
+        if cut is None and claimed is None and answer is None and body is None:
+            return send
+        sent = 0
+
+        async def held(message: Message) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.start":
+                await self._faults.stand(answer)
+                await send(_claiming(message, claimed))
+                if body is not None and body.after_bytes == 0:
+                    await self._faults.stand(body)
+                return
+            data: bytes = message.get("body", b"")
+            if body is not None and sent < body.after_bytes <= sent + len(data):
+                first = body.after_bytes - sent
+                await send({"type": "http.response.body", "body": data[:first], "more_body": True})
+                await self._faults.stand(body)
+                sent, data = sent + first, data[first:]
+            end = min((limit for limit in (cut, claimed) if limit is not None), default=None)
+            last = not message.get("more_body", False)
+            if end is not None and (sent + len(data) >= end or last):
+                # A length that is a lie breaks here too: HTTP/1.1 has no other way to tell it.
+                whole = claimed is not None and sent + len(data) >= claimed and cut is None
+                await send({"type": "http.response.body", "body": data[: end - sent], "more_body": not whole})
+                raise _CutError
+            sent += len(data)
+            await send({**message, "body": data})
+
+        return held
+
+
+async def _discard(_: Message) -> None:
+    """Somebody who does not listen."""
+
+
+def _claiming(message: Message, length: int | None) -> Message:
+    if length is None:
+        return message
+    headers = [pair for pair in message["headers"] if pair[0] != b"content-length"]
+    return {**message, "headers": [*headers, (b"content-length", str(length).encode())]}
+
+
+async def _answer(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    if fault.drop:
+        # ASGI has no word for it: the server's own transport, which both uvicorn protocols carry, is closed.
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+            await asyncio.sleep(0)
+        return
+    response: Response
+    if fault.body is None and fault.code is not None:
+        envelope = {"code": fault.code, "message": fault.message, "data": None}
+        response = JSONResponse(envelope, fault.status or 200, fault.headers)
+    else:
+        body = "<html><body><h1>Error</h1></body></html>" if fault.body is None else fault.body
+        response = Response(body, fault.status or 200, fault.headers, fault.content_type)
+    await response(scope, receive, send)

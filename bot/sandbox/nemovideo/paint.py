@@ -1,0 +1,107 @@
+"""Pictures that are drawn: generated clips, what lies behind a clip, and titles."""
+
+import colorsys
+import functools
+import hashlib
+import math
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+import bot.pictures
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_LINE_LETTERS = 26
+
+
+def hue_of(words: str) -> float:
+    """A colour that belongs to these words, 0 to 1."""
+    return hashlib.sha256(words.encode()).digest()[0] / 256
+
+
+@functools.lru_cache(maxsize=8)
+def ground(words: str, width: int, height: int) -> Image.Image:
+    """A slanted gradient in the words' colour.
+
+    Args:
+        words: What it stands for.
+        width: In pixels.
+        height: In pixels.
+    """
+    hue = hue_of(words)
+    small = Image.new("RGB", (16, 9))
+    for x in range(16):
+        for y in range(9):
+            light = 0.35 + 0.5 * (x + y) / 23
+            red, green, blue = colorsys.hsv_to_rgb((hue + 0.12 * y / 9) % 1, 0.65, light)
+            small.putpixel((x, y), (int(red * 255), int(green * 255), int(blue * 255)))
+    return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+@functools.lru_cache(maxsize=8)
+def _prompt_card(prompt: str, width: int, height: int) -> Image.Image:
+    picture = ground(prompt, width, height).copy()
+    lines = [
+        prompt[at : at + _LINE_LETTERS] for at in range(0, min(len(prompt), 3 * _LINE_LETTERS), _LINE_LETTERS)
+    ]
+    draw = ImageDraw.Draw(picture)
+    size = max(12, height // 14)
+    for index, line in enumerate(lines):
+        draw.text(
+            (width / 2, height * 0.3 + index * size * 1.3),
+            line,
+            fill="white",
+            font=font(line, size),
+            anchor="mm",
+        )
+    return picture
+
+
+def generated(prompt: str, at: float, width: int, height: int) -> Image.Image:
+    """A frame of a generated clip: the words over a gradient, and a disc that wanders once a clip.
+
+    Args:
+        prompt: What the clip shows.
+        at: How far into the clip, 0 to 1.
+        width: In pixels.
+        height: In pixels.
+    """
+    picture = _prompt_card(prompt, width, height).copy()
+    radius = min(width, height) / 9
+    x = radius + (width - 2 * radius) * at
+    y = height * 0.72 + math.sin(at * 4 * math.pi) * height * 0.1
+    ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), fill="white")
+    return picture
+
+
+def title(picture: Image.Image, text: str) -> None:
+    """Draw a title near the lower edge, with an outline that can be read on anything."""
+    size = max(14, picture.height // 9)
+    ImageDraw.Draw(picture).text(
+        (picture.width / 2, picture.height * 0.82),
+        text[:60],
+        fill="white",
+        stroke_width=max(1, size // 14),
+        stroke_fill="black",
+        font=font(text, size),
+        anchor="mm",
+    )
+
+
+def font(text: str, size: int) -> Font:
+    """A font of some pixels; beyond ASCII the one that the bot's own pictures use, if it is there."""
+    if not text.isascii():
+        for path in _shipped_fonts():
+            return _load(path, size)
+    return _load(None, size)
+
+
+@functools.lru_cache(maxsize=16)
+def _load(path: Path | None, size: int) -> Font:
+    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
+
+
+@functools.cache
+def _shipped_fonts() -> list[Path]:
+    folder = Path(bot.pictures.__file__).parent
+    return sorted(path for path in folder.rglob("*") if path.suffix in {".otf", ".ttf", ".ttc"})

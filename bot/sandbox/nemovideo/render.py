@@ -1,0 +1,285 @@
+"""Renders: jobs that turn a draft into an MP4 in a process of their own."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.clock import Clock
+from bot.sandbox.nemovideo.drafts import AUDIO, TEXT, VIDEO, Draft
+from bot.sandbox.nemovideo.encode import Clip, Spec
+from bot.sandbox.nemovideo.media import MediaStore, Served
+from bot.sandbox.nemovideo.settings import Settings
+from bot.sandbox.nemovideo.signal import Signal
+
+Status = Literal["pending", "processing", "completed", "failed"]
+
+_ROOT = Path(__file__).parents[3]
+_MAX_SIDE = 1920
+
+
+class RenderFailedError(Exception):
+    """The encoder gave up."""
+
+
+@dataclass(slots=True)
+class Render:
+    """One export.
+
+    Attributes:
+        id: As the caller named it.
+        user_id: Whose it is.
+        session_id: Of which session.
+        draft: As it came with the call.
+        output: What was asked for: format and quality.
+        created_at: When it was asked for.
+        posts: How often it was asked for; more than one is the same render again.
+        polls: How often its status was asked for.
+        status: Where it stands.
+        progress: 0 to 100.
+        url: Where the video is served.
+        duration_s: Its length.
+        size_bytes: Its size.
+        error: Why it failed.
+        path: The video.
+    """
+
+    id: str
+    user_id: str
+    session_id: str
+    draft: Draft
+    output: dict[str, Any]
+    created_at: datetime
+    posts: int = 1
+    polls: int = 0
+    downloads: int = 0
+    status: Status = "pending"
+    progress: int = 0
+    url: str = ""
+    duration_s: float = 0.0
+    size_bytes: int = 0
+    error: str = ""
+    path: Path | None = None
+
+
+@dataclass(slots=True)
+class Renders:
+    """All exports.
+
+    Args:
+        folder: Where videos are written.
+        media: Where segments' files are found, and finished videos are served.
+        settings: The switches.
+        clock: For renders that are told to take their time.
+        signal: Told of each change.
+    """
+
+    folder: Path
+    media: MediaStore
+    settings: Settings
+    clock: Clock
+    signal: Signal
+    by_id: dict[str, Render] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
+    _made: dict[str, Path] = field(default_factory=dict)
+    _making: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def start(self, render: Render, base_url: str) -> None:
+        """Begin an export.
+
+        Args:
+            render: The export; its id is new.
+            base_url: Under which its video will be served.
+        """
+        self.by_id[render.id] = render
+        self._tasks[render.id] = asyncio.create_task(self._run(render, base_url), name=f"render {render.id}")
+
+    def cancel(self, render: Render) -> None:
+        """Stop an export that is not finished; a finished one stays as it is."""
+        if render.status in ("pending", "processing"):
+            self._tasks[render.id].cancel()
+            self._finish(render, "failed", error="Render cancelled")
+
+    async def close(self) -> None:
+        """Stop everything; no process stays behind."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def paint(self, served: Served) -> Path:
+        """The file of a generated clip, made when somebody wants it.
+
+        Args:
+            served: What lies behind its address.
+
+        Raises:
+            RenderFailedError: The encoder gave up.
+        """
+        prompt, seconds = served.generated or ("", 1.0)
+        clips = [Clip("generated", prompt, 0.0, seconds)]
+        return await self._make(Spec("", 640, 360, 24, seconds, "front", clips), None)
+
+    async def _run(self, render: Render, base_url: str) -> None:
+        try:
+            async with self._slots:
+                await self._process(render, base_url)
+        except (RenderFailedError, OSError) as error:
+            self._finish(render, "failed", error=str(error))
+
+    async def _process(self, render: Render, base_url: str) -> None:
+        started_s, least_s = self.clock.monotonic_s(), self.settings.pace.render_s
+        render.status = "processing"
+        self.signal.notify()
+        ticking = asyncio.create_task(self._tick(render, started_s, least_s)) if least_s else None
+        try:
+            spec = spec_of(render.draft, self.media, self.settings.moov)
+            fails = self._fails()
+            made = None if fails else await self._make(spec, None if least_s else render)
+            if least_s:
+                await self.clock.sleep(max(0.0, started_s + least_s - self.clock.monotonic_s()))
+        finally:
+            if ticking is not None:
+                ticking.cancel()
+        if made is None:
+            raise RenderFailedError(self.settings.render_error)
+        render.path = self.folder / f"{secrets.token_hex(8)}.mp4"
+        await asyncio.to_thread(_link, made, render.path)
+        render.size_bytes = render.path.stat().st_size
+        render.duration_s = spec.duration_s
+        render.url = self.media.add(base_url, Served("export.mp4", render.path, render=True))
+        self._finish(render, "completed")
+
+    async def _tick(self, render: Render, started_s: float, least_s: float) -> None:
+        while True:
+            render.progress = min(99, int(100 * (self.clock.monotonic_s() - started_s) / least_s))
+            self.signal.notify()
+            await self.clock.sleep(max(least_s / 20, 0.01))
+
+    def _fails(self) -> bool:
+        if self.settings.render_fails > 0:
+            self.settings.render_fails -= 1
+            return True
+        return self.settings.render_fails < 0
+
+    def _finish(self, render: Render, status: Status, error: str = "") -> None:
+        render.status, render.error = status, error
+        if status == "completed":
+            render.progress = 100
+        self.signal.notify()
+
+    async def _make(self, spec: Spec, render: Render | None) -> Path:
+        """Encode, unless the very same was encoded before."""
+        key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()
+        async with self._making.setdefault(key, asyncio.Lock()):
+            if key not in self._made:
+                out = self.folder / f"{key[:24]}.mp4"
+                await self._encode(replace(spec, out=str(out)), render)
+                self._made[key] = out
+        return self._made[key]
+
+    async def _encode(self, spec: Spec, render: Render | None) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot.sandbox.nemovideo.encode",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=_ROOT,
+        )
+        try:
+            if process.stdin is None or process.stdout is None or process.stderr is None:
+                raise RenderFailedError("no pipes to the encoder")
+            process.stdin.write(json.dumps(asdict(spec)).encode())
+            process.stdin.close()
+            async for line in process.stdout:
+                if render is not None:
+                    render.progress = min(99, int(line))
+                    self.signal.notify()
+            errors = await process.stderr.read()
+            if await process.wait() != 0:
+                last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+                raise RenderFailedError(f"Encoding failed: {last}")
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+
+def spec_of(draft: Draft, media: MediaStore, moov: Literal["front", "end"]) -> Spec:
+    """What the encoder has to do for a draft.
+
+    Args:
+        draft: As it came; unknown segments are painted from their names.
+        media: Where segments' files are found.
+        moov: Where the index goes.
+
+    Raises:
+        RenderFailedError: The draft has nothing to show.
+    """
+    meta = draft.get("m") or {}
+    clips = [
+        _clip(segment, int(track.get("tt", VIDEO)), media)
+        for track in draft.get("t") or []
+        for segment in track.get("sg") or []
+    ]
+    if not clips:
+        raise RenderFailedError("The draft has no segments")
+    end_s = max(clip.start_s + clip.duration_s for clip in clips)
+    return Spec(
+        out="",
+        width=_side(meta.get("width"), 640),
+        height=_side(meta.get("height"), 360),
+        fps=min(60, int(meta.get("fps") or 24)),
+        duration_s=float(draft.get("d") or 0) / 1000 or end_s,
+        moov=moov,
+        clips=clips,
+    )
+
+
+def _clip(segment: dict[str, Any], track_type: int, media: MediaStore) -> Clip:
+    name = str(segment.get("text") or segment.get("name") or "clip")
+    start_s = float(segment.get("start") or 0) / 1000
+    duration_s = float(segment.get("duration") or 3000) / 1000
+    volume = float(segment.get("volume", 1.0))
+    served = media.find(str(segment.get("media_url") or ""))
+    if track_type == TEXT:
+        return Clip("title", name, start_s, duration_s)
+    if track_type == AUDIO and (served is None or served.path is None):
+        return Clip("music", name, start_s, duration_s, volume=volume, mood=str(segment.get("mood") or ""))
+    if served is None or served.path is None:
+        words = served.generated[0] if served is not None and served.generated else name
+        return Clip("generated", words, start_s, duration_s)
+    return Clip(
+        "audio" if track_type == AUDIO else "image" if segment.get("media_type") == "image" else "video",
+        name,
+        start_s,
+        duration_s,
+        path=str(served.path),
+        source_start_s=float(segment.get("source_start") or 0) / 1000,
+        speed=float(segment.get("speed") or 1.0),
+        volume=volume,
+        background=str(segment.get("background") or ""),
+    )
+
+
+def _side(value: object, default: int) -> int:
+    side = int(value) if isinstance(value, int | float) else default
+    return max(16, min(_MAX_SIDE, side // 2 * 2))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

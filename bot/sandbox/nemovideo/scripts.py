@@ -1,0 +1,195 @@
+"""Scripts: what the stand-in does with the next message, step by step, instead of (or around) its own agent.
+
+A script is a list of steps, plain JSON objects of one key each, carried out in order:
+
+    {"raw": "data: …"}         these characters, as they are
+    {"raw_base64": "…"}        these bytes
+    {"json": …}                one SSE event with this value
+    {"text": "…"}              words in the shape that is set, see `Settings.stream_shape`
+    {"thought": "…"}           an ADK thought
+    {"tool": {name, args, result}}
+    {"error_event": {code, message}}   an ADK event with `errorCode`
+    {"shape": "typed"}         the shape of what follows
+    {"agent": true}            the rule-based agent answers the message here, as it would by itself
+    {"edit": "…"}              the agent carries out this wish, pays for it, and says nothing
+    {"draft": {…}}             the draft becomes this
+    {"wait_s": 3}              silence
+    {"keepalive_s": 30}        keep-alives alone, for so long; null is for ever
+    {"hold": "name"}           wait until the control API releases it
+    {"cut": true}              the connection breaks; the steps after it are carried out all the same
+
+The functions here write the usual ones. The work that outlives a broken stream is written after `cut`.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bot.sandbox.nemovideo.stream import Shape
+
+STEPS = frozenset(
+    {
+        "raw",
+        "raw_base64",
+        "json",
+        "text",
+        "thought",
+        "tool",
+        "error_event",
+        "shape",
+        "agent",
+        "edit",
+        "draft",
+        "wait_s",
+        "keepalive_s",
+        "hold",
+        "cut",
+    }
+)
+
+Step = dict[str, Any]
+Script = list[Step]
+
+TEMPORARY_ISSUE = "I encountered a temporary issue. Please try again in a moment."
+
+
+def check(steps: Script) -> None:
+    """See that every step is one that is known.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for step in steps:
+        if len(step) != 1 or not STEPS.issuperset(step):
+            raise ValueError(f"not a step: {step!r}")
+
+
+def raw(*chunks: str | bytes, delay_s: float = 0.0) -> Script:
+    """Exactly these pieces, with a pause before each."""
+    steps: Script = []
+    for chunk in chunks:
+        if delay_s:
+            steps.append({"wait_s": delay_s})
+        if isinstance(chunk, bytes):
+            steps.append({"raw_base64": base64.b64encode(chunk).decode()})
+        else:
+            steps.append({"raw": chunk})
+    return steps
+
+
+def say(*texts: str, shape: Shape = "adk") -> Script:
+    """Only words, nothing is changed."""
+    return [{"shape": shape}, *({"text": text} for text in texts)]
+
+
+def shaped(shape: Shape) -> Script:
+    """The agent's own answer with its events in a shape."""
+    return [{"shape": shape}, {"agent": True}]
+
+
+def silent_edit(wish: str) -> Script:
+    """The draft changes as a wish says, and the stream ends without a word."""
+    return [{"edit": wish}]
+
+
+def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a title "My video"')) -> Script:
+    """The agent answers a wish for a clip, then adds music and a title that nobody asked for."""
+    return [
+        {"edit": wish},
+        {"tool": {"name": "generate_video", "args": {"prompt": wish}, "result": {"status": "ok"}}},
+        {"text": "Your raw video is ready."},
+        *({"edit": extra} for extra in extras),
+        {"text": "I also added background music and a title to make it more engaging."},
+    ]
+
+
+def screen_talk(language: str = "en", wish: str | None = None) -> Script:
+    """An answer for someone with a screen: buttons, panels, dragging, the Export button, billing."""
+    texts = {
+        "en": (
+            "The clip has a calmer ending now. Click [Apply] to confirm. Open the Music panel to pick "
+            "another song. Drag the title to the top track. Preview it in the timeline. "
+            "Click the Export button to download your video. Check your account billing page for credits."
+        ),
+        "zh": (
+            "结尾现在更平静了。点击[应用]确认。打开音乐面板选择其他歌曲。把标题拖拽到最上面的轨道。"
+            "在时间线中预览。点击导出按钮下载视频。请在账户页面查看积分和账单。"
+        ),
+    }
+    return [*([{"edit": wish}] if wish else []), {"text": texts["zh" if language.startswith("zh") else "en"]}]
+
+
+def trailing_issue() -> Script:
+    """A normal answer, and after it words of a failure that did not happen."""
+    return [{"agent": True}, {"text": TEMPORARY_ISSUE}]
+
+
+def coded_error(code: int, message: str = "refused") -> Script:
+    """An envelope with a code of the table, inside the stream."""
+    return [{"json": {"code": code, "message": message, "data": None}}]
+
+
+def agent_failure(text: str = "before error", message: str = "RuntimeError: scripted failure 中文") -> Script:
+    """Some words, then ``{"error": …}``, as an ADK server does when its agent raises."""
+    details = {"error_type": "RuntimeError", "error_message": message}
+    return [{"text": text}, {"json": {"error": message, "error_details": details}}]
+
+
+def typed_error(message: str = "something went wrong") -> Script:
+    """A typed event that is an error."""
+    return [{"json": {"type": "error", "message": message}}]
+
+
+def blocked(code: str = "SAFETY", message: str = "blocked") -> Script:
+    """An ADK event with ``errorCode`` and ``errorMessage``."""
+    return [{"error_event": {"code": code, "message": message}}]
+
+
+def keepalives(seconds: float | None = None, then: Script | None = None) -> Script:
+    """Keep-alives alone, for some seconds or for ever."""
+    return [{"keepalive_s": seconds}, *(then or [])]
+
+
+def silence(seconds: float, then: Script | None = None) -> Script:
+    """Not a byte for some seconds, then a script or the agent."""
+    return [{"wait_s": seconds}, *(then if then is not None else [{"agent": True}])]
+
+
+def cut_before_work() -> Script:
+    """The connection breaks and the message has no effect."""
+    return [{"thought": "Let me think"}, {"cut": True}]
+
+
+def cut_after_work(wish: str) -> Script:
+    """The work is done, the connection breaks before a word is said."""
+    return [{"thought": "Let me think"}, {"edit": wish}, {"cut": True}]
+
+
+def cut_then_work(wish: str, after_s: float) -> Script:
+    """The connection breaks, the work is done some seconds later."""
+    return [{"thought": "Let me think"}, {"cut": True}, {"wait_s": after_s}, {"edit": wish}]
+
+
+def hold_after_work(wish: str, name: str) -> Script:
+    """The work is done and words are sent, then the stream stands still until the hold is released."""
+    return [{"edit": wish}, {"text": "Working on it"}, {"hold": name}, {"text": "Done."}]
+
+
+NAMED: dict[str, Callable[..., Script]] = {
+    "agent_failure": agent_failure,
+    "blocked": blocked,
+    "coded_error": coded_error,
+    "cut_after_work": cut_after_work,
+    "cut_before_work": cut_before_work,
+    "cut_then_work": cut_then_work,
+    "hold_after_work": hold_after_work,
+    "keepalives": keepalives,
+    "screen_talk": screen_talk,
+    "shaped": shaped,
+    "silence": silence,
+    "silent_edit": silent_edit,
+    "trailing_issue": trailing_issue,
+    "two_stages": two_stages,
+    "typed_error": typed_error,
+}
+"""Scripts by name, for the control API: ``{"script": "silence", "args": {"seconds": 5}}``."""

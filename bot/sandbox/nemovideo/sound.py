@@ -1,0 +1,144 @@
+"""Sound of a render: clips' own, uploaded files', and music made up by mood; mono, mixed by the second."""
+
+from __future__ import annotations  # array takes its type only in annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import av
+
+RATE = 48_000
+_LOUD = 32_767
+
+# Root in Hz, steps of the chords in half tones, beats a second.
+_MOODS: dict[str, tuple[float, tuple[tuple[int, ...], ...], float]] = {
+    "Lo-fi": (196.0, ((0, 3, 7, 10), (5, 8, 12, 15)), 1.5),
+    "Upbeat": (261.6, ((0, 4, 7), (5, 9, 12)), 4.0),
+    "Calm": (220.0, ((0, 7, 12), (5, 9, 12)), 1.0),
+    "Epic": (130.8, ((0, 7, 12, 15), (8, 12, 15)), 2.0),
+    "Sad": (174.6, ((0, 3, 7), (8, 12, 15)), 1.0),
+    "Jazz": (233.1, ((0, 4, 7, 11), (2, 5, 9, 12)), 3.0),
+    "Electronic": (146.8, ((0, 7, 12), (3, 10, 15)), 4.0),
+}
+_LOOP_S = 2
+
+
+class Source(Protocol):
+    """Something that sounds from its start on."""
+
+    def read(self, samples: int) -> array[int]:
+        """The next samples; fewer when it is at its end."""
+        ...
+
+
+class Music:
+    """A loop of two chords.
+
+    Args:
+        mood: One of `wishes`' moods; any other sounds like the first.
+    """
+
+    def __init__(self, mood: str) -> None:
+        root, chords, beats = _MOODS.get(mood, _MOODS["Lo-fi"])
+        half = RATE * _LOOP_S // len(chords)
+        self._loop = array("h")
+        for chord in chords:
+            # Whole numbers of turns in a second, so that the loop closes without a click.
+            steps = [2 * math.pi * round(root * 2 ** (tone / 12)) / RATE for tone in chord]
+            loud = 12_000 / len(chord)
+            fade = beats / RATE
+            self._loop.extend(
+                int(loud * (1 - 0.6 * (index * fade % 1)) * sum([math.sin(step * index) for step in steps]))
+                for index in range(half)
+            )
+        self._at = 0
+
+    def read(self, samples: int) -> array[int]:
+        """The loop goes on for ever."""
+        out = array("h")
+        while len(out) < samples:
+            piece = self._loop[self._at : self._at + samples - len(out)]
+            out.extend(piece)
+            self._at = (self._at + len(piece)) % len(self._loop)
+        return out
+
+
+class FileSound:
+    """The sound of a file; silence when it has none.
+
+    Args:
+        path: The file.
+        skip_s: Where in it to begin.
+        speed: Above 1 is faster and, like a tape, higher.
+    """
+
+    def __init__(self, path: Path, skip_s: float, speed: float) -> None:
+        self._samples = _decode(path, skip_s, speed)
+        self._left = array("h")
+
+    def read(self, samples: int) -> array[int]:
+        """The next samples, decoded as they are needed."""
+        while len(self._left) < samples:
+            piece = next(self._samples, None)
+            if piece is None:
+                break
+            self._left.extend(piece)
+        out, self._left = self._left[:samples], self._left[samples:]
+        return out
+
+
+@dataclass(slots=True)
+class Part:
+    """A source's place in the whole.
+
+    Attributes:
+        source: What sounds.
+        start: Its first sample in the whole.
+        length: How many samples at most.
+        volume: 1 is as it is.
+    """
+
+    source: Source
+    start: int
+    length: int
+    volume: float
+
+
+def mix(parts: list[Part], start: int, samples: int) -> array[int]:
+    """Some samples of the whole; asked for one after the other.
+
+    Args:
+        parts: All that sounds.
+        start: The first sample.
+        samples: How many.
+    """
+    total = [0] * samples
+    for part in parts:
+        first, last = max(part.start, start), min(part.start + part.length, start + samples)
+        if first >= last:
+            continue
+        offset = first - start
+        for index, value in enumerate(part.source.read(last - first), offset):
+            total[index] += int(value * part.volume)
+    return array("h", [max(-_LOUD, min(_LOUD, value)) for value in total])
+
+
+def _decode(path: Path, skip_s: float, speed: float) -> Iterator[array[int]]:
+    with av.open(path) as file:
+        if not file.streams.audio:
+            return
+        stream = file.streams.audio[0]
+        if skip_s > 1:
+            file.seek(int(skip_s * av.time_base))
+        resampler = av.AudioResampler("s16", "mono", max(8_000, round(RATE / speed)))
+        for frame in file.decode(stream):
+            if frame.time is not None and frame.time + frame.samples / frame.sample_rate <= skip_s:
+                continue
+            for piece in resampler.resample(frame):
+                samples = array("h")
+                samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
+                yield samples

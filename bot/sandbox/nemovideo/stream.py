@@ -1,0 +1,126 @@
+"""How the agent's events look on the wire: ADK's in both spellings, typed ones, and bare ones."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Shape = Literal["adk", "adk_snake", "typed", "bare"]
+
+# One of each kind that the contract lists, in turn.
+KEEPALIVES = (": keep-alive\n\n", "data:\n\n", "data: heartbeat\n\n", "event: heartbeat\n\n")
+
+# An ADK server repeats these in every event.
+_ACTIONS: dict[str, Any] = {
+    "stateDelta": {},
+    "artifactDelta": {},
+    "requestedAuthConfigs": {},
+    "requestedToolConfirmations": {},
+}
+_CALLER_KEYS = {"args", "response", "stateDelta"}  # what lies below is data, its keys are not ADK's
+
+
+@dataclass(slots=True)
+class Events:
+    """Writes the events of one turn.
+
+    Args:
+        shape: How they look.
+        now_s: The time they carry, in seconds since 1970.
+    """
+
+    shape: Shape
+    now_s: float
+    invocation_id: str = field(default_factory=lambda: f"e-{uuid.uuid4()}")
+
+    def thought(self, text: str) -> Iterator[str]:
+        """Something the agent thinks and nobody should see; only ADK has it."""
+        if self.shape.startswith("adk"):
+            yield self._adk([{"text": text, "thought": True}], partial=True)
+
+    def text(self, text: str, *, last: bool = False) -> Iterator[str]:
+        """Words: in ADK's way, pieces and then everything once more.
+
+        Args:
+            text: The words.
+            last: Whether the turn ends with them.
+        """
+        if self.shape == "typed":
+            yield encode({"type": "text", "content": text})
+        elif self.shape == "bare":
+            yield encode({"text": text})
+        else:
+            pieces = re.findall(r".{1,24}(?:\s|$)|.{1,24}", text, re.DOTALL)
+            if len(pieces) > 1:
+                for piece in pieces:
+                    yield self._adk([{"text": piece}], partial=True)
+            yield self._adk([{"text": text}], last=last)
+
+    def tool(self, name: str, args: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+        """A tool's call, then its result."""
+        call_id = f"adk-{uuid.uuid4()}"
+        if self.shape == "typed":
+            yield encode({"type": "tool_call", "name": name, "args": args})
+            yield encode({"type": "tool_result", "name": name, "result": result})
+        elif self.shape != "bare":
+            yield self._adk([{"functionCall": {"id": call_id, "args": args, "name": name}}], running=call_id)
+            yield self._adk([{"functionResponse": {"id": call_id, "name": name, "response": result}}])
+
+    def state(self, delta: dict[str, Any]) -> Iterator[str]:
+        """A change of the session's state; only ADK tells it."""
+        if self.shape.startswith("adk"):
+            yield self._adk(None, delta=delta)
+
+    def error_event(self, code: str, message: str) -> str:
+        """An ADK event that is an error, as a blocked answer gives it."""
+        return self._adk(None, error=(code, message))
+
+    def _adk(
+        self,
+        parts: list[dict[str, Any]] | None,
+        *,
+        partial: bool = False,
+        last: bool = False,
+        running: str = "",
+        delta: dict[str, Any] | None = None,
+        error: tuple[str, str] | None = None,
+    ) -> str:
+        event: dict[str, Any] = {}
+        if parts is not None:
+            event["content"] = {"parts": parts, "role": "model"}
+        if partial:
+            event["partial"] = True
+        if last:
+            event["turnComplete"] = True
+        if error is not None:
+            event["errorCode"], event["errorMessage"] = error
+        event |= {
+            "invocationId": self.invocation_id,
+            "author": "nemo_agent",
+            "actions": {**_ACTIONS, "stateDelta": delta or {}},
+            "nodeInfo": {"path": ""},
+        }
+        if running:
+            event["longRunningToolIds"] = [running]
+        event |= {"id": str(uuid.uuid4()), "timestamp": self.now_s}
+        return encode(_snake(event) if self.shape == "adk_snake" else event)
+
+
+def encode(value: object) -> str:
+    """One SSE event with a JSON value, as an ADK server writes it."""
+    return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _snake(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_snake(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub(r"(?<=[a-z])([A-Z])", lambda found: f"_{found[1].lower()}", key): (
+            item if key in _CALLER_KEYS else _snake(item)
+        )
+        for key, item in value.items()
+    }

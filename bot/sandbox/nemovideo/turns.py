@@ -1,0 +1,200 @@
+"""A turn: a message's work, which goes on to its end whether anybody listens or not."""
+
+import asyncio
+import base64
+import itertools
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+
+from bot.sandbox.nemovideo import agent, drafts, scripts
+from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
+from bot.sandbox.nemovideo.media import Media, Served
+from bot.sandbox.nemovideo.sessions import Message, Session
+from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
+from bot.sandbox.nemovideo.wishes import Generate, Wish, parse
+from bot.sandbox.nemovideo.world import World
+
+_CANVAS = (640, 360)
+
+
+class Turn:
+    """One message and what comes of it.
+
+    Args:
+        world: The service.
+        account: Who pays.
+        session: Whose draft is worked on.
+        message: What was written.
+        base_url: This server's address, for media.
+    """
+
+    def __init__(
+        self, world: World, account: Account, session: Session, message: Message, base_url: str
+    ) -> None:
+        self._world, self._account, self._session = world, account, session
+        self._message, self._base_url = message, base_url
+        self._events = Events(world.settings.stream_shape, world.now().timestamp())
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._keepalives = itertools.cycle(KEEPALIVES)
+        self._quiet = False
+        self.cut = False
+        self._script = world.script_for(session.id)
+
+    @property
+    def scripted(self) -> bool:
+        """Whether a script answers, instead of the agent."""
+        return self._script is not None
+
+    def cost_now(self) -> int:
+        """What the message's wishes cost at least, before anything is done."""
+        return max((self._price(wish) for wish in parse(self._message.text)), default=0)
+
+    async def run(self) -> None:
+        """Do the work to its end."""
+        try:
+            for step in self._script if self._script is not None else [{"agent": True}]:
+                await self._step(step)
+        except Exception as error:  # an ADK server tells what its agent raised, of whatever kind
+            details = {"error_type": type(error).__name__, "error_message": str(error)}
+            self._send(encode({"error": f"{type(error).__name__}: {error}", "error_details": details}))
+        finally:
+            self._message.ended_at = self._world.now()
+            self._chunks.put_nowait(None)
+            self._world.signal.notify()
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """What the client gets, with keep-alives in between; ends where the connection breaks."""
+        while True:
+            getting = asyncio.ensure_future(self._chunks.get())
+            try:
+                while not getting.done():
+                    waiting = asyncio.ensure_future(
+                        self._world.clock.sleep(self._world.settings.pace.keepalive_s)
+                    )
+                    try:
+                        await asyncio.wait({getting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        waiting.cancel()
+                    if not getting.done() and not self._quiet:
+                        yield next(self._keepalives).encode()
+            finally:
+                getting.cancel()
+            chunk = getting.result()
+            if chunk is None:
+                return
+            yield chunk
+
+    def _send(self, *events: str) -> None:
+        if not self.cut:
+            for event in events:
+                self._chunks.put_nowait(event.encode())
+
+    async def _step(self, step: scripts.Step) -> None:
+        ((name, value),) = step.items()
+        match name:
+            case "raw":
+                self._send(value)
+            case "raw_base64":
+                if not self.cut:
+                    self._chunks.put_nowait(base64.b64decode(value))
+            case "json":
+                self._send(encode(value))
+            case "text":
+                self._send(*self._events.text(value))
+            case "thought":
+                self._send(*self._events.thought(value))
+            case "tool":
+                self._send(*self._events.tool(value["name"], value["args"], value["result"]))
+            case "error_event":
+                self._send(self._events.error_event(value["code"], value["message"]))
+            case "shape":
+                self._events = Events(value, self._world.now().timestamp())
+            case "draft":
+                self._session.draft = value
+                self._world.signal.notify()
+            case "hold":
+                await self._world.faults.stand(self._world.faults.armed(value, "work"))
+            case "cut":
+                self.cut = True
+                self._chunks.put_nowait(None)
+            case "agent":
+                await self._answer(self._message.text)
+            case "edit":
+                await self._answer(value, quiet=True)
+            case "wait_s" | "keepalive_s":
+                self._quiet = name == "wait_s"
+                await self._world.clock.sleep(float("inf") if value is None else value)
+                self._quiet = False
+            case _:
+                raise ValueError(f"unknown step {name!r}")
+
+    async def _answer(self, text: str, *, quiet: bool = False) -> None:
+        """The agent at work, to whom a script may have put the words."""
+        wishes = parse(text)
+        chinese = agent.is_chinese(text, self._session.language)
+        shown = _nothing if quiet else self._send
+        pace = self._world.settings.pace
+        generates = any(isinstance(wish, Generate) for wish in wishes)
+        if not wishes or not (generates or drafts.is_ready(self._session.draft)):
+            await self._world.clock.sleep(pace.text_s)
+            talk = agent.nothing_there if wishes else None
+            said = talk(chinese) if talk is not None else agent.small_talk(self._session, chinese)
+            shown(*self._events.text(said, last=True))
+            return
+        shown(*self._events.thought("Working out what to change"))
+        await self._world.faults.stand(self._world.faults.armed("message", "work"))
+        done = []
+        for wish in wishes:
+            try:
+                one = await self._carry_out(wish)
+            except NoCreditsError as error:
+                self._send(encode({"code": 2001, "message": f"Insufficient credits: {error}", "data": None}))
+                return
+            shown(*self._events.tool(one.tool, one.args, {"status": "success"}))
+            shown(*self._events.state({"draft": self._session.draft}))
+            done.append(one.said_zh if chinese else one.said)
+        shown(*self._events.text(("" if chinese else " ").join(done), last=True))
+
+    async def _carry_out(self, wish: Wish) -> agent.Done:
+        accounts, session, pace = self._world.accounts, self._session, self._world.settings.pace
+        held = accounts.freeze(self._account, self._price(wish))
+        try:
+            await self._world.clock.sleep(pace.generate_s if isinstance(wish, Generate) else pace.edit_s)
+            done = agent.carry_out(session, wish, self._clip(wish) if isinstance(wish, Generate) else None)
+        except BaseException:
+            accounts.release(held)
+            raise
+        session.paid = session.paid or not isinstance(wish, Generate)
+        accounts.charge(held, session.id, "clip" if isinstance(wish, Generate) else "editing session")
+        self._world.signal.notify()
+        return done
+
+    def _price(self, wish: Wish) -> int:
+        if isinstance(wish, Generate):
+            return CLIP_CREDITS
+        return 0 if self._session.paid else EDITING_SESSION_CREDITS
+
+    def _clip(self, wish: Generate) -> Media:
+        served = Served("clip.mp4", generated=(wish.prompt, wish.seconds))
+        url = self._world.media.add(self._base_url, served)
+        return Media("video", wish.prompt, url, wish.seconds, *_CANVAS)
+
+
+def words_of(new_message: Any) -> str:
+    """All text of a message's parts, as it was written.
+
+    Args:
+        new_message: The ``new_message`` of the call.
+
+    Raises:
+        ValueError: There is none.
+    """
+    parts: Iterable[Any] = new_message.get("parts", []) if isinstance(new_message, dict) else []
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    if not texts:
+        raise ValueError("new_message.parts has no text")
+    return "\n".join(texts)
+
+
+def _nothing(*_: str) -> None:
+    """Says nothing."""

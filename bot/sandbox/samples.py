@@ -1,0 +1,191 @@
+"""Small media files for the sandbox and the tests, made on the spot with PyAV and Pillow.
+
+```python
+make_video(Path("clip.mp4"))  # 3 s, 320x180, H.264 and AAC
+make_video(Path("phone.mov"), rotation=90, text="hello")
+make_photo(Path("cat.png"), 800, 600, colour="orange")
+make_audio(Path("voice.ogg"), 2.0)
+```
+"""
+
+import math
+from array import array
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from PIL import Image, ImageDraw, ImageFont
+
+SAMPLE_RATE = 48_000  # Opus takes no 44.1 kHz
+
+_VIDEO_CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
+_AUDIO_CODECS = {
+    ".aac": "aac",
+    ".avi": "libmp3lame",
+    ".m4a": "aac",
+    ".mkv": "aac",
+    ".mov": "aac",
+    ".mp3": "libmp3lame",
+    ".mp4": "aac",
+    ".oga": "libopus",
+    ".ogg": "libopus",
+    ".wav": "pcm_s16le",
+    ".webm": "libopus",
+}
+_CONTAINERS = {".aac": "adts", ".m4a": "ipod", ".mkv": "matroska", ".oga": "ogg"}
+_CODEC_OPTIONS = {
+    "libx264": {"preset": "ultrafast", "tune": "zerolatency", "threads": "1"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+}
+_FREE_BOX_HEADER_BYTES = 16
+
+
+def make_video(
+    path: Path,
+    seconds: float = 3.0,
+    width: int = 320,
+    height: int = 180,
+    fps: int = 24,
+    *,
+    audio: bool = True,
+    rotation: int = 0,
+    moov: Literal["front", "end"] = "front",
+    colour: str = "steelblue",
+    text: str = "",
+    size_bytes: int | None = None,
+) -> Path:
+    """Write a playable video: a white bar wanders over a plain ground, over a 440 Hz tone.
+
+    Args:
+        path: Where to; the ending names the kind: mp4, mov, mkv, avi or webm.
+        seconds: Its length.
+        width: Of the stored picture, in pixels, even.
+        height: Of the stored picture, in pixels, even.
+        fps: Frames a second.
+        audio: Whether there is a sound track.
+        rotation: Degrees, clockwise, by which a player has to turn the picture: a phone held upright
+            stores 90. MP4 and MOV only.
+        moov: Where the index of an MP4 or MOV lies.
+        colour: The ground, any name or ``#rrggbb`` that Pillow knows.
+        text: Written in the middle.
+        size_bytes: Pad an MP4 or MOV to exactly this size with a sparse ``free`` box, which players skip:
+            a 300 MB file that costs no time and no disk.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: ``size_bytes`` is too small for the clip.
+        KeyError: An ending that is not known.
+    """
+    suffix = path.suffix.lower()
+    options = {"movflags": "+faststart"} if moov == "front" and suffix in {".mp4", ".mov"} else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w", format=_CONTAINERS.get(suffix), options=options) as out:
+        codec = _VIDEO_CODECS[suffix]
+        video = cast(VideoStream, out.add_stream(codec, rate=fps, options=_CODEC_OPTIONS.get(codec)))
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        if rotation:
+            video.set_display_rotation(-rotation)
+        sound = _audio_stream(out, suffix) if audio else None
+        ground = _ground(width, height, colour, text)
+        frames = max(1, round(seconds * fps))
+        bar = Image.new("RGB", (max(2, width // 20), height // 4), "white")
+        for index in range(frames):
+            picture = ground.copy()
+            picture.paste(bar, ((width - bar.width) * index // frames, height - bar.height))
+            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if sound is not None:
+            _encode_tone(out, sound, seconds, 440)
+    if size_bytes is not None:
+        _pad(path, size_bytes)
+    return path
+
+
+def make_photo(
+    path: Path, width: int = 640, height: int = 480, *, colour: str = "darkorange", text: str = ""
+) -> Path:
+    """Write a picture of one colour with a lighter disc, and words when there are some.
+
+    Args:
+        path: Where to; the ending names the kind: jpg, png, gif or webp.
+        width: In pixels.
+        height: In pixels.
+        colour: The ground.
+        text: Written in the middle.
+
+    Returns:
+        The path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = _ground(width, height, colour, text)
+    radius = min(width, height) // 8
+    ImageDraw.Draw(picture).ellipse((radius, radius, 3 * radius, 3 * radius), fill="white")
+    picture.save(path)
+    return path
+
+
+def make_audio(path: Path, seconds: float = 2.0, *, frequency_hz: int = 440) -> Path:
+    """Write a tone.
+
+    Args:
+        path: Where to; the ending names the kind: mp3, m4a, aac, wav, or ogg (Opus, as in a
+            voice message).
+        seconds: Its length.
+        frequency_hz: Its pitch; a whole number, so that a second of it can be repeated without a click.
+
+    Returns:
+        The path.
+
+    Raises:
+        KeyError: An ending that is not known.
+    """
+    suffix = path.suffix.lower()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w", format=_CONTAINERS.get(suffix)) as out:
+        _encode_tone(out, _audio_stream(out, suffix), seconds, frequency_hz)
+    return path
+
+
+def _audio_stream(out: OutputContainer, suffix: str) -> AudioStream:
+    return cast(AudioStream, out.add_stream(_AUDIO_CODECS[suffix], rate=SAMPLE_RATE, layout="mono"))
+
+
+def _encode_tone(out: OutputContainer, stream: AudioStream, seconds: float, frequency_hz: int) -> None:
+    step = 2 * math.pi * frequency_hz / SAMPLE_RATE
+    second = array("h", (int(9000 * math.sin(step * index)) for index in range(SAMPLE_RATE)))
+    total, done = round(seconds * SAMPLE_RATE), 0
+    while done < total:
+        piece = second[: min(SAMPLE_RATE, total - done)]
+        frame = av.AudioFrame("s16", "mono", len(piece))
+        frame.planes[0].update(piece.tobytes())
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts, frame.time_base = done, Fraction(1, SAMPLE_RATE)
+        out.mux(stream.encode(frame))
+        done += len(piece)
+    out.mux(stream.encode(None))
+
+
+def _ground(width: int, height: int, colour: str, text: str) -> Image.Image:
+    picture = Image.new("RGB", (width, height), colour)
+    if text:
+        font = ImageFont.load_default(max(12, height // 8))
+        ImageDraw.Draw(picture).text((width / 2, height / 2), text, fill="white", font=font, anchor="mm")
+    return picture
+
+
+def _pad(path: Path, size_bytes: int) -> None:
+    missing = size_bytes - path.stat().st_size
+    if missing < _FREE_BOX_HEADER_BYTES:
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes already, {size_bytes} is too few")
+    with path.open("ab") as file:
+        # Size 1 says that the real one follows in 64 bits.
+        file.write((1).to_bytes(4, "big") + b"free" + missing.to_bytes(8, "big"))
+        file.truncate(size_bytes)
