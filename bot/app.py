@@ -1,0 +1,304 @@
+"""Who is wired to whom: one process of the bot, for intake, for work, or for both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+from docket import Docket, Worker
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ExtBot
+
+from bot.chats.chats import Chats
+from bot.chats.secrets import Vault
+from bot.clock import Clock
+from bot.http import Transport, new_client
+from bot.jobs.job import Kind
+from bot.jobs.lanes import Lanes
+from bot.jobs.runner import Runner, Step
+from bot.jobs.steps.connect import connect
+from bot.jobs.steps.export import ExportOptions, deliver, export
+from bot.jobs.steps.questions import new_project, tell_credits, tell_status
+from bot.jobs.steps.turn import TurnOptions, turn
+from bot.jobs.steps.upload import upload
+from bot.jobs.workspace import Workspace, WorkspaceOptions
+from bot.nemo.client import NemoClient
+from bot.settings import MEBIBYTE, Settings
+from bot.skills import Cards, load_cards
+from bot.store import keys
+from bot.store.connect import open_store
+from bot.store.schema import settle_schema
+from bot.telegram import media
+from bot.telegram.application import new_application, new_bot
+from bot.telegram.delivery import Delivery
+from bot.telegram.files import TelegramFiles
+from bot.telegram.front import ChatFronts
+from bot.telegram.handlers import Handlers, Limits
+from bot.telegram.intake import Intake
+from bot.telegram.once import Sent
+from bot.telegram.outbox import Outbox
+from bot.telegram.says import answer_tap, say
+
+log = structlog.get_logger(__name__)
+
+TICKET_TTL = timedelta(minutes=1)
+"""How long docket remembers a ticket that is done; long enough for the sweep to see that it is."""
+
+RECONNECT_PAUSE = timedelta(seconds=1)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+
+LEFTOVER_AGE_S = 86_400
+"""Results older than this were left by a process that died; nobody comes back for them."""
+
+
+class Role(StrEnum):
+    """What one process does."""
+
+    ALL = "all"
+    INTAKE = "intake"  # receives updates and stores jobs
+    WORKER = "worker"  # runs jobs
+
+
+class CannotStart(Exception):
+    """Something outside has to be put right first; the message is one clear line."""
+
+
+class App:
+    """One process of the bot.
+
+    Args:
+        settings: See there.
+        clock: Time, for everything.
+        role: What this process does.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
+        if settings.telegram_bot_token is None:
+            raise CannotStart(
+                "TELEGRAM_BOT_TOKEN is not set: get one from @BotFather, or try everything without it: "
+                "nemovideo-bot sandbox"
+            )
+        self._token = settings.telegram_bot_token.get_secret_value()
+        self._settings = settings
+        self._clock = clock
+        self._role = role
+
+    async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
+        """Run until told to stop; then give running jobs back and leave.
+
+        Args:
+            stop: Set it to end.
+            ready: Is set when updates and jobs are being taken.
+
+        Raises:
+            CannotStart: Telegram refuses the token, or the store can't be used.
+            StoreError: The store can't be used.
+        """
+        settings = self._settings
+        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        async with contextlib.AsyncExitStack() as stack:
+            store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
+            await settle_schema(store.redis)
+            vault = Vault.open(
+                [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
+            )
+            await vault.check(store.redis)
+            docket = await stack.enter_async_context(
+                Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
+            )
+            chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
+            lanes = Lanes(store.redis, docket, self._clock, queue_limit=settings.queue_limit)
+            tls = httpx.create_ssl_context()
+            bot = await stack.enter_async_context(self._bot(tls, stop))
+            if stop.is_set():
+                return
+            sent = Sent(store.redis)
+            tasks: list[asyncio.Task[None]] = []
+            runner: Runner | None = None
+            if self._role is not Role.INTAKE:
+                runner = await self._runner(stack, bot, tls, chats, lanes, sent, store.redis)
+                await stack.enter_async_context(runner.background())
+                worker = await stack.enter_async_context(self._worker(docket))
+                tasks.append(asyncio.create_task(worker.run_forever(), name="worker"))
+            if self._role is not Role.WORKER:
+                tasks.append(asyncio.create_task(self._intake(bot, lanes, chats, sent), name="intake"))
+            log.info("app.ready", role=self._role, bot=bot.username)
+            if ready is not None:
+                ready.set()
+            await _until(stop, tasks)
+            await _leave(tasks, runner)
+        log.info("app.stopped", role=self._role)
+
+    @contextlib.asynccontextmanager
+    async def _bot(self, tls: ssl.SSLContext, stop: asyncio.Event) -> AsyncIterator[ExtBot[None]]:
+        settings = self._settings
+        bot = new_bot(
+            self._token, settings.telegram_api_url, lambda: Transport(tls), local=settings.telegram_local_mode
+        )
+        pause_s = FIRST_PAUSE_S
+        try:
+            while not stop.is_set():
+                try:
+                    await bot.initialize()
+                    break
+                except InvalidToken as error:
+                    raise CannotStart(
+                        f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
+                    ) from error
+                except TelegramError as error:
+                    log.warning("app.telegram_away", error=type(error).__name__)
+                    await _sleep_unless(stop, self._clock, pause_s)
+                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            yield bot
+        finally:
+            await bot.shutdown()
+
+    async def _intake(self, bot: ExtBot[None], lanes: Lanes, chats: Chats, sent: Sent) -> None:
+        application = new_application(bot)
+        Handlers(lanes, chats, sent, self._limits(), self._clock).register(application)
+        await application.initialize()
+        await Intake(application, self._clock).run()
+
+    async def _runner(
+        self,
+        stack: contextlib.AsyncExitStack,
+        bot: ExtBot[None],
+        tls: ssl.SSLContext,
+        chats: Chats,
+        lanes: Lanes,
+        sent: Sent,
+        redis: Any,
+    ) -> Runner:
+        settings, clock = self._settings, self._clock
+        outbox = Outbox(clock)
+        nemo_http = await stack.enter_async_context(new_client(tls))
+        files_http = await stack.enter_async_context(new_client(tls))
+        await asyncio.to_thread(_prepare_results, settings.results_dir, clock)
+        local = settings.telegram_local_mode
+        fronts = ChatFronts(
+            bot,
+            outbox,
+            sent,
+            TelegramFiles(bot, outbox, files_http, local=local),
+            Delivery(
+                bot,
+                outbox,
+                sent,
+                local=local,
+                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                work_dir=settings.results_dir,
+            ),
+            clock,
+            settings.live_edit_s,
+        )
+        workspace = Workspace(
+            NemoClient(nemo_http, settings.nemo_api_url),
+            chats,
+            _cards(settings),
+            clock,
+            WorkspaceOptions(
+                web_url=settings.nemo_web_url,
+                operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
+                default_skill=settings.default_skill,
+                size_limit=settings.max_upload_mb * MEBIBYTE,
+            ),
+        )
+        return Runner(
+            lanes,
+            redis,
+            fronts,
+            clock,
+            self._steps(workspace, lanes, {Kind.SAY: [say], Kind.TAP: [answer_tap(bot, outbox)]}),
+            settings.job_tries,
+        )
+
+    def _steps(
+        self, workspace: Workspace, lanes: Lanes, of_telegram: dict[Kind, list[Step]]
+    ) -> dict[Kind, list[Step]]:
+        settings = self._settings
+        export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
+        turn_options = TurnOptions(
+            silent_s=settings.turn_silent_s,
+            total_s=settings.turn_total_s,
+            recovery_first_s=settings.recovery_first_s,
+            recovery_every_s=settings.recovery_every_s,
+            recovery_readings=settings.recovery_readings,
+        )
+        ending = [export(workspace, export_options), deliver(workspace, export_options)]
+        return {
+            Kind.WISH: [connect(workspace), upload(workspace), turn(workspace, turn_options), *ending],
+            Kind.EXPORT: [connect(workspace), *ending],
+            Kind.NEW: [new_project(workspace)],
+            Kind.CREDITS: [tell_credits(workspace)],
+            Kind.STATUS: [tell_status(workspace, lanes)],
+            **of_telegram,
+        }
+
+    def _worker(self, docket: Docket) -> Worker:
+        return Worker(
+            docket,
+            concurrency=self._settings.worker_jobs,
+            redelivery_timeout=timedelta(seconds=self._settings.lease_s),
+            reconnection_delay=RECONNECT_PAUSE,
+            schedule_automatic_tasks=False,
+        )
+
+    def _limits(self) -> Limits:
+        local = self._settings.telegram_local_mode
+        return Limits(
+            fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+            take=self._settings.max_upload_mb * MEBIBYTE,
+        )
+
+
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the word to stop; a task that ends before is a fault and goes up."""
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopping}:
+            task.result()
+    except InvalidToken as error:
+        raise CannotStart("TELEGRAM_BOT_TOKEN is not valid any more: look it up at @BotFather") from error
+    finally:
+        stopping.cancel()
+
+
+async def _leave(tasks: list[asyncio.Task[None]], runner: Runner | None) -> None:
+    # First no more tickets are taken, then the running jobs stop where they are and give themselves back.
+    for task in tasks:
+        task.cancel()
+    if runner is not None:
+        runner.drain()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) -> None:
+    waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(clock.sleep(duration_s))]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _cards(settings: Settings) -> Cards:
+    return load_cards(platform=settings.skill_source)
+
+
+def _prepare_results(directory: Path, clock: Clock) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
+    for path in directory.glob("*.mp4"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

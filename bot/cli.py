@@ -1,0 +1,116 @@
+"""The command line: ``nemovideo-bot run`` and ``nemovideo-bot sandbox``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.app import App, CannotStart, Role
+from bot.clock import SystemClock
+from bot.logs import configure_logging
+from bot.settings import WrongSettings, load_settings
+from bot.store.errors import StoreError
+
+EXIT_CANNOT_START = 2
+
+app = typer.Typer(
+    help="The NemoVideo Telegram bot: edit and make video by talking.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Only(StrEnum):
+    """A part of the sandbox."""
+
+    SERVICES = "services"
+
+
+@app.command()
+def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL) -> None:
+    """Run the bot for real use. Settings come from the environment and from .env."""
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+        bot = App(settings, SystemClock(), role)
+        _run(_until_signal(bot))
+    except WrongSettings as error:
+        _refuse(*(f"Wrong setting {line}" for line in error.lines))
+    except (CannotStart, StoreError) as error:
+        _refuse(str(error))
+
+
+@app.command()
+def sandbox(
+    play: Annotated[
+        str | None,
+        typer.Option(
+            help="Play this conversation file and end; without a file, the main job.", metavar="[FILE]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="With --play: where the transcript and the delivered files go.")
+    ] = Path("out"),
+    only: Annotated[
+        Only | None, typer.Option(help="Start the stand-ins alone, for any other client.")
+    ] = None,
+) -> None:
+    """Try the bot against stand-ins of Telegram and NemoVideo, all on this machine."""
+    from bot.sandbox import command
+
+    configure_logging("WARNING", "text")
+    try:
+        if play is not None:
+            sys.exit(_run(command.play(Path(play), out)))
+        _run(command.stay(with_bot=only is None))
+    except (CannotStart, StoreError, command.WrongFile) as error:
+        _refuse(str(error))
+
+
+async def _until_signal(bot: App) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await bot.run(stop)
+
+
+def _run(main: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
+        return runner.run(main)
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _refuse(*lines: str) -> None:
+    for line in lines:
+        typer.echo(line, err=True)
+    sys.exit(EXIT_CANNOT_START)
+
+
+def main() -> None:
+    """The entry point."""
+    arguments = sys.argv[1:]
+    if "--play" in arguments:
+        # An option whose value may be left out, which typer does not know: the main job is its default.
+        after = arguments.index("--play") + 1
+        if after == len(arguments) or arguments[after].startswith("-"):
+            from bot.sandbox.command import MAIN_JOB
+
+            arguments.insert(after, str(MAIN_JOB))
+    app(arguments)

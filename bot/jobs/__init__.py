@@ -1,0 +1,1 @@
+"""Work that outlives a process: lanes, steps, checkpoints. Knows neither Telegram nor HTTP."""

@@ -1,0 +1,125 @@
+"""What a chat asked for, as it lies in Redis."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from bot.chats.key import ChatKey
+
+JOB_ID_BYTES = 8
+"""Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
+
+
+class Lane(StrEnum):
+    """Queues of one chat. Each keeps its order and runs one job at a time; the lanes run side by side."""
+
+    EDIT = "edit"  # everything that changes or renders the chat's project
+    ASK = "ask"  # questions, answered while an edit is running
+    TAP = "tap"  # answers to pressed buttons, which Telegram's clients wait for
+
+
+class Kind(StrEnum):
+    """What a job is for."""
+
+    WISH = "wish"  # words, files or both, for the agent; the export may follow
+    EXPORT = "export"  # render the draft as it is
+    NEW = "new"  # start an empty project
+    CREDITS = "credits"
+    STATUS = "status"
+    SAY = "say"  # a text that needs no other service: help, settings, refusals
+    TAP = "tap"  # answer a pressed button, and perhaps redraw its message
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"  # in its lane's list
+    RUNNING = "running"  # in its lane's slot; some worker has it, or had it when it died
+    DONE = "done"  # answered
+    FAILED = "failed"  # answered with an error
+    CANCELLED = "cancelled"  # by the chat; said so
+
+
+FINAL_STATES = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that lies with Telegram.
+
+    Args:
+        file_id: Telegram's handle, good for this bot only.
+        kind: video, photo, audio, document, ….
+        name: A safe file name with its extension.
+        size: Bytes, when Telegram tells.
+        content_type: As declared; the content decides in the end.
+    """
+
+    file_id: str
+    kind: str
+    name: str
+    size: int | None
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One thing that a chat asked for; what its steps need to know of the request.
+
+    Args:
+        id: 16 hex digits.
+        chat: Where it was asked.
+        lane: Which of the chat's queues it waits in.
+        kind: What it is for.
+        owner_id: Telegram id of whoever asked.
+        message_id: The request, which answers reply to.
+        language: ``en`` or ``zh``, in which it is answered.
+        asked_at: When it was received, UTC.
+        text: The wish, without command.
+        files: What came with it.
+        data: Whatever else its kind needs; JSON values.
+    """
+
+    id: str
+    chat: ChatKey
+    lane: Lane
+    kind: Kind
+    owner_id: int
+    message_id: int | None
+    language: str
+    asked_at: datetime
+    text: str = ""
+    files: tuple[FileRef, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The form that is stored."""
+        body = asdict(self)
+        body["chat"] = str(self.chat)
+        body["asked_at"] = self.asked_at.isoformat()
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the stored form; fields that a later release added are ignored."""
+        body = json.loads(text)
+        known = {name: body[name] for name in cls.__slots__ if name in body}
+        return cls(
+            **known
+            | {
+                "chat": ChatKey.parse(body["chat"]),
+                "lane": Lane(body["lane"]),
+                "kind": Kind(body["kind"]),
+                "files": tuple(FileRef(**file) for file in body["files"]),
+                "asked_at": datetime.fromisoformat(body["asked_at"]),
+            }
+        )
+
+
+def new_job_id() -> str:
+    """A fresh id; random, so that nobody can guess the job behind a button."""
+    return secrets.token_hex(JOB_ID_BYTES)

@@ -1,0 +1,406 @@
+"""Each chat's queues in Redis, and the tickets that make some worker look at them.
+
+A lane is a list of job ids and a slot. A **ticket** is a docket task that carries only the lane's name: it takes the
+head of the list into the slot, runs it, and empties the slot. The list keeps the order; the slot lets one job run
+at a time; a ticket that dies with its worker is delivered again and finds its job in the slot. A ticket that finds
+the slot taken just ends, because whoever empties the slot adds a ticket for the next one.
+
+Every start of a job raises its ``attempt``, which fences off earlier starts: a worker that was believed dead and
+goes on regardless can't save anything any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import Any, cast
+from uuid import uuid4
+
+import structlog
+from docket import Docket
+from docket.dependencies import TaskKey
+from docket.execution import ExecutionState
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.clock import Clock
+from bot.jobs.job import FINAL_STATES, Job, Lane, State
+from bot.store import keys
+
+log = structlog.get_logger(__name__)
+
+LANE_IDLE = timedelta(hours=1)
+"""How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
+
+_ACCEPT = """
+-- KEYS: update mark, then per job: job, list, slot.  ARGV: mark's ttl, then per job: id, request, limit.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'repeated' end
+for i = 2, #KEYS, 3 do
+  if redis.call('LLEN', KEYS[i + 1]) >= tonumber(ARGV[i + 2]) then return 'full' end
+end
+for i = 2, #KEYS, 3 do
+  redis.call('HSET', KEYS[i], 'request', ARGV[i + 1], 'state', 'queued', 'attempt', 0, 'excused', 0)
+  redis.call('RPUSH', KEYS[i + 1], ARGV[i])
+end
+redis.call('SET', KEYS[1], 1, 'EX', ARGV[1])
+return 'new'
+"""
+
+_TAKE = """
+-- KEYS: list, slot.  ARGV: ticket, prefix of job keys.
+local held = redis.call('HMGET', KEYS[2], 'job', 'ticket')
+local id = held[1]
+if id then
+  if held[2] ~= '' and held[2] ~= ARGV[1] then return {'busy'} end
+else
+  id = redis.call('LPOP', KEYS[1])
+  if not id then return {'empty'} end
+end
+redis.call('HSET', KEYS[2], 'job', id, 'ticket', ARGV[1])
+local job = ARGV[2] .. id
+local attempt = redis.call('HINCRBY', job, 'attempt', 1)
+redis.call('HSET', job, 'state', 'running')
+return {'taken', id, attempt}
+"""
+
+_SAVE = """
+-- KEYS: job.  ARGV: attempt, field, value.
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then return 2 end
+return 1
+"""
+
+_FINISH = """
+-- KEYS: job, list, slot.  ARGV: attempt, state, ttl, id.
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
+redis.call('HSET', KEYS[1], 'state', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+-- The client sends a command again whose answer was lost: by then the slot may be the next job's.
+if redis.call('HGET', KEYS[3], 'job') == ARGV[4] then redis.call('DEL', KEYS[3]) end
+return redis.call('LLEN', KEYS[2])
+"""
+
+_PARK = """
+-- KEYS: job, slot.  ARGV: ticket.
+if redis.call('HGET', KEYS[2], 'ticket') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'ticket', '')
+redis.call('HINCRBY', KEYS[1], 'excused', 1)
+return 1
+"""
+
+_CANCEL = """
+-- KEYS: job, list.  ARGV: id, ttl.
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return 'gone' end
+if state == 'queued' and redis.call('LREM', KEYS[2], 1, ARGV[1]) == 1 then
+  redis.call('HSET', KEYS[1], 'state', 'cancelled')
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  return 'queued'
+end
+if state == 'queued' or state == 'running' then
+  redis.call('HSET', KEYS[1], 'cancel', 1)
+  return 'running'
+end
+return state
+"""
+
+CHECKPOINT = "saved:"
+"""Prefix of the fields that hold a job's checkpoints, beside its state."""
+
+
+class LaneFull(Exception):
+    """The chat has as much waiting as it may."""
+
+
+class Saved(IntEnum):
+    """What saving a checkpoint found."""
+
+    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
+    OK = 1
+    CANCELLED = 2  # saved, and the chat has asked to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that a ticket may run now.
+
+    Args:
+        job: What was asked.
+        attempt: Its number of starts, which fences the earlier ones off.
+        tries: Starts that count against it: those which a drain or the store ended are excused.
+        checkpoints: What earlier attempts saved.
+        cancelled: The chat has asked to stop it.
+        announced: Somebody tells, or told, the chat its place in the queue.
+    """
+
+    job: Job
+    attempt: int
+    tries: int
+    checkpoints: dict[str, Any]
+    cancelled: bool
+    announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a job from outside."""
+
+    job: Job
+    state: State
+    place: int
+
+
+Work = Callable[[str, str, str], Awaitable[None]]
+"""Runs a ticket: lane name, id of the job that it was added for, the ticket's own key."""
+
+
+async def _no_worker(lane: str, job_id: str, ticket: str) -> None:
+    raise RuntimeError("this process adds tickets but does not run them")
+
+
+class Lanes:
+    """The chats' queues.
+
+    Args:
+        redis: With ``decode_responses``.
+        docket: Where tickets are added.
+        clock: For what ages out.
+        queue_limit: Jobs that may wait in one lane.
+        finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
+        update_ttl_s: How long an update's number is remembered.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        docket: Docket,
+        clock: Clock,
+        *,
+        queue_limit: int = 50,
+        finished_ttl_s: int = keys.JOB_TTL_S,
+        update_ttl_s: int = keys.UPDATE_TTL_S,
+    ) -> None:
+        self._redis = redis
+        self._docket = docket
+        self._clock = clock
+        self._queue_limit = queue_limit
+        self._finished_ttl_s = finished_ttl_s
+        self._update_ttl_s = update_ttl_s
+        self._accept = redis.register_script(_ACCEPT)
+        self._take = redis.register_script(_TAKE)
+        self._save = redis.register_script(_SAVE)
+        self._finish = redis.register_script(_FINISH)
+        self._park = redis.register_script(_PARK)
+        self._cancel = redis.register_script(_CANCEL)
+        self.run_tickets_with(_no_worker)
+
+    def run_tickets_with(self, run: Work) -> None:
+        """Say what a ticket does in this process."""
+
+        async def work(lane: str, job_id: str, ticket: str = TaskKey()) -> None:
+            await run(lane, job_id, ticket)
+
+        self._docket.register(work)
+
+    async def accept(self, jobs: Sequence[Job], update_id: int) -> bool:
+        """Store jobs of one chat and add their tickets; they are safe when this returns.
+
+        Args:
+            jobs: In the order in which they are to run within their lanes.
+            update_id: Telegram's number of the update that asked for them.
+
+        Returns:
+            Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
+
+        Raises:
+            LaneFull: Nothing was stored.
+        """
+        names = {lane_name(job.chat, job.lane): job.id for job in jobs}
+        # Before the jobs, so that the sweep knows the lane whatever happens in between.
+        await self._redis.zadd(keys.LANES, dict.fromkeys(names, self._clock.now().timestamp()))
+        chat = jobs[0].chat
+        key_list = [keys.update_mark(str(chat), update_id)]
+        arguments: list[str | int] = [self._update_ttl_s]
+        for job in jobs:
+            key_list += [
+                keys.job_key(str(chat), job.id),
+                keys.lane_key(str(chat), job.lane),
+                keys.slot_key(str(chat), job.lane),
+            ]
+            arguments += [job.id, job.to_json(), self._queue_limit]
+        answer = await self._accept(keys=key_list, args=arguments)
+        if answer == "full":
+            raise LaneFull
+        for name, job_id in names.items():
+            await self.add_ticket(name, job_id)
+        return bool(answer == "new")
+
+    async def add_ticket(self, name: str, job_id: str = "") -> None:
+        """Make some worker look at a lane, under a key that was never used: docket drops repeated ones silently."""
+        await self._docket.add("work", key=uuid4().hex)(name, job_id)
+
+    async def take(self, name: str, ticket: str) -> Taken | None:
+        """Take the lane's next job, or the one that this ticket had before.
+
+        Returns:
+            ``None`` when another ticket has the lane, or nothing waits.
+        """
+        chat, lane = parse_lane_name(name)
+        answer = await self._take(
+            keys=[keys.lane_key(str(chat), lane), keys.slot_key(str(chat), lane)],
+            args=[ticket, keys.job_key(str(chat), "")],
+        )
+        if answer[0] != "taken":
+            return None
+        fields = await self._fields(chat, answer[1])
+        return Taken(
+            job=Job.from_json(fields["request"]),
+            attempt=answer[2],
+            tries=answer[2] - int(fields["excused"]),
+            checkpoints={
+                name.removeprefix(CHECKPOINT): json.loads(value)
+                for name, value in fields.items()
+                if name.startswith(CHECKPOINT)
+            },
+            cancelled="cancel" in fields,
+            announced="announced" in fields,
+        )
+
+    async def save(self, taken: Taken, name: str, value: Any) -> Saved:
+        """Keep a checkpoint of a job that was taken."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return Saved(
+            await self._save(
+                keys=[keys.job_key(str(taken.job.chat), taken.job.id)],
+                args=[taken.attempt, CHECKPOINT + name, text],
+            )
+        )
+
+    async def finish(self, taken: Taken, state: State) -> None:
+        """Empty the slot, and let the next job start."""
+        job = taken.job
+        waiting = await self._finish(
+            keys=[
+                keys.job_key(str(job.chat), job.id),
+                keys.lane_key(str(job.chat), job.lane),
+                keys.slot_key(str(job.chat), job.lane),
+            ],
+            args=[taken.attempt, state, self._finished_ttl_s, job.id],
+        )
+        if waiting > 0:
+            await self.add_ticket(lane_name(job.chat, job.lane))
+
+    async def park(self, taken: Taken, ticket: str) -> None:
+        """Give a started job back at once, to be taken up by any worker; this start is not held against it."""
+        job = taken.job
+        await self._park(
+            keys=[keys.job_key(str(job.chat), job.id), keys.slot_key(str(job.chat), job.lane)], args=[ticket]
+        )
+        await self.add_ticket(lane_name(job.chat, job.lane))
+
+    async def excuse(self, taken: Taken) -> None:
+        """Do not hold this start against the job: the store was away, the job did nothing wrong."""
+        await self._redis.hincrby(keys.job_key(str(taken.job.chat), taken.job.id), "excused", 1)
+
+    async def cancel(self, chat: ChatKey, lane: Lane, job_id: str) -> State | None:
+        """Take a waiting job out, or ask a running one to stop.
+
+        Returns:
+            The state it was in; ``None`` when it is not known any more.
+        """
+        was = await self._cancel(
+            keys=[keys.job_key(str(chat), job_id), keys.lane_key(str(chat), lane)],
+            args=[job_id, self._finished_ttl_s],
+        )
+        if was == "running":
+            await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
+        return None if was == "gone" else State(was)
+
+    async def find(self, chat: ChatKey, job_id: str) -> Standing | None:
+        """A job by its id, with its place in the queue (0 when it runs or is finished)."""
+        fields = await self._fields(chat, job_id)
+        if not fields:
+            return None
+        job = Job.from_json(fields["request"])
+        at: Any = await self._redis.lpos(keys.lane_key(str(chat), job.lane), job_id)
+        return Standing(job, State(fields["state"]), 0 if at is None else int(at) + 1)
+
+    async def current(self, chat: ChatKey, lane: Lane) -> list[str]:
+        """Ids of the running job, if any, and of those that wait, in their order."""
+        running: Any = await self._redis.hget(keys.slot_key(str(chat), lane), "job")
+        waiting: list[Any] = await self._redis.lrange(keys.lane_key(str(chat), lane), 0, -1)
+        return [*([running] if running else []), *waiting]
+
+    async def claim_announcement(self, standing: Standing) -> bool:
+        """Whether the caller is the first who wants to tell this job's place."""
+        job = standing.job
+        return bool(await self._redis.hsetnx(keys.job_key(str(job.chat), job.id), "announced", 1))
+
+    async def checkpoint(self, job: Job, name: str) -> Any:
+        """One checkpoint, as it is in the store now."""
+        text = await self._redis.hget(keys.job_key(str(job.chat), job.id), CHECKPOINT + name)
+        return None if text is None else json.loads(text)
+
+    async def keep_beside(self, job: Job, name: str, value: Any) -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        await self._redis.hset(keys.job_key(str(job.chat), job.id), CHECKPOINT + name, text)
+
+    async def sweep(self) -> int:
+        """Give a ticket to every lane that lost its own: a crash came between storing a job and adding one.
+
+        Returns:
+            How many tickets were missing.
+        """
+        added = 0
+        before = (self._clock.now() - LANE_IDLE).timestamp()
+        async for name, seen in self._redis.zscan_iter(keys.LANES):
+            chat, lane = parse_lane_name(name)
+            slot: Any = await self._redis.hgetall(keys.slot_key(str(chat), lane))
+            if slot and not await self._is_alive(slot["ticket"]):
+                await self._park(
+                    keys=[keys.job_key(str(chat), slot["job"]), keys.slot_key(str(chat), lane)],
+                    args=[slot["ticket"]],
+                )
+                lost = True
+            else:
+                lost = not slot and await self._redis.llen(keys.lane_key(str(chat), lane)) > 0
+            if lost:
+                await self.add_ticket(name)
+                added += 1
+                log.warning("lanes.ticket_was_missing", lane=name)
+            elif not slot and float(seen) < before:
+                await self._redis.zrem(keys.LANES, name)
+        return added
+
+    async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
+        fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))
+        return cast(dict[str, str], fields)
+
+    async def _is_alive(self, ticket: str) -> bool:
+        execution = await self._docket.get_execution(ticket) if ticket else None
+        return execution is not None and execution.state not in (
+            ExecutionState.COMPLETED,
+            ExecutionState.FAILED,
+            ExecutionState.CANCELLED,
+        )
+
+
+def lane_name(chat: ChatKey, lane: Lane) -> str:
+    """A lane's name, as tickets carry it."""
+    return f"{chat}/{lane}"
+
+
+def parse_lane_name(name: str) -> tuple[ChatKey, Lane]:
+    """The chat and the lane of a name."""
+    chat, _, lane = name.rpartition("/")
+    return ChatKey.parse(chat), Lane(lane)
+
+
+def is_final(state: State) -> bool:
+    """Whether a job in this state has been answered."""
+    return state in FINAL_STATES

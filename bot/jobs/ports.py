@@ -1,0 +1,251 @@
+"""What jobs need of a chat, without knowing what a chat is. ``telegram/`` implements it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Union
+
+from bot.jobs.job import FileRef, Job
+
+ANNOUNCEMENT = "live"
+"""The checkpoint under which a front keeps its live message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message.
+
+    Args:
+        label: Key of its words in the catalogue.
+        action: What pressing it does (see ``telegram/buttons.py``); empty for a link.
+        argument: Goes with the action; short.
+        url: Where a link button leads.
+    """
+
+    label: str
+    action: str = ""
+    argument: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A parameter that is shown as a length of time; on a timeline tenths count."""
+
+    value: float
+    tenths: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A parameter that is shown as a file's size."""
+
+    value: int
+
+
+Param = Union[str, int, float, Seconds, Bytes, "Notice"]
+"""What stands in a placeholder; a notice is phrased first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell the chat: a key of the message catalogue with its parameters, never finished words."""
+
+    key: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText:
+    """Words of the agent, in its Markdown."""
+
+    markdown: str
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A heading with lines under it, each a key with its parameters."""
+
+    heading: Notice
+    lines: tuple[Notice, ...]
+    buttons: tuple[Button, ...] = ()
+
+
+Message = Notice | AgentText | Report
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands; the newest one is what the live message shows.
+
+    Args:
+        stage: Key of the stage's words in the catalogue.
+        params: Their parameters.
+        fraction: 0 to 1 of the whole job.
+        preview: The agent's words so far.
+        expected_s: Over how many seconds the bar moves on by itself from ``fraction`` to ``until``.
+        until: Where that movement ends.
+    """
+
+    stage: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+    fraction: float = 0.0
+    preview: str = ""
+    expected_s: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file's bytes on their way.
+
+    Args:
+        name: Safe, with the ending that fits its content.
+        size: Bytes, exact.
+        content_type: By its first bytes, where they tell.
+        chunks: To be read once.
+    """
+
+    name: str
+    size: int
+    content_type: str
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished video to be delivered.
+
+    Args:
+        path: Where it lies; ``None`` when only ``file_id`` or ``link`` is there.
+        link: Its address with NemoVideo, for when it is too large to send.
+        size: Bytes.
+        duration_s: As the render said, where it did.
+        took_s: From the request to now.
+        file_id: Telegram's handle when this very draft was delivered before.
+    """
+
+    path: Path | None = None
+    link: str = ""
+    size: int | None = None
+    duration_s: float | None = None
+    took_s: float = 0.0
+    file_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a result reached the chat.
+
+    Args:
+        file_id: To send it again without bytes; empty when a link was sent.
+    """
+
+    file_id: str
+
+
+class FileGone(Exception):
+    """Telegram no longer has the file, or never gave it out."""
+
+
+class FileNotTaken(Exception):
+    """The content is of a kind that NemoVideo does not take, whatever its name says."""
+
+
+class FileTooLarge(Exception):
+    """The file is over a limit.
+
+    Args:
+        limit: Bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"over {limit} bytes")
+        self.limit = limit
+
+
+class ChatGone(Exception):
+    """The bot was blocked or removed: there is nobody left to answer."""
+
+
+class Ledger(Protocol):
+    """A job's checkpoints, as the chat's side needs them to send everything once."""
+
+    def get(self, name: str) -> Any:
+        """What was saved under a name, or ``None``."""
+        ...
+
+    async def save(self, name: str, value: Any) -> None:
+        """Keep a JSON value; it is in the store when this returns."""
+        ...
+
+
+class Front(Protocol):
+    """The chat's side of one job."""
+
+    def progress(self, progress: Progress) -> None:
+        """Let the live message show this from its next edit on. Cheap; call it as often as you like."""
+        ...
+
+    async def show(self) -> None:
+        """Put the live message into the chat now, if it is not there yet."""
+        ...
+
+    async def show_now(self) -> None:
+        """Let the newest progress be seen before going on; for stages too short for the next edit."""
+        ...
+
+    async def say(self, slot: str, message: Message) -> None:
+        """Send a message of its own, once for each slot even across crashes.
+
+        Raises:
+            ChatGone: Nobody there.
+        """
+        ...
+
+    def open(self, file: FileRef) -> AbstractAsyncContextManager[OpenFile]:
+        """Start to read a file that lies with Telegram.
+
+        Raises:
+            FileGone: It can't be had any more.
+            FileNotTaken: Its content is of another kind than can be used.
+            FileTooLarge: Telegram does not hand out a file of this size.
+        """
+        ...
+
+    @property
+    def send_limit(self) -> int:
+        """Bytes of the largest video that can be sent to the chat."""
+        ...
+
+    @property
+    def work_dir(self) -> Path:
+        """Where a result is put for sending."""
+        ...
+
+    async def deliver(self, slot: str, result: Result) -> Delivered:
+        """Send the finished video, once for each slot even across crashes.
+
+        Raises:
+            ChatGone: Nobody there.
+        """
+        ...
+
+    async def finish(self, closing: Notice | None) -> None:
+        """Take the live message away, or let it say one last thing."""
+        ...
+
+    async def close(self) -> None:
+        """Stop editing; the message stays as it is, for whoever takes the job up again."""
+        ...
+
+
+class Fronts(Protocol):
+    """Makes the chat's side of a job."""
+
+    def open(self, job: Job, ledger: Ledger) -> Front:
+        """The front of a job that starts, or starts again."""
+        ...

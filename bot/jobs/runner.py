@@ -1,0 +1,327 @@
+"""Runs tickets: takes a job, walks its steps, and answers for every way in which that can end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.clock import Clock
+from bot.jobs.job import Job, Kind, Lane, State
+from bot.jobs.lanes import Lanes, Saved, Taken, parse_lane_name
+from bot.jobs.ports import ANNOUNCEMENT, ChatGone, Front, Fronts, Message, Notice, Progress
+from bot.store import keys
+
+log = structlog.get_logger(__name__)
+
+STORE_PAUSE_S = 1.0
+"""Pause before a job is taken up again after the store failed it."""
+
+LISTEN_S = 5.0
+"""How long one read of the news waits; shorter than the store's own limit for an answer."""
+
+ANNOUNCEMENT_PATIENCE_S = 2.0
+"""How long a starting job waits for the announcement of its place, which becomes its live message."""
+
+SWEEP_EVERY_S = 5.0
+"""How soon a lane that lost its ticket gets a new one."""
+
+
+class Interruption(Enum):
+    """Why a running job was stopped from outside."""
+
+    CANCELLED = "cancelled"  # the chat asked for it
+    DRAINED = "drained"  # this process ends; another takes the job up
+    SUPERSEDED = "superseded"  # another worker has it already
+
+
+class Ended(Exception):
+    """Raised by a step when the job is over and has its answer.
+
+    Args:
+        message: What to tell the chat.
+        state: How the job ended.
+    """
+
+    def __init__(self, message: Message | None, state: State = State.FAILED) -> None:
+        super().__init__(state)
+        self.message = message
+        self.state = state
+
+
+class Run:
+    """One attempt at a job: what its steps work with. Implements ``Ledger``.
+
+    Args:
+        taken: The job and what earlier attempts saved.
+        lanes: Where checkpoints go.
+        clock: For everything that waits.
+    """
+
+    def __init__(self, taken: Taken, lanes: Lanes, clock: Clock) -> None:
+        self.taken = taken
+        self.job: Job = taken.job
+        self.clock = clock
+        self.front: Front
+        self.interruption: Interruption | None = None
+        self._lanes = lanes
+        self._checkpoints = dict(taken.checkpoints)
+        self._task: asyncio.Task[None] | None = None
+
+    def get(self, name: str) -> Any:
+        """A checkpoint of this attempt or an earlier one."""
+        return self._checkpoints.get(name)
+
+    async def save(self, name: str, value: Any) -> None:
+        """Keep a checkpoint; a job that was cancelled, or that another worker has, stops here."""
+        self._checkpoints[name] = value
+        match await self._lanes.save(self.taken, name, value):
+            case Saved.SUPERSEDED:
+                self.interrupt(Interruption.SUPERSEDED)
+            case Saved.CANCELLED:
+                self.interrupt(Interruption.CANCELLED)
+            case Saved.OK:
+                return
+        # The interruption arrives at the next await; let it be this one.
+        await asyncio.sleep(0)
+
+    def adopt(self, name: str, value: Any) -> None:
+        """Take over a checkpoint that was saved beside this attempt."""
+        self._checkpoints[name] = value
+
+    def interrupt(self, why: Interruption) -> None:
+        """Stop the steps at their next await; the first reason counts."""
+        if self.interruption is None and self._task is not None and not self._task.done():
+            self.interruption = why
+            self._task.cancel()
+
+    async def steps(self, steps: Sequence[Step]) -> None:
+        """Walk the steps in a task of their own, so that an interruption hits them and not the ticket."""
+
+        async def walk() -> None:
+            for step in steps:
+                await step(self)
+
+        self._task = asyncio.create_task(walk(), name=f"job:{self.job.id}")
+        if self.taken.cancelled:
+            self.interrupt(Interruption.CANCELLED)
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            if self.interruption is None:
+                self._task.cancel()
+                raise
+        # An interruption that came as the last step ended changes nothing any more.
+
+
+Step = Callable[[Run], Awaitable[None]]
+
+
+class Runner:
+    """The worker's side of the lanes.
+
+    Args:
+        lanes: The queues.
+        redis: For news of cancellations.
+        fronts: Makes the chat's side of a job.
+        clock: Time.
+        steps: What to walk through for each kind of job.
+        max_tries: Starts after which a job is given up.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        redis: Redis,
+        fronts: Fronts,
+        clock: Clock,
+        steps: Mapping[Kind, Sequence[Step]],
+        max_tries: int,
+    ) -> None:
+        self._lanes = lanes
+        self._redis = redis
+        self._fronts = fronts
+        self._clock = clock
+        self._steps = steps
+        self._max_tries = max_tries
+        self._running: dict[str, Run] = {}
+        self._draining = False
+        lanes.run_tickets_with(self.work)
+
+    async def work(self, lane: str, job_id: str, ticket: str) -> None:
+        """Run one ticket; see ``jobs/lanes.py``."""
+        while True:
+            try:
+                if self._draining:
+                    return await self._lanes.add_ticket(lane, job_id)
+                taken = await self._lanes.take(lane, ticket)
+                if taken is None:
+                    return await self._announce(lane, job_id)
+                if await self._attempt(taken, ticket):
+                    return None
+            except RedisError:
+                log.warning("job.store_away", lane=lane, exc_info=True)
+            await self._clock.sleep(STORE_PAUSE_S)
+
+    def drain(self) -> None:
+        """Stop all jobs at their next await and give them back; for the end of the process."""
+        self._draining = True
+        for run in list(self._running.values()):
+            run.interrupt(Interruption.DRAINED)
+
+    async def _attempt(self, taken: Taken, ticket: str) -> bool:
+        """Walk a job's steps once.
+
+        Returns:
+            Whether the ticket is done with; otherwise it takes the job up again.
+        """
+        job = taken.job
+        run = Run(taken, self._lanes, self._clock)
+        await self._adopt_announcement(run)
+        run.front = self._fronts.open(job, run)
+        self._running[job.id] = run
+        try:
+            with structlog.contextvars.bound_contextvars(job=job.id, chat=str(job.chat), kind=job.kind):
+                return await self._walk(run, ticket)
+        finally:
+            self._running.pop(job.id, None)
+            await run.front.close()
+
+    async def _adopt_announcement(self, run: Run) -> None:
+        # The worker that tells a waiting job its place may be at it right now: without its message's number
+        # this attempt would send a second live message.
+        waited_s = 0.0
+        while run.taken.announced and "message_id" not in (run.get(ANNOUNCEMENT) or {}):
+            if waited_s >= ANNOUNCEMENT_PATIENCE_S:
+                return
+            await self._clock.sleep(0.1)
+            waited_s += 0.1
+            if (found := await self._lanes.checkpoint(run.job, ANNOUNCEMENT)) is not None:
+                run.adopt(ANNOUNCEMENT, found)
+
+    async def _walk(self, run: Run, ticket: str) -> bool:
+        message: Message | None = None
+        state = State.DONE
+        try:
+            if run.taken.tries > self._max_tries:
+                raise Ended(Notice("job.interrupted_too_often"))  # noqa: TRY301 - ends like any step
+            await run.steps(self._steps[run.job.kind])
+        except RedisError:
+            log.warning("job.store_failed", exc_info=True)
+            await run.front.close()
+            await self._clock.sleep(STORE_PAUSE_S)
+            await self._lanes.excuse(run.taken)
+            return False
+        except ChatGone:
+            log.info("job.chat_gone")
+            state = State.CANCELLED
+        except Ended as end:
+            message, state = end.message, end.state
+        except Exception:
+            log.exception("job.failed_unexpectedly")
+            message, state = Notice("error.unexpected"), State.FAILED
+        return await self._conclude(run, ticket, message, state)
+
+    async def _conclude(self, run: Run, ticket: str, message: Message | None, state: State) -> bool:
+        closing: Notice | None = None
+        match run.interruption:
+            case Interruption.SUPERSEDED:
+                log.info("job.superseded")
+                return True
+            case Interruption.DRAINED:
+                await run.front.close()
+                await self._lanes.park(run.taken, ticket)
+                log.info("job.parked")
+                return True
+            case Interruption.CANCELLED:
+                message, state, closing = None, State.CANCELLED, Notice("live.cancelled")
+        try:
+            if message is not None:
+                await run.front.say("ending", message)
+            await run.front.finish(closing)
+        except ChatGone:
+            state = State.CANCELLED
+        await self._lanes.finish(run.taken, state)
+        log.info("job.ended", state=state)
+        return True
+
+    async def _announce(self, lane: str, job_id: str) -> None:
+        """Tell a job that has to wait its place, in what becomes its live message."""
+        if not job_id:
+            return
+        chat, _ = parse_lane_name(lane)
+        standing = await self._lanes.find(chat, job_id)
+        if standing is None or standing.state is not State.QUEUED or standing.place == 0:
+            return
+        if standing.job.lane is not Lane.EDIT or not await self._lanes.claim_announcement(standing):
+            return
+        front = self._fronts.open(standing.job, _Waiting(self._lanes, standing.job))
+        try:
+            front.progress(Progress("live.queued", {"place": standing.place}))
+            await front.show()
+        except ChatGone:
+            log.info("job.chat_gone", chat=lane)
+        finally:
+            await front.close()
+
+    async def listen(self) -> None:
+        """Hear of cancellations, for ever. What is missed here is found at the job's next checkpoint."""
+        while True:
+            with contextlib.suppress(RedisError):
+                async with self._redis.pubsub() as news:
+                    await news.subscribe(keys.CANCEL_CHANNEL)
+                    while True:
+                        item = await news.get_message(ignore_subscribe_messages=True, timeout=LISTEN_S)
+                        if item is not None and (run := self._running.get(item["data"])):
+                            run.interrupt(Interruption.CANCELLED)
+            await self._clock.sleep(STORE_PAUSE_S)
+
+    async def sweep(self) -> None:
+        """Mend lanes that lost their tickets, for ever."""
+        while True:
+            try:
+                await self._lanes.sweep()
+            except RedisError:
+                log.warning("lanes.sweep_failed", exc_info=True)
+            await self._clock.sleep(SWEEP_EVERY_S)
+
+    @contextlib.asynccontextmanager
+    async def background(self) -> AsyncIterator[None]:
+        """Listen and sweep while the block runs."""
+        tasks = [
+            asyncio.create_task(self.listen(), name="listen"),
+            asyncio.create_task(self.sweep(), name="sweep"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Waiting:
+    """The ledger of a job that waits: no attempt has it yet.
+
+    Args:
+        lanes: Where to save.
+        job: The job that waits.
+    """
+
+    def __init__(self, lanes: Lanes, job: Job) -> None:
+        self._lanes = lanes
+        self._job = job
+
+    def get(self, name: str) -> Any:
+        """Nothing yet."""
+        return None
+
+    async def save(self, name: str, value: Any) -> None:
+        """Keep what is to be found when the job starts."""
+        await self._lanes.keep_beside(self._job, name, value)

@@ -1,0 +1,324 @@
+"""Export: the draft becomes an MP4 that lies ready for sending. Deliver: it reaches the chat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from bot.jobs.job import Kind, State
+from bot.jobs.ports import Button, FileGone, Notice, Progress, Result
+from bot.jobs.runner import Ended, Interruption, Run, Step
+from bot.jobs.steps.turn import has_changed
+from bot.jobs.workspace import Workspace
+from bot.nemo.answers import claim_link
+from bot.nemo.drafts import Draft
+from bot.nemo.errors import NemoError, ServiceError, TransportError, UnexpectedAnswer
+from bot.nemo.renders import Render, RenderStatus
+
+log = structlog.get_logger(__name__)
+
+FRACTION_BEFORE, FRACTION_RENDERED, FRACTION_FETCHED = 0.6, 0.9, 0.97
+
+USUAL_RENDER_S = 60.0
+RENDERS = 2
+"""A failed render is tried once more under a new id."""
+
+SILENT_POLLS = 10
+"""Looks in a row without an answer, after which NemoVideo counts as down."""
+
+FETCHES = 3
+FETCH_PAUSE_S = 2.0
+
+WRITE_BYTES = 512 * 1024
+"""Collected before a write, so that threads are not started for every small piece."""
+
+CANCEL_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Times of a render, in seconds.
+
+    Args:
+        poll_s: Between two looks.
+        total_s: It may take in all.
+    """
+
+    poll_s: float = 30.0
+    total_s: float = 3600.0
+
+
+class _TooLarge(Exception):
+    """The result is larger than what can be sent."""
+
+
+def export(workspace: Workspace, options: ExportOptions) -> Step:
+    """The step that renders and fetches, where the job asks for it or the turn calls for it."""
+
+    async def step(run: Run) -> None:
+        if run.get("result") is None and await _is_wanted(workspace, run):
+            await _export(workspace, options, run)
+
+    return step
+
+
+def deliver(workspace: Workspace, options: ExportOptions) -> Step:
+    """The step that sends the result."""
+
+    async def step(run: Run) -> None:
+        result = run.get("result")
+        if result is None:
+            return
+        run.front.progress(Progress("live.deliver", fraction=FRACTION_FETCHED))
+        path = _path(run) if result["fetched"] else None
+        if path is not None and not path.exists():
+            # Fetched by an attempt on another machine, or cleaned away.
+            await _export(workspace, options, run)
+            result = run.get("result")
+        try:
+            delivered = await run.front.deliver("delivered", _result(run, result))
+        except FileGone:
+            await run.save("no_reuse", True)
+            await _export(workspace, options, run)
+            result = run.get("result")
+            delivered = await run.front.deliver("delivered_anew", _result(run, result))
+        if delivered.file_id and not result["file_id"]:
+            await workspace.chats.remember_result(run.job.chat, result["digest"], delivered.file_id, "video")
+        _path(run).unlink(missing_ok=True)
+
+    return step
+
+
+async def _is_wanted(workspace: Workspace, run: Run) -> bool:
+    if run.job.kind is Kind.EXPORT:
+        return True
+    outcome = run.get("turn")
+    if outcome is None or not has_changed(outcome):
+        return False
+    return (await workspace.chats.get(run.job.chat)).auto_export
+
+
+async def _export(workspace: Workspace, options: ExportOptions, run: Run) -> None:
+    """Leave a checkpoint ``result``, or none when there is nothing to export."""
+    try:
+        draft = await _draft(workspace, run)
+        if draft is None or not draft.is_ready:
+            if run.job.kind is Kind.EXPORT:
+                raise Ended(Notice("export.nothing_yet"), State.DONE)
+            return
+        known = await workspace.chats.find_result(run.job.chat, draft.digest())
+        if known is not None and not run.get("no_reuse"):
+            await _keep_result(run, draft, file_id=known.file_id)
+            return
+        render = await _render(workspace, options, run, draft)
+        await _fetch(workspace, run, draft, render)
+    except NemoError as error:
+        raise await workspace.ended_by(run.job, error) from error
+    except asyncio.CancelledError:
+        await _give_up_render(workspace, run)
+        raise
+
+
+async def _draft(workspace: Workspace, run: Run) -> Draft | None:
+    nemo = workspace.nemo
+    state = await workspace.call(run.job, lambda project: nemo.state(project.who, project.session_id))
+    return state.draft
+
+
+async def _render(workspace: Workspace, options: ExportOptions, run: Run, draft: Draft) -> Render:
+    """Render, once more if it fails.
+
+    Raises:
+        Ended: It failed for good.
+    """
+    first = run.get("render")["number"] if run.get("render") else 1
+    render = None
+    for number in range(first, RENDERS + 1):
+        render = await _one_render(workspace, options, run, draft, number)
+        if render.status is RenderStatus.COMPLETED:
+            return render
+        log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
+    reason = render.error if render is not None and render.error else Notice("export.reason_unknown")
+    raise Ended(Notice("export.failed", {"reason": reason}, (Button("button.retry", "retry", run.job.id),)))
+
+
+async def _one_render(
+    workspace: Workspace, options: ExportOptions, run: Run, draft: Draft, number: int
+) -> Render:
+    nemo = workspace.nemo
+    kept = run.get("render")
+    is_resumed = kept is not None and kept["number"] == number
+    render_id = kept["id"] if is_resumed else f"render_{uuid4().hex}"
+    if not is_resumed:
+        # Before the call: a render is found again by its id.
+        await run.save("render", {"number": number, "id": render_id})
+    stage = "live.render" if number == 1 else "export.failed_once"
+    run.front.progress(
+        Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
+    )
+    render = None
+    if is_resumed:
+        with contextlib.suppress(ServiceError):
+            render = await workspace.call(run.job, lambda p: nemo.render_status(p.who, render_id))
+    if render is None or render.status is RenderStatus.UNKNOWN:
+        try:
+            render = await workspace.call(
+                run.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
+            )
+        except TransportError as error:
+            # It may have begun all the same: the polls will tell.
+            log.warning("render.start_unknown", error=str(error))
+            render = Render(render_id, RenderStatus.UNKNOWN)
+    if render.render_id != render_id:
+        await run.save("render", {"number": number, "id": render.render_id})
+    return await _poll(workspace, options, run, render)
+
+
+async def _poll(workspace: Workspace, options: ExportOptions, run: Run, render: Render) -> Render:
+    nemo = workspace.nemo
+    ends_s = run.clock.monotonic_s() + options.total_s
+    silent, render_id = 0, render.render_id
+    while not render.status.is_over:
+        if run.clock.monotonic_s() >= ends_s:
+            return Render(render_id, RenderStatus.FAILED)
+        await run.clock.sleep(options.poll_s)
+        try:
+            render = await workspace.call(run.job, lambda p: nemo.render_status(p.who, render_id))
+            silent = 0
+        except (TransportError, ServiceError, UnexpectedAnswer):
+            silent += 1
+            if silent >= SILENT_POLLS:
+                raise
+        else:
+            _show(run, render, options)
+    return render
+
+
+def _show(run: Run, render: Render, options: ExportOptions) -> None:
+    done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
+    run.front.progress(
+        Progress(
+            "live.render",
+            fraction=done,
+            until=FRACTION_RENDERED,
+            # A little different each time, so that the bar moves on from where the poll put it.
+            expected_s=USUAL_RENDER_S if render.progress is None else max(options.poll_s, 1.0),
+        )
+    )
+
+
+async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -> None:
+    run.front.progress(
+        Progress("live.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
+    )
+    limit = run.front.send_limit
+    for tried in range(1, FETCHES + 1):
+        try:
+            size = await workspace.call(
+                run.job, lambda p: _fetch_once(workspace, p.who, render, _path(run), limit)
+            )
+        except _TooLarge:
+            link = render.url or await _browser_link(workspace, run)
+            await _keep_result(run, draft, size=render.size_bytes or limit, link=link)
+            return
+        except (TransportError, UnexpectedAnswer) as error:
+            if tried == FETCHES:
+                raise
+            log.warning("fetch.broke", tried=tried, error=str(error))
+            await run.clock.sleep(FETCH_PAUSE_S * tried)
+        else:
+            await _keep_result(run, draft, size=size, fetched=True, duration_s=render.duration_s)
+            return
+
+
+async def _fetch_once(workspace: Workspace, who: Any, render: Render, path: Path, limit: int) -> int:
+    """Stream the result to disk: its facts and its picture can only be read from a file.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        _TooLarge: More than the limit.
+    """
+    async with workspace.nemo.download(who, render) as download:
+        if download.size_bytes is not None and download.size_bytes > limit:
+            raise _TooLarge
+        size = 0
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        with await asyncio.to_thread(path.open, "wb") as file:
+            waiting: list[bytes] = []
+            waiting_bytes = 0
+            async for chunk in download.chunks:
+                waiting.append(chunk)
+                waiting_bytes += len(chunk)
+                size += len(chunk)
+                if size > limit:
+                    raise _TooLarge
+                if waiting_bytes >= WRITE_BYTES:
+                    await asyncio.to_thread(file.writelines, waiting)
+                    waiting, waiting_bytes = [], 0
+            await asyncio.to_thread(file.writelines, waiting)
+    return size
+
+
+async def _browser_link(workspace: Workspace, run: Run) -> str:
+    nemo = workspace.nemo
+    claim = await workspace.call(run.job, lambda p: nemo.claim_token(p.who, p.task_id or "", p.session_id))
+    return claim_link(workspace.options.web_url, claim)
+
+
+async def _keep_result(
+    run: Run,
+    draft: Draft,
+    *,
+    file_id: str = "",
+    link: str = "",
+    size: int | None = None,
+    fetched: bool = False,
+    duration_s: float | None = None,
+) -> None:
+    took_s = (run.clock.now() - run.job.asked_at).total_seconds()
+    await run.save(
+        "result",
+        {
+            "digest": draft.digest(),
+            "file_id": file_id,
+            "link": link,
+            "size": size,
+            "fetched": fetched,
+            "duration_s": duration_s,
+            "took_s": took_s,
+        },
+    )
+
+
+def _result(run: Run, kept: dict[str, Any]) -> Result:
+    return Result(
+        path=_path(run) if kept["fetched"] else None,
+        link=kept["link"],
+        size=kept["size"],
+        duration_s=kept["duration_s"],
+        took_s=kept["took_s"],
+        file_id=kept["file_id"],
+    )
+
+
+def _path(run: Run) -> Path:
+    return run.front.work_dir / f"{run.job.id}.mp4"
+
+
+async def _give_up_render(workspace: Workspace, run: Run) -> None:
+    """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
+    if run.interruption is not Interruption.CANCELLED or run.get("render") is None:
+        return
+    with contextlib.suppress(NemoError, Ended, TimeoutError):
+        async with asyncio.timeout(CANCEL_PATIENCE_S):
+            await workspace.call(
+                run.job, lambda p: workspace.nemo.cancel_render(p.who, run.get("render")["id"])
+            )

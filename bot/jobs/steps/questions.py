@@ -1,0 +1,128 @@
+"""Questions: answered in a lane of their own, while an edit is running."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Account
+from bot.jobs.job import Job, Lane
+from bot.jobs.lanes import Lanes
+from bot.jobs.ports import Button, Notice, Param, Report, Seconds
+from bot.jobs.runner import Run, Step
+from bot.jobs.told_changes import segment_name, track_label
+from bot.jobs.workspace import Project, Workspace
+from bot.nemo.answers import Credits, register_link
+from bot.nemo.drafts import Draft, Segment, Track
+from bot.nemo.errors import NemoError
+
+MOST_TRACKS = 20
+
+
+def tell_credits(workspace: Workspace) -> Step:
+    """Answers how many credits are left."""
+
+    async def ask(project: Project) -> Credits:
+        return await workspace.nemo.credits(project.who)
+
+    async def step(run: Run) -> None:
+        try:
+            found = await workspace.call(run.job, ask)
+        except NemoError as error:
+            raise await workspace.ended_by(run.job, error) from error
+        chat = await workspace.chats.get(run.job.chat)
+        balance = {
+            name: round(amount or 0)
+            for name, amount in (
+                ("available", found.available),
+                ("frozen", found.frozen),
+                ("total", found.total),
+            )
+        }
+        account = "own" if chat.account is Account.NONE else str(chat.account)
+        buttons: tuple[Button, ...] = ()
+        if chat.account is Account.ANONYMOUS:
+            link = register_link(workspace.options.web_url, chat.user_id)
+            buttons = (Button("button.register", url=link),)
+        await run.front.say(
+            "credits",
+            Report(
+                Notice("credits.balance", balance),
+                (Notice("credits.costs"), Notice(f"credits.account_{account}")),
+                buttons,
+            ),
+        )
+
+    return step
+
+
+def tell_status(workspace: Workspace, lanes: Lanes) -> Step:
+    """Answers what is on the timeline, and what runs and waits."""
+
+    async def step(run: Run) -> None:
+        draft = None
+        if await workspace.is_set_up(run.job.chat):
+            nemo = workspace.nemo
+            try:
+                state = await workspace.call(run.job, lambda p: nemo.state(p.who, p.session_id))
+            except NemoError as error:
+                raise await workspace.ended_by(run.job, error) from error
+            draft = state.draft
+        heading, lines = timeline(draft)
+        ready = draft is not None and draft.is_ready
+        buttons = (Button("button.export", "export"),) if ready else ()
+        work = await _work(run.job, lanes)
+        await run.front.say("status", Report(heading, (*lines, *work), buttons))
+
+    return step
+
+
+def new_project(workspace: Workspace) -> Step:
+    """Begins an empty project."""
+
+    async def step(run: Run) -> None:
+        if run.get("forgotten") is None:
+            await workspace.forget_session(run.job.chat)
+            await run.save("forgotten", True)
+        await run.front.say("new", Notice("new.done"))
+
+    return step
+
+
+def timeline(draft: Draft | None) -> tuple[Notice, tuple[Notice, ...]]:
+    """The tracks of a draft, a line each."""
+    if draft is None or not draft.is_ready:
+        return Notice("status.empty"), ()
+    shown = [track for track in draft.tracks if track.segments]
+    heading = Notice(
+        "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
+    )
+    return heading, tuple(_track(place, track) for place, track in enumerate(shown[:MOST_TRACKS], 1))
+
+
+def _track(place: int, track: Track) -> Notice:
+    first, last = track.segments[0], track.segments[-1]
+    params: dict[str, Param] = {
+        "place": place,
+        "track": track_label(track),
+        "name": _names(track),
+        "start": Seconds((first.start_ms or 0) / 1000, tenths=True),
+        "end": Seconds((last.end_ms or 0) / 1000, tenths=True),
+    }
+    volume = first.volume if track.volume is None else track.volume
+    if volume is None:
+        return Notice("status.track", params)
+    return Notice("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})
+
+
+def _names(track: Track) -> str:
+    shown: tuple[Segment, ...] = track.segments[:3]
+    more = "…" if len(track.segments) > len(shown) else ""
+    return ", ".join(str(segment_name(segment, track)) for segment in shown) + more
+
+
+async def _work(job: Job, lanes: Lanes) -> tuple[Notice, ...]:
+    waiting = len(await lanes.current(job.chat, Lane.EDIT))
+    if waiting == 0:
+        return (Notice("status.idle"),)
+    lines = [Notice("status.working")]
+    if waiting > 1:
+        lines.append(Notice("status.waiting", {"n": waiting - 1}))
+    return tuple(lines)

@@ -1,0 +1,323 @@
+"""Turn: the wish goes to the agent, once, and its answer to the chat.
+
+A message is charged when it is sent, so it is never sent again once it may have arrived. What was lost then is
+found by comparing the project with how it was before (``recover``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bot.jobs.ports import AgentText, Button, Notice, Progress, Report
+from bot.jobs.runner import Ended, Run, Step
+from bot.jobs.told_changes import change_lines
+from bot.jobs.workspace import Project, Workspace
+from bot.nemo.answers import State
+from bot.nemo.drafts import Draft, digest, read_draft
+from bot.nemo.errors import (
+    AuthError,
+    Call,
+    NemoError,
+    RateLimited,
+    ServiceError,
+    SessionGone,
+    StreamBroken,
+    TransportError,
+)
+from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall
+from bot.nemo.turns import TurnText
+
+log = structlog.get_logger(__name__)
+
+FRACTION_BEFORE, FRACTION_AFTER = 0.3, 0.6
+
+USUAL_EDIT_S = 30.0
+USUAL_GENERATION_S = 300.0
+"""How long an edit and generating video usually take; moves the bar on."""
+
+KEEP_TEXT_EVERY_S = 2.0
+"""How often the words that came so far are saved, for an attempt that has to go on without the stream."""
+
+_TURN_CALL = Call("POST", "/run_sse")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """Times of a turn, in seconds; the defaults are the service's own advice.
+
+    Args:
+        silent_s: Of nothing but keep-alives, after which the stream counts as broken.
+        total_s: A turn may take in all.
+        recovery_first_s: After a broken stream, until the project is looked at.
+        recovery_every_s: Between the looks after that.
+        recovery_readings: Unchanged looks after which the turn counts as failed.
+    """
+
+    silent_s: float = 600.0
+    total_s: float = 900.0
+    recovery_first_s: float = 30.0
+    recovery_every_s: float = 60.0
+    recovery_readings: int = 5
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What came of a stream so far."""
+
+    text: TurnText = field(default_factory=TurnText)
+    error: StreamError | None = None
+    events: int = 0  # more than keep-alives
+
+
+class _Broken(Exception):
+    """The stream ended in a way that leaves open what the agent did."""
+
+
+def turn(workspace: Workspace, options: TurnOptions) -> Step:
+    """The step that asks the agent and tells the chat what came of it."""
+
+    async def step(run: Run) -> None:
+        if not run.job.text:
+            return
+        try:
+            if run.get("turn") is None:
+                await _Turn(workspace, options, run).run()
+            await _tell(run)
+        except NemoError as error:
+            raise await workspace.ended_by(run.job, error) from error
+
+    return step
+
+
+class _Turn:
+    """One turn; ends with the checkpoint ``turn``: text, drafts before and after, error."""
+
+    def __init__(self, workspace: Workspace, options: TurnOptions, run: Run) -> None:
+        self._workspace = workspace
+        self._options = options
+        self._run = run
+        self._clock = run.clock
+
+    async def run(self) -> None:
+        asked = self._run.get("asked")
+        if asked is not None:
+            # An attempt that died here had sent the message, or was about to: only the project can tell.
+            after = await self._recover(asked["before"])
+            return await self._done(self._run.get("turn_text") or "", asked["before"], after)
+        heard = _Heard()
+        try:
+            await self._workspace.call(
+                self._run.job, lambda project: self._ask(project, heard), on_new_session=self._session_gone
+            )
+        except _Broken as error:
+            log.warning("turn.broken", reason=str(error))
+            before = self._run.get("asked")["before"]
+            return await self._done(heard.text.text, before, await self._recover(before), heard.error)
+        before = self._run.get("asked")["before"]
+        after = (await self._state()).draft
+        return await self._done(heard.text.text, before, after.raw if after else None, heard.error)
+
+    async def _ask(self, project: Project, heard: _Heard) -> None:
+        """Send the message and listen until the turn's end.
+
+        Raises:
+            _Broken: The message may have arrived, and its answer did not, or not whole.
+            NemoError: It was refused, or never arrived.
+        """
+        state = await self._workspace.nemo.state(project.who, project.session_id)
+        await self._run.save("asked", {"before": state.draft.raw if state.draft else None})
+        self._run.front.progress(_stage("live.turn", USUAL_EDIT_S))
+        try:
+            await self._listen(project, heard)
+        except NemoError as error:
+            if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
+                raise _Broken(str(error)) from error
+            raise
+        if heard.error is not None and heard.events == 0:
+            refusal = heard.error.as_error(_TURN_CALL)
+            if _is_refusal(refusal):
+                heard.error = None
+                raise refusal
+
+    async def _listen(self, project: Project, heard: _Heard) -> None:
+        signs = _SignsOfLife(self._run, self._options)
+        consumer = asyncio.create_task(self._consume(project, heard, signs))
+        watchdog = asyncio.create_task(signs.until_lost())
+        try:
+            await asyncio.wait({consumer, watchdog}, return_when=asyncio.FIRST_COMPLETED)
+            if not consumer.done():
+                raise _Broken("silent for too long")
+            await consumer
+        finally:
+            for task in (consumer, watchdog):
+                task.cancel()
+            await asyncio.gather(consumer, watchdog, return_exceptions=True)
+
+    async def _consume(self, project: Project, heard: _Heard, signs: _SignsOfLife) -> None:
+        kept_s = self._clock.monotonic_s()
+        nemo = self._workspace.nemo
+        async with contextlib.aclosing(
+            nemo.send_message(project.who, project.session_id, self._run.job.text)
+        ) as events:
+            async for event in events:
+                if isinstance(event, KeepAlive):
+                    continue
+                signs.heard()
+                changed = self._take(event, heard)
+                now_s = self._clock.monotonic_s()
+                if changed and now_s - kept_s >= KEEP_TEXT_EVERY_S:
+                    kept_s = now_s
+                    await self._run.save("turn_text", heard.text.text)
+
+    def _take(self, event: Event, heard: _Heard) -> bool:
+        """Take in an event; tells whether the text may have changed."""
+        match event:
+            case StreamError():
+                heard.error = event
+                return False
+            case ToolCall(name=name):
+                heard.events += 1
+                stage, usual_s = _stage_of(name)
+                self._run.front.progress(_stage(stage, usual_s, heard.text.text))
+        changed = heard.text.add(event)
+        if changed:
+            heard.events += 1
+            self._run.front.progress(_stage("live.turn", USUAL_EDIT_S, heard.text.text))
+        return changed
+
+    async def _recover(self, before: Any) -> Any:
+        """Look at the project until it has changed.
+
+        Returns:
+            The raw draft as it is then.
+
+        Raises:
+            Ended: It never did.
+        """
+        self._run.front.progress(_stage("live.recovering", USUAL_GENERATION_S))
+        await self._clock.sleep(self._options.recovery_first_s)
+        for reading in range(self._options.recovery_readings):
+            if reading:
+                await self._clock.sleep(self._options.recovery_every_s)
+            with contextlib.suppress(TransportError):
+                draft = (await self._state()).draft
+                raw = draft.raw if draft else None
+                if digest(raw) != digest(before):
+                    log.info("turn.recovered", reading=reading)
+                    return raw
+        log.warning("turn.lost")
+        text = self._run.get("turn_text")
+        if text:
+            await self._run.front.say("partial", AgentText(text))
+        raise Ended(Notice("error.stream_lost", buttons=(Button("button.retry", "retry", self._run.job.id),)))
+
+    async def _done(self, text: str, before: Any, after: Any, error: StreamError | None = None) -> None:
+        reason = "" if error is None else error.message or error.reason or str(error.code or "")
+        code = None if error is None else error.code
+        await self._run.save(
+            "turn",
+            {
+                "text": text,
+                "before": before,
+                "after": after,
+                "failed": error is not None,
+                "reason": reason,
+                "code": code,
+            },
+        )
+
+    async def _session_gone(self) -> None:
+        await self._run.front.say("session_gone", Notice("error.session_gone"))
+
+    async def _state(self) -> State:
+        nemo = self._workspace.nemo
+        return await self._workspace.call(
+            self._run.job, lambda project: nemo.state(project.who, project.session_id)
+        )
+
+
+class _SignsOfLife:
+    """Judges a stream's silence."""
+
+    def __init__(self, run: Run, options: TurnOptions) -> None:
+        self._clock = run.clock
+        self._options = options
+        self._began_s = self._last_s = self._clock.monotonic_s()
+
+    def heard(self) -> None:
+        """Something came that is more than a keep-alive."""
+        self._last_s = self._clock.monotonic_s()
+
+    async def until_lost(self) -> None:
+        """Return when there has been only silence for too long, or the turn takes too long in all."""
+        while True:
+            end_s = min(self._last_s + self._options.silent_s, self._began_s + self._options.total_s)
+            left_s = end_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                return
+            await self._clock.sleep(left_s)
+
+
+async def _tell(run: Run) -> None:
+    """Tell the chat what the turn brought; it is never left in silence."""
+    outcome = run.get("turn")
+    before, after = _draft(outcome["before"]), _draft(outcome["after"])
+    if outcome["text"]:
+        await run.front.say("answer", AgentText(outcome["text"]))
+    elif outcome["failed"]:
+        pass  # Told below.
+    elif has_changed(outcome):
+        lines = change_lines(before, after)
+        await run.front.say("answer", Report(Notice("answer.silent_edit"), lines))
+    else:
+        key = "answer.no_change" if after is not None and after.is_ready else "answer.empty"
+        await run.front.say("answer", Notice(key))
+    if outcome["failed"]:
+        error = StreamError(outcome["code"], outcome["reason"]).as_error(_TURN_CALL)
+        if type(error) is not ServiceError:
+            raise error
+        reason = outcome["reason"] or "?"
+        raise Ended(
+            Notice("error.turn_failed", {"reason": reason}, (Button("button.retry", "retry", run.job.id),))
+        )
+
+
+def has_changed(outcome: dict[str, Any]) -> bool:
+    """Whether a finished turn left another draft than it found."""
+    return digest(outcome["before"]) != digest(outcome["after"])
+
+
+def _draft(raw: Any) -> Draft | None:
+    return read_draft(raw) if raw else None
+
+
+def _is_refusal(error: NemoError) -> bool:
+    """Whether the message certainly was not taken, so that it may be sent again after mending."""
+    return isinstance(error, (AuthError, SessionGone, RateLimited))
+
+
+def _stage(stage: str, usual_s: float, preview: str = "") -> Progress:
+    return Progress(
+        stage,
+        fraction=FRACTION_BEFORE,
+        until=FRACTION_AFTER,
+        expected_s=usual_s,
+        preview=preview,
+    )
+
+
+def _stage_of(tool: str) -> tuple[str, float]:
+    """What a tool's name says of the stage."""
+    name = tool.lower()
+    if any(word in name for word in ("generate", "create_video", "text_to_video", "t2v", "i2v")):
+        return "live.turn_tool_generate", USUAL_GENERATION_S
+    if any(
+        word in name for word in ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set")
+    ):
+        return "live.turn_tool_edit", USUAL_EDIT_S
+    return "live.turn_tool_other", USUAL_EDIT_S

@@ -1,0 +1,151 @@
+"""Upload: files flow from Telegram to NemoVideo, in one request."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import structlog
+
+from bot.jobs.job import FileRef, Job
+from bot.jobs.ports import (
+    Button,
+    Bytes,
+    FileGone,
+    FileNotTaken,
+    FileTooLarge,
+    Notice,
+    OpenFile,
+    Progress,
+)
+from bot.jobs.runner import Ended, Run, Step
+from bot.jobs.workspace import KINDS_TAKEN, Project, Workspace
+from bot.nemo.answers import State
+from bot.nemo.drafts import digest
+from bot.nemo.errors import NemoError, SourceBroken, TransportError
+from bot.nemo.uploads import FileToUpload
+
+log = structlog.get_logger(__name__)
+
+TRIES = 3
+"""A relay can't be replayed: each try fetches the files again."""
+
+PAUSE_S = 2.0
+
+FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
+
+
+def upload(workspace: Workspace) -> Step:
+    """The step that brings the job's files to NemoVideo, once."""
+
+    async def step(run: Run) -> None:
+        if run.job.files and run.get("uploaded") is None:
+            try:
+                await _upload(workspace, run)
+            except NemoError as error:
+                raise await workspace.ended_by(run.job, error) from error
+        if run.job.files and not run.job.text:
+            file = run.job.files[0]
+            size = Bytes(run.get("uploaded")["size"])
+            await run.front.say("received", Notice("upload.received", {"name": file.name, "size": size}))
+
+    return step
+
+
+async def _upload(workspace: Workspace, run: Run) -> None:
+    # An attempt that died may have got everything across: then the project has changed since.
+    for tried in range(1, TRIES + 1):
+        known = digest((await _state(workspace, run.job)).video_infos)
+        started = run.get("uploading")
+        if started is not None and started["before"] != known:
+            log.info("upload.had_arrived")
+            await run.save("uploaded", {"size": started["size"]})
+            return
+        try:
+            size = await _send(workspace, run, known)
+        except (SourceBroken, TransportError) as error:
+            if tried == TRIES:
+                raise Ended(
+                    Notice(
+                        "error.upload_failed",
+                        {"reason": type(error).__name__},
+                        (Button("button.retry", "retry", run.job.id),),
+                    )
+                ) from error
+            log.warning("upload.broke", tried=tried, error=str(error))
+            await run.clock.sleep(PAUSE_S * tried)
+        else:
+            await run.save("uploaded", {"size": size})
+            return
+
+
+async def _send(workspace: Workspace, run: Run, known: str) -> int:
+    """Send all files in one request.
+
+    Returns:
+        Bytes in all.
+    """
+
+    async def attempt(project: Project) -> int:
+        async with contextlib.AsyncExitStack() as stack:
+            opened = [await _open(workspace, run, file, stack) for file in run.job.files]
+            total = sum(file.size for file in opened)
+            await run.save("uploading", {"before": known, "size": total})
+            meter = _meter(run, total)
+            await workspace.nemo.upload_files(project.who, project.session_id, _metered(opened, meter))
+            return total
+
+    return await workspace.call(run.job, attempt)
+
+
+def _metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
+    return [
+        FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened
+    ]
+
+
+def _meter(run: Run, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(length: int) -> None:
+        nonlocal done
+        done += length
+        share = done / total if total else 1.0
+        fraction = FRACTION_BEFORE + (FRACTION_AFTER - FRACTION_BEFORE) * share
+        run.front.progress(
+            Progress("live.upload_sized", {"done": Bytes(done), "total": Bytes(total)}, fraction)
+        )
+
+    return count
+
+
+async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        meter(len(chunk))
+        yield chunk
+
+
+async def _open(workspace: Workspace, run: Run, file: FileRef, stack: contextlib.AsyncExitStack) -> OpenFile:
+    run.front.progress(Progress("live.upload", fraction=FRACTION_BEFORE))
+    try:
+        opened = await stack.enter_async_context(run.front.open(file))
+    except FileGone as error:
+        raise Ended(Notice("error.file_gone")) from error
+    except FileNotTaken as error:
+        if file.content_type.startswith("video/"):
+            raise Ended(Notice("error.not_a_video", {"name": file.name})) from error
+        raise Ended(Notice("error.file_type", {"name": file.name, "kinds": KINDS_TAKEN})) from error
+    except FileTooLarge as error:
+        size = Bytes(file.size or error.limit)
+        raise Ended(
+            Notice("error.file_too_large_telegram", {"size": size, "limit": Bytes(error.limit)})
+        ) from error
+    if opened.size == 0:
+        raise Ended(Notice("error.file_empty", {"name": file.name}))
+    if opened.size > workspace.options.size_limit:
+        raise Ended(Notice("error.file_too_large", {"limit": Bytes(workspace.options.size_limit)}))
+    return opened
+
+
+async def _state(workspace: Workspace, job: Job) -> State:
+    return await workspace.call(job, lambda project: workspace.nemo.state(project.who, project.session_id))

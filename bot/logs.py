@@ -1,0 +1,72 @@
+"""Logging: one line an event, and never a secret in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRETS = re.compile(
+    r"(?P<bot>\b\d{5,}:[\w-]{20,})"  # a bot's token, also inside the addresses of its calls and files
+    r"|(?P<nemo>\b(?:nmv_usr|clm|nmv)_\w+)"
+    r"|(?P<bearer>(?<=[Bb]earer )\S+)"
+    r"|(?P<password>(?<=://)[^/\s@]*:[^/\s@]+(?=@))"
+)
+
+_NOISY = ("httpx", "httpcore", "aiohttp", "telegram", "docket", "uvicorn", "asyncio")
+
+
+def redact(text: str) -> str:
+    """The text with everything that looks like a token or a password taken out."""
+    return _SECRETS.sub("***", text)
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Set logging up for the whole process.
+
+    Args:
+        level: Of our own events; libraries are heard from WARNING on. httpx logs whole addresses at INFO, and with
+            them the bot's token.
+        form: ``text`` or ``json``.
+    """
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+                _redact_rendered,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
+def _redact_rendered(_: Any, __: str, line: str | MutableMapping[str, Any]) -> str:
+    return redact(str(line))

@@ -1,0 +1,166 @@
+"""Every setting, read from the environment and from ``.env``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+TELEGRAM_CLOUD_URL = "https://api.telegram.org"
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class WrongSettings(Exception):
+    """Some settings can't be used.
+
+    Args:
+        lines: One for each, naming the variable and what is wrong with it.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class Settings(BaseSettings):
+    """What an operator can set. A blank value counts as not set.
+
+    Each field's description is what ``.env.example`` and the README's table say of it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    telegram_bot_token: SecretStr | None = Field(
+        None, description="The bot's token, from @BotFather. Needed for real use."
+    )
+    telegram_api_url: WebAddress = Field(
+        TELEGRAM_CLOUD_URL, description="The Bot API server: Telegram's cloud, or your own."
+    )
+    telegram_local_mode: bool = Field(
+        False,
+        description="Your own Bot API server runs with --local: files up to 2000 MB, passed by path on a shared disk.",
+    )
+    shared_dir: Path | None = Field(
+        None,
+        description="With TELEGRAM_LOCAL_MODE: a directory that bot and Bot API server see under the same path; "
+        "finished videos wait there. Default: results/ in DATA_DIR.",
+    )
+    nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
+    nemo_web_url: WebAddress = Field(
+        "https://nemovideo.com", description="NemoVideo's web site, for links that people open."
+    )
+    nemo_token: SecretStr | None = Field(
+        None,
+        description="An account's token, used for every chat. Without it each chat gets an anonymous account, of which "
+        "NemoVideo gives about ten a week to one address.",
+    )
+    skill_source: str | None = Field(
+        None, max_length=64, description="Sent as X-Skill-Platform. Default: by where the skill card lies."
+    )
+    default_skill: str = Field(
+        "video-editing-ai-background", description="Name of the skill card that a new chat begins with."
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="A Redis 6.2+ or Valkey to share between processes and machines, such as "
+        "redis://:password@host:6379/0. Default: an embedded one in DATA_DIR.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("nemovideo-bot", appauthor=False)),
+        description="Where the embedded store, the encryption key and files on their way lie. Default: the platform's "
+        "directory for user data.",
+    )
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Keys for tokens at rest, comma-separated; the first encrypts, all decrypt. Default: one made at "
+        "first start and kept in DATA_DIR. Needed where several machines share REDIS_URL.",
+    )
+    chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
+    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
+    live_edit_s: float = Field(
+        3.0, gt=0, le=60, description="Least seconds between two edits of a job's live message."
+    )
+    recovery_first_s: float = Field(
+        30.0, gt=0, le=600, description="After a broken answer: seconds before the project is looked at."
+    )
+    recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the looks after that.")
+    recovery_readings: int = Field(
+        5, ge=1, le=100, description="Unchanged looks after which the wish counts as failed."
+    )
+    turn_silent_s: float = Field(
+        600.0,
+        gt=0,
+        le=3600,
+        description="Seconds of nothing but keep-alives before an answer counts as broken.",
+    )
+    turn_total_s: float = Field(900.0, gt=0, le=3600, description="Seconds an answer may take in all.")
+    render_total_s: float = Field(3600.0, gt=0, le=86400, description="Seconds a render may take in all.")
+    max_upload_mb: int = Field(500, ge=1, le=2000, description="Largest file that NemoVideo takes, in MB.")
+    worker_jobs: int = Field(1000, ge=1, le=100_000, description="Jobs that one worker process runs at once.")
+    queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat.")
+    job_tries: int = Field(5, ge=1, le=100, description="Starts after which an interrupted job is given up.")
+    lease_s: float = Field(
+        10.0,
+        ge=1,
+        le=600,
+        description="Seconds after which the jobs of a dead worker are taken up by another.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Readable lines, or one JSON object each."
+    )
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @model_validator(mode="after")
+    def _local_mode_has_a_server(self) -> Self:
+        if self.telegram_local_mode and self.telegram_api_url == TELEGRAM_CLOUD_URL:
+            raise ValueError("TELEGRAM_LOCAL_MODE needs your own server's address in TELEGRAM_API_URL")
+        return self
+
+    @property
+    def results_dir(self) -> Path:
+        """Where finished videos wait for being sent."""
+        return self.shared_dir or self.data_dir / "results"
+
+
+def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read the settings.
+
+    Args:
+        env_file: Read besides the environment, which wins.
+
+    Raises:
+        WrongSettings: With every wrong one; no value is shown, it may be a secret.
+    """
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
+    except ValidationError as error:
+        raise WrongSettings(
+            [
+                f"{'.'.join(str(part) for part in item['loc']).upper() or 'settings'}: {item['msg']}"
+                for item in error.errors(include_input=False, include_url=False)
+            ]
+        ) from None

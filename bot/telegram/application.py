@@ -1,0 +1,78 @@
+"""PTB's parts, put together our way: no Updater, no job queue, errors kept for whoever processes the update."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import httpx
+from telegram import Update
+from telegram.ext import Application, CallbackContext, ExtBot
+from telegram.request import HTTPXRequest
+from telegram.warnings import PTBUserWarning
+
+AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
+Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
+
+READ_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 10.0
+
+_FAILURES = "failures"
+
+
+def new_bot(
+    token: str, api_url: str, new_transport: Callable[[], httpx.AsyncBaseTransport], *, local: bool
+) -> ExtBot[None]:
+    """PTB's bot over our HTTP transport.
+
+    Args:
+        token: The bot's.
+        api_url: Base address of the Bot API server, without ``/bot``.
+        new_transport: See ``bot/http.py``. PTB closes each with the request object that has it.
+        local: Whether that server runs in local mode.
+    """
+    # Without it PTB 22 warns at each read of a flood limit's length that the type will change.
+    os.environ.setdefault("PTB_TIMEDELTA", "true")
+    # Asked for raw on purpose, see telegram/intake.py.
+    warnings.filterwarnings("ignore", "Please use 'Bot.getUpdates'", PTBUserWarning)
+    request = HTTPXRequest(
+        read_timeout=READ_TIMEOUT_S,
+        write_timeout=READ_TIMEOUT_S,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        httpx_kwargs={"transport": new_transport(), "trust_env": False},
+    )
+    polling = HTTPXRequest(
+        connect_timeout=CONNECT_TIMEOUT_S, httpx_kwargs={"transport": new_transport(), "trust_env": False}
+    )
+    base = api_url.rstrip("/")
+    return ExtBot(
+        token,
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=request,
+        get_updates_request=polling,
+        local_mode=local,
+    )
+
+
+def new_application(bot: ExtBot[None]) -> AnyApplication:
+    """An application that is fed updates by ``Intake``."""
+    application: AnyApplication = Application.builder().bot(bot).updater(None).job_queue(None).build()
+    application.bot_data[_FAILURES] = {}
+    application.add_error_handler(_keep_failure)
+    return application
+
+
+async def _keep_failure(update: object, context: Context) -> None:
+    # process_update swallows what a handler raises; whoever confirms the update has to know.
+    if isinstance(update, Update):
+        context.bot_data[_FAILURES][update.update_id] = context.error
+
+
+def failure_of(application: AnyApplication, update: Update) -> Exception | None:
+    """What the update's handler raised in the last ``process_update``, once."""
+    failure: Exception | None = application.bot_data[_FAILURES].pop(update.update_id, None)
+    return failure

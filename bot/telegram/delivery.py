@@ -1,0 +1,162 @@
+"""The finished video's way into the chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.jobs.job import Job
+from bot.jobs.ports import Button, Delivered, FileGone, Ledger, Result
+from bot.telegram.buttons import keyboard
+from bot.telegram.live import reply_to
+from bot.telegram.once import Sent, send_once
+from bot.telegram.outbox import Outbox
+from bot.telegram.video import NotAVideo, VideoFacts, describe, thumbnail
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+SEND_TIMEOUT_S = 900.0
+"""For one video to be sent. With an own server this covers that server's whole upload to Telegram."""
+
+FILE_NAME = "nemovideo.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    caption: str
+    keyboard: InlineKeyboardMarkup | None
+    facts: VideoFacts | None = None
+    thumbnail: bytes | None = None
+
+
+class Delivery:
+    """Sends results.
+
+    Args:
+        bot: Telegram.
+        outbox: Makes the calls.
+        sent: Message numbers.
+        local: Whether the Bot API server is an own one that reads files by their path.
+        send_limit: Bytes of the largest file that the server in use takes.
+        work_dir: Where results lie; with an own server a directory that it sees under the same path.
+    """
+
+    def __init__(
+        self, bot: Bot, outbox: Outbox, sent: Sent, *, local: bool, send_limit: int, work_dir: Path
+    ) -> None:
+        self._bot = bot
+        self._outbox = outbox
+        self._sent = sent
+        self._local = local
+        self.send_limit = send_limit
+        self.work_dir = work_dir
+
+    async def deliver(self, job: Job, ledger: Ledger, slot: str, result: Result, words: Words) -> Delivered:
+        """Send a result once.
+
+        Raises:
+            FileGone: Telegram no longer knows the ``file_id``; render again.
+            ChatGone: Nobody there.
+        """
+        buttons: list[Button] = []
+        if result.link:
+            buttons.append(Button("button.download", url=result.link))
+        prepared = await self._prepare(result, words, buttons)
+        try:
+            return await self._deliver(job, ledger, slot, result, prepared)
+        except BadRequest as error:
+            if result.file_id:
+                log.info("delivery.file_id_refused", error=error.message)
+                raise FileGone(result.file_id) from error
+            raise
+
+    async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
+        took = words.duration(result.took_s)
+        if result.file_id:
+            return _Prepared(words.text("deliver.again"), None)
+        size = words.size(result.size or 0)
+        if result.path is None:
+            text = words.text(
+                "deliver.link_too_large",
+                size=size,
+                limit=words.size(self.send_limit),
+                link=words.link(result.link, FILE_NAME),
+            )
+            return _Prepared(text, keyboard(buttons, words))
+        try:
+            facts = await describe(result.path)
+            picture = await thumbnail(result.path)
+        except NotAVideo:
+            log.warning("delivery.not_playable")
+            duration = words.duration(result.duration_s or 0)
+            return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), None)
+        caption = words.text(
+            "deliver.caption", duration=words.duration(facts.duration_s), size=size, took=took
+        )
+        return _Prepared(caption, None, facts, picture)
+
+    async def _deliver(
+        self, job: Job, ledger: Ledger, slot: str, result: Result, prepared: _Prepared
+    ) -> Delivered:
+        common: dict[str, Any] = {
+            "message_thread_id": job.chat.topic_id,
+            "reply_parameters": reply_to(job),
+            "reply_markup": prepared.keyboard,
+            "parse_mode": ParseMode.HTML,
+        }
+
+        async def send(chat_id: int) -> Message:
+            if result.file_id:
+                return await self._bot.send_video(chat_id, result.file_id, caption=prepared.caption, **common)
+            if result.path is None:
+                return await self._bot.send_message(chat_id, prepared.caption, **common)
+            return await self._send_file(chat_id, result.path, prepared, common)
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            same: dict[str, Any] = {
+                "chat_id": chat_id,
+                "message_id": message_id,
+                "reply_markup": prepared.keyboard,
+                "parse_mode": ParseMode.HTML,
+            }
+            if result.path is None and not result.file_id:
+                return await self._bot.edit_message_text(prepared.caption, **same)
+            return await self._bot.edit_message_caption(caption=prepared.caption, **same)
+
+        done = await send_once(ledger, slot, job.chat.chat_id, self._outbox, self._sent, send, edit)
+        return Delivered(done["file_id"])
+
+    async def _send_file(
+        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
+    ) -> Message:
+        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        with path.open("rb") as handle:
+            # A path is sent as such to an own server. An open file is streamed; read_file_handle would read it whole.
+            media: Path | InputFile = (
+                path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
+            )
+            if prepared.facts is None:
+                return await self._bot.send_document(
+                    chat_id, media, caption=prepared.caption, **common, **timeouts
+                )
+            return await self._bot.send_video(
+                chat_id,
+                media,
+                caption=prepared.caption,
+                width=prepared.facts.width,
+                height=prepared.facts.height,
+                # Rounded up, so that no clip is 0:00.
+                duration=max(1, round(prepared.facts.duration_s)),
+                thumbnail=prepared.thumbnail,
+                supports_streaming=True,
+                filename=FILE_NAME,
+                **common,
+                **timeouts,
+            )

@@ -1,0 +1,110 @@
+"""A file that lies with Telegram, read as a stream: over HTTP from the cloud, from disk beside an own server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+from telegram import Bot
+from telegram.constants import FileSizeLimit
+from telegram.error import BadRequest
+
+from bot.jobs.job import FileRef
+from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge, OpenFile
+from bot.telegram.media import CONTENT_TYPES, fitting_name
+from bot.telegram.outbox import Outbox
+from bot.telegram.video import sniff
+
+CHUNK_BYTES = 512 * 1024
+"""Read from disk at a time: large enough to be fast, small enough to keep memory flat."""
+
+
+class TelegramFiles:
+    """Opens files.
+
+    Args:
+        bot: Telegram.
+        outbox: Makes the calls.
+        http: For the cloud's files.
+        local: Whether the Bot API server is an own one in local mode, which gives paths instead of addresses.
+    """
+
+    def __init__(self, bot: Bot, outbox: Outbox, http: httpx.AsyncClient, *, local: bool) -> None:
+        self._bot = bot
+        self._outbox = outbox
+        self._http = http
+        self._local = local
+
+    @contextlib.asynccontextmanager
+    async def open(self, chat_id: int, file: FileRef) -> AsyncIterator[OpenFile]:
+        """Start to read a file.
+
+        Raises:
+            FileGone: Telegram does not have it any more.
+            FileTooLarge: The cloud's Bot API gives out 20 MB at most.
+            FileNotTaken: Its first bytes are of no kind that NemoVideo takes.
+        """
+        try:
+            found = await self._outbox.call(
+                chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
+            )
+        except BadRequest as error:
+            if "too big" in error.message.lower():
+                raise FileTooLarge(FileSizeLimit.FILESIZE_DOWNLOAD) from error
+            raise FileGone(file.name) from error
+        if not found.file_path:
+            raise FileGone(file.name)
+        source = (
+            self._from_disk(Path(self._path(found.file_path)))
+            if self._local
+            else self._from_cloud(found.file_path, found.file_size or file.size)
+        )
+        async with source as (size, chunks):
+            first = await anext(chunks, b"")
+            kind = sniff(first)
+            if kind is None or kind not in CONTENT_TYPES:
+                raise FileNotTaken(file.name)
+            yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], _chain(first, chunks))
+
+    def _path(self, file_path: str) -> str:
+        # PTB puts the cloud's address before a path that it can't see itself, with the token in it.
+        return file_path.removeprefix(f"{self._bot.base_file_url}/")
+
+    @contextlib.asynccontextmanager
+    async def _from_cloud(
+        self, address: str, size: int | None
+    ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        # The address holds the bot's token: it goes nowhere but into this request.
+        async with self._http.stream("GET", address) as response:
+            if response.status_code != httpx.codes.OK:
+                raise FileGone(f"status {response.status_code}")
+            length = response.headers.get("content-length")
+            known = int(length) if length else size
+            if known is None:
+                raise FileGone("of unknown length")
+            yield known, response.aiter_raw()
+
+    @contextlib.asynccontextmanager
+    async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        try:
+            handle = await asyncio.to_thread(path.open, "rb")
+        except OSError as error:
+            raise FileGone(path.name) from error
+        with handle:
+            size = (await asyncio.to_thread(path.stat)).st_size
+
+            async def chunks() -> AsyncIterator[bytes]:
+                while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
+                    yield chunk
+
+            yield size, chunks()
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for chunk in rest:
+        yield chunk

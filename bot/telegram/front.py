@@ -1,0 +1,204 @@
+"""The chat's side of a job: implements ``jobs/ports.py`` for Telegram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from telegram import Bot, Message, MessageEntity
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.clock import Clock
+from bot.jobs.job import FileRef, Job
+from bot.jobs.ports import (
+    AgentText,
+    Button,
+    Delivered,
+    Ledger,
+    Notice,
+    OpenFile,
+    Progress,
+    Report,
+    Result,
+)
+from bot.jobs.ports import Message as Said
+from bot.telegram.buttons import keyboard
+from bot.telegram.delivery import Delivery
+from bot.telegram.files import TelegramFiles
+from bot.telegram.live import LiveMessage, reply_to
+from bot.telegram.markdown import Piece, to_pieces
+from bot.telegram.once import Sent, send_once
+from bot.telegram.outbox import Outbox
+from bot.telegram.phrasing import phrase, phrase_report
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text ready to be sent: either HTML, or plain with entities."""
+
+    text: str
+    entities: Sequence[MessageEntity] | None = None
+
+    @property
+    def parse_mode(self) -> ParseMode | None:
+        return ParseMode.HTML if self.entities is None else None
+
+
+class ChatFront:
+    """One job's side towards its chat.
+
+    Args:
+        fronts: What all fronts share.
+        job: The job.
+        ledger: Its checkpoints.
+    """
+
+    def __init__(self, fronts: ChatFronts, job: Job, ledger: Ledger) -> None:
+        self._job = job
+        self._ledger = ledger
+        self._bot = fronts.bot
+        self._outbox = fronts.outbox
+        self._sent = fronts.sent
+        self._files = fronts.files
+        self._delivery = fronts.delivery
+        self._words = Words(job.language)
+        self._live = LiveMessage(
+            fronts.bot,
+            job,
+            ledger,
+            fronts.outbox,
+            fronts.sent,
+            self._words,
+            fronts.clock,
+            fronts.live_edit_s,
+        )
+
+    def progress(self, progress: Progress) -> None:
+        """See ``ports.Front``."""
+        self._live.set(progress)
+
+    async def show(self) -> None:
+        """See ``ports.Front``."""
+        await self._live.show()
+
+    async def show_now(self) -> None:
+        """See ``ports.Front``."""
+        await self._live.show_now()
+
+    async def finish(self, closing: Notice | None) -> None:
+        """See ``ports.Front``."""
+        await self._live.finish(None if closing is None else phrase(self._words, closing.key, closing.params))
+
+    async def close(self) -> None:
+        """See ``ports.Front``."""
+        await self._live.close()
+
+    def open(self, file: FileRef) -> AbstractAsyncContextManager[OpenFile]:
+        """See ``ports.Front``."""
+        return self._files.open(self._job.chat.chat_id, file)
+
+    @property
+    def send_limit(self) -> int:
+        """See ``ports.Front``."""
+        return self._delivery.send_limit
+
+    @property
+    def work_dir(self) -> Path:
+        """See ``ports.Front``."""
+        return self._delivery.work_dir
+
+    async def say(self, slot: str, message: Said) -> None:
+        """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""
+        texts = self._texts(message)
+        for number, text in enumerate(texts):
+            buttons = message.buttons if number == len(texts) - 1 else ()
+            await self._say(f"{slot}.{number}", text, buttons, is_first=number == 0)
+
+    async def deliver(self, slot: str, result: Result) -> Delivered:
+        """See ``ports.Front``."""
+        return await self._delivery.deliver(self._job, self._ledger, slot, result, self._words)
+
+    def _texts(self, message: Said) -> list[_Text]:
+        match message:
+            case Notice():
+                return [_Text(phrase(self._words, message.key, message.params))]
+            case Report():
+                return [_Text(phrase_report(self._words, message))]
+            case AgentText():
+                return [_of_piece(piece) for piece in to_pieces(message.markdown)]
+
+    async def _say(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_first: bool) -> None:
+        try:
+            await self._send_once(slot, text, buttons, is_first=is_first)
+        except BadRequest as error:
+            if "parse entities" not in error.message.lower():
+                raise
+            # What a service wrote can't be trusted to be well-formed: its words matter more than its looks.
+            log.warning("front.formatting_refused", error=error.message)
+            await self._send_once(slot, _Text(text.text, ()), buttons, is_first=is_first)
+
+    async def _send_once(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_first: bool) -> None:
+        markup = keyboard(buttons, self._words)
+
+        async def send(chat_id: int) -> Message:
+            return await self._bot.send_message(
+                chat_id,
+                text.text,
+                parse_mode=text.parse_mode,
+                entities=text.entities,
+                message_thread_id=self._job.chat.topic_id,
+                reply_parameters=reply_to(self._job) if is_first else None,
+                reply_markup=markup,
+            )
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            return await self._bot.edit_message_text(
+                text.text,
+                chat_id=chat_id,
+                message_id=message_id,
+                parse_mode=text.parse_mode,
+                entities=text.entities,
+                reply_markup=markup,
+            )
+
+        await send_once(
+            self._ledger, f"said:{slot}", self._job.chat.chat_id, self._outbox, self._sent, send, edit
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFronts:
+    """Makes fronts; what they share.
+
+    Args:
+        bot: Telegram.
+        outbox: Makes the calls.
+        sent: Message numbers.
+        files: Opens files.
+        delivery: Sends videos.
+        clock: Time.
+        live_edit_s: Least pause between two edits of a live message.
+    """
+
+    bot: Bot
+    outbox: Outbox
+    sent: Sent
+    files: TelegramFiles
+    delivery: Delivery
+    clock: Clock
+    live_edit_s: float
+
+    def open(self, job: Job, ledger: Ledger) -> ChatFront:
+        """See ``ports.Fronts``."""
+        return ChatFront(self, job, ledger)
+
+
+def _of_piece(piece: Piece) -> _Text:
+    return _Text(piece.text, piece.entities)

@@ -1,0 +1,251 @@
+"""The live message of a job: where it stands, edited in place as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from telegram import Bot, InlineKeyboardMarkup, Message, ReplyParameters
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, TelegramError
+
+from bot.clock import Clock
+from bot.jobs.job import Job
+from bot.jobs.ports import ANNOUNCEMENT, Button, ChatGone, Ledger, Progress
+from bot.telegram.buttons import Action, keyboard
+from bot.telegram.once import Sent, send_once
+from bot.telegram.outbox import Outbox, is_unmodified
+from bot.telegram.phrasing import phrase
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+BAR_CELLS = 12
+PREVIEW_LENGTH = 600
+"""Characters of the agent's words shown while they come; the newest ones."""
+
+STILL_WORKING_EVERY_S = 120.0
+"""After each of these in one stage the message says that work goes on (the service's own advice)."""
+
+SLOT = ANNOUNCEMENT
+"""The checkpoint that holds the live message's number: what announced a job's place goes on as its live message."""
+
+_REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 20.0))
+"""(age of the job, pause between edits that only move the clock on): long jobs edit less often."""
+
+
+class LiveMessage:
+    """Shows the newest progress, at most one edit every few seconds.
+
+    Args:
+        bot: Telegram.
+        job: Whose progress it is.
+        ledger: Remembers the message across crashes.
+        outbox: Makes the calls.
+        sent: Message numbers.
+        words: The chat's language.
+        clock: Time.
+        edit_every_s: Least pause between two edits.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        job: Job,
+        ledger: Ledger,
+        outbox: Outbox,
+        sent: Sent,
+        words: Words,
+        clock: Clock,
+        edit_every_s: float,
+    ) -> None:
+        self._bot = bot
+        self._job = job
+        self._ledger = ledger
+        self._outbox = outbox
+        self._sent = sent
+        self._words = words
+        self._clock = clock
+        self._edit_every_s = edit_every_s
+        self._progress = Progress("live.queued", {"place": 1})
+        self._stage_since_s = clock.monotonic_s()
+        self._changed = asyncio.Event()
+        self._shown = ""
+        self._pump: asyncio.Task[None] | None = None
+
+    def set(self, progress: Progress) -> None:
+        """What to show from the next edit on."""
+        if (progress.stage, progress.expected_s) != (self._progress.stage, self._progress.expected_s):
+            self._stage_since_s = self._clock.monotonic_s()
+        self._progress = progress
+        self._changed.set()
+
+    async def show(self) -> None:
+        """Send the message, or find the one that an earlier attempt sent, and keep it edited."""
+        if self._pump is not None:
+            return
+        text = self._compose()
+        known = (self._ledger.get(SLOT) or {}).get("message_id")
+        await send_once(
+            self._ledger,
+            SLOT,
+            self._job.chat.chat_id,
+            self._outbox,
+            self._sent,
+            lambda chat_id: self._send(chat_id, text),
+            lambda chat_id, message_id: self._edit(chat_id, message_id, text),
+        )
+        self._shown = "" if known else text
+        self._changed.set()
+        self._pump = asyncio.create_task(self._edit_on(), name=f"live:{self._job.id}")
+
+    async def show_now(self) -> None:
+        """Let the newest progress be seen before going on; for stages too short for the next edit."""
+        await self.show()
+        await self.close()
+        text = self._compose()
+        if text != self._shown:
+            await self._edit_to(text)
+        self._pump = asyncio.create_task(self._edit_on(), name=f"live:{self._job.id}")
+
+    async def finish(self, closing: str | None) -> None:
+        """Take the message away; with closing words, leave those instead."""
+        await self.close()
+        message_id = (self._ledger.get(SLOT) or {}).get("message_id")
+        if message_id is None:
+            return
+
+        async def last(chat_id: int) -> Any:
+            if closing is None:
+                return await self._bot.delete_message(chat_id, message_id)
+            return await self._edit(chat_id, message_id, closing, buttons=())
+
+        try:
+            await self._outbox.call(self._job.chat.chat_id, last, repeatable=True)
+        except BadRequest as error:
+            # Deleted by hand, too old, or already done by an attempt that died here.
+            log.info("live.finish_refused", error=error.message)
+
+    async def close(self) -> None:
+        """Stop editing."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+            self._pump = None
+
+    async def _edit_on(self) -> None:
+        while True:
+            await self._wait_for_change()
+            self._changed.clear()
+            text = self._compose()
+            if text != self._shown:
+                await self._edit_to(text)
+                await self._clock.sleep(self._edit_every_s)
+
+    async def _edit_to(self, text: str) -> None:
+        message_id = self._ledger.get(SLOT)["message_id"]
+        try:
+            await self._outbox.call(
+                self._job.chat.chat_id,
+                lambda chat_id: self._edit(chat_id, message_id, text),
+                repeatable=True,
+                patient=False,
+            )
+        except BadRequest as error:
+            # Deleted by hand, perhaps; the job goes on without it.
+            if not is_unmodified(error):
+                log.info("live.edit_refused", error=error.message)
+        except (ChatGone, TelegramError):
+            log.info("live.edit_failed", exc_info=True)
+        self._shown = text
+
+    async def _wait_for_change(self) -> None:
+        age_s = (self._clock.now() - self._job.asked_at).total_seconds()
+        pause_s = next(pause for limit, pause in _REFRESH if age_s < limit)
+        waits = [
+            asyncio.ensure_future(self._changed.wait()),
+            asyncio.ensure_future(self._clock.sleep(pause_s)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _compose(self) -> str:
+        in_stage_s = self._clock.monotonic_s() - self._stage_since_s
+        elapsed_s = (self._clock.now() - self._job.asked_at).total_seconds()
+        return compose(self._words, self._progress, in_stage_s, elapsed_s)
+
+    @property
+    def _buttons(self) -> Sequence[Button]:
+        return (Button("button.cancel", Action.CANCEL, self._job.id),)
+
+    def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+        return keyboard(buttons, self._words)
+
+    async def _send(self, chat_id: int, text: str) -> Message:
+        return await self._bot.send_message(
+            chat_id,
+            text,
+            parse_mode=ParseMode.HTML,
+            message_thread_id=self._job.chat.topic_id,
+            reply_parameters=reply_to(self._job),
+            reply_markup=self._keyboard(self._buttons),
+            disable_notification=True,
+        )
+
+    async def _edit(
+        self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] | None = None
+    ) -> Message | bool:
+        return await self._bot.edit_message_text(
+            text,
+            chat_id=chat_id,
+            message_id=message_id,
+            parse_mode=ParseMode.HTML,
+            reply_markup=self._keyboard(self._buttons if buttons is None else buttons),
+        )
+
+
+def reply_to(job: Job) -> ReplyParameters | None:
+    """Answer the request, or nothing if it is gone."""
+    if job.message_id is None:
+        return None
+    return ReplyParameters(job.message_id, allow_sending_without_reply=True)
+
+
+def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: float) -> str:
+    """The live message's text.
+
+    Args:
+        words: The language.
+        progress: What to show.
+        in_stage_s: Seconds in this stage; moves the bar on where the progress says how.
+        elapsed_s: Seconds since the request.
+
+    Returns:
+        HTML.
+    """
+    fraction = progress.fraction
+    if progress.expected_s > 0:
+        # Fast at first and never quite there, so that the bar moves however long it takes.
+        share = 1 - math.exp(-2 * in_stage_s / progress.expected_s)
+        fraction += (progress.until - progress.fraction) * share
+    lines = [str(phrase(words, progress.stage, progress.params))]
+    if progress.stage != "live.queued":
+        filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
+        bar = "▰" * filled + "▱" * (BAR_CELLS - filled)
+        elapsed = words.text("live.elapsed", duration=words.duration(elapsed_s))
+        lines.append(f"{bar} {min(99, int(fraction * 100))}% · {elapsed}")
+    if in_stage_s >= STILL_WORKING_EVERY_S:
+        minutes = int(in_stage_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
+        lines.append(words.text("live.still_working", minutes=minutes))
+    if progress.preview:
+        newest = progress.preview[-PREVIEW_LENGTH:]
+        cut = "…" if len(newest) < len(progress.preview) else ""
+        lines.append(f"\n<i>{html.escape(cut + newest)}</i>")
+    return "\n".join(lines)

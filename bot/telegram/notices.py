@@ -1,0 +1,48 @@
+"""Notices as JSON, for jobs that only say something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.jobs.ports import Button, Bytes, Notice, Param, Seconds
+
+
+def pack_notice(notice: Notice) -> dict[str, Any]:
+    """The JSON form of a notice."""
+    return {
+        "key": notice.key,
+        "params": {name: _pack(value) for name, value in notice.params.items()},
+        "buttons": [[b.label, b.action, b.argument, b.url] for b in notice.buttons],
+    }
+
+
+def unpack_notice(body: Mapping[str, Any]) -> Notice:
+    """The notice of a JSON form."""
+    params = {name: _unpack(value) for name, value in body["params"].items()}
+    return Notice(body["key"], params, tuple(Button(*fields) for fields in body["buttons"]))
+
+
+def _pack(value: Param) -> Any:
+    match value:
+        case Bytes():
+            return {"bytes": value.value}
+        case Seconds():
+            return {"seconds": value.value, "tenths": value.tenths}
+        case Notice():
+            return {"notice": pack_notice(value)}
+        case _:
+            return value
+
+
+def _unpack(value: Any) -> Param:
+    match value:
+        case {"bytes": size}:
+            return Bytes(size)
+        case {"seconds": duration_s, "tenths": tenths}:
+            return Seconds(duration_s, tenths)
+        case {"notice": body}:
+            return unpack_notice(body)
+        case _:
+            plain: str | int | float = value
+            return plain

@@ -1,0 +1,156 @@
+"""Sending once, even when the process dies between Telegram's deed and its answer.
+
+Telegram has no way to say "send this unless you did already", and bots can't read a chat. But an **edit** tells
+whether a message is there: to what it already says, it is refused as "not modified". So before a send the newest
+known message number is saved; a start that finds this without an answer tries the numbers that came after it,
+leaving out those known to be other messages, and sends again only when none of them is the lost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from telegram import Message
+from telegram.error import BadRequest, NetworkError
+
+from bot.jobs.ports import Ledger
+from bot.store import keys
+from bot.telegram.outbox import Outbox, OutcomeUnknown, is_unmodified
+
+log = structlog.get_logger(__name__)
+
+PROBE_LIMIT = 40
+"""Most message numbers that are tried to find a lost one."""
+
+PROBE_BEYOND = 5
+"""Numbers tried past the newest known one: the lost message is likely the newest of all."""
+
+SENDS_LIMIT = 3
+"""How often a send is tried whose outcome stays unknown."""
+
+
+class Sent:
+    """Message numbers of a chat: the newest one seen, and which are accounted for.
+
+    Private chats and basic groups share one row of numbers (the bot's mailbox); supergroups and channels count
+    for themselves.
+
+    Args:
+        redis: Where the numbers are.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def note(self, chat_id: int, message_id: int) -> None:
+        """A message with this number exists: somebody wrote it, or we did and know it."""
+        key = keys.message_numbers_key(mailbox(chat_id))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(key, {str(message_id): message_id})
+            pipe.zremrangebyrank(key, 0, -keys.MESSAGE_NUMBERS_KEPT - 1)
+            pipe.expire(key, keys.MESSAGE_NUMBERS_TTL_S)
+            await pipe.execute()
+
+    async def newest(self, chat_id: int) -> int:
+        """The highest number seen; 0 when none was."""
+        rows: list[Any] = await self._redis.zrange(keys.message_numbers_key(mailbox(chat_id)), -1, -1)
+        return int(rows[0]) if rows else 0
+
+    async def unaccounted(self, chat_id: int, after: int) -> list[int]:
+        """Numbers past ``after`` that may be a lost message, newest first."""
+        key = keys.message_numbers_key(mailbox(chat_id))
+        rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
+        known = {int(row) for row in rows}
+        end = max(known, default=after) + PROBE_BEYOND
+        return [number for number in range(end, after, -1) if number not in known][:PROBE_LIMIT]
+
+
+def mailbox(chat_id: int) -> str:
+    """Which row of message numbers a chat belongs to (supergroups' and channels' ids begin with -100)."""
+    return str(chat_id) if chat_id < -1_000_000_000_000 else "own"
+
+
+async def send_once(
+    ledger: Ledger,
+    slot: str,
+    chat_id: int,
+    outbox: Outbox,
+    sent: Sent,
+    send: Callable[[int], Awaitable[Message]],
+    edit_to_same: Callable[[int, int], Awaitable[Any]],
+) -> dict[str, Any]:
+    """Send a message unless this slot's message is in the chat already.
+
+    Args:
+        ledger: Remembers the slot across crashes.
+        slot: Name of what is sent, unique within the job.
+        chat_id: Where to.
+        outbox: Makes the calls.
+        sent: Message numbers.
+        send: Sends it to a chat id.
+        edit_to_same: Edits (chat id, message id) to just what is sent.
+
+    Returns:
+        ``{"message_id": …, "file_id": …}`` as saved; ``file_id`` of a video or file, when known.
+
+    Raises:
+        ChatGone: Nobody there.
+        OutcomeUnknown: Sent several times with no answer, and not found.
+        TelegramError: Refused.
+    """
+    saved = ledger.get(slot)
+    for _ in range(SENDS_LIMIT):
+        if saved is not None and "message_id" in saved:
+            return dict(saved)
+        if saved is not None:
+            found = await _find(chat_id, saved["after"], outbox, sent, edit_to_same)
+            if found is not None:
+                log.info("once.found_lost_message", slot=slot)
+                await ledger.save(slot, found)
+                return found
+        saved = {"after": await sent.newest(chat_id)}
+        await ledger.save(slot, saved)
+        try:
+            message = await outbox.call(chat_id, send, repeatable=False)
+        except OutcomeUnknown:
+            log.warning("once.outcome_unknown", slot=slot)
+            continue
+        done = _described(message)
+        await ledger.save(slot, done)
+        await sent.note(chat_id, message.message_id)
+        return done
+    raise OutcomeUnknown(slot)
+
+
+async def _find(
+    chat_id: int,
+    after: int,
+    outbox: Outbox,
+    sent: Sent,
+    edit_to_same: Callable[[int, int], Awaitable[Any]],
+) -> dict[str, Any] | None:
+    for number in await sent.unaccounted(chat_id, after):
+        try:
+            answer = await outbox.call(chat_id, partial(_flipped, edit_to_same, number), repeatable=True)
+        except BadRequest as error:
+            if not is_unmodified(error):
+                continue  # Not there, not ours, or of another kind.
+            answer = None
+        except NetworkError:
+            continue
+        await sent.note(chat_id, number)
+        return _described(answer) if isinstance(answer, Message) else {"message_id": number, "file_id": ""}
+    return None
+
+
+async def _flipped(edit: Callable[[int, int], Awaitable[Any]], message_id: int, chat_id: int) -> Any:
+    return await edit(chat_id, message_id)
+
+
+def _described(message: Message) -> dict[str, Any]:
+    media = message.video or message.document or message.animation
+    return {"message_id": message.message_id, "file_id": media.file_id if media else ""}

@@ -1,0 +1,129 @@
+"""The way out to Telegram: every call goes through here, and every way it can fail is sorted here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import httpx
+import structlog
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from bot.clock import Clock
+from bot.http import surely_not_sent
+from bot.jobs.ports import ChatGone
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE_S = 600.0
+"""How long a call is tried while Telegram is away or asks to wait; then the error goes up."""
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+
+_NOBODY_THERE = (
+    "chat not found",
+    "chat_write_forbidden",
+    "not enough rights to send",
+    "have no rights to send",
+    "need administrator rights in the channel chat",
+    "topic_closed",
+    "topic_deleted",
+    "message thread not found",
+    "peer_id_invalid",
+    "group chat was deactivated",
+    "user is deactivated",
+)
+"""Pieces of Telegram's 400s that mean: nothing can be said in this chat any more."""
+
+
+class OutcomeUnknown(Exception):
+    """The call may have been carried out: the answer was lost, or never came."""
+
+
+class Outbox:
+    """Calls to Telegram with its rules: waits when told to, tries again only what can't be doubled.
+
+    Args:
+        clock: For pauses.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # A 429 pauses its own chat only, until this time.
+        self._paused_until_s: dict[int, float] = {}
+
+    async def call(
+        self, chat_id: int, make: Callable[[int], Awaitable[T]], *, repeatable: bool, patient: bool = True
+    ) -> T:
+        """Make a call, as often as it takes.
+
+        Args:
+            chat_id: The chat that it concerns.
+            make: Starts the call for a chat id: a group that became a supergroup has a new one.
+            repeatable: Whether doing it twice is the same as doing it once (edits, deletions, reads).
+            patient: Whether to wait out an absent Telegram; edits of passing interest need not.
+
+        Returns:
+            What the call gave.
+
+        Raises:
+            ChatGone: Blocked, removed, or not allowed to speak.
+            OutcomeUnknown: Not repeatable, and it may have been carried out.
+            TelegramError: Refused, or Telegram stayed away.
+        """
+        gives_up_s = self._clock.monotonic_s() + (PATIENCE_S if patient else 0)
+        pause_s = FIRST_PAUSE_S
+        while True:
+            await self._wait_for(chat_id)
+            try:
+                return await make(chat_id)
+            except RetryAfter as error:
+                self._pause(chat_id, error)
+                if self._clock.monotonic_s() >= gives_up_s:
+                    raise
+            except ChatMigrated as error:
+                log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
+                chat_id = error.new_chat_id
+            except Forbidden as error:
+                raise ChatGone(error.message) from error
+            except BadRequest as error:
+                if any(piece in error.message.lower() for piece in _NOBODY_THERE):
+                    raise ChatGone(error.message) from error
+                raise
+            except NetworkError as error:
+                if not repeatable and not was_not_sent(error):
+                    raise OutcomeUnknown(error.message) from error
+                if self._clock.monotonic_s() >= gives_up_s:
+                    raise
+                log.info("outbox.telegram_away", error=type(error).__name__)
+                await self._clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _pause(self, chat_id: int, error: RetryAfter) -> None:
+        after = error.retry_after
+        wait_s = after.total_seconds() if isinstance(after, timedelta) else float(after)
+        log.info("outbox.told_to_wait", chat=chat_id, wait_s=wait_s)
+        self._paused_until_s[chat_id] = self._clock.monotonic_s() + wait_s
+
+    async def _wait_for(self, chat_id: int) -> None:
+        while (until_s := self._paused_until_s.get(chat_id)) is not None:
+            wait_s = until_s - self._clock.monotonic_s()
+            if wait_s <= 0:
+                self._paused_until_s.pop(chat_id, None)
+                return
+            await self._clock.sleep(wait_s)
+
+
+def was_not_sent(error: TelegramError) -> bool:
+    """Whether a failed call certainly never reached Telegram."""
+    cause = error.__cause__
+    return isinstance(cause, httpx.TransportError) and surely_not_sent(cause)
+
+
+def is_unmodified(error: BadRequest) -> bool:
+    """Whether an edit was refused because the message says just that already: a success."""
+    return "message is not modified" in error.message.lower()

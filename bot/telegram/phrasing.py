@@ -1,0 +1,35 @@
+"""Notices put into a language: catalogue keys and typed parameters become Telegram HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.jobs.ports import Bytes, Notice, Param, Report, Seconds
+from bot.words import Html, Words
+
+
+def phrase(words: Words, key: str, params: Mapping[str, Param]) -> Html:
+    """A text of the catalogue with lengths of time and sizes written out."""
+    return words.text(key, **{name: _shown(words, value) for name, value in params.items()})
+
+
+def phrase_report(words: Words, report: Report) -> Html:
+    """A heading with its lines under it."""
+    return phrase_lines(words, [report.heading, *report.lines])
+
+
+def phrase_lines(words: Words, lines: Sequence[Notice]) -> Html:
+    """One line for each notice."""
+    return Html("\n".join(phrase(words, line.key, line.params) for line in lines))
+
+
+def _shown(words: Words, value: Param) -> str | int | float:
+    match value:
+        case Seconds():
+            return words.duration(value.value, tenths=value.tenths)
+        case Bytes():
+            return words.size(value.value)
+        case Notice():
+            return phrase(words, value.key, value.params)
+        case _:
+            return value
