@@ -105,7 +105,7 @@ def make_video(
         if sound is not None:
             _encode_tone(out, sound, seconds, 440)
     if size_bytes is not None:
-        _pad(path, size_bytes)
+        pad(path, size_bytes)
     return path
 
 
@@ -181,7 +181,12 @@ def _ground(width: int, height: int, colour: str, text: str) -> Image.Image:
     return picture
 
 
-def _pad(path: Path, size_bytes: int) -> None:
+def pad(path: Path, size_bytes: int) -> None:
+    """Fill an MP4 or MOV up to a size with a box that players skip; sparse, so it takes no disk.
+
+    Raises:
+        ValueError: It has as many bytes already.
+    """
     missing = size_bytes - path.stat().st_size
     if missing < _FREE_BOX_HEADER_BYTES:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes already, {size_bytes} is too few")

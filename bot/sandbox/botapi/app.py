@@ -1,11 +1,12 @@
 """The server: paths, tokens, faults and answers around the methods."""
 
+import asyncio
 import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from starlette.applications import Starlette
@@ -29,6 +30,8 @@ DEFAULT_TOKEN = "7000000001:sandbox-bot-token-of-nobody-at-all"  # noqa: S105 - 
 
 FORM_OVERHEAD_BYTES = 256 * 1024
 """What a multipart body may have beyond its file."""
+
+T = TypeVar("T")
 
 _QUIET = frozenset({"getupdates"})
 """Calls that the log leaves out: thousands of them say nothing."""
@@ -71,19 +74,12 @@ class BotApiServer:
 
     async def call(self, request: Request) -> Response:
         """A method of the Bot API, from its address to its answer."""
-        bot = self.world.bot_of(request.path_params["token"])
-        method = METHODS.get(request.path_params["method"].lower())
         params = Params({})
         try:
-            if bot is None or method is None:
-                async for _ in request.stream():
-                    pass
-                raise ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
-            if bot.logged_out and method.name != "logOut":
-                raise ApiError(400, "Logged out")
+            bot, method = await self._addressed(request)
             largest = LOCAL_BYTES if self.world.local else CLOUD_UPLOAD_BYTES
             params = await read_params(request, self.world.files.incoming, largest + FORM_OVERHEAD_BYTES)
-            result = await self.run(bot, method, params)
+            result = await _while_connected(request, method, self.run(bot, method, params))
         except ApiError as error:
             return JSONResponse(error.json(), status_code=error.code, headers=_retry_header(error))
         except (DropConnection, ClientDisconnect):
@@ -91,6 +87,18 @@ class BotApiServer:
         finally:
             params.discard_uploads()
         return JSONResponse({"ok": True, "result": result})
+
+    async def _addressed(self, request: Request) -> tuple[Bot, Method]:
+        bot = self.world.bot_of(request.path_params["token"])
+        method = METHODS.get(request.path_params["method"].lower())
+        if bot is None or method is None:
+            # Read to the end, so that the client sees the answer and not a broken connection.
+            async for _ in request.stream():
+                pass
+            raise ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
+        if bot.logged_out and method.name != "logOut":
+            raise ApiError(400, "Logged out")
+        return bot, method
 
     async def run(self, bot: Bot, method: Method, params: Params) -> Any:
         """Run a method, through the faults that stand in its way, and write it down.
@@ -194,6 +202,30 @@ class BotApiServer:
             return Dropped()
         finally:
             params.discard_uploads()
+
+
+async def _while_connected(request: Request, method: Method, running: Awaitable[T]) -> T:
+    """Run a method; a poll whose client went away ends, since nobody hears its answer.
+
+    Raises:
+        DropConnection: The client went away.
+    """
+    if method.name.lower() not in _QUIET:
+        return await running
+    polling, leaving = asyncio.ensure_future(running), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({polling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not polling.done():
+            raise DropConnection
+        return polling.result()
+    finally:
+        polling.cancel()
+        leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _retry_header(error: ApiError) -> dict[str, str]:

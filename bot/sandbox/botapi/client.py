@@ -99,12 +99,12 @@ class ChatHandle:
         return [Seen.of(raw) for raw in found]
 
     async def wait_all(self, count: int, *, timeout_s: float = WAIT_S, **filters: Any) -> list[Seen]:
-        """Wait until ``count`` messages of bots match.
+        """Wait until ``count`` messages match; those of bots, unless ``from_bots=False``.
 
         Raises:
             TimeoutError: They did not come.
         """
-        filters = {"from_bots": self.id > 0 or None, **filters}
+        filters = {"from_bots": True, **filters}
         found = await self.messages(count=count, timeout_s=timeout_s, **filters)
         if len(found) < count:
             there = [seen.text[:80] for seen in await self.messages(deleted=True)]

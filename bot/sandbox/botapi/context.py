@@ -145,7 +145,7 @@ class Context:
                 "message_id": self.params.integer("reply_to_message_id"),
                 "allow_sending_without_reply": self.params.flag("allow_sending_without_reply"),
             }
-        message_id = int(given.get("message_id") or 0)
+        message_id = Params(given).integer("message_id")
         if not message_id:
             return {}
         other = given.get("chat_id")

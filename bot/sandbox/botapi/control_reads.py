@@ -14,7 +14,6 @@ from bot.sandbox.botapi.journal import Call
 from bot.sandbox.botapi.params import Params
 from bot.sandbox.botapi.state import Chat, Json, Message, World
 
-
 __all__ = ["ACTIONS"]
 
 
@@ -58,7 +57,7 @@ def message_json(message: Message) -> Json:
     }
 
 
-def _wanted(chat: Chat, params: Params) -> list[Json]:
+def _wanted(world: World, chat: Chat, params: Params) -> list[Json]:
     """The messages that match: by id, sender, words and kind."""
     pattern = re.compile(params.text("matching"), re.IGNORECASE | re.DOTALL)
     kind, after = params.text("kind"), params.integer("after")
@@ -70,7 +69,7 @@ def _wanted(chat: Chat, params: Params) -> list[Json]:
             json["message_id"] > after
             and (not params.has("message") or json["message_id"] == params.integer("message"))
             and (not params.has("from") or sender.get("id") == params.integer("from"))
-            and (not params.flag("from_bots") or sender.get("is_bot"))
+            and (not params.flag("from_bots") or _is_a_bots(world, json))
             and (not params.has("thread") or json.get("message_thread_id", 0) == params.integer("thread"))
             and (not kind or kind in json)
             and (not params.has("reply_to") or _replies_to(json) == params.integer("reply_to"))
@@ -80,6 +79,11 @@ def _wanted(chat: Chat, params: Params) -> list[Json]:
         ):
             found.append(message_json(message))
     return found
+
+
+def _is_a_bots(world: World, json: Json) -> bool:
+    """Channel posts don't tell who wrote them; anonymous admins only look like bots."""
+    return "from" not in json or world.bot_by_id(json["from"]["id"]) is not None
 
 
 def _fate(message: Message, params: Params) -> bool:
@@ -100,7 +104,7 @@ async def messages(world: World, params: Params) -> Any:
     ``reply_to``, ``thread``, ``deleted`` (deleted ones too), ``only_deleted``, ``versions`` (at least so many).
     """
     chat = the_chat(world, params)
-    return await _enough(world, params, lambda: _wanted(chat, params))
+    return await _enough(world, params, lambda: _wanted(world, chat, params))
 
 
 @action

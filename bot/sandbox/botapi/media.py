@@ -107,7 +107,14 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
         source = await _local(value)
     else:
         return known(context.world.files.find(value, context.bot.id), kind)
-    return await stored(context.world.files, kind, source, options, _thumbnail(context, options))
+    content = await stored(
+        context.world.files, kind, source, options, _attached(context, options, "thumbnail")
+    )
+    cover = _attached(context, options, "cover") if kind == "video" else None
+    if cover is not None:
+        made = await asyncio.to_thread(_photo, context.world.files, incoming(cover))
+        content["video"]["cover"] = made["sizes"]
+    return content
 
 
 def known(file: StoredFile, kind: str) -> Json:
@@ -228,15 +235,12 @@ def _declared_thumbnail(store: FileStore, upload: Upload) -> Json:
     return _adopted_thumbnail(store, upload.path)
 
 
-def _thumbnail(context: Context, options: Params) -> Upload | None:
-    """Thumbnails count only when they come by multipart."""
-    for name in ("thumbnail", "thumb"):
-        value = options.text(name)
-        if value.startswith("attach://"):
-            return context.params.uploads.get(value.removeprefix("attach://"))
-        if options is context.params and name in context.params.uploads:
-            return context.params.uploads[name]
-    return None
+def _attached(context: Context, options: Params, name: str) -> Upload | None:
+    """A picture that goes with a file; Telegram looks at it only when it comes by multipart."""
+    value = options.text(name)
+    if value.startswith("attach://"):
+        return context.params.uploads.get(value.removeprefix("attach://"))
+    return context.params.uploads.get(name) if options is context.params else None
 
 
 def _photo(store: FileStore, source: Incoming) -> Json:

@@ -89,6 +89,13 @@ class Params:
         except (TypeError, ValueError):
             return default
 
+    def integers(self, name: str) -> list[int]:
+        """A list of whole numbers; what is none is left out."""
+        given = self.json(name, name.replace("_", " "))
+        if not isinstance(given, list):
+            return []
+        return [int(one) for one in given if isinstance(one, int) or str(one).lstrip("-").isdecimal()]
+
     def flag(self, name: str) -> bool:
         """A boolean in any of the spellings that clients use."""
         return self.text(name).lower() in {"true", "1", "yes"}
@@ -269,15 +276,17 @@ async def read_params(request: Request, directory: Path, max_bytes: int) -> Para
                 size += len(chunk)
                 if chunk and size <= max_bytes:
                     await form.feed(chunk)
-            if size > max_bytes:
-                raise ApiError(*TOO_LARGE)
-            await form.finish()
+            if size <= max_bytes:
+                await form.finish()
         except FormParserError:
             form.close()
             raise bad_request("can't parse the multipart body") from None
         except BaseException:
             form.close()
             raise
+        if size > max_bytes:
+            form.close()
+            raise ApiError(*TOO_LARGE)
         return Params({**values, **form.values}, form.uploads)
     body = bytearray()
     async for chunk in request.stream():

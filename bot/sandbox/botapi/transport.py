@@ -26,11 +26,11 @@ class Transport:
     """
 
     def __init__(self, url: str) -> None:
-        # Loopback and plain http: no certificates, and no proxy of the environment.
+        # Plain http: no certificates, whose reading blocks for a tenth of a second; and no proxy of the environment.
         self._client = httpx.AsyncClient(
             base_url=url,
-            timeout=None,
-            verify=False,
+            timeout=ANSWER_TIMEOUT_S,
+            verify=False,  # noqa: S501 - see above
             trust_env=False,
         )
 

@@ -18,7 +18,6 @@ POST         wait             {what, count, timeout_s, match}: answers when so m
 POST         reset            no faults, holds or scripts, and the first settings
 """
 
-import functools
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, fields, replace
 from datetime import timedelta
@@ -38,6 +37,7 @@ from bot.sandbox.nemovideo.settings import Pace, Settings
 from bot.sandbox.nemovideo.world import Queued, World
 
 _ANY: TypeAdapter[Any] = TypeAdapter(Any)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 R = TypeVar("R")
 T = TypeVar("T", Settings, Pace, Fault, Hold)
 
@@ -93,13 +93,10 @@ def read(kind: type[R], value: object) -> R:
     Raises:
         ValueError: It does not fit.
     """
-    return cast(R, _adapter(kind).validate_python(value))
-
-
-@functools.cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    """Made once: it costs more than a request."""
-    return TypeAdapter(kind)
+    adapter = _ADAPTERS.get(kind)
+    if adapter is None:
+        adapter = _ADAPTERS[kind] = TypeAdapter(kind)  # costs more than a request
+    return cast(R, adapter.validate_python(value))
 
 
 def _dump(value: object) -> Any:

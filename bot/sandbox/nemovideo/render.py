@@ -19,6 +19,7 @@ from bot.sandbox.nemovideo.encode import Clip, Spec
 from bot.sandbox.nemovideo.media import MediaStore, Served
 from bot.sandbox.nemovideo.settings import Settings
 from bot.sandbox.nemovideo.signal import Signal
+from bot.sandbox.samples import pad
 
 Status = Literal["pending", "processing", "completed", "failed"]
 
@@ -152,7 +153,11 @@ class Renders:
         if made is None:
             raise RenderFailedError(self.settings.render_error)
         render.path = self.folder / f"{secrets.token_hex(8)}.mp4"
-        await asyncio.to_thread(_link, made, render.path)
+        if self.settings.render_bytes is None:
+            await asyncio.to_thread(_link, made, render.path)
+        else:
+            await asyncio.to_thread(shutil.copyfile, made, render.path)
+            await asyncio.to_thread(pad, render.path, self.settings.render_bytes)
         render.size_bytes = render.path.stat().st_size
         render.duration_s = spec.duration_s
         render.url = self.media.add(base_url, Served("export.mp4", render.path, render=True))

@@ -12,6 +12,7 @@ A script is a list of steps, plain JSON objects of one key each, carried out in 
     {"shape": "typed"}         the shape of what follows
     {"agent": true}            the rule-based agent answers the message here, as it would by itself
     {"edit": "…"}              the agent carries out this wish, pays for it, and says nothing
+    {"extra": "…"}             the same by itself: it costs nothing
     {"draft": {…}}             the draft becomes this
     {"wait_s": 3}              silence
     {"keepalive_s": 30}        keep-alives alone, for so long; null is for ever
@@ -39,6 +40,7 @@ STEPS = frozenset(
         "shape",
         "agent",
         "edit",
+        "extra",
         "draft",
         "wait_s",
         "keepalive_s",
@@ -98,7 +100,7 @@ def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a titl
         {"edit": wish},
         {"tool": {"name": "generate_video", "args": {"prompt": wish}, "result": {"status": "ok"}}},
         {"text": "Your raw video is ready."},
-        *({"edit": extra} for extra in extras),
+        *({"extra": extra} for extra in extras),
         {"text": "I also added background music and a title to make it more engaging."},
     ]
 

@@ -47,6 +47,7 @@ class Settings:
         render_fails: How many of the next renders fail; -1 is every one.
         render_error: What a failing render says.
         moov: Where the index of a rendered MP4 lies.
+        render_bytes: A rendered MP4 is filled up to this size with bytes that players skip.
         media_missing: The link of a finished render answers 404, so that only the download call works.
     """
 
@@ -65,4 +66,5 @@ class Settings:
     render_fails: int = 0
     render_error: str = "Lambda function timed out"
     moov: Literal["front", "end"] = "front"
+    render_bytes: int | None = None
     media_missing: bool = False

@@ -47,7 +47,7 @@ class Turn:
 
     def cost_now(self) -> int:
         """What the message's wishes cost at least, before anything is done."""
-        return max((self._price(wish) for wish in parse(self._message.text)), default=0)
+        return max(self._prices(parse(self._message.text)), default=0)
 
     async def run(self) -> None:
         """Do the work to its end."""
@@ -121,6 +121,8 @@ class Turn:
                 await self._answer(self._message.text)
             case "edit":
                 await self._answer(value, quiet=True)
+            case "extra":
+                await self._answer(value, quiet=True, free=True)
             case "wait_s" | "keepalive_s":
                 self._quiet = name == "wait_s"
                 await self._world.clock.sleep(float("inf") if value is None else value)
@@ -128,7 +130,7 @@ class Turn:
             case _:
                 raise ValueError(f"unknown step {name!r}")
 
-    async def _answer(self, text: str, *, quiet: bool = False) -> None:
+    async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
         """The agent at work, to whom a script may have put the words."""
         wishes = parse(text)
         chinese = agent.is_chinese(text, self._session.language)
@@ -144,9 +146,10 @@ class Turn:
         shown(*self._events.thought("Working out what to change"))
         await self._world.faults.stand(self._world.faults.armed("message", "work"))
         done = []
-        for wish in wishes:
+        prices = [0] * len(wishes) if free else self._prices(wishes)
+        for wish, price in zip(wishes, prices, strict=True):
             try:
-                one = await self._carry_out(wish)
+                one = await self._carry_out(wish, price)
             except NoCreditsError as error:
                 self._send(encode({"code": 2001, "message": f"Insufficient credits: {error}", "data": None}))
                 return
@@ -155,24 +158,27 @@ class Turn:
             done.append(one.said_zh if chinese else one.said)
         shown(*self._events.text(("" if chinese else " ").join(done), last=True))
 
-    async def _carry_out(self, wish: Wish) -> agent.Done:
+    async def _carry_out(self, wish: Wish, price: int) -> agent.Done:
         accounts, session, pace = self._world.accounts, self._session, self._world.settings.pace
-        held = accounts.freeze(self._account, self._price(wish))
+        held = accounts.freeze(self._account, price)
         try:
             await self._world.clock.sleep(pace.generate_s if isinstance(wish, Generate) else pace.edit_s)
             done = agent.carry_out(session, wish, self._clip(wish) if isinstance(wish, Generate) else None)
         except BaseException:
             accounts.release(held)
             raise
-        session.paid = session.paid or not isinstance(wish, Generate)
-        accounts.charge(held, session.id, "clip" if isinstance(wish, Generate) else "editing session")
+        generates = isinstance(wish, Generate)
+        session.paid = session.paid or (price > 0 and not generates)
+        accounts.charge(held, session.id, "clip" if generates else "editing session")
         self._world.signal.notify()
         return done
 
-    def _price(self, wish: Wish) -> int:
-        if isinstance(wish, Generate):
-            return CLIP_CREDITS
-        return 0 if self._session.paid else EDITING_SESSION_CREDITS
+    def _prices(self, wishes: list[Wish]) -> list[int]:
+        """What each wish of a message costs; edits that come with a new clip are part of it."""
+        if any(isinstance(wish, Generate) for wish in wishes):
+            return [CLIP_CREDITS if isinstance(wish, Generate) else 0 for wish in wishes]
+        first = 0 if self._session.paid else EDITING_SESSION_CREDITS
+        return [first if index == 0 else 0 for index in range(len(wishes))]
 
     def _clip(self, wish: Generate) -> Media:
         served = Served("clip.mp4", generated=(wish.prompt, wish.seconds))

@@ -16,9 +16,9 @@ from telegram import Bot
 from telegram.request import HTTPXRequest
 
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
+from bot.sandbox.botapi.files import CLOUD_DOWNLOAD_BYTES
 from bot.sandbox.botapi.state import World
 from bot.web.serve import serve
-
 
 PLAIN: dict[str, Any] = {"verify": False, "trust_env": False}
 """Loopback needs no certificates, and reading them is most of a short test's time."""
@@ -119,7 +119,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(20):
             shade = number * 10
-            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (shade, shade, shade)))
+            image = Image.new("RGB", (64, 48), (shade, shade, shade))
+            frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV has no types here
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
@@ -129,4 +130,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("media") / "picture.png"
     Image.new("RGB", (1000, 500), "teal").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip_data(clip: Path) -> bytes:
+    return clip.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def picture_data(picture: Path) -> bytes:
+    return picture.read_bytes()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file that is one byte too large for the cloud's ``getFile`` and for links."""
+    path = tmp_path / "large.mp4"
+    with path.open("wb") as handle:
+        handle.truncate(CLOUD_DOWNLOAD_BYTES + 1)
     return path

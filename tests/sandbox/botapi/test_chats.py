@@ -28,7 +28,8 @@ async def test_privacy_mode(sandbox: Sandbox) -> None:
     await bob.say("thanks", group, reply_to=sent["message_id"])
     first, second, third = await received(sandbox)
     assert first["message"]["reply_to_message"]["video"]["file_size"] == 18
-    assert second["message"]["text"].startswith("/edit@") and second["message"]["from"]["id"] == bob.id
+    assert second["message"]["text"].startswith("/edit@")
+    assert second["message"]["from"]["id"] == bob.id
     assert third["message"]["reply_to_message"]["from"]["is_bot"]
     await people.ask("set_bot", privacy=False)
     await ada.say("all of it", group)
@@ -43,12 +44,16 @@ async def test_topics(sandbox: Sandbox) -> None:
     await ada.say("in general", forum)
     await ada.say("in clips", forum, thread=clips, reply_to_topic=True)
     created, general, topical = [update["message"] for update in await received(sandbox)]
-    assert created["forum_topic_created"]["name"] == "Clips" and created["message_thread_id"] == clips
-    assert "message_thread_id" not in general and "is_topic_message" not in general
-    assert topical["is_topic_message"] and topical["message_thread_id"] == clips
+    assert created["forum_topic_created"]["name"] == "Clips"
+    assert created["message_thread_id"] == clips
+    assert "message_thread_id" not in general
+    assert "is_topic_message" not in general
+    assert topical["is_topic_message"]
+    assert topical["message_thread_id"] == clips
     assert "forum_topic_created" in topical["reply_to_message"]
     body = await sandbox.call("sendMessage", chat_id=forum.id, text="a", message_thread_id=clips)
-    assert body["result"]["is_topic_message"] and body["result"]["message_thread_id"] == clips
+    assert body["result"]["is_topic_message"]
+    assert body["result"]["message_thread_id"] == clips
     for wrong in (1, 999):
         words = await sandbox.refusal("sendMessage", chat_id=forum.id, text="a", message_thread_id=wrong)
         assert words == "Bad Request: message thread not found"
@@ -62,9 +67,11 @@ async def test_channels_and_their_discussion(sandbox: Sandbox) -> None:
     await people.link(channel, group)
     await ada.say("today", channel)
     post, repost = await received(sandbox)
-    assert post["channel_post"]["sender_chat"]["id"] == channel.id and "from" not in post["channel_post"]
+    assert post["channel_post"]["sender_chat"]["id"] == channel.id
+    assert "from" not in post["channel_post"]
     forwarded = repost["message"]
-    assert forwarded["is_automatic_forward"] and forwarded["from"]["id"] == 777000
+    assert forwarded["is_automatic_forward"]
+    assert forwarded["from"]["id"] == 777000
     assert forwarded["forward_origin"]["type"] == "channel"
     assert forwarded["sender_chat"]["id"] == channel.id
 
@@ -109,11 +116,13 @@ async def test_people_edit_and_delete(sandbox: Sandbox) -> None:
     said = await ada.say("tirm it")
     await ada.edit(said, text="trim it")
     _, edited = await received(sandbox)
-    assert edited["edited_message"]["text"] == "trim it" and edited["edited_message"]["edit_date"]
+    assert edited["edited_message"]["text"] == "trim it"
+    assert edited["edited_message"]["edit_date"]
     video = await ada.send_file("video", b"v", caption="one")
     await ada.edit(video, caption="two")
     _, edited = await received(sandbox)
-    assert edited["edited_message"]["caption"] == "two" and "video" in edited["edited_message"]
+    assert edited["edited_message"]["caption"] == "two"
+    assert "video" in edited["edited_message"]
     await ada.delete(said)
     assert [one.id for one in await ada.chat.messages()] == [video.id]
     assert await received(sandbox) == []
@@ -137,4 +146,5 @@ async def test_raw_updates_and_forged_data(sandbox: Sandbox) -> None:
     await sandbox.call("sendMessage", chat_id=ada.id, text="x")
     await ada.press(await ada.chat.wait(), data="forged", timeout_s=0)
     raw, forged = await received(sandbox)
-    assert raw == {"poll": {"id": "1"}} and forged["callback_query"]["data"] == "forged"
+    assert raw == {"poll": {"id": "1"}}
+    assert forged["callback_query"]["data"] == "forged"

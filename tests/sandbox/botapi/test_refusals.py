@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.botapi import DEFAULT_TOKEN
-from bot.sandbox.botapi.files import CLOUD_DOWNLOAD_BYTES, CLOUD_UPLOAD_BYTES
+from bot.sandbox.botapi.files import CLOUD_UPLOAD_BYTES
 
 from .conftest import HandClock, Sandbox, Start
 
@@ -63,13 +63,13 @@ async def test_texts_that_just_fit(sandbox: Sandbox) -> None:
     assert "reply_to_message" not in body["result"]
 
 
-async def test_edits(sandbox: Sandbox, clip: Path) -> None:
+async def test_edits(sandbox: Sandbox, clip_data: bytes) -> None:
     ada = await sandbox.people.person()
     said = await ada.say("mine")
     text = (await sandbox.call("sendMessage", chat_id=ada.id, text="one", reply_markup=inline("a")))["result"]
     video = (
         await sandbox.http.post(
-            f"/bot{DEFAULT_TOKEN}/sendVideo", data={"chat_id": ada.id}, files={"video": clip.read_bytes()}
+            f"/bot{DEFAULT_TOKEN}/sendVideo", data={"chat_id": ada.id}, files={"video": clip_data}
         )
     ).json()["result"]
 
@@ -98,7 +98,7 @@ async def test_edits(sandbox: Sandbox, clip: Path) -> None:
     assert await refusal("deleteMessage", **at(missing)) == "Bad Request: message to delete not found"
 
 
-async def test_files(sandbox: Sandbox, clip: Path, tmp_path: Path) -> None:
+async def test_files(sandbox: Sandbox, clip: Path, large: Path) -> None:
     ada = await sandbox.people.person()
     gone = "Bad Request: wrong file_id or the file is temporarily unavailable"
     assert await sandbox.refusal("getFile", file_id="nonsense") == gone
@@ -116,9 +116,6 @@ async def test_files(sandbox: Sandbox, clip: Path, tmp_path: Path) -> None:
     (update,) = [u for u in (await sandbox.call("getUpdates"))["result"] if "video" in u["message"]]
     assert await sandbox.refusal("getFile", file_id=update["message"]["video"]["file_id"]) == gone
 
-    large = tmp_path / "large.bin"
-    with large.open("wb") as handle:
-        handle.truncate(CLOUD_DOWNLOAD_BYTES + 1)
     await ada.send_file("document", large)
     (update,) = (await sandbox.call("getUpdates", offset=-1))["result"]
     words = await sandbox.refusal("getFile", file_id=update["message"]["document"]["file_id"])
@@ -182,3 +179,28 @@ async def test_another_bots_file_id(start: Start, clip: Path) -> None:
     mine = (await sandbox.call("getUpdates"))["result"][0]["message"]["video"]["file_id"]
     assert (await sandbox.call("getFile", file_id=mine))["ok"]
     assert not (await sandbox.call("getFile", token=other, file_id=mine))["ok"]
+
+
+NONSENSE: list[tuple[str, dict[str, Any]]] = [
+    ("sendMessage", {"text": "x", "reply_markup": "{"}),
+    ("sendMessage", {"text": "x", "reply_markup": {"inline_keyboard": [7]}}),
+    ("sendMessage", {"text": "x", "entities": [{"type": "bold"}]}),
+    ("sendMessage", {"text": "x", "reply_parameters": {"message_id": 77}}),
+    ("sendMediaGroup", {"media": [1, 2]}),
+    ("sendMediaGroup", {"media": [{"type": "video"}, {"type": "document"}]}),
+    ("sendMediaGroup", {"media": [{"type": "photo"}] * 11}),
+    ("deleteMessages", {"message_ids": ["a"]}),
+    ("copyMessages", {"message_ids": None, "from_chat_id": 1}),
+    ("setMyCommands", {"commands": [{"command": "Upper Case", "description": "x"}]}),
+    ("setMyCommands", {"commands": [], "scope": {"type": "chat", "chat_id": "a"}}),
+    ("sendChatAction", {"action": "dancing"}),
+    ("setMessageReaction", {"message_id": 99}),
+]
+
+
+async def test_nonsense_is_refused(sandbox: Sandbox) -> None:
+    ada = await sandbox.people.person()
+    await ada.open()
+    for method, values in NONSENSE:
+        body = await sandbox.call(method, **{"chat_id": ada.id, **values})
+        assert body.get("error_code") == 400, (method, values, body)

@@ -150,3 +150,9 @@ async def test_an_empty_account_is_2001(caller: Caller, nemo: NemoControl, where
     assert '"code":2001' in answer.text
     assert (await caller.credits()) == {"available": 99, "frozen": 0, "total": 99}
     assert (await caller.state())["draft"]["t"] == []
+
+
+async def test_edits_that_come_with_a_clip_are_part_of_it(caller: Caller) -> None:
+    await caller.say('make a 4 second clip of rain with calm music and a title "Rain"')
+    assert (await caller.credits())["available"] == 900
+    assert [track["tt"] for track in (await caller.state())["draft"]["t"]] == [0, 7, 1]

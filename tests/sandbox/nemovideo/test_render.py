@@ -1,12 +1,16 @@
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
+from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.samples import make_audio, make_photo, make_video
+from bot.web.serve import serve
 from tests.sandbox.nemovideo.caller import RENDER, Caller
+from tests.sandbox.nemovideo.conftest import FAST
 
 
 async def finished(caller: Caller, nemo: NemoControl, render_id: str = "render_1") -> dict[str, Any]:
@@ -212,3 +216,39 @@ async def test_an_empty_draft_fails_and_unknown_ids_are_404(caller: Caller, nemo
     assert (await finished(caller, nemo))["error"] == "The draft has no segments"
     assert (await caller.http.get(f"{RENDER}/nope")).status_code == 404
     assert (await caller.http.get("/api/render/proxy/render_1/download")).status_code == 404
+
+
+def encoders() -> list[str]:
+    """The command lines of this process's children that encode."""
+    children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+    lines = [Path(f"/proc/{child}/cmdline").read_text() for child in children]
+    return [line for line in lines if "nemovideo.encode" in line]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("how", ["cancel", "close"])
+async def test_no_encoder_stays_behind(tmp_path: Path, how: str) -> None:
+    async with serve(create_app(tmp_path, pace=FAST)) as url, NemoControl(url) as nemo:
+        account = await nemo.add_account()
+        async with Caller(url, account.token) as caller:
+            await caller.open_session()
+            await caller.say("make a 60 second clip of rain")
+            await caller.start_render()
+            await nemo.wait("renders", match={"progress": list(range(1, 50))}, timeout_s=20)
+            assert len(encoders()) == 1
+            if how == "cancel":
+                await caller.http.post(f"{RENDER}/render_1/cancel")
+                await nemo.wait("renders", match={"status": "failed"})
+    assert encoders() == []
+
+
+async def test_the_server_answers_while_it_renders(caller: Caller, nemo: NemoControl) -> None:
+    await caller.say("make a 20 second clip of rain")
+    await caller.start_render()
+    await nemo.wait("renders", match={"progress": list(range(1, 50))}, timeout_s=20)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for _ in range(5):
+        await caller.credits()
+    assert loop.time() - started < 1
+    assert (await caller.render_status())["data"]["status"] == "processing"

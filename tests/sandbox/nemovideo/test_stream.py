@@ -126,6 +126,7 @@ async def test_two_stages_add_music_and_a_title_by_themselves(caller: Caller, ne
     assert said[0] == "Your raw video is ready."
     assert "background music" in said[-1]
     assert [track["tt"] for track in (await caller.state())["draft"]["t"]] == [0, 1, 7]
+    assert [charge.credits for charge in await nemo.charges()] == [100]
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "Export button"), ("zh", "点击导出按钮")])
@@ -236,6 +237,14 @@ async def test_a_draft_of_any_shape_can_be_put_in_and_rendered(caller: Caller, n
     ]["draft"] == draft
     await caller.start_render(draft=draft)
     await nemo.wait("renders", match={"status": "completed"}, timeout_s=20)
+
+
+async def test_an_agent_that_raises_says_so_as_adk_does(caller: Caller, nemo: NemoControl) -> None:
+    await nemo.set_draft(caller.session_id, {"t": [{"sg": [{"odd": True}]}]})
+    event = (await caller.say("trim to 3 seconds"))[-1]
+    assert event["error"].startswith("KeyError")
+    await nemo.wait("messages", match={"ended_at": "*"})
+    assert (await caller.credits())["available"] == 1000
 
 
 async def test_messages_of_many_chats_run_side_by_side(caller: Caller, nemo: NemoControl) -> None:

@@ -133,11 +133,11 @@ async def delete_message(context: Context) -> Any:
 async def delete_messages(context: Context) -> Any:
     """Several; those that can't be found are skipped."""
     chat = context.chat()
-    ids = context.params.json("message_ids", "message identifiers")
-    if not isinstance(ids, list) or not 1 <= len(ids) <= _MAX_AT_ONCE:
+    ids = context.params.integers("message_ids")
+    if not 1 <= len(ids) <= _MAX_AT_ONCE:
         raise bad_request("message identifiers are not specified")
     for message_id in ids:
-        if (message := chat.existing(int(message_id))) is not None:
+        if (message := chat.existing(message_id)) is not None:
             _delete(context, chat, message)
     return True
 

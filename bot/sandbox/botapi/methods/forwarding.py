@@ -38,10 +38,10 @@ def _copied(context: Context, message: Message) -> Json:
 
 
 def _ids(context: Context) -> list[int]:
-    given = context.params.json("message_ids", "message identifiers")
-    if not isinstance(given, list) or not given:
+    given = context.params.integers("message_ids")
+    if not given:
         raise bad_request("message identifiers are not specified")
-    return [int(one) for one in given]
+    return given
 
 
 @method("forwardMessage", sends=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.sandbox.botapi.context import Context, Handler, method
 from bot.sandbox.botapi.errors import bad_request
+from bot.sandbox.botapi.params import Params
 
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _SCOPES = frozenset(
@@ -53,7 +54,7 @@ def _scope(context: Context) -> str:
         return json.dumps({"type": "default"})
     if not isinstance(given, dict) or given.get("type") not in _SCOPES:
         raise bad_request("can't parse BotCommandScope: unsupported type specified")
-    if "chat_id" in given and context.world.find_chat(context.bot, int(given["chat_id"])) is None:
+    if "chat_id" in given and context.world.find_chat(context.bot, Params(given).integer("chat_id")) is None:
         raise bad_request("chat not found")
     return json.dumps(given, sort_keys=True)
 

@@ -89,11 +89,13 @@ async def send_media_group(context: Context) -> Any:
     items = context.params.json("media", "media")
     if not isinstance(items, list):
         raise bad_request("can't parse media: expected an Array of InputMedia")
+    if not all(isinstance(item, dict) for item in items):
+        raise bad_request("can't parse InputMedia: expected an Object of type InputMedia")
     if not items:
         raise bad_request("there are no messages to send")
     if len(items) > MAX_ALBUM:
         raise bad_request("too many messages to send as an album")
-    kinds = {str(item.get("type")) for item in items if isinstance(item, dict)}
+    kinds = {str(item.get("type")) for item in items}
     if not kinds <= {"photo", "video", "audio", "document"}:
         raise bad_request("can't parse InputMedia: media type is not allowed in an album")
     for alone in ("document", "audio"):
@@ -111,7 +113,7 @@ async def send_media_group(context: Context) -> Any:
 
 @method("sendChatAction")
 async def send_chat_action(context: Context) -> Any:
-    """ "Typing…", "sending video…"."""
+    """Tell that the bot is typing, sending a video and so on."""
     chat = context.chat()
     action = context.params.text("action")
     if action not in _CHAT_ACTIONS:
@@ -122,7 +124,7 @@ async def send_chat_action(context: Context) -> Any:
     return True
 
 
-@method("sendMessageDraft", sends=True)
+@method("sendMessageDraft")
 async def send_message_draft(context: Context) -> Any:
     """A text that grows; private chats only, and gone by itself."""
     chat = context.chat()
