@@ -1,5 +1,6 @@
 """What a chat asked for, as it lies in Redis."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -118,6 +119,11 @@ class Job:
                 "asked_at": datetime.fromisoformat(body["asked_at"]),
             }
         )
+
+
+def retry_id(job_id: str) -> str:
+    """The id of the job that tries another one again: always the same, so that two presses start one."""
+    return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def new_job_id() -> str:

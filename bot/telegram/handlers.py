@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, f
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.job import FileRef, Job, Kind, Lane, State, new_job_id
+from bot.jobs.job import FileRef, Job, Kind, Lane, State, new_job_id, retry_id
 from bot.jobs.lanes import LaneFull, Lanes
 from bot.jobs.ports import Button, Bytes, Notice
 from bot.telegram import media
@@ -240,15 +240,13 @@ class Handlers:
         if standing is None or not self._may_touch(update, standing.job):
             return None
         old = standing.job
-        # Named after the old one: a second press of the same button finds its job there already.
-        return self._job(
-            update,
-            old.lane,
-            old.kind,
-            text=old.text,
-            files=old.files,
-            data={**old.data, "retry_of": old.id},
-            message_id=old.message_id,
+        if await self._lanes.find(old.chat, retry_id(old.id)) is not None:
+            return None  # Pressed before.
+        # What reached the project stays there: a second upload would double the clip.
+        files = () if await self._lanes.checkpoint(old, "uploaded") else old.files
+        fresh = self._job(update, old.lane, old.kind, message_id=old.message_id)
+        return replace(
+            fresh, id=retry_id(old.id), owner_id=old.owner_id, text=old.text, files=files, data=old.data
         )
 
     def _may_touch(self, update: Update, job: Job) -> bool:
