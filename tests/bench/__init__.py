@@ -1,0 +1,1 @@
+"""Measurements, each a figure beside a peer's from the same run: ``uv run python -m tests.bench``."""
