@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-import bot.pictures
+from bot.pictures.lettering import TEXT_FONT
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _LINE_LETTERS = 26
@@ -89,19 +89,10 @@ def title(picture: Image.Image, text: str) -> None:
 
 
 def font(text: str, size: int) -> Font:
-    """A font of some pixels; beyond ASCII the one that the bot's own pictures use, if it is there."""
-    if not text.isascii():
-        for path in _shipped_fonts():
-            return _load(path, size)
-    return _load(None, size)
+    """A font of some pixels; beyond ASCII the one that the bot's own pictures use."""
+    return _load(None if text.isascii() else TEXT_FONT, size)
 
 
 @functools.lru_cache(maxsize=16)
 def _load(path: Path | None, size: int) -> Font:
     return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
-
-
-@functools.cache
-def _shipped_fonts() -> list[Path]:
-    folder = Path(bot.pictures.__file__).parent
-    return sorted(path for path in folder.rglob("*") if path.suffix in {".otf", ".ttf", ".ttc"})

@@ -1,0 +1,115 @@
+"""Times on a ruler: how they are written, how far apart its marks stand, and where segments lie."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from bot.nemo.drafts import Segment
+
+_SECOND = 1000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a segment lies, as far as that can be told.
+
+    Args:
+        segment: The segment.
+        place: Its number on the track, from 1.
+        start_ms: Told by the draft, else the end of the one before.
+        end_ms: Told by the draft, else a fair share of what is free.
+    """
+
+    segment: Segment
+    place: int
+    start_ms: float
+    end_ms: float
+
+
+def written(at_ms: int, total_ms: int) -> str:
+    """Write a time as a timeline of some length has it: ``3.5s``, ``1:05``, ``1:00:05``."""
+    if total_ms < _MINUTE:
+        return f"{_seconds(at_ms, total_ms)}s"
+    minutes, ms = divmod(at_ms, _MINUTE)
+    if total_ms < _HOUR:
+        seconds = _seconds(ms, total_ms)
+        return f"{minutes}:{seconds.zfill(4 if '.' in seconds else 2)}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{ms // _SECOND:02}"
+
+
+def written_range(start_ms: int, end_ms: int, total_ms: int) -> str:
+    """Write from when to when, in the same way: ``0–3.5s``."""
+    start, end = written(start_ms, total_ms), written(end_ms, total_ms)
+    return end if start == end else f"{start.removesuffix('s')}–{end}"
+
+
+def _seconds(ms: int, total_ms: int) -> str:
+    places = 1 if total_ms >= 2 * _SECOND else 3
+    # Cut, not rounded: a time just before the minute is not the minute.
+    unit = 10 ** (3 - places)
+    value = f"{ms // unit * unit / _SECOND:.{places}f}"
+    return value.rstrip("0").removesuffix(".")
+
+
+def step_ms(shortest_ms: float) -> int:
+    """Give the first round step that is not shorter."""
+    return next(step for step in _steps() if step >= shortest_ms)
+
+
+def _steps() -> Iterator[int]:
+    for power in range(3):
+        yield from (factor * 10**power for factor in (1, 2, 5))
+    yield from (factor * _SECOND for factor in (1, 2, 5, 10, 15, 30))
+    yield from (factor * _MINUTE for factor in (1, 2, 5, 10, 15, 30))
+    yield from (factor * _HOUR for factor in (1, 2, 3, 6, 12))
+    for power in count():
+        yield from (factor * 10**power * _DAY for factor in (1, 2, 5))
+
+
+def told_end_ms(segments: Sequence[Segment]) -> int:
+    """Give the time until which a track's segments last at least."""
+    cursor = latest = 0
+    for segment in segments:
+        start = cursor if segment.start_ms is None else segment.start_ms
+        cursor = start + (segment.duration_ms or 0)
+        latest = max(latest, cursor)
+    return latest
+
+
+def spans(segments: Sequence[Segment], total_ms: int) -> list[Span]:
+    """Place a track's segments on the timeline, those without times too.
+
+    Args:
+        segments: In the draft's order.
+        total_ms: The timeline's length.
+    """
+    horizon: list[int] = []
+    shares: list[int] = []
+    free_until, share = total_ms, 0
+    for segment in reversed(segments):
+        share = share + 1 if segment.duration_ms is None else 0
+        horizon.append(free_until)
+        shares.append(max(share, 1))
+        if segment.start_ms is not None:
+            free_until, share = segment.start_ms, 0
+        elif segment.duration_ms is not None:
+            free_until = max(free_until - segment.duration_ms, 0)
+    horizon.reverse()
+    shares.reverse()
+    placed: list[Span] = []
+    cursor = 0.0
+    for place, segment in enumerate(segments, 1):
+        start = cursor if segment.start_ms is None else float(segment.start_ms)
+        if segment.duration_ms is not None:
+            cursor = start + segment.duration_ms
+        else:
+            free = max(horizon[place - 1] - start, 0.0)
+            cursor = start + free / shares[place - 1]
+        # What lies before the timeline's beginning is not seen.
+        cursor = max(cursor, 0.0)
+        placed.append(Span(segment, place, max(start, 0.0), cursor))
+    return placed
