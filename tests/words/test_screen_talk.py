@@ -1,0 +1,188 @@
+import time
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bot.sandbox.nemovideo.scripts import screen_talk
+from bot.words import languages
+from bot.words.screen_talk import MAX_EDITS, Action, Translated, translate
+
+WITH_TABLE = [
+    language
+    for language in languages()
+    if (files("bot.words") / "locale" / language / "screen_talk.toml").is_file()
+]
+
+
+def table(language: str) -> dict[str, Any]:
+    return tomllib.loads((files("bot.words") / "locale" / language / "screen_talk.toml").read_text("utf-8"))
+
+
+TABLES = {language: table(language) for language in WITH_TABLE}
+ROWS = [row for found in TABLES.values() for row in found["row"]]
+TAKES = [(row["says"], *example) for row in ROWS for example in row["takes"]]
+KEEPS = [text for row in ROWS for text in row["keeps"]]
+ANSWERS = [answer for found in TABLES.values() for answer in found["answer"]]
+SAID = [says for _, says, _ in TAKES] + KEEPS + [answer["says"] for answer in ANSWERS]
+
+
+@pytest.mark.parametrize(("says", "text", "left"), TAKES)
+def test_what_speaks_of_the_screen_goes(says: str, text: str, left: str) -> None:
+    assert translate(text).text == left
+
+
+@pytest.mark.parametrize("text", KEEPS)
+def test_what_speaks_of_the_content_stays(text: str) -> None:
+    done = translate(text)
+    assert (done.text, done.actions, done.edits) == (text, frozenset(), ())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["says"])
+def test_a_row_means_its_action(row: dict[str, Any]) -> None:
+    """A named row may mean what its button is called, and a button without a meaning means nothing."""
+    if "action" in row:
+        meant = [translate(text).actions for text, _ in row["takes"]]
+        assert sum(Action(row["action"]) in actions for actions in meant) >= len(meant) - 2
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["says"].strip()[:30])
+def test_whole_answers(answer: dict[str, Any]) -> None:
+    done = translate(answer["says"])
+    assert done.text == answer["left"]
+    assert done.actions == frozenset(Action(name) for name in answer["actions"])
+    assert list(done.edits) == answer["edits"]
+
+
+@pytest.mark.parametrize("language", WITH_TABLE)
+def test_every_table_has_its_examples(language: str) -> None:
+    rows = TABLES[language]["row"]
+    assert sum(len(row["takes"]) + len(row["keeps"]) for row in rows) >= 60
+    for row in rows:
+        assert row["takes"]
+        assert row["keeps"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_stand_ins_answer_is_left_with_its_content(language: str) -> None:
+    done = translate(screen_talk(language)[-1]["text"])
+    assert done.text in ("The clip has a calmer ending now.", "结尾现在更平静了。")
+    assert done.actions == frozenset(Action)
+    assert len(done.edits) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("Click Export.", Action.EXPORT),
+        ("Click “Download”.", Action.EXPORT),
+        ("Click the **Billing** tab.", Action.CREDITS),
+        ("Open the timeline panel.", Action.TIMELINE),
+        ("点击“导出”。", Action.EXPORT),
+        ("点击【账户】。", Action.CREDITS),
+        ("打开时间轴面板。", Action.TIMELINE),
+    ],
+)
+def test_the_name_of_a_button_tells_the_action(text: str, action: Action) -> None:
+    assert action in translate(text).actions
+
+
+def test_an_edit_is_offered_in_the_answers_own_words() -> None:
+    done = translate("Also, you can just drag the logo to the left. 您也可以直接把标题拖到结尾。")
+    assert done.edits == ("drag the logo to the left", "把标题拖到结尾")
+
+
+def test_edits_are_few_and_told_once() -> None:
+    many = "".join(f"Drag the clip {n} to the left. " for n in range(20))
+    assert len(translate(many).edits) == MAX_EDITS
+    assert len(translate("Drag it to the left. Drag it to the left.").edits) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n", "a  b\n\n\n\nc ", "1.\n2.", "- \n", "**", "Click", "```\nClick Export"]
+)
+def test_odd_texts_do_no_harm(text: str) -> None:
+    assert translate(text).text in (text, "")
+
+
+def test_an_unfinished_sentence_may_stay_and_what_stands_before_it_stays_whole() -> None:
+    whole = "The title is bigger now. You can open the Music panel to pick another song."
+    for end in range(25, len(whole)):
+        assert translate(whole[:end]).text.startswith("The title is bigger now.")
+
+
+def is_within(shorter: str, longer: str) -> bool:
+    left = iter(longer)
+    return all(char in left for char in shorter)
+
+
+PIECES = st.one_of(
+    st.sampled_from(SAID),
+    st.sampled_from(
+        ["\n", "\n\n", " ", "- ", "1. ", "## ", "**", "*", "`", "```\n", '"', "“", "”", "(", ")", "（", "）", ", "]
+    ),
+    st.sampled_from(["，", ". ", "。", ": ", "：", " and ", "并", "then", "if you like", "如果满意", "drag", "拖动"]),
+    st.sampled_from(
+        ["click", "Export", "点击", "导出", "open the Music panel", "the clip is 5 s long", "标题更大了"]
+    ),
+    st.text(max_size=12),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_only_takes_out_and_once_is_enough(text: str) -> None:
+    done = translate(text)
+    assert is_within(done.text, text)
+    assert translate(done.text).text == done.text
+    assert len(done.edits) <= MAX_EDITS
+    assert bool(done.edits) == (Action.EDIT in done.actions)
+
+
+@given(st.lists(st.sampled_from(KEEPS), max_size=8), st.sampled_from([" ", "\n", "\n\n", "\n- "]))
+def test_talk_of_content_stays_byte_for_byte(texts: list[str], between: str) -> None:
+    assert translate(between.join(texts)).text == between.join(texts)
+
+
+@given(st.text(max_size=300))
+def test_a_text_without_screen_words_comes_back_as_it_is(text: str) -> None:
+    assume(not any(word in text.casefold() for row in ROWS for word in row["words"]))
+    assert translate(text) == Translated(text)
+
+
+HOSTILE = [
+    "click " * 4000,
+    "you can " * 3000 + "click",
+    "open the " + "a " * 10000 + "panel",
+    "see " * 6000 + "timeline",
+    "- click:\n" * 3000,
+    "a, " * 8000 + "click Export.",
+    "## click\n" * 2000,
+    "(" * 10000 + "click" + ")" * 10000,
+    "\"'“`[" * 4000 + "click",
+    "点击" * 10000,
+    "把" * 10000 + "拖",
+    "，" * 10000 + "点击导出",
+    " " * 20000 + "click",
+    "click" + " " * 20000 + ".",
+    "*" * 20000 + "click",
+    "!" * 20000 + "click",
+    "\n" * 20000 + "click Export",
+    "> " * 9000 + "click",
+    "a:\n" * 5000 + "click Export",
+    "# a\n\n" * 5000 + "click Export\n" * 5000,
+    "# a\n- click Export.\n" * 3000,
+    ("a" * 250 + ", ") * 100 + "click Export",
+    "Click Export, " * 2000,
+    "the export " * 2500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!r}")
+def test_hostile_texts_take_no_time(text: str) -> None:
+    started = time.process_time()
+    translate(text)
+    assert time.process_time() - started < 2.0
