@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import structlog
@@ -19,33 +22,41 @@ from telegram.ext import ExtBot
 
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
-from bot.clock import Clock
+from bot.clock import Clock, SystemClock
 from bot.http import Transport, new_client
+from bot.jobs.crew import Crew
+from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Kind
 from bot.jobs.lanes import Lanes
 from bot.jobs.runner import Runner, Step
+from bot.jobs.steps.accounts import give_link, login, logout
 from bot.jobs.steps.connect import connect
 from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.questions import new_project, tell_credits, tell_status
+from bot.jobs.steps.prompt import read_prompt
+from bot.jobs.steps.questions import cancel_job, new_project, tell_credits, tell_status
 from bot.jobs.steps.turn import TurnOptions, turn
 from bot.jobs.steps.upload import upload
 from bot.jobs.workspace import Workspace, WorkspaceOptions
 from bot.nemo.client import NemoClient
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import Cards, load_cards
+from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
 from bot.store.connect import open_store
 from bot.store.schema import settle_schema
 from bot.telegram import media
+from bot.telegram.accounts import hide
 from bot.telegram.application import new_application, new_bot
 from bot.telegram.delivery import Delivery
 from bot.telegram.files import TelegramFiles
 from bot.telegram.front import ChatFronts
-from bot.telegram.handlers import Handlers, Limits
+from bot.telegram.handlers import Handlers
 from bot.telegram.intake import Intake
+from bot.telegram.limits import Limits
+from bot.telegram.membership import GroupMembership
 from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
 from bot.telegram.says import answer_tap, say
+from bot.telegram.skills import show_skills
 
 log = structlog.get_logger(__name__)
 
@@ -123,15 +134,17 @@ class App:
             if stop.is_set():
                 return
             sent = Sent(store.redis)
+            cards = await asyncio.to_thread(_cards, settings)
             tasks: list[asyncio.Task[None]] = []
             runner: Runner | None = None
             if self._role is not Role.INTAKE:
-                runner = await self._runner(stack, bot, tls, chats, lanes, sent, store.redis)
+                runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
-                worker = await stack.enter_async_context(self._worker(docket))
-                tasks.append(asyncio.create_task(worker.run_forever(), name="worker"))
+                # In real time, which docket's signs of life come in whatever the clock is.
+                crew = Crew(docket, lambda: self._worker(docket), SystemClock())
+                tasks.append(asyncio.create_task(crew.run(), name="crew"))
             if self._role is not Role.WORKER:
-                tasks.append(asyncio.create_task(self._intake(bot, lanes, chats, sent), name="intake"))
+                tasks.append(asyncio.create_task(self._intake(bot, lanes, chats, sent, cards), name="intake"))
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
                 ready.set()
@@ -163,9 +176,9 @@ class App:
         finally:
             await bot.shutdown()
 
-    async def _intake(self, bot: ExtBot[None], lanes: Lanes, chats: Chats, sent: Sent) -> None:
+    async def _intake(self, bot: ExtBot[None], lanes: Lanes, chats: Chats, sent: Sent, cards: Cards) -> None:
         application = new_application(bot)
-        Handlers(lanes, chats, sent, self._limits(), self._clock).register(application)
+        Handlers(lanes, chats, sent, self._limits(), cards, self._clock).register(application)
         await application.initialize()
         await Intake(application, self._clock).run()
 
@@ -177,6 +190,7 @@ class App:
         chats: Chats,
         lanes: Lanes,
         sent: Sent,
+        cards: Cards,
         redis: Any,
     ) -> Runner:
         settings, clock = self._settings, self._clock
@@ -204,7 +218,8 @@ class App:
         workspace = Workspace(
             NemoClient(nemo_http, settings.nemo_api_url),
             chats,
-            _cards(settings),
+            cards,
+            GuestTokens(redis, clock),
             clock,
             WorkspaceOptions(
                 web_url=settings.nemo_web_url,
@@ -218,12 +233,23 @@ class App:
             redis,
             fronts,
             clock,
-            self._steps(workspace, lanes, {Kind.SAY: [say], Kind.TAP: [answer_tap(bot, outbox)]}),
+            self._steps(
+                workspace,
+                lanes,
+                cards,
+                {
+                    Kind.SAY: [say],
+                    Kind.TAP: [answer_tap(bot, outbox, cards)],
+                    Kind.SKILL: [show_skills(cards, chats)],
+                    Kind.HIDE: [hide(bot, outbox)],
+                    Kind.LINK: [give_link(workspace, fronts, GroupMembership(bot, outbox))],
+                },
+            ),
             settings.job_tries,
         )
 
     def _steps(
-        self, workspace: Workspace, lanes: Lanes, of_telegram: dict[Kind, list[Step]]
+        self, workspace: Workspace, lanes: Lanes, cards: Cards, of_telegram: dict[Kind, list[Step]]
     ) -> dict[Kind, list[Step]]:
         settings = self._settings
         export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
@@ -234,19 +260,25 @@ class App:
             recovery_every_s=settings.recovery_every_s,
             recovery_readings=settings.recovery_readings,
         )
-        ending = [export(workspace, export_options), deliver(workspace, export_options)]
+        asking = [connect(workspace), upload(workspace, cards), turn(workspace, turn_options, cards)]
+        ending = [export(workspace, export_options, cards), deliver(workspace, export_options, cards)]
         return {
-            Kind.WISH: [connect(workspace), upload(workspace), turn(workspace, turn_options), *ending],
+            Kind.WISH: [read_prompt, *asking, *ending],
             Kind.EXPORT: [connect(workspace), *ending],
             Kind.NEW: [new_project(workspace)],
+            Kind.LOGIN: [login(workspace)],
+            Kind.LOGOUT: [logout(workspace)],
             Kind.CREDITS: [tell_credits(workspace)],
             Kind.STATUS: [tell_status(workspace, lanes)],
+            Kind.CANCEL: [cancel_job(lanes)],
             **of_telegram,
         }
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(
             docket,
+            # One of its own for each: a process may have several, see jobs/crew.py.
+            name=f"{socket.gethostname()}#{os.getpid()}#{uuid4().hex[:8]}",
             concurrency=self._settings.worker_jobs,
             redelivery_timeout=timedelta(seconds=self._settings.lease_s),
             reconnection_delay=RECONNECT_PAUSE,
@@ -293,7 +325,17 @@ async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) ->
 
 
 def _cards(settings: Settings) -> Cards:
-    return load_cards(platform=settings.skill_source)
+    own = () if settings.skills_dir is None else (settings.skills_dir,)
+    for directory in own:
+        if not directory.expanduser().is_dir():
+            log.warning("skills.no_directory", directory=str(directory))
+    cards = load_cards((*INSTALL_DIRS, *own), platform=settings.skill_source, default=settings.default_skill)
+    for problem in cards.problems:
+        log.warning("skills.card_skipped", file=str(problem.path), line=problem.line, reason=problem.reason)
+    if cards.get(cards.default) is None:
+        log.warning("skills.no_default", missing=cards.default, used=cards.active(None).name)
+    log.info("skills.ready", cards=len(cards.in_language("en")))
+    return cards
 
 
 def _prepare_results(directory: Path, clock: Clock) -> None:

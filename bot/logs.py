@@ -11,10 +11,14 @@ from typing import Any
 import structlog
 
 _SECRETS = re.compile(
-    r"(?P<bot>\b\d{5,}:[\w-]{20,})"  # a bot's token, also inside the addresses of its calls and files
-    r"|(?P<nemo>\b(?:nmv_usr|clm|nmv)_\w+)"
-    r"|(?P<bearer>(?<=[Bb]earer )\S+)"
-    r"|(?P<password>(?<=://)[^/\s@]*:[^/\s@]+(?=@))"
+    # A bot's token; in the addresses of its calls and files it follows right on "bot".
+    r"(?P<bot>(?<!\d)\d{5,}(?::|%3A)[\w-]{20,})"
+    r"|(?P<nemo>(?:nmv|clm)_[\w-]+)"
+    # Up to what may follow in a JSON line, which has to stay one.
+    r"|(?P<bearer>(?<=bearer )[^\s\"'\\,}]+)"
+    # A password may hold anything, unquoted: up to the last @ of the address.
+    r"|(?P<password>(?<=://)[^/\s@\"]*:[^\s\"]+(?=@))",
+    re.IGNORECASE,
 )
 
 _NOISY = ("httpx", "httpcore", "aiohttp", "telegram", "docket", "uvicorn", "asyncio")

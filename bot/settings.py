@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -16,9 +18,13 @@ TELEGRAM_CLOUD_URL = "https://api.telegram.org"
 
 
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
+    problem = "must be an address that begins with http:// or https://"
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # its words quote the value
+        raise ValueError(problem) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address that begins with http:// or https://")
+        raise ValueError(problem)
     return value.rstrip("/")
 
 
@@ -77,6 +83,11 @@ class Settings(BaseSettings):
     default_skill: str = Field(
         "video-editing-ai-background", description="Name of the skill card that a new chat begins with."
     )
+    skills_dir: Path | None = Field(
+        None,
+        description="A directory with skill cards of your own, a SKILL.md in a folder each. Read at start, besides "
+        "~/.clawhub/ and ~/.cursor/skills/; of two of one name the one here counts.",
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="A Redis 6.2+ or Valkey to share between processes and machines, such as "
@@ -134,11 +145,13 @@ class Settings(BaseSettings):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @model_validator(mode="after")
-    def _local_mode_has_a_server(self) -> Self:
-        if self.telegram_local_mode and self.telegram_api_url == TELEGRAM_CLOUD_URL:
-            raise ValueError("TELEGRAM_LOCAL_MODE needs your own server's address in TELEGRAM_API_URL")
-        return self
+    # Of the field and not of the whole, which pydantic would look at only when all else is right.
+    @field_validator("telegram_local_mode")
+    @classmethod
+    def _local_mode_has_a_server(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
+            raise ValueError("needs your own server's address in TELEGRAM_API_URL")
+        return value
 
     @property
     def results_dir(self) -> Path:
@@ -160,7 +173,45 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     except ValidationError as error:
         raise WrongSettings(
             [
-                f"{'.'.join(str(part) for part in item['loc']).upper() or 'settings'}: {item['msg']}"
+                f"{'.'.join(str(part) for part in item['loc']).upper()}: "
+                f"{item['msg'].removeprefix('Value error, ')}"
                 for item in error.errors(include_input=False, include_url=False)
             ]
         ) from None
+
+
+def env_example() -> str:
+    """The text of ``.env.example``: every setting, commented out, with what it does and its default."""
+    head = (
+        "# Settings of nemovideo-bot. Copy this file to .env and take the # away from what you set.\n"
+        "# Generated from bot/settings.py; see the test beside it.\n"
+    )
+    blocks = []
+    for name, field in Settings.model_fields.items():
+        described = textwrap.wrap(field.description or "", 100)
+        comment = "\n".join(f"# {line}" for line in described)
+        blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
+    return "\n".join([head, *blocks])
+
+
+def settings_table() -> str:
+    """The same as a Markdown table, for the README."""
+    rows = ["| setting | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = _default(field)
+        shown = f"`{default}`" if default else ""
+        rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _default(field: FieldInfo) -> str:
+    """A default as it would be written; empty where there is none, or one that depends on the machine."""
+    match field.default:
+        case bool() as value:
+            return str(value).lower()
+        case float() as value:
+            return f"{value:g}"
+        case str() | int() as value:
+            return str(value)
+        case _:
+            return ""

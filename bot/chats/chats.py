@@ -22,6 +22,8 @@ MAX_RESULTS = 20  # kept for each chat; the oldest go first
 
 _DAY_S = 86_400
 
+_SECRET_FIELDS = frozenset({"own_token", "token", "claim_token"})
+
 
 class Account(StrEnum):
     """Whose NemoVideo account pays for a chat."""
@@ -39,46 +41,66 @@ class Chat:
     Attributes:
         key: Which chat.
         client_id: Its ``X-Client-Id``, the same as long as the chat is kept.
-        token: Its API token; None when it has none, or none that can still be read.
-        account: Whose account the token is of.
-        user_id: NemoVideo's id of that account.
-        token_expires_at: When the token ends, UTC; None when it does not, as far as is known.
+        own_token: The API token that the chat brought; None when it brought none.
+        token: The API token of its guest account; None when it has none, or none that can still be read.
+        user_id: NemoVideo's id of the guest account.
+        token_expires_at: When the guest token ends, UTC; None when it does not, as far as is known.
+        account: Whose account the project below is of.
         session_id: Its project.
         task_id: The task that the project came with.
+        claim_token: Opens a project in a browser; whoever has it can take the project over.
+        claim_session_id: Which project.
+        claim_expires_at: When that ends, UTC; None when it does not, as far as is known.
         skill: The active skill card's name.
-        language: An ISO code such as ``en`` or ``zh-CN``.
+        language: The catalogue that the chat chose; None while each is answered in their own language.
         auto_export: Whether a draft that is ready is exported by itself.
+        export_refused: Whether the account's plan turned out to have no export.
         greeted: Whether it was told how things work.
         last_seen: When somebody last wrote there, UTC.
     """
 
     key: ChatKey
     client_id: UUID | None = None
+    own_token: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    account: Account = Account.NONE
     user_id: str | None = None
     token_expires_at: datetime | None = None
+    account: Account = Account.NONE
     session_id: str | None = None
     task_id: str | None = None
+    claim_token: str | None = field(default=None, repr=False)
+    claim_session_id: str | None = None
+    claim_expires_at: datetime | None = None
     skill: str | None = None
     language: str | None = None
     auto_export: bool = True
+    export_refused: bool = False
     greeted: bool = False
     last_seen: datetime | None = None
+
+    @property
+    def exports_by_itself(self) -> bool:
+        """Whether an edit is followed by an export that nobody asked for."""
+        return self.auto_export and not self.export_refused
 
 
 class ChatChanges(TypedDict, total=False):
     """What `Chats.update` may change; None takes a field back to its default."""
 
+    own_token: str | None
     token: str | None
-    account: Account | None
     user_id: str | None
     token_expires_at: datetime | None
+    account: Account | None
     session_id: str | None
     task_id: str | None
+    claim_token: str | None
+    claim_session_id: str | None
+    claim_expires_at: datetime | None
     skill: str | None
     language: str | None
     auto_export: bool | None
+    export_refused: bool | None
     greeted: bool | None
     last_seen: datetime | None
 
@@ -117,15 +139,20 @@ class Chats:
         self._ttl_s = ttl_days * _DAY_S
         self._read: dict[str, Callable[[str], object]] = {
             "client_id": UUID,
+            "own_token": vault.decrypt,
             "token": vault.decrypt,
-            "account": Account,
             "user_id": str,
             "token_expires_at": _read_time,
+            "account": Account,
             "session_id": str,
             "task_id": str,
+            "claim_token": vault.decrypt,
+            "claim_session_id": str,
+            "claim_expires_at": _read_time,
             "skill": str,
             "language": str,
             "auto_export": _read_bool,
+            "export_refused": _read_bool,
             "greeted": _read_bool,
             "last_seen": _read_time,
         }
@@ -142,23 +169,27 @@ class Chats:
             except (ValueError, VaultError):
                 # A value of a later release, or a token whose key was dropped: as if it were not there.
                 structlog.get_logger().warning("chat.unreadable", chat=str(key), field=name)
-        if "token" in kept and "token" not in known:
-            known.pop("account", None)
+        if "token" not in known:
             known.pop("token_expires_at", None)
         return Chat(key=key, **known)
 
-    async def touch(self, key: ChatKey, language: str | None) -> None:
-        """Note that somebody wrote there.
+    def seal(self, secret: str) -> str:
+        """Encrypt a secret for a job to carry to whoever runs it."""
+        return self._vault.encrypt(secret)
 
-        Args:
-            key: Which chat.
-            language: What Telegram says; kept only while the chat has none, so that a choice stands.
+    def unseal(self, sealed: str) -> str:
+        """Read what `seal` made.
+
+        Raises:
+            VaultError: The key is gone.
         """
+        return self._vault.decrypt(sealed)
+
+    async def touch(self, key: ChatKey) -> None:
+        """Note that somebody wrote there."""
         name = chat_key(str(key))
         async with self._redis.pipeline(transaction=True) as transaction:
             transaction.hset(name, "last_seen", self._clock.now().isoformat())
-            if language is not None:
-                transaction.hsetnx(name, "language", language)
             transaction.expire(name, self._ttl_s)
             transaction.expire(results_key(str(key)), self._ttl_s)
             await transaction.execute()
@@ -226,7 +257,7 @@ class Chats:
 
     def _write(self, name: str, value: object) -> str:
         match value:
-            case str() if name == "token":
+            case str() if name in _SECRET_FIELDS:
                 return self._vault.encrypt(value)
             case bool():
                 return "1" if value else "0"

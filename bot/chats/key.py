@@ -18,6 +18,11 @@ class ChatKey:
     chat_id: int
     topic_id: int | None = None
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a chat with one person, whose id it then has."""
+        return self.chat_id > 0
+
     def __str__(self) -> str:
         return str(self.chat_id) if self.topic_id is None else f"{self.chat_id}:{self.topic_id}"
 

@@ -11,6 +11,9 @@ from typing import Any, Self
 
 from bot.chats.key import ChatKey
 
+MAX_WISH_CHARS = 8000
+"""The longest wish that is passed on; more is no wish but a book."""
+
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
 
@@ -31,6 +34,12 @@ class Kind(StrEnum):
     NEW = "new"  # start an empty project
     CREDITS = "credits"
     STATUS = "status"
+    LINK = "link"  # where the project opens in a browser
+    LOGIN = "login"  # work with a token that somebody brought; encrypted in ``data``
+    LOGOUT = "logout"  # forget it
+    HIDE = "hide"  # delete a message that holds a token
+    SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
+    CANCEL = "cancel"  # stop another job of the chat
     SAY = "say"  # a text that needs no other service: help, settings, refusals
     TAP = "tap"  # answer a pressed button, and perhaps redraw its message
 
@@ -65,6 +74,11 @@ class FileRef:
     name: str
     size: int | None
     content_type: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text file, whose words are the wish."""
+        return self.kind == "document" and self.name.lower().endswith(".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,9 @@ class Job:
                 "chat": ChatKey.parse(body["chat"]),
                 "lane": Lane(body["lane"]),
                 "kind": Kind(body["kind"]),
-                "files": tuple(FileRef(**file) for file in body["files"]),
+                "files": tuple(
+                    FileRef(**{name: file[name] for name in FileRef.__slots__}) for file in body["files"]
+                ),
                 "asked_at": datetime.fromisoformat(body["asked_at"]),
             }
         )
@@ -124,6 +140,11 @@ class Job:
 def retry_id(job_id: str) -> str:
     """The id of the job that tries another one again: always the same, so that two presses start one."""
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
+def press_id(chat: ChatKey, message_id: int, data: str) -> str:
+    """The id of the job that a button starts: always the same, so that two presses start one."""
+    return hashlib.sha256(f"press of {data} in {chat}/{message_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def new_job_id() -> str:

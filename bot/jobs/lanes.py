@@ -22,7 +22,7 @@ from uuid import uuid4
 import structlog
 from docket import Docket
 from docket.dependencies import TaskKey
-from docket.execution import ExecutionState
+from docket.execution import Disposition, ExecutionState
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
@@ -85,10 +85,10 @@ return redis.call('LLEN', KEYS[2])
 """
 
 _PARK = """
--- KEYS: job, slot.  ARGV: ticket.
+-- KEYS: job, slot.  ARGV: ticket, 1 when this start is not held against the job.
 if redis.call('HGET', KEYS[2], 'ticket') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[2], 'ticket', '')
-redis.call('HINCRBY', KEYS[1], 'excused', 1)
+redis.call('HINCRBY', KEYS[1], 'excused', ARGV[2])
 return 1
 """
 
@@ -298,7 +298,8 @@ class Lanes:
         """Give a started job back at once, to be taken up by any worker; this start is not held against it."""
         job = taken.job
         await self._park(
-            keys=[keys.job_key(str(job.chat), job.id), keys.slot_key(str(job.chat), job.lane)], args=[ticket]
+            keys=[keys.job_key(str(job.chat), job.id), keys.slot_key(str(job.chat), job.lane)],
+            args=[ticket, 1],
         )
         await self.add_ticket(lane_name(job.chat, job.lane))
 
@@ -361,18 +362,23 @@ class Lanes:
         async for name, seen in self._redis.zscan_iter(keys.LANES):
             chat, lane = parse_lane_name(name)
             slot: Any = await self._redis.hgetall(keys.slot_key(str(chat), lane))
-            if slot and not await self._is_alive(slot["ticket"]):
-                await self._park(
-                    keys=[keys.job_key(str(chat), slot["job"]), keys.slot_key(str(chat), lane)],
-                    args=[slot["ticket"]],
-                )
-                lost = True
-            else:
-                lost = not slot and await self._redis.llen(keys.lane_key(str(chat), lane)) > 0
+            lost: Any = None
+            if not slot:
+                lost = await self._redis.lindex(keys.lane_key(str(chat), lane), 0)
+            elif not await self._is_alive(slot["ticket"]):
+                lost = slot["job"]
+                if slot["ticket"]:
+                    # It ended without giving the job back: the job may be what ended it, and has this held against it.
+                    await self._park(
+                        keys=[keys.job_key(str(chat), lost), keys.slot_key(str(chat), lane)],
+                        args=[slot["ticket"], 0],
+                    )
             if lost:
-                await self.add_ticket(name)
-                added += 1
-                log.warning("lanes.ticket_was_missing", lane=name)
+                # Named after the job: one that only waits for a free worker is not given ever more of them.
+                ticket = await self._docket.add("work", key=f"sweep:{name}:{lost}")(name, "")
+                if ticket.disposition is Disposition.SCHEDULED:
+                    added += 1
+                    log.warning("lanes.ticket_was_missing", lane=name)
             elif not slot and float(seen) < before:
                 await self._redis.zrem(keys.LANES, name)
         return added

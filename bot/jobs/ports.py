@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, Union
 
 from bot.jobs.job import FileRef, Job
+from bot.nemo.drafts import Draft
 
 ANNOUNCEMENT = "live"
 """The checkpoint under which a front keeps its live message."""
@@ -17,16 +18,18 @@ class Button:
     """A button under a message.
 
     Args:
-        label: Key of its words in the catalogue.
+        label: Key of its words in the catalogue; empty where it says ``text``.
         action: What pressing it does (see ``telegram/buttons.py``); empty for a link.
         argument: Goes with the action; short.
         url: Where a link button leads.
+        text: What it says in every language, such as a name.
     """
 
-    label: str
+    label: str = ""
     action: str = ""
     argument: str = ""
     url: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class AgentText:
-    """Words of the agent, in its Markdown."""
+    """Words of the agent, in its Markdown, and lines of our own under them."""
 
     markdown: str
     buttons: tuple[Button, ...] = ()
+    lines: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,20 @@ class Report:
     buttons: tuple[Button, ...] = ()
 
 
-Message = Notice | AgentText | Report
+@dataclass(frozen=True, slots=True)
+class TimelinePicture:
+    """A drawn timeline with a caption; where a picture can't be sent, the caption alone."""
+
+    draft: Draft
+    caption: Report
+
+    @property
+    def buttons(self) -> tuple[Button, ...]:
+        """Those of the caption."""
+        return self.caption.buttons
+
+
+Message = Notice | AgentText | Report | TimelinePicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,7 @@ class Progress:
         preview: The agent's words so far.
         expected_s: Over how many seconds the bar moves on by itself from ``fraction`` to ``until``.
         until: Where that movement ends.
+        link: Where the project opens in a browser; stays on the live message through the stages that follow.
     """
 
     stage: str
@@ -96,6 +114,7 @@ class Progress:
     preview: str = ""
     expected_s: float = 0.0
     until: float = 0.0
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,8 @@ class Result:
         duration_s: As the render said, where it did.
         took_s: From the request to now.
         file_id: Telegram's handle when this very draft was delivered before.
+        browser_link: Where the project opens in a browser, to stand under the video.
+        buttons: What else stands under it.
     """
 
     path: Path | None = None
@@ -134,6 +155,8 @@ class Result:
     duration_s: float | None = None
     took_s: float = 0.0
     file_id: str = ""
+    browser_link: str = ""
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -15,10 +15,12 @@ from redis.exceptions import RedisError
 from bot.clock import Clock
 from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import Lanes, Saved, Taken, parse_lane_name
-from bot.jobs.ports import ANNOUNCEMENT, ChatGone, Front, Fronts, Message, Notice, Progress
+from bot.jobs.ports import ANNOUNCEMENT, Button, ChatGone, Front, Fronts, Message, Notice, Progress
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 STORE_PAUSE_S = 1.0
 """Pause before a job is taken up again after the store failed it."""
@@ -28,6 +30,9 @@ LISTEN_S = 5.0
 
 ANNOUNCEMENT_PATIENCE_S = 2.0
 """How long a starting job waits for the announcement of its place, which becomes its live message."""
+
+CANCEL_AGAIN_S = 0.2
+"""How long a background task may take to end when it is told to, before it is told again."""
 
 SWEEP_EVERY_S = 5.0
 """How soon a lane that lost its ticket gets a new one."""
@@ -72,7 +77,7 @@ class Run:
         self.interruption: Interruption | None = None
         self._lanes = lanes
         self._checkpoints = dict(taken.checkpoints)
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
 
     def get(self, name: str) -> Any:
         """A checkpoint of this attempt or an earlier one."""
@@ -96,28 +101,38 @@ class Run:
         self._checkpoints[name] = value
 
     def interrupt(self, why: Interruption) -> None:
-        """Stop the steps at their next await; the first reason counts."""
-        if self.interruption is None and self._task is not None and not self._task.done():
-            self.interruption = why
+        """Stop the attempt at its next await, or before it begins.
+
+        The first reason counts; only a drain does not wait for what a cancelled job still has to say.
+        """
+        if self.interruption is not None and why is not Interruption.DRAINED:
+            return
+        if self._task is not None and self._task.done():
+            return
+        self.interruption = why
+        if self._task is not None:
             self._task.cancel()
 
-    async def steps(self, steps: Sequence[Step]) -> None:
-        """Walk the steps in a task of their own, so that an interruption hits them and not the ticket."""
+    async def through(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do some of the attempt in a task of its own, so that an interruption hits it and not the ticket.
 
-        async def walk() -> None:
-            for step in steps:
-                await step(self)
-
-        self._task = asyncio.create_task(walk(), name=f"job:{self.job.id}")
-        if self.taken.cancelled:
-            self.interrupt(Interruption.CANCELLED)
+        Returns:
+            What came of it; ``None`` when it was interrupted.
+        """
+        task = asyncio.create_task(work, name=f"job:{self.job.id}")
+        self._task = task
+        if self.interruption is not None:
+            task.cancel()
         try:
-            await self._task
+            done = await task
         except asyncio.CancelledError:
             if self.interruption is None:
-                self._task.cancel()
+                task.cancel()
                 raise
-        # An interruption that came as the last step ended changes nothing any more.
+            return None
+        # An interruption that came as the work ended changes nothing any more.
+        self.interruption = None
+        return done
 
 
 Step = Callable[[Run], Awaitable[None]]
@@ -151,22 +166,37 @@ class Runner:
         self._steps = steps
         self._max_tries = max_tries
         self._running: dict[str, Run] = {}
+        self._tickets: dict[str, asyncio.Future[None]] = {}
+        self._announcements: set[asyncio.Task[None]] = set()
         self._draining = False
         lanes.run_tickets_with(self.work)
 
     async def work(self, lane: str, job_id: str, ticket: str) -> None:
-        """Run one ticket; see ``jobs/lanes.py``."""
+        """Run one ticket; see ``jobs/lanes.py``. One that is delivered again while it runs here is joined."""
+        if (running := self._tickets.get(ticket)) is not None:
+            log.info("job.ticket_joined", lane=lane)
+            await asyncio.wait({running})
+            return
+        self._tickets[ticket] = asyncio.get_running_loop().create_future()
+        try:
+            await self._work(lane, job_id, ticket)
+        finally:
+            self._tickets.pop(ticket).set_result(None)
+
+    async def _work(self, lane: str, job_id: str, ticket: str) -> None:
         while True:
             try:
                 if self._draining:
                     return await self._lanes.add_ticket(lane, job_id)
                 taken = await self._lanes.take(lane, ticket)
                 if taken is None:
-                    return await self._announce(lane, job_id)
+                    return await self._announce_unless_drained(lane, job_id)
                 if await self._attempt(taken, ticket):
                     return None
             except RedisError:
                 log.warning("job.store_away", lane=lane, exc_info=True)
+                if self._draining:
+                    return None
             await self._clock.sleep(STORE_PAUSE_S)
 
     def drain(self) -> None:
@@ -174,6 +204,8 @@ class Runner:
         self._draining = True
         for run in list(self._running.values()):
             run.interrupt(Interruption.DRAINED)
+        for announcement in self._announcements:
+            announcement.cancel()
 
     async def _attempt(self, taken: Taken, ticket: str) -> bool:
         """Walk a job's steps once.
@@ -183,7 +215,6 @@ class Runner:
         """
         job = taken.job
         run = Run(taken, self._lanes, self._clock)
-        await self._adopt_announcement(run)
         run.front = self._fronts.open(job, run)
         self._running[job.id] = run
         try:
@@ -206,18 +237,48 @@ class Runner:
                 run.adopt(ANNOUNCEMENT, found)
 
     async def _walk(self, run: Run, ticket: str) -> bool:
-        message: Message | None = None
-        state = State.DONE
+        if self._draining:
+            run.interrupt(Interruption.DRAINED)
+        elif run.taken.cancelled:
+            run.interrupt(Interruption.CANCELLED)
         try:
-            if run.taken.tries > self._max_tries:
-                raise Ended(Notice("job.interrupted_too_often"))  # noqa: TRY301 - ends like any step
-            await run.steps(self._steps[run.job.kind])
+            state = await run.through(self._to_its_end(run))
+            while run.interruption is Interruption.CANCELLED:  # Again, when it was pressed again meanwhile.
+                run.interruption = None
+                state = await run.through(self._tell_cancelled(run))
+            match run.interruption:
+                case Interruption.SUPERSEDED:
+                    log.info("job.superseded")
+                case Interruption.DRAINED:
+                    await run.front.close()
+                    await self._lanes.park(run.taken, ticket)
+                    log.info("job.parked")
+                case _:
+                    await self._lanes.finish(run.taken, state or State.CANCELLED)
+                    log.info("job.ended", state=state)
         except RedisError:
             log.warning("job.store_failed", exc_info=True)
+            if self._draining:
+                return True  # Whoever comes next finds that the lane lost its ticket.
             await run.front.close()
             await self._clock.sleep(STORE_PAUSE_S)
             await self._lanes.excuse(run.taken)
             return False
+        return True
+
+    async def _to_its_end(self, run: Run) -> State:
+        """Steps, the ending's message, and the live message's end; all of it can be interrupted."""
+        message: Message | None = None
+        state = State.DONE
+        try:
+            await self._adopt_announcement(run)
+            if run.taken.tries > self._max_tries:
+                retry = Button("button.retry", "retry", run.job.id)
+                raise Ended(Notice("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
+            for step in self._steps[run.job.kind]:
+                await step(run)
+        except RedisError:
+            raise
         except ChatGone:
             log.info("job.chat_gone")
             state = State.CANCELLED
@@ -226,30 +287,39 @@ class Runner:
         except Exception:
             log.exception("job.failed_unexpectedly")
             message, state = Notice("error.unexpected"), State.FAILED
-        return await self._conclude(run, ticket, message, state)
-
-    async def _conclude(self, run: Run, ticket: str, message: Message | None, state: State) -> bool:
-        closing: Notice | None = None
-        match run.interruption:
-            case Interruption.SUPERSEDED:
-                log.info("job.superseded")
-                return True
-            case Interruption.DRAINED:
-                await run.front.close()
-                await self._lanes.park(run.taken, ticket)
-                log.info("job.parked")
-                return True
-            case Interruption.CANCELLED:
-                message, state, closing = None, State.CANCELLED, Notice("live.cancelled")
         try:
             if message is not None:
                 await run.front.say("ending", message)
-            await run.front.finish(closing)
+            await run.front.finish(None)
+        except RedisError:
+            raise
         except ChatGone:
             state = State.CANCELLED
-        await self._lanes.finish(run.taken, state)
-        log.info("job.ended", state=state)
-        return True
+        except Exception:
+            # Its lane has to go on; walking the job again would only end here again.
+            log.exception("job.ending_failed")
+        return state
+
+    async def _tell_cancelled(self, run: Run) -> State:
+        try:
+            with contextlib.suppress(ChatGone):
+                await run.front.finish(Notice("live.cancelled"))
+        except RedisError:
+            raise
+        except Exception:
+            log.exception("job.ending_failed")
+        return State.CANCELLED
+
+    async def _announce_unless_drained(self, lane: str, job_id: str) -> None:
+        task = asyncio.create_task(self._announce(lane, job_id), name=f"announce:{job_id}")
+        self._announcements.add(task)
+        try:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+        finally:
+            self._announcements.discard(task)
+            task.cancel()
 
     async def _announce(self, lane: str, job_id: str) -> None:
         """Tell a job that has to wait its place, in what becomes its live message."""
@@ -301,8 +371,11 @@ class Runner:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
+            # The store's client may swallow a cancellation that meets the end of a read: then the loop goes on.
+            while left := [task for task in tasks if not task.done()]:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
             await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -11,10 +13,13 @@ import structlog
 from bot.chats.chats import Account, Chat, Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
+from bot.jobs.accounts import NO_PROJECT, Accounts
+from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Job
 from bot.jobs.ports import Button, Bytes, Notice
+from bot.jobs.repeats import repeated
 from bot.jobs.runner import Ended
-from bot.nemo.answers import register_link
+from bot.nemo.answers import ClaimToken, Credits, claim_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import (
     AuthError,
@@ -26,7 +31,6 @@ from bot.nemo.errors import (
     RateLimited,
     ServiceError,
     SessionGone,
-    TransportError,
 )
 from bot.nemo.wire import Attribution, Credentials
 from bot.skills import Cards
@@ -36,12 +40,14 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-RATE_LIMIT_PAUSE_S = 30.0
-"""The service's own advice for a 429; once."""
+LINK_PATIENCE_S = 5.0
+"""How long a delivery waits for the address under its button; it goes without one then."""
 
-REPEATS = 4
-PAUSES_S = (1.0, 3.0, 10.0)
-"""Between tries of a call that never reached the service."""
+LINK_MARGIN = timedelta(hours=24)
+"""A browser link is made anew so long before it ends, so that one under a message holds for a while."""
+
+_REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
+"""What is told when the service refuses a token that nobody but its owner can renew."""
 
 KINDS_TAKEN = "mp4 mov avi webm mkv · jpg png gif webp · mp3 wav m4a aac"
 
@@ -81,48 +87,30 @@ class Workspace:
         nemo: The service.
         chats: What is known of each chat.
         cards: The skill cards, for the attribution headers.
+        guest_tokens: Counts guest tokens.
         clock: For waits.
         options: See there.
     """
 
     def __init__(
-        self, nemo: NemoClient, chats: Chats, cards: Cards, clock: Clock, options: WorkspaceOptions
+        self,
+        nemo: NemoClient,
+        chats: Chats,
+        cards: Cards,
+        guest_tokens: GuestTokens,
+        clock: Clock,
+        options: WorkspaceOptions,
     ) -> None:
         self.nemo = nemo
         self.chats = chats
         self.options = options
+        self.accounts = Accounts(nemo, chats, guest_tokens, clock, options.operator_token)
         self._cards = cards
         self._clock = clock
 
     async def is_set_up(self, key: ChatKey) -> bool:
         """Whether the chat has a project already."""
         return (await self.chats.get(key)).session_id is not None
-
-    async def credentials(self, key: ChatKey) -> tuple[Credentials, Chat]:
-        """The chat's token: the chat's own, else the operator's, else the kept anonymous one, else a new one.
-
-        Raises:
-            Ended: There are no free tokens left.
-            NemoError: The service did not give one.
-        """
-        chat = await self.chats.get(key)
-        attribution = self._attribution(chat)
-        if chat.account is Account.OWN and chat.token is not None:
-            return Credentials(chat.token, attribution), chat
-        if self.options.operator_token is not None:
-            if chat.account is not Account.OPERATOR:
-                # Another account can't see the project that an earlier one made.
-                await self.chats.update(
-                    key, account=Account.OPERATOR, token=None, user_id=None, session_id=None, task_id=None
-                )
-                chat = await self.chats.get(key)
-            return Credentials(self.options.operator_token, attribution), chat
-        if chat.token is None or self._is_expired(chat):
-            await self._renew(key, attribution)
-            chat = await self.chats.get(key)
-        if chat.token is None:
-            raise AssertionError("a token was just kept")
-        return Credentials(chat.token, attribution), chat
 
     async def open(self, job: Job) -> Project:
         """The chat's project, made when there is none.
@@ -131,9 +119,11 @@ class Workspace:
             Ended: There are no free tokens left.
             NemoError: The service did not make one.
         """
-        who, chat = await self.credentials(job.chat)
+        attribution = self._attribution(await self.chats.get(job.chat))
+        token, chat = await self.accounts.token(job, attribution)
+        who = Credentials(token, attribution)
         if chat.session_id is None:
-            session = await self.nemo.create_session(who, nemo_language(chat.language or job.language))
+            session = await self.nemo.create_session(who, nemo_language(job.language))
             await self.chats.update(
                 job.chat, session_id=session.session_id, task_id=session.task_id, greeted=True
             )
@@ -163,40 +153,76 @@ class Workspace:
             Ended: It is hopeless; says what the chat is told.
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
         """
-        mended: set[type[NemoError]] = set()
-        for repeat in range(REPEATS):
-            try:
-                return await make(await self.open(job))
-            except (AuthError, SessionGone, RateLimited) as error:
-                if type(error) in mended:
-                    raise
-                mended.add(type(error))
-                await self._mend(job, error, on_new_session)
-            except TransportError as error:
-                if error.sent or repeat >= len(PAUSES_S):
-                    raise
-                await self._clock.sleep(PAUSES_S[repeat])
-        raise AssertionError("each repeat returns or raises in the end")
+
+        async def attempt() -> T:
+            return await make(await self.open(job))
+
+        async def mend(error: AuthError | SessionGone) -> None:
+            if await self._mend(job, error) and on_new_session is not None:
+                await on_new_session()
+
+        return await repeated(self._clock, attempt, mend)
+
+    async def check_token(self, job: Job, token: str) -> Credits:
+        """What the account of a token that somebody offers has; the chat goes on with its own until it is kept.
+
+        Raises:
+            AuthError: The token is not good.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        who = Credentials(token, self._attribution(await self.chats.get(job.chat)))
+        return await repeated(self._clock, lambda: self.nemo.credits(who))
+
+    async def browser_link(self, job: Job) -> str | None:
+        """The address that opens the chat's project in a browser, if it can be had without much waiting.
+
+        Whoever opens it can take the project over: it is for private chats only. It is kept until shortly before its
+        end, so that not every video asks for another one.
+        """
+        try:
+            async with asyncio.timeout(LINK_PATIENCE_S):
+                project = await self.open(job)
+                if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
+                    return claim_link(self.options.web_url, ClaimToken(kept))
+                claim = await self.nemo.claim_token(project.who, project.task_id or "", project.session_id)
+        except (NemoError, Ended, TimeoutError) as error:
+            log.warning("link.unavailable", error=type(error).__name__)
+            return None
+        await self.chats.update(
+            job.chat,
+            claim_token=claim.token,
+            claim_session_id=project.session_id,
+            claim_expires_at=None
+            if claim.expires_in_s is None
+            else self._clock.now() + timedelta(seconds=claim.expires_in_s),
+        )
+        return claim_link(self.options.web_url, claim)
+
+    def register_buttons(self, chat: Chat, shown_in: ChatKey) -> tuple[Button, ...]:
+        """The way to an account of one's own, for guests.
+
+        Whoever registers by it owns the guest's projects, so it stands in private chats only.
+
+        Args:
+            chat: Whose account it is about.
+            shown_in: Where the button is to stand.
+        """
+        if chat.account is not Account.ANONYMOUS or not shown_in.is_private:
+            return ()
+        return (Button("button.register", url=register_link(self.options.web_url, chat.user_id)),)
 
     async def ended_by(self, job: Job, error: NemoError) -> Ended:
         """What an error means for the chat, with the button that leads on."""
         chat = await self.chats.get(job.chat)
-        web = self.options.web_url
         retry = Button("button.retry", "retry", job.id)
-        register = Button("button.register", url=register_link(web, chat.user_id))
-        is_guest = chat.account is Account.ANONYMOUS
         match error:
             case AuthError():
-                notice = Notice("error.token_refused")
-            case NoCredits() if is_guest:
-                notice = Notice("error.no_credits_anonymous", buttons=(register,))
+                notice = Notice(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
             case NoCredits():
-                notice = Notice("error.no_credits_registered", buttons=(Button("button.top_up", url=web),))
+                notice = self._account_notice("error.no_credits_", chat, "button.top_up")
             case ExportNotInPlan():
-                notice = Notice(
-                    "error.export_plan",
-                    buttons=(register if is_guest else Button("button.upgrade", url=web),),
-                )
+                notice = self._account_notice("error.export_plan_", chat, "button.upgrade")
+                notice = replace(notice, buttons=(*notice.buttons, Button("button.export", "export")))
             case FileTypeRefused():
                 name = job.files[0].name if job.files else ""
                 notice = Notice("error.file_type", {"name": name, "kinds": KINDS_TAKEN})
@@ -213,49 +239,39 @@ class Workspace:
 
     async def forget_session(self, key: ChatKey) -> None:
         """Let the next call begin an empty project."""
-        await self.chats.update(key, session_id=None, task_id=None)
+        await self.chats.update(key, **NO_PROJECT)
 
-    async def _mend(
-        self, job: Job, error: NemoError, on_new_session: Callable[[], Awaitable[None]] | None
-    ) -> None:
-        match error:
-            case AuthError():
-                chat = await self.chats.get(job.chat)
-                if chat.account is not Account.ANONYMOUS:
-                    raise error
-                log.info("account.token_refused", chat=str(job.chat))
-                await self._renew(job.chat, self._attribution(chat))
-            case SessionGone():
-                log.info("account.session_gone", chat=str(job.chat))
-                await self.forget_session(job.chat)
-                if on_new_session is not None:
-                    await on_new_session()
-            case RateLimited():
-                await self._clock.sleep(error.retry_after_s or RATE_LIMIT_PAUSE_S)
+    def _account_notice(self, group: str, chat: Chat, label: str) -> Notice:
+        """What an account lacks, in the words for its kind, with the button that leads on."""
+        match chat.account:
+            case Account.OWN:
+                return Notice(f"{group}own", buttons=(Button(label, url=self.options.web_url),))
+            case Account.OPERATOR:
+                return Notice(f"{group}operator")
+            case _:
+                kind = "anonymous" if chat.key.is_private else "group"
+                return Notice(f"{group}{kind}", buttons=self.register_buttons(chat, chat.key))
 
-    async def _renew(self, key: ChatKey, attribution: Attribution) -> None:
-        client_id = str(await self.chats.ensure_client_id(key))
-        try:
-            given = await self.nemo.anonymous_token(client_id, attribution)
-        except RateLimited as error:
-            await self._clock.sleep(error.retry_after_s or RATE_LIMIT_PAUSE_S)
-            try:
-                given = await self.nemo.anonymous_token(client_id, attribution)
-            except RateLimited:
-                raise Ended(Notice("error.tokens_used_up")) from None
-        before = await self.chats.get(key)
-        is_other = before.user_id != given.user_id or before.account is not Account.ANONYMOUS
-        await self.chats.update(
-            key,
-            token=given.token,
-            account=Account.ANONYMOUS,
-            user_id=given.user_id,
-            token_expires_at=given.expires_at,
-            **({"session_id": None, "task_id": None} if is_other else {}),
-        )
+    async def _mend(self, job: Job, error: AuthError | SessionGone) -> bool:
+        """Put right what a call was refused for.
 
-    def _is_expired(self, chat: Chat) -> bool:
-        return chat.token_expires_at is not None and chat.token_expires_at <= self._clock.now()
+        Returns:
+            Whether the project was lost.
+        """
+        chat = await self.chats.get(job.chat)
+        if isinstance(error, SessionGone):
+            log.info("account.session_gone", chat=str(job.chat))
+            await self.forget_session(job.chat)
+            return True
+        if chat.account is not Account.ANONYMOUS:
+            raise error
+        log.info("account.token_refused", chat=str(job.chat))
+        return await self.accounts.renew(job, self._attribution(chat))
+
+    def _kept_claim(self, chat: Chat) -> str | None:
+        ends = chat.claim_expires_at
+        holds = ends is None or ends - LINK_MARGIN > self._clock.now()
+        return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
     def _attribution(self, chat: Chat) -> Attribution:
         card = self._cards.get(chat.skill or self.options.default_skill)

@@ -36,7 +36,10 @@ async def play(file: Path, out: Path) -> int:
     """
     script = conversation.read_conversation(file)
     with tempfile.TemporaryDirectory(prefix="nemovideo-") as work_dir:
-        difference = await player.play(script, out, Path(work_dir))
+        try:
+            difference = await player.play(script, out, Path(work_dir))
+        except WrongFile as error:
+            raise WrongFile(f"{file}, {error}") from error
     if difference is not None:
         typer.echo(f"{script.title}: not as expected\n{difference}", err=True)
     else:

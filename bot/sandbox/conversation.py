@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from bot.sandbox.nemovideo.scripts import NAMED
+from bot.settings import Settings
 
 DIRECTORY = Path(__file__).parent / "conversations"
 
 BOT = "bot"
 NEMO = "nemo"
 TELEGRAM = "telegram"
+
+GENERAL = "General"
+"""The topic of a forum that every message without one is in."""
+
+NOTHING = "nothing"
+TOPIC = "topic"
+"""What a step may reply to besides labels: nothing at all, and the first message of its topic."""
+
+DEEDS = ("says", "sends", "forwards", "posts", "presses", "edits", "deletes")
 
 FileKind = Literal["video", "photo", "audio", "voice", "document", "animation", "video_note", "sticker"]
 
@@ -26,7 +47,9 @@ class _Model(BaseModel):
 
 
 def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    pieces = value if isinstance(value, list | tuple) else [value]
+    # YAML takes 100 for a number; here it is what a message says.
+    return [str(piece) if isinstance(piece, int | float) else piece for piece in pieces]
 
 
 Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -49,37 +72,66 @@ class Group(_Model):
     bot: Literal["", "member", "administrator"] = "member"
 
 
+class Account(_Model):
+    """A registered account of NemoVideo."""
+
+    credits: int = 1000
+    may_render: bool = True
+
+
+class Telegram(_Model):
+    """What kind of Bot API server it is."""
+
+    local: bool = False
+    flood_limits: bool = True
+
+
 class File(_Model):
     """A file to send; made on the spot."""
 
     kind: FileKind = "video"
     name: str = ""
-    seconds: float = 3.0
-    width: int = 320
-    height: int = 180
+    seconds: float = 2.0
+    width: int = 160
+    height: int = 90
     rotation: int = 0
     size_mb: float | None = None
     text: str | None = None
     content_type: str = ""
+    declares: dict[str, Any] = Field(default_factory=dict)
 
 
 class PersonStep(_Model):
-    """What somebody does."""
+    """What somebody does: one of the first seven, the others tell more of it."""
 
     says: str | None = None
     sends: File | None = None
     forwards: File | None = None
+    posts: dict[str, Any] | None = None
     presses: str | None = None
     edits: str | None = None
+    deletes: str | None = None
     caption: str = ""
     to: str | None = None
     by: str | None = None
     on: str | None = None
+    toast: str | None = None
+    opens: str | None = None
     chat: str | None = None
     topic: str | None = None
     reply_to: str | None = None
     label: str | None = None
-    toast: str | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        done = [name for name in DEEDS if getattr(self, name) is not None]
+        if len(done) != 1:
+            raise ValueError(
+                f"somebody does one of {', '.join(DEEDS)}, not {' and '.join(done) or 'nothing'}"
+            )
+        if self.topic is not None and self.chat is None:
+            raise ValueError("a topic needs its chat")
+        return self
 
 
 class Video(_Model):
@@ -97,14 +149,16 @@ class BotStep(_Model):
     says: Texts = ()
     never_says: Texts = ()
     sends: Video | None = None
+    shows: Literal["photo", "document"] | None = None
     live: Texts = ()
     live_is_gone: bool = False
     buttons: Texts = ()
     reply_to: str | None = None
+    messages: int | None = None
     chat: str | None = None
     topic: str | None = None
     label: str | None = None
-    within_s: float = 20.0
+    within_s: float = 10.0
 
 
 class NemoStep(_Model):
@@ -114,13 +168,26 @@ class NemoStep(_Model):
     last_message: str | None = None
     charged: int | None = None
     renders: int | None = None
+    last_render: str | None = None
     uploads: int | None = None
+    sessions: int | None = None
     switches: dict[str, Any] = Field(default_factory=dict)
-    script: str | None = None
+    script: str | list[dict[str, Any]] | None = None
     args: dict[str, Any] = Field(default_factory=dict)
     fault: dict[str, Any] = Field(default_factory=dict)
+    accounts: dict[str, Any] = Field(default_factory=dict)
     forget_sessions: bool = False
-    within_s: float = 20.0
+    hold: str | None = None
+    reached: str | None = None
+    release: bool = False
+    within_s: float = 10.0
+
+    @field_validator("script")
+    @classmethod
+    def _is_known(cls, value: str | list[dict[str, Any]] | None) -> str | list[dict[str, Any]] | None:
+        if isinstance(value, str) and value not in NAMED:
+            raise ValueError(f"there is no script {value}, there are {', '.join(sorted(NAMED))}")
+        return value
 
 
 class TelegramStep(_Model):
@@ -142,7 +209,9 @@ class Conversation(_Model):
         about: More.
         speed: Seconds of the conversation that pass in a real one.
         settings: Of the bot, by their names in ``.env.example``.
+        telegram: The Bot API server.
         nemo: Switches of NemoVideo's stand-in.
+        accounts: NemoVideo's registered accounts, by their tokens.
         people: Who takes part.
         chats: Groups and channels.
         steps: (actor, step), in order.
@@ -150,15 +219,46 @@ class Conversation(_Model):
 
     title: str
     about: str = ""
-    speed: float = Field(20.0, ge=1, le=1000)
+    speed: float = Field(100.0, ge=1, le=1000)
     settings: dict[str, Any] = Field(default_factory=dict)
+    telegram: Telegram = Telegram()
     nemo: dict[str, Any] = Field(default_factory=dict)
+    accounts: dict[str, Account] = Field(default_factory=dict)
     people: dict[str, Person]
     chats: dict[str, Group] = Field(default_factory=dict)
     steps: tuple[tuple[str, Step], ...]
 
+    @field_validator("settings")
+    @classmethod
+    def _settings_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        unknown = [name for name in value if name.lower() not in Settings.model_fields]
+        if unknown:
+            raise ValueError(f"there is no setting {', '.join(unknown)}")
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for title, group in self.chats.items():
+            for name in (group.creator, *group.members):
+                if name not in self.people:
+                    raise ValueError(f"chat {title}: nobody is called {name}")
+        return self
+
+
+_BOOL = "tag:yaml.org,2002:bool"
 
 _STEPS: dict[str, type[_Model]] = {BOT: BotStep, NEMO: NemoStep, TELEGRAM: TelegramStep}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant here: ``on`` is a word, only ``true`` and ``false`` are not."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != _BOOL]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|false)$"), list("tf"))
 
 
 def read_conversation(path: Path) -> Conversation:
@@ -168,16 +268,22 @@ def read_conversation(path: Path) -> Conversation:
         WrongFile: Not there, no YAML, or not in the format.
     """
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WrongFile(f"{path}: {error}") from error
+        body = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+    except OSError as error:
+        raise WrongFile(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WrongFile(f"{path}: no YAML: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("steps"), list):
-        raise WrongFile(f"{path}: a conversation is a mapping with a list of steps")
+        raise WrongFile(
+            f"{path}: a conversation is a mapping with a list of steps, see README.md beside the others"
+        )
     steps = [_read_step(path, number, raw, body) for number, raw in enumerate(body["steps"], 1)]
     try:
-        return Conversation(**{**body, "steps": tuple(steps)})
+        conversation = Conversation(**{**body, "steps": tuple(steps)})
     except ValidationError as error:
         raise WrongFile(f"{path}: {_told(error)}") from error
+    _check_names(path, conversation)
+    return conversation
 
 
 def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tuple[str, Any]:
@@ -190,8 +296,31 @@ def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tu
     try:
         return actor, _STEPS.get(actor, PersonStep).model_validate(what)
     except ValidationError as error:
-        raise WrongFile(f"{where}: {_told(error)}") from error
+        raise WrongFile(f"{where} ({actor}): {_told(error)}") from error
+
+
+def _check_names(path: Path, conversation: Conversation) -> None:
+    """See that a step names only what is there by then."""
+    labels = {NOTHING, TOPIC}
+    for number, (actor, step) in enumerate(conversation.steps, 1):
+        named = step.model_dump(include={"reply_to", "on", "edits", "deletes", "lose"}, exclude_none=True)
+        wrong = [f"no message has the label {label} yet" for label in named.values() if label not in labels]
+        chat = getattr(step, "chat", None)
+        topic = getattr(step, "topic", None)
+        if chat is not None and chat not in conversation.chats:
+            wrong.append(f"there is no chat {chat}")
+        elif chat is not None and topic not in (None, GENERAL, *conversation.chats[chat].topics):
+            wrong.append(f"{chat} has no topic {topic}")
+        by = getattr(step, "by", None)
+        if by is not None and by not in conversation.people:
+            wrong.append(f"nobody is called {by}")
+        if wrong:
+            raise WrongFile(f"{path}, step {number} ({actor}): {'; '.join(wrong)}")
+        if (label := getattr(step, "label", None)) is not None:
+            labels.add(label)
 
 
 def _told(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in error.errors()
+    )

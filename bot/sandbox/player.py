@@ -9,22 +9,27 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import av
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.app import App, Role
 from bot.clock import Clock, SystemClock
-from bot.sandbox import samples
-from bot.sandbox.botapi.client import ChatHandle, People, Seen
+from bot.sandbox import props
+from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
+from bot.sandbox.botapi.flood import FloodLimits
 from bot.sandbox.conversation import (
+    GENERAL,
+    NOTHING,
+    TOPIC,
     BotStep,
     Conversation,
     File,
     NemoStep,
     PersonStep,
+    Step,
     TelegramStep,
     Video,
+    WrongFile,
 )
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.scripts import NAMED
@@ -38,8 +43,10 @@ LOOK_AGAIN_S = 0.2
 SECONDS_TOLERANCE = 0.35
 """By how much a delivered video's length may differ: a frame or two, and the sound's last packet."""
 
-LIVE_MARK = "▱"
-"""Stands in every live message and in no other."""
+LIVE_MARK = "✖"
+"""Begins the cancel button, which every live message has and no other."""
+
+MEDIA_KINDS = ("video", "photo", "document")
 
 
 class Unmet(Exception):
@@ -84,25 +91,47 @@ async def play(conversation: Conversation, out: Path, work_dir: Path) -> str | N
 
     Returns:
         The difference, when an expectation did not hold.
+
+    Raises:
+        WrongFile: It asks for something that can't be.
     """
     await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
     clock = SystemClock(conversation.speed)
+    telegram = conversation.telegram
     async with contextlib.AsyncExitStack() as stack:
-        services = await stack.enter_async_context(serve_services(work_dir / "services", clock))
+        services = await stack.enter_async_context(
+            serve_services(
+                work_dir / "services",
+                clock,
+                local=telegram.local,
+                flood_limits=FloodLimits() if telegram.flood_limits else None,
+            )
+        )
         people = await stack.enter_async_context(People(services.telegram_url))
         nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
-        await nemo.set(**conversation.nemo)
         player = Player(conversation, people, nemo, clock, out, work_dir)
         await player.gather()
-        await stack.enter_async_context(
-            running_bot(services, work_dir / "bot", clock, **conversation.settings)
+        bot = running_bot(
+            services,
+            work_dir / "bot",
+            clock,
+            telegram_local_mode=telegram.local,
+            **conversation.settings,
         )
+        try:
+            await stack.enter_async_context(bot)
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            raise WrongFile(f"settings: {told}") from None
         try:
             await player.play()
         except Unmet as error:
             return str(error)
         finally:
             await player.write_down()
+            # What still stands still would keep both sides from ending.
+            await nemo.release()
+            await people.faults.clear()
     return None
 
 
@@ -130,20 +159,30 @@ class Player:
         self._conversation = conversation
         self._people = people
         self._nemo = nemo
-        self._out = out
         self._work_dir = work_dir
         self._members: dict[str, Member] = {}
         self._chats: dict[str, ChatHandle] = {}
         self._topics: dict[tuple[str, str], int] = {}
         self._labels: dict[str, Seen] = {}
-        self._answered: dict[int, int] = {}  # chat id → the last message that met an expectation
+        self._answered: dict[tuple[int, int | None], int] = {}  # chat and topic → the last message met
+        self._last = PersonStep(says="")
         self._last_actor = next(iter(conversation.people))
-        self._last_chat: str | None = None
         self._files = 0
+        self._out = out
         self._transcript = Transcript(conversation.title, clock)
 
     async def gather(self) -> None:
-        """Make the people and the chats."""
+        """Make accounts, people and chats.
+
+        Raises:
+            WrongFile: NemoVideo's stand-in has no such switch.
+        """
+        try:
+            await self._nemo.set(**self._conversation.nemo)
+        except ValueError as error:
+            raise WrongFile(f"nemo: {error}") from error
+        for token, account in self._conversation.accounts.items():
+            await self._nemo.add_account(token=token, **account.model_dump())
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:
@@ -163,38 +202,42 @@ class Player:
 
         Raises:
             Unmet: The first expectation that did not hold.
+            WrongFile: A step asks for something that can't be.
         """
         for number, (actor, step) in enumerate(self._conversation.steps, 1):
             try:
-                match step:
-                    case PersonStep():
-                        await self._act(actor, step)
-                    case BotStep():
-                        await self._expect(step)
-                    case NemoStep():
-                        await self._nemo_step(step)
-                    case TelegramStep():
-                        await self._telegram_step(step)
+                await self._step(actor, step)
             except Unmet as error:
                 raise Unmet(f"Step {number} ({actor}): {error}") from None
+            except (ControlError, ValueError, TypeError) as error:
+                raise WrongFile(f"step {number} ({actor}): {error}") from error
 
     async def write_down(self) -> None:
         """Put the transcript and all delivered files where they were asked for."""
         chats = {**{name: m.chat for name, m in self._members.items()}, **self._chats}
         await self._transcript.write(self._people, chats, self._out)
 
+    async def _step(self, actor: str, step: Step) -> None:
+        match step:
+            case PersonStep():
+                await self._act(actor, step)
+            case BotStep():
+                await self._expect(step)
+            case NemoStep():
+                await self._nemo_step(step)
+            case TelegramStep():
+                await self._telegram_step(step)
+
     async def _act(self, actor: str, step: PersonStep) -> None:
         member = self._members[actor]
         chat = self._chats[step.chat] if step.chat else None
-        self._last_actor, self._last_chat = actor, step.chat
-        where: dict[str, Any] = {}
-        if step.topic and step.chat:
-            where["thread"] = self._topics[step.chat, step.topic]
-        if step.reply_to:
-            where["reply_to"] = self._labels[step.reply_to].id
+        self._last_actor, self._last = actor, step
+        where = self._where(step)
         sent: Seen | None = None
         if step.says is not None:
             sent = await member.say(step.says, chat, **where)
+        elif step.posts is not None:
+            sent = await member.say("", chat, extra=step.posts, **where)
         elif step.sends is not None:
             sent = await self._send(member, step.sends, step.caption, chat, **where)
         elif step.forwards is not None:
@@ -205,30 +248,45 @@ class Player:
         elif step.edits is not None:
             text = {"text": step.to} if step.to is not None else {"caption": step.caption}
             sent = await member.edit(self._labels[step.edits], **text)
+        elif step.deletes is not None:
+            await member.delete(self._labels[step.deletes])
         elif step.presses is not None:
             await self._press(member, step, chat or member.chat)
         if sent is not None and step.label:
             self._labels[step.label] = sent
 
+    def _where(self, step: PersonStep) -> dict[str, Any]:
+        where: dict[str, Any] = {}
+        if step.chat and step.topic and step.topic != GENERAL:
+            where["thread"] = self._topics[step.chat, step.topic]
+        if step.reply_to == TOPIC:
+            where["reply_to_topic"] = True
+        elif step.reply_to:
+            where["reply_to"] = self._labels[step.reply_to].id
+        return where
+
     async def _press(self, member: Member, step: PersonStep, chat: ChatHandle) -> None:
         wanted = str(step.presses)
         message = self._labels[step.on] if step.on else await self._with_button(chat, wanted)
-        answer = await member.press(message, wanted)
+        answer = await member.press(message, wanted) or {}
         self._transcript.pressed(member.json["first_name"], wanted, answer)
-        if step.toast is not None and step.toast not in str((answer or {}).get("text")):
-            raise Unmet(f"the toast should say “{step.toast}”, it was {answer}")
+        if step.toast is not None and step.toast not in str(answer.get("text")):
+            raise Unmet(f"expected the toast “{step.toast}”, it was {answer or 'none'}")
+        if step.opens is not None and step.opens not in str(answer.get("url")):
+            raise Unmet(f"expected a link with “{step.opens}”, it was {answer or 'none'}")
 
     async def _with_button(self, chat: ChatHandle, wanted: str) -> Seen:
         def look(messages: list[Seen]) -> Seen | None:
             fitting = [m for m in messages if any(wanted in b for b in m.buttons) and not m.deleted_at]
             return fitting[-1] if fitting else None
 
-        return await self._until(chat, look, 20.0, lambda: f"there should be a button “{wanted}”")
+        return await self._until(chat, look, 20.0, f"a button “{wanted}”")
 
     async def _send(
         self, member: Member, file: File, caption: str, chat: ChatHandle | None, **where: Any
     ) -> Seen:
-        path, facts = await asyncio.to_thread(self._make, file)
+        self._files += 1
+        path, declared = await asyncio.to_thread(props.make, file, self._work_dir / f"{self._files}")
         return await member.send_file(
             file.kind,
             path,
@@ -236,122 +294,144 @@ class Player:
             name=file.name or path.name,
             content_type=file.content_type,
             caption=caption,
-            **facts,
+            media=file.declares or None,
+            **declared,
             **where,
         )
 
-    def _make(self, file: File) -> tuple[Path, dict[str, Any]]:
-        self._files += 1
-        name = file.name or {"photo": "photo.jpg", "audio": "music.mp3", "voice": "voice.ogg"}.get(
-            file.kind, "clip.mp4"
-        )
-        path = self._work_dir / f"{self._files}" / name
-        path.parent.mkdir()
-        if file.text is not None:
-            path.write_text(file.text, encoding="utf-8")
-            return path, {}
-        suffix = path.suffix.lower()
-        if suffix in (".jpg", ".jpeg", ".png", ".gif", ".webp"):
-            return samples.make_photo(path, file.width, file.height), {}
-        if suffix in (".mp3", ".m4a", ".aac", ".wav", ".ogg"):
-            return samples.make_audio(path, file.seconds), {"duration": round(file.seconds)}
-        size_bytes = None if file.size_mb is None else round(file.size_mb * 1024 * 1024)
-        made = samples.make_video(
-            path, file.seconds, file.width, file.height, rotation=file.rotation, size_bytes=size_bytes
-        )
-        return made, {"duration": round(file.seconds), "width": file.width, "height": file.height}
-
     async def _expect(self, step: BotStep) -> None:
-        name = step.chat or self._last_chat
-        chat = self._chats[name] if name else self._members[self._last_actor].chat
-        after = self._answered.get(chat.id, 0)
+        title = step.chat or self._last.chat
+        chat = self._chats[title] if title else self._members[self._last_actor].chat
+        topic = step.topic or (None if step.chat else self._last.topic)
+        thread = self._topics.get((title, topic)) if title and topic else None
+        after = self._answered.get((chat.id, thread), 0)
+
+        is_live = bool(step.live) or step.live_is_gone
 
         def look(messages: list[Seen]) -> Seen | None:
-            return next((m for m in messages if m.id > after and self._meets(m, step)), None)
+            here = [m for m in messages if m.json.get("message_thread_id") == thread] if topic else messages
+            if is_live:
+                return next((m for m in reversed(here) if self._is_live_as(m, step)), None)
+            return next((m for m in here if m.id > after and self._meets(m, step)), None)
 
-        found = await self._until(chat, look, step.within_s, lambda: f"expected {_told(step)}")
-        if not step.live:
-            self._answered[chat.id] = found.id
-        if step.label:
-            self._labels[step.label] = found
-        if step.sends is not None:
-            await self._check_video(found, step.sends)
+        def counted(messages: list[Seen]) -> Seen | None:
+            said = [m for m in messages if not _is_live(m)]
+            return said[-1] if len(said) == step.messages else None
+
+        if step.model_fields_set & _ABOUT_A_MESSAGE:
+            found = await self._until(chat, look, step.within_s, _told(step))
+            if not is_live:
+                self._answered[chat.id, thread] = found.id
+            if step.label:
+                self._labels[step.label] = found
+            if step.sends is not None:
+                await self._check_video(found, step.sends)
+        if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
+            await self._until(chat, counted, step.within_s, f"{step.messages} messages in all")
+
+    def _is_live_as(self, message: Seen, step: BotStep) -> bool:
+        said = [version.get("text") or "" for version in message.versions]
+        return (
+            _is_live(message)
+            and all(any(piece in text for text in said) for piece in step.live)
+            and (not step.live_is_gone or bool(message.deleted_at))
+            and (step.shows is None or step.shows in message.json)
+            and self._replies(message, step)
+        )
+
+    def _replies(self, message: Seen, step: BotStep) -> bool:
+        replied = message.json.get("reply_to_message", {}).get("message_id")
+        wanted = None if step.reply_to in (None, NOTHING) else self._labels[step.reply_to].id
+        return step.reply_to is None or replied == wanted
 
     def _meets(self, message: Seen, step: BotStep) -> bool:
-        said = [version.get("text") or version.get("caption") or "" for version in message.versions]
-        is_live = any(LIVE_MARK in text or "▰" in text for text in said)
-        if step.live or step.live_is_gone:
-            told = all(any(piece in text for text in said) for piece in step.live)
-            return (
-                (is_live or bool(step.live)) and told and (not step.live_is_gone or bool(message.deleted_at))
-            )
-        if is_live or message.deleted_at or (step.sends is not None) != ("video" in message.json):
+        if _is_live(message) or message.deleted_at or (step.sends is not None) != ("video" in message.json):
             return False
-        replied = message.json.get("reply_to_message", {}).get("message_id")
         return (
             all(piece in message.text for piece in step.says)
             and not any(piece in message.text for piece in step.never_says)
             and all(any(piece in button for button in message.buttons) for piece in step.buttons)
-            and (step.reply_to is None or replied == self._labels[step.reply_to].id)
+            and self._replies(message, step)
         )
 
     async def _check_video(self, message: Seen, wanted: Video) -> None:
         path = self._work_dir / "delivered.mp4"
         await self._people.save(message.media["file_id"], path)
-        facts = await asyncio.to_thread(_facts, path)
+        facts = await asyncio.to_thread(props.facts_of, path)
         for name, value in wanted.model_dump(exclude_none=True).items():
             found = facts[name]
             fits = abs(found - value) <= SECONDS_TOLERANCE if name == "seconds" else found == value
             if not fits:
-                raise Unmet(f"the video's {name} should be {value}, it is {found}")
+                raise Unmet(f"expected a video whose {name} is {value}, it is {found}")
         told = message.media
         if not told.get("width") or not told.get("height") or not told.get("duration"):
             raise Unmet(f"the video came without width, height or duration: {told}")
 
     async def _until(
-        self,
-        chat: ChatHandle,
-        look: Callable[[list[Seen]], Seen | None],
-        within_s: float,
-        told: Callable[[], str],
+        self, chat: ChatHandle, look: Callable[[list[Seen]], Seen | None], within_s: float, wanted: str
     ) -> Seen:
         ends_s = time.monotonic() + within_s
-        count = 0
         while True:
-            messages = await chat.messages(
-                deleted=True, from_bots=True, count=count + 1, timeout_s=LOOK_AGAIN_S if count else 0
-            )
-            count = len(messages)
+            messages = await chat.messages(deleted=True, from_bots=True)
             if (found := look(messages)) is not None:
                 return found
             if time.monotonic() >= ends_s:
                 there = "\n".join(f"    {_shown(m)}" for m in messages) or "    nothing"
-                raise Unmet(f"{told()}\n  the bot's messages in this chat:\n{there}")
-            if not messages:
-                await chat.messages(deleted=True, from_bots=True, count=1, timeout_s=LOOK_AGAIN_S)
+                raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
+            # Wakes at the next message, and for edits and deletions now and then.
+            await chat.messages(deleted=True, from_bots=True, count=len(messages) + 1, timeout_s=LOOK_AGAIN_S)
 
     async def _nemo_step(self, step: NemoStep) -> None:
+        nemo = self._nemo
         if step.switches:
-            await self._nemo.set(**step.switches)
+            await nemo.set(**step.switches)
         if step.script is not None:
-            await self._nemo.script(NAMED[step.script](**step.args))
+            script = NAMED[step.script](**step.args) if isinstance(step.script, str) else step.script
+            await nemo.script(script)
         if step.fault:
-            await self._nemo.fault(**step.fault)
+            await nemo.fault(**step.fault)
+        if step.hold is not None:
+            await nemo.hold(step.hold)
+        if step.reached is not None:
+            match: dict[str, object] = {"endpoint": step.reached, "reached": "*"}
+            await nemo.wait("holds", match=match, timeout_s=step.within_s)
+        if step.release:
+            await nemo.release()
         if step.forget_sessions:
-            for session in await self._nemo.sessions():
-                await self._nemo.drop_session(session.id)
-        messages = await self._nemo.messages()
-        found: dict[str, Any] = {
+            for session in await nemo.sessions():
+                await nemo.drop_session(session.id)
+        if step.accounts:
+            for account in await nemo.accounts():
+                await nemo.change_account(account.user_id, **step.accounts)
+        await self._check_nemo(step)
+
+    async def _check_nemo(self, step: NemoStep) -> None:
+        ends_s = time.monotonic() + step.within_s
+        while True:
+            found = await self._asked_of_nemo()
+            wanted = {name: value for name in found if (value := getattr(step, name)) is not None}
+            wrong = [name for name, value in wanted.items() if found[name] != value]
+            if not wrong:
+                return
+            if time.monotonic() >= ends_s:
+                raise Unmet(
+                    "; ".join(
+                        f"expected NemoVideo's {n} to be {wanted[n]!r}, it is {found[n]!r}" for n in wrong
+                    )
+                )
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _asked_of_nemo(self) -> dict[str, Any]:
+        messages, renders = await self._nemo.messages(), await self._nemo.renders()
+        return {
             "messages": len(messages),
             "last_message": messages[-1].text if messages else None,
             "charged": sum(charge.credits for charge in await self._nemo.charges()),
-            "renders": len(await self._nemo.renders()),
+            "renders": len(renders),
+            "last_render": renders[-1].status if renders else None,
             "uploads": len(await self._nemo.uploads()),
+            "sessions": len(await self._nemo.sessions()),
         }
-        for name, value in found.items():
-            wanted = getattr(step, name)
-            if wanted is not None and wanted != value:
-                raise Unmet(f"NemoVideo's {name} should be {wanted!r}, they are {value!r}")
 
     async def _telegram_step(self, step: TelegramStep) -> None:
         faults = self._people.faults
@@ -365,26 +445,32 @@ class Player:
             await faults.lose_file(self._labels[step.lose].media["file_id"])
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    with av.open(str(path)) as container:
-        video = container.streams.video[0]
-        frame = next(container.decode(video))
-        seconds = float(container.duration or 0) / av.time_base
-        return {
-            "seconds": seconds,
-            "width": frame.width,
-            "height": frame.height,
-            "sound": bool(container.streams.audio),
-        }
+_ABOUT_A_MESSAGE = frozenset({"says", "never_says", "sends", "live", "live_is_gone", "buttons", "reply_to"})
+
+
+def _is_live(message: Seen) -> bool:
+    rows = [
+        row
+        for version in message.versions
+        for row in version.get("reply_markup", {}).get("inline_keyboard", [])
+    ]
+    return any(button["text"].startswith(LIVE_MARK) for row in rows for button in row)
 
 
 def _told(step: BotStep) -> str:
-    wanted = step.model_dump(exclude_defaults=True, exclude={"within_s", "label", "chat", "topic"})
-    return ", ".join(f"{name}: {value}" for name, value in wanted.items()) or "a message"
+    wanted = step.model_dump(
+        exclude_defaults=True, exclude={"within_s", "label", "chat", "topic", "messages"}
+    )
+    return "a message that " + ", ".join(f"{name}: {_listed(value)}" for name, value in wanted.items())
+
+
+def _listed(value: object) -> str:
+    return " and ".join(f"“{piece}”" for piece in value) if isinstance(value, tuple) else str(value)
 
 
 def _shown(message: Seen) -> str:
-    kind = next((kind for kind in ("video", "photo", "document") if kind in message.json), "")
+    kind = next((f"[{kind}] " for kind in MEDIA_KINDS if kind in message.json), "")
+    kind = "(live) " if _is_live(message) else kind
     gone = " (deleted)" if message.deleted_at else ""
-    buttons = f" {message.buttons}" if message.buttons else ""
-    return f"#{message.id}{gone} {kind and f'[{kind}] '}{message.text!r}{buttons}"
+    buttons = "".join(f" [{button}]" for button in message.buttons)
+    return f"#{message.id}{gone} {kind}“{message.text}”{buttons}"

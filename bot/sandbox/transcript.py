@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from bot.clock import Clock
-from bot.sandbox.botapi.client import ChatHandle, People, Seen
+from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 
 FILE_NAME = "transcript.txt"
 
-_MEDIA = ("video", "photo", "audio", "voice", "document", "animation", "video_note", "sticker")
+INDENT = "\n" + " " * 9
+"""Before each further line of a message."""
+
+_KINDS = (
+    "animation",
+    "video",
+    "photo",
+    "audio",
+    "voice",
+    "document",
+    "video_note",
+    "sticker",
+    "location",
+    "contact",
+    "poll",
+    "dice",
+    "forum_topic_created",
+)
 
 
 class Transcript:
@@ -29,11 +46,11 @@ class Transcript:
         self._began = clock.now()
         self._lines: list[tuple[datetime, str]] = []
 
-    def pressed(self, who: str, button: str, answer: Mapping[str, Any] | None) -> None:
+    def pressed(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
         """Somebody pressed a button."""
-        toast = (answer or {}).get("text")
-        told = f" → “{toast}”" if toast else ""
-        self._lines.append((self._clock.now(), f"{who} presses [{button}]{told}"))
+        told = f" → “{answer['text']}”" if answer.get("text") and "url" not in answer else ""
+        opened = f" → {answer['url']}" if answer.get("url") else ""
+        self._lines.append((self._clock.now(), f"{who} presses [{button}]{told}{opened}"))
 
     async def write(self, people: People, chats: Mapping[str, ChatHandle], out: Path) -> None:
         """Write the transcript, and beside it every file that the bot delivered.
@@ -45,41 +62,76 @@ class Transcript:
         """
         lines = list(self._lines)
         for name, chat in chats.items():
-            for message in await chat.messages(deleted=True):
-                lines += self._of(name, message, await self._saved(people, message, out))
+            for message in await _messages(chat):
+                lines += _told(name, message, await _saved(people, message, out))
         lines.sort(key=lambda line: line[0])
-        body = [f"{self._time(at)}  {text}" for at, text in lines]
+        began = lines[0][0] if lines else self._clock.now()
+        body = [f"{_time(at - began)}  {text}" for at, text in lines]
         (out / FILE_NAME).write_text("\n".join([self._title, "", *body, ""]), encoding="utf-8")
 
-    async def _saved(self, people: People, message: Seen, out: Path) -> str:
-        if not message.json.get("from", {}).get("is_bot") or not message.media:
-            return ""
-        name = message.media.get("file_name") or "photo.jpg"
-        target = out / f"{message.chat_id}_{message.id}_{Path(name).name}"
+
+async def _messages(chat: ChatHandle) -> list[Seen]:
+    try:
+        return await chat.messages(deleted=True)
+    except ControlError:  # A private chat that was never begun.
+        return []
+
+
+async def _saved(people: People, message: Seen, out: Path) -> str:
+    if not message.json.get("from", {}).get("is_bot") or not message.media:
+        return ""
+    name = Path(message.media.get("file_name") or "photo.jpg")
+    target = out / f"{message.chat_id}_{message.id}_{name.name}"
+    try:
         await people.save(message.media["file_id"], target)
-        return target.name
+    except ControlError:  # The conversation let the file be gone.
+        target.unlink(missing_ok=True)
+        return "(gone)"
+    return target.name
 
-    def _of(self, chat: str, message: Seen, saved: str) -> list[tuple[datetime, str]]:
-        sender = message.json.get("from", {})
-        who = "Bot" if sender.get("is_bot") else sender.get("first_name", "Somebody")
-        place = f" in {chat}" if chat != who and not sender.get("is_bot") else f" to {chat}"
-        lines = []
-        for number, (stamp, version) in enumerate(zip(message.stamps, message.versions, strict=True)):
-            at = datetime.fromisoformat(stamp)
-            kind = next((f"[{kind}] " for kind in _MEDIA if kind in version), "")
-            text = version.get("text") or version.get("caption") or ""
+
+def _told(chat: str, message: Seen, saved: str) -> list[tuple[datetime, str]]:
+    sender = message.json.get("from", {})
+    who = "Bot" if sender.get("is_bot") else sender.get("first_name", "Somebody")
+    # In private only the bot's words need somebody they go to.
+    place = "" if chat == who else f" → {chat}"
+    if message.json.get("is_topic_message"):
+        place += f", topic {message.json['message_thread_id']}"
+    lines = []
+    shown_buttons = ""
+    for number, (stamp, version) in enumerate(zip(message.stamps, message.versions, strict=True)):
+        buttons = _buttons(version)
+        text = version.get("text") or version.get("caption") or ""
+        if number:
+            # An edit is told in one line: it is one of many that say nearly the same.
+            told = f"edits #{message.id}: {' │ '.join(line for line in text.splitlines() if line)}"
+        else:
             reply = version.get("reply_to_message", {}).get("message_id")
-            does = "edits" if number else "says"
-            about = f" (reply to #{reply})" if reply and not number else ""
-            rows = version.get("reply_markup", {}).get("inline_keyboard", [])
-            buttons = "".join(f" [{button['text']}]" for row in rows for button in row)
-            file = f" → {saved}" if saved and not number else ""
-            indented = text.replace("\n", "\n            ")
-            lines.append((at, f"{who}{place} {does} #{message.id}{about}: {kind}{indented}{buttons}{file}"))
-        if message.deleted_at:
-            lines.append((datetime.fromisoformat(message.deleted_at), f"{who} deletes #{message.id}"))
-        return lines
+            about = f" (reply to #{reply})" if reply else ""
+            told = f"#{message.id}{about}: {_content(version)}{text.replace(chr(10), INDENT)}"
+        told += (buttons or " [no buttons]") if buttons != shown_buttons else ""
+        shown_buttons = buttons
+        file = f" ⇒ {saved}" if saved and not number else ""
+        lines.append((datetime.fromisoformat(stamp), f"{who}{place} {told}{file}"))
+    if message.deleted_at:
+        lines.append((datetime.fromisoformat(message.deleted_at), f"#{message.id} is deleted"))
+    return lines
 
-    def _time(self, at: datetime) -> str:
-        seconds = max(0.0, (at - self._began).total_seconds())
-        return f"{int(seconds // 60):02}:{seconds % 60:05.2f}"
+
+def _content(version: Mapping[str, Any]) -> str:
+    kind = next((kind for kind in _KINDS if kind in version), None)
+    if kind is None:
+        return ""
+    body = version[kind]
+    name = body.get("file_name") if isinstance(body, dict) else None
+    return f"[{kind}{f' {name}' if name else ''}] "
+
+
+def _buttons(version: Mapping[str, Any]) -> str:
+    rows = version.get("reply_markup", {}).get("inline_keyboard", [])
+    return "".join(f" [{button['text']}]" for row in rows for button in row)
+
+
+def _time(since: timedelta) -> str:
+    seconds = max(0.0, since.total_seconds())
+    return f"{int(seconds // 60):02}:{seconds % 60:04.1f}"

@@ -1,6 +1,28 @@
 """Skill cards: the files that tell what the bot is good at, and under which name it works."""
 
 from bot.skills.body import NEMO_KINDS
-from bot.skills.cards import DEFAULT_CARD, Card, CardProblem, Cards, load_cards, platform_of
+from bot.skills.cards import (
+    DEFAULT_CARD,
+    INSTALL_DIRS,
+    Card,
+    CardProblem,
+    Cards,
+    load_cards,
+    platform_of,
+)
+from bot.skills.marks import LINK_PREFIX, card_mark, example_mark, link_name
 
-__all__ = ["DEFAULT_CARD", "NEMO_KINDS", "Card", "CardProblem", "Cards", "load_cards", "platform_of"]
+__all__ = [
+    "DEFAULT_CARD",
+    "INSTALL_DIRS",
+    "LINK_PREFIX",
+    "NEMO_KINDS",
+    "Card",
+    "CardProblem",
+    "Cards",
+    "card_mark",
+    "example_mark",
+    "link_name",
+    "load_cards",
+    "platform_of",
+]

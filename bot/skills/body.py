@@ -13,6 +13,8 @@ NEMO_KINDS: Final = (
 )  # fmt: skip
 """What NemoVideo takes, named by the usual file extension."""
 
+KIND_ALIASES: Final = {"jpeg": "jpg", "m4v": "mp4", "text": "txt"}
+
 DEFAULT_SIZE_LIMIT_BYTES: Final = 500 * 1024**2
 
 MAX_EXAMPLES = 6
@@ -36,11 +38,16 @@ _ABOUT_SIZE = re.compile(r"max|limit|up to|larg|size|at most|under|最大|上限
 _ABOUT_KINDS = re.compile(
     r"format|file types?|accept|support|\btakes?\b|best with|格式|支持|文件类型", re.IGNORECASE
 )
+_SORTS = (
+    (re.compile(r"\bvideos?\b|视频", re.IGNORECASE), NEMO_KINDS[:5]),
+    (re.compile(r"\b(?:images?|photos?|pictures?)\b|图片|照片", re.IGNORECASE), NEMO_KINDS[5:9]),
+    (re.compile(r"\b(?:audio|sounds?|music)\b|音频|声音", re.IGNORECASE), NEMO_KINDS[9:]),
+)
+_ABOUT_UPLOADS = re.compile(r"upload|input|source|上传", re.IGNORECASE)
 _ABOUT_RESULTS = re.compile(r"export|output|render|deliver|导出|输出|渲染", re.IGNORECASE)
 _BEST = re.compile(r"\bbest\b|最佳|最好|最适合", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“「『](.+?)[\"”」』]")
 _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]\ufe0f?")
-_KIND_ALIASES = {"jpeg": "jpg", "text": "txt"}
 
 
 def title(body: str) -> str:
@@ -106,22 +113,36 @@ def size_limit_bytes(body: str) -> int:
     """The largest file it takes; NemoVideo's usual limit where it does not say."""
     for line in _lines(body):
         size = _SIZE.search(line)
-        if size and _ABOUT_SIZE.search(line):
+        is_of_results = _ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line)
+        if size and _ABOUT_SIZE.search(line) and not is_of_results:
             factor = 1024**3 if size.group(2).upper().startswith("G") else 1024**2
             return max(1024**2, min(int(float(size.group(1)) * factor), _MAX_SIZE_LIMIT_BYTES))
     return DEFAULT_SIZE_LIMIT_BYTES
 
 
 def kinds(body: str) -> tuple[str, ...]:
-    """The formats in a line about files taken; all of NemoVideo's follow where it only names the best."""
+    """The formats in the lines about files taken; all of NemoVideo's follow where they only name the best.
+
+    A card that speaks of videos, pictures or sounds without naming one of their formats takes them all: better
+    to let a file through that NemoVideo refuses than to refuse one that it takes.
+    """
+    named: list[str] = []
+    is_best = False
     for line in _lines(body):
         if not _ABOUT_KINDS.search(line) or _ABOUT_RESULTS.search(line):
             continue
-        words = (_KIND_ALIASES.get(w, w) for w in re.findall(r"[a-z0-9]+", line.lower()))
-        named = tuple(dict.fromkeys(w for w in words if w in NEMO_KINDS or w == "txt"))
-        if len(named) >= 2:
-            return tuple(dict.fromkeys((*named, *NEMO_KINDS))) if _BEST.search(line) else named
-    return NEMO_KINDS
+        words = (KIND_ALIASES.get(w, w) for w in re.findall(r"[a-z0-9]+", line.lower()))
+        here = [w for w in words if w in NEMO_KINDS or w == "txt"]
+        if len(here) < 2 and not named:
+            continue
+        named += here
+        is_best = is_best or bool(_BEST.search(line))
+        for spoken, of_sort in _SORTS:
+            if spoken.search(line) and not set(of_sort) & set(named):
+                named += of_sort
+    if not named or is_best:
+        named += NEMO_KINDS
+    return tuple(dict.fromkeys(named))
 
 
 def one_line(value: object) -> str:

@@ -11,15 +11,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from bot.skills import body
 from bot.skills.files import CardFile, Unreadable, read_card_file
+from bot.skills.marks import card_mark, example_mark, link_name
 from bot.words import bounded
 
 DEFAULT_CARD: Final = "video-editing-ai-background"
 BUILT_IN_DIR: Final = Path(__file__).parent / "cards"
+
+INSTALL_DIRS: Final = (Path("~/.clawhub"), Path("~/.cursor/skills"))
+"""Where marketplaces and editors put the cards that somebody installs."""
 
 _LANGUAGE = "en"
 _VERSION = "0.0.0"
@@ -64,6 +68,21 @@ class Card:
     kinds: tuple[str, ...]
     body: str = field(repr=False)
 
+    def takes(self, file_name: str) -> bool:
+        """Whether a file of this name's kind is one that the card takes."""
+        ending = PurePath(file_name).suffix.lower().lstrip(".")
+        return body.KIND_ALIASES.get(ending, ending) in self.kinds
+
+    @property
+    def file_kinds(self) -> tuple[str, ...]:
+        """The kinds of files that can be uploaded with it; a text file is a wish and goes with every card."""
+        return tuple(kind for kind in self.kinds if kind != "txt")
+
+    @property
+    def is_picky(self) -> bool:
+        """Whether it leaves out kinds that NemoVideo takes."""
+        return not set(body.NEMO_KINDS) <= set(self.kinds)
+
 
 @dataclass(frozen=True, slots=True)
 class CardProblem:
@@ -85,9 +104,15 @@ class CardProblem:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """All cards that could be read, and what is wrong with the others."""
+    """All cards that could be read, and what is wrong with the others.
+
+    Args:
+        problems: Of those that could not.
+        default: Name of the card for a chat that chose none.
+    """
 
     problems: tuple[CardProblem, ...]
+    default: str
     _by_name: Mapping[str, Mapping[str, Card]]
 
     def get(self, name: str, language: str = _LANGUAGE) -> Card | None:
@@ -95,17 +120,51 @@ class Cards:
         translations = self._by_name.get(name)
         return None if translations is None else translations.get(language, translations[_LANGUAGE])
 
+    def active(self, chosen: str | None, language: str = _LANGUAGE) -> Card:
+        """The card that a chat works with.
+
+        Args:
+            chosen: Name of the one it chose, which may be gone; then the default counts, and should that be
+                gone too, the first there is.
+            language: As in :meth:`get`.
+        """
+        for name in (chosen, self.default):
+            if name is not None and (card := self.get(name, language)) is not None:
+                return card
+        return self.in_language(language)[0]
+
+    def named(self, said: str) -> str | None:
+        """The name of the card that somebody means, by its name or as a link has it."""
+        if said in self._by_name:
+            return said
+        return next((name for name in self._by_name if link_name(name) == said), None)
+
+    def marked(self, mark: str) -> str | None:
+        """The name of the card behind a button, see :func:`bot.skills.marks.card_mark`."""
+        return next((name for name in self._by_name if card_mark(name) == mark), None)
+
+    def example(self, mark: str) -> str | None:
+        """The wish behind a button, in the words that it showed; None when the card has changed since."""
+        name = self.marked(mark.partition(".")[0])
+        if name is None:
+            return None
+        said = (text for card in self._by_name[name].values() for text in card.examples)
+        return next((text for text in said if example_mark(name, text) == mark), None)
+
     def in_language(self, language: str) -> tuple[Card, ...]:
         """Every card, built-in ones first."""
         return tuple(t.get(language, t[_LANGUAGE]) for t in self._by_name.values())
 
 
-def load_cards(dirs: Iterable[Path] = (), *, platform: str | None = None) -> Cards:
+def load_cards(
+    dirs: Iterable[Path] = (), *, platform: str | None = None, default: str = DEFAULT_CARD
+) -> Cards:
     """Read the built-in cards, then those of other folders. Of two of one name the later one counts.
 
     Args:
         dirs: Searched for ``SKILL.md`` four folders deep; a missing one is no error.
         platform: What every card gives as its platform, see :func:`platform_of`; by its path when None.
+        default: Name of the card for a chat that chose none.
     """
     found: dict[str, dict[str, Card]] = {}
     problems: list[CardProblem] = []
@@ -122,7 +181,7 @@ def load_cards(dirs: Iterable[Path] = (), *, platform: str | None = None) -> Car
                 found[card.name][language] = _translated(card, translated)
             except Unreadable as error:
                 problems.append(CardProblem(translated, error.line, error.reason))
-    return Cards(tuple(problems), found)
+    return Cards(tuple(problems), default, found)
 
 
 def platform_of(path: Path) -> str:
@@ -138,7 +197,10 @@ def platform_of(path: Path) -> str:
 def _card_files(dirs: Iterable[Path]) -> Iterator[Path]:
     count = 0
     for top in dirs:
-        root = top.expanduser()
+        try:
+            root = top.expanduser()
+        except RuntimeError:  # This user has no home, as in some containers.
+            continue
         for folder, children, names in os.walk(root):
             here = Path(folder)
             children.sort()

@@ -62,6 +62,12 @@ def slot_key(chat: str, lane: str) -> str:
     return f"{SLOT}{{{chat}}}:{lane}"
 
 
+# Of accounts ----------------------------------------------------------------------------------------------
+
+GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given
+
+GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
+
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 MESSAGE_NUMBERS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,16 +18,26 @@ VERSION = "1"
 
 PER_ROW = 2
 
+HALF_ROW_COLUMNS = 20
+"""What can be read of a button beside another one on a phone, in the widths of a Latin letter."""
+
 
 class Action(StrEnum):
     """What pressing a button does; the value stands in its callback data."""
 
     CANCEL = "cancel"  # argument: job id
     RETRY = "retry"  # argument: job id
+    STRIP = "strip"  # argument: kind of track and job id
+    KEEP = "keep"  # argument: job id
+    OFFER = "offer"  # argument: job id, whose answer offered an edit
     EXPORT = "export"
     CREDITS = "credits"
     STATUS = "status"
     NEW = "new"
+    LANGUAGE = "language"  # argument: its catalogue; none shows them all
+    SKILL = "skill"  # argument: mark of the card to choose
+    EXAMPLE = "example"  # argument: mark of the example that is sent as a wish
+    NEXT = "next"  # argument: name of the next step that is sent as a wish
     AUTO_EXPORT = "auto"  # argument: 1 or 0, the wanted value: pressing twice is pressing once
 
 
@@ -61,14 +72,27 @@ def unpack(data: str | None) -> Press | None:
 
 
 def keyboard(buttons: Sequence[Button], words: Words) -> InlineKeyboardMarkup | None:
-    """Draw buttons, two in a row."""
+    """Draw buttons, two in a row where both can be read on a phone."""
     drawn = [
-        InlineKeyboardButton(words.plain(button.label), url=button.url)
+        InlineKeyboardButton(_label(button, words), url=button.url)
         if button.url
-        else InlineKeyboardButton(
-            words.plain(button.label), callback_data=pack(button.action, button.argument)
-        )
+        else InlineKeyboardButton(_label(button, words), callback_data=pack(button.action, button.argument))
         for button in buttons
     ]
-    rows = [drawn[start : start + PER_ROW] for start in range(0, len(drawn), PER_ROW)]
+    rows: list[list[InlineKeyboardButton]] = []
+    for button in drawn:
+        fits = bool(rows) and len(rows[-1]) < PER_ROW and not any(map(_is_wide, (*rows[-1], button)))
+        if fits:
+            rows[-1].append(button)
+        else:
+            rows.append([button])
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _is_wide(button: InlineKeyboardButton) -> bool:
+    columns = (2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in button.text)
+    return sum(columns) > HALF_ROW_COLUMNS
+
+
+def _label(button: Button, words: Words) -> str:
+    return button.text or words.plain(button.label)

@@ -68,6 +68,8 @@ class Delivery:
         buttons: list[Button] = []
         if result.link:
             buttons.append(Button("button.download", url=result.link))
+        if result.browser_link and result.browser_link != result.link:
+            buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
         try:
             return await self._deliver(job, ledger, slot, result, prepared)
@@ -79,8 +81,9 @@ class Delivery:
 
     async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
         took = words.duration(result.took_s)
+        markup = keyboard([*buttons, *result.buttons], words)
         if result.file_id:
-            return _Prepared(words.text("deliver.again"), None)
+            return _Prepared(words.text("deliver.again"), markup)
         size = words.size(result.size or 0)
         if result.path is None:
             text = words.text(
@@ -89,18 +92,18 @@ class Delivery:
                 limit=words.size(self.send_limit),
                 link=words.link(result.link, FILE_NAME),
             )
-            return _Prepared(text, keyboard(buttons, words))
+            return _Prepared(text, markup)
         try:
             facts = await describe(result.path)
             picture = await thumbnail(result.path)
         except NotAVideo:
             log.warning("delivery.not_playable")
             duration = words.duration(result.duration_s or 0)
-            return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), None)
+            return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), markup)
         caption = words.text(
             "deliver.caption", duration=words.duration(facts.duration_s), size=size, took=took
         )
-        return _Prepared(caption, None, facts, picture)
+        return _Prepared(caption, markup, facts, picture)
 
     async def _deliver(
         self, job: Job, ledger: Ledger, slot: str, result: Result, prepared: _Prepared

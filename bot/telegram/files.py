@@ -9,14 +9,13 @@ from pathlib import Path
 
 import httpx
 from telegram import Bot
-from telegram.constants import FileSizeLimit
-from telegram.error import BadRequest
+from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.job import FileRef
 from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge, OpenFile
-from bot.telegram.media import CONTENT_TYPES, fitting_name
+from bot.telegram.media import CLOUD_SIZE_LIMIT, CONTENT_TYPES, fitting_name
 from bot.telegram.outbox import Outbox
-from bot.telegram.video import sniff
+from bot.telegram.video import SNIFF_BYTES, sniff
 
 CHUNK_BYTES = 512 * 1024
 """Read from disk at a time: large enough to be fast, small enough to keep memory flat."""
@@ -53,21 +52,37 @@ class TelegramFiles:
             )
         except BadRequest as error:
             if "too big" in error.message.lower():
-                raise FileTooLarge(FileSizeLimit.FILESIZE_DOWNLOAD) from error
+                raise FileTooLarge(CLOUD_SIZE_LIMIT) from error
             raise FileGone(file.name) from error
         if not found.file_path:
             raise FileGone(file.name)
-        source = (
-            self._from_disk(Path(self._path(found.file_path)))
-            if self._local
-            else self._from_cloud(found.file_path, found.file_size or file.size)
-        )
-        async with source as (size, chunks):
-            first = await anext(chunks, b"")
+        path, known_size = found.file_path, found.file_size or file.size
+        async with contextlib.AsyncExitStack() as stack:
+            size, first, chunks = await self._outbox.call(
+                chat_id, lambda _: self._begin(stack, path, known_size), repeatable=True
+            )
+            if file.is_text:  # Whether it is one, its reader sees.
+                yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
+                return
             kind = sniff(first)
             if kind is None or kind not in CONTENT_TYPES:
                 raise FileNotTaken(file.name)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], _chain(first, chunks))
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, path: str, size: int | None
+    ) -> tuple[int, bytes, AsyncIterator[bytes]]:
+        source = self._from_disk(Path(self._path(path))) if self._local else self._from_cloud(path, size)
+        try:
+            length, chunks = await stack.enter_async_context(source)
+            first = b""
+            # A slow line may deliver less at once than it takes to tell what it is.
+            while len(first) < SNIFF_BYTES and (chunk := await anext(chunks, b"")):
+                first += chunk
+        except httpx.TransportError as error:
+            # As PTB says it, for the outbox; without its words, which may hold the address.
+            raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
+        return length, first, chunks
 
     def _path(self, file_path: str) -> str:
         # PTB puts the cloud's address before a path that it can't see itself, with the token in it.
@@ -79,6 +94,8 @@ class TelegramFiles:
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         # The address holds the bot's token: it goes nowhere but into this request.
         async with self._http.stream("GET", address) as response:
+            if response.is_server_error:
+                raise NetworkError(f"the file's download failed with status {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise FileGone(f"status {response.status_code}")
             length = response.headers.get("content-length")

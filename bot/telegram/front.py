@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 from telegram import Bot, Message, MessageEntity
-from telegram.constants import ParseMode
+from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.clock import Clock
@@ -24,8 +26,10 @@ from bot.jobs.ports import (
     Progress,
     Report,
     Result,
+    TimelinePicture,
 )
 from bot.jobs.ports import Message as Said
+from bot.pictures import TimelineLabels, draw_timeline
 from bot.telegram.buttons import keyboard
 from bot.telegram.delivery import Delivery
 from bot.telegram.files import TelegramFiles
@@ -33,7 +37,7 @@ from bot.telegram.live import LiveMessage, reply_to
 from bot.telegram.markdown import Piece, to_pieces
 from bot.telegram.once import Sent, send_once
 from bot.telegram.outbox import Outbox
-from bot.telegram.phrasing import phrase, phrase_report
+from bot.telegram.phrasing import phrase, phrase_lines, phrase_report
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -116,6 +120,8 @@ class ChatFront:
 
     async def say(self, slot: str, message: Said) -> None:
         """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""
+        if isinstance(message, TimelinePicture) and await self._send_picture(slot, message):
+            return
         texts = self._texts(message)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
@@ -132,7 +138,52 @@ class ChatFront:
             case Report():
                 return [_Text(phrase_report(self._words, message))]
             case AgentText():
-                return [_of_piece(piece) for piece in to_pieces(message.markdown)]
+                pieces = to_pieces(message.markdown, cut_note=self._words.plain("answer.cut"))
+                return _with_lines([_of_piece(piece) for piece in pieces], self._words, message.lines)
+            case TimelinePicture():
+                return [_Text(phrase_report(self._words, message.caption))]
+
+    async def _send_picture(self, slot: str, message: TimelinePicture) -> bool:
+        """Send a timeline as a photo; tells whether it could be."""
+        words = self._words
+        caption = phrase_report(words, message.caption)
+        if len(caption) > MessageLimit.CAPTION_LENGTH:
+            return False
+        labels = TimelineLabels(
+            video=words.plain("track.video"),
+            audio=words.plain("track.audio"),
+            text=words.plain("track.text"),
+            other=words.plain("track.other"),
+            unnamed=lambda place: words.plain("track.unnamed", place=place),
+        )
+        picture = await draw_timeline(message.draft, labels=labels)
+        common: dict[str, Any] = {
+            "parse_mode": ParseMode.HTML,
+            "reply_markup": keyboard(message.buttons, words),
+        }
+
+        async def send(chat_id: int) -> Message:
+            return await self._bot.send_photo(
+                chat_id,
+                picture,
+                caption=caption,
+                filename="timeline.png",
+                message_thread_id=self._job.chat.topic_id,
+                reply_parameters=reply_to(self._job),
+                **common,
+            )
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            return await self._bot.edit_message_caption(chat_id, message_id, caption=caption, **common)
+
+        chat_id = self._job.chat.chat_id
+        try:
+            await send_once(self._ledger, f"picture:{slot}", chat_id, self._outbox, self._sent, send, edit)
+        except BadRequest as error:
+            # A group may forbid photos, a server may dislike this one: the words do as well.
+            log.info("front.picture_refused", error=error.message)
+            return False
+        return True
 
     async def _say(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_first: bool) -> None:
         try:
@@ -198,6 +249,22 @@ class ChatFronts:
     def open(self, job: Job, ledger: Ledger) -> ChatFront:
         """See ``ports.Fronts``."""
         return ChatFront(self, job, ledger)
+
+
+def _with_lines(texts: list[_Text], words: Words, lines: Sequence[Notice]) -> list[_Text]:
+    """Put lines of our own under the agent's words, in the same message where they fit."""
+    if not lines:
+        return texts
+    told = html.unescape(phrase_lines(words, lines))
+    last = texts[-1] if texts else None
+    if last is None or utf16_length(last.text) + utf16_length(told) + 2 > MessageLimit.MAX_TEXT_LENGTH:
+        return [*texts, _Text(told, ())]
+    return [*texts[:-1], _Text(f"{last.text}\n\n{told}", last.entities)]
+
+
+def utf16_length(text: str) -> int:
+    """A text's length as Telegram counts it."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _of_piece(piece: Piece) -> _Text:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,15 +16,27 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, f
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.job import FileRef, Job, Kind, Lane, State, new_job_id, retry_id
+from bot.jobs.job import MAX_WISH_CHARS, FileRef, Job, Kind, Lane, State, new_job_id, press_id, retry_id
 from bot.jobs.lanes import LaneFull, Lanes
-from bot.jobs.ports import Button, Bytes, Notice
+from bot.jobs.ports import ANNOUNCEMENT, Button, Notice
+from bot.jobs.steps.telling import EXTRAS, offered_edit
+from bot.skills import Card, Cards
 from bot.telegram import media
+from bot.telegram.accounts import (
+    LOGIN_START,
+    language_notice,
+    login_how,
+    login_jobs,
+    offered_token,
+    token_in,
+)
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.buttons import Action, Press, unpack
+from bot.telegram.limits import Limits
 from bot.telegram.notices import pack_notice
 from bot.telegram.once import Sent
-from bot.words import language_of
+from bot.telegram.skills import CARD, LIST, START, card_of_start, wish_behind, without_button
+from bot.words import Words, bounded, language_of, languages
 from bot.words.phrases import Action as Phrase
 from bot.words.phrases import action_for
 
@@ -32,22 +45,11 @@ log = structlog.get_logger(__name__)
 ANONYMOUS_ADMIN_ID = 1087968824
 """Stands as sender where a group's admin writes in the group's name; who it was is in ``sender_chat``."""
 
-MAX_WISH_CHARS = 8000
+_EDIT_CAPTION = re.compile(r"^/edit(?:@(?P<bot>\w+))?(?=\s|$)", re.IGNORECASE)
+MAX_TOAST_CHARS = 150
+"""Of a wish in a toast, which has 200 in all."""
 
 _COMMAND = re.compile(r"^/\w+(@\w+)?\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is refused before anything is tried.
-
-    Args:
-        fetch: Bytes of the largest file that the Bot API in use gives out.
-        take: Bytes of the largest file that NemoVideo takes.
-    """
-
-    fetch: int
-    take: int
 
 
 class Handlers:
@@ -58,14 +60,18 @@ class Handlers:
         chats: Language and settings of chats.
         sent: Is told every message number.
         limits: Of files.
+        cards: The skill cards.
         clock: Stamps jobs.
     """
 
-    def __init__(self, lanes: Lanes, chats: Chats, sent: Sent, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, lanes: Lanes, chats: Chats, sent: Sent, limits: Limits, cards: Cards, clock: Clock
+    ) -> None:
         self._lanes = lanes
         self._chats = chats
         self._sent = sent
         self._limits = limits
+        self._cards = cards
         self._clock = clock
 
     def register(self, application: AnyApplication) -> None:
@@ -81,15 +87,42 @@ class Handlers:
             "cancel": self._cancel,
             "settings": self._settings,
             "edit": self._edit,
+            "login": self._login,
+            "logout": self._logout,
+            "link": self._link,
+            "language": self._language,
+            "skill": self._skill,
         }
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
+        # PTB's command handlers read no captions, where a wish with a file stands.
+        application.add_handler(
+            MessageHandler(fresh & filters.CaptionRegex(_EDIT_CAPTION), self._edit_caption)
+        )
         application.add_handler(MessageHandler(fresh & filters.COMMAND, self._unknown_command))
         application.add_handler(MessageHandler(fresh & ~filters.StatusUpdate.ALL, self._message))
         application.add_handler(CallbackQueryHandler(self._press))
 
     async def _start(self, update: Update, context: Context) -> None:
-        await self._say(update, Notice("start.greeting"))
+        if context.args == [LOGIN_START]:
+            return await self._say(update, login_how(_message(update), context.bot.username))
+        if (said := card_of_start(context.args)) is not None:
+            return await self._choose_skill(update, said)
+        return await self._show_skill(update, START)
+
+    async def _skill(self, update: Update, context: Context) -> None:
+        if context.args:
+            return await self._choose_skill(update, context.args[0])
+        return await self._show_skill(update, LIST)
+
+    async def _choose_skill(self, update: Update, said: str) -> None:
+        name = self._cards.named(said)
+        if name is not None:
+            await self._chats.update(chat_key(_message(update)), skill=name)
+        await self._show_skill(update, CARD if name else LIST)
+
+    async def _show_skill(self, update: Update, view: str) -> None:
+        await self._accept(update, [self._job(update, Lane.ASK, Kind.SKILL, data={"view": view})])
 
     async def _help(self, update: Update, context: Context) -> None:
         await self._say(update, Notice("help.text"))
@@ -110,23 +143,50 @@ class Handlers:
         chat = await self._chats.get(chat_key(_message(update)))
         await self._say(update, settings_notice(auto_export=chat.auto_export))
 
+    async def _login(self, update: Update, context: Context) -> None:
+        message = _message(update)
+        token = offered_token(message.text or "")
+        if token is None:
+            return await self._say(update, login_how(message, context.bot.username))
+        return await self._take_token(update, token)
+
+    async def _take_token(self, update: Update, token: str) -> None:
+        message, new_job = _message(update), partial(self._job, update)
+        username = message.get_bot().username
+        await self._accept(update, login_jobs(message, token, new_job, self._chats.seal, username))
+
+    async def _logout(self, update: Update, context: Context) -> None:
+        await self._accept(update, [self._job(update, Lane.EDIT, Kind.LOGOUT)])
+
+    async def _link(self, update: Update, context: Context) -> None:
+        await self._accept(update, [self._job(update, Lane.ASK, Kind.LINK)])
+
+    async def _language(self, update: Update, context: Context) -> None:
+        await self._say(update, language_notice(await self._language_in(update, chat_key(_message(update)))))
+
+    async def _language_in(self, update: Update, chat: ChatKey) -> str:
+        """What the chat chose, else the asker's."""
+        return language_of((await self._chats.get(chat)).language or _language_code(update.effective_user))
+
     async def _upload(self, update: Update, context: Context) -> None:
-        await self._say(
-            update,
-            Notice(
-                "upload.how",
-                {"kinds": kinds_taken(), "limit": Bytes(min(self._limits.fetch, self._limits.take))},
-            ),
-        )
+        card = await self._card(update, _message(update))
+        await self._say(update, self._limits.how(card))
 
     async def _cancel(self, update: Update, context: Context) -> None:
         chat = chat_key(_message(update))
-        for job_id in await self._lanes.current(chat, Lane.EDIT):
+        jobs = await self._lanes.current(chat, Lane.EDIT)
+        for job_id in jobs:
             standing = await self._lanes.find(chat, job_id)
             if standing and self._may_touch(update, standing.job):
-                await self._lanes.cancel(chat, Lane.EDIT, job_id)
-                return await self._say(update, Notice("job.cancelled"))
-        return await self._say(update, Notice("job.nothing_to_cancel"))
+                # A job, and by its id: an update that comes twice must not stop the next one too.
+                stop = self._job(update, Lane.TAP, Kind.CANCEL, data={"job": job_id})
+                live = await self._lanes.checkpoint(standing.job, ANNOUNCEMENT)
+                redrawn: list[Job] = []
+                if standing.state is State.QUEUED and live is not None and "message_id" in live:
+                    tap = {"query": "", "toast": "", "redraw": "cancelled", "message": live["message_id"]}
+                    redrawn.append(self._job(update, Lane.TAP, Kind.TAP, data=tap))
+                return await self._accept(update, [stop, *redrawn])
+        return await self._say(update, Notice("toast.not_yours" if jobs else "job.nothing_to_cancel"))
 
     async def _edit(self, update: Update, context: Context) -> None:
         """``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
@@ -135,11 +195,21 @@ class Handlers:
         source = message
         if media.file_of(message) is None and _is_reply(message) and message.reply_to_message is not None:
             source = message.reply_to_message
-        await self._wish(update, text, source)
+        if not text.strip() and media.file_of(source) is None:
+            return await self._say(update, Notice("edit.how"))
+        return await self._wish(update, text, source)
+
+    async def _edit_caption(self, update: Update, context: Context) -> None:
+        addressed = _EDIT_CAPTION.match(_message(update).caption or "")
+        name = addressed["bot"] if addressed else None
+        if name is None or name.lower() == context.bot.username.lower():
+            await self._edit(update, context)
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = _message(update)
         text = message.text or message.caption or ""
+        if (token := token_in(text)) is not None:
+            return await self._take_token(update, token)
         command = text.split()[0] if text else "/"
         addressed = command.lower().endswith(f"@{context.bot.username}".lower())
         if message.chat.type == ChatType.PRIVATE or addressed:
@@ -163,34 +233,33 @@ class Handlers:
         }
         if phrase is not None:
             return await routes[phrase](update, context)
+        if not text and media.file_of(message) is None and not message.text:
+            # A place, a contact, a poll, a die: in a group it may be meant for anybody.
+            if message.chat.type == ChatType.PRIVATE:
+                await self._say(update, Notice("error.unsupported"))
+            return None
         return await self._wish(update, text, message)
 
     async def _wish(self, update: Update, text: str, source: Message) -> None:
+        if (token := token_in(text)) is not None:
+            # Pasted without the command, most likely; it must never reach the agent, nor lie in a wish.
+            return await self._take_token(update, token)
         file = media.file_of(source)
         if file is not None:
-            refusal = self._refusal(file)
+            refusal = self._limits.refusal(file, await self._card(update, _message(update)))
             if refusal is not None:
                 return await self._say(update, refusal)
         elif not text.strip():
-            return await self._say(update, Notice("start.greeting"))
+            return await self._show_skill(update, START)
         job = self._job(
             update, Lane.EDIT, Kind.WISH, text=text.strip()[:MAX_WISH_CHARS], files=(file,) if file else ()
         )
         return await self._accept(update, [job])
 
-    def _refusal(self, file: FileRef) -> Notice | None:
-        if not media.is_promising(file):
-            return Notice("error.file_type", {"name": file.name, "kinds": kinds_taken()})
-        if file.size == 0:
-            return Notice("error.file_empty", {"name": file.name})
-        if file.size is not None and file.size > self._limits.take:
-            return Notice("error.file_too_large", {"limit": Bytes(self._limits.take)})
-        if file.size is not None and file.size > self._limits.fetch:
-            return Notice(
-                "error.file_too_large_telegram",
-                {"size": Bytes(file.size), "limit": Bytes(self._limits.fetch)},
-            )
-        return None
+    async def _card(self, update: Update, message: Message) -> Card:
+        """The chat's active card."""
+        chat = await self._chats.get(chat_key(message))
+        return self._cards.active(chat.skill, await self._language_in(update, chat.key))
 
     async def _press(self, update: Update, context: Context) -> None:
         query = update.callback_query
@@ -199,6 +268,7 @@ class Handlers:
         press = unpack(query.data)
         jobs: list[Job] = []
         toast, redraw = "", ""
+        more: dict[str, Any] = {}
         match press:
             case None:
                 toast = "toast.old_button"
@@ -213,11 +283,50 @@ class Handlers:
                 jobs.append(self._job(update, Lane.EDIT, Kind(action.value)))
             case Press(Action.CREDITS | Action.STATUS as action):
                 jobs.append(self._job(update, Lane.ASK, Kind(action.value)))
+            case Press(Action.LANGUAGE, name):
+                chat = chat_key(query.message)
+                if name in languages():
+                    await self._chats.update(chat, language=name)
+                    toast = "toast.saved"
+                redraw = f"language:{await self._language_in(update, chat)}"
+            case Press(Action.SKILL, mark):
+                toast, redraw = await self._pressed_skill(query.message, mark)
+            case Press(Action.KEEP):
+                toast, redraw = "toast.kept", "no_buttons"
+            case Press(Action.STRIP | Action.OFFER):
+                wishes, toast = await self._pressed_offer(update, query.message, press)
+                jobs += wishes
+                redraw = "no_buttons" if wishes else ""
+            case Press(Action.EXAMPLE | Action.NEXT):
+                wishes, toast = await self._pressed_wish(update, query.message, press)
+                jobs += wishes
+                markup = without_button(query.message.reply_markup, query.data)
+                said = bounded(wishes[0].text, MAX_TOAST_CHARS) if wishes else ""
+                redraw, more = "keyboard", {"keyboard": markup.to_dict(), "words": {"wish": said}}
             case Press(Action.AUTO_EXPORT, value):
                 await self._chats.update(chat_key(query.message), auto_export=value == "1")
                 toast, redraw = "toast.saved", f"settings:{value}"
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
-        await self._accept(update, [*jobs, self._job(update, Lane.TAP, Kind.TAP, data=tap)])
+        await self._accept(update, [*jobs, self._job(update, Lane.TAP, Kind.TAP, data=tap | more)])
+
+    async def _pressed_skill(self, message: Message, mark: str) -> tuple[str, str]:
+        name = self._cards.marked(mark)
+        if name is None:
+            return "toast.skill_gone", ""
+        await self._chats.update(chat_key(message), skill=name)
+        return "toast.skill_chosen", f"skill:{name}"
+
+    async def _pressed_wish(self, update: Update, message: Message, press: Press) -> tuple[list[Job], str]:
+        """The wish that a button sends, and the toast; an old one may offer what is no longer there."""
+        chat = chat_key(message)
+        wish = wish_behind(press, self._cards, Words(await self._language_in(update, chat)))
+        if wish is None:
+            return [], "toast.wish_gone"
+        job_id = press_id(chat, message.message_id, f"{press.action}:{press.argument}")
+        if await self._lanes.find(chat, job_id) is not None:
+            return [], "toast.sent_already"
+        job = self._job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
+        return [replace(job, id=job_id)], "toast.sent"
 
     async def _press_cancel(self, update: Update, message: Message, job_id: str) -> tuple[str, str]:
         chat = chat_key(message)
@@ -235,6 +344,29 @@ class Handlers:
             case _:
                 return "toast.old_button", "no_buttons"
 
+    async def _pressed_offer(self, update: Update, message: Message, press: Press) -> tuple[list[Job], str]:
+        """The wish behind a button that belongs to one job's answer: only who asked may press it in a group."""
+        kind, _, job_id = press.argument.rpartition(".")
+        chat = chat_key(message)
+        standing = await self._lanes.find(chat, job_id)
+        if standing is None:
+            return [], "toast.old_button"
+        if not self._may_touch(update, standing.job):
+            return [], "toast.not_yours"
+        wish: str | None = None
+        if press.action is Action.STRIP and kind in EXTRAS.values():
+            wish = Words(await self._language_in(update, chat)).plain(f"wish.strip_{kind}")
+        elif press.action is Action.OFFER:
+            outcome = await self._lanes.checkpoint(standing.job, "turn")
+            wish = offered_edit(outcome) if outcome else None
+        if wish is None:
+            return [], "toast.old_button"
+        new_id = press_id(chat, message.message_id, f"{press.action}:{press.argument}")
+        if await self._lanes.find(chat, new_id) is not None:
+            return [], "toast.sent_already"
+        job = self._job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
+        return [replace(job, id=new_id)], "toast.sent"
+
     async def _retried(self, update: Update, message: Message, job_id: str) -> Job | None:
         standing = await self._lanes.find(chat_key(message), job_id)
         if standing is None or not self._may_touch(update, standing.job):
@@ -242,12 +374,21 @@ class Handlers:
         old = standing.job
         if await self._lanes.find(old.chat, retry_id(old.id)) is not None:
             return None  # Pressed before.
-        # What reached the project stays there: a second upload would double the clip.
-        files = () if await self._lanes.checkpoint(old, "uploaded") else old.files
-        fresh = self._job(update, old.lane, old.kind, message_id=old.message_id)
+        kind, files = await self._left_to_do(old)
+        fresh = self._job(update, old.lane, kind, message_id=old.message_id)
         return replace(
             fresh, id=retry_id(old.id), owner_id=old.owner_id, text=old.text, files=files, data=old.data
         )
+
+    async def _left_to_do(self, job: Job) -> tuple[Kind, tuple[FileRef, ...]]:
+        """What a failed job has still to do: what was charged is not asked for again, nor is a clip doubled."""
+        turn = await self._lanes.checkpoint(job, "turn")
+        if job.kind is Kind.WISH and turn is not None and not turn["failed"]:
+            return Kind.EXPORT, ()
+        uploaded = await self._lanes.checkpoint(job, "uploaded")
+        is_there = uploaded and uploaded.get("session") == (await self._chats.get(job.chat)).session_id
+        # Words in a file were not uploaded: they are read again.
+        return job.kind, tuple(file for file in job.files if file.is_text or not is_there)
 
     def _may_touch(self, update: Update, job: Job) -> bool:
         chat = update.effective_chat
@@ -260,13 +401,17 @@ class Handlers:
         message = update.message
         if message is not None:
             await self._note(message)
-        await self._chats.touch(jobs[0].chat, jobs[0].language)
+        await self._chats.touch(jobs[0].chat)
+        language = await self._language_in(update, jobs[0].chat)
+        jobs = [replace(job, language=language) for job in jobs]
         try:
             await self._lanes.accept(jobs, update.update_id)
         except LaneFull:
             log.warning("handlers.lane_full", chat=str(jobs[0].chat))
             refusal = self._job(update, Lane.ASK, Kind.SAY, data=pack_notice(Notice("error.queue_full")))
-            await self._lanes.accept([refusal], update.update_id)
+            # What a press or a deletion asks for does not wait behind the others.
+            at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
+            await self._lanes.accept([*at_once, replace(refusal, language=language)], update.update_id)
 
     async def _note(self, message: Message) -> None:
         await self._sent.note(message.chat.id, message.message_id)
@@ -306,12 +451,12 @@ def settings_notice(*, auto_export: bool) -> Notice:
     """The settings, with a button that turns each the other way."""
     on = "on" if auto_export else "off"
     button = Button(f"button.settings_auto_{on}", Action.AUTO_EXPORT, "0" if auto_export else "1")
-    return Notice(f"settings.auto_export_{on}", buttons=(button,))
+    return Notice(f"settings.auto_export_{on}", buttons=(button, Button("button.language", Action.LANGUAGE)))
 
 
-def kinds_taken() -> str:
-    """The file endings that NemoVideo takes, for people to read."""
-    return " ".join(media.CONTENT_TYPES)
+def _without_success(job: Job) -> Job:
+    """A press whose wish finds no place any more: its button stays as it is, and no toast claims anything."""
+    return replace(job, data={**job.data, "toast": "", "redraw": ""}) if job.kind is Kind.TAP else job
 
 
 def chat_key(message: Message) -> ChatKey:

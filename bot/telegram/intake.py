@@ -7,6 +7,7 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
 from bot.clock import Clock
 from bot.telegram.application import AnyApplication, failure_of
@@ -55,11 +56,12 @@ class Intake:
         while True:
             try:
                 batch = await self._poll(offset)
-            except InvalidToken:
-                raise
+            except EndPointNotFound as error:
+                # What PTB's raw calls make of a refused token.
+                raise InvalidToken(error.message) from error
             except TelegramError as error:
                 if isinstance(error, Conflict):
-                    log.warning("intake.another_instance_polls")
+                    await self._on_conflict(error)
                 else:
                     log.warning("intake.telegram_away", error=type(error).__name__)
                 await self._clock.sleep(_wait_s(error) or pause_s)
@@ -69,6 +71,15 @@ class Intake:
             await self.receive(batch)
             if batch:
                 offset = max(item["update_id"] for item in batch) + 1
+
+    async def _on_conflict(self, error: Conflict) -> None:
+        if "webhook" not in error.message.lower():
+            log.warning("intake.another_instance_polls")
+            return
+        # Left from an earlier way of running this bot; Telegram gives nothing to polls while it is set.
+        log.warning("intake.webhook_removed")
+        with contextlib.suppress(TelegramError):
+            await self._application.bot.delete_webhook()
 
     async def receive(self, batch: Sequence[dict[str, Any]]) -> None:
         """Handle updates until all are stored: in order within a chat, chats side by side."""

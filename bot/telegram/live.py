@@ -75,6 +75,8 @@ class LiveMessage:
         self._stage_since_s = clock.monotonic_s()
         self._changed = asyncio.Event()
         self._shown = ""
+        self._furthest = 0.0
+        self._link = ""
         self._pump: asyncio.Task[None] | None = None
 
     def set(self, progress: Progress) -> None:
@@ -82,6 +84,7 @@ class LiveMessage:
         if (progress.stage, progress.expected_s) != (self._progress.stage, self._progress.expected_s):
             self._stage_since_s = self._clock.monotonic_s()
         self._progress = progress
+        self._link = progress.link or self._link
         self._changed.set()
 
     async def show(self) -> None:
@@ -179,11 +182,14 @@ class LiveMessage:
     def _compose(self) -> str:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s
         elapsed_s = (self._clock.now() - self._job.asked_at).total_seconds()
-        return compose(self._words, self._progress, in_stage_s, elapsed_s)
+        # A poll may tell less than the bar guessed, and a second render begins anew: people see no step back.
+        self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
+        return compose(self._words, self._progress, in_stage_s, elapsed_s, self._furthest)
 
     @property
     def _buttons(self) -> Sequence[Button]:
-        return (Button("button.cancel", Action.CANCEL, self._job.id),)
+        cancel = Button("button.cancel", Action.CANCEL, self._job.id)
+        return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         return keyboard(buttons, self._words)
@@ -218,23 +224,28 @@ def reply_to(job: Job) -> ReplyParameters | None:
     return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 
 
-def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: float) -> str:
+def fraction_of(progress: Progress, in_stage_s: float) -> float:
+    """How much of the whole job is done, 0 to 1, so many seconds into a stage."""
+    if progress.expected_s <= 0:
+        return progress.fraction
+    # Fast at first and never quite there, so that the bar moves however long it takes.
+    share = 1 - math.exp(-2 * in_stage_s / progress.expected_s)
+    return progress.fraction + (progress.until - progress.fraction) * share
+
+
+def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: float, fraction: float) -> str:
     """The live message's text.
 
     Args:
         words: The language.
         progress: What to show.
-        in_stage_s: Seconds in this stage; moves the bar on where the progress says how.
+        in_stage_s: Seconds in this stage.
         elapsed_s: Seconds since the request.
+        fraction: 0 to 1, where the bar stands.
 
     Returns:
         HTML.
     """
-    fraction = progress.fraction
-    if progress.expected_s > 0:
-        # Fast at first and never quite there, so that the bar moves however long it takes.
-        share = 1 - math.exp(-2 * in_stage_s / progress.expected_s)
-        fraction += (progress.until - progress.fraction) * share
     lines = [str(phrase(words, progress.stage, progress.params))]
     if progress.stage != "live.queued":
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))

@@ -8,16 +8,16 @@ import unicodedata
 from pathlib import PurePath
 
 from telegram import Message
-from telegram.constants import FileSizeLimit
 
 from bot.jobs.job import FileRef
 
-LOCAL_SIZE_LIMIT = int(FileSizeLimit.FILESIZE_DOWNLOAD_LOCAL_MODE)
-CLOUD_SIZE_LIMIT = int(FileSizeLimit.FILESIZE_DOWNLOAD)
+# Telegram's servers count in units of 1024 x 1024 bytes; PTB's own constants are 5 % below.
+LOCAL_SIZE_LIMIT = 2000 * 1024 * 1024
+CLOUD_SIZE_LIMIT = 20 * 1024 * 1024
 """Bytes that a bot may fetch, from an own Bot API server and from the cloud's."""
 
-LOCAL_SEND_LIMIT = int(FileSizeLimit.FILESIZE_UPLOAD_LOCAL_MODE)
-CLOUD_SEND_LIMIT = int(FileSizeLimit.FILESIZE_UPLOAD)
+LOCAL_SEND_LIMIT = 2000 * 1024 * 1024
+CLOUD_SEND_LIMIT = 50 * 1024 * 1024
 """Bytes that a bot may send, likewise."""
 
 CONTENT_TYPES = {

@@ -13,7 +13,7 @@ def pack_notice(notice: Notice) -> dict[str, Any]:
     return {
         "key": notice.key,
         "params": {name: _pack(value) for name, value in notice.params.items()},
-        "buttons": [[b.label, b.action, b.argument, b.url] for b in notice.buttons],
+        "buttons": [[b.label, b.action, b.argument, b.url, b.text] for b in notice.buttons],
     }
 
 

@@ -4,12 +4,17 @@ Telegram has no way to say "send this unless you did already", and bots can't re
 whether a message is there: to what it already says, it is refused as "not modified". So before a send the newest
 known message number is saved; a start that finds this without an answer tries the numbers that came after it,
 leaving out those known to be other messages, and sends again only when none of them is the lost one.
+
+One window stays open, because nobody but Telegram can close it: a request that has reached Telegram and takes effect
+only after both looks for it (``SETTLE_S`` apart) is sent a second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -27,7 +32,13 @@ PROBE_LIMIT = 40
 """Most message numbers that are tried to find a lost one."""
 
 PROBE_BEYOND = 5
-"""Numbers tried past the newest known one: the lost message is likely the newest of all."""
+"""Numbers tried past the newest known one: the lost message may be the newest of all."""
+
+SETTLE_S = 2.0
+"""Pause before the second look for a lost message: Telegram may be at work on the request still."""
+
+LAST_WORD_S = 0.3
+"""How long a send that is interrupted may still be answered: better than to look for its message later."""
 
 SENDS_LIMIT = 3
 """How often a send is tried whose outcome stays unknown."""
@@ -61,12 +72,13 @@ class Sent:
         return int(rows[0]) if rows else 0
 
     async def unaccounted(self, chat_id: int, after: int) -> list[int]:
-        """Numbers past ``after`` that may be a lost message, newest first."""
+        """Numbers past ``after`` that may be a lost message; the likelier the sooner they come after it."""
         key = keys.message_numbers_key(mailbox(chat_id))
         rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
         known = {int(row) for row in rows}
         end = max(known, default=after) + PROBE_BEYOND
-        return [number for number in range(end, after, -1) if number not in known][:PROBE_LIMIT]
+        unknown = (number for number in range(after + 1, end + 1) if number not in known)
+        return list(islice(unknown, PROBE_LIMIT))
 
 
 def mailbox(chat_id: int) -> str:
@@ -105,9 +117,11 @@ async def send_once(
     saved = ledger.get(slot)
     for _ in range(SENDS_LIMIT):
         if saved is not None and "message_id" in saved:
+            # Perhaps the process died before it could note it: nobody may take it for a lost one.
+            await sent.note(chat_id, saved["message_id"])
             return dict(saved)
         if saved is not None:
-            found = await _find(chat_id, saved["after"], outbox, sent, edit_to_same)
+            found = await _look_twice(chat_id, saved["after"], outbox, sent, edit_to_same)
             if found is not None:
                 log.info("once.found_lost_message", slot=slot)
                 await ledger.save(slot, found)
@@ -115,15 +129,58 @@ async def send_once(
         saved = {"after": await sent.newest(chat_id)}
         await ledger.save(slot, saved)
         try:
-            message = await outbox.call(chat_id, send, repeatable=False)
+            return await _to_its_answer(_send(ledger, slot, chat_id, outbox, sent, send))
         except OutcomeUnknown:
             log.warning("once.outcome_unknown", slot=slot)
-            continue
-        done = _described(message)
-        await ledger.save(slot, done)
-        await sent.note(chat_id, message.message_id)
-        return done
     raise OutcomeUnknown(slot)
+
+
+async def _send(
+    ledger: Ledger,
+    slot: str,
+    chat_id: int,
+    outbox: Outbox,
+    sent: Sent,
+    send: Callable[[int], Awaitable[Message]],
+) -> dict[str, Any]:
+    try:
+        message = await outbox.call(chat_id, send, repeatable=False)
+    except OutcomeUnknown:
+        raise
+    except Exception:
+        # Refused, or never sent: there is nothing to look for.
+        await ledger.save(slot, None)
+        raise
+    done = _described(message)
+    await ledger.save(slot, done)
+    # Where it is now: a group may have become a supergroup, which counts for itself.
+    await sent.note(message.chat.id, message.message_id)
+    return done
+
+
+async def _to_its_answer(sending: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    task = asyncio.create_task(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LAST_WORD_S)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+async def _look_twice(
+    chat_id: int,
+    after: int,
+    outbox: Outbox,
+    sent: Sent,
+    edit_to_same: Callable[[int, int], Awaitable[Any]],
+) -> dict[str, Any] | None:
+    found = await _find(chat_id, after, outbox, sent, edit_to_same)
+    if found is None:
+        await outbox.clock.sleep(SETTLE_S)
+        found = await _find(chat_id, after, outbox, sent, edit_to_same)
+    return found
 
 
 async def _find(

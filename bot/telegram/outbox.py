@@ -52,7 +52,7 @@ class Outbox:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         # A 429 pauses its own chat only, until this time.
         self._paused_until_s: dict[int, float] = {}
 
@@ -75,7 +75,7 @@ class Outbox:
             OutcomeUnknown: Not repeatable, and it may have been carried out.
             TelegramError: Refused, or Telegram stayed away.
         """
-        gives_up_s = self._clock.monotonic_s() + (PATIENCE_S if patient else 0)
+        gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         pause_s = FIRST_PAUSE_S
         while True:
             await self._wait_for(chat_id)
@@ -83,7 +83,7 @@ class Outbox:
                 return await make(chat_id)
             except RetryAfter as error:
                 self._pause(chat_id, error)
-                if self._clock.monotonic_s() >= gives_up_s:
+                if self.clock.monotonic_s() >= gives_up_s:
                     raise
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
@@ -97,25 +97,25 @@ class Outbox:
             except NetworkError as error:
                 if not repeatable and not was_not_sent(error):
                     raise OutcomeUnknown(error.message) from error
-                if self._clock.monotonic_s() >= gives_up_s:
+                if self.clock.monotonic_s() >= gives_up_s:
                     raise
                 log.info("outbox.telegram_away", error=type(error).__name__)
-                await self._clock.sleep(pause_s)
+                await self.clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def _pause(self, chat_id: int, error: RetryAfter) -> None:
         after = error.retry_after
         wait_s = after.total_seconds() if isinstance(after, timedelta) else float(after)
         log.info("outbox.told_to_wait", chat=chat_id, wait_s=wait_s)
-        self._paused_until_s[chat_id] = self._clock.monotonic_s() + wait_s
+        self._paused_until_s[chat_id] = self.clock.monotonic_s() + wait_s
 
     async def _wait_for(self, chat_id: int) -> None:
         while (until_s := self._paused_until_s.get(chat_id)) is not None:
-            wait_s = until_s - self._clock.monotonic_s()
+            wait_s = until_s - self.clock.monotonic_s()
             if wait_s <= 0:
                 self._paused_until_s.pop(chat_id, None)
                 return
-            await self._clock.sleep(wait_s)
+            await self.clock.sleep(wait_s)
 
 
 def was_not_sent(error: TelegramError) -> bool:

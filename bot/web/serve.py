@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-
 GRACE_S = 0.5
 """How long answers that are on their way have when the server ends; then their connections are closed."""
 
@@ -18,6 +17,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: the command decides what they do."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start; an app that can't is an error of its server, while uvicorn's way ends the whole process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            self.should_exit = True
 
 
 @contextlib.asynccontextmanager
@@ -65,3 +71,5 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         for connection in list(server.server_state.connections):
             connection.transport.close()
         await task
+        # uvicorn closes it, unless the app did not start.
+        sock.close()

@@ -1,11 +1,12 @@
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
+from typing import cast
 
 import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import MAX_RESULTS, Account, Chat, Chats, Result
+from bot.chats.chats import MAX_RESULTS, Account, Chat, ChatChanges, Chats, Result
 from bot.chats.key import ChatKey
 from bot.chats.secrets import Vault
 from bot.store.keys import chat_key, results_key
@@ -47,30 +48,40 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
     later = NOW + timedelta(days=7)
     await chats.update(
         KEY,
+        own_token="nmv_usr_2",
         token="nmv_usr_1",
-        account=Account.ANONYMOUS,
         user_id="anon_1",
         token_expires_at=later.astimezone(timezone(timedelta(hours=8))),
+        account=Account.ANONYMOUS,
         session_id="s1",
         task_id="t1",
+        claim_token="clm_1",
+        claim_session_id="s1",
+        claim_expires_at=later,
         skill="card",
-        language="zh-CN",
+        language="zh",
         auto_export=False,
+        export_refused=True,
         greeted=True,
         last_seen=NOW,
     )
     assert await chats.get(KEY) == Chat(
         key=KEY,
         client_id=client_id,
+        own_token="nmv_usr_2",
         token="nmv_usr_1",
-        account=Account.ANONYMOUS,
         user_id="anon_1",
         token_expires_at=later,
+        account=Account.ANONYMOUS,
         session_id="s1",
         task_id="t1",
+        claim_token="clm_1",
+        claim_session_id="s1",
+        claim_expires_at=later,
         skill="card",
-        language="zh-CN",
+        language="zh",
         auto_export=False,
+        export_refused=True,
         greeted=True,
         last_seen=NOW,
     )
@@ -103,17 +114,35 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
     assert (await chats.get(KEY)).client_id == ids[0]
 
 
-async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis) -> None:
-    await chats.update(KEY, token="nmv_usr_secret")
+@pytest.mark.parametrize("name", ["own_token", "token", "claim_token"])
+async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
+    changes = cast(ChatChanges, {name: "nmv_usr_secret"})
+    await chats.update(KEY, **changes)
     kept = str(await redis.hgetall(chat_key(str(KEY))))
-    assert "token" in kept
+    assert name in kept
     assert "nmv_usr_secret" not in kept
     assert "nmv_usr_secret" not in repr(await chats.get(KEY))
 
 
+def test_a_secret_is_sealed_for_a_job(chats: Chats) -> None:
+    sealed = chats.seal("nmv_usr_secret")
+    assert "nmv_usr_secret" not in sealed
+    assert chats.unseal(sealed) == "nmv_usr_secret"
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused", "by_itself"),
+    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+)
+def test_an_export_comes_by_itself_when_it_is_wanted_and_in_the_plan(
+    asked: bool, refused: bool, by_itself: bool
+) -> None:
+    assert Chat(key=KEY, auto_export=asked, export_refused=refused).exports_by_itself is by_itself
+
+
 async def test_a_token_whose_key_is_gone_counts_as_none(chats: Chats, redis: Redis) -> None:
     client_id = await chats.ensure_client_id(KEY)
-    await chats.update(KEY, token="t", account=Account.OWN, token_expires_at=NOW, session_id="s")
+    await chats.update(KEY, own_token="o", token="t", token_expires_at=NOW, session_id="s")
     other = Chats(redis, Vault([Fernet.generate_key().decode()]), StoppedClock())
     assert await other.get(KEY) == Chat(key=KEY, client_id=client_id, session_id="s")
 
@@ -126,12 +155,12 @@ async def test_what_a_later_release_wrote_is_passed_over(chats: Chats, redis: Re
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s")
 
 
-async def test_a_touch_notes_the_time_and_leaves_a_chosen_language(chats: Chats) -> None:
-    await chats.touch(KEY, None)
+async def test_a_touch_notes_the_time_and_is_no_choice_of_a_language(chats: Chats) -> None:
+    await chats.touch(KEY)
     assert await chats.get(KEY) == Chat(key=KEY, last_seen=NOW)
-    await chats.touch(KEY, "en")
-    await chats.touch(KEY, "zh-CN")
-    assert (await chats.get(KEY)).language == "en"
+    await chats.update(KEY, language="zh")
+    await chats.touch(KEY)
+    assert (await chats.get(KEY)).language == "zh"
 
 
 async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
@@ -142,7 +171,7 @@ async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
     await chats.ensure_client_id(KEY)
     await chats.remember_result(KEY, "d", "f", "video")
     for write in (
-        chats.touch(KEY, "en"),
+        chats.touch(KEY),
         chats.update(KEY, skill="x"),
         chats.update(KEY, skill=None),
         chats.ensure_client_id(KEY),

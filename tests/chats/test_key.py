@@ -21,3 +21,8 @@ def test_a_key_is_read_back_from_its_text(key: ChatKey, text: str) -> None:
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         ChatKey.parse(text)
+
+
+def test_a_private_chat_is_told_from_a_group() -> None:
+    assert ChatKey(4711).is_private
+    assert not ChatKey(-100123, 45).is_private

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.skills import DEFAULT_CARD, NEMO_KINDS, Card, load_cards, platform_of
+from bot.skills import (
+    DEFAULT_CARD,
+    INSTALL_DIRS,
+    LINK_PREFIX,
+    NEMO_KINDS,
+    Card,
+    card_mark,
+    example_mark,
+    link_name,
+    load_cards,
+    platform_of,
+)
 from bot.skills.files import Unreadable, read_card_file
 
 MB = 1024**2
@@ -228,3 +239,111 @@ def test_no_file_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, con
     except Unreadable as error:
         line = error.line
     assert 1 <= line <= content.count(b"\n") + content.count(b"\r") + 2
+
+
+def test_a_chat_without_a_choice_has_the_default_and_so_has_one_whose_card_is_gone() -> None:
+    cards = load_cards(default="sora-video-generation")
+    assert cards.active(None).name == cards.active("gone").name == "sora-video-generation"
+    assert cards.active("ai-music-generator-free", "zh").display_name == "原创音乐"
+    assert load_cards(default="gone").active("gone too").name in BUILT_IN
+
+
+def test_a_card_is_found_by_its_name_and_by_what_a_link_can_hold_of_it(tmp_path: Path) -> None:
+    odd, long = "odd.name-1", "n" * 64
+    write_card(tmp_path, f"---\nname: {odd}\n---\nBody", "a")
+    write_card(tmp_path, f"---\nname: {long}\n---\nBody", "b")
+    cards = load_cards([tmp_path])
+    for name in (odd, long, *BUILT_IN):
+        linked = LINK_PREFIX + link_name(name)
+        assert len(linked) <= 64
+        assert all(c.isascii() and (c.isalnum() or c in "_-") for c in linked)
+        assert cards.named(link_name(name)) == cards.named(name) == name
+    assert cards.named("odd") is None
+    assert cards.named("") is None
+
+
+def test_a_mark_finds_a_card_and_an_example_in_the_words_that_were_shown(tmp_path: Path) -> None:
+    cards = load_cards()
+    for card in (*cards.in_language("en"), *cards.in_language("zh")):
+        assert cards.marked(card_mark(card.name)) == card.name
+        for example in card.examples:
+            assert cards.example(example_mark(card.name, example)) == example
+            assert len(example_mark(card.name, example)) <= 40
+
+
+def test_the_mark_of_an_example_that_has_changed_finds_nothing(tmp_path: Path) -> None:
+    path = write_card(tmp_path, OTHERS)
+    mark = example_mark("caption-wizard", "translate the captions")
+    assert load_cards([tmp_path]).example(mark) == "translate the captions"
+    path.write_text(OTHERS.replace("translate the captions", "delete everything"), encoding="utf-8")
+    assert load_cards([tmp_path]).example(mark) is None
+    path.unlink()
+    assert load_cards([tmp_path]).example(mark) is None
+    assert load_cards().example("nonsense") is load_cards().marked("") is None
+
+
+def test_a_card_takes_the_kinds_it_names(tmp_path: Path) -> None:
+    card = read(tmp_path, OTHERS)
+    assert card.is_picky
+    assert card.takes("a.MP4")
+    assert card.takes("b.jpeg")
+    assert card.takes("c.m4v")
+    assert not card.takes("d.mp3")
+    assert not card.takes("mp4")
+
+
+def test_a_card_that_only_names_the_best_takes_all_that_nemovideo_takes() -> None:
+    card = load_cards().active("sora-video-generation")
+    assert not card.is_picky
+    assert card.file_kinds[:3] == ("png", "jpg", "mp4")
+    assert set(card.file_kinds) == set(NEMO_KINDS)
+
+
+def test_cards_are_found_where_others_install_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_card(tmp_path / ".clawhub", "---\nname: from-clawhub\n---\nBody")
+    write_card(tmp_path / ".cursor" / "skills", "---\nname: from-cursor\n---\nBody")
+    cards = load_cards(INSTALL_DIRS)
+    assert {name: cards.active(name).platform for name in ("from-clawhub", "from-cursor")} == {
+        "from-clawhub": "clawhub",
+        "from-cursor": "cursor",
+    }
+
+
+def test_a_user_without_a_home_has_the_built_in_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(path: Path) -> Path:
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert {card.name for card in load_cards(INSTALL_DIRS).in_language("en")} == set(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kinds"),
+    [
+        ("Supported formats: JPG, PNG", ("jpg", "png")),
+        ("Supported formats: JPG, PNG images", ("jpg", "png")),
+        ("Accepts JPG and PNG pictures as well as videos", ("jpg", "png", *NEMO_KINDS[:5])),
+        ("Accepts MP4, MOV for video.\n\nAccepts JPG, PNG for photos.", ("mp4", "mov", "jpg", "png")),
+        ("支持格式：MP4、MOV", ("mp4", "mov")),
+        ("Works best with TXT, PNG files", ("txt", "png", *(k for k in NEMO_KINDS if k != "png"))),
+        ("Supports everything you film", NEMO_KINDS),
+        ("Exports in these formats: MP4, GIF", NEMO_KINDS),
+    ],
+)
+def test_which_files_a_card_takes(tmp_path: Path, lines: str, kinds: tuple[str, ...]) -> None:
+    assert read(tmp_path, f"---\nname: some\n---\n{lines}\n").kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("lines", "limit"),
+    [
+        ("Exports of up to 100 MB.", 500),
+        ("Uploads and exports: 100 MB at most.", 100),
+        ("Rendered videos: 80 MB at most.\nMax file size: 300 MB", 300),
+    ],
+)
+def test_the_size_of_a_result_is_not_the_limit_of_an_upload(tmp_path: Path, lines: str, limit: int) -> None:
+    assert read(tmp_path, f"---\nname: some\n---\n{lines}\n").size_limit_bytes == limit * MB

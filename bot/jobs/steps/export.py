@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from uuid import uuid4
 import structlog
 
 from bot.jobs.job import Kind, State
-from bot.jobs.ports import Button, FileGone, Notice, Progress, Result
+from bot.jobs.next_steps import next_buttons, next_steps
+from bot.jobs.ports import Button, Bytes, FileGone, Notice, Progress, Result
 from bot.jobs.runner import Ended, Interruption, Run, Step
-from bot.jobs.steps.turn import has_changed
+from bot.jobs.steps.telling import wants_export
 from bot.jobs.workspace import Workspace
-from bot.nemo.answers import claim_link
 from bot.nemo.drafts import Draft
-from bot.nemo.errors import NemoError, ServiceError, TransportError, UnexpectedAnswer
+from bot.nemo.errors import ExportNotInPlan, NemoError, ServiceError, TransportError, UnexpectedAnswer
 from bot.nemo.renders import Render, RenderStatus
+from bot.skills import Cards
 
 log = structlog.get_logger(__name__)
 
@@ -55,20 +57,28 @@ class ExportOptions:
 
 
 class _TooLarge(Exception):
-    """The result is larger than what can be sent."""
+    """The result is larger than what can be sent.
+
+    Args:
+        size: Bytes, where the download tells.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        super().__init__(size)
+        self.size = size
 
 
-def export(workspace: Workspace, options: ExportOptions) -> Step:
+def export(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
     """The step that renders and fetches, where the job asks for it or the turn calls for it."""
 
     async def step(run: Run) -> None:
         if run.get("result") is None and await _is_wanted(workspace, run):
-            await _export(workspace, options, run)
+            await _export(workspace, options, cards, run)
 
     return step
 
 
-def deliver(workspace: Workspace, options: ExportOptions) -> Step:
+def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
     """The step that sends the result."""
 
     async def step(run: Run) -> None:
@@ -79,15 +89,15 @@ def deliver(workspace: Workspace, options: ExportOptions) -> Step:
         path = _path(run) if result["fetched"] else None
         if path is not None and not path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
-            await _export(workspace, options, run)
+            await _export(workspace, options, cards, run)
             result = run.get("result")
         try:
-            delivered = await run.front.deliver("delivered", _result(run, result))
+            delivered = await run.front.deliver("delivered", await _result(workspace, run, result))
         except FileGone:
             await run.save("no_reuse", True)
-            await _export(workspace, options, run)
+            await _export(workspace, options, cards, run)
             result = run.get("result")
-            delivered = await run.front.deliver("delivered_anew", _result(run, result))
+            delivered = await run.front.deliver("delivered_anew", await _result(workspace, run, result))
         if delivered.file_id and not result["file_id"]:
             await workspace.chats.remember_result(run.job.chat, result["digest"], delivered.file_id, "video")
         _path(run).unlink(missing_ok=True)
@@ -99,12 +109,12 @@ async def _is_wanted(workspace: Workspace, run: Run) -> bool:
     if run.job.kind is Kind.EXPORT:
         return True
     outcome = run.get("turn")
-    if outcome is None or not has_changed(outcome):
+    if outcome is None or not wants_export(outcome):
         return False
-    return (await workspace.chats.get(run.job.chat)).auto_export
+    return (await workspace.chats.get(run.job.chat)).exports_by_itself
 
 
-async def _export(workspace: Workspace, options: ExportOptions, run: Run) -> None:
+async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, run: Run) -> None:
     """Leave a checkpoint ``result``, or none when there is nothing to export."""
     try:
         draft = await _draft(workspace, run)
@@ -112,13 +122,19 @@ async def _export(workspace: Workspace, options: ExportOptions, run: Run) -> Non
             if run.job.kind is Kind.EXPORT:
                 raise Ended(Notice("export.nothing_yet"), State.DONE)
             return
+        card = cards.active((await workspace.chats.get(run.job.chat)).skill)
+        await run.save("next", [one.name for one in next_steps(draft, card, run.job.text)])
         known = await workspace.chats.find_result(run.job.chat, draft.digest())
         if known is not None and not run.get("no_reuse"):
             await _keep_result(run, draft, file_id=known.file_id)
             return
         render = await _render(workspace, options, run, draft)
+        await workspace.chats.update(run.job.chat, export_refused=None)
         await _fetch(workspace, run, draft, render)
     except NemoError as error:
+        if isinstance(error, ExportNotInPlan):
+            # Asked for by hand it is tried again: the account may have another plan by then.
+            await workspace.chats.update(run.job.chat, export_refused=True)
         raise await workspace.ended_by(run.job, error) from error
     except asyncio.CancelledError:
         await _give_up_render(workspace, run)
@@ -223,9 +239,13 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -
             size = await workspace.call(
                 run.job, lambda p: _fetch_once(workspace, p.who, render, _path(run), limit)
             )
-        except _TooLarge:
+        except _TooLarge as error:
             link = render.url or await _browser_link(workspace, run)
-            await _keep_result(run, draft, size=render.size_bytes or limit, link=link)
+            if link is None:
+                told = Bytes(error.size or render.size_bytes or limit)
+                notice = Notice("deliver.too_large", {"size": told, "limit": Bytes(limit)})
+                raise Ended(notice) from error
+            await _keep_result(run, draft, size=error.size or render.size_bytes or limit, link=link)
             return
         except (TransportError, UnexpectedAnswer) as error:
             if tried == FETCHES:
@@ -248,29 +268,38 @@ async def _fetch_once(workspace: Workspace, who: Any, render: Render, path: Path
     """
     async with workspace.nemo.download(who, render) as download:
         if download.size_bytes is not None and download.size_bytes > limit:
-            raise _TooLarge
-        size = 0
+            raise _TooLarge(download.size_bytes)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        with await asyncio.to_thread(path.open, "wb") as file:
-            waiting: list[bytes] = []
-            waiting_bytes = 0
-            async for chunk in download.chunks:
-                waiting.append(chunk)
-                waiting_bytes += len(chunk)
-                size += len(chunk)
-                if size > limit:
-                    raise _TooLarge
-                if waiting_bytes >= WRITE_BYTES:
-                    await asyncio.to_thread(file.writelines, waiting)
-                    waiting, waiting_bytes = [], 0
-            await asyncio.to_thread(file.writelines, waiting)
+        # Put in its place when whole: a worker that was taken for dead may be at the same job still.
+        part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
+        try:
+            size = await _write(download.chunks, part, limit)
+            await asyncio.to_thread(part.replace, path)
+        finally:
+            await asyncio.to_thread(part.unlink, missing_ok=True)
     return size
 
 
-async def _browser_link(workspace: Workspace, run: Run) -> str:
-    nemo = workspace.nemo
-    claim = await workspace.call(run.job, lambda p: nemo.claim_token(p.who, p.task_id or "", p.session_id))
-    return claim_link(workspace.options.web_url, claim)
+async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:
+    size = waiting_bytes = 0
+    waiting: list[bytes] = []
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in chunks:
+            waiting.append(chunk)
+            waiting_bytes += len(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise _TooLarge
+            if waiting_bytes >= WRITE_BYTES:
+                await asyncio.to_thread(file.writelines, waiting)
+                waiting, waiting_bytes = [], 0
+        await asyncio.to_thread(file.writelines, waiting)
+    return size
+
+
+async def _browser_link(workspace: Workspace, run: Run) -> str | None:
+    # Whoever has it can take the project over: not for everyone in a group.
+    return await workspace.browser_link(run.job) if run.job.chat.is_private else None
 
 
 async def _keep_result(
@@ -298,8 +327,10 @@ async def _keep_result(
     )
 
 
-def _result(run: Run, kept: dict[str, Any]) -> Result:
+async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Result:
     return Result(
+        browser_link=await _browser_link(workspace, run) or "",
+        buttons=next_buttons(run.get("next") or ()),
         path=_path(run) if kept["fetched"] else None,
         link=kept["link"],
         size=kept["size"],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bot.chats.chats import Account
 from bot.jobs.job import Job, Lane
 from bot.jobs.lanes import Lanes
-from bot.jobs.ports import Button, Notice, Param, Report, Seconds
-from bot.jobs.runner import Run, Step
+from bot.jobs.ports import Button, Notice, Param, Report, Seconds, TimelinePicture
+from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.told_changes import segment_name, track_label
 from bot.jobs.workspace import Project, Workspace
-from bot.nemo.answers import Credits, register_link
+from bot.nemo.answers import Credits
 from bot.nemo.drafts import Draft, Segment, Track
 from bot.nemo.errors import NemoError
 
@@ -37,16 +37,12 @@ def tell_credits(workspace: Workspace) -> Step:
             )
         }
         account = "own" if chat.account is Account.NONE else str(chat.account)
-        buttons: tuple[Button, ...] = ()
-        if chat.account is Account.ANONYMOUS:
-            link = register_link(workspace.options.web_url, chat.user_id)
-            buttons = (Button("button.register", url=link),)
         await run.front.say(
             "credits",
             Report(
                 Notice("credits.balance", balance),
                 (Notice("credits.costs"), Notice(f"credits.account_{account}")),
-                buttons,
+                workspace.register_buttons(chat, run.job.chat),
             ),
         )
 
@@ -66,10 +62,33 @@ def tell_status(workspace: Workspace, lanes: Lanes) -> Step:
                 raise await workspace.ended_by(run.job, error) from error
             draft = state.draft
         heading, lines = timeline(draft)
-        ready = draft is not None and draft.is_ready
-        buttons = (Button("button.export", "export"),) if ready else ()
         work = await _work(run.job, lanes)
-        await run.front.say("status", Report(heading, (*lines, *work), buttons))
+        if draft is None or not draft.is_ready:
+            return await run.front.say("status", Report(heading, (*lines, *work)))
+        credits_left = await _credits_beside(workspace, run)
+        caption = Report(heading, (*lines, *work, *credits_left), (Button("button.export", "export"),))
+        return await run.front.say("status", TimelinePicture(draft, caption))
+
+    return step
+
+
+async def _credits_beside(workspace: Workspace, run: Run) -> tuple[Notice, ...]:
+    """A line with the credits, where they are nobody else's business; no answer is worth waiting for it."""
+    if not run.job.chat.is_private:
+        return ()
+    try:
+        found = await workspace.call(run.job, lambda p: workspace.nemo.credits(p.who))
+    except (NemoError, Ended):
+        return ()
+    return (Notice("status.credits", {"available": round(found.available or 0)}),)
+
+
+def cancel_job(lanes: Lanes) -> Step:
+    """Stops the job that its data name; doing it twice is doing it once."""
+
+    async def step(run: Run) -> None:
+        await lanes.cancel(run.job.chat, Lane.EDIT, run.job.data["job"])
+        await run.front.say("cancelled", Notice("job.cancelled"))
 
     return step
 

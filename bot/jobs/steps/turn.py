@@ -13,24 +13,24 @@ from typing import Any
 
 import structlog
 
-from bot.jobs.ports import AgentText, Button, Notice, Progress, Report
+from bot.jobs.ports import AgentText, Button, Notice, Progress
 from bot.jobs.runner import Ended, Run, Step
-from bot.jobs.told_changes import change_lines
+from bot.jobs.steps.telling import TURN_CALL, tell_turn
 from bot.jobs.workspace import Project, Workspace
 from bot.nemo.answers import State
-from bot.nemo.drafts import Draft, digest, read_draft
+from bot.nemo.drafts import digest
 from bot.nemo.errors import (
     AuthError,
-    Call,
     NemoError,
     RateLimited,
-    ServiceError,
     SessionGone,
     StreamBroken,
     TransportError,
 )
-from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall
+from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.turns import TurnText
+from bot.skills import Cards
+from bot.words.screen_talk import translate
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,13 @@ USUAL_GENERATION_S = 300.0
 KEEP_TEXT_EVERY_S = 2.0
 """How often the words that came so far are saved, for an attempt that has to go on without the stream."""
 
-_TURN_CALL = Call("POST", "/run_sse")
+RAW_PAUSE_S = 1.0
+"""A turn that goes on so long after a video was made has a second stage."""
+
+PREVIEW_CHARS = 2000
+"""Of the words that came so far, the newest: what the live message could show at most."""
+
+GENERATING = "live.turn_tool_generate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,14 @@ class _Heard:
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
     events: int = 0  # more than keep-alives
+    generated: asyncio.Event = field(default_factory=asyncio.Event)  # a tool has made a video
 
 
 class _Broken(Exception):
     """The stream ended in a way that leaves open what the agent did."""
 
 
-def turn(workspace: Workspace, options: TurnOptions) -> Step:
+def turn(workspace: Workspace, options: TurnOptions, cards: Cards) -> Step:
     """The step that asks the agent and tells the chat what came of it."""
 
     async def step(run: Run) -> None:
@@ -87,7 +94,7 @@ def turn(workspace: Workspace, options: TurnOptions) -> Step:
         try:
             if run.get("turn") is None:
                 await _Turn(workspace, options, run).run()
-            await _tell(run)
+            await tell_turn(workspace, cards, run)
         except NemoError as error:
             raise await workspace.ended_by(run.job, error) from error
 
@@ -139,7 +146,7 @@ class _Turn:
                 raise _Broken(str(error)) from error
             raise
         if heard.error is not None and heard.events == 0:
-            refusal = heard.error.as_error(_TURN_CALL)
+            refusal = heard.error.as_error(TURN_CALL)
             if _is_refusal(refusal):
                 heard.error = None
                 raise refusal
@@ -148,15 +155,23 @@ class _Turn:
         signs = _SignsOfLife(self._run, self._options)
         consumer = asyncio.create_task(self._consume(project, heard, signs))
         watchdog = asyncio.create_task(signs.until_lost())
+        herald = asyncio.create_task(self._tell_raw(heard))
         try:
             await asyncio.wait({consumer, watchdog}, return_when=asyncio.FIRST_COMPLETED)
             if not consumer.done():
                 raise _Broken("silent for too long")
             await consumer
         finally:
-            for task in (consumer, watchdog):
+            for task in (consumer, watchdog, herald):
                 task.cancel()
-            await asyncio.gather(consumer, watchdog, return_exceptions=True)
+            await asyncio.gather(consumer, watchdog, herald, return_exceptions=True)
+
+    async def _tell_raw(self, heard: _Heard) -> None:
+        """Tell at once that a video was made, when the agent goes on with music, titles and effects by itself."""
+        await heard.generated.wait()
+        await self._clock.sleep(RAW_PAUSE_S)
+        await self._run.save("raw_told", True)
+        await self._run.front.say("raw", Notice("answer.raw_ready"))
 
     async def _consume(self, project: Project, heard: _Heard, signs: _SignsOfLife) -> None:
         kept_s = self._clock.monotonic_s()
@@ -183,12 +198,17 @@ class _Turn:
             case ToolCall(name=name):
                 heard.events += 1
                 stage, usual_s = _stage_of(name)
-                self._run.front.progress(_stage(stage, usual_s, heard.text.text))
+                self._show(stage, usual_s, heard)
+            case ToolResult(name=name) if _stage_of(name)[0] == GENERATING:
+                heard.generated.set()
         changed = heard.text.add(event)
         if changed:
             heard.events += 1
-            self._run.front.progress(_stage("live.turn", USUAL_EDIT_S, heard.text.text))
+            self._show("live.turn", USUAL_EDIT_S, heard)
         return changed
+
+    def _show(self, stage: str, usual_s: float, heard: _Heard) -> None:
+        self._run.front.progress(_stage(stage, usual_s, translate(heard.text.text[-PREVIEW_CHARS:]).text))
 
     async def _recover(self, before: Any) -> Any:
         """Look at the project until it has changed.
@@ -213,7 +233,7 @@ class _Turn:
         log.warning("turn.lost")
         text = self._run.get("turn_text")
         if text:
-            await self._run.front.say("partial", AgentText(text))
+            await self._run.front.say("partial", AgentText(translate(text).text))
         raise Ended(Notice("error.stream_lost", buttons=(Button("button.retry", "retry", self._run.job.id),)))
 
     async def _done(self, text: str, before: Any, after: Any, error: StreamError | None = None) -> None:
@@ -228,6 +248,7 @@ class _Turn:
                 "failed": error is not None,
                 "reason": reason,
                 "code": code,
+                "raw_told": bool(self._run.get("raw_told")),
             },
         )
 
@@ -263,39 +284,6 @@ class _SignsOfLife:
             await self._clock.sleep(left_s)
 
 
-async def _tell(run: Run) -> None:
-    """Tell the chat what the turn brought; it is never left in silence."""
-    outcome = run.get("turn")
-    before, after = _draft(outcome["before"]), _draft(outcome["after"])
-    if outcome["text"]:
-        await run.front.say("answer", AgentText(outcome["text"]))
-    elif outcome["failed"]:
-        pass  # Told below.
-    elif has_changed(outcome):
-        lines = change_lines(before, after)
-        await run.front.say("answer", Report(Notice("answer.silent_edit"), lines))
-    else:
-        key = "answer.no_change" if after is not None and after.is_ready else "answer.empty"
-        await run.front.say("answer", Notice(key))
-    if outcome["failed"]:
-        error = StreamError(outcome["code"], outcome["reason"]).as_error(_TURN_CALL)
-        if type(error) is not ServiceError:
-            raise error
-        reason = outcome["reason"] or "?"
-        raise Ended(
-            Notice("error.turn_failed", {"reason": reason}, (Button("button.retry", "retry", run.job.id),))
-        )
-
-
-def has_changed(outcome: dict[str, Any]) -> bool:
-    """Whether a finished turn left another draft than it found."""
-    return digest(outcome["before"]) != digest(outcome["after"])
-
-
-def _draft(raw: Any) -> Draft | None:
-    return read_draft(raw) if raw else None
-
-
 def _is_refusal(error: NemoError) -> bool:
     """Whether the message certainly was not taken, so that it may be sent again after mending."""
     return isinstance(error, (AuthError, SessionGone, RateLimited))
@@ -315,7 +303,7 @@ def _stage_of(tool: str) -> tuple[str, float]:
     """What a tool's name says of the stage."""
     name = tool.lower()
     if any(word in name for word in ("generate", "create_video", "text_to_video", "t2v", "i2v")):
-        return "live.turn_tool_generate", USUAL_GENERATION_S
+        return GENERATING, USUAL_GENERATION_S
     if any(
         word in name for word in ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set")
     ):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
+from bot.jobs.card_limits import kind_refused, size_limit, size_refused
 from bot.jobs.job import FileRef, Job
 from bot.jobs.ports import (
     Button,
@@ -19,11 +20,12 @@ from bot.jobs.ports import (
     Progress,
 )
 from bot.jobs.runner import Ended, Run, Step
-from bot.jobs.workspace import KINDS_TAKEN, Project, Workspace
+from bot.jobs.workspace import Project, Workspace
 from bot.nemo.answers import State
 from bot.nemo.drafts import digest
 from bot.nemo.errors import NemoError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
+from bot.skills import Card, Cards
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +37,15 @@ PAUSE_S = 2.0
 FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
 
 
-def upload(workspace: Workspace) -> Step:
+def upload(workspace: Workspace, cards: Cards) -> Step:
     """The step that brings the job's files to NemoVideo, once."""
 
     async def step(run: Run) -> None:
         if run.job.files and run.get("uploaded") is None:
+            chosen = (await workspace.chats.get(run.job.chat)).skill
+            card = cards.active(chosen, run.job.language)
             try:
-                await _upload(workspace, run)
+                await _upload(workspace, run, card)
             except NemoError as error:
                 raise await workspace.ended_by(run.job, error) from error
         if run.job.files and not run.job.text:
@@ -52,17 +56,21 @@ def upload(workspace: Workspace) -> Step:
     return step
 
 
-async def _upload(workspace: Workspace, run: Run) -> None:
+async def _upload(workspace: Workspace, run: Run, card: Card) -> None:
     # An attempt that died may have got everything across: then the project has changed since.
     for tried in range(1, TRIES + 1):
         known = digest((await _state(workspace, run.job)).video_infos)
         started = run.get("uploading")
+        if tried == 1 and started is not None and started["before"] == known:
+            # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
+            await run.clock.sleep(PAUSE_S)
+            known = digest((await _state(workspace, run.job)).video_infos)
         if started is not None and started["before"] != known:
             log.info("upload.had_arrived")
-            await run.save("uploaded", {"size": started["size"]})
+            await _keep_uploaded(workspace, run, started["size"])
             return
         try:
-            size = await _send(workspace, run, known)
+            size = await _send(workspace, run, card, known)
         except (SourceBroken, TransportError) as error:
             if tried == TRIES:
                 raise Ended(
@@ -75,11 +83,17 @@ async def _upload(workspace: Workspace, run: Run) -> None:
             log.warning("upload.broke", tried=tried, error=str(error))
             await run.clock.sleep(PAUSE_S * tried)
         else:
-            await run.save("uploaded", {"size": size})
+            await _keep_uploaded(workspace, run, size)
             return
 
 
-async def _send(workspace: Workspace, run: Run, known: str) -> int:
+async def _keep_uploaded(workspace: Workspace, run: Run, size: int) -> None:
+    # With the session: a request that is tried again need not bring its files into the same project twice.
+    session_id = (await workspace.chats.get(run.job.chat)).session_id
+    await run.save("uploaded", {"size": size, "session": session_id})
+
+
+async def _send(workspace: Workspace, run: Run, card: Card, known: str) -> int:
     """Send all files in one request.
 
     Returns:
@@ -88,7 +102,7 @@ async def _send(workspace: Workspace, run: Run, known: str) -> int:
 
     async def attempt(project: Project) -> int:
         async with contextlib.AsyncExitStack() as stack:
-            opened = [await _open(workspace, run, file, stack) for file in run.job.files]
+            opened = [await _open(workspace, run, card, file, stack) for file in run.job.files]
             total = sum(file.size for file in opened)
             await run.save("uploading", {"before": known, "size": total})
             meter = _meter(run, total)
@@ -125,7 +139,9 @@ async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -
         yield chunk
 
 
-async def _open(workspace: Workspace, run: Run, file: FileRef, stack: contextlib.AsyncExitStack) -> OpenFile:
+async def _open(
+    workspace: Workspace, run: Run, card: Card, file: FileRef, stack: contextlib.AsyncExitStack
+) -> OpenFile:
     run.front.progress(Progress("live.upload", fraction=FRACTION_BEFORE))
     try:
         opened = await stack.enter_async_context(run.front.open(file))
@@ -134,7 +150,8 @@ async def _open(workspace: Workspace, run: Run, file: FileRef, stack: contextlib
     except FileNotTaken as error:
         if file.content_type.startswith("video/"):
             raise Ended(Notice("error.not_a_video", {"name": file.name})) from error
-        raise Ended(Notice("error.file_type", {"name": file.name, "kinds": KINDS_TAKEN})) from error
+        kinds = " ".join(card.file_kinds)
+        raise Ended(Notice("error.file_type", {"name": file.name, "kinds": kinds})) from error
     except FileTooLarge as error:
         size = Bytes(file.size or error.limit)
         raise Ended(
@@ -142,8 +159,10 @@ async def _open(workspace: Workspace, run: Run, file: FileRef, stack: contextlib
         ) from error
     if opened.size == 0:
         raise Ended(Notice("error.file_empty", {"name": file.name}))
-    if opened.size > workspace.options.size_limit:
-        raise Ended(Notice("error.file_too_large", {"limit": Bytes(workspace.options.size_limit)}))
+    if card.is_picky and not card.takes(opened.name):
+        raise Ended(kind_refused(file.name, card))
+    if opened.size > size_limit(workspace.options.size_limit, card):
+        raise Ended(size_refused(workspace.options.size_limit, card))
     return opened
 
 

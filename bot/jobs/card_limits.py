@@ -1,0 +1,27 @@
+"""What the active card leaves out of what NemoVideo takes, in words for the chat."""
+
+from __future__ import annotations
+
+from bot.jobs.ports import Bytes, Notice
+from bot.skills import Card
+
+
+def kind_refused(name: str, card: Card) -> Notice:
+    """A file of a kind that NemoVideo takes and this card does not."""
+    return Notice(
+        "error.file_type_card",
+        {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)},
+    )
+
+
+def size_limit(most: int, card: Card) -> int:
+    """Bytes of the largest file that is taken: the smaller of the setting's and the card's."""
+    return min(most, card.size_limit_bytes)
+
+
+def size_refused(most: int, card: Card) -> Notice:
+    """A file over that limit."""
+    limit = Bytes(size_limit(most, card))
+    if card.size_limit_bytes < most:
+        return Notice("error.file_too_large_card", {"skill": card.display_name, "limit": limit})
+    return Notice("error.file_too_large", {"limit": limit})

@@ -1,0 +1,217 @@
+"""What a person may want next, after an edit: by a table, from the draft, the card and the last wish."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from bot.jobs.ports import Button
+from bot.nemo.drafts import Draft, Kind
+from bot.skills import Card
+
+MOST: Final = 3
+
+SHORT_CUT_MS: Final = 15_000
+"""The length that short vertical videos usually have; what is longer may be cut to it."""
+
+_WORTH_SPEEDING_MS = 6_000
+_SOFT = 0.2
+
+
+class Topic(Enum):
+    """What a suggestion, or a card, is about."""
+
+    TITLE = "title"
+    MUSIC = "music"
+    LENGTH = "length"
+    FORMAT = "format"
+    BACKGROUND = "background"
+    SCENE = "scene"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the table looks at.
+
+    Args:
+        about: The card's topic, if it has one.
+        has_picture: Whether there is anything to see.
+        has_title: Whether there are words.
+        has_music: Whether there is a sound track of its own.
+        volume: Of that, where it is known; 1.0 is the original loudness.
+        length_ms: Of the whole.
+        is_wide: Whether the picture is wider than high.
+    """
+
+    about: Topic | None
+    has_picture: bool
+    has_title: bool
+    has_music: bool
+    volume: float | None
+    length_ms: int
+    is_wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One thing to do next.
+
+    Args:
+        name: Its id; also in the keys of its words.
+        topic: What it is about.
+        fits: Whether it makes sense.
+        said: Finds in a wish that just this was asked for, in any language.
+    """
+
+    name: str
+    topic: Topic
+    fits: Callable[[_Facts], bool]
+    said: re.Pattern[str]
+
+    @property
+    def label(self) -> str:
+        """Key of its button's words."""
+        return f"button.next_{self.name}"
+
+    @property
+    def wish(self) -> str:
+        """Key of the words that are sent to the agent."""
+        return f"wish.{self.name}"
+
+
+def _suggestion(name: str, topic: Topic, fits: Callable[[_Facts], bool], said: str) -> Suggestion:
+    return Suggestion(name, topic, fits, re.compile(said, re.IGNORECASE))
+
+
+_TABLE: Final = (
+    _suggestion(
+        "add_title",
+        Topic.TITLE,
+        lambda f: f.has_picture and not f.has_title,
+        r"\btitles?\b|\btext\b|标题|文字",
+    ),
+    _suggestion(
+        "calm_music",
+        Topic.MUSIC,
+        lambda f: f.has_picture and not f.has_music,
+        r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐",
+    ),
+    _suggestion(
+        "softer_music",
+        Topic.MUSIC,
+        lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
+        r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声",
+    ),
+    _suggestion(
+        "short_cut",
+        Topic.LENGTH,
+        lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
+        r"\b(?:15|fifteen)\b|15\s*秒|十五秒",
+    ),
+    _suggestion(
+        "bigger_title",
+        Topic.TITLE,
+        lambda f: f.has_title,
+        r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些",
+    ),
+    _suggestion(
+        "blur_background",
+        Topic.BACKGROUND,
+        lambda f: f.about is Topic.BACKGROUND and f.has_picture,
+        r"\bblur|虚化|模糊",
+    ),
+    _suggestion(
+        "next_scene",
+        Topic.SCENE,
+        lambda f: f.about is Topic.SCENE and f.has_picture,
+        r"\bnext scene\b|下一个场景|下一幕",
+    ),
+    _suggestion(
+        "vertical",
+        Topic.FORMAT,
+        lambda f: f.has_picture and f.is_wide,
+        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
+    ),
+    _suggestion(
+        "other_music",
+        Topic.MUSIC,
+        lambda f: f.has_music,
+        r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)",
+    ),
+    _suggestion(
+        "faster",
+        Topic.LENGTH,
+        lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
+        r"\bfast|\bspeed|\bslow|加速|快一|快点|慢",
+    ),
+)
+
+_BY_NAME: Final = {suggestion.name: suggestion for suggestion in _TABLE}
+
+# Of two that fit the earlier one counts: "background music" is about music.
+_ABOUT: Final = (
+    (Topic.MUSIC, re.compile(r"music|audio|song|sound", re.IGNORECASE)),
+    (Topic.BACKGROUND, re.compile(r"background|backdrop", re.IGNORECASE)),
+    (Topic.TITLE, re.compile(r"caption|title", re.IGNORECASE)),
+    (Topic.SCENE, re.compile(r"sora|generat|text.to.video", re.IGNORECASE)),
+)
+
+
+def next_steps(draft: Draft, card: Card, wish: str = "") -> tuple[Suggestion, ...]:
+    """Up to three things to do next; none for a draft that is empty.
+
+    Args:
+        draft: As it is now.
+        card: The active one; what it is about goes first.
+        wish: What was just asked for, which is not offered again.
+    """
+    if not draft.is_ready:
+        return ()
+    facts = _facts(draft, card)
+    fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(wish)]
+    fitting.sort(key=lambda one: one.topic is not facts.about)
+    return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
+
+
+def next_step(name: str) -> Suggestion | None:
+    """The suggestion behind a button; None for one that a later release no longer has."""
+    return _BY_NAME.get(name)
+
+
+def next_buttons(names: Iterable[str]) -> tuple[Button, ...]:
+    """Suggestions as buttons, by their names."""
+    return tuple(Button(_BY_NAME[name].label, "next", name) for name in names if name in _BY_NAME)
+
+
+def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[Suggestion]:
+    """The first of each topic, or all the others."""
+    seen: set[Topic] = set()
+    for one in fitting:
+        if (one.topic not in seen) is first:
+            yield one
+        seen.add(one.topic)
+
+
+def _facts(draft: Draft, card: Card) -> _Facts:
+    kinds = {track.kind for track in draft.tracks if track.segments}
+    music = next((track for track in draft.tracks if track.kind is Kind.AUDIO and track.segments), None)
+    volume = None
+    if music is not None:
+        volume = music.segments[0].volume if music.volume is None else music.volume
+    return _Facts(
+        about=_topic(card),
+        has_picture=Kind.VIDEO in kinds,
+        has_title=Kind.TEXT in kinds,
+        has_music=music is not None,
+        volume=volume,
+        length_ms=draft.duration_ms or 0,
+        is_wide=(draft.width or 0) > (draft.height or 0),
+    )
+
+
+def _topic(card: Card) -> Topic | None:
+    said = f"{card.name} {card.display_name}"
+    return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)

@@ -1,0 +1,86 @@
+"""Prompt: a text file that came with a request is read, and its words are the wish."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+from bot.jobs.job import MAX_WISH_CHARS, FileRef
+from bot.jobs.ports import FileGone, FileTooLarge, Notice, OpenFile
+from bot.jobs.runner import Ended, Run
+
+MAX_PROMPT_BYTES = 64 * 1024
+"""More than any wish has, in any encoding; what is larger is not even read."""
+
+_ALLOWED = "\n\t"
+
+
+async def read_prompt(run: Run) -> None:
+    """The step that takes the text files out of a job's files and puts their words after its own."""
+    texts = [file for file in run.job.files if file.is_text]
+    if not texts:
+        return
+    if run.get("prompt") is None:
+        words = [run.job.text, *[await _read(run, file) for file in texts]]
+        wish = "\n\n".join(part for part in words if part)
+        if len(wish) > MAX_WISH_CHARS:
+            raise Ended(too_long(texts[0].name))
+        await run.save("prompt", wish)
+    media = tuple(file for file in run.job.files if not file.is_text)
+    run.job = replace(run.job, text=run.get("prompt"), files=media)
+
+
+def too_long(name: str) -> Notice:
+    """What is told of a text file with more words than a wish may have."""
+    return Notice("error.prompt_too_long", {"name": name, "limit": MAX_WISH_CHARS})
+
+
+def decoded(data: bytes) -> str | None:
+    """The words of a text file; None for what is none.
+
+    UTF-8 and UTF-16 as editors write them, and GB18030, in which Chinese systems still save.
+    """
+    for encoding in _encodings(data):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        unified = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+        # Any bytes have some meaning in some encoding; control characters tell that it was not this one.
+        if not any(unicodedata.category(c) == "Cc" and c not in _ALLOWED for c in unified):
+            return unified.strip()
+    return None
+
+
+def _encodings(data: bytes) -> tuple[str, ...]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    if b"\0" in data:
+        # Without a byte order mark: the empty half of a Latin letter's unit tells which comes first.
+        return ("utf-16-be",) if data[::2].count(0) > data[1::2].count(0) else ("utf-16-le",)
+    return ("utf-8-sig", "gb18030")
+
+
+async def _all_of(opened: OpenFile, name: str) -> bytes:
+    data = b""
+    async for chunk in opened.chunks:
+        data += chunk
+        if len(data) > MAX_PROMPT_BYTES:
+            raise Ended(too_long(name))
+    return data
+
+
+async def _read(run: Run, file: FileRef) -> str:
+    try:
+        async with run.front.open(file) as opened:
+            data = await _all_of(opened, file.name)
+    except FileGone as error:
+        raise Ended(Notice("error.file_gone")) from error
+    except FileTooLarge as error:
+        raise Ended(too_long(file.name)) from error
+    words = decoded(data)
+    if words is None:
+        raise Ended(Notice("error.prompt_unreadable", {"name": file.name}))
+    if not words:
+        raise Ended(Notice("error.file_empty", {"name": file.name}))
+    return words

@@ -1,0 +1,137 @@
+"""What a turn brought, told to the chat: words without screen talk, what changed, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.jobs.job import Job
+from bot.jobs.next_steps import next_buttons, next_steps
+from bot.jobs.ports import AgentText, Button, Message, Notice, Report
+from bot.jobs.runner import Ended, Run
+from bot.jobs.steps.questions import tell_credits, timeline
+from bot.jobs.told_changes import change_lines
+from bot.jobs.workspace import Workspace
+from bot.nemo.drafts import Draft, Kind, digest, read_draft
+from bot.nemo.errors import Call, ServiceError
+from bot.nemo.events import StreamError
+from bot.skills import Cards
+from bot.words.screen_talk import Action as Screen
+from bot.words.screen_talk import Translated, translate
+
+TURN_CALL = Call("POST", "/run_sse")
+
+EXTRAS = {Kind.AUDIO: "audio", Kind.TEXT: "text", Kind.OTHER: "other"}
+"""Kinds of tracks that the agent adds by itself to a video that it generated."""
+
+
+async def tell_turn(workspace: Workspace, cards: Cards, run: Run) -> None:
+    """Tell what a finished turn brought; the chat is never left in silence.
+
+    Raises:
+        Ended: The turn failed; what it brought before that has been told.
+        ServiceError: It was refused with one of the documented codes.
+    """
+    outcome = run.get("turn")
+    before, after = draft_of(outcome["before"]), draft_of(outcome["after"])
+    said = translate(outcome["text"])
+    lines = change_lines(before, after) if has_changed(outcome) else ()
+    buttons = await _buttons(workspace, cards, run.job, outcome, after)
+    if (answer := _answer(said, lines, outcome, after, buttons)) is not None:
+        await run.front.say("answer", answer)
+    await _act(workspace, run, said, after)
+    if outcome["raw_told"] and after is not None:
+        await _offer_extras(run, before, after)
+    if outcome["failed"]:
+        error = StreamError(outcome["code"], outcome["reason"]).as_error(TURN_CALL)
+        if type(error) is not ServiceError:
+            raise error
+        reason = outcome["reason"] or "?"
+        retry = Button("button.retry", "retry", run.job.id)
+        raise Ended(Notice("error.turn_failed", {"reason": reason}, (retry,)))
+
+
+def _answer(
+    said: Translated,
+    lines: tuple[Notice, ...],
+    outcome: dict[str, Any],
+    after: Draft | None,
+    buttons: tuple[Button, ...],
+) -> Message | None:
+    if said.text.strip():
+        return AgentText(said.text, buttons, lines)
+    if lines:
+        return Report(Notice("answer.silent_edit"), lines, buttons)
+    if has_changed(outcome):
+        return Notice("answer.done", buttons=buttons)
+    if outcome["failed"] or said.actions:
+        return None  # Told in another way.
+    return Notice("answer.no_change" if after is not None and after.is_ready else "answer.empty")
+
+
+async def _buttons(
+    workspace: Workspace, cards: Cards, job: Job, outcome: dict[str, Any], after: Draft | None
+) -> tuple[Button, ...]:
+    """Under the answer only where no video follows, which has them under itself."""
+    if after is None or not after.is_ready or not wants_export(outcome):
+        return ()
+    chat = await workspace.chats.get(job.chat)
+    if chat.exports_by_itself:
+        return ()
+    further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(outcome) else ()
+    return (Button("button.export", "export"), *next_buttons(one.name for one in further))
+
+
+async def _act(workspace: Workspace, run: Run, said: Translated, after: Draft | None) -> None:
+    """Do what the agent told somebody with a screen to do."""
+    if Screen.CREDITS in said.actions:
+        if run.job.chat.is_private:
+            await tell_credits(workspace)(run)
+        else:
+            await run.front.say(
+                "credits", Notice("answer.see_credits", buttons=(Button("button.credits", "credits"),))
+            )
+    if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
+        heading, tracks = timeline(after)
+        await run.front.say("tracks", Report(heading, tracks))
+    if said.edits:
+        offer = Button("button.do_it", "offer", run.job.id)
+        await run.front.say("offer", Notice("answer.offer_edit", {"edit": said.edits[0]}, (offer,)))
+
+
+def offered_edit(outcome: dict[str, Any]) -> str | None:
+    """The edit that a finished turn's words told somebody to do by hand, as it was offered."""
+    edits = translate(outcome["text"]).edits
+    return edits[0] if edits else None
+
+
+async def _offer_extras(run: Run, before: Draft | None, after: Draft) -> None:
+    """List every track, with a button for each kind that came by itself."""
+    had = {track.kind for track in before.tracks if track.segments} if before is not None else set()
+    extra = [
+        kind
+        for kind in dict.fromkeys(track.kind for track in after.tracks if track.segments)
+        if kind in EXTRAS and kind not in had
+    ]
+    if not extra:
+        return
+    _, tracks = timeline(after)
+    strip = [
+        Button(f"button.strip_{EXTRAS[kind]}", "strip", f"{EXTRAS[kind]}.{run.job.id}") for kind in extra
+    ]
+    keep = Button("button.keep", "keep", run.job.id)
+    await run.front.say("extras", Report(Notice("answer.all_tracks"), tracks, (keep, *strip)))
+
+
+def wants_export(outcome: dict[str, Any]) -> bool:
+    """Whether a finished turn calls for the video: something changed, or the agent spoke of the Export button."""
+    return has_changed(outcome) or Screen.EXPORT in translate(outcome["text"]).actions
+
+
+def has_changed(outcome: dict[str, Any]) -> bool:
+    """Whether a finished turn left another draft than it found."""
+    return digest(outcome["before"]) != digest(outcome["after"])
+
+
+def draft_of(raw: Any) -> Draft | None:
+    """The draft of a checkpoint."""
+    return read_draft(raw) if raw else None

@@ -1,0 +1,61 @@
+"""The files that people send in a conversation, made on the spot, and a look into those that come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+
+from bot.sandbox import samples
+from bot.sandbox.conversation import File
+
+MEBIBYTE = 1024 * 1024
+
+_NAMES = {"photo": "photo.jpg", "audio": "music.mp3", "voice": "voice.ogg", "sticker": "sticker.webp"}
+
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp"})
+_SOUNDS = frozenset({".mp3", ".m4a", ".aac", ".wav", ".ogg"})
+
+
+def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
+    """Write a file as the conversation describes it.
+
+    Args:
+        file: What it is.
+        directory: Where to; made.
+
+    Returns:
+        The file, and what the sender's client declares of it.
+    """
+    path = directory / (file.name or _NAMES.get(file.kind, "clip.mp4"))
+    path.parent.mkdir(parents=True)
+    if file.text is not None:
+        path.write_text(file.text, encoding="utf-8")
+        return path, {}
+    suffix = path.suffix.lower()
+    if suffix in _PICTURES:
+        return samples.make_photo(path, file.width, file.height), {}
+    if suffix in _SOUNDS:
+        return samples.make_audio(path, file.seconds), {"duration": round(file.seconds)}
+    size_bytes = None if file.size_mb is None else round(file.size_mb * MEBIBYTE)
+    made = samples.make_video(
+        path, file.seconds, file.width, file.height, rotation=file.rotation, size_bytes=size_bytes
+    )
+    return made, {"duration": round(file.seconds), "width": file.width, "height": file.height}
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """What a video really is, by decoding it.
+
+    Returns:
+        ``seconds``, ``width``, ``height`` and whether it has ``sound``.
+    """
+    with av.open(str(path)) as container:
+        frame = next(container.decode(container.streams.video[0]))
+        return {
+            "seconds": float(container.duration or 0) / av.time_base,
+            "width": frame.width,
+            "height": frame.height,
+            "sound": bool(container.streams.audio),
+        }

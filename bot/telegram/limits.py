@@ -1,0 +1,47 @@
+"""Which files are refused before anything is tried, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.jobs.card_limits import kind_refused, size_limit, size_refused
+from bot.jobs.job import FileRef
+from bot.jobs.ports import Bytes, Notice
+from bot.jobs.steps.prompt import MAX_PROMPT_BYTES, too_long
+from bot.skills import Card
+from bot.telegram import media
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large files may be.
+
+    Args:
+        fetch: Bytes of the largest file that the Bot API in use gives out.
+        take: Bytes of the largest file that NemoVideo takes; a card may take less.
+    """
+
+    fetch: int
+    take: int
+
+    def refusal(self, file: FileRef, card: Card) -> Notice | None:
+        """Why a file can't be used, as far as Telegram tells; what it really is, is seen when it is opened."""
+        size = file.size or 0
+        if file.size == 0:
+            return Notice("error.file_empty", {"name": file.name})
+        if file.is_text:
+            return too_long(file.name) if size > MAX_PROMPT_BYTES else None
+        if not media.is_promising(file):
+            return Notice("error.file_type", {"name": file.name, "kinds": " ".join(card.file_kinds)})
+        if card.is_picky and media.kind_of_name(file.name) is not None and not card.takes(file.name):
+            return kind_refused(file.name, card)
+        if size > size_limit(self.take, card):
+            return size_refused(self.take, card)
+        if size > self.fetch:
+            return Notice("error.file_too_large_telegram", {"size": Bytes(size), "limit": Bytes(self.fetch)})
+        return None
+
+    def how(self, card: Card) -> Notice:
+        """What can be sent, for those who ask."""
+        limit = Bytes(min(self.fetch, size_limit(self.take, card)))
+        return Notice("upload.how", {"kinds": " ".join(card.file_kinds), "limit": limit})

@@ -1,0 +1,149 @@
+"""Skill cards in a chat: the list, a card's greeting with its examples as buttons, and what a card refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from telegram import Bot, InlineKeyboardMarkup
+from telegram.constants import MessageLimit
+
+from bot.chats.chats import Chats
+from bot.jobs.next_steps import next_step
+from bot.jobs.ports import AgentText, Button, Notice, Report
+from bot.jobs.runner import Run, Step
+from bot.skills import LINK_PREFIX, Card, Cards, card_mark, example_mark
+from bot.telegram.buttons import Action, Press, keyboard
+from bot.telegram.markdown import to_pieces
+from bot.telegram.outbox import Outbox
+from bot.words import Words, bounded
+
+LIST: Final = "list"
+CARD: Final = "card"
+START: Final = "start"
+"""What a job of this kind shows: every card, the active one, or that with how everything begins."""
+
+MOST_CARDS: Final = 20
+"""Listed in one message; the others are reached by their name."""
+
+_LINE_CHARS: Final = 120
+_LABEL_CHARS: Final = 60
+
+# What means something in Markdown; "<" is the converter's own business.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
+
+
+def show_skills(cards: Cards, chats: Chats) -> Step:
+    """The step that answers ``/skill`` and ``/start``."""
+
+    async def step(run: Run) -> None:
+        chosen = (await chats.get(run.job.chat)).skill
+        words = Words(run.job.language)
+        match run.job.data["view"]:
+            case "list":
+                view: Report | AgentText = list_view(cards, chosen, words)
+            case shown:
+                view = card_view(cards.active(chosen, words.language), words, is_start=shown == START)
+        await run.front.say("skill", view)
+
+    return step
+
+
+async def draw_card(
+    bot: Bot, outbox: Outbox, cards: Cards, words: Words, name: str, chat_id: int, message_id: int
+) -> None:
+    """Let a message show the card that was chosen on it."""
+    view = card_view(cards.active(name, words.language), words)
+    piece = to_pieces(view.markdown)[0]
+    await outbox.call(
+        chat_id,
+        lambda chat: bot.edit_message_text(
+            piece.text,
+            chat_id=chat,
+            message_id=message_id,
+            entities=piece.entities,
+            reply_markup=keyboard(view.buttons, words),
+        ),
+        repeatable=True,
+    )
+
+
+def list_view(cards: Cards, chosen: str | None, words: Words) -> Report:
+    """Every card in a line, with a button to choose it."""
+    active = cards.active(chosen).name
+    every = cards.in_language(words.language)
+    shown = every[:MOST_CARDS]
+    lines = [
+        Notice(
+            "skill.line_active" if card.name == active else "skill.line",
+            {"emoji": card.emoji, "name": card.display_name, "about": _one_line(card.description)},
+        )
+        for card in shown
+    ]
+    if len(every) > len(shown):
+        lines.append(Notice("skill.more", {"n": len(every) - len(shown)}))
+    buttons = [
+        Button(
+            text=bounded(f"{card.emoji} {card.display_name}", _LABEL_CHARS),
+            action=Action.SKILL,
+            argument=card_mark(card.name),
+        )
+        for card in shown
+    ]
+    return Report(Notice("skill.choose"), tuple(lines), tuple(buttons))
+
+
+def card_view(card: Card, words: Words, *, is_start: bool = False) -> AgentText:
+    """A card's greeting, with a button for each example that sends it.
+
+    Args:
+        card: In the chat's language.
+        words: Of that language.
+        is_start: Whether it is followed by how everything begins.
+    """
+    # A greeting is bounded, so this fits into one message with room to spare.
+    paragraphs = [f"**{_escaped(f'{card.emoji} {card.display_name}')}**", card.greeting]
+    if is_start:
+        paragraphs.append(words.plain("skill.start"))
+    if card.examples:
+        paragraphs.append(words.plain("skill.try"))
+    buttons = tuple(
+        Button(
+            text=bounded(example, _LABEL_CHARS),
+            action=Action.EXAMPLE,
+            argument=example_mark(card.name, example),
+        )
+        for example in card.examples
+    )
+    return AgentText("\n\n".join(paragraphs)[: MessageLimit.MAX_TEXT_LENGTH], buttons)
+
+
+def card_of_start(arguments: Sequence[str] | None) -> str | None:
+    """The card that a link ``t.me/<bot>?start=skill_<name>`` leads to, as the link has it."""
+    if not arguments or not arguments[0].startswith(LINK_PREFIX):
+        return None
+    return arguments[0].removeprefix(LINK_PREFIX)
+
+
+def wish_behind(press: Press, cards: Cards, words: Words) -> str | None:
+    """The words that a button sends; None when what it offered is no longer there."""
+    if press.action is Action.EXAMPLE:
+        return cards.example(press.argument)
+    suggestion = next_step(press.argument)
+    return None if suggestion is None else words.plain(suggestion.wish)
+
+
+def without_button(markup: InlineKeyboardMarkup | None, data: str | None) -> InlineKeyboardMarkup:
+    """A keyboard without one of its buttons."""
+    rows = markup.inline_keyboard if markup is not None else ()
+    kept = [[button for button in row if button.callback_data != data] for row in rows]
+    return InlineKeyboardMarkup([row for row in kept if row])
+
+
+def _one_line(description: str) -> str:
+    return bounded(" ".join(description.split()), _LINE_CHARS)
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)

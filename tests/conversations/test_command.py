@@ -1,0 +1,141 @@
+"""The sandbox's command as people run it: exit codes, and what is printed where."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.sandbox.botapi.client import People
+
+ENDS_WITHIN_S = 60
+
+ASKED = {"Ann": {"says": "/help"}}
+HELP = {"title": "Help", "people": {"Ann": {}}}
+
+
+@asynccontextmanager
+async def started(*arguments: str, cwd: Path, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The command as a process; ended with the block."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from bot.cli import main; main()",
+        *arguments,
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def run(*arguments: str, cwd: Path, **settings: str) -> tuple[int, str, str]:
+    """Exit code, what was printed, and what was complained about."""
+    async with started(*arguments, cwd=cwd, **settings) as process, asyncio.timeout(ENDS_WITHIN_S):
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_play_without_a_file_plays_the_main_job(tmp_path: Path) -> None:
+    code, out, err = await run("sandbox", "--play", "--out", "result", cwd=tmp_path)
+
+    assert (code, err) == (0, "")
+    assert "The main job: every expectation held" in out
+    transcript = (tmp_path / "result/transcript.txt").read_text(encoding="utf-8")
+    assert transcript.splitlines()[2].startswith("00:00.0  Ann #")
+    assert "[video nemovideo.mp4]" in transcript
+    assert len(list((tmp_path / "result").glob("*.mp4"))) == 2
+
+
+async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> None:
+    wrong = {**HELP, "steps": [ASKED, {"bot": {"says": "Good bye", "within_s": 1}}]}
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+
+    code, _, err = await run("sandbox", "--play", "wrong.yaml", "--out", "out", cwd=tmp_path)
+
+    assert code == 1
+    assert "Help: not as expected\nStep 2 (bot): expected a message that says: “Good bye”" in err
+    assert "“How it works" in err
+    assert "Traceback" not in err
+    assert "/help – this text" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
+
+
+async def test_a_wrong_file_ends_with_2_and_a_line(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump({**HELP, "steps": [{"Bo": {"says": "hi"}}]}))
+
+    code, out, err = await run("sandbox", "--play", "wrong.yaml", cwd=tmp_path)
+
+    assert (code, out, err) == (2, "", "wrong.yaml, step 1: nobody is called Bo\n")
+
+
+async def test_run_without_a_token_names_the_sandbox(tmp_path: Path) -> None:
+    code, out, err = await run("run", cwd=tmp_path)
+
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "TELEGRAM_BOT_TOKEN" in err
+    assert "nemovideo-bot sandbox" in err
+
+
+async def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:
+    code, _, err = await run(
+        "run",
+        cwd=tmp_path,
+        RENDER_POLL_S="0",
+        QUEUE_LIMIT="many",
+        TELEGRAM_API_URL="ftp://x",
+        LOG_LEVEL="LOUD",
+    )
+
+    assert code == 2
+    lines = err.splitlines()
+    named = ["LOG_LEVEL", "QUEUE_LIMIT", "RENDER_POLL_S", "TELEGRAM_API_URL"]
+    assert sorted(line.split()[2].rstrip(":") for line in lines) == named
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_services_end_cleanly_while_somebody_polls(tmp_path: Path, number: signal.Signals) -> None:
+    async with started("sandbox", "--only", "services", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        told = [line.split() for line in lines]
+        assert [words[0] for words in told] == ["Telegram", "NemoVideo", "Bot"]
+        telegram, nemo, token = told[0][1], told[1][1], told[2][2].rstrip(",")
+        settings = await asyncio.to_thread(_get, f"{nemo}/control/settings")
+        assert json.loads(settings)["render_fails"] == 0
+        updates = f"{telegram}/bot{token}/getUpdates?timeout=50"
+        async with People(telegram) as people:
+            await (await people.person()).start()
+            first = json.loads(await asyncio.to_thread(_get, updates))["result"][0]["update_id"]
+            polling = asyncio.create_task(asyncio.to_thread(_get, f"{updates}&offset={first + 1}"))
+            # The second poll's offset confirms the update: now it waits.
+            assert await people.confirmed()
+
+        process.send_signal(number)
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            _, err = await process.communicate()
+
+        assert (process.returncode, err.decode()) == (0, "")
+        with pytest.raises(http.client.RemoteDisconnected):
+            await polling
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=ENDS_WITHIN_S) as answer:  # noqa: S310 - loopback
+        return str(answer.read().decode())

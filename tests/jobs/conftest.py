@@ -1,0 +1,177 @@
+"""Lanes on the real store, jobs to put into them, and a chat's side that writes down what it is told."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docket import Docket, Worker
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
+from bot.jobs.lanes import Lanes
+from bot.jobs.ports import ChatGone, Delivered, Ledger, Message, Notice, OpenFile, Progress, Result
+from bot.jobs.runner import Runner, Step
+from bot.store import keys
+from bot.store.connect import Store
+from tests.clocks import HandClock
+
+CHAT = ChatKey(4711, None)
+
+
+def new_job(number: int = 0, **fields: Any) -> Job:
+    given: dict[str, Any] = {
+        "id": new_job_id(),
+        "chat": CHAT,
+        "lane": Lane.EDIT,
+        "kind": Kind.WISH,
+        "owner_id": 5,
+        "message_id": 10 + number,
+        "language": "en",
+        "asked_at": HandClock().now(),
+        "text": f"wish {number}",
+    }
+    return Job(**given | fields)
+
+
+@dataclass
+class Teller:
+    """The chats' side of all jobs; keeps what each was told."""
+
+    told: list[tuple[str, str, Message]] = field(default_factory=list)
+    shown: list[tuple[str, Any]] = field(default_factory=list)
+    finished: list[tuple[str, Notice | None]] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    announcing: Callable[[], Any] | None = None
+
+    def open(self, job: Job, ledger: Ledger) -> "TellerFront":
+        return TellerFront(self, job, ledger)
+
+    def keys_of(self, job: Job) -> list[str]:
+        return [m.key for job_id, _, m in self.told if job_id == job.id and isinstance(m, Notice)]
+
+
+@dataclass
+class TellerFront:
+    """One job's."""
+
+    teller: Teller
+    job: Job
+    ledger: Ledger
+    now: Progress | None = None
+    send_limit: int = 50
+    work_dir: Path = Path()
+
+    def _fail(self, what: str) -> None:
+        if what in self.teller.failing:
+            raise self.teller.failing[what]
+
+    def progress(self, progress: Progress) -> None:
+        self.now = progress
+
+    async def show(self) -> None:
+        self._fail("show")
+        if "message_id" not in (self.ledger.get("live") or {}):
+            if self.teller.announcing is not None:
+                await self.teller.announcing()
+            self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
+            await self.ledger.save("live", {"message_id": len(self.teller.shown)})
+
+    async def show_now(self) -> None:
+        await self.show()
+
+    async def say(self, slot: str, message: Message) -> None:
+        self._fail("say")
+        self.teller.told.append((self.job.id, slot, message))
+
+    def open(self, file: FileRef) -> contextlib.AbstractAsyncContextManager[OpenFile]:
+        raise NotImplementedError
+
+    async def deliver(self, slot: str, result: Result) -> Delivered:
+        raise ChatGone
+
+    async def finish(self, closing: Notice | None) -> None:
+        self._fail("finish")
+        self.teller.finished.append((self.job.id, closing))
+
+    async def close(self) -> None:
+        self.teller.closed.append(self.job.id)
+
+
+@dataclass
+class Workplace:
+    """One process's part: lanes, and what runs their jobs."""
+
+    docket: Docket
+    lanes: Lanes
+    runner: Runner
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def docket(store: Store) -> AsyncIterator[Docket]:
+    async with Docket(name=keys.DOCKET, url=store.url, execution_ttl=timedelta(minutes=1)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def lanes(redis: Redis, docket: Docket, clock: HandClock) -> Lanes:
+    return Lanes(redis, docket, clock, queue_limit=5)
+
+
+@pytest.fixture
+def teller() -> Teller:
+    return Teller()
+
+
+async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
+    """Lane, job and key of each ticket that waits for a worker."""
+    there = await docket.snapshot()
+    return [(str(one.args[0]), str(one.args[1]), one.key) for one in (*there.future, *there.running)]
+
+
+@contextlib.asynccontextmanager
+async def workplace(
+    store: Store,
+    clock: HandClock,
+    teller: Teller,
+    steps: Mapping[Kind, Sequence[Step]],
+    *,
+    max_tries: int = 5,
+) -> AsyncIterator[Workplace]:
+    """A docket client of its own, as a process has."""
+    async with Docket(name=keys.DOCKET, url=store.url, execution_ttl=timedelta(minutes=1)) as docket:
+        lanes = Lanes(store.redis, docket, clock, queue_limit=50)
+        yield Workplace(docket, lanes, Runner(lanes, store.redis, teller, clock, steps, max_tries))
+
+
+@contextlib.asynccontextmanager
+async def working(place: Workplace, name: str, concurrency: int = 10) -> AsyncIterator[Worker]:
+    """A real worker that takes tickets; ends as the bot's does."""
+    worker = Worker(
+        place.docket,
+        name=name,
+        concurrency=concurrency,
+        redelivery_timeout=timedelta(seconds=5),
+        minimum_check_interval=timedelta(milliseconds=10),
+        scheduling_resolution=timedelta(milliseconds=10),
+        schedule_automatic_tasks=False,
+    )
+    async with worker:
+        task = asyncio.create_task(worker.run_forever())
+        try:
+            yield worker
+        finally:
+            task.cancel()
+            place.runner.drain()
+            await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,153 @@
+from typing import Any
+
+import pytest
+
+from bot.jobs.next_steps import MOST, next_buttons, next_step, next_steps
+from bot.nemo.drafts import Draft, read_draft
+from bot.skills import Card, load_cards
+from bot.telegram.buttons import pack
+from bot.words import Words, languages
+
+CARDS = load_cards()
+BACKGROUND = CARDS.active("video-editing-ai-background")
+MUSIC = CARDS.active("ai-music-generator-free-ab-old")
+WORDS = CARDS.active("sora-video-generation")
+
+ALL = (
+    "add_title",
+    "calm_music",
+    "softer_music",
+    "short_cut",
+    "bigger_title",
+    "blur_background",
+    "next_scene",
+    "vertical",
+    "other_music",
+    "faster",
+)
+
+
+def draft(
+    seconds: float = 5,
+    *,
+    picture: bool = True,
+    title: bool = False,
+    music: float | None = None,
+    size: tuple[int, int] = (90, 160),
+) -> Draft:
+    segment: dict[str, Any] = {"start": 0, "duration": seconds * 1000, "name": "clip"}
+    tracks: list[dict[str, Any]] = []
+    if picture:
+        tracks.append({"tt": 0, "sg": [segment]})
+    if music is not None:
+        tracks.append({"tt": 1, "sg": [{**segment, "volume": music}]})
+    if title:
+        tracks.append({"tt": 7, "sg": [{**segment, "text": "Hello"}]})
+    return read_draft({"d": seconds * 1000, "t": tracks, "m": {"width": size[0], "height": size[1]}})
+
+
+def plain_card() -> Card:
+    """About nothing in particular."""
+    card = BACKGROUND
+    return Card(
+        "helper", "1", "Helper", "", "🎬", "unknown", "", (), card.size_limit_bytes, card.kinds, body=""
+    )
+
+
+def names(*given: Any) -> list[str]:
+    return [one.name for one in next_steps(*given)]
+
+
+@pytest.mark.parametrize(
+    ("made", "offered"),
+    [
+        (draft(), ["add_title", "calm_music"]),
+        (draft(title=True), ["calm_music", "bigger_title"]),
+        (draft(music=0.5), ["add_title", "softer_music", "other_music"]),
+        (draft(music=0.1), ["add_title", "other_music"]),
+        (draft(title=True, music=0.5), ["softer_music", "bigger_title", "other_music"]),
+        (draft(15), ["add_title", "calm_music", "faster"]),
+        (draft(15.5), ["add_title", "calm_music", "short_cut"]),
+        (draft(15.5, title=True, music=0.5), ["softer_music", "short_cut", "bigger_title"]),
+        (draft(size=(160, 90)), ["add_title", "calm_music", "vertical"]),
+        (draft(picture=False, music=1.0), ["softer_music", "other_music"]),
+    ],
+)
+def test_what_is_offered_fits_the_draft(made: Draft, offered: list[str]) -> None:
+    assert names(made, plain_card()) == offered
+
+
+@pytest.mark.parametrize(
+    ("card", "made", "offered"),
+    [
+        (BACKGROUND, draft(20), ["blur_background", "add_title", "calm_music"]),
+        (MUSIC, draft(20), ["calm_music", "add_title", "short_cut"]),
+        (MUSIC, draft(20, music=0.5), ["softer_music", "add_title", "short_cut"]),
+        (WORDS, draft(20), ["next_scene", "add_title", "calm_music"]),
+    ],
+)
+def test_what_the_card_is_about_comes_first(card: Card, made: Draft, offered: list[str]) -> None:
+    assert names(made, card) == offered
+
+
+@pytest.mark.parametrize(
+    ("wish", "missing"),
+    [
+        ("remove the title", "add_title"),
+        ("去掉标题", "add_title"),
+        ("no music please", "calm_music"),
+        ("不要音乐", "calm_music"),
+        ("cut it to 15 seconds", "short_cut"),
+        ("剪到 15 秒", "short_cut"),
+        ("blur the wall behind me", "blur_background"),
+        ("把背景虚化", "blur_background"),
+    ],
+)
+def test_what_was_just_asked_for_is_not_offered(wish: str, missing: str) -> None:
+    made = draft(20, title=missing == "short_cut")
+    assert missing in names(made, BACKGROUND)
+    assert missing not in names(made, BACKGROUND, wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "kept"),
+    [
+        ("put a fifteenth lamp there", "short_cut"),
+        ("a subtle texture", "add_title"),
+        ("musical chairs", "calm_music"),
+    ],
+)
+def test_a_word_inside_another_is_not_what_was_asked_for(wish: str, kept: str) -> None:
+    assert kept in names(draft(20), plain_card(), wish)
+
+
+def test_an_empty_draft_has_no_next_step() -> None:
+    assert names(read_draft(None), BACKGROUND) == []
+    assert names(read_draft({"t": [{"tt": 0, "sg": []}]}), BACKGROUND) == []
+
+
+def test_there_are_never_more_than_three_and_none_twice() -> None:
+    for card in CARDS.in_language("zh"):
+        for seconds in (1, 10, 100):
+            for music in (None, 0.1, 1.0):
+                for title in (False, True):
+                    found = names(draft(seconds, music=music, title=title, size=(160, 90)), card)
+                    assert len(set(found)) == len(found)
+                    assert 2 <= len(found) <= MOST
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("language", languages())
+def test_each_has_words_and_knows_its_own_wish(language: str, name: str) -> None:
+    suggestion = next_step(name)
+    assert suggestion is not None
+    words = Words(language)
+    assert words.plain(suggestion.label)
+    assert suggestion.said.search(words.plain(suggestion.wish))
+
+
+def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
+    (button,) = next_buttons(["faster", "of a later release"])
+    assert (button.action, button.argument) == ("next", "faster")
+    assert pack(button.action, button.argument)
+    assert next_step("of a later release") is None

@@ -1,0 +1,548 @@
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as StoreAway
+
+from bot.chats.key import ChatKey
+from bot.jobs.job import Job, Kind, Lane, State
+from bot.jobs.lanes import Lanes, lane_name
+from bot.jobs.ports import ChatGone, Notice
+from bot.jobs.runner import Ended, Run, Runner, Step
+from bot.store.connect import Store, open_store
+from tests.clocks import HandClock, eventually, settle
+from tests.jobs.conftest import CHAT, Teller, new_job, tickets, working, workplace
+
+EDIT = lane_name(CHAT, Lane.EDIT)
+
+
+class Gate:
+    """A step that waits to be let through, and counts who came."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+        self.arrived = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def step(self, run: Run) -> None:
+        self.reached.append(run.job.id)
+        self.arrived.set()
+        await self.open.wait()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+def a_runner(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, *steps: Step, tries: int = 5
+) -> Runner:
+    kinds: dict[Kind, Sequence[Step]] = dict.fromkeys(Kind, steps)
+    return Runner(lanes, redis, teller, clock, kinds, tries)
+
+
+async def state_of(lanes: Lanes, job: Job) -> State:
+    standing = await lanes.find(job.chat, job.id)
+    assert standing is not None
+    return standing.state
+
+
+async def nothing(run: Run) -> None:
+    """Done at once."""
+
+
+@contextlib.asynccontextmanager
+async def running(runner: Runner, ticket: str = "a", job_id: str = "") -> AsyncIterator[asyncio.Task[None]]:
+    """A ticket that is being run; it has ended when the block does."""
+    task = asyncio.create_task(runner.work(EDIT, job_id, ticket))
+    try:
+        yield task
+        async with asyncio.timeout(10):
+            await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_steps_are_walked_in_order_and_the_live_message_goes(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+) -> None:
+    walked: list[str] = []
+
+    async def first(run: Run) -> None:
+        walked.append("first")
+        await run.save("one", 1)
+        assert run.get("one") == 1
+
+    async def second(run: Run) -> None:
+        walked.append("second")
+
+    job = new_job()
+    await lanes.accept([job], 1)
+    await a_runner(lanes, redis, teller, clock, first, second).work(EDIT, job.id, "a")
+    assert walked == ["first", "second"]
+    assert await state_of(lanes, job) is State.DONE
+    assert teller.finished == [(job.id, None)]
+    assert teller.told == []
+    assert job.id in teller.closed
+
+
+async def test_a_step_can_end_the_job_with_its_answer(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+) -> None:
+    async def ends(run: Run) -> None:
+        raise Ended(Notice("error.nemo_down"))
+
+    async def unreached(run: Run) -> None:
+        pytest.fail("the job was over")
+
+    job = new_job()
+    await lanes.accept([job], 1)
+    await a_runner(lanes, redis, teller, clock, ends, unreached).work(EDIT, job.id, "a")
+    assert teller.keys_of(job) == ["error.nemo_down"]
+    assert await state_of(lanes, job) is State.FAILED
+
+
+async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+) -> None:
+    async def breaks(run: Run) -> None:
+        raise ZeroDivisionError
+
+    job, next_job = new_job(1), new_job(2)
+    await lanes.accept([job, next_job], 1)
+    runner = a_runner(lanes, redis, teller, clock, breaks)
+    await runner.work(EDIT, job.id, "a")
+    assert teller.keys_of(job) == ["error.unexpected"]
+    assert await state_of(lanes, job) is State.FAILED
+    await runner.work(EDIT, "", "b")
+    assert await state_of(lanes, next_job) is State.FAILED
+
+
+@pytest.mark.parametrize("where", ["step", "say", "finish"])
+async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, where: str
+) -> None:
+    async def step(run: Run) -> None:
+        if where == "step":
+            raise ChatGone
+        raise Ended(Notice("error.nemo_down"))
+
+    if where != "step":
+        teller.failing[where] = ChatGone()
+    job = new_job()
+    await lanes.accept([job], 1)
+    await a_runner(lanes, redis, teller, clock, step).work(EDIT, job.id, "a")
+    assert await state_of(lanes, job) is State.CANCELLED
+    assert await lanes.current(CHAT, Lane.EDIT) == []
+
+
+@pytest.mark.parametrize("where", ["say", "finish"])
+async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, where: str
+) -> None:
+    async def step(run: Run) -> None:
+        raise Ended(Notice("error.nemo_down"))
+
+    teller.failing[where] = RuntimeError("Telegram refuses it for a reason that nobody knew of")
+    job = new_job()
+    await lanes.accept([job], 1)
+    await a_runner(lanes, redis, teller, clock, step).work(EDIT, job.id, "a")
+    assert await state_of(lanes, job) is State.FAILED
+    assert await lanes.current(CHAT, Lane.EDIT) == []
+
+
+class TestCancel:
+    async def test_a_running_job_stops_within_moments(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        job = new_job()
+        await lanes.accept([job], 1)
+        async with runner.background():
+            await eventually_subscribed(redis)
+            async with running(runner) as ticket:
+                await gate.arrived.wait()
+                began_s = time.monotonic()
+                await lanes.cancel(CHAT, Lane.EDIT, job.id)
+                await ticket
+                assert time.monotonic() - began_s < 1
+        assert teller.finished == [(job.id, Notice("live.cancelled"))]
+        assert teller.told == []
+        assert await state_of(lanes, job) is State.CANCELLED
+
+    async def test_missed_news_are_found_at_the_next_checkpoint(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        went_on = False
+
+        async def saves(run: Run) -> None:
+            nonlocal went_on
+            await run.save("asked", 1)
+            went_on = True
+
+        job = new_job()
+        await lanes.accept([job], 1)
+        async with running(a_runner(lanes, redis, teller, clock, gate.step, saves)):
+            await gate.arrived.wait()
+            await lanes.cancel(CHAT, Lane.EDIT, job.id)
+            gate.open.set()
+        assert not went_on
+        assert teller.finished == [(job.id, Notice("live.cancelled"))]
+        assert await state_of(lanes, job) is State.CANCELLED
+
+    async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        job = new_job()
+        await lanes.accept([job], 1)
+        await lanes.take(EDIT, "a")
+        await lanes.cancel(CHAT, Lane.EDIT, job.id)
+        async with running(a_runner(lanes, redis, teller, clock, gate.step)):
+            pass
+        assert gate.reached == []
+        assert await state_of(lanes, job) is State.CANCELLED
+
+    async def test_other_jobs_go_on(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        job, other = new_job(1), new_job(2, lane=Lane.ASK, kind=Kind.CREDITS)
+        await lanes.accept([job, other], 1)
+        async with runner.background():
+            await eventually_subscribed(redis)
+            async with running(runner) as ticket:
+                asked = asyncio.create_task(runner.work(lane_name(CHAT, Lane.ASK), "", "b"))
+                await eventually(lambda: len(gate.reached) == 2)
+                await lanes.cancel(CHAT, Lane.EDIT, job.id)
+                await ticket
+                assert not asked.done()
+                gate.open.set()
+                await asked
+        assert await state_of(lanes, other) is State.DONE
+
+
+async def eventually_subscribed(redis: Redis) -> None:
+    async with asyncio.timeout(10):
+        while (await redis.pubsub_numsub("nemo:cancel"))[0][1] == 0:  # noqa: ASYNC110 - another connection's deed
+            await asyncio.sleep(0.005)
+
+
+class TestDrain:
+    async def test_jobs_are_given_back_and_taken_up_elsewhere_from_their_checkpoints(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        async def saves(run: Run) -> None:
+            if run.get("asked") is None:
+                await run.save("asked", 1)
+
+        first = a_runner(lanes, redis, teller, clock, saves, gate.step)
+        job = new_job()
+        await lanes.accept([job], 1)
+        async with running(first):
+            await gate.arrived.wait()
+            first.drain()
+        assert teller.told == []
+        assert teller.finished == []
+        assert job.id in teller.closed
+        assert await state_of(lanes, job) is State.RUNNING
+
+        found: list[tuple[int, object]] = []
+
+        async def looks(run: Run) -> None:
+            found.append((run.taken.tries, run.get("asked")))
+
+        await a_runner(lanes, redis, teller, clock, looks).work(EDIT, "", "b")
+        assert found == [(1, 1)]
+        assert await state_of(lanes, job) is State.DONE
+
+    async def test_a_process_that_ends_takes_nothing_more(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        job = new_job()
+        await lanes.accept([job], 1)
+        runner.drain()
+        await runner.work(EDIT, job.id, "a")
+        assert gate.reached == []
+        assert await state_of(lanes, job) is State.QUEUED
+
+    async def test_also_a_job_that_is_only_just_starting(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        # It waits for the announcement of its place, which some other process is about to send.
+        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        job = new_job()
+        await lanes.accept([job], 1)
+        standing = await lanes.find(CHAT, job.id)
+        assert standing is not None
+        await lanes.claim_announcement(standing)
+        async with running(runner) as ticket:
+            await clock.asleep()
+            runner.drain()
+            for _ in range(40):
+                await clock.advance(0.1)
+                if ticket.done():
+                    break
+        assert gate.reached == []
+        assert await state_of(lanes, job) is State.RUNNING
+
+
+async def test_starts_are_counted_and_given_up_loudly(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+) -> None:
+    job = new_job()
+    await lanes.accept([job], 1)
+    for _ in range(3):  # each of these workers died with it
+        await lanes.take(EDIT, "a")
+    async with running(a_runner(lanes, redis, teller, clock, gate.step, tries=3)):
+        pass
+    assert gate.reached == []
+    assert teller.keys_of(job) == ["job.interrupted_too_often"]
+    assert await state_of(lanes, job) is State.FAILED
+
+
+async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+) -> None:
+    async def saves(run: Run) -> None:
+        await run.save("asked", 1)
+        pytest.fail("another has the job")
+
+    job = new_job()
+    await lanes.accept([job], 1)
+    async with running(a_runner(lanes, redis, teller, clock, gate.step, saves)):
+        await gate.arrived.wait()
+        taken = await lanes.take(EDIT, "a")
+        assert taken is not None
+        gate.open.set()
+    assert teller.told == []
+    assert teller.finished == []
+    assert await state_of(lanes, job) is State.RUNNING
+    await lanes.finish(taken, State.DONE)
+    assert await state_of(lanes, job) is State.DONE
+
+
+async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_excused(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+) -> None:
+    seen: list[tuple[int, object]] = []
+
+    async def step(run: Run) -> None:
+        seen.append((run.taken.tries, run.get("asked")))
+        if len(seen) < 4:
+            await run.save("asked", len(seen))
+            raise StoreAway
+
+    job = new_job()
+    await lanes.accept([job], 1)
+    async with running(a_runner(lanes, redis, teller, clock, step, tries=1)) as ticket:
+        while not ticket.done():
+            await clock.advance(1)
+            await asyncio.sleep(0.001)
+    assert seen == [(1, None), (1, 1), (1, 2), (1, 3)]
+    assert teller.told == []
+    assert await state_of(lanes, job) is State.DONE
+
+
+async def test_a_store_that_crashes_in_the_middle_of_a_job(
+    tmp_path: Path, teller: Teller, gate: Gate
+) -> None:
+    clock = HandClock()
+    walked: list[object] = []
+
+    async def asks(run: Run) -> None:
+        if run.get("asked") is None:
+            walked.append("asked")
+            await run.save("asked", 1)
+
+    async def tells(run: Run) -> None:
+        await run.save("told", 2)
+        walked.append(run.get("asked"))
+
+    async with open_store(None, tmp_path) as store:
+        steps = {Kind.WISH: [asks, gate.step, tells]}
+        async with workplace(store, clock, teller, steps) as place, working(place, "one"):
+            job = new_job()
+            await place.lanes.accept([job], 1)
+            await gate.arrived.wait()
+            os.kill((await store.redis.info("server"))["process_id"], signal.SIGKILL)
+            gate.open.set()
+            async with asyncio.timeout(20):
+                while await place.lanes.current(CHAT, Lane.EDIT):
+                    await clock.advance(1)
+                    await asyncio.sleep(0.01)
+            assert await state_of(place.lanes, job) is State.DONE
+    assert walked == ["asked", 1]
+    assert teller.told == []
+
+
+class TestAnnouncements:
+    async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_live_message(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        async def shows(run: Run) -> None:
+            await run.front.show()
+
+        runner = a_runner(lanes, redis, teller, clock, shows, gate.step)
+        first, second = new_job(1), new_job(2)
+        await lanes.accept([first, second], 1)
+        async with running(runner):
+            await gate.arrived.wait()
+            await runner.work(EDIT, second.id, "b")
+            await runner.work(EDIT, second.id, "c")
+            assert teller.shown == [(first.id, None), (second.id, 1)]
+            gate.open.set()
+        await runner.work(EDIT, "", "d")
+        assert await state_of(lanes, second) is State.DONE
+        assert [job_id for job_id, _ in teller.shown] == [first.id, second.id]
+
+    async def test_a_job_that_starts_meanwhile_waits_for_its_announcement(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    ) -> None:
+        sending, sent = asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> None:
+            sending.set()
+            await sent.wait()
+
+        async def shows(run: Run) -> None:
+            await run.front.show()
+
+        runner = a_runner(lanes, redis, teller, clock, shows)
+        first, second = new_job(1), new_job(2)
+        await lanes.accept([first, second], 1)
+        taken = await lanes.take(EDIT, "a")
+        assert taken is not None
+        teller.announcing = slowly
+        announcing = asyncio.create_task(runner.work(EDIT, second.id, "b"))
+        await sending.wait()
+        teller.announcing = None
+        await lanes.finish(taken, State.DONE)
+        async with running(runner, "c"):
+            await clock.asleep()
+            sent.set()
+            await announcing
+            await clock.advance(0.2)
+            await eventually(lambda: teller.finished)
+        assert teller.shown == [(second.id, 1)]
+
+    async def test_questions_are_not_told_their_place(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    ) -> None:
+        questions = [new_job(n, lane=Lane.ASK, kind=Kind.CREDITS) for n in range(2)]
+        await lanes.accept(questions, 1)
+        ask = lane_name(CHAT, Lane.ASK)
+        await lanes.take(ask, "a")
+        await a_runner(lanes, redis, teller, clock, nothing).work(ask, questions[1].id, "b")
+        assert teller.shown == []
+
+    async def test_a_chat_that_is_gone_is_no_reason_to_fail(
+        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    ) -> None:
+        jobs = [new_job(1), new_job(2)]
+        await lanes.accept(jobs, 1)
+        await lanes.take(EDIT, "a")
+        teller.failing["show"] = ChatGone()
+        await a_runner(lanes, redis, teller, clock, nothing).work(EDIT, jobs[1].id, "b")
+        assert await state_of(lanes, jobs[1]) is State.QUEUED
+
+
+class TestWorkers:
+    async def test_order_within_a_lane_and_lanes_side_by_side_with_three_workers(
+        self, store: Store, teller: Teller
+    ) -> None:
+        clock = HandClock()
+        ran: dict[int, list[str]] = {}
+        now_running: dict[int, int] = {}
+        most_at_once = 0
+
+        async def step(run: Run) -> None:
+            nonlocal most_at_once
+            chat = run.job.chat.chat_id
+            now_running[chat] = now_running.get(chat, 0) + 1
+            assert now_running[chat] == 1
+            most_at_once = max(most_at_once, sum(now_running.values()))
+            await asyncio.sleep(0.002)
+            ran.setdefault(chat, []).append(run.job.id)
+            now_running[chat] -= 1
+
+        async with contextlib.AsyncExitStack() as stack:
+            for number in range(3):
+                place = await stack.enter_async_context(workplace(store, clock, teller, {Kind.WISH: [step]}))
+                await stack.enter_async_context(working(place, f"worker {number}", concurrency=4))
+            asked: dict[int, list[str]] = {}
+            for number in range(8):
+                for chat in (1, 2, 3, 4):
+                    job = new_job(number, chat=ChatKey(chat, None))
+                    asked.setdefault(chat, []).append(job.id)
+                    await place.lanes.accept([job], number)
+            await eventually(lambda: sum(map(len, ran.values())) == 32)
+        assert ran == asked
+        assert most_at_once > 1
+        assert teller.keys_of(new_job()) == []
+
+    async def test_a_worker_that_ends_hands_its_job_to_another_at_once(
+        self, store: Store, teller: Teller, gate: Gate
+    ) -> None:
+        clock = HandClock()
+        steps = {Kind.WISH: [gate.step]}
+        async with (
+            workplace(store, clock, teller, steps) as one,
+            workplace(store, clock, teller, steps) as two,
+        ):
+            job = new_job()
+            await one.lanes.accept([job], 1)
+            async with working(one, "one"):
+                await gate.arrived.wait()
+                began_s = time.monotonic()
+            async with working(two, "two"):
+                await eventually(lambda: len(gate.reached) == 2)
+                assert time.monotonic() - began_s < 2
+                gate.open.set()
+                await eventually(lambda: teller.finished == [(job.id, None)])
+        assert await tickets_left(store, clock, teller) == []
+
+    async def test_a_lane_without_a_ticket_is_found_by_the_sweep(self, store: Store, teller: Teller) -> None:
+        clock = HandClock()
+        async with workplace(store, clock, teller, {Kind.WISH: [nothing]}) as place:
+            job, other = new_job(), new_job(chat=ChatKey(77, None))
+            await place.lanes.accept([job], 1)
+            await place.docket.clear()  # a crash came before the ticket was added
+            async with place.runner.background(), working(place, "one"):
+                await eventually(lambda: len(teller.finished) == 1)
+                # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
+                await place.lanes.accept([other], 1)
+                await eventually(lambda: len(teller.finished) == 2)
+                await settle()
+
+    async def test_a_ticket_of_the_sweep_can_be_needed_twice(self, store: Store, teller: Teller) -> None:
+        clock = HandClock()
+        starts = 0
+
+        async def dies(run: Run) -> None:
+            nonlocal starts
+            starts += 1
+
+        async with workplace(store, clock, teller, {Kind.WISH: [dies]}) as place:
+            await place.lanes.accept([new_job()], 1)
+            await place.docket.clear()
+            await place.lanes.sweep()
+            ((_, _, ticket),) = await tickets(place.docket)
+            await place.lanes.take(EDIT, ticket)
+            await place.docket.clear()
+            assert await place.lanes.sweep() == 1
+            async with working(place, "one"):
+                await eventually(lambda: starts == 1)
+
+
+async def tickets_left(store: Store, clock: HandClock, teller: Teller) -> list[tuple[str, str, str]]:
+    async with workplace(store, clock, teller, {}) as place:
+        return await tickets(place.docket)

@@ -1,0 +1,135 @@
+"""The bot's Telegram side against the stand-in over HTTP, with a clock that the test moves."""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from telegram.ext import ExtBot
+
+from bot.chats.key import ChatKey
+from bot.http import Transport, new_client
+from bot.jobs.job import Job
+from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
+from bot.sandbox.samples import make_video
+from bot.telegram import media
+from bot.telegram.application import new_bot
+from bot.telegram.delivery import Delivery
+from bot.telegram.files import TelegramFiles
+from bot.telegram.front import ChatFront, ChatFronts
+from bot.telegram.once import Sent
+from bot.telegram.outbox import Outbox
+from bot.web.serve import serve
+from tests.clocks import HandClock
+from tests.jobs.conftest import new_job
+
+LIVE_EDIT_S = 3.0
+
+
+@dataclass
+class Notebook:
+    """A job's checkpoints, in memory; the process may "die" at one of them."""
+
+    kept: dict[str, Any] = field(default_factory=dict)
+    dies_at: Callable[[str, Any], bool] | None = None
+
+    def get(self, name: str) -> Any:
+        return self.kept.get(name)
+
+    async def save(self, name: str, value: Any) -> None:
+        if self.dies_at is not None and self.dies_at(name, value):
+            raise Died
+        self.kept[name] = value
+
+
+class Died(BaseException):
+    """Stands for ``kill -9``: nothing after it is carried out."""
+
+
+@dataclass
+class Telegram:
+    """Both sides of the stand-in."""
+
+    url: str
+    people: People
+    bot: ExtBot[None]
+    http: httpx.AsyncClient
+    clock: HandClock
+    outbox: Outbox
+    sent: Sent
+    local: bool
+    work_dir: Path
+
+    def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
+        return Delivery(
+            self.bot, self.outbox, self.sent, local=self.local, send_limit=send_limit, work_dir=self.work_dir
+        )
+
+    def files(self) -> TelegramFiles:
+        return TelegramFiles(self.bot, self.outbox, self.http, local=self.local)
+
+    def front(self, job: Job, ledger: Notebook | None = None) -> ChatFront:
+        fronts = ChatFronts(
+            self.bot, self.outbox, self.sent, self.files(), self.delivery(), self.clock, LIVE_EDIT_S
+        )
+        return fronts.open(job, ledger or Notebook())
+
+    def job(
+        self, chat_id: int, message_id: int | None = None, topic: int | None = None, **fields: Any
+    ) -> Job:
+        given = {"chat": ChatKey(chat_id, topic), "message_id": message_id, "asked_at": self.clock.now()}
+        return new_job(**given | fields)
+
+
+Start = Callable[..., Awaitable[Telegram]]
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without certificates, whose reading takes long
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLContext) -> AsyncIterator[Start]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def go(
+            *, local: bool = False, flood_limits: FloodLimits | None = None, token: str = DEFAULT_TOKEN
+        ) -> Telegram:
+            app = create_app(tmp_path / "telegram", local=local, flood_limits=flood_limits)
+            url = await stack.enter_async_context(serve(app))
+            people = await stack.enter_async_context(People(url))
+            http = await stack.enter_async_context(new_client(tls))
+            bot = new_bot(token, url, lambda: Transport(tls), local=local)
+            await stack.enter_async_context(bot)
+            work_dir = tmp_path / "results"
+            work_dir.mkdir(exist_ok=True)
+            return Telegram(url, people, bot, http, clock, Outbox(clock), Sent(redis), local, work_dir)
+
+        yield go
+
+
+@pytest.fixture
+async def telegram(start: Start) -> Telegram:
+    return await start()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of 160×90, with sound."""
+    return make_video(tmp_path_factory.mktemp("media") / "clip.mp4", 2, 160, 90, 10)
+
+
+@pytest.fixture(scope="session")
+def clip_bytes(clip: Path) -> bytes:
+    return clip.read_bytes()

@@ -1,0 +1,121 @@
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from bot.jobs.ports import ChatGone, FileGone, Result
+from bot.sandbox.botapi.client import Person
+from bot.sandbox.samples import make_video
+from bot.telegram.delivery import Delivery
+from bot.words import Words
+from tests.clocks import passing
+from tests.telegram.conftest import Notebook, Start, Telegram
+
+
+async def deliver(
+    telegram: Telegram,
+    ada: Person,
+    result: Result,
+    *,
+    ledger: Notebook | None = None,
+    by: Delivery | None = None,
+) -> str:
+    job = telegram.job(ada.chat.id, 1)
+    work = (by or telegram.delivery()).deliver(job, ledger or Notebook(), "delivered", result, Words("en"))
+    return (await passing(telegram.clock, work)).file_id
+
+
+async def ada_of(telegram: Telegram) -> Person:
+    ada = await telegram.people.person()
+    await ada.start()
+    return ada
+
+
+def result_of(path: Path, **fields: Any) -> Result:
+    return Result(path=path, size=path.stat().st_size, took_s=75, **fields)
+
+
+@pytest.mark.parametrize("local", [False, True])
+async def test_a_video_goes_with_all_that_telegram_wants_to_know(
+    start: Start, clip: Path, clip_bytes: bytes, local: bool
+) -> None:
+    telegram = await start(local=local)
+    ada = await ada_of(telegram)
+    file_id = await deliver(telegram, ada, result_of(clip))
+    seen = await ada.chat.wait(kind="video")
+    video = seen.json["video"]
+    assert (video["width"], video["height"], video["duration"]) == (160, 90, 2)
+    assert seen.json["reply_to_message"]["message_id"] == 1
+    assert "2 s" in seen.text
+    assert "1 min 15 s" in seen.text
+    picture = Image.open(io.BytesIO(await telegram.people.download(video["thumbnail"]["file_id"])))
+    assert picture.format == "JPEG"
+    assert max(picture.size) <= 320
+    assert await telegram.people.download(file_id) == clip_bytes
+    (call,) = await telegram.people.calls("sendVideo")
+    assert call["result"]["video"]["file_id"] == file_id
+    assert call["params"]["supports_streaming"] in ("true", True)
+    assert ("file://" in str(call["params"]["video"])) is local
+
+
+async def test_a_turned_video_is_told_as_it_is_shown(telegram: Telegram, tmp_path: Path) -> None:
+    ada = await ada_of(telegram)
+    await deliver(telegram, ada, result_of(make_video(tmp_path / "up.mp4", 1, 160, 90, 10, rotation=90)))
+    video = (await ada.chat.wait(kind="video")).json["video"]
+    assert (video["width"], video["height"]) == (90, 160)
+
+
+async def test_what_can_not_be_played_goes_as_a_document(telegram: Telegram, tmp_path: Path) -> None:
+    ada = await ada_of(telegram)
+    broken, content = tmp_path / "broken.mp4", b"\x00\x00\x00\x18ftypisom" + b"x" * 2000
+    await asyncio.to_thread(broken.write_bytes, content)
+    file_id = await deliver(telegram, ada, result_of(broken, duration_s=3.0))
+    assert (await ada.chat.wait(kind="document")).json["document"]["file_name"].endswith(".mp4")
+    assert await telegram.people.download(file_id) == content
+
+
+async def test_what_is_too_large_goes_as_a_link_that_says_why(telegram: Telegram) -> None:
+    ada = await ada_of(telegram)
+    link = "https://cdn.example/x.mp4?a=1&b=<2>"
+    assert await deliver(telegram, ada, Result(link=link, size=60 * 1024**2, took_s=5)) == ""
+    seen = await ada.chat.wait(matching="50 MB")
+    assert "60 MB" in seen.text
+    assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"].startswith("https://cdn.example/x.mp4")
+
+
+async def test_the_same_draft_goes_again_without_its_bytes(telegram: Telegram, clip: Path) -> None:
+    ada = await ada_of(telegram)
+    file_id = await deliver(telegram, ada, result_of(clip))
+    assert await deliver(telegram, ada, Result(file_id=file_id, took_s=1)) == file_id
+    assert len(await ada.chat.messages(kind="video")) == 2
+    assert (await telegram.people.calls("sendVideo"))[-1]["params"]["video"] == file_id
+
+
+async def test_a_handle_that_telegram_forgot_is_told(telegram: Telegram) -> None:
+    ada = await ada_of(telegram)
+    with pytest.raises(FileGone):
+        await deliver(telegram, ada, Result(file_id="BAADforgotten"))
+
+
+@pytest.mark.parametrize(("when", "sends"), [("after", 1), ("before", 2)])
+async def test_a_lost_answer_does_not_double_the_video(
+    telegram: Telegram, clip: Path, when: Any, sends: int
+) -> None:
+    ada = await ada_of(telegram)
+    await telegram.people.faults.drop("sendVideo", when=when)
+    ledger = Notebook()
+    await deliver(telegram, ada, result_of(clip), ledger=ledger)
+    assert len(await ada.chat.messages(kind="video")) == 1
+    assert len(await telegram.people.calls("sendVideo")) == sends
+    await deliver(telegram, ada, result_of(clip), ledger=ledger)
+    assert len(await telegram.people.calls("sendVideo")) == sends
+
+
+async def test_a_chat_that_is_gone(telegram: Telegram, clip: Path) -> None:
+    ada = await ada_of(telegram)
+    await ada.block()
+    with pytest.raises(ChatGone):
+        await deliver(telegram, ada, result_of(clip))

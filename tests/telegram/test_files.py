@@ -1,0 +1,117 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.jobs.job import FileRef
+from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge
+from bot.sandbox.botapi.client import Person
+from tests.clocks import passing
+from tests.telegram.conftest import Start, Telegram
+
+
+async def ref(telegram: Telegram, kind: str = "video", name: str = "clip.mp4") -> FileRef:
+    """The newest file, by the id that the bot was told; people see another."""
+    update = (await telegram.people.ask("updates", bot=telegram.people.bot))["made"][-1]
+    found = update["message"][kind]
+    return FileRef(found["file_id"], kind, name, found.get("file_size"), found.get("mime_type", ""))
+
+
+async def read(telegram: Telegram, file: FileRef) -> tuple[str, int, str, bytes]:
+    async with telegram.files().open(1, file) as opened:
+        content = b"".join([chunk async for chunk in opened.chunks])
+        return opened.name, opened.size, opened.content_type, content
+
+
+async def ada_of(telegram: Telegram) -> Person:
+    ada = await telegram.people.person()
+    await ada.start()
+    return ada
+
+
+@pytest.mark.parametrize("local", [False, True])
+async def test_a_file_streams_with_its_length(
+    start: Start, clip: Path, clip_bytes: bytes, local: bool
+) -> None:
+    telegram = await start(local=local)
+    await (await ada_of(telegram)).send_file("video", clip)
+    name, size, content_type, content = await read(telegram, await ref(telegram))
+    assert (name, size, content_type) == ("clip.mp4", len(clip_bytes), "video/mp4")
+    assert content == clip_bytes
+
+
+async def test_the_content_tells_the_kind_and_not_the_name(telegram: Telegram, clip: Path) -> None:
+    await (await ada_of(telegram)).send_file("document", clip, name="holiday.mov")
+    name, _, content_type, _ = await read(telegram, await ref(telegram, "document", "holiday.mov"))
+    assert (name, content_type) == ("holiday.mp4", "video/mp4")
+
+
+async def test_content_that_is_no_media_is_not_taken(telegram: Telegram) -> None:
+    await (await ada_of(telegram)).send_file("document", b"#!/bin/sh\n" * 50, name="clip.mp4")
+    with pytest.raises(FileNotTaken):
+        await read(telegram, await ref(telegram, "document"))
+
+
+async def test_what_the_cloud_does_not_give_out_is_too_large(telegram: Telegram, tmp_path: Path) -> None:
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as handle:
+        handle.truncate(20 * 1024 * 1024 + 1)
+    await (await ada_of(telegram)).send_file("document", large)
+    with pytest.raises(FileTooLarge) as caught:
+        await read(telegram, await ref(telegram, "document"))
+    assert caught.value.limit == 20 * 1024 * 1024
+
+
+async def test_a_file_that_is_gone(telegram: Telegram, clip: Path) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+    await telegram.people.faults.lose_file((await ref(telegram)).file_id)
+    with pytest.raises(FileGone):
+        await read(telegram, await ref(telegram))
+    with pytest.raises(FileGone):
+        await read(telegram, FileRef("never-was", "video", "clip.mp4", 5, ""))
+
+
+async def test_a_path_that_is_not_visible_here_is_gone(start: Start, clip: Path) -> None:
+    telegram = await start(local=True)
+    await (await ada_of(telegram)).send_file("video", clip)
+    found = await telegram.bot.get_file((await ref(telegram)).file_id)
+    assert found.file_path is not None
+    await asyncio.to_thread(Path(found.file_path).unlink)
+    with pytest.raises(FileGone) as caught:
+        await read(telegram, await ref(telegram))
+    assert telegram.bot.token not in str(caught.value)
+
+
+async def test_a_slow_beginning_is_still_recognised(
+    telegram: Telegram, clip: Path, clip_bytes: bytes
+) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+
+    async def drops(content: bytes) -> AsyncIterator[bytes]:
+        for part in (content[:3], content[3:10], content[10:]):
+            yield part
+
+    files = telegram.files()
+    original = files._from_cloud
+
+    @contextlib.asynccontextmanager
+    async def in_drops(address: str, size: int | None) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        async with original(address, size) as (length, chunks):
+            content = b"".join([chunk async for chunk in chunks])
+            yield length, drops(content)
+
+    files._from_cloud = in_drops  # type: ignore[method-assign]  # how a slow line delivers can't be had otherwise
+    async with files.open(1, await ref(telegram)) as opened:
+        assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
+
+
+async def test_a_line_that_breaks_before_the_first_byte_is_tried_again(
+    telegram: Telegram, clip: Path, clip_bytes: bytes
+) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+    await telegram.people.faults.drop("file")
+    await telegram.people.faults.error("file", code=502, description="Bad Gateway")
+
+    assert (await passing(telegram.clock, read(telegram, await ref(telegram))))[3] == clip_bytes

@@ -1,0 +1,59 @@
+from bot.jobs.ports import AgentText, Button, Message, Notice, Report
+from bot.sandbox.botapi.client import Person, Seen
+from tests.clocks import passing
+from tests.telegram.conftest import Notebook, Telegram
+
+RETRY = (Button("button.retry", "retry", "0123456789abcdef"),)
+
+
+async def said(
+    telegram: Telegram, message: Message, ledger: Notebook | None = None
+) -> tuple[Person, list[Seen]]:
+    ada = await telegram.people.person()
+    await ada.start()
+    front = telegram.front(telegram.job(ada.chat.id, 1), ledger)
+    await passing(telegram.clock, front.say("answer", message))
+    return ada, [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
+
+
+async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> None:
+    text = "\n\n".join(f"Paragraph **{number}** " + "word " * 100 for number in range(18))
+    _, messages = await said(telegram, AgentText(text, RETRY))
+    assert len(messages) >= 3
+    assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
+    replies = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
+    assert replies == [1] + [None] * (len(messages) - 1)
+    assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Telegram) -> None:
+    await telegram.people.faults.error(
+        "sendMessage", code=400, description="Bad Request: can't parse entities: whatever"
+    )
+    _, messages = await said(telegram, AgentText("some **bold** words", RETRY))
+    assert [seen.text for seen in messages] == ["some bold words"]
+    assert "entities" not in messages[0].json
+    assert messages[0].buttons
+    assert await telegram.people.calls("editMessageText") == []
+
+
+async def test_each_slot_is_said_once(telegram: Telegram) -> None:
+    ledger = Notebook()
+    ada, _ = await said(telegram, AgentText("word " * 1500), ledger)
+    front = telegram.front(telegram.job(ada.chat.id, 1), ledger)
+    await front.say("answer", AgentText("word " * 1500))
+    assert len(await telegram.people.calls("sendMessage")) == 2
+    await front.say("ending", Notice("job.cancelled"))
+    assert len(await telegram.people.calls("sendMessage")) == 3
+
+
+async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
+    _, messages = await said(telegram, Notice("error.turn_failed", {"reason": "<b>&</b> <script>"}, RETRY))
+    assert "<b>&</b> <script>" in messages[0].text
+
+
+async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
+    lines = (Notice("change.text", {"before": "<a>", "after": "b"}), Notice("change.more", {"n": 2}))
+    _, (message,) = await said(telegram, Report(Notice("answer.silent_edit"), lines))
+    assert len(message.text.splitlines()) == 3
+    assert "“<a>”" in message.text

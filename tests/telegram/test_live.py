@@ -1,0 +1,212 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.jobs.ports import Bytes, Notice, Progress
+from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.front import ChatFront
+from tests.clocks import passing, settle
+from tests.telegram.conftest import LIVE_EDIT_S, Notebook, Telegram
+
+HOSTILE = "</i><b>&amp;\x00 <a href='tg://user?id=1'>\u202ereversed 🎬" * 60
+
+
+@pytest.fixture
+async def ada(telegram: Telegram) -> Person:
+    person = await telegram.people.person()
+    await person.start()
+    return person
+
+
+@contextlib.asynccontextmanager
+async def live(telegram: Telegram, ada: Person, ledger: Notebook | None = None) -> AsyncIterator[ChatFront]:
+    front = telegram.front(telegram.job(ada.chat.id, 1), ledger)
+    try:
+        yield front
+    finally:
+        await front.close()
+
+
+async def the_message(chat: ChatHandle) -> Seen:
+    (message,) = [seen for seen in await chat.messages() if seen.json["from"]["is_bot"]]
+    return message
+
+
+async def edits(telegram: Telegram) -> int:
+    return len(await telegram.people.calls("editMessageText"))
+
+
+async def moved(telegram: Telegram, duration_s: float, step_s: float = 0.5) -> None:
+    """Let time pass in steps, each with what it leads to over the network."""
+    for _ in range(round(duration_s / step_s)):
+        before = len(await telegram.people.calls())
+        await telegram.clock.advance(step_s)
+        running = [one for one in await telegram.people.calls() if one["state"] == "running"]
+        if len(await telegram.people.calls()) > before or running:
+            await telegram.people.calls(count=before + 1, timeout_s=1)
+            await asyncio.sleep(0.01)
+
+
+async def test_it_says_where_the_job_stands_with_a_way_out(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(
+            Progress("live.upload_sized", {"done": Bytes(1024**2), "total": Bytes(4 * 1024**2)}, 0.25)
+        )
+        await front.show()
+        message = await the_message(ada.chat)
+        assert "1 MB" in message.text
+        assert "▰▰▰▱" in message.text
+        assert "25%" in message.text
+        assert len(message.buttons) == 1
+        assert message.json["reply_to_message"]["message_id"] == 1
+
+
+async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.show()
+        for number in range(200):
+            front.progress(Progress("live.turn", fraction=number / 400, preview=f"word {number}"))
+            if number % 20 == 0:
+                await moved(telegram, 0.5)
+        await moved(telegram, LIVE_EDIT_S * 2)
+        assert "word 199" in (await the_message(ada.chat)).text
+        assert 1 <= await edits(telegram) <= (5 + LIVE_EDIT_S * 2) / LIVE_EDIT_S + 1
+
+
+async def test_the_same_text_is_not_sent(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("live.queued", {"place": 3}))
+        await front.show()
+        for _ in range(5):
+            front.progress(Progress("live.queued", {"place": 3}))
+            await moved(telegram, 4)
+        assert await edits(telegram) == 0
+
+
+async def test_the_bar_moves_on_by_itself_and_never_to_the_end(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("live.render", fraction=0.2, until=1.0, expected_s=30))
+        await front.show()
+        seen = []
+        for _ in range(8):
+            await moved(telegram, 20, 5)
+            text = (await the_message(ada.chat)).text
+            seen.append(int(text.partition("%")[0].split()[-1]))
+        assert seen == sorted(seen)
+        assert seen[0] > 20
+        assert seen[-1] < 100
+
+
+async def test_it_says_that_work_goes_on_every_two_minutes(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("live.turn", fraction=0.3))
+        await front.show()
+        await moved(telegram, 110, 5)
+        assert "Still working" not in (await the_message(ada.chat)).text
+        await moved(telegram, 30, 5)
+        assert "2 min so far" in (await the_message(ada.chat)).text
+        await moved(telegram, 120, 5)
+        assert "4 min so far" in (await the_message(ada.chat)).text
+        front.progress(Progress("live.render", fraction=0.6))
+        await moved(telegram, 20, 5)
+        assert "Still working" not in (await the_message(ada.chat)).text
+
+
+async def test_edits_thin_out_with_age(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("live.turn", fraction=0.3))
+        await front.show()
+        counts = []
+        for _ in range(3):
+            before = await edits(telegram)
+            await moved(telegram, 60, 5)
+            counts.append(await edits(telegram) - before)
+            await moved(telegram, 240, 20)
+        assert counts[0] > counts[1] >= counts[2] > 0
+
+
+async def test_a_deleted_live_message_stops_nothing(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.show()
+        await ada.delete(await the_message(ada.chat))
+        front.progress(Progress("live.turn", fraction=0.5))
+        await moved(telegram, 10)
+        await front.say("answer", Notice("job.cancelled"))
+        await front.finish(None)
+    assert len(await ada.chat.messages(from_bots=True)) == 1
+
+
+async def test_what_an_agent_writes_is_shown_as_it_is_and_bounded(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("live.turn", fraction=0.5, preview=HOSTILE))
+        await front.show()
+        message = await the_message(ada.chat)
+        assert len(message.text) < 1000
+        assert "</i><b>&amp;" in message.text
+        assert {entity["type"] for entity in message.json.get("entities", [])} <= {"italic", "url"}
+
+
+async def test_it_is_taken_away_at_the_end(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.show()
+        await front.finish(None)
+        before = len(await telegram.people.calls())
+        front.progress(Progress("live.turn", fraction=0.9))
+        await telegram.clock.advance(60)
+        assert len(await telegram.people.calls()) == before
+    assert await ada.chat.messages(from_bots=True) == []
+
+
+async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.show()
+        await front.finish(Notice("live.cancelled"))
+    message = await the_message(ada.chat)
+    assert message.text == "⏹ Stopped"
+    assert message.buttons == []
+
+
+async def test_the_end_of_one_that_never_was_is_nothing(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.finish(None)
+    assert await telegram.people.calls("deleteMessage") == []
+
+
+async def test_a_short_stage_is_seen(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        front.progress(Progress("setup.working"))
+        await front.show()
+        front.progress(Progress("setup.ready", fraction=0.05))
+        await front.show_now()
+        assert [version["text"].split("\n")[0] for version in (await the_message(ada.chat)).versions] == [
+            "Setting things up…",
+            "Ready ✨",
+        ]
+
+
+async def test_a_second_attempt_goes_on_with_the_same_message(telegram: Telegram, ada: Person) -> None:
+    ledger = Notebook()
+    async with live(telegram, ada, ledger) as front:
+        front.progress(Progress("live.upload", fraction=0.05))
+        await front.show()
+    async with live(telegram, ada, ledger) as front:
+        front.progress(Progress("live.render", fraction=0.7))
+        await front.show()
+        await moved(telegram, 4)
+        assert "Rendering" in (await the_message(ada.chat)).text
+
+
+async def test_a_pause_of_telegrams_holds_up_nothing_but_the_edits(telegram: Telegram, ada: Person) -> None:
+    async with live(telegram, ada) as front:
+        await front.show()
+        await telegram.people.faults.error(
+            "editMessageText", code=429, description="Too Many Requests: retry after 30", retry_after=30
+        )
+        front.progress(Progress("live.turn", fraction=0.5))
+        await moved(telegram, 4)
+        front.progress(Progress("live.render", fraction=0.7))
+        await settle()
+        await passing(telegram.clock, front.finish(None))
+    assert await ada.chat.messages(from_bots=True) == []

@@ -1,0 +1,304 @@
+"""Skill cards in the chat, with the real bot against both stand-ins."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.clock import SystemClock
+from bot.jobs.ports import Button
+from bot.sandbox.botapi.client import People, Person, Seen
+from bot.sandbox.nemovideo.client import NemoControl
+from bot.sandbox.player import running_bot
+from bot.sandbox.services import Services, serve_services
+from bot.skills import Cards, load_cards
+from bot.telegram.buttons import Action, Press, keyboard
+from bot.telegram.markdown import to_pieces
+from bot.telegram.skills import (
+    MOST_CARDS,
+    card_of_start,
+    card_view,
+    list_view,
+    wish_behind,
+    without_button,
+)
+from bot.words import Words, languages
+
+PHOTOS_ONLY = """\
+---
+name: photo.magic
+version: 3.2.1
+displayName: Photo *magic* <b>
+description: Makes photos shine.
+metadata: {openclaw: {emoji: "📷"}}
+---
+
+> Send **photos**, and I make them shine.
+
+## Try saying
+
+- make it shine
+- make it glow
+
+Supported formats: JPG, PNG. Files of up to 1 MB.
+"""
+
+SPEED = 60.0
+
+
+@dataclass
+class World:
+    """The bot's surroundings, which outlive it."""
+
+    services: Services
+    people: People
+    nemo: NemoControl
+    ann: Person
+    directory: Path
+
+    @property
+    def card(self) -> Path:
+        return self.directory / "cards" / ".clawhub" / "photo-magic" / "SKILL.md"
+
+    def bot(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[None]:
+        given = {"SKILLS_DIR": self.directory / "cards", "NEMO_TOKEN": "nmv_usr_operator"}
+        return running_bot(self.services, self.directory / "bot", SystemClock(SPEED), **given | settings)
+
+    async def press(self, message: Seen, button: str = "", *, data: str = "") -> str:
+        """Press a button; returns the toast."""
+        answer = await self.ann.press(message, button, data=data)
+        assert answer is not None
+        return str(answer.get("text") or "")
+
+    async def ask(self, text: str) -> Seen:
+        asked = await self.ann.say(text)
+        return await self.ann.chat.wait(after=asked.id)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with contextlib.AsyncExitStack() as stack:
+        clock = SystemClock(SPEED)
+        services = await stack.enter_async_context(
+            serve_services(tmp_path / "services", clock, flood_limits=None)
+        )
+        people = await stack.enter_async_context(People(services.telegram_url))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
+        await nemo.add_account(token="nmv_usr_operator")
+        made = World(services, people, nemo, await people.person("Ann"), tmp_path)
+        await made.ann.open()
+        made.card.parent.mkdir(parents=True)
+        made.card.write_text(PHOTOS_ONLY, encoding="utf-8")
+        yield made
+
+
+async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
+    async with world.bot():
+        cards = await world.ask("/skill")
+        assert "📷 Photo *magic* <b> – Makes photos shine." in cards.text
+        toast = await world.press(cards, "Photo *magic* <b>")
+        assert toast == "This chat has this skill now"
+        card = await world.ann.chat.wait(message=cards.id, versions=2)
+        assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
+        assert card.buttons == ["make it shine", "make it glow"]
+        assert {entity["type"] for entity in card.json["entities"]} == {"bold"}
+
+        await world.ann.press(card, "make it glow")
+        await world.ann.chat.wait(after=card.id, matching="I can make")
+        (message,) = await world.nemo.messages()
+        assert message.text == "make it glow"
+
+        refused = await world.ann.send_file("audio", b"ID3" + bytes(200), name="tune.mp3")
+        answer = await world.ann.chat.wait(after=refused.id, matching="tune")
+        assert "Photo *magic* <b> does not take tune.mp3" in answer.text
+        assert "jpg png." in answer.text
+        large = await world.ann.send_file("document", bytes(1024 * 1024 + 1), name="large.png")
+        answer = await world.ann.chat.wait(after=large.id, matching="MB")
+        assert "more than 1 MB, which is the most Photo *magic* <b> takes" in answer.text
+
+
+async def test_what_a_file_really_is_counts(world: World) -> None:
+    async with world.bot():
+        await world.ask("/start skill_photo_magic")
+        lying = await world.ann.send_file("document", b"ID3" + bytes(200), name="tune.jpg", caption="use it")
+        answer = await world.ann.chat.wait(after=lying.id, matching="does not take")
+        assert "tune.jpg" in answer.text
+        assert not await world.nemo.uploads()
+
+
+async def test_the_active_card_is_in_every_requests_headers(world: World) -> None:
+    async with world.bot():
+        await world.ask("/credits")
+        await world.ask("/start skill_photo_magic")
+        await world.ask("/credits")
+    (first, *_, last) = await world.nemo.requests()
+    assert named(first.headers) == ("video-editing-ai-background", "1.0.0", "unknown")
+    assert named(last.headers) == ("photo.magic", "3.2.1", "clawhub")
+
+
+async def test_the_operators_source_goes_before_the_path(world: World) -> None:
+    async with world.bot(SKILL_SOURCE="our-shop", DEFAULT_SKILL="photo.magic"):
+        await world.ask("/credits")
+    assert {named(request.headers) for request in await world.nemo.requests()} == {
+        ("photo.magic", "3.2.1", "our-shop")
+    }
+
+
+def named(headers: dict[str, str]) -> tuple[str, ...]:
+    return tuple(headers[f"x-skill-{what}"] for what in ("source", "version", "platform"))
+
+
+async def test_however_often_an_example_is_pressed_it_is_sent_once(world: World) -> None:
+    async with world.bot():
+        card = await world.ask("/start skill_photo_magic")
+        data = card.json["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+        toasts = await asyncio.gather(*(world.press(card, data=data) for _ in range(3)))
+        await world.ann.chat.wait(message=card.id, versions=2)
+        toasts.append(await world.press(card, data=data))
+        assert sorted(toasts) == ["I have that wish already"] * 3 + ["Sent: make it shine"]
+        await world.ann.chat.wait(after=card.id, matching="I can make")
+        assert len(await world.nemo.messages()) == 1
+        assert (await world.ann.chat.wait(message=card.id)).buttons == ["make it glow"]
+
+
+async def test_however_often_a_next_step_is_pressed_it_is_sent_once(world: World) -> None:
+    async with world.bot():
+        await world.ann.say("make a 1 second video of a cat")
+        video = await world.ann.chat.wait(kind="video")
+        rows = video.json["reply_markup"]["inline_keyboard"]
+        (button,) = (button for row in rows for button in row if "calm music" in button["text"])
+        charged = await world.nemo.charges()
+        data = button["callback_data"]
+        toasts = await asyncio.gather(*(world.press(video, data=data) for _ in range(3)))
+        other = await world.ann.chat.wait(kind="video", after=video.id)
+        toasts.append(await world.press(video, data=data))
+        wish = "Add calm music that fits the picture."
+        assert sorted(toasts) == ["I have that wish already"] * 3 + [f"Sent: {wish}"]
+        assert other.json["reply_to_message"]["message_id"] == video.id
+        assert [message.text for message in await world.nemo.messages()][1:] == [wish]
+        assert len(await world.nemo.charges()) == len(charged) + 1
+
+
+async def test_a_button_of_a_card_that_has_changed_is_answered_politely(world: World) -> None:
+    async with world.bot():
+        cards = await world.ask("/skill")
+        card = await world.ask("/start skill_photo_magic")
+    world.card.write_text(PHOTOS_ONLY.replace("make it shine", "make it burn"), encoding="utf-8")
+    async with world.bot():
+        assert "changed meanwhile" in await world.press(card, "make it shine")
+        after = await world.ann.chat.wait(message=card.id, versions=2)
+        assert after.buttons == ["make it glow"]
+    world.card.unlink()
+    async with world.bot():
+        assert "no longer there" in await world.press(cards, "Photo")
+        assert (await world.ask("/start")).text.startswith("🏞️ New background")
+        assert not await world.nemo.messages()
+
+
+async def test_a_card_that_cannot_be_read_is_told_and_skipped(world: World) -> None:
+    broken = world.card.parent.parent / "broken" / "SKILL.md"
+    broken.parent.mkdir()
+    broken.write_text("---\nname: two words\n---\nBody", encoding="utf-8")
+    with capture_logs() as logs:
+        async with world.bot(DEFAULT_SKILL="nobody"):
+            assert "Photo *magic* <b>" in (await world.ask("/skill")).text
+    told = {entry["event"]: entry for entry in logs if entry["event"].startswith("skills.")}
+    assert told["skills.card_skipped"]["file"] == str(broken)
+    assert told["skills.card_skipped"]["line"] == 2
+    assert "not a name" in told["skills.card_skipped"]["reason"]
+    assert told["skills.no_default"]["missing"] == "nobody"
+    assert "skills.no_directory" not in told
+
+
+async def test_a_directory_that_is_not_there_is_told(world: World) -> None:
+    with capture_logs() as logs:
+        async with world.bot(SKILLS_DIR=world.directory / "nowhere"):
+            assert "New background" in (await world.ask("/skill")).text
+    assert [entry["directory"] for entry in logs if entry["event"] == "skills.no_directory"]
+
+
+async def test_a_press_that_finds_the_queue_full_keeps_its_button(world: World) -> None:
+    async with world.bot(QUEUE_LIMIT=1):
+        hold = await world.nemo.hold("message")
+        await world.ann.say("make a 1 second video of a cat")
+        await world.nemo.reached(hold)
+        waiting = await world.ann.say("add calm music")
+        await world.ann.chat.wait(after=waiting.id, matching="In line")
+        card = await world.ask("/start skill_photo_magic")
+        assert await world.press(card, "make it shine") == ""
+        await world.ann.chat.wait(after=card.id, matching="many requests are waiting")
+        assert "make it shine" in (await world.ann.chat.wait(message=card.id)).buttons
+        await world.nemo.release(hold)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_view_fits_into_one_message(language: str, tmp_path: Path) -> None:
+    cards, words = many_cards(tmp_path, MOST_CARDS + 3), Words(language)
+    found = list_view(cards, None, words)
+    assert len(found.buttons) == MOST_CARDS
+    assert found.lines[-1].key == "skill.more"
+    assert keyboard(found.buttons, words)
+    for card in cards.in_language(language):
+        view = card_view(card, words, is_start=True)
+        (piece,) = to_pieces(view.markdown)
+        assert card.display_name in piece.text
+        assert keyboard(view.buttons, words)
+
+
+def many_cards(root: Path, count: int) -> Cards:
+    for number in range(count):
+        path = root / f"{number}" / "SKILL.md"
+        path.parent.mkdir()
+        name = f"{number:02}".ljust(64, "x")
+        examples = "\n".join(f"- {i} {'w' * 900}" for i in range(9))
+        path.write_text(
+            f"---\nname: {name}\ndisplayName: '{number} *_[{'n' * 300}'\ndescription: {'d ' * 600}\n---\n"
+            f"> {'*g* ' * 200}\n\n## Try saying\n\n{examples}",
+            encoding="utf-8",
+        )
+    return load_cards([root])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "card"),
+    [
+        (["skill_sora"], "sora"),
+        (["skill_"], ""),
+        (["login"], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_where_a_link_leads(arguments: list[str] | None, card: str | None) -> None:
+    assert card_of_start(arguments) == card
+
+
+def test_a_button_sends_words_of_the_chats_language() -> None:
+    cards = load_cards()
+    assert wish_behind(Press(Action.NEXT, "calm_music"), cards, Words("zh")) == "加上贴合画面的舒缓音乐。"
+    assert wish_behind(Press(Action.NEXT, "gone"), cards, Words("zh")) is None
+    assert wish_behind(Press(Action.EXAMPLE, "gone"), cards, Words("en")) is None
+
+
+def test_only_the_pressed_button_goes() -> None:
+    rows = [
+        [InlineKeyboardButton("a", callback_data="1"), InlineKeyboardButton("b", callback_data="2")],
+        [InlineKeyboardButton("c", url="https://example.com")],
+        [InlineKeyboardButton("d", callback_data="3")],
+    ]
+    left = without_button(InlineKeyboardMarkup(rows), "3")
+    assert [[button.text for button in row] for row in left.inline_keyboard] == [["a", "b"], ["c"]]
+    assert without_button(None, "3").inline_keyboard == ()
+
+
+def test_long_labels_stand_alone() -> None:
+    labels = ["short", "also short", "third", "one that is longer than half a row", "last"]
+    markup = keyboard([Button(text=label, action="status") for label in labels], Words("en"))
+    assert markup is not None
+    assert [len(row) for row in markup.inline_keyboard] == [2, 1, 1, 1]

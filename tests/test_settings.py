@@ -1,0 +1,180 @@
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, WrongSettings, env_example, load_settings, settings_table
+
+ROOT = Path(__file__).parents[1]
+
+TABLE_BEGIN = "<!-- settings: begin -->"
+TABLE_END = "<!-- settings: end -->"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def wrong(env_file: Path | None = None) -> list[str]:
+    with pytest.raises(WrongSettings) as caught:
+        load_settings(env_file)
+    return caught.value.lines
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings()
+    assert settings.telegram_bot_token is None
+    assert settings.redis_url is None
+    assert settings.render_poll_s == 30
+    assert settings.results_dir == settings.data_dir / "results"
+
+
+def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "TELEGRAM_API_URL": "secret-host-without-scheme",
+        "NEMO_API_URL": "ftp://secret-ftp",
+        "NEMO_WEB_URL": "http://secret\u2100host",
+        "CHAT_TTL_DAYS": "987654",
+        "RENDER_POLL_S": "secret-word",
+        "LOG_LEVEL": "SECRETLEVEL",
+        "TELEGRAM_LOCAL_MODE": "secretly",
+        "SKILL_SOURCE": "s" * 65,
+        "LEASE_S": "nan",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    lines = wrong()
+    assert {line.partition(":")[0] for line in lines} == set(values)
+    for value in values.values():
+        assert value not in "\n".join(lines)
+    assert "secret" not in "\n".join(lines).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "too_low", "lowest", "highest", "too_high"),
+    [
+        ("CHAT_TTL_DAYS", "0", "1", "3650", "3651"),
+        ("RENDER_POLL_S", "0", "0.01", "600", "600.1"),
+        ("LIVE_EDIT_S", "0", "0.01", "60", "61"),
+        ("RECOVERY_READINGS", "0", "1", "100", "101"),
+        ("TURN_SILENT_S", "-1", "0.5", "3600", "3601"),
+        ("MAX_UPLOAD_MB", "0", "1", "2000", "2001"),
+        ("WORKER_JOBS", "0", "1", "100000", "100001"),
+        ("QUEUE_LIMIT", "0", "1", "10000", "10001"),
+        ("JOB_TRIES", "0", "1", "100", "101"),
+        ("LEASE_S", "0.9", "1", "600", "inf"),
+    ],
+)
+def test_numbers_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, name: str, too_low: str, lowest: str, highest: str, too_high: str
+) -> None:
+    for value in (too_low, too_high):
+        monkeypatch.setenv(name, value)
+        assert [line.partition(":")[0] for line in wrong()] == [name]
+    for value in (lowest, highest):
+        monkeypatch.setenv(name, value)
+        assert getattr(load_settings(), name.lower()) == float(value)
+
+
+def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "QUEUE_LIMIT=7\nJOB_TRIES=3\nLOG_FORMAT=json\nSOMETHING_ELSE=1\n# NEMO_TOKEN=x\n", "utf-8"
+    )
+    monkeypatch.setenv("JOB_TRIES", "9")
+    settings = load_settings()
+    assert (settings.queue_limit, settings.job_tries, settings.log_format) == (7, 9, "json")
+    assert settings.nemo_token is None
+
+
+def test_a_blank_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "")
+    monkeypatch.setenv("QUEUE_LIMIT", "")
+    settings = load_settings()
+    assert settings.telegram_bot_token is None
+    assert settings.queue_limit == 50
+
+
+def test_local_mode_needs_an_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_LOCAL_MODE", "true")
+    monkeypatch.setenv("QUEUE_LIMIT", "0")
+    lines = wrong()
+    assert sorted(line.partition(":")[0] for line in lines) == ["QUEUE_LIMIT", "TELEGRAM_LOCAL_MODE"]
+    assert any("TELEGRAM_API_URL" in line for line in lines)
+
+    monkeypatch.delenv("QUEUE_LIMIT")
+    monkeypatch.setenv("TELEGRAM_API_URL", "http://botapi:8081/")
+    settings = load_settings()
+    assert settings.telegram_local_mode
+    assert settings.telegram_api_url == "http://botapi:8081"
+
+
+def test_local_mode_with_a_wrong_server_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_LOCAL_MODE", "true")
+    monkeypatch.setenv("TELEGRAM_API_URL", "botapi:8081")
+    assert [line.partition(":")[0] for line in wrong()] == ["TELEGRAM_API_URL"]
+
+
+def test_keys_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCRYPTION_KEYS", " first , second,, ")
+    assert [key.get_secret_value() for key in load_settings().encryption_keys] == ["first", "second"]
+
+
+def test_a_shared_directory_holds_the_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHARED_DIR", str(tmp_path / "shared"))
+    assert load_settings().results_dir == tmp_path / "shared"
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "TELEGRAM_BOT_TOKEN": "7000000001:swordfish-token",
+        "NEMO_TOKEN": "nmv_usr_swordfish",
+        "REDIS_URL": "redis://:swordfish@host:6379/0",
+        "ENCRYPTION_KEYS": "swordfish,swordfish2",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "swordfish" not in shown
+
+
+def test_the_example_is_up_to_date() -> None:
+    kept = (ROOT / ".env.example").read_text("utf-8")
+    assert kept == env_example(), (
+        'write it anew: python -c "import bot.settings as s; print(s.env_example(), end=str())" > .env.example'
+    )
+
+
+def test_the_example_sets_nothing_but_is_complete(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(env_example(), "utf-8")
+    assert load_settings() == load_settings(None)
+    for name in Settings.model_fields:
+        assert f"\n#{name.upper()}=" in env_example()
+
+
+def test_the_example_can_be_uncommented_as_it_is(tmp_path: Path) -> None:
+    lines = [line for line in env_example().splitlines() if line.startswith("#") and line[1:2].isupper()]
+    (tmp_path / ".env").write_text("\n".join(line[1:] for line in lines), "utf-8")
+    assert load_settings() == load_settings(None)
+
+
+def test_the_readme_has_the_table_of_today() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    if TABLE_BEGIN not in readme:
+        pytest.skip("the README has no table of settings yet")
+    kept = readme.partition(TABLE_BEGIN)[2].partition(TABLE_END)[0].strip()
+    assert kept == settings_table().strip(), (
+        'put this between the markers: python -c "import bot.settings as s; print(s.settings_table())"'
+    )
+
+
+def test_the_table_names_every_setting_with_its_default_and_no_path_of_this_machine() -> None:
+    table = settings_table()
+    rows = {row.split("`")[1]: row for row in table.splitlines()[2:]}
+    assert set(rows) == {name.upper() for name in Settings.model_fields}
+    assert "`30`" in rows["RENDER_POLL_S"]
+    assert str(Path.home()) not in table + env_example()
+    assert all(row.count("|") == 4 for row in rows.values())
