@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ from bot.telegram.accounts import (
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.buttons import Action, Press, unpack
 from bot.telegram.limits import Limits
+from bot.telegram.links import sort_out
 from bot.telegram.notices import pack_notice
 from bot.telegram.once import Sent
 from bot.telegram.skills import CARD, LIST, START, card_of_start, wish_behind, without_button
@@ -251,10 +252,23 @@ class Handlers:
                 return await self._say(update, refusal)
         elif not text.strip():
             return await self._show_skill(update, START)
-        job = self._job(
-            update, Lane.EDIT, Kind.WISH, text=text.strip()[:MAX_WISH_CHARS], files=(file,) if file else ()
-        )
-        return await self._accept(update, [job])
+        # Before the cut, so that no address is cut in half.
+        linked = sort_out(text)
+        jobs: list[Job] = []
+        if linked.told is not None:
+            jobs.append(self._job(update, Lane.ASK, Kind.SAY, data=pack_notice(linked.told)))
+        if not linked.is_over:
+            jobs.append(
+                self._job(
+                    update,
+                    Lane.EDIT,
+                    Kind.WISH,
+                    text=linked.wish.strip()[:MAX_WISH_CHARS],
+                    files=(file,) if file else (),
+                    data={"links": list(linked.media)} if linked.media else None,
+                )
+            )
+        return await self._accept(update, jobs)
 
     async def _card(self, update: Update, message: Message) -> Card:
         """The chat's active card."""
@@ -326,7 +340,7 @@ class Handlers:
         if await self._lanes.find(chat, job_id) is not None:
             return [], "toast.sent_already"
         job = self._job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
-        return [replace(job, id=job_id)], "toast.sent"
+        return [replace(job, id=job_id)], "toast.sent_wish"
 
     async def _press_cancel(self, update: Update, message: Message, job_id: str) -> tuple[str, str]:
         chat = chat_key(message)
@@ -374,21 +388,23 @@ class Handlers:
         old = standing.job
         if await self._lanes.find(old.chat, retry_id(old.id)) is not None:
             return None  # Pressed before.
-        kind, files = await self._left_to_do(old)
+        kind, files, data = await self._left_to_do(old)
         fresh = self._job(update, old.lane, kind, message_id=old.message_id)
         return replace(
-            fresh, id=retry_id(old.id), owner_id=old.owner_id, text=old.text, files=files, data=old.data
+            fresh, id=retry_id(old.id), owner_id=old.owner_id, text=old.text, files=files, data=data
         )
 
-    async def _left_to_do(self, job: Job) -> tuple[Kind, tuple[FileRef, ...]]:
+    async def _left_to_do(self, job: Job) -> tuple[Kind, tuple[FileRef, ...], Mapping[str, Any]]:
         """What a failed job has still to do: what was charged is not asked for again, nor is a clip doubled."""
         turn = await self._lanes.checkpoint(job, "turn")
         if job.kind is Kind.WISH and turn is not None and not turn["failed"]:
-            return Kind.EXPORT, ()
-        uploaded = await self._lanes.checkpoint(job, "uploaded")
-        is_there = uploaded and uploaded.get("session") == (await self._chats.get(job.chat)).session_id
+            return Kind.EXPORT, (), {}
+        session_id = (await self._chats.get(job.chat)).session_id
+        uploaded, linked = [await self._lanes.checkpoint(job, name) for name in ("uploaded", "linked")]
+        is_there = uploaded and uploaded.get("session") == session_id
         # Words in a file were not uploaded: they are read again.
-        return job.kind, tuple(file for file in job.files if file.is_text or not is_there)
+        files = tuple(file for file in job.files if file.is_text or not is_there)
+        return job.kind, files, {} if linked and linked.get("session") == session_id else job.data
 
     def _may_touch(self, update: Update, job: Job) -> bool:
         chat = update.effective_chat

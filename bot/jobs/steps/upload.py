@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
@@ -23,7 +23,7 @@ from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Project, Workspace
 from bot.nemo.answers import State
 from bot.nemo.drafts import digest
-from bot.nemo.errors import NemoError, SourceBroken, TransportError
+from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.skills import Card, Cards
 
@@ -45,32 +45,50 @@ def upload(workspace: Workspace, cards: Cards) -> Step:
             chosen = (await workspace.chats.get(run.job.chat)).skill
             card = cards.active(chosen, run.job.language)
             try:
-                await _upload(workspace, run, card)
+                await _bring(workspace, run, "upload", lambda known: _send(workspace, run, card, known))
             except NemoError as error:
                 raise await workspace.ended_by(run.job, error) from error
-        if run.job.files and not run.job.text:
-            file = run.job.files[0]
-            size = Bytes(run.get("uploaded")["size"])
-            await run.front.say("received", Notice("upload.received", {"name": file.name, "size": size}))
+        if run.job.data.get("links") and run.get("linked") is None:
+            try:
+                await _bring(workspace, run, "link", lambda known: _send_links(workspace, run, known))
+            except NemoError as error:
+                raise await workspace.ended_by(run.job, error) from error
+        if not run.job.text:
+            await _ask_for_wish(run)
 
     return step
 
 
-async def _upload(workspace: Workspace, run: Run, card: Card) -> None:
+async def _ask_for_wish(run: Run) -> None:
+    if run.job.files:
+        file = run.job.files[0]
+        size = Bytes(run.get("uploaded")["size"])
+        await run.front.say("received", Notice("upload.received", {"name": file.name, "size": size}))
+    elif run.job.data.get("links"):
+        n = len(run.job.data["links"])
+        await run.front.say("received", Notice("upload.received_links", {"n": n}))
+
+
+Send = Callable[[str], Awaitable[int]]
+"""Sends everything in one request, given a digest of what the project had before; gives bytes in all."""
+
+
+async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
+    """Send once, whatever breaks; keeps the checkpoints ``…ing`` and ``…ed`` under a name."""
     # An attempt that died may have got everything across: then the project has changed since.
     for tried in range(1, TRIES + 1):
         known = digest((await _state(workspace, run.job)).video_infos)
-        started = run.get("uploading")
+        started = run.get(f"{name}ing")
         if tried == 1 and started is not None and started["before"] == known:
             # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
             await run.clock.sleep(PAUSE_S)
             known = digest((await _state(workspace, run.job)).video_infos)
         if started is not None and started["before"] != known:
             log.info("upload.had_arrived")
-            await _keep_uploaded(workspace, run, started["size"])
+            await _keep(workspace, run, name, started["size"])
             return
         try:
-            size = await _send(workspace, run, card, known)
+            size = await send(known)
         except (SourceBroken, TransportError) as error:
             if tried == TRIES:
                 raise Ended(
@@ -83,14 +101,33 @@ async def _upload(workspace: Workspace, run: Run, card: Card) -> None:
             log.warning("upload.broke", tried=tried, error=str(error))
             await run.clock.sleep(PAUSE_S * tried)
         else:
-            await _keep_uploaded(workspace, run, size)
+            await _keep(workspace, run, name, size)
             return
 
 
-async def _keep_uploaded(workspace: Workspace, run: Run, size: int) -> None:
+async def _keep(workspace: Workspace, run: Run, name: str, size: int) -> None:
     # With the session: a request that is tried again need not bring its files into the same project twice.
     session_id = (await workspace.chats.get(run.job.chat)).session_id
-    await run.save("uploaded", {"size": size, "session": session_id})
+    await run.save(f"{name}ed", {"size": size, "session": session_id})
+
+
+async def _send_links(workspace: Workspace, run: Run, known: str) -> int:
+    """Have NemoVideo fetch the job's links. How much that is, nobody tells."""
+    links = run.job.data["links"]
+
+    async def attempt(project: Project) -> int:
+        await run.save("linking", {"before": known, "size": 0})
+        await workspace.nemo.upload_urls(project.who, project.session_id, links)
+        return 0
+
+    run.front.progress(Progress("live.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE))
+    try:
+        return await workspace.call(run.job, attempt)
+    except ServiceError as error:
+        if type(error) is not ServiceError or error.outcome_unknown:
+            raise
+        # Of no documented kind: there was nothing behind the address that it could use.
+        raise Ended(Notice("link.not_fetched")) from error
 
 
 async def _send(workspace: Workspace, run: Run, card: Card, known: str) -> int:
