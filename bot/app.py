@@ -47,6 +47,7 @@ from bot.telegram import media
 from bot.telegram.accounts import hide
 from bot.telegram.application import new_application, new_bot
 from bot.telegram.delivery import Delivery
+from bot.telegram.desk import Desk
 from bot.telegram.files import TelegramFiles
 from bot.telegram.front import ChatFronts
 from bot.telegram.handlers import Handlers
@@ -178,7 +179,8 @@ class App:
 
     async def _intake(self, bot: ExtBot[None], lanes: Lanes, chats: Chats, sent: Sent, cards: Cards) -> None:
         application = new_application(bot)
-        Handlers(lanes, chats, sent, self._limits(), cards, self._clock).register(application)
+        desk = Desk(lanes, chats, sent, cards, self._clock)
+        Handlers(desk, self._limits()).register(application)
         await application.initialize()
         await Intake(application, self._clock).run()
 

@@ -15,10 +15,10 @@ from bot.jobs.runner import Run, Step
 from bot.skills import Cards
 from bot.telegram.accounts import language_notice
 from bot.telegram.buttons import keyboard
-from bot.telegram.handlers import settings_notice
 from bot.telegram.notices import unpack_notice
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase
+from bot.telegram.presses import settings_notice
 from bot.telegram.skills import draw_card
 from bot.words import Words
 

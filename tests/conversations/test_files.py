@@ -1,7 +1,8 @@
 """What is told of conversation files that can't be played."""
 
-from pathlib import Path
+from pathlib import re
 
+import Path
 import pytest
 import yaml
 
@@ -103,3 +104,11 @@ def test_the_example_of_the_description_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "example.yaml").write_text(example, encoding="utf-8")
 
     assert read_conversation(tmp_path / "example.yaml").title == "A title that gets lost"
+
+
+def test_every_file_that_the_table_of_the_contract_names_is_there() -> None:
+    table = (DIRECTORY / "README.md").read_text(encoding="utf-8").partition("line of NemoVideo's contract")[2]
+    named = set(re.findall(r"`(\w+\.yaml)`", table))
+
+    assert named
+    assert named <= {path.name for path in DIRECTORY.glob("*.yaml")}

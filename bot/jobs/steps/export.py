@@ -143,7 +143,13 @@ async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, ru
 
 async def _draft(workspace: Workspace, run: Run) -> Draft | None:
     nemo = workspace.nemo
-    state = await workspace.call(run.job, lambda project: nemo.state(project.who, project.session_id))
+
+    async def tell() -> None:
+        await run.front.say("session_gone", Notice("error.session_gone"))
+
+    state = await workspace.call(
+        run.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
+    )
     return state.draft
 
 

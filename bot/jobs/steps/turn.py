@@ -43,7 +43,7 @@ USUAL_GENERATION_S = 300.0
 KEEP_TEXT_EVERY_S = 2.0
 """How often the words that came so far are saved, for an attempt that has to go on without the stream."""
 
-RAW_PAUSE_S = 1.0
+RAW_PAUSE_S = 5.0
 """A turn that goes on so long after a video was made has a second stage."""
 
 PREVIEW_CHARS = 2000

@@ -1,0 +1,119 @@
+"""What all handlers share: making jobs of updates and storing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from telegram import Message, Update
+from telegram.constants import ChatType
+
+from bot.chats.chats import Chats
+from bot.chats.key import ChatKey
+from bot.clock import Clock
+from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
+from bot.jobs.lanes import LaneFull, Lanes
+from bot.jobs.ports import Notice
+from bot.skills import Card, Cards
+from bot.telegram.notices import pack_notice
+from bot.telegram.once import Sent
+from bot.telegram.senders import chat_key, language_code, owner_id
+from bot.words import language_of
+
+log = structlog.get_logger(__name__)
+
+
+class Desk:
+    """Takes requests in.
+
+    Args:
+        lanes: Where jobs go.
+        chats: Language and settings of chats.
+        sent: Is told every message number.
+        cards: The skill cards.
+        clock: Stamps jobs.
+    """
+
+    def __init__(self, lanes: Lanes, chats: Chats, sent: Sent, cards: Cards, clock: Clock) -> None:
+        self.lanes = lanes
+        self.chats = chats
+        self.cards = cards
+        self._sent = sent
+        self._clock = clock
+
+    def may_touch(self, update: Update, job: Job) -> bool:
+        """Whether somebody may stop or repeat a job: in a group only whoever asked for it."""
+        chat = update.effective_chat
+        return chat is not None and (chat.type == ChatType.PRIVATE or owner_id(update) == job.owner_id)
+
+    async def say(self, update: Update, notice: Notice) -> None:
+        """Answer with a text."""
+        await self.accept(update, [self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))])
+
+    async def accept(self, update: Update, jobs: Sequence[Job]) -> None:
+        """Store what an update asks for; it may be confirmed when this returns."""
+        message = update.message
+        if message is not None:
+            await self.note(message)
+        await self.chats.touch(jobs[0].chat)
+        language = await self.language_in(update, jobs[0].chat)
+        jobs = [replace(job, language=language) for job in jobs]
+        try:
+            await self.lanes.accept(jobs, update.update_id)
+        except LaneFull:
+            log.warning("desk.lane_full", chat=str(jobs[0].chat))
+            refusal = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(Notice("error.queue_full")))
+            # What a press or a deletion asks for does not wait behind the others.
+            at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
+            await self.lanes.accept([*at_once, replace(refusal, language=language)], update.update_id)
+
+    async def note(self, message: Message) -> None:
+        """Remember that a message with this number exists."""
+        await self._sent.note(message.chat.id, message.message_id)
+
+    def job(
+        self,
+        update: Update,
+        lane: Lane,
+        kind: Kind,
+        *,
+        text: str = "",
+        files: tuple[FileRef, ...] = (),
+        data: dict[str, Any] | None = None,
+        message_id: int | None = None,
+    ) -> Job:
+        """A job of whoever caused an update, for the chat where that was."""
+        query = update.callback_query
+        message = query.message if query is not None else update.message
+        if not isinstance(message, Message):
+            raise TypeError("an update without a message is no job")
+        asked_by_message = message.message_id if query is None else None
+        return Job(
+            id=new_job_id(),
+            chat=chat_key(message),
+            lane=lane,
+            kind=kind,
+            owner_id=owner_id(update),
+            message_id=message_id or asked_by_message,
+            language=language_of(language_code(update.effective_user)),
+            text=text,
+            files=files,
+            data=data or {},
+            asked_at=self._clock.now(),
+        )
+
+    async def language_in(self, update: Update, chat: ChatKey) -> str:
+        """What the chat chose, else the asker's."""
+        return language_of((await self.chats.get(chat)).language or language_code(update.effective_user))
+
+    async def card(self, update: Update, message: Message) -> Card:
+        """The chat's active card."""
+        chat = await self.chats.get(chat_key(message))
+        return self.cards.active(chat.skill, await self.language_in(update, chat.key))
+
+
+def _without_success(job: Job) -> Job:
+    """A press whose wish finds no place any more: its button stays as it is, and no toast claims anything."""
+    return replace(job, data={**job.data, "toast": "", "redraw": ""}) if job.kind is Kind.TAP else job

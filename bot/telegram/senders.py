@@ -1,0 +1,66 @@
+"""Who wrote where, and whether it was meant for the bot."""
+
+from __future__ import annotations
+
+from telegram import Chat, Message, MessageEntity, Update, User
+
+from bot.chats.key import ChatKey
+
+
+def chat_key(message: Message) -> ChatKey:
+    """The chat, and its topic in forums.
+
+    ``message_thread_id`` is also set on plain replies in groups, and General has id 1 but must be left out when
+    sending: only ``is_topic_message`` tells a real topic.
+    """
+    topic = message.message_thread_id if message.is_topic_message else None
+    return ChatKey(message.chat.id, topic)
+
+
+def owner_id(update: Update) -> int:
+    """Whoever asked: the person, or the chat in whose name an anonymous admin or a channel writes.
+
+    For those the sender is the same user everywhere (1087968824, 136817688); who it was is in ``sender_chat``.
+    """
+    message = update.message
+    if message is not None and message.sender_chat is not None:
+        return message.sender_chat.id
+    user = update.effective_user
+    return user.id if user is not None else 0
+
+
+def is_for_bot(message: Message, bot_id: int, username: str) -> bool:
+    """Everything in a private chat; in groups what replies to the bot or mentions it."""
+    if message.chat.type == Chat.PRIVATE:
+        return True
+    replied = message.reply_to_message if is_reply(message) else None
+    if replied is not None and replied.from_user is not None and replied.from_user.id == bot_id:
+        return True
+    return _mention(message, username) is not None
+
+
+def without_mention(message: Message, username: str) -> str:
+    """The words of a message, without a mention of the bot."""
+    text = message.text or message.caption or ""
+    mention = _mention(message, username)
+    return text.replace(mention, "", 1).strip() if mention else text.strip()
+
+
+def _mention(message: Message, username: str) -> str | None:
+    found = (
+        message.parse_entities([MessageEntity.MENTION])
+        if message.text
+        else message.parse_caption_entities([MessageEntity.MENTION])
+    )
+    return next((text for text in found.values() if text.lower() == f"@{username}".lower()), None)
+
+
+def is_reply(message: Message) -> bool:
+    """Whether a message answers another; some clients make every one of a topic answer the topic's first."""
+    replied = message.reply_to_message
+    return replied is not None and replied.forum_topic_created is None
+
+
+def language_code(user: User | None) -> str | None:
+    """The language that somebody's client is set to, where it tells."""
+    return user.language_code if user is not None else None
