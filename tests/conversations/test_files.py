@@ -1,8 +1,8 @@
 """What is told of conversation files that can't be played."""
 
-from pathlib import re
+import re
+from pathlib import Path
 
-import Path
 import pytest
 import yaml
 
