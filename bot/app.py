@@ -226,7 +226,6 @@ class App:
             WorkspaceOptions(
                 web_url=settings.nemo_web_url,
                 operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
-                default_skill=settings.default_skill,
                 size_limit=settings.max_upload_mb * MEBIBYTE,
             ),
         )

@@ -67,7 +67,7 @@ def sandbox(
     """Try the bot against stand-ins of Telegram and NemoVideo, all on this machine."""
     from bot.sandbox import command
 
-    configure_logging("WARNING", "text")
+    configure_logging("ERROR", "text")
     try:
         if play is not None:
             sys.exit(_run(command.play(Path(play), out)))

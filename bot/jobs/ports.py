@@ -145,6 +145,7 @@ class Result:
         duration_s: As the render said, where it did.
         took_s: From the request to now.
         file_id: Telegram's handle when this very draft was delivered before.
+        kind: What it was sent as then.
         browser_link: Where the project opens in a browser, to stand under the video.
         buttons: What else stands under it.
     """
@@ -155,6 +156,7 @@ class Result:
     duration_s: float | None = None
     took_s: float = 0.0
     file_id: str = ""
+    kind: str = "video"
     browser_link: str = ""
     buttons: tuple[Button, ...] = ()
 
@@ -165,9 +167,11 @@ class Delivered:
 
     Args:
         file_id: To send it again without bytes; empty when a link was sent.
+        kind: What it became: video, animation or document.
     """
 
     file_id: str
+    kind: str = "video"
 
 
 class FileGone(Exception):

@@ -14,9 +14,10 @@ from bot.chats.chats import Account, Chat, Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
 from bot.jobs.accounts import NO_PROJECT, Accounts
+from bot.jobs.card_limits import size_refused
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Job
-from bot.jobs.ports import Button, Bytes, Notice
+from bot.jobs.ports import Button, Notice
 from bot.jobs.repeats import repeated
 from bot.jobs.runner import Ended
 from bot.nemo.answers import ClaimToken, Credits, claim_link, register_link
@@ -33,7 +34,7 @@ from bot.nemo.errors import (
     SessionGone,
 )
 from bot.nemo.wire import Attribution, Credentials
-from bot.skills import Cards
+from bot.skills import Card, Cards
 from bot.words import nemo_language
 
 log = structlog.get_logger(__name__)
@@ -48,8 +49,6 @@ LINK_MARGIN = timedelta(hours=24)
 
 _REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
 """What is told when the service refuses a token that nobody but its owner can renew."""
-
-KINDS_TAKEN = "mp4 mov avi webm mkv · jpg png gif webp · mp3 wav m4a aac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,11 @@ class WorkspaceOptions:
     Args:
         web_url: Of the web site, for links that people open.
         operator_token: Used for every chat, when there is one.
-        default_skill: Name of the card of a chat that chose none.
         size_limit: Bytes of the largest file that is taken.
     """
 
     web_url: str
     operator_token: str | None
-    default_skill: str
     size_limit: int
 
 
@@ -225,9 +222,10 @@ class Workspace:
                 notice = replace(notice, buttons=(*notice.buttons, Button("button.export", "export")))
             case FileTypeRefused():
                 name = job.files[0].name if job.files else ""
-                notice = Notice("error.file_type", {"name": name, "kinds": KINDS_TAKEN})
+                kinds = " ".join(self._card(chat, job.language).file_kinds)
+                notice = Notice("error.file_type", {"name": name, "kinds": kinds})
             case FileTooLarge():
-                notice = Notice("error.file_too_large", {"limit": Bytes(self.options.size_limit)})
+                notice = size_refused(self.options.size_limit, self._card(chat, job.language))
             case RateLimited():
                 notice = Notice("error.busy", buttons=(retry,))
             case ServiceError() if error.code is not None:
@@ -274,7 +272,8 @@ class Workspace:
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
     def _attribution(self, chat: Chat) -> Attribution:
-        card = self._cards.get(chat.skill or self.options.default_skill)
-        if card is None:
-            card = self._cards.get(self.options.default_skill) or self._cards.in_language("en")[0]
+        card = self._card(chat, "en")
         return Attribution(card.name, card.version, card.platform)
+
+    def _card(self, chat: Chat, language: str) -> Card:
+        return self._cards.active(chat.skill, language)

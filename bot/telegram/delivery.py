@@ -117,7 +117,15 @@ class Delivery:
 
         async def send(chat_id: int) -> Message:
             if result.file_id:
-                return await self._bot.send_video(chat_id, result.file_id, caption=prepared.caption, **common)
+                # An id keeps the kind of what it was sent as.
+                again = {"caption": prepared.caption, **common}
+                match result.kind:
+                    case "animation":
+                        return await self._bot.send_animation(chat_id, result.file_id, **again)
+                    case "document":
+                        return await self._bot.send_document(chat_id, result.file_id, **again)
+                    case _:
+                        return await self._bot.send_video(chat_id, result.file_id, **again)
             if result.path is None:
                 return await self._bot.send_message(chat_id, prepared.caption, **common)
             return await self._send_file(chat_id, result.path, prepared, common)
@@ -134,7 +142,7 @@ class Delivery:
             return await self._bot.edit_message_caption(caption=prepared.caption, **same)
 
         done = await send_once(ledger, slot, job.chat.chat_id, self._outbox, self._sent, send, edit)
-        return Delivered(done["file_id"])
+        return Delivered(done["file_id"], done.get("kind", "video"))
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]

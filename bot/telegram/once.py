@@ -107,7 +107,7 @@ async def send_once(
         edit_to_same: Edits (chat id, message id) to just what is sent.
 
     Returns:
-        ``{"message_id": …, "file_id": …}`` as saved; ``file_id`` of a video or file, when known.
+        ``{"message_id": …, "file_id": …}`` as saved, with the ``kind`` of a video or file whose id is known.
 
     Raises:
         ChatGone: Nobody there.
@@ -209,5 +209,9 @@ async def _flipped(edit: Callable[[int, int], Awaitable[Any]], message_id: int, 
 
 
 def _described(message: Message) -> dict[str, Any]:
-    media = message.video or message.document or message.animation
-    return {"message_id": message.message_id, "file_id": media.file_id if media else ""}
+    # A video without sound becomes an animation, which Telegram describes as a document as well.
+    for kind in ("video", "animation", "document"):
+        media = getattr(message, kind)
+        if media is not None:
+            return {"message_id": message.message_id, "file_id": media.file_id, "kind": kind}
+    return {"message_id": message.message_id, "file_id": ""}

@@ -94,7 +94,7 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
         http = await stack.enter_async_context(new_client(httpx.create_ssl_context()))
 
         def open_workspace(operator_token: str | None = None) -> Workspace:
-            options = WorkspaceOptions(WEB, operator_token, "video-editing-ai-background", 1000)
+            options = WorkspaceOptions(WEB, operator_token, 1000)
             cards = load_cards(platform="test")
             return Workspace(NemoClient(http, url), chats, cards, guest_tokens, clock, options)
 

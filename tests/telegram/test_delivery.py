@@ -77,6 +77,19 @@ async def test_what_can_not_be_played_goes_as_a_document(telegram: Telegram, tmp
     assert await telegram.people.download(file_id) == content
 
 
+async def test_what_went_as_a_file_goes_as_a_file_again(telegram: Telegram, tmp_path: Path) -> None:
+    ada = await ada_of(telegram)
+    broken = tmp_path / "broken.mp4"
+    await asyncio.to_thread(broken.write_bytes, b"no video at all")
+
+    file_id = await deliver(telegram, ada, result_of(broken, duration_s=3.0))
+    await deliver(telegram, ada, Result(file_id=file_id, kind="document", took_s=1))
+
+    calls = await telegram.people.calls("sendDocument")
+    assert [call["state"] for call in calls] == ["ok", "ok"]
+    assert calls[-1]["params"]["document"] == file_id
+
+
 async def test_what_is_too_large_goes_as_a_link_that_says_why(telegram: Telegram) -> None:
     ada = await ada_of(telegram)
     link = "https://cdn.example/x.mp4?a=1&b=<2>"

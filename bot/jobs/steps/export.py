@@ -99,7 +99,9 @@ def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
             result = run.get("result")
             delivered = await run.front.deliver("delivered_anew", await _result(workspace, run, result))
         if delivered.file_id and not result["file_id"]:
-            await workspace.chats.remember_result(run.job.chat, result["digest"], delivered.file_id, "video")
+            await workspace.chats.remember_result(
+                run.job.chat, result["digest"], delivered.file_id, delivered.kind
+            )
         _path(run).unlink(missing_ok=True)
 
     return step
@@ -126,7 +128,7 @@ async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, ru
         await run.save("next", [one.name for one in next_steps(draft, card, run.job.text)])
         known = await workspace.chats.find_result(run.job.chat, draft.digest())
         if known is not None and not run.get("no_reuse"):
-            await _keep_result(run, draft, file_id=known.file_id)
+            await _keep_result(run, draft, file_id=known.file_id, kind=known.kind)
             return
         render = await _render(workspace, options, run, draft)
         await workspace.chats.update(run.job.chat, export_refused=None)
@@ -313,6 +315,7 @@ async def _keep_result(
     draft: Draft,
     *,
     file_id: str = "",
+    kind: str = "video",
     link: str = "",
     size: int | None = None,
     fetched: bool = False,
@@ -324,6 +327,7 @@ async def _keep_result(
         {
             "digest": draft.digest(),
             "file_id": file_id,
+            "kind": kind,
             "link": link,
             "size": size,
             "fetched": fetched,
@@ -343,6 +347,7 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
         duration_s=kept["duration_s"],
         took_s=kept["took_s"],
         file_id=kept["file_id"],
+        kind=kept["kind"],
     )
 
 
