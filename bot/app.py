@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import structlog
 from docket import Docket, Worker
 from telegram.error import InvalidToken, TelegramError
@@ -23,7 +22,7 @@ from telegram.ext import ExtBot
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
 from bot.clock import Clock, SystemClock
-from bot.http import Transport, new_client
+from bot.http import Transport, new_client, tls_context
 from bot.jobs.crew import Crew
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Kind
@@ -130,7 +129,7 @@ class App:
             )
             chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
             lanes = Lanes(store.redis, docket, self._clock, queue_limit=settings.queue_limit)
-            tls = httpx.create_ssl_context()
+            tls = tls_context()
             bot = await stack.enter_async_context(self._bot(tls, stop))
             if stop.is_set():
                 return

@@ -14,6 +14,7 @@ right around it is set here:
 * Neither reads proxies or passwords from the environment.
 """
 
+import functools
 import http.cookiejar
 import ssl
 
@@ -33,6 +34,12 @@ MAX_HEADER_BYTES = 64 * 1024
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """The one SSL context of this process: to build it blocks for up to 0.1 s."""
+    return httpx.create_ssl_context()
 
 
 def surely_not_sent(error: BaseException) -> bool:
@@ -161,13 +168,13 @@ def new_client(
     connections are aiohttp's and are not closed by being forgotten.
 
     Args:
-        ssl_context: Pass one to all clients; made when left out.
+        ssl_context: This process's ``tls_context()`` when left out.
         timeout: Default of each request. There is no limit to a whole request, and none to writing a body:
             aiohttp has none, so uploads want a watchdog of their own.
         max_connections: Open at once.
     """
     return httpx.AsyncClient(
-        transport=Transport(ssl_context or httpx.create_ssl_context(), max_connections),
+        transport=Transport(ssl_context or tls_context(), max_connections),
         timeout=timeout,
         trust_env=False,
         cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
+from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,6 +31,22 @@ def _web_address(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+def _bot_token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"\d+:[\w-]+", value.get_secret_value()):
+        raise ValueError("must look like 123456789:AAE…, as @BotFather gives it")
+    return value
+
+
+def _redis_address(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
+RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 
 
 class WrongSettings(Exception):
@@ -53,7 +71,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    telegram_bot_token: SecretStr | None = Field(
+    telegram_bot_token: BotToken | None = Field(
         None, description="The bot's token, from @BotFather. Needed for real use."
     )
     telegram_api_url: WebAddress = Field(
@@ -88,7 +106,7 @@ class Settings(BaseSettings):
         description="A directory with skill cards of your own, a SKILL.md in a folder each. Read at start, besides "
         "~/.clawhub/ and ~/.cursor/skills/; of two of one name the one here counts.",
     )
-    redis_url: SecretStr | None = Field(
+    redis_url: RedisAddress | None = Field(
         None,
         description="A Redis 6.2+ or Valkey to share between processes and machines, such as "
         "redis://:password@host:6379/0. Default: an embedded one in DATA_DIR.",
@@ -144,6 +162,16 @@ class Settings(BaseSettings):
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, key in enumerate(value, start=1):
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError(f"number {place} must be 32 bytes in URL-safe base64") from None
+        return value
 
     # Of the field and not of the whole, which pydantic would look at only when all else is right.
     @field_validator("telegram_local_mode")

@@ -1,14 +1,51 @@
-"""What tests in several folders need: a real store, empty at the start of each test."""
+"""What tests in several folders need: a real store, empty at the start of each test; and how all of them are run."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
 import pytest
+import structlog
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
+
+# structlog's own choice draws every local variable of a traceback: seconds in which the whole loop stands still.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+WORKERS_PER_CORE = 2
+"""Tests wait more than they calculate: for processes to start, for leases to run out, for renders."""
+
+SLOW_FIRST = (
+    "tests/interruptions/test_store.py",
+    "tests/interruptions",
+    "tests/conversations/test_conversations.py",
+    "tests/conversations",
+)
+"""Where tests take seconds. They begin first, so that none of them runs alone at the end."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means here."""
+    return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests first."""
+
+    def rank(item: pytest.Item) -> int:
+        return next(
+            (rank for rank, place in enumerate(SLOW_FIRST) if item.nodeid.startswith(place)), len(SLOW_FIRST)
+        )
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
+import base64
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from bot.settings import Settings, WrongSettings, env_example, load_settings, settings_table
 
@@ -42,6 +44,9 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
         "TELEGRAM_LOCAL_MODE": "secretly",
         "SKILL_SOURCE": "s" * 65,
         "LEASE_S": "nan",
+        "TELEGRAM_BOT_TOKEN": "secret token",
+        "REDIS_URL": "http://:secret@localhost",
+        "ENCRYPTION_KEYS": "secretly,short",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -118,8 +123,11 @@ def test_local_mode_with_a_wrong_server_is_told_once(monkeypatch: pytest.MonkeyP
 
 
 def test_keys_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENCRYPTION_KEYS", " first , second,, ")
-    assert [key.get_secret_value() for key in load_settings().encryption_keys] == ["first", "second"]
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    monkeypatch.setenv("ENCRYPTION_KEYS", f" {first} , {second},, ")
+    assert [key.get_secret_value() for key in load_settings().encryption_keys] == [first, second]
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{first},short")
+    assert wrong() == ["ENCRYPTION_KEYS: number 2 must be 32 bytes in URL-safe base64"]
 
 
 def test_a_shared_directory_holds_the_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -132,13 +140,14 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         "TELEGRAM_BOT_TOKEN": "7000000001:swordfish-token",
         "NEMO_TOKEN": "nmv_usr_swordfish",
         "REDIS_URL": "redis://:swordfish@host:6379/0",
-        "ENCRYPTION_KEYS": "swordfish,swordfish2",
+        "ENCRYPTION_KEYS": base64.urlsafe_b64encode(b"swordfish".ljust(32)).decode(),
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert "swordfish" not in shown
+    assert secrets["ENCRYPTION_KEYS"] not in shown
 
 
 def test_the_example_is_up_to_date() -> None:

@@ -355,7 +355,7 @@ class Lanes:
         """Give a ticket to every lane that lost its own: a crash came between storing a job and adding one.
 
         Returns:
-            How many tickets were missing.
+            How many tickets were added.
         """
         added = 0
         before = (self._clock.now() - LANE_IDLE).timestamp()
@@ -363,13 +363,14 @@ class Lanes:
             chat, lane = parse_lane_name(name)
             slot: Any = await self._redis.hgetall(keys.slot_key(str(chat), lane))
             lost: Any = None
+            died = 0
             if not slot:
                 lost = await self._redis.lindex(keys.lane_key(str(chat), lane), 0)
             elif not await self._is_alive(slot["ticket"]):
                 lost = slot["job"]
                 if slot["ticket"]:
                     # It ended without giving the job back: the job may be what ended it, and has this held against it.
-                    await self._park(
+                    died = await self._park(
                         keys=[keys.job_key(str(chat), lost), keys.slot_key(str(chat), lane)],
                         args=[slot["ticket"], 0],
                     )
@@ -378,7 +379,9 @@ class Lanes:
                 ticket = await self._docket.add("work", key=f"sweep:{name}:{lost}")(name, "")
                 if ticket.disposition is Disposition.SCHEDULED:
                     added += 1
-                    log.warning("lanes.ticket_was_missing", lane=name)
+                    # Else its ticket may be about to be added, or wait for a worker: one too many does no harm.
+                    if died:
+                        log.warning("lanes.ticket_was_missing", lane=name)
             elif not slot and float(seen) < before:
                 await self._redis.zrem(keys.LANES, name)
         return added

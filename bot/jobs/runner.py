@@ -15,7 +15,17 @@ from redis.exceptions import RedisError
 from bot.clock import Clock
 from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import Lanes, Saved, Taken, parse_lane_name
-from bot.jobs.ports import ANNOUNCEMENT, Button, ChatGone, Front, Fronts, Message, Notice, Progress
+from bot.jobs.ports import (
+    ANNOUNCEMENT,
+    Button,
+    ChatGone,
+    Front,
+    Fronts,
+    Message,
+    Notice,
+    Progress,
+    Report,
+)
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -284,6 +294,9 @@ class Runner:
             state = State.CANCELLED
         except Ended as end:
             message, state = end.message, end.state
+            heading = message.heading if isinstance(message, Report) else message
+            if isinstance(heading, Notice):
+                log.info("job.answered", answer=heading.key)
         except Exception:
             log.exception("job.failed_unexpectedly")
             message, state = Notice("error.unexpected"), State.FAILED
@@ -359,7 +372,8 @@ class Runner:
                 await self._lanes.sweep()
             except RedisError:
                 log.warning("lanes.sweep_failed", exc_info=True)
-            await self._clock.sleep(SWEEP_EVERY_S)
+            # In real time, which docket's signs of life come in whatever the clock is.
+            await asyncio.sleep(SWEEP_EVERY_S)
 
     @contextlib.asynccontextmanager
     async def background(self) -> AsyncIterator[None]:

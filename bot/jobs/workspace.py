@@ -181,7 +181,8 @@ class Workspace:
                 project = await self.open(job)
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept))
-                claim = await self.nemo.claim_token(project.who, project.task_id or "", project.session_id)
+                task_id = project.task_id or await self._find_task(job, project)
+                claim = await self.nemo.claim_token(project.who, task_id, project.session_id)
         except (NemoError, Ended, TimeoutError) as error:
             log.warning("link.unavailable", error=type(error).__name__)
             return None
@@ -270,6 +271,13 @@ class Workspace:
         ends = chat.claim_expires_at
         holds = ends is None or ends - LINK_MARGIN > self._clock.now()
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
+
+    async def _find_task(self, job: Job, project: Project) -> str:
+        """The project's task, from its state: the answer that made the project need not have named it."""
+        found = (await self.nemo.state(project.who, project.session_id)).task_id
+        if found is not None:
+            await self.chats.update(job.chat, task_id=found)
+        return found or ""
 
     def _attribution(self, chat: Chat) -> Attribution:
         card = self._card(chat, "en")

@@ -32,9 +32,13 @@ async def play(file: Path, out: Path) -> int:
         The exit code: 0 when every expectation held.
 
     Raises:
-        WrongFile: It can't be played.
+        WrongFile: It can't be played, or nothing can be written to ``out``.
     """
     script = conversation.read_conversation(file)
+    try:
+        await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongFile(f"{out}: {error.strerror}") from error
     with tempfile.TemporaryDirectory(prefix="nemovideo-") as work_dir:
         try:
             difference = await player.play(script, out, Path(work_dir))

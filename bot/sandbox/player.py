@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.app import App, Role
 from bot.clock import Clock, SystemClock
@@ -53,13 +54,28 @@ class Unmet(Exception):
     """An expectation that did not hold; the message tells the difference."""
 
 
+class _OwnSettings(Settings):
+    """Set by the sandbox alone: a store or an account that the machine has for real use stays untouched."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read neither the environment nor ``.env``."""
+        return (init_settings,)
+
+
 @contextlib.asynccontextmanager
 async def running_bot(
     services: Services, data_dir: Path, clock: Clock, **settings: Any
 ) -> AsyncIterator[None]:
     """The real bot against the stand-ins, in this process, until the block is left."""
-    chosen = Settings(
-        _env_file=None,  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
+    chosen = _OwnSettings(
         telegram_bot_token=SecretStr(services.token),
         telegram_api_url=services.telegram_url,
         nemo_api_url=services.nemo_url,
@@ -81,13 +97,16 @@ async def running_bot(
         await task
 
 
-async def play(conversation: Conversation, out: Path, work_dir: Path) -> str | None:
+async def play(
+    conversation: Conversation, out: Path, work_dir: Path, redis_url: str | None = None
+) -> str | None:
     """Play a conversation to its end.
 
     Args:
         conversation: What to play.
         out: Where the transcript and the delivered files go; made when missing.
         work_dir: For everything else; empty.
+        redis_url: An empty store for the bot, instead of one of its own.
 
     Returns:
         The difference, when an expectation did not hold.
@@ -116,6 +135,7 @@ async def play(conversation: Conversation, out: Path, work_dir: Path) -> str | N
             work_dir / "bot",
             clock,
             telegram_local_mode=telegram.local,
+            redis_url=redis_url,
             **conversation.settings,
         )
         try:
@@ -371,15 +391,16 @@ class Player:
         self, chat: ChatHandle, look: Callable[[list[Seen]], Seen | None], within_s: float, wanted: str
     ) -> Seen:
         ends_s = time.monotonic() + within_s
-        while True:
-            messages = await chat.messages(deleted=True, from_bots=True)
-            if (found := look(messages)) is not None:
-                return found
+        messages = await chat.messages(deleted=True, from_bots=True)
+        while (found := look(messages)) is None:
             if time.monotonic() >= ends_s:
                 there = "\n".join(f"    {_shown(m)}" for m in messages) or "    nothing"
                 raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
             # Wakes at the next message, and for edits and deletions now and then.
-            await chat.messages(deleted=True, from_bots=True, count=len(messages) + 1, timeout_s=LOOK_AGAIN_S)
+            messages = await chat.messages(
+                deleted=True, from_bots=True, count=len(messages) + 1, timeout_s=LOOK_AGAIN_S
+            )
+        return found
 
     async def _nemo_step(self, step: NemoStep) -> None:
         nemo = self._nemo

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import IO
 
 import httpx
 from telegram import Bot
@@ -93,16 +95,21 @@ class TelegramFiles:
         self, address: str, size: int | None
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         # The address holds the bot's token: it goes nowhere but into this request.
-        async with self._http.stream("GET", address) as response:
+        # Not compressed: the bytes go on as they come, and their length with them.
+        async with self._http.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
             if response.is_server_error:
                 raise NetworkError(f"the file's download failed with status {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise FileGone(f"status {response.status_code}")
             length = response.headers.get("content-length")
             known = int(length) if length else size
-            if known is None:
-                raise FileGone("of unknown length")
-            yield known, response.aiter_raw()
+            if known is not None:
+                yield known, response.aiter_raw()
+                return
+            # Told by neither answer, which Telegram allows; NemoVideo has to be told before the first byte.
+            with await asyncio.to_thread(tempfile.TemporaryFile) as handle:
+                known = await _copy(response.aiter_raw(), handle)
+                yield known, _read(handle)
 
     @contextlib.asynccontextmanager
     async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
@@ -111,13 +118,31 @@ class TelegramFiles:
         except OSError as error:
             raise FileGone(path.name) from error
         with handle:
-            size = (await asyncio.to_thread(path.stat)).st_size
+            yield (await asyncio.to_thread(path.stat)).st_size, _read(handle)
 
-            async def chunks() -> AsyncIterator[bytes]:
-                while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
-                    yield chunk
 
-            yield size, chunks()
+async def _read(handle: IO[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
+        yield chunk
+
+
+async def _copy(chunks: AsyncIterator[bytes], handle: IO[bytes]) -> int:
+    """Keep a stream in a file, to be read from its start.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        FileTooLarge: More than the cloud's Bot API gives out.
+    """
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > CLOUD_SIZE_LIMIT:
+            raise FileTooLarge(CLOUD_SIZE_LIMIT)
+        await asyncio.to_thread(handle.write, chunk)
+    await asyncio.to_thread(handle.seek, 0)
+    return size
 
 
 async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

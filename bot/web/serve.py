@@ -11,8 +11,32 @@ from starlette.types import ASGIApp
 GRACE_S = 0.5
 """How long answers that are on their way have when the server ends; then their connections are closed."""
 
+LEAVE_S = 1.5
+"""How long an app then has to leave its requests; then they are cancelled."""
+
+KEEP_ALIVE_S = 75
+"""How long a connection may be idle: longer than the usual client or proxy keeps one, so that none of them sends a
+request into a connection that ends at that moment, as with uvicorn's 5 s."""
+
+DATE_EVERY_S = 1.0
+"""How often the date in the answers' headers is made anew."""
+
+LOOK_AGAIN_S = 0.002
+"""Pause between two looks for open connections at the end, of which nothing tells when the last is gone."""
+
 
 class _Server(uvicorn.Server):
+    """uvicorn's, without its ticks: they let every end wait for two to five tenths of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._end = asyncio.Event()
+
+    def end(self) -> None:
+        """Begin to end."""
+        self.should_exit = True
+        self._end.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: the command decides what they do."""
@@ -24,6 +48,39 @@ class _Server(uvicorn.Server):
             await super().startup(sockets)
         except SystemExit:
             self.should_exit = True
+
+    async def main_loop(self) -> None:
+        """Keep the date right until told to end."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), DATE_EVERY_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, let go of those that are open, and end the app."""
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if not await self._is_quiet_within(GRACE_S):
+            # An app learns of a closed connection and ends in order; to cancel it leaves a traceback.
+            for connection in list(self.server_state.connections):
+                connection.transport.close()
+            if not await self._is_quiet_within(LEAVE_S):
+                for connection in list(self.server_state.connections):
+                    connection.transport.abort()
+                for task in list(self.server_state.tasks):
+                    task.cancel()
+        await self.lifespan.shutdown()
+
+    async def _is_quiet_within(self, limit_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - sets of uvicorn's
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                return True
+        return False
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +105,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         log_config=None,
         access_log=False,
         lifespan="on",
-        timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     # Our own socket: uvicorn's way to bind ends the whole process when the address is taken.
     sock = socket.create_server((host, port), backlog=2048)
@@ -65,11 +122,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
             await asyncio.sleep(0.001)
         yield f"http://{host}:{sock.getsockname()[1]}"
     finally:
-        server.should_exit = True
-        await asyncio.wait({task}, timeout=GRACE_S)
-        # An app learns of a closed connection and ends in order; uvicorn's own way is to cancel it with a traceback.
-        for connection in list(server.server_state.connections):
-            connection.transport.close()
+        server.end()
         await task
         # uvicorn closes it, unless the app did not start.
         sock.close()

@@ -62,6 +62,25 @@ async def test_play_without_a_file_plays_the_main_job(tmp_path: Path) -> None:
     assert len(list((tmp_path / "result").glob("*.mp4"))) == 2
 
 
+async def test_the_machines_own_settings_are_not_the_sandboxs(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NEMO_TOKEN=nmv_usr_for_real_use\n", "utf-8")
+    own = {"REDIS_URL": "redis://localhost:1", "NEMO_TOKEN": "nmv_usr_for_real_use", "LEASE_S": "-1"}
+
+    async with started("sandbox", cwd=tmp_path, **own) as process, asyncio.timeout(ENDS_WITHIN_S):
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).startswith(b"Telegram ")
+
+
+async def test_a_place_that_nothing_can_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    code, _, err = await run("sandbox", "--play", "--out", "taken/out", cwd=tmp_path)
+
+    assert code == 2
+    assert err.startswith("taken")
+    assert len(err.splitlines()) == 1
+
+
 async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> None:
     wrong = {**HELP, "steps": [ASKED, {"bot": {"says": "Good bye", "within_s": 1}}]}
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
@@ -119,6 +138,9 @@ async def test_the_services_end_cleanly_while_somebody_polls(tmp_path: Path, num
         telegram, nemo, token = told[0][1], told[1][1], told[2][2].rstrip(",")
         settings = await asyncio.to_thread(_get, f"{nemo}/control/settings")
         assert json.loads(settings)["render_fails"] == 0
+        # What the three lines point to explains itself.
+        assert "add_user" in await asyncio.to_thread(_get, f"{telegram}/control/")
+        assert "settings" in await asyncio.to_thread(_get, f"{nemo}/control/")
         updates = f"{telegram}/bot{token}/getUpdates?timeout=50"
         async with People(telegram) as people:
             await (await people.person()).start()

@@ -74,6 +74,15 @@ def test_bot_and_bot_api_server_see_files_under_one_path() -> None:
     assert set(services["bot-api"]["networks"]) & set(services["bot"]["networks"])
 
 
+def test_the_readme_names_the_profile_and_all_that_must_be_set() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    containers = readme[readme.index("With containers:") :].split("\n\n")[0]
+    assert re.findall(r"profile `([\w-]+)`", containers) == ["bot-api"]
+    for name in set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text("utf-8"))):
+        assert f"`{name}=`" in containers
+    assert "TELEGRAM_BOT_TOKEN=" in readme
+
+
 def test_everything_named_is_declared() -> None:
     loaded = compose()
     for service in loaded["services"].values():

@@ -188,7 +188,7 @@ async def test_a_message_with_a_token_is_deleted_however_much_is_waiting(town: T
         await town.ada.say("make a 1 second video of a dog")
         await town.said(town.ada, "In line")
         message = await town.ada.say(f"/login {SECRET}")
-        await town.said(town.ada, "So many requests")
+        await town.said(town.ada, "Too many requests")
         await town.gone(message, town.ada.chat)
         await town.nemo.release(hold)
         await town.said(town.ada, "made in", count=2)
@@ -222,7 +222,7 @@ async def test_a_token_that_the_operator_sets_later_begins_a_new_project_and_is_
         await town.said(town.ada, "made in")
     async with town.bot(nemo_token=SecretStr(OPERATOR)):
         await town.ada.say("make a 1 second video of a dog")
-        await town.said(town.ada, "The account is another one now")
+        await town.said(town.ada, "This chat uses another account now")
         await town.said(town.ada, "made in", count=2)
         kept = await town.everything()
     assert len(await town.nemo.sessions()) == 2

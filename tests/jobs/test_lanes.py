@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from docket import Docket
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.job import Kind, Lane, State
@@ -321,12 +322,20 @@ class TestSweep:
         assert len(await tickets(docket)) <= 5
         assert (await take(lanes, "b", name)).tries == 1
 
+    async def test_a_lane_that_is_just_being_filled_is_no_reason_to_worry(self, lanes: Lanes) -> None:
+        await lanes.accept([new_job()], 1)
+        with capture_logs() as told:
+            await lanes.sweep()
+        assert told == []
+
     async def test_a_job_whose_ticket_died_is_given_to_another(self, lanes: Lanes, docket: Docket) -> None:
         job = new_job()
         await lanes.accept([job], 1)
         await docket.clear()
         await take(lanes, "a ticket that docket does not know")
-        assert await lanes.sweep() == 1
+        with capture_logs() as told:
+            assert await lanes.sweep() == 1
+        assert [line["event"] for line in told] == ["lanes.ticket_was_missing"]
         ((_, _, ticket),) = await tickets(docket)
         again = await take(lanes, ticket)
         assert (again.job, again.attempt) == (job, 2)

@@ -366,6 +366,15 @@ async def test_a_browser_link_is_asked_for_once_and_again_before_it_ends(office:
     assert later not in (None, first)
 
 
+async def test_a_project_that_came_without_its_task_has_a_link(office: Office) -> None:
+    job, workspace = new_job(), office.open(None)
+    task = (await workspace.call(job, whole)).task_id
+    assert task is not None
+    await office.chats.update(job.chat, task_id=None)
+    assert await workspace.browser_link(job) is not None
+    assert (await office.chats.get(job.chat)).task_id == task
+
+
 async def test_a_new_project_has_a_link_of_its_own(office: Office) -> None:
     job, workspace = new_job(), office.open(None)
     first = await workspace.browser_link(job)

@@ -1,13 +1,25 @@
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
+from bot.http import Transport
 from bot.jobs.job import FileRef
 from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge
+from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
+from bot.telegram.application import new_bot
+from bot.telegram.files import TelegramFiles
+from bot.web.serve import serve
 from tests.clocks import passing
 from tests.telegram.conftest import Start, Telegram
 
@@ -105,6 +117,47 @@ async def test_a_slow_beginning_is_still_recognised(
     files._from_cloud = in_drops  # type: ignore[method-assign]  # how a slow line delivers can't be had otherwise
     async with files.open(1, await ref(telegram)) as opened:
         assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
+
+
+@pytest.mark.parametrize("compresses", [False, True])
+async def test_a_file_whose_length_nobody_tells(
+    telegram: Telegram, clip_bytes: bytes, tls: ssl.SSLContext, compresses: bool
+) -> None:
+    """As Telegram allows: ``file_size`` is optional everywhere, and an answer may come in chunks."""
+
+    async def me(_: Request) -> Response:
+        return JSONResponse({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Bot"}})
+
+    async def found(_: Request) -> Response:
+        path = {"file_id": "id", "file_unique_id": "unique", "file_path": "videos/file_0.mp4"}
+        return JSONResponse({"ok": True, "result": path})
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(clip_bytes), 7000):
+            yield clip_bytes[start : start + 7000]
+
+    async def content(_: Request) -> Response:
+        return StreamingResponse(pieces(), media_type="application/octet-stream")
+
+    routes = [
+        Route("/bot{token}/getMe", me, methods=["POST"]),
+        Route("/bot{token}/getFile", found, methods=["POST"]),
+        Route("/file/bot{token}/videos/file_0.mp4", content),
+    ]
+    layers = [Middleware(GZipMiddleware)] if compresses else []
+    file = FileRef("id", "video", "clip.mp4", None, "")
+    async with (
+        serve(Starlette(routes=routes, middleware=layers)) as url,
+        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), local=False) as bot,
+    ):
+        files = TelegramFiles(bot, telegram.outbox, telegram.http, local=False)
+        async with files.open(1, file) as opened:
+            assert opened.size == len(clip_bytes)
+            assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
+        clip_bytes = bytes(20 * 1024 * 1024 + 1)
+        with pytest.raises(FileTooLarge):
+            async with files.open(1, file):
+                pass
 
 
 async def test_a_line_that_breaks_before_the_first_byte_is_tried_again(

@@ -103,7 +103,7 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         cards = await world.ask("/skill")
         assert "📷 Photo *magic* <b> – Makes photos shine." in cards.text
         toast = await world.press(cards, "Photo *magic* <b>")
-        assert toast == "This chat has this skill now"
+        assert toast == "This chat uses this skill now"
         card = await world.ann.chat.wait(message=cards.id, versions=2)
         assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
         assert card.buttons == ["make it shine", "make it glow"]
@@ -120,7 +120,7 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         assert "jpg png." in answer.text
         large = await world.ann.send_file("document", bytes(1024 * 1024 + 1), name="large.png")
         answer = await world.ann.chat.wait(after=large.id, matching="MB")
-        assert "more than 1 MB, which is the most Photo *magic* <b> takes" in answer.text
+        assert "larger than 1 MB, the most Photo *magic* <b> takes" in answer.text
 
 
 async def test_what_a_file_really_is_counts(world: World) -> None:
@@ -191,7 +191,7 @@ async def test_a_button_of_a_card_that_has_changed_is_answered_politely(world: W
         card = await world.ask("/start skill_photo_magic")
     world.card.write_text(PHOTOS_ONLY.replace("make it shine", "make it burn"), encoding="utf-8")
     async with world.bot():
-        assert "changed meanwhile" in await world.press(card, "make it shine")
+        assert "changed in the meantime" in await world.press(card, "make it shine")
         after = await world.ann.chat.wait(message=card.id, versions=2)
         assert after.buttons == ["make it glow"]
     world.card.unlink()

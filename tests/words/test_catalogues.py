@@ -176,3 +176,22 @@ def test_every_key_that_waits_in_the_code_has_a_text() -> None:
         for line in path.read_text("utf-8").splitlines():
             for key in named.findall(line):
                 assert key in known or key.endswith("_") or logged.search(line), f"{path}: {key}"
+
+
+def keys_in_code() -> re.Pattern[str]:
+    """Every text in the code as what it can become; one put together in place stands for all that fit."""
+    found: set[str] = set()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Constant(value=str(text)) if "." in text:
+                    # "error.plan_" is a beginning that a kind of account follows.
+                    found.add(re.escape(text) + ("[a-z_]+" if text.endswith("_") else "(_named)?"))
+                case ast.JoinedStr(values=[ast.Constant(value=str(beginning)), *_]) if "." in beginning:
+                    found.add(re.escape(beginning) + "[a-z_]+")
+    return re.compile("|".join(sorted(found)))
+
+
+def test_every_text_is_said_somewhere() -> None:
+    used = keys_in_code()
+    assert not [key for key in texts("en") if not used.fullmatch(key)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from bot.jobs.next_steps import next_buttons, next_steps
 from bot.jobs.ports import Button, Bytes, FileGone, Notice, Progress, Result
 from bot.jobs.runner import Ended, Interruption, Run, Step
 from bot.jobs.steps.telling import wants_export
-from bot.jobs.workspace import Workspace
+from bot.jobs.workspace import Project, Workspace
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import ExportNotInPlan, NemoError, ServiceError, TransportError, UnexpectedAnswer
 from bot.nemo.renders import Render, RenderStatus
@@ -33,6 +34,9 @@ RENDERS = 2
 
 SILENT_POLLS = 10
 """Looks in a row without an answer, after which NemoVideo counts as down."""
+
+LOST_POLLS = 2
+"""Looks in a row at which NemoVideo knows nothing of the render, after which it counts as failed."""
 
 FETCHES = 3
 FETCH_PAUSE_S = 2.0
@@ -195,7 +199,7 @@ async def _one_render(
             render = await workspace.call(
                 run.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
             )
-        except TransportError as error:
+        except (TransportError, UnexpectedAnswer) as error:
             # It may have begun all the same: the polls will tell.
             log.warning("render.start_unknown", error=str(error))
             render = Render(render_id, RenderStatus.UNKNOWN)
@@ -207,16 +211,19 @@ async def _one_render(
 async def _poll(workspace: Workspace, options: ExportOptions, run: Run, render: Render) -> Render:
     nemo = workspace.nemo
     ends_s = run.clock.monotonic_s() + options.total_s
-    silent, render_id = 0, render.render_id
+    silent, lost, render_id = 0, 0, render.render_id
     while not render.status.is_over:
         if run.clock.monotonic_s() >= ends_s:
             return Render(render_id, RenderStatus.FAILED)
         await run.clock.sleep(options.poll_s)
         try:
             render = await workspace.call(run.job, lambda p: nemo.render_status(p.who, render_id))
-            silent = 0
-        except (TransportError, ServiceError, UnexpectedAnswer):
+            silent = lost = 0
+        except (TransportError, ServiceError, UnexpectedAnswer) as error:
             silent += 1
+            lost = lost + 1 if 404 in (error.status, error.code) else 0
+            if lost >= LOST_POLLS:
+                return Render(render_id, RenderStatus.FAILED)
             if silent >= SILENT_POLLS:
                 raise
         else:
@@ -243,10 +250,10 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -
     )
     limit = run.front.send_limit
     for tried in range(1, FETCHES + 1):
+        # A link that breaks in the middle may do so every time: the second way is the download call alone.
+        source = render if tried != 2 else replace(render, url=None)
         try:
-            size = await workspace.call(
-                run.job, lambda p: _fetch_once(workspace, p.who, render, _path(run), limit)
-            )
+            size = await workspace.call(run.job, partial(_fetch_once, workspace, source, _path(run), limit))
         except _TooLarge as error:
             link = render.url or await _browser_link(workspace, run)
             if link is None:
@@ -255,8 +262,8 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -
                 raise Ended(notice) from error
             await _keep_result(run, draft, size=error.size or render.size_bytes or limit, link=link)
             return
-        except (TransportError, UnexpectedAnswer) as error:
-            if tried == FETCHES:
+        except (TransportError, UnexpectedAnswer, ServiceError) as error:
+            if tried == FETCHES or isinstance(error, ExportNotInPlan):
                 raise
             log.warning("fetch.broke", tried=tried, error=str(error))
             await run.clock.sleep(FETCH_PAUSE_S * tried)
@@ -265,7 +272,7 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -
             return
 
 
-async def _fetch_once(workspace: Workspace, who: Any, render: Render, path: Path, limit: int) -> int:
+async def _fetch_once(workspace: Workspace, render: Render, path: Path, limit: int, project: Project) -> int:
     """Stream the result to disk: its facts and its picture can only be read from a file.
 
     Returns:
@@ -274,7 +281,7 @@ async def _fetch_once(workspace: Workspace, who: Any, render: Render, path: Path
     Raises:
         _TooLarge: More than the limit.
     """
-    async with workspace.nemo.download(who, render) as download:
+    async with workspace.nemo.download(project.who, render) as download:
         if download.size_bytes is not None and download.size_bytes > limit:
             raise _TooLarge(download.size_bytes)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)

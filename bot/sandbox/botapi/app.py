@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.clock import Clock, SystemClock
@@ -55,6 +55,7 @@ class BotApiServer:
         return [
             Route("/bot{token}/{method}", self.call, methods=["GET", "POST"]),
             Route("/file/bot{token}/{path:path}", self.download, methods=["GET"]),
+            Route("/control/", self.explain, methods=["GET"]),
             Route("/control/file/{file_id}", self.any_file, methods=["GET"]),
             Route("/control/{action}", self.control, methods=["GET", "POST"]),
         ]
@@ -184,6 +185,13 @@ class BotApiServer:
         except ApiError as error:
             return JSONResponse(error.json(), status_code=404)
         return FileBody(file.path, file.size, self.world.clock)
+
+    async def explain(self, _: Request) -> Response:
+        """Every action of the control API with what it takes."""
+        lines = [f"{name:16} {run.__doc__}" for name, run in sorted(ACTIONS.items())]
+        return PlainTextResponse(
+            "POST /control/ACTION with JSON, or multipart for files\n\n" + "\n".join(lines)
+        )
 
     async def control(self, request: Request) -> Response:
         """An action of the control API."""

@@ -173,7 +173,7 @@ def _trim(draft: Draft, wish: Trim | Between) -> Done:
     return Done(
         "trim",
         args,
-        f"I trimmed it; it is {seconds_now:g} seconds long now.",
+        f"I trimmed it; it is {seconds_now:g} second{'s' * (seconds_now != 1)} long now.",
         f"已剪好，现在长{seconds_now:g}秒。",
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -49,7 +49,7 @@ def create_app(data_dir: Path, *, clock: Clock | None = None, pace: Pace | None 
             *control.routes(),
         ],
         middleware=[Middleware(LogLayer, world.log), Middleware(FaultLayer, world.faults)],
-        exception_handlers={ApiError: _refuse},
+        exception_handlers={ApiError: _refuse, ClientDisconnect: _nobody_hears},
         lifespan=_lifespan(world),
     )
     app.state.world = world
@@ -61,6 +61,11 @@ async def _refuse(_: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
     return api.refuse(error)
+
+
+async def _nobody_hears(_: Request, __: Exception) -> Response:
+    # Whoever asked is gone, which is their right and no fault to be logged.
+    return Response(status_code=499)
 
 
 def _lifespan(world: World) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:

@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.sandbox.nemovideo import scripts
@@ -65,6 +65,7 @@ def routes() -> list[Route]:
     ]
     listed = [Route(f"/control/{name}", _list_of(name)) for name in _LISTS]
     return [
+        Route("/control/", _explain),
         *listed,
         *(Route(f"/control/{path}", _checked(handler), methods=[method]) for path, method, handler in table),
     ]
@@ -226,6 +227,10 @@ async def _add_hold(request: Request) -> Response:
 def _check_endpoint(name: str) -> None:
     if name not in ENDPOINTS:
         raise ValueError(f"no endpoint {name!r}, there are {', '.join(ENDPOINTS)}")
+
+
+async def _explain(_: Request) -> Response:
+    return PlainTextResponse(__doc__)
 
 
 async def _release(request: Request) -> Response:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from bot.pictures.lettering import TEXT_FONT
-
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _LINE_LETTERS = 26
 
@@ -90,7 +88,12 @@ def title(picture: Image.Image, text: str) -> None:
 
 def font(text: str, size: int) -> Font:
     """A font of some pixels; beyond ASCII the one that the bot's own pictures use."""
-    return _load(None if text.isascii() else TEXT_FONT, size)
+    if text.isascii():
+        return _load(None, size)
+    # Not at the top: it brings much with it that takes longer to load than a short clip takes to encode.
+    from bot.pictures.lettering import TEXT_FONT
+
+    return _load(TEXT_FONT, size)
 
 
 @functools.lru_cache(maxsize=16)

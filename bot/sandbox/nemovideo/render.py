@@ -1,13 +1,16 @@
 """Renders: jobs that turn a draft into an MP4 in a process of their own."""
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +94,6 @@ class Renders:
     by_id: dict[str, Render] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
-    _made: dict[str, Path] = field(default_factory=dict)
     _making: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def start(self, render: Render, base_url: str) -> None:
@@ -113,7 +115,9 @@ class Renders:
     async def close(self) -> None:
         """Stop everything; no process stays behind."""
         for task in self._tasks.values():
-            task.cancel()
+            # Once: another cancellation would break off the wait for the first one's encoder to be gone.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def paint(self, served: Served) -> Path:
@@ -182,14 +186,18 @@ class Renders:
         self.signal.notify()
 
     async def _make(self, spec: Spec, render: Render | None) -> Path:
-        """Encode, unless the very same was encoded before."""
-        key = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()
+        """Encode, unless the very same was encoded before by any stand-in of this process."""
+        key = await asyncio.to_thread(_key_of, spec)
+        made = _shelf() / f"{key}.mp4"
         async with self._making.setdefault(key, asyncio.Lock()):
-            if key not in self._made:
-                out = self.folder / f"{key[:24]}.mp4"
-                await self._encode(replace(spec, out=str(out)), render)
-                self._made[key] = out
-        return self._made[key]
+            if not made.exists():
+                out = made.with_name(f"{secrets.token_hex(8)}.mp4")
+                try:
+                    await self._encode(replace(spec, out=str(out)), render)
+                    out.replace(made)  # whole or not at all: another stand-in may look for it now
+                finally:
+                    out.unlink(missing_ok=True)
+        return made
 
     async def _encode(self, spec: Spec, render: Render | None) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -219,6 +227,24 @@ class Renders:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+
+
+@functools.cache
+def _shelf() -> Path:
+    """Where finished videos lie, named after what they are made of; gone with this process."""
+    directory = tempfile.TemporaryDirectory(prefix="nemovideo-renders-")
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
+
+
+def _key_of(spec: Spec) -> str:
+    """Names what a spec is made of: a file counts by what is in it, not by where it lies."""
+    whole = asdict(spec)
+    for clip in whole["clips"]:
+        if clip["path"] is not None:
+            with open(clip["path"], "rb") as file:
+                clip["path"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def spec_of(draft: Draft, media: MediaStore, moov: Literal["front", "end"]) -> Spec:

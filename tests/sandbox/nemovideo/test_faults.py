@@ -224,3 +224,19 @@ async def test_a_fast_clock_makes_it_fast(tmp_path: Path) -> None:
             await caller.open_session()
             await asyncio.wait_for(caller.say("make a 1 second clip of rain"), 5)
             assert (await caller.state())["draft"]["d"] == 1000
+
+
+async def test_somebody_who_hangs_up_in_the_middle_is_no_fault_of_the_servers(
+    caller: Caller, nemo: NemoControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = httpx.URL(url)
+    _, writer = await asyncio.open_connection(address.host, address.port)
+    token = caller.http.headers["Authorization"]
+    head = f"POST /run_sse HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Length: 100\r\n\r\n"
+    writer.write(head.encode() + b'{"app_name"')
+    await writer.drain()
+    await nemo.wait("requests", match={"endpoint": "message"})
+    writer.close()
+    await writer.wait_closed()
+    await nemo.wait("requests", match={"endpoint": "message", "status": 499})
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
