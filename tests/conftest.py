@@ -9,6 +9,7 @@ import structlog
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
+from bot.sandbox.nemovideo import render
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
 
@@ -46,6 +47,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _finished_renders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where pytest clears away: xdist ends its workers too abruptly for them to do it."""
+    directory = tmp_path_factory.mktemp("renders")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "_shelf", lambda: directory)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,13 @@ async def started(*arguments: str, cwd: Path, **settings: str) -> AsyncIterator[
         yield process
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            # Not killed at once: its store would live on.
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), ENDS_WITHIN_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 async def run(*arguments: str, cwd: Path, **settings: str) -> tuple[int, str, str]:

@@ -13,6 +13,7 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.clock import Clock
 from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
 from bot.jobs.lanes import Lanes
 from bot.jobs.ports import ChatGone, Delivered, Ledger, Message, Notice, OpenFile, Progress, Result
@@ -143,7 +144,7 @@ async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
 @contextlib.asynccontextmanager
 async def workplace(
     store: Store,
-    clock: HandClock,
+    clock: Clock,
     teller: Teller,
     steps: Mapping[Kind, Sequence[Step]],
     *,
