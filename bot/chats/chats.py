@@ -55,7 +55,7 @@ class Chat:
         language: The catalogue that the chat chose; None while each is answered in their own language.
         auto_export: Whether a draft that is ready is exported by itself.
         export_refused: Whether the account's plan turned out to have no export.
-        greeted: Whether it was told how things work.
+        greeted: Whether it has had a project before; the first one is told of as it is set up.
         last_seen: When somebody last wrote there, UTC.
     """
 

@@ -54,9 +54,6 @@ class State(StrEnum):
     CANCELLED = "cancelled"  # by the chat; said so
 
 
-FINAL_STATES = frozenset({State.DONE, State.FAILED, State.CANCELLED})
-
-
 @dataclass(frozen=True, slots=True)
 class FileRef:
     """A file that lies with Telegram.

@@ -27,7 +27,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.job import FINAL_STATES, Job, Lane, State
+from bot.jobs.job import Job, Lane, State
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -408,8 +408,3 @@ def parse_lane_name(name: str) -> tuple[ChatKey, Lane]:
     """The chat and the lane of a name."""
     chat, _, lane = name.rpartition("/")
     return ChatKey.parse(chat), Lane(lane)
-
-
-def is_final(state: State) -> bool:
-    """Whether a job in this state has been answered."""
-    return state in FINAL_STATES

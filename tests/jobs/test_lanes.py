@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.job import Kind, Lane, State
-from bot.jobs.lanes import LANE_IDLE, LaneFull, Lanes, Saved, Taken, is_final, lane_name, parse_lane_name
+from bot.jobs.lanes import LANE_IDLE, LaneFull, Lanes, Saved, Taken, lane_name, parse_lane_name
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
@@ -58,10 +58,6 @@ class SaysTwice:
 @pytest.mark.parametrize("lane", list(Lane))
 def test_names_of_lanes_are_read_back(chat: ChatKey, lane: Lane) -> None:
     assert parse_lane_name(lane_name(chat, lane)) == (chat, lane)
-
-
-def test_which_states_are_final() -> None:
-    assert {state for state in State if is_final(state)} == {State.DONE, State.FAILED, State.CANCELLED}
 
 
 async def test_jobs_of_a_lane_come_in_the_order_they_were_asked(lanes: Lanes) -> None:

@@ -19,12 +19,12 @@ def connect(workspace: Workspace) -> Step:
         return project  # Opening is all there is to do.
 
     async def step(run: Run) -> None:
-        before = run.get("connected")
+        before, chat = run.get("connected"), await workspace.chats.get(run.job.chat)
         if before is None:
-            before = _connection(await workspace.chats.get(run.job.chat))
+            before = _connection(chat)
             await run.save("connected", before)
-        is_first = not await workspace.is_set_up(run.job.chat)
-        if is_first and run.job.kind is Kind.EXPORT:
+        is_first = not chat.greeted
+        if chat.session_id is None and run.job.kind is Kind.EXPORT:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
             raise Ended(Notice("export.nothing_yet"), State.DONE)
         run.front.progress(Progress("setup.working" if is_first else "live.connect"))

@@ -225,13 +225,6 @@ class Person:
         values = {**self._to(chat), "kind": kind, **fields}
         return Seen.of(await self.people.transport.upload("write", values, files))
 
-    async def send_known(
-        self, kind: str, file_id: str, chat: ChatHandle | None = None, **fields: Any
-    ) -> Seen:
-        """Send a file that Telegram has already."""
-        values = {**self._to(chat), "kind": kind, "file_id": file_id, **fields}
-        return Seen.of(await self.people.ask("write", **values))
-
     async def send_album(
         self,
         items: Sequence[tuple[str, Path]],
