@@ -19,6 +19,7 @@ from docket import Docket, Worker
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
+from bot.chats.admission import Admission
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
 from bot.clock import Clock, SystemClock
@@ -47,6 +48,7 @@ from bot.telegram.accounts import hide
 from bot.telegram.application import new_application, new_bot
 from bot.telegram.delivery import Delivery
 from bot.telegram.desk import Desk
+from bot.telegram.door import Door
 from bot.telegram.files import TelegramFiles
 from bot.telegram.front import ChatFronts
 from bot.telegram.handlers import Handlers
@@ -134,6 +136,9 @@ class App:
             if stop.is_set():
                 return
             sent = Sent(store.redis)
+            admission = Admission(
+                store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
+            )
             cards = await asyncio.to_thread(_cards, settings)
             tasks: list[asyncio.Task[None]] = []
             runner: Runner | None = None
@@ -144,7 +149,8 @@ class App:
                 crew = Crew(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(crew.run(), name="crew"))
             if self._role is not Role.WORKER:
-                tasks.append(asyncio.create_task(self._intake(bot, lanes, chats, sent, cards), name="intake"))
+                intake = self._intake(bot, lanes, chats, sent, cards, admission)
+                tasks.append(asyncio.create_task(intake, name="intake"))
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
                 ready.set()
@@ -176,9 +182,18 @@ class App:
         finally:
             await bot.shutdown()
 
-    async def _intake(self, bot: ExtBot[None], lanes: Lanes, chats: Chats, sent: Sent, cards: Cards) -> None:
+    async def _intake(
+        self,
+        bot: ExtBot[None],
+        lanes: Lanes,
+        chats: Chats,
+        sent: Sent,
+        cards: Cards,
+        admission: Admission,
+    ) -> None:
         application = new_application(bot)
         desk = Desk(lanes, chats, sent, cards, self._clock)
+        Door(desk, admission).register(application)
         Handlers(desk, self._limits()).register(application)
         await application.initialize()
         await Intake(application, self._clock).run()

@@ -121,6 +121,21 @@ class Settings(BaseSettings):
         description="Keys for tokens at rest, comma-separated; the first encrypts, all decrypt. Default: one made at "
         "first start and kept in DATA_DIR. Needed where several machines share REDIS_URL.",
     )
+    allowed_users: Annotated[tuple[int, ...], NoDecode] = Field(
+        (),
+        description="Ids of people who may use the bot, in every chat, comma-separated. Default, without "
+        "ALLOWED_CHATS too: everyone.",
+    )
+    allowed_chats: Annotated[tuple[int, ...], NoDecode] = Field(
+        (),
+        description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
+        "supergroup gets a new id.",
+    )
+    admins: Annotated[tuple[int, ...], NoDecode] = Field(
+        (),
+        description="Ids of people who run the bot, comma-separated: they may always use it, and command it in their "
+        "private chats with it.",
+    )
     chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
     render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
     live_edit_s: float = Field(
@@ -156,7 +171,7 @@ class Settings(BaseSettings):
         "text", description="Readable lines, or one JSON object each."
     )
 
-    @field_validator("encryption_keys", mode="before")
+    @field_validator("encryption_keys", "allowed_users", "allowed_chats", "admins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -201,8 +216,9 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     except ValidationError as error:
         raise WrongSettings(
             [
-                f"{'.'.join(str(part) for part in item['loc']).upper()}: "
-                f"{item['msg'].removeprefix('Value error, ')}"
+                f"{str(item['loc'][0]).upper()}: "
+                + "".join(f"number {int(place) + 1}: " for place in item["loc"][1:])
+                + item["msg"].removeprefix("Value error, ")
                 for item in error.errors(include_input=False, include_url=False)
             ]
         ) from None

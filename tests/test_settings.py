@@ -33,6 +33,17 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.results_dir == settings.data_dir / "results"
 
 
+def test_ids_are_read_from_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_CHATS", "-1001234567890, 5")
+    monkeypatch.setenv("ADMINS", "5")
+    settings = load_settings()
+    assert (settings.allowed_users, settings.allowed_chats, settings.admins) == (
+        (),
+        (-1001234567890, 5),
+        (5,),
+    )
+
+
 def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "TELEGRAM_API_URL": "secret-host-without-scheme",
@@ -47,6 +58,7 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
         "TELEGRAM_BOT_TOKEN": "secret token",
         "REDIS_URL": "http://:secret@localhost",
         "ENCRYPTION_KEYS": "secretly,short",
+        "ALLOWED_USERS": "5,@secret",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)

@@ -27,7 +27,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.job import Job, Lane, State
+from bot.jobs.job import Job, Kind, Lane, State
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -289,7 +289,7 @@ class Lanes:
                 keys.lane_key(str(job.chat), job.lane),
                 keys.slot_key(str(job.chat), job.lane),
             ],
-            args=[taken.attempt, state, self._finished_ttl_s, job.id],
+            args=[taken.attempt, state, self._kept_s(job), job.id],
         )
         if waiting > 0:
             await self.add_ticket(lane_name(job.chat, job.lane))
@@ -385,6 +385,10 @@ class Lanes:
             elif not slot and float(seen) < before:
                 await self._redis.zrem(keys.LANES, name)
         return added
+
+    def _kept_s(self, job: Job) -> int:
+        ttl_s = self._finished_ttl_s
+        return min(ttl_s, keys.SAID_JOB_TTL_S) if job.kind in (Kind.SAY, Kind.TAP) else ttl_s
 
     async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
         fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))

@@ -40,6 +40,7 @@ DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long a
 
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps what is not confirmed for a day
 JOB_TTL_S = 7 * 86_400
+SAID_JOB_TTL_S = 3600  # of jobs that only said something: no button refers to them
 
 
 def update_mark(chat: str, update_id: int) -> str:
@@ -60,6 +61,19 @@ def lane_key(chat: str, lane: str) -> str:
 def slot_key(chat: str, lane: str) -> str:
     """The job that runs in one of a chat's lanes."""
     return f"{SLOT}{{{chat}}}:{lane}"
+
+
+# Of people ------------------------------------------------------------------------------------------------
+
+BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
+TURNED_AWAY = f"{NAMESPACE}turned_away:"  # TURNED_AWAY_TTL_S: this chat was told that the bot is not for it
+
+TURNED_AWAY_TTL_S = 86_400
+
+
+def turned_away_key(chat: str) -> str:
+    """Which update was answered with the word that the bot is not for this chat."""
+    return f"{TURNED_AWAY}{{{chat}}}"
 
 
 # Of accounts ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -68,6 +69,23 @@ class Desk:
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
             await self.lanes.accept([*at_once, replace(refusal, language=language)], update.update_id)
+
+    async def turn_away(self, update: Update, answer: Notice | str) -> None:
+        """Answer somebody who may not use the bot; nothing is kept but the answer itself, and that not for long.
+
+        Args:
+            update: Of theirs.
+            answer: A text, or for a pressed button a toast's key.
+        """
+        if isinstance(answer, Notice):
+            job = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(answer))
+        else:
+            query = update.callback_query
+            tap = {"query": query.id if query else "", "toast": answer, "redraw": "", "message": 0}
+            job = self.job(update, Lane.TAP, Kind.TAP, data=tap)
+        job = replace(job, language=await self.language_in(update, job.chat))
+        with contextlib.suppress(LaneFull):  # Pressed over and over: there is an answer on its way.
+            await self.lanes.accept([job], update.update_id)
 
     async def note(self, message: Message) -> None:
         """Remember that a message with this number exists."""

@@ -370,3 +370,16 @@ class TestSweep:
         await clock.advance(LANE_IDLE.total_seconds() * 3)
         await lanes.sweep()
         assert await redis.zcard(keys.LANES) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept_s"),
+    [(Kind.WISH, keys.JOB_TTL_S), (Kind.SAY, keys.SAID_JOB_TTL_S), (Kind.TAP, keys.SAID_JOB_TTL_S)],
+)
+async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
+    lanes: Lanes, redis: Redis, kind: Kind, kept_s: int
+) -> None:
+    job = new_job(kind=kind)
+    await lanes.accept([job], 1)
+    await lanes.finish(await take(lanes, "ticket"), State.DONE)
+    assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s

@@ -1,0 +1,70 @@
+"""Who may use the bot: everyone, or those on the operator's lists; and never those who were banned."""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from bot.store import keys
+
+
+class Refused(StrEnum):
+    """Why somebody may not use the bot."""
+
+    CLOSED = "closed"  # on none of the operator's lists
+    BANNED = "banned"  # by one of the bot's admins
+
+
+class Admission:
+    """Decides whom the bot serves.
+
+    A listed person may use it in every chat, in a listed chat everyone may. Without lists it is open. The bot's
+    admins always may. An id is a person's or a chat's: who writes in the name of a chat counts as that chat.
+
+    Args:
+        redis: Where the bans are, for all processes.
+        users: The people on the list.
+        chats: The chats on the list.
+        admins: The people who run the bot.
+    """
+
+    def __init__(
+        self, redis: Redis, users: Collection[int], chats: Collection[int], admins: Collection[int]
+    ) -> None:
+        self._redis = redis
+        self._listed = frozenset(users) | frozenset(chats)
+        self._admins = frozenset(admins)
+
+    async def refusal(self, person_id: int, chat_id: int) -> Refused | None:
+        """Why somebody may not use the bot in a chat; ``None`` when they may."""
+        if person_id in self._admins:
+            return None
+        banned = cast(list[Any], await self._redis.smismember(keys.BANS, [str(person_id), str(chat_id)]))
+        if any(banned):
+            return Refused.BANNED
+        if self._listed and self._listed.isdisjoint((person_id, chat_id)):
+            return Refused.CLOSED
+        return None
+
+    async def may_be_told(self, chat_id: int, update_id: int) -> bool:
+        """Whether an update may be answered with a refusal: one a day in each chat, the same when it comes again."""
+        key = keys.turned_away_key(str(chat_id))
+        await self._redis.set(key, update_id, nx=True, ex=keys.TURNED_AWAY_TTL_S)
+        return bool(await self._redis.get(key) == str(update_id))
+
+    async def ban(self, someone: int) -> bool:
+        """Ban a person or a chat, by id; ``False`` for the bot's admins, who can't be."""
+        if someone in self._admins:
+            return False
+        await self._redis.sadd(keys.BANS, str(someone))
+        return True
+
+    async def unban(self, someone: int) -> bool:
+        """Take a ban back; ``False`` when there was none."""
+        return bool(await self._redis.srem(keys.BANS, str(someone)))
+
+    async def moved(self, old_id: int, new_id: int) -> None:
+        """A group became a supergroup and has a new id: a ban goes along."""
+        if await self._redis.sismember(keys.BANS, str(old_id)):
+            await self._redis.sadd(keys.BANS, str(new_id))

@@ -1,0 +1,81 @@
+"""Before all handlers: whoever may not use the bot is turned away, politely and not over and over."""
+
+from __future__ import annotations
+
+import re
+
+from telegram import Message, Update
+from telegram.constants import ChatType
+from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
+
+from bot.chats.admission import Admission
+from bot.jobs.ports import Notice
+from bot.telegram.application import AnyApplication, Context
+from bot.telegram.desk import Desk
+from bot.telegram.senders import owner_id
+
+_BEFORE_ALL = -1
+"""The group of handlers that PTB asks first."""
+
+_COMMAND = re.compile(r"/(?P<name>\w+)(?:@(?P<bot>\w+))?")
+
+
+class Door:
+    """Lets updates in, or answers them itself.
+
+    Args:
+        desk: Stores the answers.
+        admission: Knows who may come in.
+    """
+
+    def __init__(self, desk: Desk, admission: Admission) -> None:
+        self._desk = desk
+        self._admission = admission
+
+    def register(self, application: AnyApplication) -> None:
+        """Stand before all other handlers."""
+        application.add_handler(TypeHandler(Update, self.look), group=_BEFORE_ALL)
+
+    async def look(self, update: Update, context: Context) -> None:
+        """Let an update pass.
+
+        Raises:
+            ApplicationHandlerStop: It may not; it was answered, where that was due.
+        """
+        chat, message = update.effective_chat, update.message
+        if chat is None or update.my_chat_member is not None:
+            return
+        if message is not None and filters.StatusUpdate.ALL.check_update(update):
+            # What happened to a chat is nobody's request.
+            if message.migrate_to_chat_id is not None:
+                await self._admission.moved(chat.id, message.migrate_to_chat_id)
+            return
+        why = await self._admission.refusal(owner_id(update), chat.id)
+        if why is None:
+            return
+        if update.callback_query is not None:
+            await self._desk.turn_away(update, "toast.not_admitted")
+        elif (
+            message is not None
+            and _is_addressed(message, context)
+            and await self._admission.may_be_told(chat.id, update.update_id)
+        ):
+            await self._desk.turn_away(update, Notice(f"door.{why}"))
+        raise ApplicationHandlerStop
+
+
+def _is_addressed(message: Message, context: Context) -> bool:
+    """Whether an answer is expected: in groups to the bot's own commands only."""
+    if message.chat.type == ChatType.PRIVATE:
+        return True
+    command = _COMMAND.match(message.text or message.caption or "")
+    if command is None:
+        return False
+    if command["bot"]:
+        return command["bot"].lower() == str(context.bot.username).lower()
+    handlers = (handler for group in context.application.handlers.values() for handler in group)
+    return any(
+        command["name"].lower() in handler.commands
+        for handler in handlers
+        if isinstance(handler, CommandHandler)
+    )
