@@ -64,6 +64,9 @@ class FileRef:
         name: A safe file name with its extension.
         size: Bytes, when Telegram tells.
         content_type: As declared; the content decides in the end.
+        duration_s: Of sound and video, in seconds, when Telegram tells; so are the next two.
+        width: In pixels.
+        height: In pixels.
     """
 
     file_id: str
@@ -71,6 +74,14 @@ class FileRef:
     name: str
     size: int | None
     content_type: str
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """From its stored form; fields of an earlier or later release may be missing or too many."""
+        return cls(**{name: body[name] for name in cls.__slots__ if name in body})
 
     @property
     def is_text(self) -> bool:
@@ -126,9 +137,7 @@ class Job:
                 "chat": ChatKey.parse(body["chat"]),
                 "lane": Lane(body["lane"]),
                 "kind": Kind(body["kind"]),
-                "files": tuple(
-                    FileRef(**{name: file[name] for name in FileRef.__slots__}) for file in body["files"]
-                ),
+                "files": tuple(FileRef.of(file) for file in body["files"]),
                 "asked_at": datetime.fromisoformat(body["asked_at"]),
             }
         )

@@ -194,6 +194,18 @@ class FileTooLarge(Exception):
         self.limit = limit
 
 
+class SoundTooLong(Exception):
+    """Sound that would have to be converted, and is too long for that.
+
+    Args:
+        limit_s: Seconds.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"over {limit_s} s")
+        self.limit_s = limit_s
+
+
 class ChatGone(Exception):
     """The bot was blocked or removed: there is nobody left to answer."""
 
@@ -240,6 +252,7 @@ class Front(Protocol):
             FileGone: It can't be had any more.
             FileNotTaken: Its content is of another kind than can be used.
             FileTooLarge: Telegram does not hand out a file of this size.
+            SoundTooLong: It would have to be converted, and is too long for that.
         """
         ...
 

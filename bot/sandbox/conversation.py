@@ -97,6 +97,7 @@ class File(_Model):
     rotation: int = 0
     size_mb: float | None = None
     text: str | None = None
+    holds: str = ""
     content_type: str = ""
     declares: dict[str, Any] = Field(default_factory=dict)
 
@@ -161,6 +162,16 @@ class BotStep(_Model):
     within_s: float = 10.0
 
 
+class Uploaded(_Model):
+    """A file that NemoVideo got; its content is looked at."""
+
+    name: str | None = None
+    kind: Literal["video", "image", "audio"] | None = None
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
 class NemoStep(_Model):
     """What NemoVideo must have been asked, or how it is to behave from here on."""
 
@@ -170,6 +181,8 @@ class NemoStep(_Model):
     renders: int | None = None
     last_render: str | None = None
     uploads: int | None = None
+    upload_requests: int | None = None
+    last_upload: Uploaded | None = None
     sessions: int | None = None
     switches: dict[str, Any] = Field(default_factory=dict)
     script: str | list[dict[str, Any]] | None = None

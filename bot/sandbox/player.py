@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
@@ -29,6 +30,7 @@ from bot.sandbox.conversation import (
     PersonStep,
     Step,
     TelegramStep,
+    Uploaded,
     Video,
     WrongFile,
 )
@@ -431,7 +433,7 @@ class Player:
         while True:
             found = await self._asked_of_nemo()
             wanted = {name: value for name in found if (value := getattr(step, name)) is not None}
-            wrong = [name for name, value in wanted.items() if found[name] != value]
+            wrong = [name for name, value in wanted.items() if not _is_as(found[name], value)]
             if not wrong:
                 return
             if time.monotonic() >= ends_s:
@@ -444,13 +446,17 @@ class Player:
 
     async def _asked_of_nemo(self) -> dict[str, Any]:
         messages, renders = await self._nemo.messages(), await self._nemo.renders()
+        uploads = await self._nemo.uploads()
+        requests = [one for one in await self._nemo.requests() if one.endpoint == "upload"]
         return {
             "messages": len(messages),
             "last_message": messages[-1].text if messages else None,
             "charged": sum(charge.credits for charge in await self._nemo.charges()),
             "renders": len(renders),
             "last_render": renders[-1].status if renders else None,
-            "uploads": len(await self._nemo.uploads()),
+            "uploads": len(uploads),
+            "upload_requests": len([one for one in requests if one.status == httpx.codes.OK]),
+            "last_upload": uploads[-1] if uploads else None,
             "sessions": len(await self._nemo.sessions()),
         }
 
@@ -467,6 +473,18 @@ class Player:
 
 
 _ABOUT_A_MESSAGE = frozenset({"says", "never_says", "sends", "live", "live_is_gone", "buttons", "reply_to"})
+
+
+def _is_as(found: Any, wanted: Any) -> bool:
+    """Whether a figure of NemoVideo's is as expected; of an upload only what is named counts."""
+    if not isinstance(wanted, Uploaded):
+        return bool(found == wanted)
+    if found is None or (wanted.name is not None and wanted.name not in found.name):
+        return False
+    facts = {"kind": found.kind, "width": found.probe.width, "height": found.probe.height}
+    named = wanted.model_dump(include=set(facts), exclude_none=True)
+    is_long = wanted.seconds is None or abs(found.probe.duration_s - wanted.seconds) <= SECONDS_TOLERANCE
+    return is_long and all(facts[name] == value for name, value in named.items())
 
 
 def _is_live(message: Seen) -> bool:

@@ -15,7 +15,7 @@ MEBIBYTE = 1024 * 1024
 _NAMES = {"photo": "photo.jpg", "audio": "music.mp3", "voice": "voice.ogg", "sticker": "sticker.webp"}
 
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp"})
-_SOUNDS = frozenset({".mp3", ".m4a", ".aac", ".wav", ".ogg"})
+_SOUNDS = frozenset({".mp3", ".m4a", ".aac", ".wav", ".ogg", ".flac"})
 
 
 def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
@@ -28,7 +28,7 @@ def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
     Returns:
         The file, and what the sender's client declares of it.
     """
-    path = directory / (file.name or _NAMES.get(file.kind, "clip.mp4"))
+    path = directory / (file.holds or file.name or _NAMES.get(file.kind, "clip.mp4"))
     path.parent.mkdir(parents=True)
     if file.text is not None:
         path.write_text(file.text, encoding="utf-8")

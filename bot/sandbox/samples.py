@@ -26,6 +26,7 @@ _VIDEO_CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi"
 _AUDIO_CODECS = {
     ".aac": "aac",
     ".avi": "libmp3lame",
+    ".flac": "flac",
     ".m4a": "aac",
     ".mkv": "aac",
     ".mov": "aac",
@@ -136,7 +137,7 @@ def make_audio(path: Path, seconds: float = 2.0, *, frequency_hz: int = 440) -> 
     """Write a tone.
 
     Args:
-        path: Where to; the ending names the kind: mp3, m4a, aac, wav, or ogg (Opus, as in a
+        path: Where to; the ending names the kind: mp3, m4a, aac, wav, flac, or ogg (Opus, as in a
             voice message).
         seconds: Its length.
         frequency_hz: Its pitch; a whole number, so that a second of it can be repeated without a click.

@@ -15,12 +15,23 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.job import FileRef
 from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge, OpenFile
-from bot.telegram.media import CLOUD_SIZE_LIMIT, CONTENT_TYPES, fitting_name
+from bot.telegram.media import (
+    CLOUD_SIZE_LIMIT,
+    CONTENT_TYPES,
+    CONVERTED,
+    LOCAL_SIZE_LIMIT,
+    fitting_name,
+    kind_of_content,
+)
 from bot.telegram.outbox import Outbox
+from bot.telegram.sound import convert
 from bot.telegram.video import SNIFF_BYTES, sniff
 
 CHUNK_BYTES = 512 * 1024
 """Read from disk at a time: large enough to be fast, small enough to keep memory flat."""
+
+CONVERSIONS_AT_ONCE = 2
+"""Each keeps a core busy."""
 
 
 class TelegramFiles:
@@ -38,6 +49,7 @@ class TelegramFiles:
         self._outbox = outbox
         self._http = http
         self._local = local
+        self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
 
     @contextlib.asynccontextmanager
     async def open(self, chat_id: int, file: FileRef) -> AsyncIterator[OpenFile]:
@@ -47,6 +59,7 @@ class TelegramFiles:
             FileGone: Telegram does not have it any more.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
             FileNotTaken: Its first bytes are of no kind that NemoVideo takes.
+            SoundTooLong: It would have to be converted, and is too long for that.
         """
         try:
             found = await self._outbox.call(
@@ -66,10 +79,28 @@ class TelegramFiles:
             if file.is_text:  # Whether it is one, its reader sees.
                 yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
                 return
-            kind = sniff(first)
+            kind, content = kind_of_content(file, sniff(first)), _chain(first, chunks)
+            if kind in CONVERTED:
+                size, content = await stack.enter_async_context(self._converted(file, kind, content))
+                kind = CONVERTED[kind]
             if kind is None or kind not in CONTENT_TYPES:
                 raise FileNotTaken(file.name)
-            yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], _chain(first, chunks))
+            yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
+
+    @contextlib.asynccontextmanager
+    async def _converted(
+        self, file: FileRef, kind: str, content: AsyncIterator[bytes]
+    ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        """Sound in a kind that is taken, by way of the disk: its length has to be known, and its index goes first."""
+        with await asyncio.to_thread(tempfile.TemporaryFile) as target:
+            async with self._conversions:
+                with await asyncio.to_thread(tempfile.TemporaryFile) as source:
+                    try:
+                        await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
+                    except httpx.TransportError as error:
+                        raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
+                    size = await convert(source, kind, target, CONVERTED[kind], file.name)
+            yield size, _read(target)
 
     async def _begin(
         self, stack: contextlib.AsyncExitStack, path: str, size: int | None
@@ -108,7 +139,7 @@ class TelegramFiles:
                 return
             # Told by neither answer, which Telegram allows; NemoVideo has to be told before the first byte.
             with await asyncio.to_thread(tempfile.TemporaryFile) as handle:
-                known = await _copy(response.aiter_raw(), handle)
+                known = await _copy(response.aiter_raw(), handle, CLOUD_SIZE_LIMIT)
                 yield known, _read(handle)
 
     @contextlib.asynccontextmanager
@@ -126,20 +157,20 @@ async def _read(handle: IO[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _copy(chunks: AsyncIterator[bytes], handle: IO[bytes]) -> int:
+async def _copy(chunks: AsyncIterator[bytes], handle: IO[bytes], limit: int) -> int:
     """Keep a stream in a file, to be read from its start.
 
     Returns:
         Its bytes.
 
     Raises:
-        FileTooLarge: More than the cloud's Bot API gives out.
+        FileTooLarge: More than the Bot API gives out.
     """
     size = 0
     async for chunk in chunks:
         size += len(chunk)
-        if size > CLOUD_SIZE_LIMIT:
-            raise FileTooLarge(CLOUD_SIZE_LIMIT)
+        if size > limit:
+            raise FileTooLarge(limit)
         await asyncio.to_thread(handle.write, chunk)
     await asyncio.to_thread(handle.seek, 0)
     return size

@@ -31,9 +31,12 @@ class Limits:
             return Notice("error.file_empty", {"name": file.name})
         if file.is_text:
             return too_long(file.name) if size > MAX_PROMPT_BYTES else None
+        if media.is_drawn(file):
+            return Notice("error.sticker_drawn")
         if not media.is_promising(file):
             return Notice("error.file_type", {"name": file.name, "kinds": " ".join(card.file_kinds)})
-        if card.is_picky and media.kind_of_name(file.name) is not None and not card.takes(file.name):
+        kind = media.taken_as(file)
+        if card.is_picky and kind is not None and not card.takes(f"file.{kind}"):
             return kind_refused(file.name, card)
         if size > size_limit(self.take, card):
             return size_refused(self.take, card)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
+from datetime import timedelta
 from pathlib import PurePath
 
-from telegram import Message
+from telegram import Message, Sticker
 
 from bot.jobs.job import FileRef
 
@@ -37,12 +38,29 @@ CONTENT_TYPES = {
 }
 """What NemoVideo takes (its document's list), with the types that are declared in uploads."""
 
-SAME_KIND = {"jpeg": "jpg", "m4v": "mp4"}
-"""Other endings of files that are taken."""
+SAME_KIND = {
+    "jpeg": "jpg",
+    "m4v": "mp4",
+    "3gp": "mp4",
+    "3g2": "mp4",
+    "qt": "mov",
+    "wave": "wav",
+    "m4b": "m4a",
+    "oga": "ogg",
+    "opus": "ogg",
+    "aif": "aiff",
+}
+"""Other endings of the same kinds of content."""
+
+CONVERTED = {"ogg": "m4a", "flac": "wav", "aiff": "wav"}
+"""Sound that NemoVideo does not take, and what it becomes on the way (``telegram/sound.py``)."""
 
 NAME_LENGTH = 80
 
 _DEFAULT_ENDINGS = {"video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg"}
+
+_UNTOLD = ("", "application/octet-stream")
+"""What clients declare of a file that they don't know."""
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
@@ -52,7 +70,18 @@ def file_of(message: Message) -> FileRef | None:
     if message.photo:
         photo = message.photo[-1]
         name = f"photo_{photo.file_unique_id}.jpg"
-        return FileRef(photo.file_id, "photo", safe_name(name, "jpg"), photo.file_size, "image/jpeg")
+        return FileRef(
+            photo.file_id,
+            "photo",
+            name,
+            photo.file_size,
+            "image/jpeg",
+            width=photo.width,
+            height=photo.height,
+        )
+    if message.sticker:
+        return _sticker(message.sticker)
+    # An animation comes as a document too, for clients from before there were any.
     for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
         media = getattr(message, kind)
         if media is None:
@@ -60,10 +89,39 @@ def file_of(message: Message) -> FileRef | None:
         declared = getattr(media, "mime_type", None) or ""
         ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
         given = getattr(media, "file_name", None) or f"{kind}_{media.file_unique_id}.{ending}"
-        return FileRef(media.file_id, kind, safe_name(given, ending), media.file_size, declared)
-    if message.sticker:
-        return FileRef(message.sticker.file_id, "sticker", "sticker", message.sticker.file_size, "")
+        side = getattr(media, "length", None)  # of a video note, which is square
+        return FileRef(
+            media.file_id,
+            kind,
+            safe_name(given, ending),
+            media.file_size,
+            declared,
+            duration_s=_seconds(getattr(media, "duration", None)),
+            width=getattr(media, "width", None) or side,
+            height=getattr(media, "height", None) or side,
+        )
     return None
+
+
+def _sticker(sticker: Sticker) -> FileRef:
+    ending = "tgs" if sticker.is_animated else "webm" if sticker.is_video else "webp"
+    declared = CONTENT_TYPES.get(ending, "")
+    name = f"sticker_{sticker.file_unique_id}.{ending}"
+    return FileRef(
+        sticker.file_id,
+        "sticker",
+        name,
+        sticker.file_size,
+        declared,
+        width=sticker.width,
+        height=sticker.height,
+    )
+
+
+def _seconds(duration: int | timedelta | None) -> float | None:
+    # PTB gives whole seconds or a timedelta, by a switch of its own; 0 is what clients say that don't know.
+    value = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    return float(value) if value else None
 
 
 def safe_name(given: str, ending: str) -> str:
@@ -81,22 +139,41 @@ def safe_name(given: str, ending: str) -> str:
 
 
 def kind_of_name(name: str) -> str | None:
-    """The kind that a file's name claims, if it is one that NemoVideo takes."""
+    """The kind that a file's name claims, if it is one that NemoVideo takes, as it is or converted."""
     ending = PurePath(name).suffix.lower().lstrip(".")
     ending = SAME_KIND.get(ending, ending)
-    return ending if ending in CONTENT_TYPES else None
+    return ending if ending in CONTENT_TYPES or ending in CONVERTED else None
+
+
+def kind_of_content(file: FileRef, sniffed: str | None) -> str | None:
+    """The kind that a file is, by its first bytes and by how it was sent.
+
+    Sound in an MP4 begins as a video does, whatever its ending; NemoVideo would look for a picture in it.
+    """
+    is_sound = file.kind in ("audio", "voice") or kind_of_name(file.name) == "m4a"
+    return "m4a" if sniffed == "mp4" and is_sound else sniffed
 
 
 def fitting_name(name: str, kind: str) -> str:
     """The name with an ending that tells what the file really is: NemoVideo goes by it."""
-    return name if kind_of_name(name) == kind else f"{PurePath(name).stem or 'file'}.{kind}"
+    path = PurePath(name)
+    return name if path.suffix.lower() == f".{kind}" else f"{path.stem or 'file'}.{kind}"
+
+
+def is_drawn(file: FileRef) -> bool:
+    """Whether it is an animated sticker of the kind that holds no pictures but how to draw them."""
+    return file.name.lower().endswith(".tgs")
 
 
 def is_promising(file: FileRef) -> bool:
     """Whether a file may be of a kind that is taken; its content decides when it is opened."""
-    if file.kind in ("sticker", "voice"):
-        return False
-    if kind_of_name(file.name) is not None:
+    if kind_of_name(file.name) is not None or file.content_type in CONTENT_TYPES.values():
         return True
-    # A document with a foreign ending or none may still be declared as media: look inside.
-    return file.content_type in CONTENT_TYPES.values()
+    # Neither its ending nor whoever sent it says what it is: look inside.
+    return file.content_type in _UNTOLD and mimetypes.guess_type(file.name)[0] in (None, *_UNTOLD)
+
+
+def taken_as(file: FileRef) -> str | None:
+    """The kind as which NemoVideo would get a file, as far as its name tells."""
+    kind = kind_of_name(file.name)
+    return None if kind is None else CONVERTED.get(kind, kind)

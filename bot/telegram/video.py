@@ -20,7 +20,22 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageStat
 
 Kind = Literal[
-    "mp4", "mov", "webm", "mkv", "avi", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac", "ogg"
+    "mp4",
+    "mov",
+    "webm",
+    "mkv",
+    "avi",
+    "jpg",
+    "png",
+    "gif",
+    "webp",
+    "mp3",
+    "wav",
+    "m4a",
+    "aac",
+    "ogg",
+    "flac",
+    "aiff",
 ]
 """Media by content; named like the usual file extension."""
 
@@ -108,6 +123,8 @@ def sniff(first_bytes: bytes) -> Kind | None:
             return "wav"
         case b"RIFF", _, b"AVI ":
             return "avi"
+        case b"FORM", _, b"AIFF" | b"AIFC":
+            return "aiff"
         case b"\x1aE\xdf\xa3", _, _:
             return "webm" if b"webm" in head else "mkv" if b"matroska" in head else None
         case _, b"ftyp", brand:
@@ -123,6 +140,7 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"OggS", "ogg"),
+    (b"fLaC", "flac"),
     (b"ID3", "mp3"),
 )
 _MP4_BRANDS = (

@@ -89,6 +89,7 @@ def test_the_description_names_every_key() -> None:
         format_.File,
         format_.PersonStep,
         format_.Video,
+        format_.Uploaded,
         format_.BotStep,
         format_.NemoStep,
         format_.TelegramStep,

@@ -17,8 +17,10 @@ from bot.jobs.job import FileRef
 from bot.jobs.ports import FileGone, FileNotTaken, FileTooLarge
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
+from bot.sandbox.samples import make_audio
 from bot.telegram.application import new_bot
 from bot.telegram.files import TelegramFiles
+from bot.telegram.video import sniff
 from bot.web.serve import serve
 from tests.clocks import passing
 from tests.telegram.conftest import Start, Telegram
@@ -58,6 +60,25 @@ async def test_the_content_tells_the_kind_and_not_the_name(telegram: Telegram, c
     await (await ada_of(telegram)).send_file("document", clip, name="holiday.mov")
     name, _, content_type, _ = await read(telegram, await ref(telegram, "document", "holiday.mov"))
     assert (name, content_type) == ("holiday.mp4", "video/mp4")
+
+
+@pytest.mark.parametrize("local", [False, True])
+async def test_a_voice_is_converted_on_the_way(start: Start, tmp_path: Path, local: bool) -> None:
+    telegram = await start(local=local)
+    await (await ada_of(telegram)).send_file("voice", make_audio(tmp_path / "voice.ogg", 1))
+    name, size, content_type, content = await read(telegram, await ref(telegram, "voice", "voice_1.ogg"))
+    assert (name, content_type) == ("voice_1.m4a", "audio/mp4")
+    assert size == len(content)
+    assert sniff(content) == "m4a"
+
+
+async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_path: Path) -> None:
+    path = make_audio(tmp_path / "song.m4a", 1)
+    content = bytearray(path.read_bytes())
+    content[8:12] = b"isom"  # as many recorders write it
+    await (await ada_of(telegram)).send_file("audio", bytes(content), name="song.m4a")
+    name, _, content_type, _ = await read(telegram, await ref(telegram, "audio", "song.m4a"))
+    assert (name, content_type) == ("song.m4a", "audio/mp4")
 
 
 async def test_content_that_is_no_media_is_not_taken(telegram: Telegram) -> None:

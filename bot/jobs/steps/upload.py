@@ -17,7 +17,10 @@ from bot.jobs.ports import (
     FileTooLarge,
     Notice,
     OpenFile,
+    Param,
     Progress,
+    Seconds,
+    SoundTooLong,
 )
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Project, Workspace
@@ -189,6 +192,9 @@ async def _open(
             raise Ended(Notice("error.not_a_video", {"name": file.name})) from error
         kinds = " ".join(card.file_kinds)
         raise Ended(Notice("error.file_type", {"name": file.name, "kinds": kinds})) from error
+    except SoundTooLong as error:
+        params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
+        raise Ended(Notice("error.sound_too_long", params)) from error
     except FileTooLarge as error:
         size = Bytes(file.size or error.limit)
         raise Ended(
