@@ -41,9 +41,6 @@ LISTEN_S = 5.0
 ANNOUNCEMENT_PATIENCE_S = 2.0
 """How long a starting job waits for the announcement of its place, which becomes its live message."""
 
-CANCEL_AGAIN_S = 0.2
-"""How long a background task may take to end when it is told to, before it is told again."""
-
 SWEEP_EVERY_S = 5.0
 """How soon a lane that lost its ticket gets a new one."""
 
@@ -113,9 +110,12 @@ class Run:
     def interrupt(self, why: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.
 
-        The first reason counts; only a drain does not wait for what a cancelled job still has to say.
+        The first reason counts; only a drain does not wait for what a cancelled job still has to say, and a job that
+        somebody else has by now says nothing more at all.
         """
-        if self.interruption is not None and why is not Interruption.DRAINED:
+        if self.interruption in (why, Interruption.SUPERSEDED):
+            return
+        if self.interruption is not None and why is Interruption.CANCELLED:
             return
         if self._task is not None and self._task.done():
             return
@@ -385,11 +385,8 @@ class Runner:
         try:
             yield
         finally:
-            # The store's client may swallow a cancellation that meets the end of a read: then the loop goes on.
-            while left := [task for task in tasks if not task.done()]:
-                for task in left:
-                    task.cancel()
-                await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+            for task in tasks:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -1,12 +1,14 @@
 """The one way to the store: the operator's Redis, or the embedded one."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
@@ -51,6 +53,24 @@ class Store:
     url: str = field(repr=False)
 
 
+class _Cancellable(AbstractConnection):
+    """A connection on which a cancellation always arrives.
+
+    redis-py sends each command through ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that
+    comes as it ends: of 4000 that met a command, two in five.
+    """
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        await super().send_packed_command(command, check_health)
+        if task is not None and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # An answer is on its way that nobody will read.
+            raise asyncio.CancelledError
+
+
 @asynccontextmanager
 async def open_store(redis_url: str | None, data_dir: Path) -> AsyncIterator[Store]:
     """Connect to the operator's Redis or Valkey, or embed one.
@@ -89,6 +109,8 @@ async def _connected(url: str) -> AsyncIterator[Store]:
         )
     except (ValueError, TypeError):  # their words quote the address, password and all
         raise StoreRefused(f"REDIS_URL is no address of a Redis: {shown}") from None
+    # By the address's scheme it is one for TCP, TLS or a Unix socket.
+    pool.connection_class = type("CancellableConnection", (_Cancellable, pool.connection_class), {})
     redis = Redis.from_pool(pool)
     try:
         await _check(redis, shown)

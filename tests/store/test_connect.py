@@ -47,6 +47,23 @@ async def test_many_at_once_wait_for_a_connection(store: Store) -> None:
     assert sum(await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(300)))) == 300
 
 
+async def test_a_cancellation_that_meets_a_command_arrives(store: Store) -> None:
+    async def ask_on() -> None:
+        while True:
+            await store.redis.get("k")
+
+    for _ in range(20):
+        tasks = [asyncio.create_task(ask_on()) for _ in range(20)]
+        await store.redis.get("k")
+        for task in tasks:
+            task.cancel()
+        _, deaf = await asyncio.wait(tasks, timeout=5)
+        for task in deaf:
+            task.cancel()
+        assert not deaf
+    assert await store.redis.get("k") is None
+
+
 async def test_a_server_that_is_too_old_is_named(tmp_path: Path, few_retries: None) -> None:
     # The handshake takes any answer but an error of authentication; INFO takes this one.
     async with server_that_says(b"$%d\r\n%b\r\n" % (len(INFO_60), INFO_60)) as address:
