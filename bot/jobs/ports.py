@@ -146,6 +146,7 @@ class Result:
         took_s: From the request to now.
         file_id: Telegram's handle when this very draft was delivered before.
         kind: What it was sent as then.
+        as_file: Whether it goes as a file, whatever it is.
         browser_link: Where the project opens in a browser, to stand under the video.
         buttons: What else stands under it.
     """
@@ -157,6 +158,7 @@ class Result:
     took_s: float = 0.0
     file_id: str = ""
     kind: str = "video"
+    as_file: bool = False
     browser_link: str = ""
     buttons: tuple[Button, ...] = ()
 
@@ -168,10 +170,12 @@ class Delivered:
     Args:
         file_id: To send it again without bytes; empty when a link was sent.
         kind: What it became: video, animation or document.
+        message_id: Of its message.
     """
 
     file_id: str
     kind: str = "video"
+    message_id: int = 0
 
 
 class FileGone(Exception):

@@ -14,10 +14,11 @@ from telegram.error import BadRequest
 from bot.jobs.job import Job
 from bot.jobs.ports import Button, Delivered, FileGone, Ledger, Result
 from bot.telegram.buttons import keyboard
+from bot.telegram.cover import Pictures, pictures_of
 from bot.telegram.live import reply_to
 from bot.telegram.once import Sent, send_once
 from bot.telegram.outbox import Outbox
-from bot.telegram.video import NotAVideo, VideoFacts, describe, thumbnail
+from bot.telegram.video import NotAVideo, VideoFacts, describe
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ class _Prepared:
     caption: str
     keyboard: InlineKeyboardMarkup | None
     facts: VideoFacts | None = None
-    thumbnail: bytes | None = None
+    pictures: Pictures | None = None
 
 
 class Delivery:
@@ -95,7 +96,7 @@ class Delivery:
             return _Prepared(text, markup)
         try:
             facts = await describe(result.path)
-            picture = await thumbnail(result.path)
+            pictures = await pictures_of(result.path)
         except NotAVideo:
             log.warning("delivery.not_playable")
             duration = words.duration(result.duration_s or 0)
@@ -103,7 +104,7 @@ class Delivery:
         caption = words.text(
             "deliver.caption", duration=words.duration(facts.duration_s), size=size, took=took
         )
-        return _Prepared(caption, markup, facts, picture)
+        return _Prepared(caption, markup, facts, pictures)
 
     async def _deliver(
         self, job: Job, ledger: Ledger, slot: str, result: Result, prepared: _Prepared
@@ -128,7 +129,7 @@ class Delivery:
                         return await self._bot.send_video(chat_id, result.file_id, **again)
             if result.path is None:
                 return await self._bot.send_message(chat_id, prepared.caption, **common)
-            return await self._send_file(chat_id, result.path, prepared, common)
+            return await self._send_file(chat_id, result.path, prepared, common, as_file=result.as_file)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             same: dict[str, Any] = {
@@ -142,10 +143,10 @@ class Delivery:
             return await self._bot.edit_message_caption(caption=prepared.caption, **same)
 
         done = await send_once(ledger, slot, job.chat.chat_id, self._outbox, self._sent, send, edit)
-        return Delivered(done["file_id"], done.get("kind", "video"))
+        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"])
 
     async def _send_file(
-        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
+        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool
     ) -> Message:
         timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
         with path.open("rb") as handle:
@@ -153,20 +154,31 @@ class Delivery:
             media: Path | InputFile = (
                 path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
             )
-            if prepared.facts is None:
+            facts, pictures = prepared.facts, prepared.pictures
+            thumbnail = pictures.thumbnail if pictures else None
+            if facts is None or not facts.is_played or as_file:
                 return await self._bot.send_document(
-                    chat_id, media, caption=prepared.caption, **common, **timeouts
+                    chat_id,
+                    media,
+                    caption=prepared.caption,
+                    thumbnail=thumbnail,
+                    # Else Telegram looks into it and makes it the video, or the animation, that it was not to be.
+                    disable_content_type_detection=True,
+                    filename=FILE_NAME,
+                    **common,
+                    **timeouts,
                 )
             return await self._bot.send_video(
                 chat_id,
                 media,
                 caption=prepared.caption,
-                width=prepared.facts.width,
-                height=prepared.facts.height,
+                width=facts.width,
+                height=facts.height,
                 # Rounded up, so that no clip is 0:00.
-                duration=max(1, round(prepared.facts.duration_s)),
-                thumbnail=prepared.thumbnail,
-                supports_streaming=True,
+                duration=max(1, round(facts.duration_s)),
+                cover=pictures.cover if pictures else None,
+                thumbnail=thumbnail,
+                supports_streaming=facts.faststart,
                 filename=FILE_NAME,
                 **common,
                 **timeouts,

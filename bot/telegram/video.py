@@ -1,11 +1,11 @@
-"""Facts of a finished video that Telegram wants to be told, its thumbnail, and what kind of media bytes are.
+"""Facts of a finished video that Telegram wants to be told, and what kind of media bytes are.
 
 Telegram shows a video of more than about 10 MB as a black square of length 0:00 unless it is told width,
-height, duration and thumbnail. All are read here with PyAV, off the event loop and within bounds.
+height, duration and thumbnail. The facts are read here with PyAV, off the event loop and within bounds; the
+pictures are chosen in ``cover.py``.
 """
 
 import asyncio
-import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,6 @@ import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image, ImageStat
 
 Kind = Literal[
     "mp4",
@@ -42,16 +41,15 @@ Kind = Literal[
 SNIFF_BYTES = 64
 """How many first bytes :func:`sniff` looks at."""
 
-MAX_THUMBNAIL_SIDE = 320
-MAX_THUMBNAIL_BYTES = 200_000
-"""Both are Telegram's, for the thumbnail of anything sent."""
+MAX_WORK_S = 10.0
+"""How long one look into a file may take."""
 
 _MAX_PIXELS = 8192 * 4320
-_MAX_WORK_S = 10.0
-_THUMBNAIL_FRAMES = 150
-_THUMBNAIL_WITHIN_S = 5.0
-# Mean light, of 255: the noise and the first steps of a fade-in stay below.
-_MIN_LUMA = 20.0
+
+# What every client of Telegram plays: https://core.telegram.org/bots/api#sendvideo says MPEG4 and no more; other codecs
+# of picture or sound, 10 bits or full colour play on some devices alone, and show a black square on the others.
+_PLAYED_PIXELS = ("yuv420p", "yuvj420p")
+_PLAYED_SOUND = (None, "aac", "mp3", "mp3float")
 
 _DEMUXERS: dict[Kind, str] = {
     "mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska", "avi": "avi"
@@ -73,6 +71,7 @@ class VideoFacts:
         has_audio: Whether there is a sound track. Telegram turns a video without one into an animation.
         codec: FFmpeg's name of the picture's codec, ``h264`` for most.
         faststart: Whether playing can begin before all is loaded (the moov atom stands before the media).
+        is_played: Whether Telegram plays it everywhere: an MP4 of H.264 with AAC, MP3 or no sound.
     """
 
     width: int
@@ -81,6 +80,7 @@ class VideoFacts:
     has_audio: bool
     codec: str
     faststart: bool
+    is_played: bool
 
 
 async def describe(path: Path) -> VideoFacts:
@@ -90,17 +90,6 @@ async def describe(path: Path) -> VideoFacts:
         NotAVideo: Nothing that can be played is in the file.
     """
     return await asyncio.to_thread(_describe, path)
-
-
-async def thumbnail(path: Path) -> bytes:
-    """Make a JPEG of at most 320 pixels a side and 200 kB, in a thread.
-
-    It is the first frame that is not black, of those in the first seconds; the brightest one when all are.
-
-    Raises:
-        NotAVideo: Not one frame could be decoded.
-    """
-    return await asyncio.to_thread(_thumbnail, path)
 
 
 def sniff(first_bytes: bytes) -> Kind | None:
@@ -169,7 +158,12 @@ def _kind_of_audio_frame(head: bytes) -> Kind | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A video's container and its picture. It blocks: for threads only.
+
+    Raises:
+        NotAVideo: Nothing that can be played is in the file.
+    """
     try:
         with path.open("rb") as file:
             kind = sniff(file.read(SNIFF_BYTES))
@@ -196,11 +190,11 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _describe(path: Path) -> VideoFacts:
-    with _opened(path) as (container, stream):
-        frame = next(_frames(container, stream), None)
+    with opened(path) as (container, stream):
+        frame = next(frames_of(container, stream), None)
         if frame is None:
             raise NotAVideo("not one frame could be decoded")
-        width, height = _display_size(frame, stream)
+        width, height = display_size(frame, stream)
         return VideoFacts(
             width=width,
             height=height,
@@ -208,13 +202,30 @@ def _describe(path: Path) -> VideoFacts:
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.name,
             faststart=_is_faststart(path),
+            is_played=_is_played(path, container, stream),
         )
 
 
-def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """The first frames, until one of the bounds is met; what can't be decoded is passed over."""
-    deadline_s = time.monotonic() + _MAX_WORK_S
-    count = 0
+def _is_played(path: Path, container: InputContainer, stream: VideoStream) -> bool:
+    with path.open("rb") as file:
+        kind = sniff(file.read(SNIFF_BYTES))
+    sounds = container.streams.audio
+    # None where FFmpeg knows no decoder, whatever PyAV's stubs say.
+    sound = getattr(sounds[0].codec_context, "name", "unknown") if sounds else None
+    context = stream.codec_context
+    return (
+        kind == "mp4"
+        and context.name == "h264"
+        and context.pix_fmt in _PLAYED_PIXELS
+        and sound in _PLAYED_SOUND
+    )
+
+
+def frames_of(
+    container: InputContainer, stream: VideoStream, work_s: float = MAX_WORK_S
+) -> Iterator[VideoFrame]:
+    """Frames from where the file is read, for ``work_s`` of work; what can't be decoded is passed over."""
+    deadline_s = time.monotonic() + work_s
     for packet in container.demux(stream):
         if time.monotonic() > deadline_s:
             return
@@ -222,14 +233,11 @@ def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             frames = packet.decode()
         except av.InvalidDataError:
             continue
-        for frame in frames:
-            yield frame
-            count += 1
-            if count >= _THUMBNAIL_FRAMES:
-                return
+        yield from frames
 
 
-def _display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+def display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height as a player shows them, rotation and pixel shape minded."""
     shape = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     stretch = float(shape) if shape and 0.1 < shape < 10 else 1.0
     width, height = max(1, round(frame.width * stretch)), frame.height
@@ -265,39 +273,3 @@ def _is_faststart(path: Path) -> bool:
                 return False
             place += length
     return False
-
-
-def _thumbnail(path: Path) -> bytes:
-    with _opened(path) as (container, stream):
-        best: Image.Image | None = None
-        best_luma = -1.0
-        for frame in _frames(container, stream):
-            picture = _small(frame, stream)
-            luma = ImageStat.Stat(picture.convert("L")).mean[0]
-            if luma > best_luma:
-                best, best_luma = picture, luma
-            if luma >= _MIN_LUMA or (frame.time or 0.0) > _THUMBNAIL_WITHIN_S:
-                break
-        if best is None:
-            raise NotAVideo("not one frame could be decoded")
-        return _jpeg(best)
-
-
-def _small(frame: VideoFrame, stream: VideoStream) -> Image.Image:
-    width, height = _display_size(frame, stream)
-    if frame.rotation % 180:
-        width, height = height, width
-    scale = min(1.0, MAX_THUMBNAIL_SIDE / max(width, height))
-    small = frame.reformat(max(1, round(width * scale)), max(1, round(height * scale)), "rgb24")
-    picture: Image.Image = small.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it out
-    # PyAV counts as Pillow does: counter-clockwise.
-    return picture.rotate(frame.rotation, expand=True) if frame.rotation % 360 else picture
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    for quality in (85, 60, 30):
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= MAX_THUMBNAIL_BYTES:
-            break
-    return buffer.getvalue()

@@ -3,6 +3,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
@@ -13,6 +14,8 @@ from bot.telegram.delivery import Delivery
 from bot.words import Words
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Start, Telegram
+from tests.telegram.test_video import frame_of
+from tests.telegram.test_video import make_video as made_of
 
 
 async def deliver(
@@ -26,6 +29,18 @@ async def deliver(
     job = telegram.job(ada.chat.id, 1)
     work = (by or telegram.delivery()).deliver(job, ledger or Notebook(), "delivered", result, Words("en"))
     return (await passing(telegram.clock, work)).file_id
+
+
+def in_full_colour(path: Path) -> Path:
+    """H.264 with a colour for each pixel, which phones don't play."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv444p"
+        for _ in range(10):
+            out.mux(stream.encode(frame_of(Image.new("RGB", (160, 90), "teal"))))
+        out.mux(stream.encode())
+    return path
 
 
 async def ada_of(telegram: Telegram) -> Person:
@@ -58,6 +73,8 @@ async def test_a_video_goes_with_all_that_telegram_wants_to_know(
     (call,) = await telegram.people.calls("sendVideo")
     assert call["result"]["video"]["file_id"] == file_id
     assert call["params"]["supports_streaming"] in ("true", True)
+    cover = Image.open(io.BytesIO(await telegram.people.download(video["cover"][-1]["file_id"])))
+    assert cover.size == (160, 90)
     assert ("file://" in str(call["params"]["video"])) is local
 
 
@@ -75,6 +92,52 @@ async def test_what_can_not_be_played_goes_as_a_document(telegram: Telegram, tmp
     file_id = await deliver(telegram, ada, result_of(broken, duration_s=3.0))
     assert (await ada.chat.wait(kind="document")).json["document"]["file_name"].endswith(".mp4")
     assert await telegram.people.download(file_id) == content
+
+
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("sound", [False, True])
+async def test_a_video_goes_as_a_file_when_that_is_wanted(
+    start: Start, tmp_path: Path, local: bool, sound: bool
+) -> None:
+    telegram = await start(local=local)
+    ada = await ada_of(telegram)
+    clip = make_video(tmp_path / "clip.mp4", 1, 160, 90, 10, audio=sound)
+    file_id = await deliver(telegram, ada, result_of(clip, as_file=True))
+    seen = await ada.chat.wait(kind="document")
+    assert not {"video", "animation"} & set(seen.json)
+    assert "1 s" in seen.text
+    assert "thumbnail" in seen.json["document"]
+    assert await telegram.people.download(file_id) == await asyncio.to_thread(clip.read_bytes)
+    await deliver(telegram, ada, Result(file_id=file_id, kind="document", as_file=True, took_s=1))
+    assert len(await ada.chat.messages(kind="document")) == 2
+
+
+@pytest.mark.parametrize("name", ["high.mp4", "clip.mkv", "clip.webm"])
+async def test_what_not_every_client_plays_goes_as_a_file(
+    telegram: Telegram, tmp_path: Path, name: str
+) -> None:
+    ada = await ada_of(telegram)
+    made = in_full_colour(tmp_path / name) if name == "high.mp4" else make_video(tmp_path / name, 1, 160, 90)
+    await deliver(telegram, ada, result_of(made))
+    assert (await ada.chat.wait(kind="document")).text.startswith("🎬 1 s")
+
+
+async def test_a_video_that_has_to_be_loaded_whole_is_not_said_to_stream(
+    telegram: Telegram, tmp_path: Path
+) -> None:
+    ada = await ada_of(telegram)
+    await deliver(telegram, ada, result_of(make_video(tmp_path / "a.mp4", 1, 160, 90, 10, moov="end")))
+    (call,) = await telegram.people.calls("sendVideo")
+    assert call["params"].get("supports_streaming") in (None, "false", False)
+
+
+async def test_a_video_all_black_goes_without_a_cover(telegram: Telegram, tmp_path: Path) -> None:
+    ada = await ada_of(telegram)
+    path = made_of(tmp_path / "a.mp4", [Image.new("RGB", (160, 90), "black")] * 8)
+    await deliver(telegram, ada, result_of(path))
+    (call,) = await telegram.people.calls("sendVideo")
+    assert not {"cover", "thumbnail"} & set(call["params"])
+    assert (await ada.chat.wait(kind="video")).json["video"]["width"] == 160
 
 
 async def test_what_went_as_a_file_goes_as_a_file_again(telegram: Telegram, tmp_path: Path) -> None:

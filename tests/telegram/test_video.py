@@ -11,7 +11,8 @@ from PIL import Image, ImageStat
 
 from bot.sandbox import samples
 from bot.telegram import video
-from bot.telegram.video import MAX_THUMBNAIL_BYTES, NotAVideo, sniff
+from bot.telegram.cover import MAX_THUMBNAIL_BYTES, pictures_of
+from bot.telegram.video import NotAVideo, sniff
 
 
 def frame_of(picture: Image.Image) -> av.VideoFrame:
@@ -96,30 +97,15 @@ async def test_rotation_turns_facts_and_thumbnail(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", [picture] * 3, rotation=90)
     facts = await video.describe(path)
     assert (facts.width, facts.height) == (180, 320)
-    thumbnail = opened(await video.thumbnail(path))
+    chosen = await pictures_of(path)
+    assert chosen is not None
+    thumbnail = opened(chosen.thumbnail)
     assert thumbnail.size == (180, 320)
     # Turned counter-clockwise by a quarter, the right half is on top.
     red, blue = red_blue(thumbnail, (20, 20, 160, 140))
     assert red > 200 > 50 > blue
     red, blue = red_blue(thumbnail, (20, 180, 160, 300))
     assert blue > 200 > 50 > red
-
-
-async def test_thumbnail_fits_telegram(tmp_path: Path) -> None:
-    noise = Image.effect_noise((1280, 720), 100).convert("RGB")
-    jpeg = await video.thumbnail(make_video(tmp_path / "a.mp4", [noise] * 2))
-    assert len(jpeg) <= MAX_THUMBNAIL_BYTES
-    assert opened(jpeg).size == (320, 180)
-
-
-async def test_a_thumbnail_is_not_black_when_a_later_frame_is_not(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "a.mp4", [plain("black")] * 12 + [plain("white")] * 5)
-    assert min(ImageStat.Stat(opened(await video.thumbnail(path))).mean) > 200
-
-
-async def test_a_video_all_black_still_has_a_thumbnail(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "a.mp4", [plain("black")] * 5)
-    assert opened(await video.thumbnail(path)).size == (320, 180)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +125,7 @@ async def test_what_is_no_video_is_told(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(NotAVideo):
         await video.describe(path)
     with pytest.raises(NotAVideo):
-        await video.thumbnail(path)
+        await pictures_of(path)
 
 
 async def test_a_missing_file_is_no_video(tmp_path: Path) -> None:
@@ -171,7 +157,8 @@ async def test_a_damaged_video_is_told_or_read_but_never_worse(tmp_path: Path, s
     with contextlib.suppress(NotAVideo):
         await video.describe(path)
     with contextlib.suppress(NotAVideo):
-        assert len(await video.thumbnail(path)) <= MAX_THUMBNAIL_BYTES
+        chosen = await pictures_of(path)
+        assert chosen is None or len(chosen.thumbnail) <= MAX_THUMBNAIL_BYTES
 
 
 async def test_sound_alone_is_no_video(tmp_path: Path) -> None:

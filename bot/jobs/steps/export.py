@@ -359,7 +359,7 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
 
 
 def _path(run: Run) -> Path:
-    return run.front.work_dir / f"{run.job.id}.mp4"
+    return run.front.work_dir / f"nemovideo-{run.job.id}.mp4"
 
 
 async def _give_up_render(workspace: Workspace, run: Run) -> None:

@@ -107,6 +107,8 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
         source = await _local(value)
     else:
         return known(context.world.files.find(value, context.bot.id), kind)
+    if kind == "document" and not options.flag("disable_content_type_detection"):
+        kind = await asyncio.to_thread(_detected, source)
     content = await stored(
         context.world.files, kind, source, options, _attached(context, options, "thumbnail")
     )
@@ -115,6 +117,17 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
         made = await asyncio.to_thread(_photo, context.world.files, incoming(cover))
         content["video"]["cover"] = made["sizes"]
     return content
+
+
+def _detected(source: Incoming) -> str:
+    """What Telegram makes of a document that it may look into: of an MP4 a video, without sound an animation."""
+    if not source.name.lower().endswith(".mp4"):
+        return "document"
+    match probe.has_sound(source.path):
+        case None:
+            return "document"
+        case heard:
+            return "video" if heard else "animation"
 
 
 def known(file: StoredFile, kind: str) -> Json:

@@ -53,6 +53,15 @@ def probe(path: Path, thumbnail: Path | None = None) -> dict[str, Any]:
     return found
 
 
+def has_sound(path: Path) -> bool | None:
+    """Whether a video has a sound track; None for what is no video."""
+    try:
+        with av.open(str(path)) as container:
+            return bool(container.streams.audio) if container.streams.video else None
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+
+
 _TAGS = {"title": "title", "performer": "artist"}
 
 
