@@ -46,6 +46,7 @@ from bot.store.schema import settle_schema
 from bot.telegram import media
 from bot.telegram.accounts import hide
 from bot.telegram.application import new_application, new_bot
+from bot.telegram.chat_settings import show_settings
 from bot.telegram.delivery import Delivery
 from bot.telegram.desk import Desk
 from bot.telegram.door import Door
@@ -254,7 +255,8 @@ class App:
                 cards,
                 {
                     Kind.SAY: [say],
-                    Kind.TAP: [answer_tap(bot, outbox, cards)],
+                    Kind.TAP: [answer_tap(bot, outbox, cards, chats)],
+                    Kind.SETTINGS: [show_settings(chats, cards)],
                     Kind.SKILL: [show_skills(cards, chats)],
                     Kind.HIDE: [hide(bot, outbox)],
                     Kind.LINK: [give_link(workspace, fronts, GroupMembership(bot, outbox))],

@@ -25,6 +25,22 @@ _DAY_S = 86_400
 _SECRET_FIELDS = frozenset({"own_token", "token", "claim_token"})
 
 
+_SHOW = """
+-- KEYS: chat, results.  ARGV: what was shown before, what is now, its project, ttl.
+if (redis.call('HGET', KEYS[1], 'shown') or '') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'shown', ARGV[2], 'shown_session_id', ARGV[3])
+redis.call('HDEL', KEYS[1], 'shown_used')
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return 1
+"""
+
+_USE = """
+-- KEYS: chat.  ARGV: what somebody answered to.
+if redis.call('HGET', KEYS[1], 'shown') == ARGV[1] then redis.call('HSET', KEYS[1], 'shown_used', 1) end
+"""
+
+
 class Account(StrEnum):
     """Whose NemoVideo account pays for a chat."""
 
@@ -54,6 +70,11 @@ class Chat:
         skill: The active skill card's name.
         language: The catalogue that the chat chose; None while each is answered in their own language.
         auto_export: Whether a draft that is ready is exported by itself.
+        send_as_file: Whether finished videos come as files.
+        replace_results: Whether a finished video takes the place of the project's earlier one.
+        shown: Where the latest finished video stands: chat id and message number, with a colon between.
+        shown_session_id: Of which project it is.
+        shown_used: Whether somebody answered to that message or pinned it since.
         export_refused: Whether the account's plan turned out to have no export.
         greeted: Whether it has had a project before; the first one is told of as it is set up.
         last_seen: When somebody last wrote there, UTC.
@@ -74,6 +95,11 @@ class Chat:
     skill: str | None = None
     language: str | None = None
     auto_export: bool = True
+    send_as_file: bool = False
+    replace_results: bool = False
+    shown: str | None = None
+    shown_session_id: str | None = None
+    shown_used: bool = False
     export_refused: bool = False
     greeted: bool = False
     last_seen: datetime | None = None
@@ -100,6 +126,8 @@ class ChatChanges(TypedDict, total=False):
     skill: str | None
     language: str | None
     auto_export: bool | None
+    send_as_file: bool | None
+    replace_results: bool | None
     export_refused: bool | None
     greeted: bool | None
     last_seen: datetime | None
@@ -113,11 +141,13 @@ class Result:
         draft_digest: A digest of the draft that it shows.
         file_id: Telegram's id, with which it is sent again without an upload.
         kind: What it was sent as, such as ``video`` or ``document``: the id keeps its media type.
+        as_file: Whether it was to be a file.
     """
 
     draft_digest: str
     file_id: str
     kind: str
+    as_file: bool = False
 
 
 class Chats:
@@ -137,6 +167,8 @@ class Chats:
         self._vault = vault
         self._clock = clock
         self._ttl_s = ttl_days * _DAY_S
+        self._show = redis.register_script(_SHOW)
+        self._use = redis.register_script(_USE)
         self._read: dict[str, Callable[[str], object]] = {
             "client_id": UUID,
             "own_token": vault.decrypt,
@@ -152,6 +184,11 @@ class Chats:
             "skill": str,
             "language": str,
             "auto_export": _read_bool,
+            "send_as_file": _read_bool,
+            "replace_results": _read_bool,
+            "shown": str,
+            "shown_session_id": str,
+            "shown_used": _read_bool,
             "export_refused": _read_bool,
             "greeted": _read_bool,
             "last_seen": _read_time,
@@ -230,7 +267,29 @@ class Chats:
         """Erase all that is known of a chat."""
         await self._redis.delete(chat_key(str(key)), results_key(str(key)))
 
-    async def remember_result(self, key: ChatKey, draft_digest: str, file_id: str, kind: str) -> None:
+    async def show(
+        self, key: ChatKey, message_id: int, session_id: str | None, instead_of: str | None
+    ) -> None:
+        """Keep where the latest finished video stands.
+
+        Args:
+            key: Which chat.
+            message_id: Of its message.
+            session_id: Of its project.
+            instead_of: What was shown before; when something else is by now, nothing is changed.
+        """
+        await self._show(
+            keys=[chat_key(str(key)), results_key(str(key))],
+            args=[instead_of or "", shown_at(key, message_id), session_id or "", self._ttl_s],
+        )
+
+    async def mark_used(self, key: ChatKey, message_id: int) -> None:
+        """Note that somebody still needs a message, should it be the latest finished video."""
+        await self._use(keys=[chat_key(str(key))], args=[shown_at(key, message_id)])
+
+    async def remember_result(
+        self, key: ChatKey, draft_digest: str, file_id: str, kind: str, *, as_file: bool = False
+    ) -> None:
         """Keep what a draft became, for when the same draft is asked for again.
 
         Args:
@@ -238,21 +297,29 @@ class Chats:
             draft_digest: A digest of the draft.
             file_id: Telegram's id of the delivered file.
             kind: What it was sent as, such as ``video`` or ``document``.
+            as_file: Whether it was to be a file.
         """
         name = results_key(str(key))
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.lpush(name, json.dumps([draft_digest, file_id, kind]))
+            transaction.lpush(name, json.dumps([draft_digest, file_id, kind, as_file]))
             transaction.ltrim(name, 0, MAX_RESULTS - 1)
             transaction.expire(name, self._ttl_s)
             transaction.expire(chat_key(str(key)), self._ttl_s)
             await transaction.execute()
 
-    async def find_result(self, key: ChatKey, draft_digest: str) -> Result | None:
-        """What a draft became the last time, if that is still known."""
+    async def find_result(self, key: ChatKey, draft_digest: str, *, as_file: bool = False) -> Result | None:
+        """What a draft became the last time, if that is still known.
+
+        Args:
+            key: Which chat.
+            draft_digest: A digest of the draft.
+            as_file: Whether it is to be a file now. What was to be a video and could only be a file does for both.
+        """
         for text in cast(list[str], await self._redis.lrange(results_key(str(key)), 0, -1)):
-            digest, file_id, kind, *_ = json.loads(text)
-            if digest == draft_digest:
-                return Result(digest, file_id, kind)
+            digest, file_id, kind, *more = json.loads(text)
+            was_file = bool(more and more[0])
+            if digest == draft_digest and (was_file == as_file or (as_file and kind == "document")):
+                return Result(digest, file_id, kind, was_file)
         return None
 
     def _write(self, name: str, value: object) -> str:
@@ -265,6 +332,11 @@ class Chats:
                 return value.astimezone(UTC).isoformat()
             case _:
                 return str(value)
+
+
+def shown_at(key: ChatKey, message_id: int) -> str:
+    """Where a message stands; with the chat's id, since that of a group may change and its messages stay behind."""
+    return f"{key.chat_id}:{message_id}"
 
 
 def _read_bool(text: str) -> bool:

@@ -39,8 +39,9 @@ class Kind(StrEnum):
     LOGOUT = "logout"  # forget it
     HIDE = "hide"  # delete a message that holds a token
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
+    SETTINGS = "settings"  # show what holds in the chat
     CANCEL = "cancel"  # stop another job of the chat
-    SAY = "say"  # a text that needs no other service: help, settings, refusals
+    SAY = "say"  # a text that needs no other service: help, refusals
     TAP = "tap"  # answer a pressed button, and perhaps redraw its message
 
 

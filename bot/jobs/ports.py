@@ -278,6 +278,15 @@ class Front(Protocol):
         """
         ...
 
+    async def take_away(self, message_id: int, *, only_buttons: bool) -> None:
+        """Delete an earlier message of ours; twice is as good as once.
+
+        Args:
+            message_id: Which one.
+            only_buttons: Leave it there without its buttons, as is done where it can't be deleted any more.
+        """
+        ...
+
     async def finish(self, closing: Notice | None) -> None:
         """Take the live message away, or let it say one last thing."""
         ...

@@ -142,6 +142,7 @@ class Video(_Model):
     width: int | None = None
     height: int | None = None
     sound: bool | None = None
+    cover: bool | None = None
 
 
 class BotStep(_Model):
@@ -156,6 +157,9 @@ class BotStep(_Model):
     buttons: Texts = ()
     reply_to: str | None = None
     messages: int | None = None
+    again: str | None = None
+    gone: str | None = None
+    buttonless: str | None = None
     chat: str | None = None
     topic: str | None = None
     label: str | None = None
@@ -209,6 +213,7 @@ class TelegramStep(_Model):
     error: dict[str, Any] | None = None
     drop: dict[str, Any] | None = None
     lose: str | None = None
+    clear: bool = False
 
 
 Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep
@@ -312,11 +317,14 @@ def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tu
         raise WrongFile(f"{where} ({actor}): {_told(error)}") from error
 
 
+_NAMING = {"reply_to", "on", "edits", "deletes", "lose", "again", "gone", "buttonless"}
+
+
 def _check_names(path: Path, conversation: Conversation) -> None:
     """See that a step names only what is there by then."""
     labels = {NOTHING, TOPIC}
     for number, (actor, step) in enumerate(conversation.steps, 1):
-        named = step.model_dump(include={"reply_to", "on", "edits", "deletes", "lose"}, exclude_none=True)
+        named = step.model_dump(include=_NAMING, exclude_none=True)
         wrong = [f"no message has the label {label} yet" for label in named.values() if label not in labels]
         chat = getattr(step, "chat", None)
         topic = getattr(step, "topic", None)

@@ -334,6 +334,9 @@ class Player:
             here = [m for m in messages if m.json.get("message_thread_id") == thread] if topic else messages
             if is_live:
                 return next((m for m in reversed(here) if self._is_live_as(m, step)), None)
+            if step.again is not None:
+                known = self._labels[step.again].id
+                return next((m for m in here if m.id == known and self._meets(m, step)), None)
             return next((m for m in here if m.id > after and self._meets(m, step)), None)
 
         def counted(messages: list[Seen]) -> Seen | None:
@@ -342,12 +345,30 @@ class Player:
 
         if step.model_fields_set & _ABOUT_A_MESSAGE:
             found = await self._until(chat, look, step.within_s, _told(step))
-            if not is_live:
+            if not is_live and step.again is None:
                 self._answered[chat.id, thread] = found.id
             if step.label:
                 self._labels[step.label] = found
             if step.sends is not None:
                 await self._check_video(found, step.sends)
+        if step.gone is not None:
+            wanted_id = self._labels[step.gone].id
+            await self._until(
+                chat,
+                lambda messages: next((m for m in messages if m.id == wanted_id and m.deleted_at), None),
+                step.within_s,
+                f"“{step.gone}” to be deleted",
+            )
+        if step.buttonless is not None:
+            bare_id = self._labels[step.buttonless].id
+            await self._until(
+                chat,
+                lambda messages: next(
+                    (m for m in messages if m.id == bare_id and not m.deleted_at and not m.buttons), None
+                ),
+                step.within_s,
+                f"“{step.buttonless}” to be there without buttons",
+            )
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
             await self._until(chat, counted, step.within_s, f"{step.messages} messages in all")
 
@@ -357,7 +378,6 @@ class Player:
             _is_live(message)
             and all(any(piece in text for text in said) for piece in step.live)
             and (not step.live_is_gone or bool(message.deleted_at))
-            and (step.shows is None or step.shows in message.json)
             and self._replies(message, step)
         )
 
@@ -371,6 +391,7 @@ class Player:
             return False
         return (
             all(piece in message.text for piece in step.says)
+            and (step.shows is None or step.shows in message.json)
             and not any(piece in message.text for piece in step.never_says)
             and all(any(piece in button for button in message.buttons) for piece in step.buttons)
             and self._replies(message, step)
@@ -380,6 +401,7 @@ class Player:
         path = self._work_dir / "delivered.mp4"
         await self._people.save(message.media["file_id"], path)
         facts = await asyncio.to_thread(props.facts_of, path)
+        facts["cover"] = bool(message.media.get("cover")) and await self._is_lit(message.media["cover"][-1])
         for name, value in wanted.model_dump(exclude_none=True).items():
             found = facts[name]
             fits = abs(found - value) <= SECONDS_TOLERANCE if name == "seconds" else found == value
@@ -388,6 +410,11 @@ class Player:
         told = message.media
         if not told.get("width") or not told.get("height") or not told.get("duration"):
             raise Unmet(f"the video came without width, height or duration: {told}")
+
+    async def _is_lit(self, cover: dict[str, Any]) -> bool:
+        path = self._work_dir / "cover.jpg"
+        await self._people.save(cover["file_id"], path)
+        return await asyncio.to_thread(props.is_lit, path)
 
     async def _until(
         self, chat: ChatHandle, look: Callable[[list[Seen]], Seen | None], within_s: float, wanted: str
@@ -468,11 +495,15 @@ class Player:
         if step.drop is not None:
             options = dict(step.drop)
             await faults.drop(*options.pop("methods", []), **options)
+        if step.clear:
+            await faults.clear()
         if step.lose is not None:
             await faults.lose_file(self._labels[step.lose].media["file_id"])
 
 
-_ABOUT_A_MESSAGE = frozenset({"says", "never_says", "sends", "live", "live_is_gone", "buttons", "reply_to"})
+_ABOUT_A_MESSAGE = frozenset(
+    {"says", "never_says", "sends", "live", "live_is_gone", "buttons", "reply_to", "shows"}
+)
 
 
 def _is_as(found: Any, wanted: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from PIL import Image, ImageStat
 
 from bot.sandbox import samples
 from bot.sandbox.conversation import File
@@ -59,3 +60,9 @@ def facts_of(path: Path) -> dict[str, Any]:
             "height": frame.height,
             "sound": bool(container.streams.audio),
         }
+
+
+def is_lit(path: Path) -> bool:
+    """Whether a picture is neither black nor white."""
+    with Image.open(path) as picture:
+        return 20 < ImageStat.Stat(picture.convert("L")).mean[0] < 235

@@ -19,6 +19,7 @@ from bot.jobs.job import Job, Kind, Lane
 from bot.jobs.ports import Button, Notice
 from bot.jobs.runner import Run, Step
 from bot.telegram.buttons import Action
+from bot.telegram.chat_settings import BACK
 from bot.telegram.membership import private_chat_url
 from bot.telegram.notices import pack_notice, unpack_notice
 from bot.telegram.outbox import Outbox
@@ -114,12 +115,13 @@ async def _delete(bot: Bot, outbox: Outbox, job: Job) -> bool:
 
 
 def language_notice(current: str) -> Notice:
-    """Every language that has a catalogue, as buttons with their own names.
+    """Every language that has a catalogue, as buttons with their own names, and the way to all settings.
 
     Args:
         current: The one in use.
     """
-    return Notice("language.choose", buttons=tuple(_language_button(name, current) for name in languages()))
+    buttons = [_language_button(name, current) for name in languages()]
+    return Notice("language.choose", buttons=(*buttons, BACK))
 
 
 def _language_button(name: str, current: str) -> Button:

@@ -35,10 +35,13 @@ class Action(StrEnum):
     STATUS = "status"
     NEW = "new"
     LANGUAGE = "language"  # argument: its catalogue; none shows them all
-    SKILL = "skill"  # argument: mark of the card to choose
+    SKILL = "skill"  # argument: mark of the card to choose; none shows them all
     EXAMPLE = "example"  # argument: mark of the example that is sent as a wish
     NEXT = "next"  # argument: name of the next step that is sent as a wish
-    AUTO_EXPORT = "auto"  # argument: 1 or 0, the wanted value: pressing twice is pressing once
+    SETTINGS = "settings"
+    AUTO_EXPORT = "auto"  # argument, as of the next two: 1 or 0
+    SEND_AS_FILE = "file"
+    REPLACE_RESULTS = "replace"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,11 @@ class Desk:
             await self.lanes.accept([job], update.update_id)
 
     async def note(self, message: Message) -> None:
-        """Remember that a message with this number exists."""
+        """Remember that a message with this number exists, and that somebody needs what it answers to or pins."""
         await self._sent.note(message.chat.id, message.message_id)
+        for needed in (message.reply_to_message, message.pinned_message):
+            if needed is not None:
+                await self.chats.mark_used(chat_key(message), needed.message_id)
 
     def job(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -130,6 +131,29 @@ class ChatFront:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         """See ``ports.Front``."""
         return await self._delivery.deliver(self._job, self._ledger, slot, result, self._words)
+
+    async def take_away(self, message_id: int, *, only_buttons: bool) -> None:
+        """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
+        here = self._job.chat.chat_id
+
+        async def delete(chat_id: int) -> bool:
+            # In a supergroup that the group became the number may be anybody's message.
+            return chat_id != here or await self._bot.delete_message(chat_id, message_id)
+
+        async def strip(chat_id: int) -> object:
+            return chat_id != here or await self._bot.edit_message_reply_markup(chat_id, message_id)
+
+        if not only_buttons:
+            try:
+                await self._outbox.call(here, delete, repeatable=True)
+            except BadRequest as error:
+                if "not found" in error.message.lower():
+                    return  # Gone already: by hand, or by an attempt that died right after.
+                log.info("front.not_deletable", error=error.message)
+            else:
+                return
+        with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
+            await self._outbox.call(here, strip, repeatable=True)
 
     def _texts(self, message: Said) -> list[_Text]:
         match message:

@@ -25,7 +25,7 @@ from bot.telegram.desk import Desk
 from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
 from bot.telegram.notices import pack_notice
-from bot.telegram.presses import Presses, settings_notice
+from bot.telegram.presses import Presses
 from bot.telegram.senders import chat_key, is_for_bot, is_reply, without_mention
 from bot.telegram.skills import CARD, LIST, START, card_of_start
 from bot.words.phrases import Action as Phrase
@@ -74,6 +74,7 @@ class Handlers:
         )
         application.add_handler(MessageHandler(fresh & filters.COMMAND, self._unknown_command))
         application.add_handler(MessageHandler(fresh & ~filters.StatusUpdate.ALL, self._message))
+        application.add_handler(MessageHandler(fresh & filters.StatusUpdate.PINNED_MESSAGE, self._pinned))
         application.add_handler(CallbackQueryHandler(Presses(self._desk).press))
 
     async def _start(self, update: Update, context: Context) -> None:
@@ -113,8 +114,7 @@ class Handlers:
         await self._desk.accept(update, [self._desk.job(update, Lane.ASK, Kind.STATUS)])
 
     async def _settings(self, update: Update, context: Context) -> None:
-        chat = await self._desk.chats.get(chat_key(_message(update)))
-        await self._desk.say(update, settings_notice(auto_export=chat.auto_export))
+        await self._desk.accept(update, [self._desk.job(update, Lane.ASK, Kind.SETTINGS)])
 
     async def _login(self, update: Update, context: Context) -> None:
         message = _message(update)
@@ -184,7 +184,11 @@ class Handlers:
         command = text.split()[0] if text else "/"
         addressed = command.lower().endswith(f"@{context.bot.username}".lower())
         if message.chat.type == ChatType.PRIVATE or addressed:
-            await self._desk.say(update, Notice("error.unknown_command", {"command": command}))
+            return await self._desk.say(update, Notice("error.unknown_command", {"command": command}))
+        return await self._desk.note(message)
+
+    async def _pinned(self, update: Update, context: Context) -> None:
+        await self._desk.note(_message(update))
 
     async def _message(self, update: Update, context: Context) -> None:
         message = _message(update)

@@ -9,10 +9,10 @@ from typing import Any
 from telegram import Message, Update
 
 from bot.jobs.job import FileRef, Job, Kind, Lane, State, press_id, retry_id
-from bot.jobs.ports import Button, Notice
 from bot.jobs.steps.telling import EXTRAS, offered_edit
 from bot.telegram.application import Context
 from bot.telegram.buttons import Action, Press, unpack
+from bot.telegram.chat_settings import SWITCHES
 from bot.telegram.desk import Desk
 from bot.telegram.senders import chat_key
 from bot.telegram.skills import wish_behind, without_button
@@ -60,6 +60,8 @@ class Presses:
                     await self._desk.chats.update(chat, language=name)
                     toast = "toast.saved"
                 redraw = f"language:{await self._desk.language_in(update, chat)}"
+            case Press(Action.SKILL, ""):
+                redraw = "skills"
             case Press(Action.SKILL, mark):
                 toast, redraw = await self._pressed_skill(query.message, mark)
             case Press(Action.KEEP):
@@ -74,9 +76,11 @@ class Presses:
                 markup = without_button(query.message.reply_markup, query.data)
                 said = bounded(wishes[0].text, MAX_TOAST_CHARS) if wishes else ""
                 redraw, more = "keyboard", {"keyboard": markup.to_dict(), "words": {"wish": said}}
-            case Press(Action.AUTO_EXPORT, value):
-                await self._desk.chats.update(chat_key(query.message), auto_export=value == "1")
-                toast, redraw = "toast.saved", f"settings:{value}"
+            case Press(Action.SETTINGS):
+                redraw = "settings"
+            case Press(action, value) if action in SWITCHES:
+                await self._desk.chats.update(chat_key(query.message), **SWITCHES[action](value == "1"))
+                toast, redraw = "toast.saved", "settings"
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
         await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.TAP, Kind.TAP, data=tap | more)])
 
@@ -165,10 +169,3 @@ class Presses:
         # Words in a file were not uploaded: they are read again.
         files = tuple(file for file in job.files if file.is_text or not is_there)
         return job.kind, files, {} if linked and linked.get("session") == session_id else job.data
-
-
-def settings_notice(*, auto_export: bool) -> Notice:
-    """The settings, with a button that turns each the other way."""
-    on = "on" if auto_export else "off"
-    button = Button(f"button.settings_auto_{on}", Action.AUTO_EXPORT, "0" if auto_export else "1")
-    return Notice(f"settings.auto_export_{on}", buttons=(button, Button("button.language", Action.LANGUAGE)))

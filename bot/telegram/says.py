@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.ports import Notice
+from bot.chats.chats import Chat, Chats
+from bot.jobs.ports import Notice, Report
 from bot.jobs.runner import Run, Step
 from bot.skills import Cards
 from bot.telegram.accounts import language_notice
 from bot.telegram.buttons import keyboard
+from bot.telegram.chat_settings import BACK, settings_view
 from bot.telegram.notices import unpack_notice
 from bot.telegram.outbox import Outbox
-from bot.telegram.phrasing import phrase
-from bot.telegram.presses import settings_notice
-from bot.telegram.skills import draw_card
+from bot.telegram.phrasing import phrase_report
+from bot.telegram.skills import draw_card, list_view
 from bot.words import Words
 
 
@@ -28,7 +30,7 @@ async def say(run: Run) -> None:
     await run.front.say("said", unpack_notice(run.job.data))
 
 
-def answer_tap(bot: Bot, outbox: Outbox, cards: Cards) -> Step:
+def answer_tap(bot: Bot, outbox: Outbox, cards: Cards, chats: Chats) -> Step:
     """The step that answers a pressed button, and redraws its message where that says more than a toast."""
 
     async def step(run: Run) -> None:
@@ -40,47 +42,52 @@ def answer_tap(bot: Bot, outbox: Outbox, cards: Cards) -> Step:
                     chat_id, lambda _: bot.answer_callback_query(tap["query"], toast), repeatable=True
                 )
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
-            await _redraw(bot, outbox, cards, words, chat_id, tap)
+            await _redraw(bot, outbox, cards, await chats.get(run.job.chat), words, tap)
 
     return step
 
 
 async def _redraw(
-    bot: Bot, outbox: Outbox, cards: Cards, words: Words, chat_id: int, tap: Mapping[str, Any]
+    bot: Bot, outbox: Outbox, cards: Cards, chat: Chat, words: Words, tap: Mapping[str, Any]
 ) -> None:
-    message_id = int(tap["message"])
+    chat_id, message_id = chat.key.chat_id, int(tap["message"])
 
-    async def edit(chat: int, notice: Notice) -> object:
-        return await bot.edit_message_text(
-            phrase(words, notice.key, notice.params),
-            chat_id=chat,
-            message_id=message_id,
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(notice.buttons, words),
+    async def edit(to: Notice | Report) -> None:
+        report = to if isinstance(to, Report) else Report(to, (), to.buttons)
+        text, markup = phrase_report(words, report), keyboard(report.buttons, words)
+        await outbox.call(
+            chat_id,
+            lambda where: bot.edit_message_text(
+                text, chat_id=where, message_id=message_id, parse_mode=ParseMode.HTML, reply_markup=markup
+            ),
+            repeatable=True,
         )
 
     match str(tap["redraw"]).split(":"):
         case ["language", value]:
-            await outbox.call(chat_id, lambda chat: edit(chat, language_notice(value)), repeatable=True)
-        case ["settings", value]:
-            notice = settings_notice(auto_export=value == "1")
-            await outbox.call(chat_id, lambda chat: edit(chat, notice), repeatable=True)
+            await edit(language_notice(value))
+        case ["settings"]:
+            # As it is by now, whatever was pressed since.
+            await edit(settings_view(chat, cards, words))
+        case ["skills"]:
+            view = list_view(cards, chat.skill, words)
+            await edit(replace(view, buttons=(*view.buttons, BACK)))
         case ["skill", name]:
             await draw_card(bot, outbox, cards, words, name, chat_id, message_id)
         case ["keyboard"]:
             markup = InlineKeyboardMarkup.de_json(tap["keyboard"], bot)
             await outbox.call(
                 chat_id,
-                lambda chat: bot.edit_message_reply_markup(chat, message_id, reply_markup=markup),
+                lambda where: bot.edit_message_reply_markup(where, message_id, reply_markup=markup),
                 repeatable=True,
             )
         case ["cancelled"]:
-            await outbox.call(chat_id, lambda chat: edit(chat, Notice("live.cancelled")), repeatable=True)
+            await edit(Notice("live.cancelled"))
         case ["no_buttons"]:
             await outbox.call(
                 chat_id,
-                lambda chat: bot.edit_message_reply_markup(
-                    chat, message_id, reply_markup=InlineKeyboardMarkup([])
+                lambda where: bot.edit_message_reply_markup(
+                    where, message_id, reply_markup=InlineKeyboardMarkup([])
                 ),
                 repeatable=True,
             )

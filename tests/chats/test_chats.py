@@ -61,6 +61,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         skill="card",
         language="zh",
         auto_export=False,
+        send_as_file=True,
+        replace_results=True,
         export_refused=True,
         greeted=True,
         last_seen=NOW,
@@ -81,6 +83,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         skill="card",
         language="zh",
         auto_export=False,
+        send_as_file=True,
+        replace_results=True,
         export_refused=True,
         greeted=True,
         last_seen=NOW,
@@ -176,6 +180,7 @@ async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
         chats.update(KEY, skill=None),
         chats.ensure_client_id(KEY),
         chats.remember_result(KEY, "d", "f", "video"),
+        chats.show(KEY, 7, "s", instead_of=None),
     ):
         for name in names:
             await redis.expire(name, 10)
@@ -205,4 +210,44 @@ async def test_a_forgotten_chat_leaves_nothing(chats: Chats, redis: Redis) -> No
     await chats.ensure_client_id(KEY)
     await chats.remember_result(KEY, "d", "f", "video")
     await chats.forget(KEY)
+    assert await redis.dbsize() == 0
+
+
+async def test_a_result_is_found_again_for_what_it_was_to_be(chats: Chats) -> None:
+    await chats.remember_result(KEY, "d", "f1", "video")
+    assert await chats.find_result(KEY, "d", as_file=True) is None
+    await chats.remember_result(KEY, "d", "f2", "document", as_file=True)
+    assert (await chats.find_result(KEY, "d", as_file=True)) == Result("d", "f2", "document", as_file=True)
+    assert (await chats.find_result(KEY, "d")) == Result("d", "f1", "video")
+
+
+async def test_what_could_only_be_a_file_does_for_both(chats: Chats) -> None:
+    await chats.remember_result(KEY, "d", "f", "document")
+    for as_file in (False, True):
+        found = await chats.find_result(KEY, "d", as_file=as_file)
+        assert found is not None
+        assert found.file_id == "f"
+
+
+async def test_the_latest_video_is_known_until_another_takes_its_place(chats: Chats, redis: Redis) -> None:
+    await chats.show(KEY, 7, "s1", instead_of=None)
+    chat = await chats.get(KEY)
+    assert (chat.shown, chat.shown_session_id, chat.shown_used) == ("-100123:7", "s1", False)
+    await chats.mark_used(KEY, 6)
+    assert not (await chats.get(KEY)).shown_used
+    await chats.mark_used(KEY, 7)
+    assert (await chats.get(KEY)).shown_used
+
+    # A worker that was taken for dead comes too late.
+    await chats.show(KEY, 5, "s1", instead_of="-100123:4")
+    assert (await chats.get(KEY)).shown == "-100123:7"
+
+    await chats.show(KEY, 9, "s1", instead_of="-100123:7")
+    chat = await chats.get(KEY)
+    assert (chat.shown, chat.shown_used) == ("-100123:9", False)
+    assert 0 < await redis.ttl(chat_key(str(KEY))) <= 90 * DAY_S
+
+
+async def test_an_answer_in_a_chat_without_videos_creates_nothing(chats: Chats, redis: Redis) -> None:
+    await chats.mark_used(KEY, 7)
     assert await redis.dbsize() == 0

@@ -97,6 +97,9 @@ class TellerFront:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
+    async def take_away(self, message_id: int, *, only_buttons: bool) -> None:
+        raise NotImplementedError
+
     async def finish(self, closing: Notice | None) -> None:
         self._fail("finish")
         self.teller.finished.append((self.job.id, closing))

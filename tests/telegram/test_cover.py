@@ -29,8 +29,8 @@ def opened(jpeg: bytes) -> Image.Image:
     return picture.convert("RGB")
 
 
-async def chosen(path: Path, pictures: list[Image.Image], **options: int) -> Image.Image:
-    found = await pictures_of(make_video(path / "a.mp4", pictures, **options))
+async def chosen(path: Path, pictures: list[Image.Image]) -> Image.Image:
+    found = await pictures_of(make_video(path / "a.mp4", pictures))
     assert isinstance(found, Pictures)
     return opened(found.thumbnail)
 

@@ -1,3 +1,5 @@
+import pytest
+
 from bot.jobs.ports import AgentText, Button, Message, Notice, Report
 from bot.sandbox.botapi.client import Person, Seen
 from tests.clocks import passing
@@ -57,3 +59,45 @@ async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
     _, (message,) = await said(telegram, Report(Notice("answer.silent_edit"), lines))
     assert len(message.text.splitlines()) == 3
     assert "“<a>”" in message.text
+
+
+async def take_away(telegram: Telegram, chat_id: int, message_id: int, *, only_buttons: bool = False) -> None:
+    front = telegram.front(telegram.job(chat_id, 1))
+    await passing(telegram.clock, front.take_away(message_id, only_buttons=only_buttons))
+
+
+async def test_an_earlier_message_is_taken_away_however_often(telegram: Telegram) -> None:
+    ada, (message,) = await said(telegram, Notice("help.text", buttons=RETRY))
+    for _ in range(2):
+        await take_away(telegram, ada.chat.id, message.id)
+    assert [m for m in await ada.chat.messages() if m.json["from"]["is_bot"]] == []
+    assert await telegram.people.calls("editMessageReplyMarkup") == []
+
+
+@pytest.mark.parametrize("only_buttons", [False, True])
+async def test_one_that_may_not_be_deleted_loses_its_buttons(telegram: Telegram, only_buttons: bool) -> None:
+    ada, (message,) = await said(telegram, Notice("help.text", buttons=RETRY))
+    assert message.buttons
+    await telegram.people.faults.error(
+        "deleteMessage", code=400, description="Bad Request: message can't be deleted for everyone", times=2
+    )
+    for _ in range(2):
+        await take_away(telegram, ada.chat.id, message.id, only_buttons=only_buttons)
+    (left,) = [m for m in await ada.chat.messages() if m.json["from"]["is_bot"]]
+    assert not left.buttons
+    assert len(await telegram.people.calls("deleteMessage")) == (0 if only_buttons else 2)
+
+
+@pytest.mark.parametrize("only_buttons", [False, True])
+async def test_nothing_is_taken_from_the_supergroup_that_the_group_became(
+    telegram: Telegram, only_buttons: bool
+) -> None:
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("group", "Film club", ada, bot="administrator")
+    moved = await group.migrate(ada)
+    for word in ("one", "two", "three"):
+        await ada.say(word, moved)
+    before = [(m.id, m.text) for m in await moved.messages()]
+    for message_id, _ in before:
+        await take_away(telegram, group.id, message_id, only_buttons=only_buttons)
+    assert [(m.id, m.text) for m in await moved.messages()] == before

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import structlog
 
+from bot.chats.chats import shown_at
 from bot.jobs.job import Kind, State
 from bot.jobs.next_steps import next_buttons, next_steps
-from bot.jobs.ports import Button, Bytes, FileGone, Notice, Progress, Result
+from bot.jobs.ports import Button, Bytes, Delivered, FileGone, Notice, Progress, Result
 from bot.jobs.runner import Ended, Interruption, Run, Step
 from bot.jobs.steps.telling import wants_export
 from bot.jobs.workspace import Project, Workspace
@@ -104,11 +105,36 @@ def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
             delivered = await run.front.deliver("delivered_anew", await _result(workspace, run, result))
         if delivered.file_id and not result["file_id"]:
             await workspace.chats.remember_result(
-                run.job.chat, result["digest"], delivered.file_id, delivered.kind
+                run.job.chat,
+                result["digest"],
+                delivered.file_id,
+                delivered.kind,
+                as_file=result.get("as_file", False),
             )
+        await _take_earlier_away(workspace, run, delivered)
         _path(run).unlink(missing_ok=True)
 
     return step
+
+
+async def _take_earlier_away(workspace: Workspace, run: Run, delivered: Delivered) -> None:
+    """The new video is there: the project's earlier one goes, where the chat wants it so.
+
+    What somebody answered to or pinned stays, but for its buttons. The last write tells that all is done: an attempt
+    that comes after it does nothing any more.
+    """
+    key = run.job.chat
+    if (await workspace.chats.get(key)).shown == shown_at(key, delivered.message_id):
+        return
+    # A worker that was taken for dead stops here.
+    await run.save("replacing", delivered.message_id)
+    chat = await workspace.chats.get(key)
+    is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
+    if chat.shown is not None and chat.replace_results and is_same_project:
+        where, _, message_id = chat.shown.partition(":")
+        if where == str(key.chat_id):
+            await run.front.take_away(int(message_id), only_buttons=chat.shown_used)
+    await workspace.chats.show(key, delivered.message_id, chat.session_id, instead_of=chat.shown)
 
 
 async def _is_wanted(workspace: Workspace, run: Run) -> bool:
@@ -130,13 +156,14 @@ async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, ru
             return
         card = cards.active((await workspace.chats.get(run.job.chat)).skill)
         await run.save("next", [one.name for one in next_steps(draft, card, run.job.text)])
-        known = await workspace.chats.find_result(run.job.chat, draft.digest())
+        as_file = (await workspace.chats.get(run.job.chat)).send_as_file
+        known = await workspace.chats.find_result(run.job.chat, draft.digest(), as_file=as_file)
         if known is not None and not run.get("no_reuse"):
-            await _keep_result(run, draft, file_id=known.file_id, kind=known.kind)
+            await _keep_result(run, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
             return
         render = await _render(workspace, options, run, draft)
         await workspace.chats.update(run.job.chat, export_refused=None)
-        await _fetch(workspace, run, draft, render)
+        await _fetch(workspace, run, draft, render, as_file=as_file)
     except NemoError as error:
         if isinstance(error, ExportNotInPlan):
             # Asked for by hand it is tried again: the account may have another plan by then.
@@ -244,7 +271,7 @@ def _show(run: Run, render: Render, options: ExportOptions) -> None:
     )
 
 
-async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -> None:
+async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *, as_file: bool) -> None:
     run.front.progress(
         Progress("live.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
     )
@@ -268,7 +295,9 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render) -
             log.warning("fetch.broke", tried=tried, error=str(error))
             await run.clock.sleep(FETCH_PAUSE_S * tried)
         else:
-            await _keep_result(run, draft, size=size, fetched=True, duration_s=render.duration_s)
+            await _keep_result(
+                run, draft, size=size, fetched=True, duration_s=render.duration_s, as_file=as_file
+            )
             return
 
 
@@ -327,6 +356,7 @@ async def _keep_result(
     size: int | None = None,
     fetched: bool = False,
     duration_s: float | None = None,
+    as_file: bool = False,
 ) -> None:
     took_s = (run.clock.now() - run.job.asked_at).total_seconds()
     await run.save(
@@ -340,6 +370,7 @@ async def _keep_result(
             "fetched": fetched,
             "duration_s": duration_s,
             "took_s": took_s,
+            "as_file": as_file,
         },
     )
 
@@ -355,6 +386,7 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
         took_s=kept["took_s"],
         file_id=kept["file_id"],
         kind=kept["kind"],
+        as_file=kept.get("as_file", False),
     )
 
 
