@@ -24,6 +24,7 @@ from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
 from bot.clock import Clock, SystemClock
 from bot.http import Transport, new_client, tls_context
+from bot.jobs.budgets import Allowance, Budgets
 from bot.jobs.crew import Crew
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Kind
@@ -131,7 +132,12 @@ class App:
                 Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
             )
             chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
-            lanes = Lanes(store.redis, docket, self._clock, queue_limit=settings.queue_limit)
+            budgets = Budgets(
+                self._clock,
+                Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
+                Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
+            )
+            lanes = Lanes(store.redis, docket, self._clock, budgets=budgets, queue_limit=settings.queue_limit)
             tls = tls_context()
             bot = await stack.enter_async_context(self._bot(tls, stop))
             if stop.is_set():

@@ -136,6 +136,21 @@ class Settings(BaseSettings):
         description="Ids of people who run the bot, comma-separated: they may always use it, and command it in their "
         "private chats with it.",
     )
+    daily_jobs_per_person: int = Field(
+        0, ge=0, le=1_000_000, description="Requests that a person may make in a day of UTC. 0: any number."
+    )
+    daily_jobs_per_chat: int = Field(
+        0, ge=0, le=1_000_000, description="Requests that a chat may make in a day of UTC. 0: any number."
+    )
+    daily_mb_per_person: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="MB of files that a person may send in a day of UTC. 0: any amount.",
+    )
+    daily_mb_per_chat: int = Field(
+        0, ge=0, le=1_000_000, description="MB of files that a chat may send in a day of UTC. 0: any amount."
+    )
     chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
     render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
     live_edit_s: float = Field(

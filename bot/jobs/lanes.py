@@ -27,6 +27,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.clock import Clock
+from bot.jobs.budgets import BUDGET_LUA, Budgets, OverBudget, Scarce
 from bot.jobs.job import Job, Kind, Lane, State
 from bot.store import keys
 
@@ -35,19 +36,27 @@ log = structlog.get_logger(__name__)
 LANE_IDLE = timedelta(hours=1)
 """How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
 
-_ACCEPT = """
--- KEYS: update mark, then per job: job, list, slot.  ARGV: mark's ttl, then per job: id, request, limit.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'repeated' end
+_ACCEPT = (
+    BUDGET_LUA
+    + """
+-- KEYS: update mark, then per job: job, list, slot.
+-- ARGV: mark's ttl, charge or nothing, then per job: id, request, limit.
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'repeated'} end
 for i = 2, #KEYS, 3 do
-  if redis.call('LLEN', KEYS[i + 1]) >= tonumber(ARGV[i + 2]) then return 'full' end
+  if redis.call('LLEN', KEYS[i + 1]) >= tonumber(ARGV[i + 3]) then return {'full'} end
 end
+local charge = ARGV[2] ~= '' and cjson.decode(ARGV[2])
+local refused = charge and exceeded(charge)
+if refused then return refused end
 for i = 2, #KEYS, 3 do
-  redis.call('HSET', KEYS[i], 'request', ARGV[i + 1], 'state', 'queued', 'attempt', 0, 'excused', 0)
-  redis.call('RPUSH', KEYS[i + 1], ARGV[i])
+  redis.call('HSET', KEYS[i], 'request', ARGV[i + 2], 'state', 'queued', 'attempt', 0, 'excused', 0)
+  redis.call('RPUSH', KEYS[i + 1], ARGV[i + 1])
 end
-redis.call('SET', KEYS[1], 1, 'EX', ARGV[1])
-return 'new'
+local told = charge and pay(charge.job, charge) or {}
+redis.call('SET', KEYS[1], #told > 0 and cjson.encode(told) or '[]', 'EX', ARGV[1])
+return {'new'}
 """
+)
 
 _TAKE = """
 -- KEYS: list, slot.  ARGV: ticket, prefix of job keys.
@@ -74,15 +83,27 @@ if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then return 2 end
 return 1
 """
 
-_FINISH = """
+_WEIGH = (
+    BUDGET_LUA
+    + """
+-- KEYS: job.  ARGV: attempt, bytes.
+if redis.call('HGET', KEYS[1], 'attempt') == ARGV[1] then weigh(KEYS[1], tonumber(ARGV[2])) end
+"""
+)
+
+_FINISH = (
+    BUDGET_LUA
+    + """
 -- KEYS: job, list, slot.  ARGV: attempt, state, ttl, id.
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2])
+settle(KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 -- The client sends a command again whose answer was lost: by then the slot may be the next job's.
 if redis.call('HGET', KEYS[3], 'job') == ARGV[4] then redis.call('DEL', KEYS[3]) end
 return redis.call('LLEN', KEYS[2])
 """
+)
 
 _PARK = """
 -- KEYS: job, slot.  ARGV: ticket, 1 when this start is not held against the job.
@@ -92,12 +113,15 @@ redis.call('HINCRBY', KEYS[1], 'excused', ARGV[2])
 return 1
 """
 
-_CANCEL = """
+_CANCEL = (
+    BUDGET_LUA
+    + """
 -- KEYS: job, list.  ARGV: id, ttl.
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return 'gone' end
 if state == 'queued' and redis.call('LREM', KEYS[2], 1, ARGV[1]) == 1 then
   redis.call('HSET', KEYS[1], 'state', 'cancelled')
+  settle(KEYS[1], 'cancelled')
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   return 'queued'
 end
@@ -107,6 +131,7 @@ if state == 'queued' or state == 'running' then
 end
 return state
 """
+)
 
 CHECKPOINT = "saved:"
 """Prefix of the fields that hold a job's checkpoints, beside its state."""
@@ -169,6 +194,7 @@ class Lanes:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
         clock: For what ages out.
+        budgets: What a day allows.
         queue_limit: Jobs that may wait in one lane.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
         update_ttl_s: How long an update's number is remembered.
@@ -180,6 +206,7 @@ class Lanes:
         docket: Docket,
         clock: Clock,
         *,
+        budgets: Budgets | None = None,
         queue_limit: int = 50,
         finished_ttl_s: int = keys.JOB_TTL_S,
         update_ttl_s: int = keys.UPDATE_TTL_S,
@@ -187,12 +214,14 @@ class Lanes:
         self._redis = redis
         self._docket = docket
         self._clock = clock
+        self.budgets = budgets or Budgets(clock)
         self._queue_limit = queue_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
         self._accept = redis.register_script(_ACCEPT)
         self._take = redis.register_script(_TAKE)
         self._save = redis.register_script(_SAVE)
+        self._weigh = redis.register_script(_WEIGH)
         self._finish = redis.register_script(_FINISH)
         self._park = redis.register_script(_PARK)
         self._cancel = redis.register_script(_CANCEL)
@@ -206,25 +235,26 @@ class Lanes:
 
         self._docket.register(work)
 
-    async def accept(self, jobs: Sequence[Job], update_id: int) -> bool:
+    async def accept(self, jobs: Sequence[Job], update_id: int | str) -> bool:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
         Args:
             jobs: In the order in which they are to run within their lanes.
-            update_id: Telegram's number of the update that asked for them.
+            update_id: Telegram's number of the update that asked for them, or a name for what else did.
 
         Returns:
             Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
 
         Raises:
             LaneFull: Nothing was stored.
+            OverBudget: Neither.
         """
         names = {lane_name(job.chat, job.lane): job.id for job in jobs}
         # Before the jobs, so that the sweep knows the lane whatever happens in between.
         await self._redis.zadd(keys.LANES, dict.fromkeys(names, self._clock.now().timestamp()))
         chat = jobs[0].chat
         key_list = [keys.update_mark(str(chat), update_id)]
-        arguments: list[str | int] = [self._update_ttl_s]
+        arguments: list[str | int] = [self._update_ttl_s, self.budgets.charge(jobs)]
         for job in jobs:
             key_list += [
                 keys.job_key(str(chat), job.id),
@@ -233,11 +263,19 @@ class Lanes:
             ]
             arguments += [job.id, job.to_json(), self._queue_limit]
         answer = await self._accept(keys=key_list, args=arguments)
-        if answer == "full":
-            raise LaneFull
+        match answer:
+            case ["full"]:
+                raise LaneFull
+            case ["over", whose, what, left]:
+                raise OverBudget(Scarce(whose, what, left))
         for name, job_id in names.items():
             await self.add_ticket(name, job_id)
-        return bool(answer == "new")
+        return bool(answer[0] == "new")
+
+    async def scarce(self, chat: ChatKey, update_id: int) -> list[Scarce]:
+        """What an accepted update has made scarce; the same as long as its mark is kept."""
+        text = await self._redis.get(keys.update_mark(str(chat), update_id))
+        return [Scarce(*one) for one in json.loads(text or "[]")]
 
     async def add_ticket(self, name: str, job_id: str = "") -> None:
         """Make some worker look at a lane, under a key that was never used: docket drops repeated ones silently."""
@@ -279,6 +317,10 @@ class Lanes:
                 args=[taken.attempt, CHECKPOINT + name, text],
             )
         )
+
+    async def weigh(self, taken: Taken, size: int) -> None:
+        """Count the bytes that a job really brings instead of those that were declared."""
+        await self._weigh(keys=[keys.job_key(str(taken.job.chat), taken.job.id)], args=[taken.attempt, size])
 
     async def finish(self, taken: Taken, state: State) -> None:
         """Empty the slot, and let the next job start."""

@@ -103,6 +103,10 @@ class Run:
         # The interruption arrives at the next await; let it be this one.
         await asyncio.sleep(0)
 
+    async def weigh(self, size: int) -> None:
+        """Tell how many bytes the job's files really have."""
+        await self._lanes.weigh(self.taken, size)
+
     def adopt(self, name: str, value: Any) -> None:
         """Take over a checkpoint that was saved beside this attempt."""
         self._checkpoints[name] = value

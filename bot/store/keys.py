@@ -43,8 +43,8 @@ JOB_TTL_S = 7 * 86_400
 SAID_JOB_TTL_S = 3600  # of jobs that only said something: no button refers to them
 
 
-def update_mark(chat: str, update_id: int) -> str:
-    """The mark of a received update."""
+def update_mark(chat: str, update_id: int | str) -> str:
+    """The mark of a received update, or of a job that asked for others."""
     return f"{UPDATE}{{{chat}}}:{update_id}"
 
 
@@ -67,8 +67,27 @@ def slot_key(chat: str, lane: str) -> str:
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
 TURNED_AWAY = f"{NAMESPACE}turned_away:"  # TURNED_AWAY_TTL_S: this chat was told that the bot is not for it
+BUDGET = f"{NAMESPACE}budget:"  # BUDGET_TTL_S: what a person or a chat asked for on one day, a hash
+TOTALS = f"{NAMESPACE}totals:"  # BUDGET_TTL_S: what all asked for on one day, and how it ended, a hash
+PEOPLE = f"{NAMESPACE}people:"  # BUDGET_TTL_S: how many people asked on one day; a count that names nobody
 
 TURNED_AWAY_TTL_S = 86_400
+BUDGET_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
+
+
+def budget_key(whose: str, someone: int, day: str) -> str:
+    """What somebody asked for on a day: a person (``whose`` is so called), or a chat."""
+    return f"{BUDGET}{whose}:{someone}:{day}"
+
+
+def totals_key(day: str) -> str:
+    """What all asked for on a day."""
+    return f"{TOTALS}{day}"
+
+
+def people_key(day: str) -> str:
+    """How many people asked for something on a day."""
+    return f"{PEOPLE}{day}"
 
 
 def turned_away_key(chat: str) -> str:

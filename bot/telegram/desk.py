@@ -14,10 +14,12 @@ from telegram.constants import ChatType
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
+from bot.jobs.budgets import COUNTED, OverBudget
 from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
 from bot.jobs.lanes import LaneFull, Lanes
 from bot.jobs.ports import Notice
 from bot.skills import Card, Cards
+from bot.telegram.budgets import little_left, over_budget
 from bot.telegram.notices import pack_notice
 from bot.telegram.once import Sent
 from bot.telegram.senders import chat_key, language_code, owner_id
@@ -63,12 +65,29 @@ class Desk:
         jobs = [replace(job, language=language) for job in jobs]
         try:
             await self.lanes.accept(jobs, update.update_id)
-        except LaneFull:
-            log.warning("desk.lane_full", chat=str(jobs[0].chat))
-            refusal = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(Notice("error.queue_full")))
+        except (LaneFull, OverBudget) as error:
+            log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
+            notice = Notice("error.queue_full")
+            if isinstance(error, OverBudget):
+                notice = over_budget(error.scarce, self.lanes.budgets)
+            refusal = self._saying(update, notice, language)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
-            await self.lanes.accept([*at_once, replace(refusal, language=language)], update.update_id)
+            await self.lanes.accept([*at_once, refusal], update.update_id)
+            return
+        if not any(job.kind in COUNTED for job in jobs):
+            return
+        told = [
+            self._saying(update, little_left(scarce, self.lanes.budgets), language)
+            for scarce in await self.lanes.scarce(jobs[0].chat, update.update_id)
+        ]
+        if told:
+            with contextlib.suppress(LaneFull):
+                await self.lanes.accept(told, f"{update.update_id}:scarce")
+
+    def _saying(self, update: Update, notice: Notice, language: str) -> Job:
+        job = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))
+        return replace(job, language=language)
 
     async def turn_away(self, update: Update, answer: Notice | str) -> None:
         """Answer somebody who may not use the bot; nothing is kept but the answer itself, and that not for long.

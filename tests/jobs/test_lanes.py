@@ -26,7 +26,7 @@ async def everything(redis: Redis) -> dict[str, Any]:
     """What is stored, apart from docket's."""
     found: dict[str, Any] = {}
     async for key in redis.scan_iter(f"{keys.NAMESPACE}*"):
-        if key.startswith(keys.DOCKET) or key == keys.LANES:
+        if key.startswith((keys.DOCKET, keys.PEOPLE)) or key == keys.LANES:
             continue
         match await redis.type(key):
             case "hash":

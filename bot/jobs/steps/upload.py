@@ -144,6 +144,7 @@ async def _send(workspace: Workspace, run: Run, card: Card, known: str) -> int:
         async with contextlib.AsyncExitStack() as stack:
             opened = [await _open(workspace, run, card, file, stack) for file in run.job.files]
             total = sum(file.size for file in opened)
+            await run.weigh(total)
             await run.save("uploading", {"before": known, "size": total})
             meter = _meter(run, total)
             await workspace.nemo.upload_files(project.who, project.session_id, _metered(opened, meter))
