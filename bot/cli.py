@@ -63,15 +63,22 @@ def sandbox(
     only: Annotated[
         Only | None, typer.Option(help="Start the stand-ins alone, for any other client.")
     ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep all files in this new directory; otherwise they are removed at the end."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the chat page; 0 takes a free one.")] = 0,
 ) -> None:
-    """Try the bot against stand-ins of Telegram and NemoVideo, all on this machine."""
+    """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
+    if sys.stderr.isatty() and play is None and only is None:
+        typer.echo("Starting…", nl=False, err=True)  # the imports alone can take a second
     from bot.sandbox import command
 
     configure_logging("ERROR", "text")
     try:
         if play is not None:
             sys.exit(_run(command.play(Path(play), out)))
-        _run(command.stay(with_bot=only is None))
+        _run(command.services() if only else command.chat(data_dir, port))
     except (CannotStart, StoreError, command.WrongFile) as error:
         _refuse(str(error))
 

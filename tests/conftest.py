@@ -25,6 +25,7 @@ WORKERS_PER_CORE = 2
 """Tests wait more than they calculate: for processes to start, for leases to run out, for renders."""
 
 SLOW_FIRST = (
+    "tests/sandbox/page/test_browser.py",
     "tests/interruptions/test_store.py",
     "tests/interruptions",
     "tests/conversations/test_conversations.py",

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
+from bot.app import CannotStart
 from bot.clock import SystemClock
-from bot.sandbox import conversation, player
+from bot.sandbox import conversation, page, player
+from bot.sandbox.botapi.client import People
 from bot.sandbox.conversation import WrongFile
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
+from bot.store.connect import open_store
+from bot.web.serve import serve
 
-__all__ = ["MAIN_JOB", "WrongFile", "play", "stay"]
+__all__ = ["MAIN_JOB", "WrongFile", "chat", "chat_page", "play", "services"]
 
 MAIN_JOB = conversation.DIRECTORY / "main_job.yaml"
 
@@ -52,24 +59,114 @@ async def play(file: Path, out: Path) -> int:
     return 0 if difference is None else 1
 
 
-async def stay(*, with_bot: bool) -> None:
-    """Run the stand-ins, and the bot against them, until told to stop.
+async def services() -> None:
+    """Run the stand-ins alone until told to stop."""
+    stop = _stop_by_signal()
+    async with contextlib.AsyncExitStack() as stack:
+        work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-")))
+        services = await stack.enter_async_context(serve_services(work_dir))
+        typer.echo(f"Telegram   {services.telegram_url}   (its people: {services.telegram_url}/control/)")
+        typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_url}/control/)")
+        typer.echo(f"Bot        token {services.token}, not started; Ctrl-C ends everything")
+        await stop.wait()
+
+
+async def chat(data_dir: Path | None, port: int) -> None:
+    """Run the bot against the stand-ins, and the page to chat on, until told to stop.
 
     Args:
-        with_bot: Whether the bot runs too.
+        data_dir: Where files go, and stay; a temporary directory that is removed at the end without it.
+        port: Of the page; 0 takes a free one.
+
+    Raises:
+        CannotStart: The directory or the port can't be used.
     """
+    stop = _stop_by_signal()
+    async with contextlib.AsyncExitStack() as stack:
+        work_dir = data_dir or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-", ignore_cleanup_errors=True))
+        )
+        with _progress() as tell:
+            address = await stack.enter_async_context(chat_page(work_dir, port, tell))
+        kept = f"   files stay in {data_dir}" if data_dir else ""
+        typer.echo(f"Chat with the bot: {address}   (Ctrl-C ends it){kept}")
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def chat_page(
+    work_dir: Path, port: int = 0, tell: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[str]:
+    """Everything that the page needs, and the page, until the block is left.
+
+    Args:
+        work_dir: Where files go; empty, because the stand-ins of both services begin anew each time.
+        port: Of the page; 0 takes a free one.
+        tell: Is told what is being done.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        CannotStart: The directory or the port can't be used.
+    """
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        tell("Making people, chats and clips")
+        await asyncio.to_thread(_make_empty, work_dir)
+        services = await stack.enter_async_context(
+            serve_services(work_dir / "services", clock, pace=replace(page.PACE))
+        )
+        people = await stack.enter_async_context(People(services.telegram_url))
+        await page.set_scene(people, work_dir / "clips")
+        tell("Starting the store")
+        store = await stack.enter_async_context(open_store(None, work_dir / "bot"))
+        tell("Starting the bot")
+        bot = player.running_bot(services, work_dir / "bot", clock, redis_url=store.url, **page.SETTINGS)
+        await stack.enter_async_context(bot)
+        app = page.create_app(services, store.redis, work_dir / "clips")
+        try:
+            url = await stack.enter_async_context(serve(app, port=port))
+        except OSError as error:
+            raise CannotStart(f"Port {port} can't be used: {error.strerror}") from error
+        try:
+            yield url + app.state.path
+        finally:
+            app.state.feed.close()
+            # What still stands still would keep both sides from ending.
+            services.nemo.faults.clear()
+            services.telegram.journal.switch_off()
+
+
+def _make_empty(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        taken = any(directory.iterdir())
+    except OSError as error:
+        raise CannotStart(f"{directory}: {error.strerror}") from error
+    if taken:
+        raise CannotStart(f"{directory} is not empty: each sandbox begins anew, in a directory of its own")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """One line in a terminal, which is gone when it is done; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+
+    def tell(what: str) -> None:
+        typer.echo(f"\r\x1b[K{what}…", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        typer.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _stop_by_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-")))
-        clock = SystemClock()
-        services = await stack.enter_async_context(serve_services(work_dir / "services", clock))
-        if with_bot:
-            await stack.enter_async_context(player.running_bot(services, work_dir / "bot", clock))
-        typer.echo(f"Telegram   {services.telegram_url}   (its people: {services.telegram_url}/control/)")
-        typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_url}/control/)")
-        bot = f"files in {work_dir}" if with_bot else "not started"
-        typer.echo(f"Bot        token {services.token}, {bot}; Ctrl-C ends everything")
-        await stop.wait()
+    return stop

@@ -10,6 +10,7 @@ make_audio(Path("voice.ogg"), 2.0)
 
 import math
 from array import array
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, cast
@@ -57,6 +58,7 @@ def make_video(
     moov: Literal["front", "end"] = "front",
     colour: str = "steelblue",
     text: str = "",
+    picture: Callable[[float, int, int], Image.Image] | None = None,
     size_bytes: int | None = None,
 ) -> Path:
     """Write a playable video: a white bar wanders over a plain ground, over a 440 Hz tone.
@@ -73,6 +75,7 @@ def make_video(
         moov: Where the index of an MP4 or MOV lies.
         colour: The ground, any name or ``#rrggbb`` that Pillow knows.
         text: Written in the middle.
+        picture: Draws each frame instead, from where it is in the clip (0 to 1), width and height.
         size_bytes: Pad an MP4 or MOV to exactly this size with a sparse ``free`` box, which players skip:
             a 300 MB file that costs no time and no disk.
 
@@ -93,13 +96,11 @@ def make_video(
         if rotation:
             video.set_display_rotation(-rotation)
         sound = _audio_stream(out, suffix) if audio else None
-        ground = _ground(width, height, colour, text)
+        draw = picture or _wandering_bar(_ground(width, height, colour, text))
         frames = max(1, round(seconds * fps))
-        bar = Image.new("RGB", (max(2, width // 20), height // 4), "white")
         for index in range(frames):
-            picture = ground.copy()
-            picture.paste(bar, ((width - bar.width) * index // frames, height - bar.height))
-            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+            drawn = draw(index / frames, width, height)
+            frame = av.VideoFrame.from_image(drawn)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
             frame.pts, frame.time_base = index, Fraction(1, fps)
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
@@ -108,6 +109,16 @@ def make_video(
     if size_bytes is not None:
         pad(path, size_bytes)
     return path
+
+
+def _wandering_bar(ground: Image.Image) -> Callable[[float, int, int], Image.Image]:
+    def draw(at: float, width: int, height: int) -> Image.Image:
+        drawn = ground.copy()
+        bar = Image.new("RGB", (max(2, width // 20), height // 4), "white")
+        drawn.paste(bar, (int((width - bar.width) * at), height - bar.height))
+        return drawn
+
+    return draw
 
 
 def make_photo(

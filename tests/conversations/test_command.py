@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
@@ -73,7 +74,52 @@ async def test_the_machines_own_settings_are_not_the_sandboxs(tmp_path: Path) ->
 
     async with started("sandbox", cwd=tmp_path, **own) as process, asyncio.timeout(ENDS_WITHIN_S):
         assert process.stdout is not None
-        assert (await process.stdout.readline()).startswith(b"Telegram ")
+        assert (await process.stdout.readline()).startswith(b"Chat with the bot: http://127.0.0.1:")
+
+
+async def test_the_chat_page_is_told_in_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    async with started("sandbox", cwd=tmp_path, TMPDIR=str(place)) as process, asyncio.timeout(ENDS_WITHIN_S):
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().split()[4]
+        assert "<title>NemoVideo bot" in await asyncio.to_thread(_get, address)
+        assert list(place.iterdir())
+        # A page that listens does not keep it from ending.
+        events = await asyncio.to_thread(urllib.request.urlopen, f"{address}events")
+
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        events.close()
+
+    assert (process.returncode, out, err) == (0, b"", b"")
+    assert list(place.iterdir()) == []
+
+
+async def test_a_sandboxs_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
+    async with (
+        started("sandbox", "--data-dir", "kept", cwd=tmp_path) as process,
+        asyncio.timeout(ENDS_WITHIN_S),
+    ):
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).endswith(b"files stay in kept\n")
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+
+    assert process.returncode == 0
+    assert {path.name for path in (tmp_path / "kept").iterdir()} >= {"services", "bot", "clips"}
+    code, _, err = await run("sandbox", "--data-dir", "kept", cwd=tmp_path)
+    assert (code, err.startswith("kept is not empty")) == (2, True)
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = await run("sandbox", "--port", str(port), cwd=tmp_path)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Port {port} can't be used")
+    assert len(err.splitlines()) == 1
 
 
 async def test_a_place_that_nothing_can_be_written_to_is_named(tmp_path: Path) -> None:

@@ -18,13 +18,19 @@ T = TypeVar("T")
 
 
 class Changes:
-    """Lets waiters look again whenever something happened."""
+    """Lets waiters look again whenever something happened.
+
+    Attributes:
+        count: How often something did.
+    """
 
     def __init__(self) -> None:
+        self.count = 0
         self._changed = asyncio.Event()
 
     def notify(self) -> None:
         """Wake everyone who waits."""
+        self.count += 1
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -1,0 +1,18 @@
+"""A page to chat with the bot on: Telegram's client, played by a browser."""
+
+from bot.sandbox.nemovideo.settings import Pace
+from bot.sandbox.page.app import create_app
+from bot.sandbox.page.scene import set_scene
+
+__all__ = ["PACE", "SETTINGS", "create_app", "set_scene"]
+
+PACE = Pace(text_s=0.8, edit_s=2.5, generate_s=4.0, render_s=4.0, upload_s=0.8)
+"""How long things take at NemoVideo: long enough to see them happen."""
+
+SETTINGS = {
+    "RENDER_POLL_S": 1.5,
+    "LIVE_EDIT_S": 1,
+    "RECOVERY_FIRST_S": 5,
+    "RECOVERY_EVERY_S": 5,
+}
+"""The bot's settings, where its own would let somebody who only tries it wait for long."""

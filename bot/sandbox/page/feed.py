@@ -1,0 +1,128 @@
+"""What the page is told as it happens: a stream of server-sent events for each open page.
+
+- ``hello``: ``{bot}``, once.
+- ``chats``: all of them, when one is new or changed.
+- ``message``: one as it is now; ``deleted`` when it is gone.
+- ``panel``: what the services and the bot's jobs are doing, see `panel`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+
+from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from bot.sandbox.botapi.state import Bot, Chat, Json, World
+from bot.sandbox.page.panel import panel
+from bot.sandbox.services import Services
+
+LOOK_AGAIN_S = 1.0
+"""NemoVideo's side and the bot's jobs are looked at this often; Telegram's tells of each change."""
+
+GATHER_S = 0.04
+"""What changes within this time goes out together."""
+
+_WRITERS = {"channel": {"creator", "administrator"}}
+_PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
+
+
+class Feed:
+    """The streams of all open pages.
+
+    Args:
+        services: The stand-ins.
+        redis: The bot's store.
+    """
+
+    def __init__(self, services: Services, redis: Redis) -> None:
+        self._services = services
+        self._redis = redis
+        self._closed = False
+
+    def close(self) -> None:
+        """Let every stream end."""
+        self._closed = True
+        self._services.telegram.changes.notify()
+
+    async def stream(self, request: Request) -> StreamingResponse:
+        """Answer one page's request for its stream."""
+        headers = {"cache-control": "no-store"}
+        return StreamingResponse(self._events(request), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, request: Request) -> AsyncIterator[bytes]:
+        world = self._services.telegram
+        bot = next(iter(world.bots.values()))
+        seen: dict[tuple[int, int], tuple[int, bool]] = {}
+        chats: list[Json] = []
+        told: Json = {}
+        yield _event("hello", {"bot": bot.user})
+        while not self._closed and not await request.is_disconnected():
+            count = world.changes.count
+            if (now := [_chat(world, bot, chat) for chat in _chats(world, bot)]) != chats:
+                chats = now
+                yield _event("chats", chats)
+            for message in _changed(world, bot, seen):
+                yield _event("message", message)
+            if (state := await panel(self._services, self._redis)) != told:
+                told = state
+                yield _event("panel", told)
+            await world.changes.wait_for(
+                lambda count=count: None if world.changes.count == count else True,  # type: ignore[misc]
+                LOOK_AGAIN_S,
+            )
+            await asyncio.sleep(GATHER_S)
+
+
+def _event(name: str, value: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
+
+
+def _chats(world: World, bot: Bot) -> Iterator[Chat]:
+    yield from bot.private.values()
+    yield from world.chats.values()
+
+
+def _changed(world: World, bot: Bot, seen: dict[tuple[int, int], tuple[int, bool]]) -> Iterator[Json]:
+    for chat in _chats(world, bot):
+        for message_id, message in chat.messages.items():
+            state = (len(message.versions), message.deleted is not None)
+            before = seen.get((chat.id, message_id))
+            if before == state or (before is None and message.deleted):
+                continue
+            seen[chat.id, message_id] = state
+            yield {**message.json, "versions": len(message.versions), "deleted": message.deleted is not None}
+
+
+def _chat(world: World, bot: Bot, chat: Chat) -> Json:
+    """A chat as the page lists it: who may speak there, which commands and what description the bot shows."""
+    writers = _WRITERS.get(chat.type, _PRESENT)
+    people = [world.users[one] for one in chat.members if one in world.users and chat.status(one) in writers]
+    language = people[0].get("language_code", "en")[:2] if people else "en"
+    return {
+        **chat.json,
+        "topics": [{"id": thread, "name": name} for thread, name in chat.topics.items()],
+        "people": [{"id": one["id"], "name": one["first_name"]} for one in people],
+        "language": language,
+        "commands": _commands(bot, chat, language),
+        "about": bot.texts.get(("description", language)) or bot.texts.get(("description", ""), ""),
+        "blocked": chat.blocked,
+    }
+
+
+def _commands(bot: Bot, chat: Chat, language: str) -> list[Json]:
+    """What a client lists after "/": the narrowest scope that has commands, in the person's language if it can be.
+
+    See "Determining list of commands" in the Bot API.
+    """
+    if chat.status(bot.id) not in _PRESENT:
+        return []
+    kind = "all_private_chats" if chat.type == "private" else "all_group_chats"
+    for scope in ({"chat_id": chat.id, "type": "chat"}, {"type": kind}, {"type": "default"}):
+        for code in (language, ""):
+            if found := bot.commands.get((json.dumps(scope, sort_keys=True), code)):
+                return found
+    return []

@@ -1,0 +1,100 @@
+"""What the page's side panel shows of the services and of the bot's jobs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from bot.jobs.job import Job
+from bot.sandbox.botapi.state import Json
+from bot.sandbox.nemovideo.settings import Settings
+from bot.sandbox.services import Services
+from bot.store import keys
+
+SHOWN = 30
+"""Of everything that grows, the newest."""
+
+SETTINGS_SCHEMA: Json = TypeAdapter(Settings).json_schema()
+"""Which switches there are, and what each takes: the page makes its form of it."""
+
+
+async def panel(services: Services, redis: Redis) -> Json:
+    """All of it, in JSON.
+
+    Args:
+        services: The stand-ins.
+        redis: The bot's store.
+    """
+    telegram, nemo = services.telegram, services.nemo
+    return {
+        "settings": asdict(nemo.settings),
+        "accounts": [
+            {
+                "id": one.user_id,
+                "plan": one.plan,
+                "credits": one.available,
+                "may_render": one.may_render,
+                "expired": one.expires_at <= nemo.now(),
+            }
+            for one in nemo.accounts.by_user.values()
+        ],
+        "charged": sum(charge.credits for charge in nemo.accounts.charges),
+        "charges": [
+            {"credits": one.credits, "reason": one.reason, "at": one.at.isoformat()}
+            for one in nemo.accounts.charges[-SHOWN:]
+        ],
+        "messages": [
+            {
+                "text": one.text,
+                "at": one.at.isoformat(),
+                "ended": one.ended_at is not None,
+                "delivered": one.delivered,
+            }
+            for one in nemo.messages[-SHOWN:]
+        ],
+        "sessions": list(nemo.sessions),
+        "uploads": sum(len(session.uploads) for session in nemo.sessions.values()),
+        "renders": [
+            {"id": one.id, "status": one.status, "progress": one.progress, "error": one.error}
+            for one in list(nemo.renders.by_id.values())[-SHOWN:]
+        ],
+        "scripts": sum(1 for one in nemo.scripts if one.times),
+        "nemo_faults": [
+            {"endpoint": one.endpoint, "times": one.times} for one in nemo.faults.rules if one.times
+        ],
+        "telegram_faults": [one.json() for one in telegram.journal.faults if one.times != 0 or one.waiting],
+        "flood_limits": telegram.flood.limits is not None,
+        "calls": [
+            {"seq": one.seq, "method": one.method, "state": one.state, "error": one.error}
+            for one in telegram.journal.calls[-SHOWN:]
+        ],
+        "jobs": await _jobs(redis),
+    }
+
+
+async def _jobs(redis: Redis) -> list[dict[str, Any]]:
+    """The bot's jobs, newest first, read as they lie in its store."""
+    found = []
+    async for key in redis.scan_iter(match=f"{keys.JOB}*", count=500):
+        request, state, attempt = await redis.hmget(key, ["request", "state", "attempt"])
+        if request is None:
+            continue
+        job = Job.from_json(str(request))
+        found.append(
+            {
+                "id": job.id,
+                "chat": job.chat.chat_id,
+                "kind": job.kind,
+                "lane": job.lane,
+                "state": state,
+                "attempt": int(attempt or 0),
+                "asked_at": job.asked_at.isoformat(),
+                "text": job.text[:80],
+                "files": len(job.files),
+            }
+        )
+    found.sort(key=lambda job: str(job["asked_at"]), reverse=True)
+    return found[:SHOWN]

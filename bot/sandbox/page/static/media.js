@@ -1,0 +1,134 @@
+// Videos, pictures, sounds and files of a message.
+
+import { fileAddress } from "./api.js";
+import { el, showDialog } from "./dom.js";
+import { t } from "./words.js";
+
+export const KINDS = ["animation", "video", "photo", "audio", "voice", "video_note", "document", "sticker"];
+
+export const kindOf = (message) => KINDS.find((kind) => kind in message) ?? null;
+
+const seconds = (count) => `${Math.floor(count / 60)}:${String(Math.round(count % 60)).padStart(2, "0")}`;
+
+export function sizeOf(bytes) {
+  if (!bytes) return "";
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** The id of a message's file; empty without one. */
+export function fileOf(message) {
+  const kind = kindOf(message);
+  return kind === "photo" ? message.photo.at(-1).file_id : (message[kind]?.file_id ?? "");
+}
+
+/** What a message tells that nobody wrote, such as who joined; empty for any other. */
+export function serviceText(message) {
+  const name = message.from?.first_name ?? "";
+  if (message.new_chat_members) return t("joined", { name: message.new_chat_members.map((one) => one.first_name).join(", ") });
+  if (message.left_chat_member) return t("left", { name: message.left_chat_member.first_name });
+  if (message.forum_topic_created) return t("topicMade", { name: message.forum_topic_created.name });
+  if (message.pinned_message) return t("pinned", { name });
+  if (message.migrate_to_chat_id || message.migrate_from_chat_id) return t("becameSupergroup");
+  return "";
+}
+
+/** A few words that stand for a message where there is no room for it. */
+export function gist(message) {
+  const text = message.text ?? message.caption ?? "";
+  const kind = kindOf(message) ?? ["location", "contact", "poll", "dice"].find((one) => one in message);
+  const what = kind ? t(kind) : "";
+  return [serviceText(message), what, text.split("\n")[0]].filter(Boolean).join(" · ");
+}
+
+/** What a message carries, as a node; null for a text. */
+export function mediaOf(message) {
+  const kind = kindOf(message);
+  switch (kind) {
+    case "video": return video(message.video, false);
+    case "animation": return video(message.animation, true);
+    case "video_note": return el("div", { class: "round" }, video(message.video_note, false));
+    case "photo": return photo(message.photo);
+    case "audio": return sound(message.audio, "audio");
+    case "voice": return sound(message.voice, "voice");
+    case "document": return file(message.document);
+    case "sticker": return picture(fileAddress(message.sticker.file_id), t("sticker"), "sticker");
+    default: return other(message);
+  }
+}
+
+function missing(node) {
+  node.addEventListener("error", () => node.replaceWith(el("p", { class: "gone" }, t("gone"))), { once: true });
+  return node;
+}
+
+function video(media, plays) {
+  const thumbnail = media.thumbnail?.file_id;
+  const node = el("video", {
+    src: fileAddress(media.file_id),
+    poster: thumbnail && fileAddress(thumbnail),
+    preload: "metadata",
+    playsinline: "",
+    controls: !plays,
+    "aria-label": `${t(plays ? "animation" : "video")} ${media.duration ? seconds(media.duration) : ""}`,
+  });
+  if (plays) Object.assign(node, { muted: true, loop: true, autoplay: !reduced() });
+  shape(node, media.width, media.height);
+  const box = el("div", { class: "video" }, missing(node));
+  if (media.duration && !plays) {
+    const badge = el("span", { class: "badge", "aria-hidden": "true" }, seconds(media.duration));
+    node.addEventListener("play", () => badge.remove(), { once: true });
+    box.append(badge);
+  }
+  return box;
+}
+
+const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+function shape(node, width, height) {
+  if (width && height) {
+    node.style.aspectRatio = `${width} / ${height}`;
+    // As Telegram: no taller than a phone's screen lets one read on.
+    node.style.width = `${Math.min(1, (width / height) * 0.9) * 24}rem`;
+  }
+}
+
+function photo(sizes) {
+  const largest = sizes.at(-1);
+  const node = picture(fileAddress(largest.file_id), t("photo"), "");
+  shape(node, largest.width, largest.height);
+  return el("button", {
+    type: "button",
+    class: "photo",
+    onclick: () => showDialog(t("photo"), picture(fileAddress(largest.file_id), t("photo"), "whole")),
+  }, node);
+}
+
+const picture = (address, label, name) => missing(el("img", { src: address, alt: label, class: name }));
+
+function sound(media, kind) {
+  const name = [media.performer, media.title ?? media.file_name].filter(Boolean).join(" – ");
+  return el("div", { class: "sound" },
+    el("span", {}, kind === "voice" ? `🎤 ${t("voice")}` : `🎵 ${name || t("audio")}`),
+    el("audio", { src: fileAddress(media.file_id), controls: true, preload: "metadata", "aria-label": name || t(kind) }));
+}
+
+function file(media) {
+  const name = media.file_name ?? t("document");
+  return el("a", {
+    class: "file",
+    href: `${fileAddress(media.file_id)}?download`,
+    download: name,
+    "aria-label": t("download", { name }),
+  }, el("span", { class: "disc", "aria-hidden": "true" }, "↓"), el("span", {}, name, el("small", {}, sizeOf(media.file_size))));
+}
+
+function other(message) {
+  if (message.location) return el("p", {}, `📍 ${message.location.latitude}, ${message.location.longitude}`);
+  if (message.contact) return el("p", {}, `👤 ${message.contact.first_name} ${message.contact.phone_number ?? ""}`);
+  if (message.dice) return el("p", { class: "large" }, `${message.dice.emoji} ${message.dice.value}`);
+  if (message.poll) {
+    return el("div", {}, el("strong", {}, message.poll.question),
+      el("ul", {}, message.poll.options.map((option) => el("li", {}, option.text))));
+  }
+  return null;
+}

@@ -1,0 +1,170 @@
+// The side panel: switches of both services, the bot's jobs, and what the services were asked and paid.
+
+import { getJson, nemo } from "./api.js";
+import { $, el, toast } from "./dom.js";
+import { state, titleOf } from "./store.js";
+import { NEMO, NEXT_MESSAGE, TELEGRAM, rememberFirst, reset } from "./switches.js";
+import { addWords, t } from "./words.js";
+
+addWords({
+  en: {
+    jobs: "Jobs", noJobs: "Nothing was asked yet.", accounts: "Accounts", charged: "Charged: {n} credits",
+    renders: "Renders", messagesSent: "Messages to the agent", calls: "Calls to Telegram", uploads: "Files uploaded: {n}",
+    credits: "{n} credits", noRender: "no export", expired: "expired", waitingScripts: "Waits for the next message: {n}",
+    nothing: "Nothing yet.", set: "Set",
+    st_queued: "waits", st_running: "runs", st_done: "done", st_failed: "failed", st_cancelled: "cancelled",
+    st_pending: "waits", st_processing: "runs", st_completed: "done", st_ok: "done", st_error: "refused",
+    st_dropped: "broke off", st_lost: "answer lost", done: "Done",
+  },
+  zh: {
+    jobs: "任务", noJobs: "还没有任务。", accounts: "账户", charged: "已扣除 {n} 积分",
+    renders: "渲染", messagesSent: "发给智能体的消息", calls: "对 Telegram 的调用", uploads: "已上传文件：{n}",
+    credits: "{n} 积分", noRender: "不能导出", expired: "已过期", waitingScripts: "等待下一条消息：{n}",
+    nothing: "暂无。", set: "设置",
+    st_queued: "排队中", st_running: "进行中", st_done: "完成", st_failed: "失败", st_cancelled: "已取消",
+    st_pending: "排队中", st_processing: "进行中", st_completed: "完成", st_ok: "完成", st_error: "被拒绝",
+    st_dropped: "中断", st_lost: "回应丢失", done: "已设置",
+  },
+});
+
+let schema = null;
+const parts = {}; // the nodes that change with what happens
+
+export async function setUpPanel() {
+  $("panel-toggle").addEventListener("click", () => show($("panel").hidden));
+  $("panel").addEventListener("keydown", (event) => { if (event.key === "Escape") { show(false); $("panel-toggle").focus(); } });
+  schema = await getJson("schema");
+}
+
+function show(isShown) {
+  $("panel").hidden = !isShown;
+  $("panel-toggle").setAttribute("aria-expanded", String(isShown));
+  document.body.classList.toggle("with-panel", isShown);
+  parts.language = null;
+  if (isShown) { drawPanel(); $("panel").querySelector("button").focus(); }
+}
+
+const guarded = async (run) => {
+  try { await run(); } catch (error) { toast(t("failed", { why: error.message })); }
+};
+
+/** Draw what changed; the switches themselves stay, so that the keyboard stays on them. */
+export function drawPanel() {
+  const panel = state.panel;
+  if (!panel) return;
+  rememberFirst(panel.settings);
+  if ($("panel").hidden) return;
+  if (parts.language !== document.documentElement.lang) build();
+  for (const [one, box] of parts.boxes) box.checked = one.isOn(panel);
+  parts.scripts.textContent = panel.scripts ? t("waitingScripts", { n: panel.scripts }) : "";
+  for (const [name, row] of Object.entries(rows(panel))) fill(parts[name], row);
+  parts.charged.textContent = t("charged", { n: panel.charged });
+  parts.uploads.textContent = t("uploads", { n: panel.uploads });
+  drawSettings(panel.settings);
+}
+
+function rows(panel) {
+  return {
+    jobs: panel.jobs.map((job) => line(
+      `${nameOf(job.chat)}: ${job.text || job.kind}`, job.state,
+      [job.kind, job.attempt > 1 && `×${job.attempt}`, job.files && `📎 ${job.files}`])),
+    accounts: panel.accounts.map((account) => line(account.id, "", [
+      t("credits", { n: account.credits }), !account.may_render && t("noRender"), account.expired && t("expired")])),
+    renders: [...panel.renders].reverse().map((render) => line(
+      render.error || `${render.progress} %`, render.status, [render.id.slice(0, 8)])),
+    sent: [...panel.messages].reverse().map((message) => line(message.text, message.ended ? "done" : "running", [])),
+    calls: [...panel.calls].reverse().map((call) => line(
+      call.method, call.state, [call.error?.description])),
+  };
+}
+
+const nameOf = (chatId) => (state.chats.has(chatId) ? titleOf(state.chats.get(chatId)) : String(chatId));
+
+const line = (text, status, more) => ({ text, status, more: more.filter(Boolean).join(" · ") });
+
+function fill(list, lines) {
+  const mark = JSON.stringify(lines);
+  if (list.dataset.mark === mark) return;
+  list.dataset.mark = mark;
+  list.replaceChildren(...(lines.length ? lines : [line(t("nothing"), "", [])]).map((one) => el("li", {},
+    el("span", { class: "what" }, one.text),
+    el("span", { class: "more-words" }, one.more),
+    one.status && el("span", { class: `status ${one.status}` }, t(`st_${one.status}`)))));
+}
+
+function build() {
+  parts.language = document.documentElement.lang;
+  parts.boxes = [];
+  for (const name of ["jobs", "accounts", "renders", "sent", "calls"]) parts[name] = el("ul", { class: "lines" });
+  for (const name of ["scripts", "charged", "uploads"]) parts[name] = el("p", { class: "figure" });
+  parts.settings = el("div", { class: "settings" });
+  parts.inputs = null;
+  $("panel").replaceChildren(
+    el("header", { class: "bar" }, el("h2", {}, t("behaviour")),
+      el("button", { type: "button", onclick: () => guarded(reset) }, t("asItWas")),
+      el("button", { type: "button", class: "icon", "aria-label": t("close"), onclick: () => { show(false); $("panel-toggle").focus(); } }, "✕")),
+    el("div", { class: "sections" },
+      section("jobs", parts.jobs),
+      section("nemoSwitches", switches(NEMO)),
+      section("nextMessage", switches(NEXT_MESSAGE), parts.scripts),
+      section("telegramSwitches", switches(TELEGRAM)),
+      section("accounts", parts.charged, parts.uploads, parts.accounts),
+      section("renders", parts.renders),
+      section("messagesSent", parts.sent),
+      section("calls", parts.calls),
+      el("details", {}, el("summary", {}, t("everySwitch")), parts.settings)));
+}
+
+const section = (name, ...content) => el("section", { "aria-label": t(name) }, el("h3", {}, t(name)), ...content);
+
+function switches(table) {
+  return el("div", { class: "switches" }, table.map((one) => {
+    const label = t(`s_${one.id}`);
+    if (!one.set) {
+      return el("button", {
+        type: "button",
+        "data-switch": one.id,
+        onclick: () => guarded(async () => { await one.run(); toast(`${t("done")}: ${label}`); }),
+      }, label);
+    }
+    const box = el("input", { type: "checkbox", role: "switch", "data-switch": one.id });
+    box.addEventListener("change", () => guarded(() => one.set(box.checked)));
+    parts.boxes.push([one, box]);
+    return el("label", {}, box, el("span", {}, label));
+  }));
+}
+
+/** A form of every setting, made from its schema: a box, a choice, or a field. */
+function drawSettings(now) {
+  if (!schema) return;
+  if (!parts.inputs) {
+    parts.inputs = new Map();
+    const of = (properties, path) => Object.entries(properties).flatMap(([name, kind]) => {
+      const at = [...path, name];
+      return kind.$ref ? of(schema.$defs.Pace.properties, at) : [field(at, kind)];
+    });
+    parts.settings.replaceChildren(...of(schema.properties, []));
+  }
+  for (const [path, input] of parts.inputs) {
+    if (input === document.activeElement) continue;
+    const value = path.split(".").reduce((part, name) => part[name], now);
+    if (input.type === "checkbox") input.checked = value;
+    else input.value = value ?? "";
+  }
+}
+
+function field(at, kind) {
+  const path = at.join(".");
+  const types = kind.anyOf?.map((one) => one.type) ?? [kind.type];
+  const isNumber = types.some((type) => type === "integer" || type === "number");
+  const input = kind.enum
+    ? el("select", {}, kind.enum.map((one) => el("option", { value: one }, one)))
+    : el("input", { type: kind.type === "boolean" ? "checkbox" : isNumber ? "number" : "text", step: "any" });
+  input.addEventListener("change", () => guarded(() => {
+    const value = input.type === "checkbox" ? input.checked
+      : input.value === "" && types.includes("null") ? null : isNumber ? Number(input.value) : input.value;
+    return nemo("PATCH", "settings", at.reduceRight((inner, name) => ({ [name]: inner }), value));
+  }));
+  parts.inputs.set(path, input);
+  return el("label", {}, el("code", {}, path), input);
+}

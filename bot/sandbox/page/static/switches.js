@@ -1,0 +1,147 @@
+// What can be made to happen, each with its label in both languages and the requests that switch it.
+
+import { nemo, telegram } from "./api.js";
+import { openChat, speaker, state } from "./store.js";
+import { addWords } from "./words.js";
+
+addWords({
+  en: {
+    nemoSwitches: "NemoVideo", telegramSwitches: "Telegram", nextMessage: "With the next message",
+    s_slowAgent: "The agent thinks for a minute", s_slowRender: "Renders take a minute", s_slowUpload: "Uploads take half a minute",
+    s_noCredits: "Nobody has credits", s_noExport: "Export is not in the plan", s_rendersFail: "Every render fails",
+    s_noGuests: "No more guest accounts", s_noLink: "A finished render's link is dead", s_small: "Files over 100 kB are refused",
+    s_down: "The service is down (503)",
+    s_cutBefore: "The stream breaks, nothing is done", s_cutAfter: "The stream breaks, the work is done",
+    s_silent: "It edits and says nothing", s_stages: "It adds what nobody asked for", s_issue: "It tells of a “temporary issue”",
+    s_screen: "It talks of buttons and panels", s_busy: "It is asked too often (429)", s_failure: "The agent fails",
+    s_quiet: "Silence for 20 seconds", s_forget: "Forget every project", s_expire: "All tokens expire",
+    s_flood: "The next 3 sends: too many (429)", s_gateway: "The next 3 calls: Bad Gateway", s_lost: "The next send's answer is lost",
+    s_slowFiles: "Files load slowly (60 kB/s)", s_cutFile: "The next file breaks off", s_noFlood: "No flood limits",
+    s_block: "This person blocks the bot", asItWas: "All as it was", once: "once", everySwitch: "Every switch of NemoVideo",
+  },
+  zh: {
+    nemoSwitches: "NemoVideo", telegramSwitches: "Telegram", nextMessage: "下一条消息",
+    s_slowAgent: "智能体思考一分钟", s_slowRender: "渲染需要一分钟", s_slowUpload: "上传需要半分钟",
+    s_noCredits: "所有账户积分为零", s_noExport: "套餐不含导出", s_rendersFail: "每次渲染都失败",
+    s_noGuests: "游客账户已用完", s_noLink: "渲染完成但链接失效", s_small: "拒收超过 100 kB 的文件",
+    s_down: "服务不可用（503）",
+    s_cutBefore: "连接中断，什么也没做", s_cutAfter: "连接中断，工作已完成",
+    s_silent: "改了视频但不说话", s_stages: "顺手加了没要求的内容", s_issue: "提到“临时问题”",
+    s_screen: "说起按钮和面板", s_busy: "请求过于频繁（429）", s_failure: "智能体出错",
+    s_quiet: "沉默 20 秒", s_forget: "忘掉所有项目", s_expire: "所有令牌过期",
+    s_flood: "接下来 3 次发送过于频繁（429）", s_gateway: "接下来 3 次调用网关错误", s_lost: "下一次发送的回应丢失",
+    s_slowFiles: "文件下载很慢（60 kB/s）", s_cutFile: "下一个文件中途断开", s_noFlood: "不限制发送频率",
+    s_block: "当前用户拉黑机器人", asItWas: "全部恢复", once: "一次", everySwitch: "NemoVideo 的全部开关",
+  },
+});
+
+let first = null; // the settings as they were when the page was opened, or after a reset
+
+const setting = (changes) => nemo("PATCH", "settings", changes);
+const script = (steps) => nemo("POST", "scripts", { steps });
+const fault = (values) => telegram("fault", values);
+const onAccounts = (change) =>
+  Promise.all(state.panel.accounts.map((account) => nemo("PATCH", `accounts/${account.id}`, change)));
+
+/** A switch of NemoVideo's settings: on with these values, off with the first ones. */
+function ofSettings(id, on, isOn) {
+  const back = () => Object.fromEntries(Object.keys(on).map((name) => [
+    name, name === "pace" ? Object.fromEntries(Object.keys(on.pace).map((part) => [part, first.pace[part]])) : first[name],
+  ]));
+  return { id, isOn: (panel) => isOn(panel.settings), set: (wanted) => setting(wanted ? on : back()) };
+}
+
+const faultOn = (panel, action) => panel.telegram_faults.find((one) => one.action === action && one.times === null);
+
+export const NEMO = [
+  ofSettings("slowAgent", { pace: { edit_s: 60, generate_s: 60 } }, (now) => now.pace.edit_s >= 60),
+  ofSettings("slowRender", { pace: { render_s: 60 } }, (now) => now.pace.render_s >= 60),
+  ofSettings("slowUpload", { pace: { upload_s: 30 } }, (now) => now.pace.upload_s >= 30),
+  {
+    id: "noCredits",
+    isOn: (panel) => panel.settings.anonymous_credits === 0,
+    set: async (wanted) => {
+      const credits = wanted ? 0 : first.anonymous_credits;
+      await setting({ anonymous_credits: credits });
+      await onAccounts({ credits });
+    },
+  },
+  {
+    id: "noExport",
+    isOn: (panel) => !panel.settings.anonymous_may_render,
+    set: async (wanted) => {
+      await setting({ anonymous_may_render: !wanted });
+      await onAccounts({ may_render: !wanted });
+    },
+  },
+  ofSettings("rendersFail", { render_fails: -1 }, (now) => now.render_fails === -1),
+  ofSettings("noLink", { media_missing: true }, (now) => now.media_missing),
+  ofSettings("noGuests", { anonymous_per_address: 0 }, (now) => now.anonymous_per_address === 0),
+  ofSettings("small", { upload_limit_bytes: 100000 }, (now) => now.upload_limit_bytes === 100000),
+  {
+    id: "down",
+    isOn: (panel) => panel.nemo_faults.some((one) => one.times < 0),
+    set: async (wanted) => {
+      if (!wanted) return nemo("DELETE", "faults");
+      const endpoints = ["anonymous-token", "session", "message", "upload", "credits", "state", "render", "render-status"];
+      return Promise.all(endpoints.map((endpoint) => nemo("POST", "faults", { endpoint, status: 503, times: -1 })));
+    },
+  },
+];
+
+export const NEXT_MESSAGE = [
+  { id: "cutBefore", run: () => script([{ thought: "Let me think" }, { cut: true }]) },
+  { id: "cutAfter", run: () => script([{ thought: "Let me think" }, { cut: true }, { wait_s: 2 }, { agent: true }]) },
+  { id: "silent", run: () => nemo("POST", "scripts", { script: "silent_edit", args: { wish: "add calm music" } }) },
+  { id: "stages", run: () => nemo("POST", "scripts", { script: "two_stages", args: { wish: "make a 3 second video of a cat" } }) },
+  { id: "issue", run: () => nemo("POST", "scripts", { script: "trailing_issue" }) },
+  {
+    id: "screen",
+    run: () => nemo("POST", "scripts", { script: "screen_talk", args: { language: openChat()?.language ?? "en" } }),
+  },
+  { id: "failure", run: () => nemo("POST", "scripts", { script: "agent_failure" }) },
+  { id: "busy", run: () => nemo("POST", "faults", { endpoint: "message", status: 429, code: 2001 }) },
+  { id: "quiet", run: () => script([{ wait_s: 20 }, { agent: true }]) },
+  {
+    id: "forget",
+    run: () => Promise.all(state.panel.sessions.map((id) => nemo("DELETE", `sessions/${encodeURIComponent(id)}`))),
+  },
+  { id: "expire", run: () => onAccounts({ expired: true }) },
+];
+
+const SENDS = ["sendMessage", "sendVideo", "sendPhoto", "sendDocument", "sendMediaGroup"];
+const tooMany = { error_code: 429, description: "Too Many Requests: retry after 5", retry_after: 5 };
+
+export const TELEGRAM = [
+  { id: "flood", run: () => fault({ methods: SENDS, action: "error", times: 3, ...tooMany }) },
+  { id: "gateway", run: () => fault({ action: "error", times: 3, error_code: 502, description: "Bad Gateway" }) },
+  { id: "lost", run: () => fault({ methods: SENDS, action: "drop", when: "after" }) },
+  { id: "cutFile", run: () => fault({ methods: ["file"], action: "cut", after_bytes: 20000 }) },
+  {
+    id: "slowFiles",
+    isOn: (panel) => Boolean(faultOn(panel, "slow")),
+    set: (wanted) => (wanted
+      ? fault({ methods: ["file"], action: "slow", bytes_per_s: 60000, times: null })
+      : telegram("release", { id: faultOn(state.panel, "slow").id })),
+  },
+  { id: "noFlood", isOn: (panel) => !panel.flood_limits, set: (wanted) => telegram("flood_limits", wanted ? { off: true } : {}) },
+  {
+    id: "block",
+    isOn: () => Boolean(state.chats.get(speaker())?.blocked),
+    set: (wanted) => telegram("block", { user: speaker(), blocked: wanted }),
+  },
+];
+
+export function rememberFirst(settings) {
+  first ??= settings;
+}
+
+/** Back to how it began; what was asked and charged stays. */
+export async function reset() {
+  await nemo("POST", "reset", {});
+  await nemo("DELETE", "scripts");
+  await telegram("clear_faults", {});
+  await telegram("flood_limits", {});
+  first = await nemo("GET", "settings");
+  await onAccounts({ credits: first.anonymous_credits, may_render: true });
+}

@@ -1,0 +1,127 @@
+"""The chat page's server: who may use it, what it serves, and what it tells."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from bot.sandbox.botapi.client import People
+from bot.sandbox.page import create_app, set_scene
+from bot.sandbox.page.clips import CLIPS
+from bot.sandbox.services import Services, serve_services
+from bot.web.serve import serve
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    async with serve_services(tmp_path / "services") as services:
+        yield services
+
+
+@pytest.fixture
+async def client(services: Services, redis: Redis, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(services, redis, tmp_path / "clips")
+    async with serve(app) as url, httpx.AsyncClient(base_url=url + app.state.path) as client:
+        yield client
+        app.state.feed.close()
+
+
+async def test_nothing_is_there_without_the_key(client: httpx.AsyncClient) -> None:
+    root = str(client.base_url).rsplit("/", 2)[0]
+
+    for path in (
+        "/",
+        "/events",
+        "/telegram/state",
+        "/wrong/",
+        "/wrong/telegram/state",
+        "/nemo/control/settings",
+    ):
+        assert (await client.get(root + path)).status_code == 404
+        assert (await client.post(root + path)).status_code in {404, 405}
+    assert (await client.get("")).status_code == 200
+
+
+async def test_another_name_for_this_machine_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.get("", headers={"host": "evil.example.com"})).status_code == 400
+
+
+async def test_the_page_asks_nobody_else_and_runs_nothing_but_itself(client: httpx.AsyncClient) -> None:
+    answer = await client.get("")
+
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    static = Path(__file__).parents[3] / "bot/sandbox/page/static"
+    for file in static.iterdir():
+        text = file.read_text("utf-8")
+        assert "innerHTML" not in text
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert (await client.get(file.name)).status_code == 200
+
+
+async def test_what_people_send_is_shown_or_downloaded_but_never_run(
+    client: httpx.AsyncClient, services: Services, tmp_path: Path
+) -> None:
+    page, video = tmp_path / "page.html", tmp_path / "clip.mp4"
+    page.write_text("<script>alert(1)</script>")
+    CLIPS["large.mp4"].write(video)
+    async with People(services.telegram_url) as people:
+        ann = await people.person("Ann")
+        sent = await ann.send_file("document", page, content_type="text/html")
+        shown = await ann.send_file("video", video)
+
+    html = await client.get(f"file/{sent.media['file_id']}")
+    assert html.headers["content-type"] == "application/octet-stream"
+    assert html.headers["content-disposition"].startswith("attachment")
+    part = await client.get(f"file/{shown.media['file_id']}", headers={"range": "bytes=0-99"})
+    assert (part.status_code, part.headers["content-type"], len(part.content)) == (206, "video/mp4", 100)
+    assert (await client.get("file/none")).status_code == 404
+
+
+async def test_every_clip_can_be_fetched(client: httpx.AsyncClient) -> None:
+    for clip in (await client.get("clips")).json():
+        assert (await client.get(f"clip/{clip['name']}")).content
+
+
+async def test_the_feed_tells_all_there_is_and_then_what_happens(
+    client: httpx.AsyncClient, services: Services, tmp_path: Path
+) -> None:
+    async with People(services.telegram_url) as people:
+        await set_scene(people, tmp_path / "clips")
+        async with client.stream("GET", "events") as stream:
+            events = _events(stream)
+            told = [await anext(events) for _ in range(6)]
+            assert [name for name, _ in told] == ["hello", "chats", *["message"] * 4]
+            chats = {chat.get("title") or chat["first_name"]: chat for chat in told[1][1]}
+            assert list(chats) == ["Ann", "小明", "Film club", "Studio", "Bo's clips"]
+            assert [topic["name"] for topic in chats["Studio"]["topics"]] == ["General", "Trailer", "Music"]
+            assert [person["name"] for person in chats["Film club"]["people"]] == ["Ann", "Bo", "小明"]
+            assert (await anext(events))[0] == "panel"
+
+            said = await client.post(
+                "telegram/write", json={"chat": chats["Ann"]["id"], "user": chats["Ann"]["id"], "text": "hi"}
+            )
+            name, message = await anext(events)
+            assert (name, message["text"], message["versions"]) == ("message", "hi", 1)
+            gone = {"chat": chats["Ann"]["id"], "message": said.json()["message_id"]}
+            await client.post("telegram/delete", json=gone)
+            assert (await anext(events))[1]["deleted"] is True
+
+            await client.patch("nemo/control/settings", json={"render_fails": -1})
+            name, panel = await anext(events)
+            assert (name, panel["settings"]["render_fails"]) == ("panel", -1)
+
+
+async def _events(stream: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    name = ""
+    async for line in stream.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))

@@ -1,0 +1,182 @@
+"""The chat page in a real browser, with the real bot behind it.
+
+One test with many parts, because xdist would start a sandbox and a browser for each of its workers.
+"""
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Keys
+from selenium.webdriver.common.by import By
+
+from bot.sandbox import samples
+from tests.sandbox.page.browser import CHROMIUM, DRIVER, Page, chromium, sandbox
+
+
+def _is_playing(page: Page) -> bool:
+    return bool(
+        page.browser.execute_script(
+            "const all = document.querySelectorAll('.message:not(.mine) video'); const last = all[all.length - 1];"
+            "if (last.paused) { last.muted = true; last.play(); } return last.currentTime > 0.2;"
+        )
+    )
+
+
+def the_main_job(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.click(".nothing button", "Start")
+    page.answer("video", 20)
+
+    page.send_clip("Beach", 'trim it to 2 seconds and add the title "Hello"')
+
+    live = page.answer("%")
+    assert live.find_elements(By.CSS_SELECTOR, ".quote")
+    first_words = live.text
+    page.until(lambda: first_words not in page.one("#messages").text, "an edit in place")
+    page.answer("I trimmed it; it is 2 seconds long now", 40)
+    page.one(".message:not(.mine) video", within_s=40)
+    page.until(lambda: _is_playing(page), "the video plays")
+    # The live message is gone with the job.
+    page.until(lambda: "%" not in page.one("#messages").text, "no live message")
+    assert "trim it to 2 seconds" in page.answer("made in").find_element(By.CSS_SELECTOR, ".quote").text
+
+
+def a_button_is_answered(page: Page, tmp_path: Path) -> None:
+    page.go("小明")
+    page.say("/settings")
+    before = page.answer("自动").find_elements(By.CSS_SELECTOR, ".keys button")[0]
+    words = before.text
+
+    before.click()
+
+    page.until(
+        lambda: page.all("#toast") or words not in page.one(".keyboard").text, "a toast or other buttons"
+    )
+
+
+def what_people_write_is_text(page: Page, tmp_path: Path) -> None:
+    page.go("Film club")
+    bad = "<img src=x onerror=document.title='taken'> [a](javascript:alert(1)) <b>bold</b>"
+
+    page.say(bad)
+
+    assert bad in page.one(".message.mine", "onerror").text
+    assert "taken" not in page.browser.title
+    assert page.browser.find_elements(By.CSS_SELECTOR, "#messages .text img, #messages .text b") == []
+
+
+def speaking_replying_changing_and_deleting_in_a_group(page: Page, tmp_path: Path) -> None:
+    page.go("Film club")
+    page.choose("#speaker", "Bo")
+    page.say("who cuts it?")
+    page.choose("#speaker", "Ann")
+
+    _choose(page, ".message:not(.mine)", "who cuts it?", "Reply")
+    page.say("I do")
+    mine = page.one(".message.mine", "I do")
+    assert "Bo" in mine.find_element(By.CSS_SELECTOR, ".quote").text
+
+    _choose(page, ".message.mine", "I do", "Edit")
+    page.one("#text").send_keys(" it", Keys.ENTER)
+    page.one(".message.mine", "I do it\nedited")
+
+    _choose(page, ".message.mine", "I do it", "Delete")
+    page.until(lambda: "I do it" not in page.one("#messages").text, "deleted")
+
+
+def forwarding_from_a_channel_into_a_topic(page: Page, tmp_path: Path) -> None:
+    page.go("Bo's clips")
+    assert page.one("#read-only").text
+    _choose(page, ".message", "A beach", "Forward")
+    page.click("dialog button", "Studio · Music")
+
+    assert "Forwarded from Bo's clips" in page.one(".message.mine", "A beach").text
+    assert page.one("#chat-title").text == "Studio · Music"
+    page.go("Studio · Trailer")
+    assert "A beach" not in page.one("#messages").text
+
+
+def files_are_attached_and_dropped(page: Page, tmp_path: Path) -> None:
+    page.go("Film club")
+    names = ["one.jpg", "two.jpg", "three.jpg"]
+    files = [samples.make_photo(tmp_path / name, 320, 240) for name in names]
+    page.browser.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
+    assert [one.text.split("\n")[0] for one in page.all("#attached li")] == names
+    page.say("holidays")
+    assert len(page.one(".message.mine", "holidays").find_elements(By.CSS_SELECTOR, ".album img")) == 3
+
+    page.browser.execute_script(
+        "const data = new DataTransfer(); data.items.add(new File(['<script>1</script>'], 'a page.html'));"
+        "document.querySelector('#messages').dispatchEvent("
+        "new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer: data}));"
+    )
+    page.click("#send")
+    link = page.one(".message.mine a.file", "a page.html")
+    assert str(link.get_attribute("href")).endswith("?download")
+
+
+def the_panel_switches_and_shows(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.click("#panel-toggle")
+    page.click("#panel [data-switch=noCredits]")
+    page.say("make a 2 second video of a dog")
+    assert "credits" in page.answer("credits", 40).text
+    page.one("#panel section[aria-label=Accounts] li", "0 credits")
+    page.one("#panel section[aria-label=Jobs] li", "make a 2 second video of a dog")
+
+    page.click("#panel header button", "All as it was")
+    page.until(
+        lambda: not page.one("#panel [data-switch=noCredits]").is_selected(), "the switch is off by itself"
+    )
+    page.one("#panel section[aria-label=Accounts] li", "100 credits")
+    page.one("#panel header button").send_keys(Keys.ESCAPE)
+    assert page.all("#panel") == []
+
+
+def by_keyboard_on_a_phone_and_in_chinese(page: Page, tmp_path: Path) -> None:
+    size = page.browser.get_window_size()
+    try:
+        page.browser.set_window_size(400, 800)
+        page.until(lambda: not page.all("#messages"), "the list alone")
+        page.one("#chat-list button", "小明").send_keys(Keys.ARROW_DOWN)
+        assert "Film club" in page.browser.switch_to.active_element.text
+        page.browser.switch_to.active_element.send_keys(Keys.ENTER)
+        assert page.one("#chat-title").text == "Film club"
+        width = page.browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= page.browser.execute_script("return innerWidth")
+        page.click("#back")
+        page.choose("#language", "中文")
+        page.one("#chat-list button", "论坛")
+        page.choose("#language", "English")
+        page.one("#chat-list button", "forum")
+    finally:
+        page.browser.set_window_size(size["width"], size["height"])
+
+
+def _choose(page: Page, selector: str, text: str, action: str) -> None:
+    message = page.one(selector, text)
+    message.find_element(By.CSS_SELECTOR, ".more").send_keys(Keys.ENTER)
+    page.click("#menu button", action)
+
+
+PARTS = (
+    the_main_job,
+    a_button_is_answered,
+    what_people_write_is_text,
+    speaking_replying_changing_and_deleting_in_a_group,
+    forwarding_from_a_channel_into_a_topic,
+    files_are_attached_and_dropped,
+    the_panel_switches_and_shows,
+    by_keyboard_on_a_phone_and_in_chinese,
+)
+
+
+@pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with its chromedriver here")
+def test_the_page(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    with sandbox() as address, chromium(tmp_path / "profile") as browser:
+        page = Page(browser, address)
+        for part in PARTS:
+            with subtests.test(part.__name__):
+                page.open()
+                part(page, tmp_path)
+                assert page.complaints() == []
