@@ -119,6 +119,9 @@ def is_within(shorter: str, longer: str) -> bool:
     return all(char in left for char in shorter)
 
 
+ENDS = (".", "!", "?", "。", "！", "？")
+"""Without one of these two texts in one line are one sentence, with another meaning."""
+
 PIECES = st.one_of(
     st.sampled_from(SAID),
     st.sampled_from(
@@ -142,9 +145,14 @@ def test_only_takes_out_and_once_is_enough(text: str) -> None:
     assert bool(done.edits) == (Action.EDIT in done.actions)
 
 
-@given(st.lists(st.sampled_from(KEEPS), max_size=8), st.sampled_from([" ", "\n", "\n\n", "\n- "]))
+@given(st.lists(st.sampled_from(KEEPS), max_size=8), st.sampled_from(["\n", "\n\n", "\n- "]))
 def test_talk_of_content_stays_byte_for_byte(texts: list[str], between: str) -> None:
     assert translate(between.join(texts)).text == between.join(texts)
+
+
+@given(st.lists(st.sampled_from([text for text in KEEPS if text.endswith(ENDS)]), max_size=8).map(" ".join))
+def test_sentences_about_content_stay_byte_for_byte_in_one_line(text: str) -> None:
+    assert translate(text).text == text
 
 
 @given(st.text(max_size=300))
