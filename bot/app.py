@@ -226,7 +226,7 @@ class App:
             bot,
             outbox,
             sent,
-            TelegramFiles(bot, outbox, files_http, local=local),
+            TelegramFiles(bot, outbox, files_http, local=local, server_dir=settings.server_dir),
             Delivery(
                 bot,
                 outbox,
@@ -313,6 +313,7 @@ class App:
         return Limits(
             fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
             take=self._settings.max_upload_mb * MEBIBYTE,
+            send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 

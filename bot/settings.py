@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         description="With TELEGRAM_LOCAL_MODE: a directory that bot and Bot API server see under the same path; "
         "finished videos wait there. Default: results/ in DATA_DIR.",
     )
+    telegram_files_dir: Path | None = Field(
+        None,
+        description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. What people sent is "
+        "deleted there once it is used, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
+    )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
     nemo_web_url: WebAddress = Field(
         "https://nemovideo.com", description="NemoVideo's web site, for links that people open."
@@ -210,6 +215,11 @@ class Settings(BaseSettings):
         if value and info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
             raise ValueError("needs your own server's address in TELEGRAM_API_URL")
         return value
+
+    @property
+    def server_dir(self) -> Path:
+        """Where an own Bot API server keeps its files."""
+        return self.telegram_files_dir or Path("/var/lib/telegram-bot-api")
 
     @property
     def results_dir(self) -> Path:

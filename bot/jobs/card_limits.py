@@ -1,8 +1,8 @@
-"""What the active card leaves out of what NemoVideo takes, in words for the chat."""
+"""What is too much, or of a wrong kind, for the active card or for Telegram: in words for the chat."""
 
 from __future__ import annotations
 
-from bot.jobs.ports import Bytes, Notice
+from bot.jobs.ports import Button, Bytes, Notice
 from bot.skills import Card
 
 
@@ -25,3 +25,9 @@ def size_refused(most: int, card: Card) -> Notice:
     if card.size_limit_bytes < most:
         return Notice("error.file_too_large_card", {"skill": card.display_name, "limit": limit})
     return Notice("error.file_too_large", {"limit": limit})
+
+
+def telegram_refused(size: Bytes, limit: Bytes) -> Notice:
+    """A file over what Telegram's cloud gives out to bots, with the ways around it."""
+    browser = Button("button.upload_in_browser", "link")
+    return Notice("error.file_too_large_telegram", {"size": size, "limit": limit}, (browser,))

@@ -140,7 +140,8 @@ class Result:
 
     Args:
         path: Where it lies; ``None`` when only ``file_id`` or ``link`` is there.
-        link: Its address with NemoVideo, for when it is too large to send.
+        link: Its address with NemoVideo, for when it can't be sent.
+        no_room: Whether that is for want of disk space; else it is too large.
         size: Bytes.
         duration_s: As the render said, where it did.
         took_s: From the request to now.
@@ -153,6 +154,7 @@ class Result:
 
     path: Path | None = None
     link: str = ""
+    no_room: bool = False
     size: int | None = None
     duration_s: float | None = None
     took_s: float = 0.0
@@ -258,6 +260,10 @@ class Front(Protocol):
             FileTooLarge: Telegram does not hand out a file of this size.
             SoundTooLong: It would have to be converted, and is too long for that.
         """
+        ...
+
+    async def release(self) -> None:
+        """Have the copies deleted that were made for the job to read; twice is as good as once. Never fails."""
         ...
 
     @property

@@ -268,6 +268,7 @@ class Runner:
                     await self._lanes.park(run.taken, ticket)
                     log.info("job.parked")
                 case _:
+                    await run.front.release()
                     await self._lanes.finish(run.taken, state or State.CANCELLED)
                     log.info("job.ended", state=state)
         except RedisError:

@@ -214,6 +214,7 @@ class TelegramStep(_Model):
     drop: dict[str, Any] | None = None
     lose: str | None = None
     clear: bool = False
+    copies: int | None = None
 
 
 Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep

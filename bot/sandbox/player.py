@@ -43,6 +43,9 @@ from bot.settings import Settings
 LOOK_AGAIN_S = 0.2
 """How long one look at the chat waits for news, in real seconds."""
 
+PATIENCE_S = 10.0
+"""For something outside the chats to come true, in real seconds."""
+
 SECONDS_TOLERANCE = 0.35
 """By how much a delivered video's length may differ: a frame or two, and the sound's last packet."""
 
@@ -137,6 +140,7 @@ async def play(
             work_dir / "bot",
             clock,
             telegram_local_mode=telegram.local,
+            telegram_files_dir=work_dir / "services" / "telegram",
             redis_url=redis_url,
             **conversation.settings,
         )
@@ -487,6 +491,17 @@ class Player:
             "sessions": len(await self._nemo.sessions()),
         }
 
+    async def _check_copies(self, wanted: int) -> None:
+        def count() -> int:
+            # A bot's directory has its token for a name.
+            return sum(path.is_file() for path in (self._work_dir / "services" / "telegram").glob("*:*/**/*"))
+
+        ends_s = time.monotonic() + PATIENCE_S
+        while (found := await asyncio.to_thread(count)) != wanted:
+            if time.monotonic() >= ends_s:
+                raise Unmet(f"expected {wanted} files left on the own Bot API server, there are {found}")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
     async def _telegram_step(self, step: TelegramStep) -> None:
         faults = self._people.faults
         if step.error is not None:
@@ -497,6 +512,8 @@ class Player:
             await faults.drop(*options.pop("methods", []), **options)
         if step.clear:
             await faults.clear()
+        if step.copies is not None:
+            await self._check_copies(step.copies)
         if step.lose is not None:
             await faults.lose_file(self._labels[step.lose].media["file_id"])
 

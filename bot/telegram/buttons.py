@@ -34,6 +34,7 @@ class Action(StrEnum):
     CREDITS = "credits"
     STATUS = "status"
     NEW = "new"
+    LINK = "link"  # begins a project where there is none
     LANGUAGE = "language"  # argument: its catalogue; none shows them all
     SKILL = "skill"  # argument: mark of the card to choose; none shows them all
     EXAMPLE = "example"  # argument: mark of the example that is sent as a wish

@@ -87,12 +87,12 @@ class Delivery:
             return _Prepared(words.text("deliver.again"), markup)
         size = words.size(result.size or 0)
         if result.path is None:
-            text = words.text(
-                "deliver.link_too_large",
-                size=size,
-                limit=words.size(self.send_limit),
-                link=words.link(result.link, FILE_NAME),
-            )
+            link = words.link(result.link, FILE_NAME)
+            if result.no_room:
+                text = words.text("deliver.link_no_room", size=size, link=link)
+            else:
+                limit = words.size(self.send_limit)
+                text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
             return _Prepared(text, markup)
         try:
             facts = await describe(result.path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO
 
 import httpx
+import structlog
 from telegram import Bot
 from telegram.error import BadRequest, NetworkError
 
@@ -27,11 +28,19 @@ from bot.telegram.outbox import Outbox
 from bot.telegram.sound import convert
 from bot.telegram.video import SNIFF_BYTES, sniff
 
+log = structlog.get_logger(__name__)
+
 CHUNK_BYTES = 512 * 1024
 """Read from disk at a time: large enough to be fast, small enough to keep memory flat."""
 
 CONVERSIONS_AT_ONCE = 2
 """Each keeps a core busy."""
+
+
+OnCopy = Callable[[str], Awaitable[None]]
+"""Is told the name of a copy; the bot's token in it is left out."""
+
+_TOKEN = "{token}"  # noqa: S105 - what stands for it
 
 
 class TelegramFiles:
@@ -42,18 +51,36 @@ class TelegramFiles:
         outbox: Makes the calls.
         http: For the cloud's files.
         local: Whether the Bot API server is an own one in local mode, which gives paths instead of addresses.
+        server_dir: That server's directory: nothing outside of it is deleted.
     """
 
-    def __init__(self, bot: Bot, outbox: Outbox, http: httpx.AsyncClient, *, local: bool) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        outbox: Outbox,
+        http: httpx.AsyncClient,
+        *,
+        local: bool,
+        server_dir: Path | None = None,
+    ) -> None:
         self._bot = bot
         self._outbox = outbox
         self._http = http
         self._local = local
+        self._server_dir = server_dir
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
 
     @contextlib.asynccontextmanager
-    async def open(self, chat_id: int, file: FileRef) -> AsyncIterator[OpenFile]:
+    async def open(
+        self, chat_id: int, file: FileRef, on_copy: OnCopy | None = None
+    ) -> AsyncIterator[OpenFile]:
         """Start to read a file.
+
+        Args:
+            chat_id: For whose sake.
+            file: Which one.
+            on_copy: Is told the name of the copy that an own server made, before it is read. Whoever is told has to
+                ``discard`` it some time.
 
         Raises:
             FileGone: Telegram does not have it any more.
@@ -61,6 +88,37 @@ class TelegramFiles:
             FileNotTaken: Its first bytes are of no kind that NemoVideo takes.
             SoundTooLong: It would have to be converted, and is too long for that.
         """
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                size, first, chunks = await self._found(chat_id, file, stack, on_copy)
+            except FileGone:
+                if not self._local:
+                    raise
+                # Another job that used the same file may just have deleted it: asked again, the server fetches it anew.
+                size, first, chunks = await self._found(chat_id, file, stack, on_copy)
+            if file.is_text:  # Whether it is one, its reader sees.
+                yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
+                return
+            kind, content = kind_of_content(file, sniff(first)), _chain(first, chunks)
+            if kind in CONVERTED:
+                size, content = await stack.enter_async_context(self._converted(file, kind, content))
+                kind = CONVERTED[kind]
+            if kind is None or kind not in CONTENT_TYPES:
+                raise FileNotTaken(file.name)
+            yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
+
+    async def discard(self, copy: str) -> None:
+        """Delete an own server's copy of a file, if it is there and lies where such copies lie.
+
+        Args:
+            copy: Its name, as ``open`` told it.
+        """
+        path = Path(copy.replace(_TOKEN, self._bot.token))
+        await asyncio.to_thread(_delete, path, self._server_dir)
+
+    async def _found(
+        self, chat_id: int, file: FileRef, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
+    ) -> tuple[int, bytes, AsyncIterator[bytes]]:
         try:
             found = await self._outbox.call(
                 chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
@@ -72,20 +130,12 @@ class TelegramFiles:
         if not found.file_path:
             raise FileGone(file.name)
         path, known_size = found.file_path, found.file_size or file.size
-        async with contextlib.AsyncExitStack() as stack:
-            size, first, chunks = await self._outbox.call(
-                chat_id, lambda _: self._begin(stack, path, known_size), repeatable=True
-            )
-            if file.is_text:  # Whether it is one, its reader sees.
-                yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
-                return
-            kind, content = kind_of_content(file, sniff(first)), _chain(first, chunks)
-            if kind in CONVERTED:
-                size, content = await stack.enter_async_context(self._converted(file, kind, content))
-                kind = CONVERTED[kind]
-            if kind is None or kind not in CONTENT_TYPES:
-                raise FileNotTaken(file.name)
-            yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
+        if self._local and on_copy is not None:
+            # The server keeps a bot's files in a directory that has its token for a name.
+            await on_copy(self._path(path).replace(self._bot.token, _TOKEN))
+        return await self._outbox.call(
+            chat_id, lambda _: self._begin(stack, path, known_size), repeatable=True
+        )
 
     @contextlib.asynccontextmanager
     async def _converted(
@@ -150,6 +200,20 @@ class TelegramFiles:
             raise FileGone(path.name) from error
         with handle:
             yield (await asyncio.to_thread(path.stat)).st_size, _read(handle)
+
+
+def _delete(path: Path, server_dir: Path | None) -> None:
+    try:
+        real = path.resolve(strict=True)
+        if server_dir is None or not real.is_relative_to(server_dir.resolve()) or not real.is_file():
+            # Without its name, which may hold the bot's token.
+            log.warning("files.not_of_the_server")
+            return
+        real.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("files.not_deleted", error=error.strerror)
 
 
 async def _read(handle: IO[bytes]) -> AsyncIterator[bytes]:

@@ -44,6 +44,10 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 
+_COPIES = "copies"
+"""The checkpoint with the copies of files that an own Bot API server made for the job."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A text ready to be sent: either HTML, or plain with entities."""
@@ -107,7 +111,17 @@ class ChatFront:
 
     def open(self, file: FileRef) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Front``."""
-        return self._files.open(self._job.chat.chat_id, file)
+        return self._files.open(self._job.chat.chat_id, file, self._note_copy)
+
+    async def release(self) -> None:
+        """See ``ports.Front``: an own Bot API server keeps what it fetched for a day otherwise."""
+        for copy in self._ledger.get(_COPIES) or ():
+            await self._files.discard(copy)
+
+    async def _note_copy(self, copy: str) -> None:
+        copies = self._ledger.get(_COPIES) or []
+        if copy not in copies:
+            await self._ledger.save(_COPIES, [*copies, copy])
 
     @property
     def send_limit(self) -> int:

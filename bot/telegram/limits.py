@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.jobs.card_limits import kind_refused, size_limit, size_refused
+from bot.jobs.card_limits import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.job import FileRef
-from bot.jobs.ports import Bytes, Notice
+from bot.jobs.ports import Bytes, Notice, Param
 from bot.jobs.steps.prompt import MAX_PROMPT_BYTES, too_long
 from bot.skills import Card
 from bot.telegram import media
@@ -19,10 +19,12 @@ class Limits:
     Args:
         fetch: Bytes of the largest file that the Bot API in use gives out.
         take: Bytes of the largest file that NemoVideo takes; a card may take less.
+        send: Bytes of the largest file that can be sent to a chat.
     """
 
     fetch: int
     take: int
+    send: int
 
     def refusal(self, file: FileRef, card: Card) -> Notice | None:
         """Why a file can't be used, as far as Telegram tells; what it really is, is seen when it is opened."""
@@ -41,10 +43,15 @@ class Limits:
         if size > size_limit(self.take, card):
             return size_refused(self.take, card)
         if size > self.fetch:
-            return Notice("error.file_too_large_telegram", {"size": Bytes(size), "limit": Bytes(self.fetch)})
+            return telegram_refused(Bytes(size), Bytes(self.fetch))
         return None
 
     def how(self, card: Card) -> Notice:
         """What can be sent, for those who ask."""
         limit = Bytes(min(self.fetch, size_limit(self.take, card)))
-        return Notice("upload.how", {"kinds": " ".join(card.file_kinds), "limit": limit})
+        params: dict[str, Param] = {
+            "kinds": " ".join(card.file_kinds),
+            "limit": limit,
+            "send_limit": Bytes(self.send),
+        }
+        return Notice("upload.how", params)

@@ -54,6 +54,8 @@ class Presses:
                 jobs.append(self._desk.job(update, Lane.EDIT, Kind(action.value)))
             case Press(Action.CREDITS | Action.STATUS as action):
                 jobs.append(self._desk.job(update, Lane.ASK, Kind(action.value)))
+            case Press(Action.LINK):
+                jobs.append(self._desk.job(update, Lane.ASK, Kind.LINK, data={"begin": True}))
             case Press(Action.LANGUAGE, name):
                 chat = chat_key(query.message)
                 if name in languages():

@@ -235,10 +235,10 @@ async def until(holds: Callable[[], Awaitable[bool]], within_s: float = PATIENCE
 
 
 @contextlib.asynccontextmanager
-async def open_world(directory: Path, clip: Path) -> AsyncIterator[World]:
+async def open_world(directory: Path, clip: Path, *, local: bool = False) -> AsyncIterator[World]:
     """Both stand-ins, one person, and no bot yet."""
     async with (
-        serve_services(directory / "services", flood_limits=None) as services,
+        serve_services(directory / "services", flood_limits=None, local=local) as services,
         People(services.telegram_url) as people,
         NemoControl(services.nemo_url) as nemo,
     ):

@@ -29,8 +29,15 @@ class Worlds:
     directory: Path
     clip: Path
 
-    async def at_each(self, cases: Mapping[str, T], play: Callable[[World, T], Awaitable[None]]) -> None:
+    async def at_each(
+        self, cases: Mapping[str, T], play: Callable[[World, T], Awaitable[None]], *, local: bool = False
+    ) -> None:
         """Play every case in a world of its own, all at the same time.
+
+        Args:
+            cases: By their names.
+            play: Plays one.
+            local: Whether the Bot API server is an own one.
 
         Raises:
             ExceptionGroup: What did not hold, each with its case's name.
@@ -40,7 +47,7 @@ class Worlds:
             directory = self.directory / str(number)
             directory.mkdir()
             try:
-                async with open_world(directory, self.clip) as world:
+                async with open_world(directory, self.clip, local=local) as world:
                     await play(world, case)
             except (Exception, asyncio.CancelledError) as error:
                 error.add_note(f"Case: {name}")

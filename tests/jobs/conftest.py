@@ -48,6 +48,7 @@ class Teller:
     shown: list[tuple[str, Any]] = field(default_factory=list)
     finished: list[tuple[str, Notice | None]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     announcing: Callable[[], Any] | None = None
 
@@ -93,6 +94,9 @@ class TellerFront:
 
     def open(self, file: FileRef) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
+
+    async def release(self) -> None:
+        self.teller.released.append(self.job.id)
 
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone

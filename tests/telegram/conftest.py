@@ -71,7 +71,9 @@ class Telegram:
         )
 
     def files(self) -> TelegramFiles:
-        return TelegramFiles(self.bot, self.outbox, self.http, local=self.local)
+        return TelegramFiles(
+            self.bot, self.outbox, self.http, local=self.local, server_dir=self.work_dir.parent / "telegram"
+        )
 
     def front(self, job: Job, ledger: Notebook | None = None) -> ChatFront:
         fronts = ChatFronts(

@@ -106,15 +106,100 @@ async def test_a_file_that_is_gone(telegram: Telegram, clip: Path) -> None:
         await read(telegram, FileRef("never-was", "video", "clip.mp4", 5, ""))
 
 
-async def test_a_path_that_is_not_visible_here_is_gone(start: Start, clip: Path) -> None:
+async def test_a_copy_that_another_job_deleted_is_fetched_anew(
+    start: Start, clip: Path, clip_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     telegram = await start(local=True)
     await (await ada_of(telegram)).send_file("video", clip)
-    found = await telegram.bot.get_file((await ref(telegram)).file_id)
-    assert found.file_path is not None
-    await asyncio.to_thread(Path(found.file_path).unlink)
-    with pytest.raises(FileGone) as caught:
-        await read(telegram, await ref(telegram))
-    assert telegram.bot.token not in str(caught.value)
+    files = telegram.files()
+    told: list[str] = []
+
+    async def on_copy(copy: str) -> None:
+        if not told:
+            await files.discard(copy)  # The other job is done just between the answer and the first byte.
+        told.append(copy)
+
+    async with files.open(1, await ref(telegram), on_copy) as opened:
+        assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("path", ["/nowhere/of/this/machine/videos/file_0.mp4", "videos/file_0.mp4"])
+async def test_a_path_that_is_not_visible_here_is_gone(
+    telegram: Telegram, tls: ssl.SSLContext, path: str
+) -> None:
+    """As with a server that runs without ``--local``, or on another machine."""
+
+    async def me(_: Request) -> Response:
+        return JSONResponse({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Bot"}})
+
+    async def found(_: Request) -> Response:
+        return JSONResponse(
+            {"ok": True, "result": {"file_id": "id", "file_unique_id": "unique", "file_path": path}}
+        )
+
+    routes = [
+        Route("/bot{token}/getMe", me, methods=["POST"]),
+        Route("/bot{token}/getFile", found, methods=["POST"]),
+    ]
+    async with (
+        serve(Starlette(routes=routes)) as url,
+        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), local=True) as bot,
+    ):
+        files = TelegramFiles(bot, telegram.outbox, telegram.http, local=True)
+        with pytest.raises(FileGone) as caught:
+            async with files.open(1, FileRef("id", "video", "clip.mp4", None, "")):
+                pass
+        assert bot.token not in str(caught.value)
+
+
+async def test_a_copy_is_told_of_without_the_token_and_deleted(start: Start, clip: Path) -> None:
+    telegram = await start(local=True)
+    await (await ada_of(telegram)).send_file("video", clip)
+    files, told = telegram.files(), list[str]()
+
+    async def on_copy(copy: str) -> None:
+        told.append(copy)
+
+    async with files.open(1, await ref(telegram), on_copy):
+        assert len(told) == 1
+    assert telegram.bot.token not in told[0]
+    server_dir = telegram.work_dir.parent / "telegram" / telegram.bot.token
+    assert [path.name for path in await asyncio.to_thread(sorted, server_dir.rglob("*.mp4"))] == [
+        "file_1.mp4"
+    ]
+    for _ in range(2):
+        await files.discard(told[0])
+    assert await asyncio.to_thread(sorted, server_dir.rglob("*.mp4")) == []
+
+
+@pytest.mark.parametrize("way", ["direct", "dots", "link", "directory", "no directory known"])
+async def test_nothing_is_deleted_outside_of_the_servers_directory(
+    start: Start, clip: Path, tmp_path: Path, way: str
+) -> None:
+    telegram = await start(local=True)
+    files = telegram.files()
+    outside = tmp_path / "outside" / "kept.mp4"
+    inside = tmp_path / "telegram" / "videos"
+    for directory in (outside.parent, inside):
+        directory.mkdir(parents=True)
+    outside.write_bytes(b"kept")
+    match way:
+        case "dots":
+            copy = f"{inside}/../../outside/kept.mp4"
+        case "link":
+            (inside / "link.mp4").symlink_to(outside)
+            copy = str(inside / "link.mp4")
+        case "directory":
+            copy = str(inside)
+        case "no directory known":
+            files = TelegramFiles(telegram.bot, telegram.outbox, telegram.http, local=True)
+            copy = str(outside)
+        case _:
+            copy = str(outside)
+    await files.discard(copy)
+    assert outside.read_bytes() == b"kept"
+    assert inside.is_dir()
 
 
 async def test_a_slow_beginning_is_still_recognised(

@@ -109,7 +109,7 @@ async def _give(workspace: Workspace, run: Run, front: Front, to: ChatKey) -> No
         Ended: There is nothing to open, or NemoVideo gave no link.
     """
     job = run.job
-    if not await workspace.is_set_up(job.chat):
+    if not job.data.get("begin") and not await workspace.is_set_up(job.chat):
         raise Ended(Notice("link.no_project"), State.DONE)
     link = await workspace.browser_link(job)
     if link is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,6 +47,9 @@ FETCH_PAUSE_S = 2.0
 WRITE_BYTES = 512 * 1024
 """Collected before a write, so that threads are not started for every small piece."""
 
+SPARE_BYTES = 100 * 1024 * 1024
+"""Left free on the disk: an embedded store writes to the same one."""
+
 CANCEL_PATIENCE_S = 5.0
 
 
@@ -71,6 +76,10 @@ class _TooLarge(Exception):
     def __init__(self, size: int | None = None) -> None:
         super().__init__(size)
         self.size = size
+
+
+class _NoRoom(_TooLarge):
+    """The result is larger than what the disk has left."""
 
 
 def export(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
@@ -282,12 +291,14 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *
         try:
             size = await workspace.call(run.job, partial(_fetch_once, workspace, source, _path(run), limit))
         except _TooLarge as error:
+            no_room = isinstance(error, _NoRoom)
+            if no_room:
+                log.warning("fetch.no_room", size=error.size)
+            size = error.size or render.size_bytes or limit
             link = render.url or await _browser_link(workspace, run)
             if link is None:
-                told = Bytes(error.size or render.size_bytes or limit)
-                notice = Notice("deliver.too_large", {"size": told, "limit": Bytes(limit)})
-                raise Ended(notice) from error
-            await _keep_result(run, draft, size=error.size or render.size_bytes or limit, link=link)
+                raise Ended(_not_sent(run, size, limit, no_room=no_room)) from error
+            await _keep_result(run, draft, size=size, link=link, no_room=no_room)
             return
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             if tried == FETCHES or isinstance(error, ExportNotInPlan):
@@ -301,6 +312,13 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *
             return
 
 
+def _not_sent(run: Run, size: int, limit: int, *, no_room: bool) -> Notice:
+    if no_room:
+        retry = Button("button.retry", "retry", run.job.id)
+        return Notice("deliver.no_room", {"size": Bytes(size)}, (retry,))
+    return Notice("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
+
+
 async def _fetch_once(workspace: Workspace, render: Render, path: Path, limit: int, project: Project) -> int:
     """Stream the result to disk: its facts and its picture can only be read from a file.
 
@@ -309,19 +327,31 @@ async def _fetch_once(workspace: Workspace, render: Render, path: Path, limit: i
 
     Raises:
         _TooLarge: More than the limit.
+        _NoRoom: More than the disk has.
     """
     async with workspace.nemo.download(project.who, render) as download:
         if download.size_bytes is not None and download.size_bytes > limit:
             raise _TooLarge(download.size_bytes)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        if await asyncio.to_thread(_free_bytes, path.parent) < (download.size_bytes or 0) + SPARE_BYTES:
+            raise _NoRoom(download.size_bytes)
         # Put in its place when whole: a worker that was taken for dead may be at the same job still.
         part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
         try:
             size = await _write(download.chunks, part, limit)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _NoRoom(download.size_bytes) from error
+        else:
             await asyncio.to_thread(part.replace, path)
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
     return size
+
+
+def _free_bytes(directory: Path) -> int:
+    return shutil.disk_usage(directory).free
 
 
 async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:
@@ -353,6 +383,7 @@ async def _keep_result(
     file_id: str = "",
     kind: str = "video",
     link: str = "",
+    no_room: bool = False,
     size: int | None = None,
     fetched: bool = False,
     duration_s: float | None = None,
@@ -366,6 +397,7 @@ async def _keep_result(
             "file_id": file_id,
             "kind": kind,
             "link": link,
+            "no_room": no_room,
             "size": size,
             "fetched": fetched,
             "duration_s": duration_s,
@@ -381,6 +413,7 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
         buttons=next_buttons(run.get("next") or ()),
         path=_path(run) if kept["fetched"] else None,
         link=kept["link"],
+        no_room=kept.get("no_room", False),
         size=kept["size"],
         duration_s=kept["duration_s"],
         took_s=kept["took_s"],

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
-from bot.jobs.card_limits import kind_refused, size_limit, size_refused
+from bot.jobs.card_limits import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.job import FileRef, Job
 from bot.jobs.ports import (
     Button,
@@ -51,6 +51,8 @@ def upload(workspace: Workspace, cards: Cards) -> Step:
                 await _bring(workspace, run, "upload", lambda known: _send(workspace, run, card, known))
             except NemoError as error:
                 raise await workspace.ended_by(run.job, error) from error
+            # Only now: another attempt would have had to read them again.
+            await run.front.release()
         if run.job.data.get("links") and run.get("linked") is None:
             try:
                 await _bring(workspace, run, "link", lambda known: _send_links(workspace, run, known))
@@ -198,9 +200,7 @@ async def _open(
         raise Ended(Notice("error.sound_too_long", params)) from error
     except FileTooLarge as error:
         size = Bytes(file.size or error.limit)
-        raise Ended(
-            Notice("error.file_too_large_telegram", {"size": size, "limit": Bytes(error.limit)})
-        ) from error
+        raise Ended(telegram_refused(size, Bytes(error.limit))) from error
     if opened.size == 0:
         raise Ended(Notice("error.file_empty", {"name": file.name}))
     if card.is_picky and not card.takes(opened.name):

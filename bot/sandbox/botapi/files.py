@@ -139,6 +139,22 @@ class FileStore:
         self._paths[file_path] = stored
         return stored
 
+    def fetched(self, file: StoredFile, token: str) -> Path:
+        """A server's own copy, fetched from Telegram where it is not there (any more).
+
+        Args:
+            file: Which file.
+            token: Of the bot that asks; its files have a directory of that name.
+        """
+        copy = self.directory / token / file.file_path
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(file.path, copy)
+            except OSError:
+                shutil.copyfile(file.path, copy)
+        return copy
+
     def at(self, file_path: str) -> StoredFile | None:
         """The file behind an address."""
         return self._paths.get(file_path)

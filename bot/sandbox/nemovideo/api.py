@@ -217,6 +217,8 @@ def _render_answer(world: World, render: Render, *, link: bool) -> JSONResponse:
         output = {"url": render.url, "duration": render.duration_s, "size": render.size_bytes}
         if world.settings.render_link == "outputUrl":
             data["outputUrl"] = output.pop("url")
+        elif world.settings.render_link == "none":
+            del output["url"]
         data["output"] = output
     if render.error:
         data["error"] = render.error

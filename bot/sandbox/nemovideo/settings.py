@@ -43,7 +43,7 @@ class Settings:
         no_credits: Whether an empty account is told in the stream, or by an envelope instead of one.
         stream_shape: How the agent's events look.
         render_envelope: Render answers in a ``success`` envelope, under ``data`` with a code, or bare.
-        render_link: The key of a finished render's link.
+        render_link: The key of a finished render's link; without one only the download call works.
         render_fails: How many of the next renders fail; -1 is every one.
         render_error: What a failing render says.
         moov: Where the index of a rendered MP4 lies.
@@ -62,7 +62,7 @@ class Settings:
     no_credits: Literal["stream", "body"] = "stream"
     stream_shape: Literal["adk", "adk_snake", "typed", "bare"] = "adk"
     render_envelope: Literal["success", "data", "top"] = "success"
-    render_link: Literal["output.url", "outputUrl"] = "output.url"
+    render_link: Literal["output.url", "outputUrl", "none"] = "output.url"
     render_fails: int = 0
     render_error: str = "Lambda function timed out"
     moov: Literal["front", "end"] = "front"
