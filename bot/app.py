@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from docket import Docket, Worker
@@ -25,12 +22,13 @@ from bot.chats.secrets import Vault
 from bot.clock import Clock, SystemClock
 from bot.http import Transport, new_client, tls_context
 from bot.jobs.budgets import Allowance, Budgets
-from bot.jobs.crew import Crew
+from bot.jobs.crew import Crew, worker_name
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Kind
 from bot.jobs.lanes import Lanes
 from bot.jobs.runner import Runner, Step
 from bot.jobs.steps.accounts import give_link, login, logout
+from bot.jobs.steps.admin import announce, tell_stats
 from bot.jobs.steps.connect import connect
 from bot.jobs.steps.export import ExportOptions, deliver, export
 from bot.jobs.steps.prompt import read_prompt
@@ -46,6 +44,7 @@ from bot.store.connect import open_store
 from bot.store.schema import settle_schema
 from bot.telegram import media
 from bot.telegram.accounts import hide
+from bot.telegram.admin import AdminCommands
 from bot.telegram.application import new_application, new_bot
 from bot.telegram.chat_settings import show_settings
 from bot.telegram.delivery import Delivery
@@ -201,6 +200,7 @@ class App:
         application = new_application(bot)
         desk = Desk(lanes, chats, sent, cards, self._clock)
         Door(desk, admission).register(application)
+        AdminCommands(desk, admission, self._settings.admins).register(application)
         Handlers(desk, self._limits()).register(application)
         await application.initialize()
         await Intake(application, self._clock).run()
@@ -238,11 +238,12 @@ class App:
             clock,
             settings.live_edit_s,
         )
+        guest_tokens = GuestTokens(redis, clock)
         workspace = Workspace(
             NemoClient(nemo_http, settings.nemo_api_url),
             chats,
             cards,
-            GuestTokens(redis, clock),
+            guest_tokens,
             clock,
             WorkspaceOptions(
                 web_url=settings.nemo_web_url,
@@ -261,6 +262,7 @@ class App:
                 cards,
                 {
                     Kind.SAY: [say],
+                    Kind.STATS: [tell_stats(lanes, guest_tokens)],
                     Kind.TAP: [answer_tap(bot, outbox, cards, chats)],
                     Kind.SETTINGS: [show_settings(chats, cards)],
                     Kind.SKILL: [show_skills(cards, chats)],
@@ -294,14 +296,14 @@ class App:
             Kind.CREDITS: [tell_credits(workspace)],
             Kind.STATUS: [tell_status(workspace, lanes)],
             Kind.CANCEL: [cancel_job(lanes)],
+            Kind.ANNOUNCE: [announce(lanes)],
             **of_telegram,
         }
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(
             docket,
-            # One of its own for each: a process may have several, see jobs/crew.py.
-            name=f"{socket.gethostname()}#{os.getpid()}#{uuid4().hex[:8]}",
+            name=worker_name(),
             concurrency=self._settings.worker_jobs,
             redelivery_timeout=timedelta(seconds=self._settings.lease_s),
             reconnection_delay=RECONNECT_PAUSE,

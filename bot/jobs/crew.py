@@ -9,8 +9,11 @@ meanwhile; a ticket that is delivered again to this process joins the one that i
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import structlog
 from docket import Docket, Worker
@@ -77,6 +80,20 @@ class Crew:
             newest = next((one.last_seen for one in known if one.name == worker.name), None)
             if newest is not None and newest != seen:
                 seen, seen_s = newest, self._clock.monotonic_s()
+
+
+def worker_name() -> str:
+    """A name for a worker that begins now: where, since when, and its own, for a process may have several."""
+    began_s = int(datetime.now(UTC).timestamp())
+    return f"{socket.gethostname()}#{os.getpid()}#{began_s}#{uuid4().hex[:8]}"
+
+
+def up_since(name: str) -> datetime | None:
+    """When a worker began, by its name; ``None`` for those of other releases."""
+    match name.split("#"):
+        case [_, _, began_s, _] if began_s.isdecimal():
+            return datetime.fromtimestamp(int(began_s), UTC)
+    return None
 
 
 async def _work(worker: Worker, replaced: asyncio.Event) -> None:

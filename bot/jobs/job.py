@@ -41,6 +41,8 @@ class Kind(StrEnum):
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
     SETTINGS = "settings"  # show what holds in the chat
     CANCEL = "cancel"  # stop another job of the chat
+    STATS = "stats"  # how the bot stands, for those who run it
+    ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
     SAY = "say"  # a text that needs no other service: help, refusals
     TAP = "tap"  # answer a pressed button, and perhaps redraw its message
 

@@ -59,14 +59,18 @@ return {'new'}
 )
 
 _TAKE = """
--- KEYS: list, slot.  ARGV: ticket, prefix of job keys.
+-- KEYS: list, slot.  ARGV: ticket, prefix of job keys, key of the pause.
 local held = redis.call('HMGET', KEYS[2], 'job', 'ticket')
 local id = held[1]
 if id then
   if held[2] ~= '' and held[2] ~= ARGV[1] then return {'busy'} end
 else
-  id = redis.call('LPOP', KEYS[1])
+  id = redis.call('LINDEX', KEYS[1], 0)
   if not id then return {'empty'} end
+  if redis.call('EXISTS', ARGV[3]) == 1 and redis.call('HEXISTS', ARGV[2] .. id, 'charged') == 1 then
+    return {'paused'}
+  end
+  redis.call('LPOP', KEYS[1])
 end
 redis.call('HSET', KEYS[2], 'job', id, 'ticket', ARGV[1])
 local job = ARGV[2] .. id
@@ -179,6 +183,44 @@ class Standing:
     place: int
 
 
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A chat that has something to do.
+
+    Args:
+        chat: Which.
+        runs: Whether a job of its runs.
+        waiting: How many wait.
+        language: In which it is answered.
+    """
+
+    chat: ChatKey
+    runs: bool
+    waiting: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What all chats asked for on one day, and how it ended.
+
+    Args:
+        jobs: Wishes and exports.
+        bytes: Of files.
+        people: How many asked, nearly.
+        done: Jobs that were answered.
+        failed: With an error.
+        cancelled: By the chat.
+    """
+
+    jobs: int
+    bytes: int
+    people: int
+    done: int
+    failed: int
+    cancelled: int
+
+
 Work = Callable[[str, str, str], Awaitable[None]]
 """Runs a ticket: lane name, id of the job that it was added for, the ticket's own key."""
 
@@ -285,12 +327,12 @@ class Lanes:
         """Take the lane's next job, or the one that this ticket had before.
 
         Returns:
-            ``None`` when another ticket has the lane, or nothing waits.
+            ``None`` when another ticket has the lane, nothing waits, or new jobs are not begun just now.
         """
         chat, lane = parse_lane_name(name)
         answer = await self._take(
             keys=[keys.lane_key(str(chat), lane), keys.slot_key(str(chat), lane)],
-            args=[ticket, keys.job_key(str(chat), "")],
+            args=[ticket, keys.job_key(str(chat), ""), keys.PAUSED],
         )
         if answer[0] != "taken":
             return None
@@ -378,6 +420,42 @@ class Lanes:
         waiting: list[Any] = await self._redis.lrange(keys.lane_key(str(chat), lane), 0, -1)
         return [*([running] if running else []), *waiting]
 
+    async def pause(self) -> None:
+        """Begin no more wishes and exports, in any process; they wait, and what runs goes on."""
+        await self._redis.set(keys.PAUSED, 1)
+
+    async def resume(self) -> None:
+        """Begin them again."""
+        await self._redis.delete(keys.PAUSED)
+        await self.sweep()
+
+    async def is_paused(self) -> bool:
+        """Whether new wishes and exports wait."""
+        return bool(await self._redis.exists(keys.PAUSED))
+
+    async def at_work(self) -> list[AtWork]:
+        """Every chat whose wishes or exports run or wait."""
+        names = {name async for name, _ in self._redis.zscan_iter(keys.LANES)}
+        found = []
+        for chat, lane in map(parse_lane_name, sorted(names)):
+            ids = await self.current(chat, lane) if lane is Lane.EDIT else []
+            if not ids or (first := await self.find(chat, ids[0])) is None:
+                continue
+            runs = first.state is State.RUNNING
+            found.append(AtWork(chat, runs, len(ids) - runs, first.job.language))
+        return found
+
+    async def today(self) -> Today:
+        """What was asked for since midnight UTC."""
+        day = self._clock.now().date().isoformat()
+        totals: Any = await self._redis.hgetall(keys.totals_key(day))
+        counts = {name: int(totals.get(name, 0)) for name in ("jobs", "bytes", "done", "failed", "cancelled")}
+        return Today(**counts, people=await self._redis.pfcount(keys.people_key(day)))
+
+    async def workers(self) -> set[str]:
+        """Names of the workers that are there, see ``jobs/crew.py``."""
+        return {worker.name for worker in await self._docket.workers()}
+
     async def claim_announcement(self, standing: Standing) -> bool:
         """Whether the caller is the first who wants to tell this job's place."""
         job = standing.job
@@ -400,6 +478,7 @@ class Lanes:
             How many tickets were added.
         """
         added = 0
+        paused = await self.is_paused()
         before = (self._clock.now() - LANE_IDLE).timestamp()
         async for name, seen in self._redis.zscan_iter(keys.LANES):
             chat, lane = parse_lane_name(name)
@@ -408,6 +487,8 @@ class Lanes:
             died = 0
             if not slot:
                 lost = await self._redis.lindex(keys.lane_key(str(chat), lane), 0)
+                if paused and lost and await self._redis.hexists(keys.job_key(str(chat), lost), "charged"):
+                    continue
             elif not await self._is_alive(slot["ticket"]):
                 lost = slot["job"]
                 if slot["ticket"]:

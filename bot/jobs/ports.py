@@ -47,7 +47,14 @@ class Bytes:
     value: int
 
 
-Param = Union[str, int, float, Seconds, Bytes, "Notice"]
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A parameter that is shown whole, because whoever runs the bot wrote it."""
+
+    text: str
+
+
+Param = Union[str, int, float, Seconds, Bytes, Whole, "Notice"]
 """What stands in a placeholder; a notice is phrased first."""
 
 

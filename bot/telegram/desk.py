@@ -81,9 +81,11 @@ class Desk:
             self._saying(update, little_left(scarce, self.lanes.budgets), language)
             for scarce in await self.lanes.scarce(jobs[0].chat, update.update_id)
         ]
+        if await self.lanes.is_paused():
+            told.append(self._saying(update, Notice("job.paused"), language))
         if told:
             with contextlib.suppress(LaneFull):
-                await self.lanes.accept(told, f"{update.update_id}:scarce")
+                await self.lanes.accept(told, f"{update.update_id}:told")
 
     def _saying(self, update: Update, notice: Notice, language: str) -> Job:
         job = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))

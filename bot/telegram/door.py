@@ -17,7 +17,7 @@ from bot.telegram.senders import owner_id
 _BEFORE_ALL = -1
 """The group of handlers that PTB asks first."""
 
-_COMMAND = re.compile(r"/(?P<name>\w+)(?:@(?P<bot>\w+))?")
+_COMMAND = re.compile(r"/\w+(?:@(?P<bot>\w+))?")
 
 
 class Door:
@@ -57,14 +57,14 @@ class Door:
             await self._desk.turn_away(update, "toast.not_admitted")
         elif (
             message is not None
-            and _is_addressed(message, context)
+            and _is_addressed(update, message, context)
             and await self._admission.may_be_told(chat.id, update.update_id)
         ):
             await self._desk.turn_away(update, Notice(f"door.{why}"))
         raise ApplicationHandlerStop
 
 
-def _is_addressed(message: Message, context: Context) -> bool:
+def _is_addressed(update: Update, message: Message, context: Context) -> bool:
     """Whether an answer is expected: in groups to the bot's own commands only."""
     if message.chat.type == ChatType.PRIVATE:
         return True
@@ -74,8 +74,4 @@ def _is_addressed(message: Message, context: Context) -> bool:
     if command["bot"]:
         return command["bot"].lower() == str(context.bot.username).lower()
     handlers = (handler for group in context.application.handlers.values() for handler in group)
-    return any(
-        command["name"].lower() in handler.commands
-        for handler in handlers
-        if isinstance(handler, CommandHandler)
-    )
+    return any(isinstance(handler, CommandHandler) and handler.check_update(update) for handler in handlers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.jobs.ports import Button, Bytes, Notice, Param, Seconds
+from bot.jobs.ports import Button, Bytes, Notice, Param, Seconds, Whole
 
 
 def pack_notice(notice: Notice) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def _pack(value: Param) -> Any:
             return {"bytes": value.value}
         case Seconds():
             return {"seconds": value.value, "tenths": value.tenths}
+        case Whole():
+            return {"whole": value.text}
         case Notice():
             return {"notice": pack_notice(value)}
         case _:
@@ -41,6 +43,8 @@ def _unpack(value: Any) -> Param:
             return Bytes(size)
         case {"seconds": duration_s, "tenths": tenths}:
             return Seconds(duration_s, tenths)
+        case {"whole": text}:
+            return Whole(text)
         case {"notice": body}:
             return unpack_notice(body)
         case _:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 
-from bot.jobs.ports import Bytes, Notice, Param, Report, Seconds
+from bot.jobs.ports import Bytes, Notice, Param, Report, Seconds, Whole
 from bot.words import Html, Words
 
 
@@ -29,6 +30,8 @@ def _shown(words: Words, value: Param) -> str | int | float:
             return words.duration(value.value, tenths=value.tenths)
         case Bytes():
             return words.size(value.value)
+        case Whole():
+            return Html(html.escape(value.text))
         case Notice():
             return phrase(words, value.key, value.params)
         case _:
