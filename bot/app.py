@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from docket import Docket, Worker
-from telegram.error import InvalidToken, TelegramError
+from redis.asyncio import Redis
+from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
+from bot import metrics
 from bot.chats.admission import Admission
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
@@ -41,6 +44,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
 from bot.store.connect import open_store
+from bot.store.lease import Lease
 from bot.store.schema import settle_schema
 from bot.telegram import media
 from bot.telegram.accounts import hide
@@ -60,6 +64,10 @@ from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
 from bot.telegram.says import answer_tap, say
 from bot.telegram.skills import show_skills
+from bot.telegram.webhook import settle_webhook
+from bot.web.app import MAX_CONNECTIONS, Check, Health, create_app
+from bot.web.serve import serve
+from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +78,9 @@ RECONNECT_PAUSE = timedelta(seconds=1)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
+
+POLL_LEASE_S = 5.0
+"""A standby polls so long after the poller fell silent, at the latest."""
 
 LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nobody comes back for them."""
@@ -127,6 +138,9 @@ class App:
                 [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
             )
             await vault.check(store.redis)
+            is_started = False
+            health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
+            webhook = await self._serve(stack, health)
             docket = await stack.enter_async_context(
                 Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
             )
@@ -138,7 +152,7 @@ class App:
             )
             lanes = Lanes(store.redis, docket, self._clock, budgets=budgets, queue_limit=settings.queue_limit)
             tls = tls_context()
-            bot = await stack.enter_async_context(self._bot(tls, stop))
+            bot = await stack.enter_async_context(self._bot(tls, stop, health))
             if stop.is_set():
                 return
             sent = Sent(store.redis)
@@ -146,7 +160,7 @@ class App:
                 store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             )
             cards = await asyncio.to_thread(_cards, settings)
-            tasks: list[asyncio.Task[None]] = []
+            tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
             runner: Runner | None = None
             if self._role is not Role.INTAKE:
                 runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
@@ -154,9 +168,16 @@ class App:
                 # In real time, which docket's signs of life come in whatever the clock is.
                 crew = Crew(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(crew.run(), name="crew"))
+                health.checks["worker"] = _always(lambda: crew.is_heard)
             if self._role is not Role.WORKER:
-                intake = self._intake(bot, lanes, chats, sent, cards, admission)
-                tasks.append(asyncio.create_task(intake, name="intake"))
+                intake = await self._intake(bot, lanes, chats, sent, cards, admission)
+                receiving = (
+                    self._poll(intake, store.redis)
+                    if webhook is None
+                    else self._take_deliveries(intake, webhook, bot, store.redis)
+                )
+                tasks.append(asyncio.create_task(receiving, name="intake"))
+            is_started = True
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
                 ready.set()
@@ -165,8 +186,11 @@ class App:
         log.info("app.stopped", role=self._role)
 
     @contextlib.asynccontextmanager
-    async def _bot(self, tls: ssl.SSLContext, stop: asyncio.Event) -> AsyncIterator[ExtBot[None]]:
-        settings = self._settings
+    async def _bot(
+        self, tls: ssl.SSLContext, stop: asyncio.Event, health: Health
+    ) -> AsyncIterator[ExtBot[None]]:
+        settings, is_known = self._settings, False
+        health.checks["telegram"] = _always(lambda: is_known)
         bot = new_bot(
             self._token, settings.telegram_api_url, lambda: Transport(tls), local=settings.telegram_local_mode
         )
@@ -175,6 +199,7 @@ class App:
             while not stop.is_set():
                 try:
                     await bot.initialize()
+                    is_known = True
                     break
                 except InvalidToken as error:
                     raise CannotStart(
@@ -188,6 +213,25 @@ class App:
         finally:
             await bot.shutdown()
 
+    async def _serve(self, stack: contextlib.AsyncExitStack, health: Health) -> Webhook | None:
+        """Serve the web app, where there is one; the webhook takes nothing yet."""
+        settings = self._settings
+        webhook = None
+        path = ""
+        if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
+            webhook = taken = Webhook(settings.webhook_secret.get_secret_value())
+            health.checks["webhook"] = _always(lambda: taken.is_set)
+            path = urlsplit(settings.webhook_url).path
+        if settings.http_listen or webhook is not None:
+            host, port = settings.listen
+            app = create_app(health, webhook, path)
+            try:
+                url = await stack.enter_async_context(serve(app, host, port, max_connections=MAX_CONNECTIONS))
+            except OSError as error:
+                raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error
+            log.info("web.ready", url=url)
+        return webhook
+
     async def _intake(
         self,
         bot: ExtBot[None],
@@ -196,14 +240,36 @@ class App:
         sent: Sent,
         cards: Cards,
         admission: Admission,
-    ) -> None:
+    ) -> Intake:
         application = new_application(bot)
         desk = Desk(lanes, chats, sent, cards, self._clock)
         Door(desk, admission).register(application)
         AdminCommands(desk, admission, self._settings.admins).register(application)
         Handlers(desk, self._limits()).register(application)
         await application.initialize()
-        await Intake(application, self._clock).run()
+        return Intake(application, self._clock)
+
+    async def _poll(self, intake: Intake, redis: Redis) -> None:
+        """Poll while no other process does: Telegram would answer to each of them with a conflict."""
+        ttl_s = min(POLL_LEASE_S, self._settings.lease_s)
+        lease = Lease(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
+        metrics.POLLING.set_function(lambda: lease.is_held)
+        await lease.while_held(intake.run)
+
+    async def _take_deliveries(
+        self, intake: Intake, webhook: Webhook, bot: ExtBot[None], redis: Redis
+    ) -> None:
+        url, secret = self._settings.webhook_url, self._settings.webhook_secret
+        assert url is not None and secret is not None  # noqa: S101, PT018 - whence the webhook
+        webhook.open(intake.receive_one)
+        try:
+            await settle_webhook(bot, redis, url, secret.get_secret_value(), self._clock)
+            webhook.is_set = True
+            await asyncio.Event().wait()
+        except BadRequest as error:
+            raise CannotStart(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
+        finally:
+            webhook.close()
 
     async def _runner(
         self,
@@ -317,6 +383,13 @@ class App:
             take=self._settings.max_upload_mb * MEBIBYTE,
             send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
+
+
+def _always(holds: Callable[[], bool]) -> Check:
+    async def check() -> bool:
+        return holds()
+
+    return check
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -39,6 +39,29 @@ def _bot_token(value: SecretStr) -> SecretStr:
     return value
 
 
+WEBHOOK_PORTS = (443, 80, 88, 8443)
+"""The ports that Telegram's cloud delivers to."""
+
+HTTP_LISTEN = "127.0.0.1:8080"
+"""Where the web app is when the webhook needs it and nothing is set."""
+
+OWN_PATHS = ("/healthz", "/readyz", "/metrics")
+"""Paths of the web app beside the webhook's."""
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\w-]{16,256}", value.get_secret_value(), re.ASCII):
+        raise ValueError("must be 16 to 256 letters, digits, _ and -: make one with: openssl rand -hex 32")
+    return value
+
+
+def _listen_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:
+        raise ValueError("must be a host and a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
+    return value
+
+
 def _redis_address(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
@@ -46,6 +69,8 @@ def _redis_address(value: SecretStr) -> SecretStr:
 
 
 BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 
 
@@ -90,6 +115,22 @@ class Settings(BaseSettings):
         None,
         description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. What people sent is "
         "deleted there once it is used, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
+    )
+    webhook_url: WebAddress | None = Field(
+        None,
+        description="The public https:// address to which Telegram delivers updates, with a path of your choice; it "
+        "leads to HTTP_LISTEN. Default: updates are fetched by polling, and no address is needed.",
+    )
+    webhook_secret: WebhookSecret | None = Field(
+        None,
+        validate_default=True,
+        description="With WEBHOOK_URL: tells Telegram's deliveries from anybody else's. Make one with: "
+        "openssl rand -hex 32",
+    )
+    http_listen: ListenAddress | None = Field(
+        None,
+        description="host:port for the webhook, /healthz, /readyz and /metrics. Default: 127.0.0.1:8080 where the "
+        "webhook comes in, otherwise none of them is served.",
     )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
     nemo_web_url: WebAddress = Field(
@@ -215,6 +256,37 @@ class Settings(BaseSettings):
         if value and info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
             raise ValueError("needs your own server's address in TELEGRAM_API_URL")
         return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _telegram_can_deliver(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
+            if parts.scheme != "https":
+                raise ValueError("must begin with https://; only an own Bot API server delivers without TLS")
+            if (parts.port or WEBHOOK_PORTS[0]) not in WEBHOOK_PORTS:
+                raise ValueError(f"must have one of Telegram's ports: {', '.join(map(str, WEBHOOK_PORTS))}")
+        if parts.path in OWN_PATHS or parts.query or parts.fragment:
+            raise ValueError(f"must end in a path of its own, none of {', '.join(OWN_PATHS)}")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_has_a_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("webhook_url"):
+            raise ValueError(
+                "needed with WEBHOOK_URL, else anybody could speak for Telegram; "
+                "make one with: openssl rand -hex 32"
+            )
+        return value
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Host and port of the web app."""
+        host, _, port = (self.http_listen or HTTP_LISTEN).rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def server_dir(self) -> Path:

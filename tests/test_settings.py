@@ -59,6 +59,9 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
         "REDIS_URL": "http://:secret@localhost",
         "ENCRYPTION_KEYS": "secretly,short",
         "ALLOWED_USERS": "5,@secret",
+        "WEBHOOK_URL": "secretly",
+        "WEBHOOK_SECRET": "secret",
+        "HTTP_LISTEN": "secret-host",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -66,7 +69,62 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
     assert {line.partition(":")[0] for line in lines} == set(values)
     for value in values.values():
         assert value not in "\n".join(lines)
-    assert "secret" not in "\n".join(lines).lower()
+    assert "secret" not in "\n".join(line.partition(":")[2] for line in lines).lower()
+
+
+SECRET = "of-nobody-at-all-0123456789"
+
+
+def test_a_webhook_is_refused_without_a_secret_and_told_how_to_make_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/hook")
+    (line,) = wrong()
+    assert line.startswith("WEBHOOK_SECRET: needed with WEBHOOK_URL")
+    assert line.endswith("make one with: openssl rand -hex 32")
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    assert load_settings().listen == ("127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://bot.example.org/hook", "https://"),
+        ("https://bot.example.org:8080/hook", "443, 80, 88, 8443"),
+        ("https://bot.example.org/metrics", "path of its own"),
+        ("https://bot.example.org/hook?a=1", "path of its own"),
+    ],
+)
+def test_addresses_that_telegram_can_not_deliver_to(
+    monkeypatch: pytest.MonkeyPatch, url: str, says: str
+) -> None:
+    monkeypatch.setenv("WEBHOOK_URL", url)
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    (line,) = wrong()
+    assert line.startswith("WEBHOOK_URL: ")
+    assert says in line
+
+
+def test_an_own_server_delivers_without_tls_and_to_any_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", "http://bot-api:8081")
+    monkeypatch.setenv("WEBHOOK_URL", "http://bot:8080/hook")
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    assert load_settings().webhook_url == "http://bot:8080/hook"
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [
+        ("0.0.0.0:8080", ("0.0.0.0", 8080)),
+        ("[::]:80", ("::", 80)),
+        ("localhost:0", ("localhost", 0)),
+    ],
+)
+def test_where_the_web_app_listens(
+    monkeypatch: pytest.MonkeyPatch, given: str, understood: tuple[str, int]
+) -> None:
+    monkeypatch.setenv("HTTP_LISTEN", given)
+    assert load_settings().listen == understood
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ class Crew:
         self._docket = docket
         self._new_worker = new_worker
         self._clock = clock
+        self._heard_at_s: float | None = None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the worker that takes tickets gave a sign of life lately."""
+        return self._heard_at_s is not None and self._clock.monotonic_s() - self._heard_at_s < SILENT_S
 
     async def run(self) -> None:
         """Work for ever; when cancelled, wait for what is running."""
@@ -80,6 +86,7 @@ class Crew:
             newest = next((one.last_seen for one in known if one.name == worker.name), None)
             if newest is not None and newest != seen:
                 seen, seen_s = newest, self._clock.monotonic_s()
+                self._heard_at_s = seen_s
 
 
 def worker_name() -> str:

@@ -25,6 +25,7 @@ from docket.dependencies import TaskKey
 from docket.execution import Disposition, ExecutionState
 from redis.asyncio import Redis
 
+from bot import metrics
 from bot.chats.key import ChatKey
 from bot.clock import Clock
 from bot.jobs.budgets import BUDGET_LUA, Budgets, OverBudget, Scarce
@@ -312,6 +313,7 @@ class Lanes:
                 raise OverBudget(Scarce(whose, what, left))
         for name, job_id in names.items():
             await self.add_ticket(name, job_id)
+        metrics.UPDATES.labels("stored" if answer[0] == "new" else "repeated").inc()
         return bool(answer[0] == "new")
 
     async def scarce(self, chat: ChatKey, update_id: int) -> list[Scarce]:

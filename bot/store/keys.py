@@ -102,6 +102,13 @@ GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last o
 
 GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
 
+# Of receiving ---------------------------------------------------------------------------------------------
+
+POLL_LEASE = f"{NAMESPACE}poll:lease"  # seconds after its holder's last sign of life: who polls, and its term
+POLL_TERM = f"{NAMESPACE}poll:term"  # for ever: counts the holders
+WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of what setWebhook was last told
+WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute when that was killed
+
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 MESSAGE_NUMBERS = (

@@ -1,4 +1,4 @@
-"""Receiving updates by long polling; an update counts as received when what it asks for is in Redis.
+"""Receiving updates, by long polling or as deliveries; an update counts as received when what it asks for is in Redis.
 
 PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the next
 ``getUpdates``, whose offset confirms, goes out only after every handler of the batch has stored its jobs.
@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from telegram import Update
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
+from bot import metrics
 from bot.clock import Clock
 from bot.telegram.application import AnyApplication, failure_of
 
@@ -35,7 +36,7 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 
 
 class Intake:
-    """The polling loop.
+    """Takes updates in, and the polling loop.
 
     Args:
         application: PTB's, with handlers that only write to Redis.
@@ -64,7 +65,7 @@ class Intake:
                     await self._on_conflict(error)
                 else:
                     log.warning("intake.telegram_away", error=type(error).__name__)
-                await self._clock.sleep(_wait_s(error) or pause_s)
+                await self._clock.sleep(wait_s(error) or pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 continue
             pause_s = FIRST_PAUSE_S
@@ -74,7 +75,11 @@ class Intake:
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
-            log.warning("intake.another_instance_polls")
+            # Processes that share the store share the lease, so it is none of ours.
+            log.error(
+                "intake.another_program_polls",
+                hint="a program that does not share this store uses the same token: end it",
+            )
             return
         # Left from an earlier way of running this bot; Telegram gives nothing to polls while it is set.
         log.warning("intake.webhook_removed")
@@ -85,15 +90,30 @@ class Intake:
         """Handle updates until all are stored: in order within a chat, chats side by side."""
         chats: dict[int, list[Update]] = defaultdict(list)
         for item in batch:
-            try:
-                update = Update.de_json(item, self._application.bot)
-            except Exception:
-                # Of a newer Bot API, perhaps. It would come again for ever if it were not skipped.
-                log.exception("intake.unreadable_update", update_id=item.get("update_id"))
-                continue
-            chat = update.effective_chat
-            chats[chat.id if chat else 0].append(update)
+            if (update := self._read(item)) is not None:
+                chat = update.effective_chat
+                chats[chat.id if chat else 0].append(update)
         await asyncio.gather(*(self._in_order(updates) for updates in chats.values()))
+
+    async def receive_one(self, item: dict[str, Any]) -> None:
+        """Handle a delivered update, once: Telegram delivers it again, and nothing later of its chat before that.
+
+        Raises:
+            RedisError: It is not stored.
+        """
+        update = self._read(item)
+        if update is not None and (error := await self._handle(update)) is not None:
+            raise error
+
+    def _read(self, item: dict[str, Any]) -> Update | None:
+        metrics.UPDATES.labels("received").inc()
+        try:
+            return Update.de_json(item, self._application.bot)
+        except Exception:
+            # Of a newer Bot API, perhaps. It would come again for ever if it were not skipped.
+            metrics.UPDATES.labels("unreadable").inc()
+            log.exception("intake.unreadable_update", update_id=item.get("update_id"))
+            return None
 
     async def _in_order(self, updates: Sequence[Update]) -> None:
         for update in updates:
@@ -101,18 +121,22 @@ class Intake:
 
     async def _until_stored(self, update: Update) -> None:
         pause_s = FIRST_PAUSE_S
-        while True:
-            await self._application.process_update(update)
-            error = failure_of(self._application, update)
-            if error is None:
-                return
-            if not isinstance(error, RedisError):
-                log.error("intake.handler_failed", update_id=update.update_id, exc_info=error)
-                return
-            # Not confirmed before it is stored: wait for the store as long as it takes.
+        # Not confirmed before it is stored: wait for the store as long as it takes.
+        while (error := await self._handle(update)) is not None:
             log.warning("intake.store_away", update_id=update.update_id, error=type(error).__name__)
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _handle(self, update: Update) -> RedisError | None:
+        """Run its handlers; returns what the store failed with. Any other failure would only come again."""
+        await self._application.process_update(update)
+        error = failure_of(self._application, update)
+        if isinstance(error, RedisError):
+            return error
+        if error is not None:
+            metrics.UPDATES.labels("failed").inc()
+            log.error("intake.handler_failed", update_id=update.update_id, exc_info=error)
+        return None
 
     async def _poll(self, offset: int) -> list[dict[str, Any]]:
         # Raw, because one update that PTB can't read must not take the rest of its batch along.
@@ -124,7 +148,8 @@ class Intake:
         return batch
 
 
-def _wait_s(error: TelegramError) -> float | None:
+def wait_s(error: TelegramError) -> float | None:
+    """How long Telegram asks to wait, if it does."""
     if not isinstance(error, RetryAfter):
         return None
     after = error.retry_after

@@ -84,13 +84,16 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serve(
+    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, max_connections: int | None = None
+) -> AsyncIterator[str]:
     """Serve an app until the block is left.
 
     Args:
         app: Any ASGI app.
         host: The address to listen on; loopback unless the operator says otherwise.
         port: 0 takes a free one.
+        max_connections: Beyond so many, requests are answered with a 503.
 
     Yields:
         The base address, such as ``http://127.0.0.1:40123``.
@@ -106,9 +109,16 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         access_log=False,
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_S,
+        limit_concurrency=max_connections,
     )
     # Our own socket: uvicorn's way to bind ends the whole process when the address is taken.
-    sock = socket.create_server((host, port), backlog=2048)
+    is_v6 = ":" in host
+    sock = socket.create_server(
+        (host, port),
+        family=socket.AF_INET6 if is_v6 else socket.AF_INET,
+        backlog=2048,
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
     # Inherited by every connection. asyncio sets it for sockets that name their protocol, which these don't, and
     # without it each answer on a kept connection waits 40 ms for the other side's acknowledgement.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -120,7 +130,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
                 task.result()
                 raise OSError(f"no server came up on {host}:{port}")
             await asyncio.sleep(0.001)
-        yield f"http://{host}:{sock.getsockname()[1]}"
+        yield f"http://{f'[{host}]' if is_v6 else host}:{sock.getsockname()[1]}"
     finally:
         server.end()
         await task
