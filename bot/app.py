@@ -26,6 +26,7 @@ from bot.clock import Clock, SystemClock
 from bot.http import Transport, new_client, tls_context
 from bot.jobs.budgets import Allowance, Budgets
 from bot.jobs.crew import Crew, worker_name
+from bot.jobs.forgetting import Eraser
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Kind
 from bot.jobs.lanes import Lanes
@@ -34,6 +35,7 @@ from bot.jobs.steps.accounts import give_link, login, logout
 from bot.jobs.steps.admin import announce, tell_stats
 from bot.jobs.steps.connect import connect
 from bot.jobs.steps.export import ExportOptions, deliver, export
+from bot.jobs.steps.forget import clear_way, forget
 from bot.jobs.steps.prompt import read_prompt
 from bot.jobs.steps.questions import cancel_job, new_project, tell_credits, tell_status
 from bot.jobs.steps.turn import TurnOptions, turn
@@ -327,6 +329,8 @@ class App:
                 lanes,
                 cards,
                 {
+                    Kind.CLEAR_WAY: [clear_way(lanes, GroupMembership(bot, outbox))],
+                    Kind.FORGET: [forget(lanes, Eraser(redis))],
                     Kind.SAY: [say],
                     Kind.STATS: [tell_stats(lanes, guest_tokens)],
                     Kind.TAP: [answer_tap(bot, outbox, cards, chats)],

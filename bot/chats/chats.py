@@ -166,6 +166,7 @@ class Chats:
         self._redis = redis
         self._vault = vault
         self._clock = clock
+        self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
         self._show = redis.register_script(_SHOW)
         self._use = redis.register_script(_USE)
@@ -262,10 +263,6 @@ class Chats:
             transaction.expire(name, self._ttl_s)
             transaction.expire(results_key(str(key)), self._ttl_s)
             await transaction.execute()
-
-    async def forget(self, key: ChatKey) -> None:
-        """Erase all that is known of a chat."""
-        await self._redis.delete(chat_key(str(key)), results_key(str(key)))
 
     async def show(
         self, key: ChatKey, message_id: int, session_id: str | None, instead_of: str | None

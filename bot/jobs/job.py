@@ -41,6 +41,8 @@ class Kind(StrEnum):
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
     SETTINGS = "settings"  # show what holds in the chat
     CANCEL = "cancel"  # stop another job of the chat
+    CLEAR_WAY = "clear_way"  # stop every wish before the one that erases the chat
+    FORGET = "forget"  # erase the chat
     STATS = "stats"  # how the bot stands, for those who run it
     ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
     SAY = "say"  # a text that needs no other service: help, refusals

@@ -138,6 +138,15 @@ return state
 """
 )
 
+_BESIDE = """
+-- KEYS: job.  ARGV: field, value, HSET or HSETNX.  A job that was erased stays so.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call(ARGV[3], KEYS[1], ARGV[1], ARGV[2])
+"""
+
+_BRIEF = frozenset({Kind.SAY, Kind.TAP, Kind.CLEAR_WAY, Kind.FORGET})
+"""Kinds of jobs that no button refers to: they are not kept for long."""
+
 CHECKPOINT = "saved:"
 """Prefix of the fields that hold a job's checkpoints, beside its state."""
 
@@ -267,6 +276,7 @@ class Lanes:
         self._weigh = redis.register_script(_WEIGH)
         self._finish = redis.register_script(_FINISH)
         self._park = redis.register_script(_PARK)
+        self._beside = redis.register_script(_BESIDE)
         self._cancel = redis.register_script(_CANCEL)
         self.run_tickets_with(_no_worker)
 
@@ -461,7 +471,8 @@ class Lanes:
     async def claim_announcement(self, standing: Standing) -> bool:
         """Whether the caller is the first who wants to tell this job's place."""
         job = standing.job
-        return bool(await self._redis.hsetnx(keys.job_key(str(job.chat), job.id), "announced", 1))
+        key = keys.job_key(str(job.chat), job.id)
+        return bool(await self._beside(keys=[key], args=["announced", 1, "HSETNX"]))
 
     async def checkpoint(self, job: Job, name: str) -> Any:
         """One checkpoint, as it is in the store now."""
@@ -471,7 +482,7 @@ class Lanes:
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        await self._redis.hset(keys.job_key(str(job.chat), job.id), CHECKPOINT + name, text)
+        await self._beside(keys=[keys.job_key(str(job.chat), job.id)], args=[CHECKPOINT + name, text, "HSET"])
 
     async def sweep(self) -> int:
         """Give a ticket to every lane that lost its own: a crash came between storing a job and adding one.
@@ -513,7 +524,7 @@ class Lanes:
 
     def _kept_s(self, job: Job) -> int:
         ttl_s = self._finished_ttl_s
-        return min(ttl_s, keys.SAID_JOB_TTL_S) if job.kind in (Kind.SAY, Kind.TAP) else ttl_s
+        return min(ttl_s, keys.SAID_JOB_TTL_S) if job.kind in _BRIEF else ttl_s
 
     async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
         fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))

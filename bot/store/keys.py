@@ -122,3 +122,17 @@ MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 def message_numbers_key(mailbox: str) -> str:
     """The newest message numbers of one mailbox, a sorted set."""
     return f"{MESSAGE_NUMBERS}{{{mailbox}}}"
+
+
+# All of a chat --------------------------------------------------------------------------------------------
+
+OF_A_CHAT = (CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SLOT, TURNED_AWAY, UPDATE)
+"""Everything that belongs to a chat begins so, and has the chat between braces behind it."""
+
+KEPT_WHEN_FORGOTTEN = (LANE, SLOT, UPDATE)
+"""What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""
+
+
+def chat_pattern(chat: str) -> str:
+    """What the names of all of a chat's keys match, and no others."""
+    return f"{NAMESPACE}*{{{chat}}}*"

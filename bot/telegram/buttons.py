@@ -40,6 +40,7 @@ class Action(StrEnum):
     EXAMPLE = "example"  # argument: mark of the example that is sent as a wish
     NEXT = "next"  # argument: name of the next step that is sent as a wish
     SETTINGS = "settings"
+    FORGET = "forget"
     AUTO_EXPORT = "auto"  # argument, as of the next two: 1 or 0
     SEND_AS_FILE = "file"
     REPLACE_RESULTS = "replace"

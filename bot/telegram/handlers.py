@@ -26,6 +26,7 @@ from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
 from bot.telegram.notices import pack_notice
 from bot.telegram.presses import Presses
+from bot.telegram.privacy import forget_notice, privacy_notice
 from bot.telegram.senders import chat_key, is_for_bot, is_reply, without_mention
 from bot.telegram.skills import CARD, LIST, START, card_of_start
 from bot.words.phrases import Action as Phrase
@@ -65,6 +66,8 @@ class Handlers:
             "link": self._link,
             "language": self._language,
             "skill": self._skill,
+            "privacy": self._privacy,
+            "forget": self._forget,
         }
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
@@ -133,6 +136,12 @@ class Handlers:
 
     async def _link(self, update: Update, context: Context) -> None:
         await self._desk.accept(update, [self._desk.job(update, Lane.ASK, Kind.LINK)])
+
+    async def _privacy(self, update: Update, context: Context) -> None:
+        await self._desk.say(update, privacy_notice(self._desk.chats.ttl_days))
+
+    async def _forget(self, update: Update, context: Context) -> None:
+        await self._desk.say(update, forget_notice(_message(update)))
 
     async def _language(self, update: Update, context: Context) -> None:
         await self._desk.say(

@@ -14,6 +14,7 @@ from bot.telegram.application import Context
 from bot.telegram.buttons import Action, Press, unpack
 from bot.telegram.chat_settings import SWITCHES
 from bot.telegram.desk import Desk
+from bot.telegram.privacy import forget_jobs
 from bot.telegram.senders import chat_key
 from bot.telegram.skills import wish_behind, without_button
 from bot.words import Words, bounded, languages
@@ -78,13 +79,17 @@ class Presses:
                 markup = without_button(query.message.reply_markup, query.data)
                 said = bounded(wishes[0].text, MAX_TOAST_CHARS) if wishes else ""
                 redraw, more = "keyboard", {"keyboard": markup.to_dict(), "words": {"wish": said}}
+            case Press(Action.FORGET):
+                jobs += await forget_jobs(self._desk, update, query.message)
+                toast = "toast.forgetting" if jobs else "toast.old_button"
             case Press(Action.SETTINGS):
                 redraw = "settings"
             case Press(action, value) if action in SWITCHES:
                 await self._desk.chats.update(chat_key(query.message), **SWITCHES[action](value == "1"))
                 toast, redraw = "toast.saved", "settings"
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
-        await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.TAP, Kind.TAP, data=tap | more)])
+        # First the answer, which somebody waits for: what is asked for may be of the same lane.
+        await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.TAP, data=tap | more), *jobs])
 
     async def _pressed_skill(self, message: Message, mark: str) -> tuple[str, str]:
         name = self._desk.cards.marked(mark)

@@ -206,13 +206,6 @@ async def test_only_so_many_results_are_kept(chats: Chats) -> None:
     assert await chats.find_result(KEY, "d1") is not None
 
 
-async def test_a_forgotten_chat_leaves_nothing(chats: Chats, redis: Redis) -> None:
-    await chats.ensure_client_id(KEY)
-    await chats.remember_result(KEY, "d", "f", "video")
-    await chats.forget(KEY)
-    assert await redis.dbsize() == 0
-
-
 async def test_a_result_is_found_again_for_what_it_was_to_be(chats: Chats) -> None:
     await chats.remember_result(KEY, "d", "f1", "video")
     assert await chats.find_result(KEY, "d", as_file=True) is None

@@ -1,9 +1,52 @@
+import inspect
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+import pytest
 from redis.crc import key_slot
 
 from bot.store import keys
 
+CHAT = "-1:2"
+
+
+def names_of_a_chat() -> Iterator[str]:
+    """One name from each function that makes a chat's, whatever its other arguments are called."""
+    for _, function in inspect.getmembers(keys, inspect.isfunction):
+        first, *others = inspect.signature(function).parameters.values()
+        name = made(function, others)
+        if "{" in name:
+            assert first.name in ("chat", "mailbox"), function
+            yield name
+
+
+def made(function: Callable[..., str], others: list[inspect.Parameter]) -> str:
+    return function(CHAT, *(7 if one.annotation is int else "x" for one in others))
+
+
+NAMES = sorted(name for name in names_of_a_chat() if "*" not in name)
+
 
 def test_a_chats_keys_share_a_slot_of_a_cluster() -> None:
-    names = keys.chat_key("-1:2"), keys.results_key("-1:2")
-    assert len(set(names)) == len(names)
-    assert len({key_slot(name.encode()) for name in names}) == 1
+    assert len(NAMES) >= 8
+    assert len(set(NAMES)) == len(NAMES)
+    assert len({key_slot(name.encode()) for name in NAMES}) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kind_of_key_of_a_chat_is_on_the_list_of_all(name: str) -> None:
+    prefix = name.partition("{")[0]
+    assert prefix in keys.OF_A_CHAT
+    assert name.startswith(f"{prefix}{{{CHAT}}}")
+
+
+def test_the_list_of_all_has_nothing_else() -> None:
+    assert sorted(keys.OF_A_CHAT) == sorted({name.partition("{")[0] for name in NAMES})
+    assert set(keys.KEPT_WHEN_FORGOTTEN) < set(keys.OF_A_CHAT)
+
+
+def test_a_chats_pattern_finds_all_of_its_keys_and_no_others() -> None:
+    for name in NAMES:
+        assert fnmatchcase(name, keys.chat_pattern(CHAT))
+        for other in ("-1", "-1:23", "1:2", "-11:2", "2"):
+            assert not fnmatchcase(name.replace(CHAT, other), keys.chat_pattern(CHAT))

@@ -1,0 +1,74 @@
+"""Erasing all that is kept of a chat, in one write, and never what came after it was asked for."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+
+from bot.jobs.job import Lane
+from bot.jobs.lanes import Taken
+from bot.store import keys
+
+_ERASE = """
+-- KEYS: own job, slot of questions, then per lane: list, slot.
+-- ARGV: attempt, prefix of job keys, key of message numbers, then what to erase.
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'saved:erased') == 1 then return 1 end
+-- A question that is being answered may set up an account, and would write the chat back.
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local spared = {[KEYS[1]] = true}
+for i = 3, #KEYS, 2 do
+  spared[KEYS[i]], spared[KEYS[i + 1]] = true, true
+  for _, id in ipairs(redis.call('LRANGE', KEYS[i], 0, -1)) do spared[ARGV[2] .. id] = true end
+  local running = redis.call('HGET', KEYS[i + 1], 'job')
+  if running then spared[ARGV[2] .. running] = true end
+end
+for i = 4, #ARGV do
+  if not spared[ARGV[i]] then
+    -- Of message numbers the newest stays: without it a send that is looked for would be taken for older messages.
+    if ARGV[i] == ARGV[3] then
+      redis.call('ZREMRANGEBYRANK', ARGV[i], 0, -2)
+    else
+      redis.call('DEL', ARGV[i])
+    end
+  end
+end
+redis.call('HSET', KEYS[1], 'saved:erased', 'true')
+return 1
+"""
+
+
+class Eraser:
+    """Erases chats.
+
+    Args:
+        redis: Where everything is.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._erase = redis.register_script(_ERASE)
+
+    async def erase(self, taken: Taken) -> bool:
+        """Erase the chat of a job that runs in its lane of edits, but for the job itself and those that wait.
+
+        Once for each job, however often it starts: what came later stays.
+
+        Returns:
+            ``False`` when it has to be tried again: a question is being answered just now.
+        """
+        chat = taken.job.chat
+        names = [name async for name in self._redis.scan_iter(keys.chat_pattern(str(chat)), count=1000)]
+        own = keys.job_key(str(chat), taken.job.id)
+        lanes = [name(str(chat), lane) for lane in Lane for name in (keys.lane_key, keys.slot_key)]
+        gone = [name for name in names if not name.startswith(keys.KEPT_WHEN_FORGOTTEN)]
+        return bool(
+            await self._erase(
+                keys=[own, keys.slot_key(str(chat), Lane.ASK), *lanes],
+                args=[
+                    taken.attempt,
+                    keys.job_key(str(chat), ""),
+                    keys.message_numbers_key(str(chat)),
+                    *gone,
+                ],
+            )
+        )
