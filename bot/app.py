@@ -38,6 +38,7 @@ from bot.jobs.steps.export import ExportOptions, deliver, export
 from bot.jobs.steps.forget import clear_way, forget
 from bot.jobs.steps.prompt import read_prompt
 from bot.jobs.steps.questions import cancel_job, new_project, tell_credits, tell_status
+from bot.jobs.steps.together import gather
 from bot.jobs.steps.turn import TurnOptions, turn
 from bot.jobs.steps.upload import upload
 from bot.jobs.workspace import Workspace, WorkspaceOptions
@@ -358,7 +359,7 @@ class App:
         asking = [connect(workspace), upload(workspace, cards), turn(workspace, turn_options, cards)]
         ending = [export(workspace, export_options, cards), deliver(workspace, export_options, cards)]
         return {
-            Kind.WISH: [read_prompt, *asking, *ending],
+            Kind.WISH: [gather, read_prompt, *asking, *ending],
             Kind.EXPORT: [connect(workspace), *ending],
             Kind.NEW: [new_project(workspace)],
             Kind.LOGIN: [login(workspace)],

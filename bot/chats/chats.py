@@ -15,9 +15,10 @@ from redis.typing import EncodableT, FieldT
 from bot.chats.key import ChatKey
 from bot.chats.secrets import Vault, VaultError
 from bot.clock import Clock
-from bot.store.keys import chat_key, results_key
+from bot.store.keys import chat_key, results_key, uploads_key
 
 DEFAULT_TTL_DAYS = 90
+MAX_UPLOADS = 100
 MAX_RESULTS = 20  # kept for each chat; the oldest go first
 
 _DAY_S = 86_400
@@ -148,6 +149,19 @@ class Result:
     file_id: str
     kind: str
     as_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that was brought into one of a chat's projects.
+
+    Attributes:
+        session_id: Which project.
+        name: What it is called there.
+    """
+
+    session_id: str
+    name: str
 
 
 class Chats:
@@ -317,6 +331,30 @@ class Chats:
             was_file = bool(more and more[0])
             if digest == draft_digest and (was_file == as_file or (as_file and kind == "document")):
                 return Result(digest, file_id, kind, was_file)
+        return None
+
+    async def remember_upload(self, key: ChatKey, message_id: int, session_id: str, name: str) -> None:
+        """Keep which file of a project a message brought, for when somebody answers to it.
+
+        Args:
+            key: Which chat.
+            message_id: Of the message.
+            session_id: The project.
+            name: What the file is called there.
+        """
+        uploads = uploads_key(str(key))
+        async with self._redis.pipeline(transaction=True) as transaction:
+            transaction.lpush(uploads, json.dumps([message_id, session_id, name]))
+            transaction.ltrim(uploads, 0, MAX_UPLOADS - 1)
+            transaction.expire(uploads, self._ttl_s)
+            await transaction.execute()
+
+    async def find_upload(self, key: ChatKey, message_id: int) -> Uploaded | None:
+        """The file that a message brought the last time, if that is still known."""
+        for text in cast(list[str], await self._redis.lrange(uploads_key(str(key)), 0, -1)):
+            brought_by, session_id, name, *_ = json.loads(text)
+            if brought_by == message_id:
+                return Uploaded(session_id, name)
         return None
 
     def _write(self, name: str, value: object) -> str:

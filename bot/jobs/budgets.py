@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.clock import Clock
+from bot.jobs.gathering import Arrival
 from bot.jobs.job import Job, Kind
 from bot.store import keys
 
@@ -35,9 +36,19 @@ local function exceeded(charge)
   end
 end
 
+local function paid_of(job)
+  local text = redis.call('HGET', job, 'charged')
+  return text and cjson.decode(text) or {jobs = 0, bytes = 0}
+end
+
+-- What a job counts as so far: a wish that grows by a part may have been one before.
+local function requests(job)
+  return paid_of(job).jobs
+end
+
 -- Told is what gets scarce: when a fifth is left, or one.
 local function pay(job, charge)
-  local told, purses = {}, {}
+  local told, purses, before = {}, {}, paid_of(job)
   for _, purse in ipairs(charge.purses) do
     for _, what in ipairs({'jobs', 'bytes'}) do
       local used = redis.call('HINCRBY', purse.key, what, charge[what])
@@ -55,7 +66,7 @@ local function pay(job, charge)
   redis.call('PFADD', charge.people, charge.person)
   redis.call('EXPIRE', charge.people, charge.ttl)
   redis.call('HSET', job, 'charged', cjson.encode({
-    jobs = charge.jobs, bytes = charge.bytes, purses = purses, totals = charge.totals
+    jobs = before.jobs + charge.jobs, bytes = before.bytes + charge.bytes, purses = purses, totals = charge.totals
   }))
   return told
 end
@@ -65,6 +76,15 @@ local function move(paid, what, by)
     -- One that is gone was of an earlier day.
     if redis.call('EXISTS', purse) == 1 then redis.call('HINCRBY', purse, what, by) end
   end
+end
+
+-- A file that came without words became a request by an edit.
+local function request(job)
+  local paid = paid_of(job)
+  if not paid.purses or paid.jobs > 0 then return end
+  move(paid, 'jobs', 1)
+  paid.jobs = 1
+  redis.call('HSET', job, 'charged', cjson.encode(paid))
 end
 
 local function weigh(job, bytes)
@@ -155,8 +175,18 @@ class Budgets:
         self._clock = clock
         self._limits: Mapping[str, Allowance] = {"person": person, "chat": chat}
 
-    def charge(self, jobs: Sequence[Job]) -> str:
-        """What jobs of one update cost, as the script reads it; empty when they cost nothing."""
+    def charge(self, jobs: Sequence[Job], arrival: Arrival | None = None) -> str:
+        """What jobs of one update cost, as the script reads it; empty when they cost nothing.
+
+        Args:
+            jobs: They.
+            arrival: The words and files of the wish among them, where it has none of its own.
+        """
+        if arrival is not None:
+            # What is answered to counts when it is uploaded again: most of it the project has. Words in it are a wish.
+            answered = arrival.answered.files if arrival.answered else ()
+            files = (*arrival.part.files, *(file for file in answered if file.is_text))
+            jobs = [replace(job, text=arrival.words.text, files=files) for job in jobs]
         counted = [job for job in jobs if job.kind in COUNTED]
         if not counted:
             return ""

@@ -72,6 +72,8 @@ class FileRef:
         duration_s: Of sound and video, in seconds, when Telegram tells; so are the next two.
         width: In pixels.
         height: In pixels.
+        message_id: The message that brought it.
+        is_result: Whether that was the bot's, with a finished video.
     """
 
     file_id: str
@@ -82,6 +84,8 @@ class FileRef:
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
+    message_id: int | None = None
+    is_result: bool = False
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:

@@ -29,7 +29,9 @@ from bot import metrics
 from bot.chats.key import ChatKey
 from bot.clock import Clock
 from bot.jobs.budgets import BUDGET_LUA, Budgets, OverBudget, Scarce
+from bot.jobs.gathering import Arrival, Gathered, gathered
 from bot.jobs.job import Job, Kind, Lane, State
+from bot.jobs.joining import PLACE
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -39,20 +41,55 @@ LANE_IDLE = timedelta(hours=1)
 
 _ACCEPT = (
     BUDGET_LUA
+    + PLACE
     + """
--- KEYS: update mark, then per job: job, list, slot.
--- ARGV: mark's ttl, charge or nothing, then per job: id, request, limit.
+-- KEYS: update mark, album, sender, message, answered album, then per job: job, list, slot.
+-- ARGV: mark's ttl, charge or nothing, prefix of job keys, the part's facts or nothing,
+-- then per job: id, request, limit, 1 if gathered.
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'repeated'} end
-for i = 2, #KEYS, 3 do
-  if redis.call('LLEN', KEYS[i + 1]) >= tonumber(ARGV[i + 3]) then return {'full'} end
-end
+local prefix = ARGV[3]
 local charge = ARGV[2] ~= '' and cjson.decode(ARGV[2])
+local part = ARGV[4] ~= '' and cjson.decode(ARGV[4])
+local places = {KEYS[2], KEYS[3], KEYS[4]}
+local verdict, old = 'new', nil
+if part then verdict, old = place(places, part, prefix) end
+local is_kept = {joined = true, edited = true, kept = true, same = true, unknown = true}
+local function is_stored(a)
+  return not is_kept[verdict] or (verdict == 'joined' and ARGV[a + 3] == '')
+end
+for i = 1, (#KEYS - 5) / 3 do
+  local k, a = 3 * i + 3, 4 * i + 1
+  if is_stored(a) and redis.call('LLEN', KEYS[k + 1]) >= tonumber(ARGV[a + 2]) then return {'full'} end
+end
+local was_asked = verdict == 'late' and redis.call('HEXISTS', prefix .. old, 'own') == 1
+if charge then
+  if verdict == 'joined' then charge.job = prefix .. old elseif is_kept[verdict] then charge = nil end
+  -- A wish counts once, however many of its parts have words.
+  if charge and (was_asked or requests(charge.job) > 0) then charge.jobs = 0 end
+end
 local refused = charge and exceeded(charge)
 if refused then return refused end
-for i = 2, #KEYS, 3 do
-  redis.call('HSET', KEYS[i], 'request', ARGV[i + 2], 'state', 'queued', 'attempt', 0, 'excused', 0)
-  redis.call('RPUSH', KEYS[i + 1], ARGV[i + 1])
+for i = 1, (#KEYS - 5) / 3 do
+  local k, a = 3 * i + 3, 4 * i + 1
+  if is_stored(a) then
+    redis.call('HSET', KEYS[k], 'request', ARGV[a + 1], 'state', 'queued', 'attempt', 0, 'excused', 0)
+    redis.call('RPUSH', KEYS[k + 1], ARGV[a])
+    if ARGV[a + 3] ~= '' then
+      put(places, KEYS[k], ARGV[a], part)
+      if verdict == 'late' then redis.call('HSET', KEYS[k], 'late', 1) end
+      if was_asked then redis.call('HSET', KEYS[k], 'was_asked', 1) end
+      if verdict == 'new' and part.album ~= '' then bring_album(KEYS[k], KEYS[2], ARGV[a]) end
+      if part.of_album ~= '' then bring_album(KEYS[k], KEYS[5], ARGV[a]) end
+    end
+  end
 end
+if verdict == 'joined' then put(places, prefix .. old, old, part) end
+if verdict == 'started' then redis.call('HSET', prefix .. old, 'offered:' .. part.id, part.words) end
+if verdict == 'edited' then
+  put_words(prefix .. old, part)
+  if part.own then request(prefix .. old) end
+end
+if verdict == 'kept' and part.album ~= '' then keep(places, part) end
 local told = charge and pay(charge.job, charge) or {}
 redis.call('SET', KEYS[1], #told > 0 and cjson.encode(told) or '[]', 'EX', ARGV[1])
 return {'new'}
@@ -78,6 +115,15 @@ local job = ARGV[2] .. id
 local attempt = redis.call('HINCRBY', job, 'attempt', 1)
 redis.call('HSET', job, 'state', 'running')
 return {'taken', id, attempt}
+"""
+
+_CLOSE = """
+-- KEYS: job.  ARGV: attempt, version.
+local is = redis.call('HMGET', KEYS[1], 'attempt', 'version')
+if is[1] ~= ARGV[1] then return 0 end
+if (is[2] or '0') ~= ARGV[2] then return 2 end
+redis.call('HSET', KEYS[1], 'closed', 1)
+return 1
 """
 
 _SAVE = """
@@ -161,6 +207,14 @@ class Saved(IntEnum):
     SUPERSEDED = 0  # a later attempt has the job: stop without a trace
     OK = 1
     CANCELLED = 2  # saved, and the chat has asked to stop
+
+
+class Closed(IntEnum):
+    """What closing a job found."""
+
+    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
+    OK = 1
+    CHANGED = 2  # more has joined it, or its words were edited: it is open still
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +332,7 @@ class Lanes:
         self._park = redis.register_script(_PARK)
         self._beside = redis.register_script(_BESIDE)
         self._cancel = redis.register_script(_CANCEL)
+        self._close = redis.register_script(_CLOSE)
         self.run_tickets_with(_no_worker)
 
     def run_tickets_with(self, run: Work) -> None:
@@ -288,12 +343,15 @@ class Lanes:
 
         self._docket.register(work)
 
-    async def accept(self, jobs: Sequence[Job], update_id: int | str) -> bool:
+    async def accept(self, jobs: Sequence[Job], update_id: int | str, arrival: Arrival | None = None) -> bool:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
         Args:
             jobs: In the order in which they are to run within their lanes.
             update_id: Telegram's number of the update that asked for them, or a name for what else did.
+            arrival: A part of a wish. The wish among the jobs, which has no words and files of its own, is stored for
+                it, unless it joins one that waits for more. With an edit of words the jobs are for a wish that was
+                begun already; one that was not only has its words changed.
 
         Returns:
             Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
@@ -305,16 +363,29 @@ class Lanes:
         names = {lane_name(job.chat, job.lane): job.id for job in jobs}
         # Before the jobs, so that the sweep knows the lane whatever happens in between.
         await self._redis.zadd(keys.LANES, dict.fromkeys(names, self._clock.now().timestamp()))
-        chat = jobs[0].chat
-        key_list = [keys.update_mark(str(chat), update_id)]
-        arguments: list[str | int] = [self._update_ttl_s, self.budgets.charge(jobs)]
+        chat = str(jobs[0].chat)
+        part = arrival.part if arrival else None
+        key_list = [
+            keys.update_mark(chat, update_id),
+            keys.album_key(chat, part.album if part else ""),
+            keys.sender_key(chat, jobs[0].owner_id),
+            keys.asked_key(chat, part.message_id if part else 0),
+            keys.album_key(chat, arrival.of_album if arrival else ""),
+        ]
+        arguments: list[str | int] = [
+            self._update_ttl_s,
+            self.budgets.charge(jobs, arrival),
+            keys.job_key(chat, ""),
+            arrival.facts(self._clock.now().timestamp()) if arrival else "",
+        ]
         for job in jobs:
             key_list += [
-                keys.job_key(str(chat), job.id),
-                keys.lane_key(str(chat), job.lane),
-                keys.slot_key(str(chat), job.lane),
+                keys.job_key(chat, job.id),
+                keys.lane_key(chat, job.lane),
+                keys.slot_key(chat, job.lane),
             ]
-            arguments += [job.id, job.to_json(), self._queue_limit]
+            is_gathered = arrival is not None and job.kind is Kind.WISH
+            arguments += [job.id, job.to_json(), self._queue_limit, 1 if is_gathered else ""]
         answer = await self._accept(keys=key_list, args=arguments)
         match answer:
             case ["full"]:
@@ -350,7 +421,7 @@ class Lanes:
             return None
         fields = await self._fields(chat, answer[1])
         return Taken(
-            job=Job.from_json(fields["request"]),
+            job=gathered(fields).job,
             attempt=answer[2],
             tries=answer[2] - int(fields["excused"]),
             checkpoints={
@@ -375,6 +446,25 @@ class Lanes:
     async def weigh(self, taken: Taken, size: int) -> None:
         """Count the bytes that a job really brings instead of those that were declared."""
         await self._weigh(keys=[keys.job_key(str(taken.job.chat), taken.job.id)], args=[taken.attempt, size])
+
+    async def gathered(self, job: Job) -> Gathered:
+        """A job with all of its parts so far."""
+        return gathered(await self._fields(job.chat, job.id))
+
+    async def close(self, taken: Taken, version: int) -> Closed:
+        """Let nothing more join a job; doing it twice is doing it once.
+
+        Args:
+            taken: The job.
+            version: Of what the caller has seen of it.
+        """
+        key = keys.job_key(str(taken.job.chat), taken.job.id)
+        return Closed(await self._close(keys=[key], args=[taken.attempt, version]))
+
+    async def asked_in(self, chat: ChatKey, message_id: int) -> Standing | None:
+        """The job that a message belongs to, if it is still known."""
+        job_id: Any = await self._redis.get(keys.asked_key(str(chat), message_id))
+        return None if job_id is None else await self.find(chat, job_id)
 
     async def finish(self, taken: Taken, state: State) -> None:
         """Empty the slot, and let the next job start."""
@@ -422,7 +512,7 @@ class Lanes:
         fields = await self._fields(chat, job_id)
         if not fields:
             return None
-        job = Job.from_json(fields["request"])
+        job = gathered(fields).job
         at: Any = await self._redis.lpos(keys.lane_key(str(chat), job.lane), job_id)
         return Standing(job, State(fields["state"]), 0 if at is None else int(at) + 1)
 

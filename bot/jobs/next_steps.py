@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from bot.jobs.ports import Button
 from bot.nemo.drafts import Draft, Kind
-from bot.skills import Card
+from bot.skills import Card, example_mark
+from bot.words import bounded
 
 MOST: Final = 3
+
+_LABEL_CHARS: Final = 60
+
+# How examples begin that do something to what is there, rather than describe something new.
+_EDITS: Final = re.compile(
+    r"^(?:replace|put|make|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]", re.I
+)
+_PICTURE: Final = re.compile(r"\bthis (?:picture|photo|image)\b|这张", re.I)
+_CLIP: Final = re.compile(r"\b(?:clip|video)\b|视频|片段", re.I)
 
 SHORT_CUT_MS: Final = 15_000
 """The length that short vertical videos usually have; what is longer may be cut to it."""
@@ -174,6 +184,47 @@ def next_steps(draft: Draft, card: Card, wish: str = "") -> tuple[Suggestion, ..
     fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(wish)]
     fitting.sort(key=lambda one: one.topic is not facts.about)
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
+
+
+def first_buttons(card: Card, files: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Button, ...]:
+    """Up to three things to do with files that just came.
+
+    Args:
+        card: The active one; those of its examples that are about such a file go first.
+        files: Kind (video, image or audio) and facts of each: ``duration_s``, ``width`` and ``height``.
+    """
+    seen = [(kind, facts) for kind, facts in files if kind != "audio"]
+    if not seen:
+        return ()
+    examples = [
+        Button(
+            text=bounded(example, _LABEL_CHARS), action="example", argument=example_mark(card.name, example)
+        )
+        for example in card.examples
+        if _is_about(example, {kind for kind, _ in seen})
+    ]
+    length_ms = round(1000 * sum(facts.get("duration_s") or 0 for _, facts in seen))
+    first = seen[0][1]
+    facts = _Facts(
+        about=_topic(card),
+        has_picture=True,
+        has_title=False,
+        has_music=any(kind == "audio" for kind, _ in files),
+        volume=None,
+        length_ms=length_ms,
+        is_wide=(first.get("width") or 0) > (first.get("height") or 0),
+    )
+    fitting = list(_one_a_topic([one for one in _TABLE if one.fits(facts)]))
+    return (*examples[:2], *next_buttons(one.name for one in fitting))[:MOST]
+
+
+def _is_about(example: str, kinds: set[str]) -> bool:
+    """Whether an example is an edit of something that is there, and of such a file."""
+    if not _EDITS.search(example):
+        return False
+    return ("image" in kinds or not _PICTURE.search(example)) and (
+        "video" in kinds or not _CLIP.search(example)
+    )
 
 
 def next_step(name: str) -> Suggestion | None:

@@ -60,11 +60,19 @@ Param = Union[str, int, float, Seconds, Bytes, Whole, "Notice"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell the chat: a key of the message catalogue with its parameters, never finished words."""
+    """Something to tell the chat: a key of the message catalogue with its parameters, never finished words.
+
+    Args:
+        key: Of the catalogue.
+        params: What stands in its placeholders.
+        buttons: Under the message.
+        quiet: Whether it comes without a sound.
+    """
 
     key: str
     params: Mapping[str, Param] = field(default_factory=dict)
     buttons: tuple[Button, ...] = ()
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

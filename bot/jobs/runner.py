@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.clock import Clock
+from bot.jobs.gathering import Gathered
 from bot.jobs.job import Job, Kind, Lane, State
-from bot.jobs.lanes import Lanes, Saved, Taken, parse_lane_name
+from bot.jobs.lanes import Closed, Lanes, Saved, Taken, parse_lane_name
 from bot.jobs.ports import (
     ANNOUNCEMENT,
     Button,
@@ -106,6 +107,29 @@ class Run:
     async def weigh(self, size: int) -> None:
         """Tell how many bytes the job's files really have."""
         await self._lanes.weigh(self.taken, size)
+
+    async def gathered(self) -> Gathered:
+        """The job with all that joined it so far."""
+        return await self._lanes.gathered(self.job)
+
+    async def close(self, version: int) -> bool:
+        """Let nothing more join the job.
+
+        Args:
+            version: Of what this attempt has seen of it.
+
+        Returns:
+            Whether that was all. Otherwise there is more, and it is open still.
+        """
+        match await self._lanes.close(self.taken, version):
+            case Closed.SUPERSEDED:
+                self.interrupt(Interruption.SUPERSEDED)
+                await asyncio.sleep(0)
+                return True
+            case Closed.CHANGED:
+                return False
+            case Closed.OK:
+                return True
 
     def adopt(self, name: str, value: Any) -> None:
         """Take over a checkpoint that was saved beside this attempt."""

@@ -33,7 +33,17 @@ NOTHING = "nothing"
 TOPIC = "topic"
 """What a step may reply to besides labels: nothing at all, and the first message of its topic."""
 
-DEEDS = ("says", "sends", "forwards", "posts", "presses", "edits", "deletes")
+DEEDS = (
+    "says",
+    "sends",
+    "sends_album",
+    "forwards",
+    "forwards_all",
+    "posts",
+    "presses",
+    "edits",
+    "deletes",
+)
 
 FileKind = Literal["video", "photo", "audio", "voice", "document", "animation", "video_note", "sticker"]
 
@@ -103,16 +113,21 @@ class File(_Model):
 
 
 class PersonStep(_Model):
-    """What somebody does: one of the first seven, the others tell more of it."""
+    """What somebody does: one of the first nine, the others tell more of it."""
 
     says: str | None = None
     sends: File | None = None
+    sends_album: tuple[File, ...] | None = None
     forwards: File | None = None
+    forwards_all: tuple[File, ...] | None = None
     posts: dict[str, Any] | None = None
     presses: str | None = None
     edits: str | None = None
     deletes: str | None = None
     caption: str = ""
+    caption_on: int = 1
+    comment: str = ""
+    album_of: str | None = None
     to: str | None = None
     by: str | None = None
     on: str | None = None
@@ -215,6 +230,7 @@ class TelegramStep(_Model):
     lose: str | None = None
     clear: bool = False
     copies: int | None = None
+    confirmed: bool = False
 
 
 Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep
@@ -318,7 +334,7 @@ def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tu
         raise WrongFile(f"{where} ({actor}): {_told(error)}") from error
 
 
-_NAMING = {"reply_to", "on", "edits", "deletes", "lose", "again", "gone", "buttonless"}
+_NAMING = {"reply_to", "on", "edits", "deletes", "lose", "again", "gone", "buttonless", "album_of"}
 
 
 def _check_names(path: Path, conversation: Conversation) -> None:

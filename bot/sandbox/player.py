@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -265,12 +266,25 @@ class Player:
         elif step.posts is not None:
             sent = await member.say("", chat, extra=step.posts, **where)
         elif step.sends is not None:
+            if step.album_of:
+                where["album"] = self._labels[step.album_of].json["media_group_id"]
             sent = await self._send(member, step.sends, step.caption, chat, **where)
-        elif step.forwards is not None:
+        elif step.sends_album is not None:
+            album = str(uuid.uuid4().int % 10**17)
+            for number, file in enumerate(step.sends_album, 1):
+                caption = step.caption if number == step.caption_on else ""
+                part = await self._send(member, file, caption, chat, album=album, **where)
+                sent = sent or part
+        elif step.forwards is not None or step.forwards_all is not None:
             author = self._members[step.by] if step.by else member
             elsewhere = await self._people.new_chat("group", "Elsewhere", author, bot="")
-            original = await self._send(author, step.forwards, step.caption, elsewhere)
-            sent = await member.forward(original, chat, **where)
+            files = step.forwards_all or (step.forwards,)
+            originals = [
+                await self._send(author, file, step.caption if number == 0 else "", elsewhere)
+                for number, file in enumerate(files)
+                if file is not None
+            ]
+            sent = (await member.forward_all(originals, chat, comment=step.comment, **where))[0]
         elif step.edits is not None:
             text = {"text": step.to} if step.to is not None else {"caption": step.caption}
             sent = await member.edit(self._labels[step.edits], **text)
@@ -447,7 +461,7 @@ class Player:
         if step.hold is not None:
             await nemo.hold(step.hold)
         if step.reached is not None:
-            match: dict[str, object] = {"endpoint": step.reached, "reached": "*"}
+            match: dict[str, object] = {"endpoint": step.reached, "reached": "*", "released": False}
             await nemo.wait("holds", match=match, timeout_s=step.within_s)
         if step.release:
             await nemo.release()
@@ -514,6 +528,8 @@ class Player:
             await faults.clear()
         if step.copies is not None:
             await self._check_copies(step.copies)
+        if step.confirmed and not await self._people.confirmed():
+            raise Unmet("expected the bot to have taken all updates")
         if step.lose is not None:
             await faults.lose_file(self._labels[step.lose].media["file_id"])
 

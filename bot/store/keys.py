@@ -17,6 +17,8 @@ VAULT_MARKER = f"{NAMESPACE}vault:marker"  # for ever: a text that only the righ
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
 
+UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
+
 
 def chat_key(chat: str) -> str:
     """What is known of a chat."""
@@ -28,6 +30,11 @@ def results_key(chat: str) -> str:
     return f"{RESULTS}{{{chat}}}"
 
 
+def uploads_key(chat: str) -> str:
+    """The latest files that were brought into a chat's projects."""
+    return f"{UPLOADS}{{{chat}}}"
+
+
 # Of jobs --------------------------------------------------------------------------------------------------
 
 UPDATE = f"{NAMESPACE}update:"  # UPDATE_TTL_S: this update was received, drop its repetitions
@@ -35,11 +42,16 @@ JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that r
 LANE = f"{NAMESPACE}lane:"  # while jobs wait in it: a list of job ids
 SLOT = f"{NAMESPACE}slot:"  # while a job runs, or waits to be taken up again: a hash of job and ticket
 LANES = f"{NAMESPACE}lanes"  # for ever, its members an hour after last use: lanes that the sweep looks at
+ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: an album's parts as far as seen, and its job, a hash
+SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: the job that somebody's newest message belongs to
+ASKED = f"{NAMESPACE}asked:"  # JOB_TTL_S: the job that a message belongs to
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are told
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
 
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps what is not confirmed for a day
 JOB_TTL_S = 7 * 86_400
+ALBUM_TTL_S = 2 * 86_400
+SENDER_TTL_S = 86_400  # updates that were kept for so long while no bot ran belong together still
 SAID_JOB_TTL_S = 3600  # of jobs that only said something: no button refers to them
 
 
@@ -96,6 +108,21 @@ def turned_away_key(chat: str) -> str:
     return f"{TURNED_AWAY}{{{chat}}}"
 
 
+def album_key(chat: str, album: str) -> str:
+    """What was seen of an album."""
+    return f"{ALBUM}{{{chat}}}:{album}"
+
+
+def sender_key(chat: str, owner_id: int) -> str:
+    """The job that somebody's newest message in a chat belongs to."""
+    return f"{SENDER}{{{chat}}}:{owner_id}"
+
+
+def asked_key(chat: str, message_id: int) -> str:
+    """The job that a message of a chat belongs to."""
+    return f"{ASKED}{{{chat}}}:{message_id}"
+
+
 # Of accounts ----------------------------------------------------------------------------------------------
 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given
@@ -126,7 +153,10 @@ def message_numbers_key(mailbox: str) -> str:
 
 # All of a chat --------------------------------------------------------------------------------------------
 
-OF_A_CHAT = (CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SLOT, TURNED_AWAY, UPDATE)
+OF_A_CHAT = (
+    *(ALBUM, ASKED, CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SENDER, SLOT),
+    *(TURNED_AWAY, UPDATE, UPLOADS),
+)
 """Everything that belongs to a chat begins so, and has the chat between braces behind it."""
 
 KEPT_WHEN_FORGOTTEN = (LANE, SLOT, UPDATE)

@@ -16,12 +16,12 @@ from telegram.constants import ChatType
 from telegram.error import BadRequest
 
 from bot.jobs.job import Job, Kind, Lane
+from bot.jobs.notices import pack_notice, unpack_notice
 from bot.jobs.ports import Button, Notice
 from bot.jobs.runner import Run, Step
 from bot.telegram.buttons import Action
 from bot.telegram.chat_settings import BACK
 from bot.telegram.membership import private_chat_url
-from bot.telegram.notices import pack_notice, unpack_notice
 from bot.telegram.outbox import Outbox
 from bot.words import Words, languages
 

@@ -15,10 +15,10 @@ from telegram.ext import CommandHandler, filters
 
 from bot.chats.admission import Admission
 from bot.jobs.job import Kind, Lane
+from bot.jobs.notices import pack_notice
 from bot.jobs.ports import Notice, Whole
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.desk import Desk
-from bot.telegram.notices import pack_notice
 
 MAX_WORD_CHARS = 3000
 """Of a word to all chats; with what stands around it, it has to fit into one message."""

@@ -30,6 +30,7 @@ class Action(StrEnum):
     STRIP = "strip"  # argument: kind of track and job id
     KEEP = "keep"  # argument: job id
     OFFER = "offer"  # argument: job id, whose answer offered an edit
+    EDITED = "edited"  # argument: id of the job that offered an edited wish as a new one
     EXPORT = "export"
     CREDITS = "credits"
     STATUS = "status"

@@ -15,12 +15,13 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
 from bot.jobs.budgets import COUNTED, OverBudget
+from bot.jobs.gathering import Arrival
 from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
 from bot.jobs.lanes import LaneFull, Lanes
+from bot.jobs.notices import pack_notice
 from bot.jobs.ports import Notice
 from bot.skills import Card, Cards
 from bot.telegram.budgets import little_left, over_budget
-from bot.telegram.notices import pack_notice
 from bot.telegram.once import Sent
 from bot.telegram.senders import chat_key, language_code, owner_id
 from bot.words import language_of
@@ -55,16 +56,23 @@ class Desk:
         """Answer with a text."""
         await self.accept(update, [self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))])
 
-    async def accept(self, update: Update, jobs: Sequence[Job]) -> None:
-        """Store what an update asks for; it may be confirmed when this returns."""
+    async def accept(self, update: Update, jobs: Sequence[Job], arrival: Arrival | None = None) -> None:
+        """Store what an update asks for; it may be confirmed when this returns.
+
+        Args:
+            update: It.
+            jobs: What it asks for.
+            arrival: The part of a wish that it brings; see ``Lanes.accept``.
+        """
         message = update.message
         if message is not None:
             await self.note(message)
-        await self.chats.touch(jobs[0].chat)
+        if arrival is None or arrival.how != "beside":
+            await self.chats.touch(jobs[0].chat)
         language = await self.language_in(update, jobs[0].chat)
         jobs = [replace(job, language=language) for job in jobs]
         try:
-            await self.lanes.accept(jobs, update.update_id)
+            await self.lanes.accept(jobs, update.update_id, arrival)
         except (LaneFull, OverBudget) as error:
             log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
             notice = Notice("error.queue_full")
@@ -73,7 +81,7 @@ class Desk:
             refusal = self._saying(update, notice, language)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
-            await self.lanes.accept([*at_once, refusal], update.update_id)
+            await self.lanes.accept([*at_once, refusal], _refused(update, arrival))
             return
         if not any(job.kind in COUNTED for job in jobs):
             return
@@ -81,11 +89,15 @@ class Desk:
             self._saying(update, little_left(scarce, self.lanes.budgets), language)
             for scarce in await self.lanes.scarce(jobs[0].chat, update.update_id)
         ]
-        if await self.lanes.is_paused():
+        if await self.lanes.is_paused() and await self._is_waiting(jobs[-1]):
             told.append(self._saying(update, Notice("job.paused"), language))
         if told:
             with contextlib.suppress(LaneFull):
                 await self.lanes.accept(told, f"{update.update_id}:told")
+
+    async def _is_waiting(self, job: Job) -> bool:
+        """Whether a job was stored as one of its own: a part of a wish may only have joined another."""
+        return await self.lanes.find(job.chat, job.id) is not None
 
     def _saying(self, update: Update, notice: Notice, language: str) -> Job:
         job = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))
@@ -128,7 +140,7 @@ class Desk:
     ) -> Job:
         """A job of whoever caused an update, for the chat where that was."""
         query = update.callback_query
-        message = query.message if query is not None else update.message
+        message = query.message if query is not None else update.message or update.edited_message
         if not isinstance(message, Message):
             raise TypeError("an update without a message is no job")
         asked_by_message = message.message_id if query is None else None
@@ -159,3 +171,10 @@ class Desk:
 def _without_success(job: Job) -> Job:
     """A press whose wish finds no place any more: its button stays as it is, and no toast claims anything."""
     return replace(job, data={**job.data, "toast": "", "redraw": ""}) if job.kind is Kind.TAP else job
+
+
+def _refused(update: Update, arrival: Arrival | None) -> int | str:
+    """The name of a refusal, under which it is told once: for all of what came together."""
+    if arrival is None or not (arrival.part.album or arrival.part.is_forwarded):
+        return update.update_id
+    return f"refused:{arrival.part.album or arrival.part.sent_at}"

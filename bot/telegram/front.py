@@ -54,6 +54,7 @@ class _Text:
 
     text: str
     entities: Sequence[MessageEntity] | None = None
+    quiet: bool = False
 
     @property
     def parse_mode(self) -> ParseMode | None:
@@ -172,7 +173,7 @@ class ChatFront:
     def _texts(self, message: Said) -> list[_Text]:
         match message:
             case Notice():
-                return [_Text(phrase(self._words, message.key, message.params))]
+                return [_Text(phrase(self._words, message.key, message.params), quiet=message.quiet)]
             case Report():
                 return [_Text(phrase_report(self._words, message))]
             case AgentText():
@@ -245,6 +246,7 @@ class ChatFront:
                 message_thread_id=self._job.chat.topic_id,
                 reply_parameters=reply_to(self._job) if is_first else None,
                 reply_markup=markup,
+                disable_notification=text.quiet,
             )
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

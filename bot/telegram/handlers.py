@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
+from bot.jobs.gathering import Arrival, Part, PartWords
 from bot.jobs.job import MAX_WISH_CHARS, Job, Kind, Lane, State
-from bot.jobs.ports import ANNOUNCEMENT, Notice
+from bot.jobs.notices import pack_notice
+from bot.jobs.ports import ANNOUNCEMENT, Button, Notice
 from bot.telegram import media
 from bot.telegram.accounts import (
     LOGIN_START,
@@ -21,10 +24,10 @@ from bot.telegram.accounts import (
     token_in,
 )
 from bot.telegram.application import AnyApplication, Context
+from bot.telegram.buttons import Action
 from bot.telegram.desk import Desk
 from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
-from bot.telegram.notices import pack_notice
 from bot.telegram.presses import Presses
 from bot.telegram.privacy import forget_notice, privacy_notice
 from bot.telegram.senders import chat_key, is_for_bot, is_reply, without_mention
@@ -49,7 +52,7 @@ class Handlers:
         self._limits = limits
 
     def register(self, application: AnyApplication) -> None:
-        """Add the handlers. Edited messages and channel posts are left out: a wish is charged once."""
+        """Add the handlers. Those for new messages leave out edited ones and channel posts: a wish is charged once."""
         fresh = filters.UpdateType.MESSAGE
         commands = {
             "start": self._start,
@@ -78,6 +81,7 @@ class Handlers:
         application.add_handler(MessageHandler(fresh & filters.COMMAND, self._unknown_command))
         application.add_handler(MessageHandler(fresh & ~filters.StatusUpdate.ALL, self._message))
         application.add_handler(MessageHandler(fresh & filters.StatusUpdate.PINNED_MESSAGE, self._pinned))
+        application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited))
         application.add_handler(CallbackQueryHandler(Presses(self._desk).press))
 
     async def _start(self, update: Update, context: Context) -> None:
@@ -172,9 +176,7 @@ class Handlers:
         """``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
         message = _message(update)
         text = _COMMAND.sub("", message.text or message.caption or "")
-        source = message
-        if media.file_of(message) is None and is_reply(message) and message.reply_to_message is not None:
-            source = message.reply_to_message
+        source = _about(message)
         if not text.strip() and media.file_of(source) is None:
             return await self._desk.say(update, Notice("edit.how"))
         return await self._wish(update, text, source)
@@ -202,7 +204,7 @@ class Handlers:
     async def _message(self, update: Update, context: Context) -> None:
         message = _message(update)
         if not is_for_bot(message, context.bot.id, context.bot.username):
-            return await self._desk.note(message)
+            return await self._beside(update)
         text = without_mention(message, context.bot.username)
         phrase = None if media.file_of(message) else action_for(text)
         routes = {
@@ -222,36 +224,100 @@ class Handlers:
             if message.chat.type == ChatType.PRIVATE:
                 await self._desk.say(update, Notice("error.unsupported"))
             return None
-        return await self._wish(update, text, message)
+        return await self._wish(update, text, _about(message))
 
     async def _wish(self, update: Update, text: str, source: Message) -> None:
         if (token := token_in(text)) is not None:
             # Pasted without the command, most likely; it must never reach the agent, nor lie in a wish.
             return await self._take_token(update, token)
-        file = media.file_of(source)
-        if file is not None:
-            refusal = self._limits.refusal(file, await self._desk.card(update, _message(update)))
-            if refusal is not None:
-                return await self._desk.say(update, refusal)
-        elif not text.strip():
+        message = _message(update)
+        part = await self._part(update, source)
+        is_alone = source is not message or (not part.album and not part.is_forwarded)
+        if part.refusal is not None and is_alone and not part.files:
+            return await self._desk.say(update, part.refusal)
+        if not part.files and part.refusal is None and not text.strip():
             return await self._show_skill(update, START)
         # Before the cut, so that no address is cut in half.
         linked = sort_out(text)
         jobs: list[Job] = []
         if linked.told is not None:
             jobs.append(self._desk.job(update, Lane.ASK, Kind.SAY, data=pack_notice(linked.told)))
-        if not linked.is_over:
-            jobs.append(
-                self._desk.job(
-                    update,
-                    Lane.EDIT,
-                    Kind.WISH,
-                    text=linked.wish.strip()[:MAX_WISH_CHARS],
-                    files=(file,) if file else (),
-                    data={"links": list(linked.media)} if linked.media else None,
-                )
-            )
-        return await self._desk.accept(update, jobs)
+        if linked.is_over:
+            return await self._desk.accept(update, jobs)
+        words = PartWords(linked.wish.strip()[:MAX_WISH_CHARS], linked.media)
+        arrival = Arrival(part, words)
+        if source is not message:
+            # What is answered is the file, and all of its album; the wish is this message's.
+            own = Part(message.message_id, _sent_at(message))
+            arrival = Arrival(own, words, of_album=part.album, answered=part)
+        return await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.EDIT, Kind.WISH)], arrival)
+
+    async def _part(self, update: Update, source: Message) -> Part:
+        file = media.file_of(source)
+        sender = source.from_user
+        is_result = file is not None and sender is not None and sender.id == source.get_bot().id
+        refusal = None
+        if file is not None:
+            refusal = self._limits.refusal(file, await self._desk.card(update, _message(update)))
+        if file is not None and is_result:
+            # All results have the same name.
+            file = replace(file, name=f"video_{source.message_id}.mp4", is_result=True)
+        return Part(
+            source.message_id,
+            _sent_at(source),
+            # Of the project's latest video no bytes are needed, however large it is.
+            files=(file,) if file is not None and (refusal is None or is_result) else (),
+            album=source.media_group_id or "",
+            is_forwarded=source.forward_origin is not None,
+            refusal=refusal,
+        )
+
+    async def _beside(self, update: Update) -> None:
+        """A message in a group that is not for the bot: it may belong to an album, or to forwards, that are."""
+        message = _message(update)
+        is_several = message.media_group_id is not None or message.forward_origin is not None
+        if media.file_of(message) is None or not is_several:
+            return await self._desk.note(message)
+        wish = self._desk.job(update, Lane.EDIT, Kind.WISH)
+        await self._desk.accept(update, [wish], Arrival(await self._part(update, message), how="beside"))
+
+    async def _edited(self, update: Update, context: Context) -> None:
+        """Changed words change the wish, as long as it was not passed on; after that they are offered as a new one."""
+        message = update.edited_message
+        if message is None:
+            return
+        standing = await self._desk.lanes.asked_in(chat_key(message), message.message_id)
+        text = without_mention(message, context.bot.username)
+        text = _EDIT_CAPTION.sub("", text)
+        linked = sort_out(text)
+        if standing is None or linked.is_over or token_in(text) is not None:
+            return  # No wish before, or none now.
+        words = PartWords(linked.wish.strip()[:MAX_WISH_CHARS], linked.media)
+        offer = self._desk.job(update, Lane.ASK, Kind.SAY, text=words.text)
+        is_over = standing.state not in (State.QUEUED, State.RUNNING)
+        buttons = (Button("button.run_edited", Action.EDITED, offer.id),) if words.text else ()
+        # Nobody waits for an answer to a wish that has one: it is offered without a sound.
+        notice = Notice("edited.done" if is_over else "edited.begun", buttons=buttons, quiet=is_over)
+        data = pack_notice(notice) | {"links": list(words.links)}
+        part = Part(message.message_id, _sent_at(message))
+        await self._desk.accept(update, [replace(offer, data=data)], Arrival(part, words, "edited"))
+
+
+def _about(message: Message) -> Message:
+    """The message whose file a wish is about: its own, or that which it answers."""
+    replied = message.reply_to_message
+    if media.file_of(message) is not None or replied is None or not is_reply(message):
+        return message
+    sender = replied.from_user
+    is_ours = sender is not None and sender.id == message.get_bot().id
+    # The pictures that the bot sends are drawings of the timeline.
+    is_usable = media.file_of(replied) is not None and not (is_ours and replied.photo)
+    return replied if is_usable else message
+
+
+def _sent_at(message: Message) -> int:
+    """By Telegram's clock, which counts whole seconds."""
+    return int(message.date.timestamp())
 
 
 def _message(update: Update) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
 
@@ -67,6 +68,11 @@ _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
 def file_of(message: Message) -> FileRef | None:
     """The file that a message brings, if any; of a photo the largest size."""
+    file = _file_of(message)
+    return None if file is None else replace(file, message_id=message.message_id)
+
+
+def _file_of(message: Message) -> FileRef | None:
     if message.photo:
         photo = message.photo[-1]
         name = f"photo_{photo.file_unique_id}.jpg"

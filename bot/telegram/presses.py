@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +71,10 @@ class Presses:
                 toast, redraw = "toast.kept", "no_buttons"
             case Press(Action.STRIP | Action.OFFER):
                 wishes, toast = await self._pressed_offer(update, query.message, press)
+                jobs += wishes
+                redraw = "no_buttons" if wishes else ""
+            case Press(Action.EDITED, job_id):
+                wishes, toast = await self._pressed_edited(update, query.message, job_id)
                 jobs += wishes
                 redraw = "no_buttons" if wishes else ""
             case Press(Action.EXAMPLE | Action.NEXT):
@@ -149,6 +153,28 @@ class Presses:
         job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
         return [replace(job, id=new_id)], "toast.sent"
 
+    async def _pressed_edited(self, update: Update, message: Message, job_id: str) -> tuple[list[Job], str]:
+        """The wish in its new words, which the offer holds."""
+        chat = chat_key(message)
+        offer = await self._desk.lanes.find(chat, job_id)
+        if offer is None:
+            return [], "toast.old_button"
+        if not self._desk.may_touch(update, offer.job):
+            return [], "toast.not_yours"
+        new_id = press_id(chat, message.message_id, f"{Action.EDITED}:{job_id}")
+        if await self._desk.lanes.find(chat, new_id) is not None:
+            return [], "toast.sent_already"
+        links = offer.job.data.get("links")
+        wish = self._desk.job(
+            update,
+            Lane.EDIT,
+            Kind.WISH,
+            text=offer.job.text,
+            data={"links": links} if links else None,
+            message_id=offer.job.message_id,
+        )
+        return [replace(wish, id=new_id, owner_id=offer.job.owner_id)], "toast.sent"
+
     async def _retried(self, update: Update, message: Message, job_id: str) -> tuple[list[Job], str]:
         standing = await self._desk.lanes.find(chat_key(message), job_id)
         if standing is None:
@@ -172,7 +198,17 @@ class Presses:
             return Kind.EXPORT, (), {}
         session_id = (await self._desk.chats.get(job.chat)).session_id
         uploaded, linked = [await self._desk.lanes.checkpoint(job, name) for name in ("uploaded", "linked")]
-        is_there = uploaded and uploaded.get("session") == session_id
         # Words in a file were not uploaded: they are read again.
-        files = tuple(file for file in job.files if file.is_text or not is_there)
-        return job.kind, files, {} if linked and linked.get("session") == session_id else job.data
+        there = _brought(uploaded, session_id, [file.file_id for file in job.files if not file.is_text])
+        files = tuple(file for file in job.files if file.file_id not in there)
+        links = job.data.get("links") or []
+        left = [link for link in links if link not in _brought(linked, session_id, links)]
+        data = {name: value for name, value in job.data.items() if name != "links"}
+        return job.kind, files, data | ({"links": left} if left else {})
+
+
+def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything: Sequence[str]) -> set[str]:
+    """What a failed job brought into the project that the chat has now."""
+    if not done or done.get("session") != session_id:
+        return set()
+    return set(done.get("files", everything))

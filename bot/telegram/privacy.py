@@ -26,6 +26,7 @@ def privacy_notice(chat_ttl_days: int) -> Notice:
         "job_days": keys.JOB_TTL_S // _DAY_S,
         "said_for": Seconds(keys.SAID_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
+        "album_days": keys.ALBUM_TTL_S // _DAY_S,
         "budget_days": keys.BUDGET_TTL_S // _DAY_S,
     }
     return Notice("privacy.text", params)

@@ -12,13 +12,13 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.chats import Chat, Chats
+from bot.jobs.notices import unpack_notice
 from bot.jobs.ports import Notice, Report
 from bot.jobs.runner import Run, Step
 from bot.skills import Cards
 from bot.telegram.accounts import language_notice
 from bot.telegram.buttons import keyboard
 from bot.telegram.chat_settings import BACK, settings_view
-from bot.telegram.notices import unpack_notice
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase_report
 from bot.telegram.skills import draw_card, list_view

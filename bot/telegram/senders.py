@@ -22,7 +22,7 @@ def owner_id(update: Update) -> int:
 
     For those the sender is the same user everywhere (1087968824, 136817688); who it was is in ``sender_chat``.
     """
-    message = update.message
+    message = update.message or update.edited_message
     if message is not None and message.sender_chat is not None:
         return message.sender_chat.id
     user = update.effective_user

@@ -6,10 +6,20 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import MAX_RESULTS, Account, Chat, ChatChanges, Chats, Result
+from bot.chats.chats import (
+    DEFAULT_TTL_DAYS,
+    MAX_RESULTS,
+    MAX_UPLOADS,
+    Account,
+    Chat,
+    ChatChanges,
+    Chats,
+    Result,
+    Uploaded,
+)
 from bot.chats.key import ChatKey
 from bot.chats.secrets import Vault
-from bot.store.keys import chat_key, results_key
+from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -244,3 +254,16 @@ async def test_the_latest_video_is_known_until_another_takes_its_place(chats: Ch
 async def test_an_answer_in_a_chat_without_videos_creates_nothing(chats: Chats, redis: Redis) -> None:
     await chats.mark_used(KEY, 7)
     assert await redis.dbsize() == 0
+
+
+async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, redis: Redis) -> None:
+    assert await chats.find_upload(KEY, 7) is None
+    await chats.remember_upload(KEY, 7, "s1", "clip.mp4")
+    await chats.remember_upload(KEY, 8, "s1", "other.mp4")
+    await chats.remember_upload(KEY, 7, "s2", "clip.mp4")
+    assert await chats.find_upload(KEY, 7) == Uploaded("s2", "clip.mp4")
+    assert await chats.find_upload(KEY, 9) is None
+    assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_TTL_DAYS * DAY_S
+    for number in range(MAX_UPLOADS):
+        await chats.remember_upload(KEY, 100 + number, "s2", "x.mp4")
+    assert await chats.find_upload(KEY, 8) is None

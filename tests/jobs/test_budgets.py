@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.budgets import TAKEN, Allowance, Budgets, OverBudget, Scarce
+from bot.jobs.gathering import Arrival, How, Part, PartWords
 from bot.jobs.job import FileRef, Job, Kind, Lane, State
 from bot.jobs.lanes import LaneFull, Lanes, Taken, lane_name
 from bot.store import keys
@@ -215,3 +216,25 @@ async def test_all_that_is_counted_ages_out(lanes: Lanes, redis: Redis, clock: H
     ):
         assert 0 < await redis.ttl(key) <= keys.BUDGET_TTL_S, key
     assert await redis.pfcount(keys.people_key(day)) == 1
+
+
+async def test_a_wish_counts_once_however_many_parts_it_comes_in(
+    lanes: Lanes, redis: Redis, clock: HandClock
+) -> None:
+    def part(number: int, text: str, how: How = "asked") -> Arrival:
+        files = () if how == "edited" else (clip(100),)
+        return Arrival(Part(number, sent_at=5, files=files, album="a"), PartWords(text), how)
+
+    for number, text in enumerate(["", "add these", "and this"], 1):
+        await lanes.accept([new_job(text="")], number, part(number, text))
+    assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
+
+    (job_id,) = await lanes.current(CHAT, Lane.EDIT)
+    await lanes.cancel(CHAT, Lane.EDIT, job_id)
+    assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
+
+    await lanes.accept([new_job(text="")], 8, Arrival(Part(20, sent_at=90, files=(clip(10),))))
+    assert await used(redis, clock) == {"jobs": 0, "bytes": 10}
+    offer = new_job(lane=Lane.ASK, kind=Kind.SAY)
+    await lanes.accept([offer], 9, Arrival(Part(20, sent_at=90), PartWords("cut it"), "edited"))
+    assert await used(redis, clock) == {"jobs": 1, "bytes": 10}

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.next_steps import MOST, next_buttons, next_step, next_steps
+from bot.jobs.next_steps import MOST, first_buttons, next_buttons, next_step, next_steps
 from bot.nemo.drafts import Draft, read_draft
 from bot.skills import Card, load_cards
 from bot.telegram.buttons import pack
@@ -151,3 +151,30 @@ def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
     assert (button.action, button.argument) == ("next", "faster")
     assert pack(button.action, button.argument)
     assert next_step("of a later release") is None
+
+
+@pytest.mark.parametrize(
+    ("card", "files", "offered"),
+    [
+        (
+            BACKGROUND,
+            [("video", {"duration_s": 5})],
+            ["Replace the background with a bright modern office", "Put me on a beach at sunset", "next"],
+        ),
+        (WORDS, [("image", {})], ["Make this picture move: waves rolling in, slow camera", "next", "next"]),
+        (WORDS, [("video", {"duration_s": 5})], ["next", "next", "next"]),
+        (MUSIC, [("image", {})], ["next", "next"]),
+        (BACKGROUND, [("audio", {"duration_s": 5})], []),
+    ],
+)
+def test_what_can_be_done_with_a_file_that_just_came(
+    card: Card, files: list[tuple[str, dict[str, Any]]], offered: list[str]
+) -> None:
+    buttons = first_buttons(card, files)
+    assert [button.text or button.action for button in buttons] == offered
+    assert all(pack(button.action, button.argument) for button in buttons)
+
+
+def test_what_a_long_wide_clip_is_offered_first() -> None:
+    found = first_buttons(plain_card(), [("video", {"duration_s": 40, "width": 1920, "height": 1080})])
+    assert [button.argument for button in found] == ["add_title", "calm_music", "short_cut"]

@@ -54,6 +54,13 @@ async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram
     assert "<b>&</b> <script>" in messages[0].text
 
 
+async def test_a_quiet_notice_comes_without_a_sound(telegram: Telegram) -> None:
+    await said(telegram, Notice("edited.done", quiet=True))
+    await said(telegram, Notice("edited.begun"))
+    calls = await telegram.people.calls("sendMessage")
+    assert [str(call["params"]["disable_notification"]).lower() for call in calls] == ["true", "false"]
+
+
 async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
     lines = (Notice("change.text", {"before": "<a>", "after": "b"}), Notice("change.more", {"n": 2}))
     _, (message,) = await said(telegram, Report(Notice("answer.silent_edit"), lines))

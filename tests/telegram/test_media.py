@@ -7,6 +7,11 @@ from bot.jobs.job import FileRef
 from bot.telegram.media import file_of, fitting_name, is_drawn, is_promising, kind_of_content, safe_name
 
 
+@pytest.fixture(autouse=True)
+def _as_the_bot_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+
+
 def message(**media: object) -> Message:
     return Message(1, datetime.now(UTC), Chat(1, "private"), **media)  # type: ignore[arg-type]
 
@@ -23,7 +28,9 @@ def document(name: str, content_type: str) -> FileRef:
 def test_of_a_photo_the_largest_size_counts() -> None:
     sizes = [PhotoSize("small", "s", 90, 60, 1000), PhotoSize("large", "l", 1280, 800, 90_000)]
     found = file_of(message(photo=sizes))
-    assert found == FileRef("large", "photo", "photo_l.jpg", 90_000, "image/jpeg", width=1280, height=800)
+    assert found == FileRef(
+        "large", "photo", "photo_l.jpg", 90_000, "image/jpeg", width=1280, height=800, message_id=1
+    )
 
 
 def test_an_animation_is_no_document() -> None:

@@ -20,14 +20,16 @@ async def read_prompt(run: Run) -> None:
     texts = [file for file in run.job.files if file.is_text]
     if not texts:
         return
-    if run.get("prompt") is None:
-        words = [run.job.text, *[await _read(run, file) for file in texts]]
-        wish = "\n\n".join(part for part in words if part)
-        if len(wish) > MAX_WISH_CHARS:
-            raise Ended(too_long(texts[0].name))
-        await run.save("prompt", wish)
+    read: dict[str, str] = dict(run.get("prompts") or {})
+    for file in texts:
+        if file.file_id not in read:
+            read[file.file_id] = await _read(run, file)
+            await run.save("prompts", read)
+    wish = "\n\n".join(part for part in (run.job.text, *(read[file.file_id] for file in texts)) if part)
+    if len(wish) > MAX_WISH_CHARS:
+        raise Ended(too_long(texts[0].name))
     media = tuple(file for file in run.job.files if not file.is_text)
-    run.job = replace(run.job, text=run.get("prompt"), files=media)
+    run.job = replace(run.job, text=wish, files=media)
 
 
 def too_long(name: str) -> Notice:

@@ -1,9 +1,13 @@
-"""Upload: files flow from Telegram to NemoVideo, in one request."""
+"""Upload: files flow from Telegram to NemoVideo, those of a wish in one request."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePath
+from typing import Any
 
 import structlog
 
@@ -23,8 +27,12 @@ from bot.jobs.ports import (
     SoundTooLong,
 )
 from bot.jobs.runner import Ended, Run, Step
+from bot.jobs.steps.answered import settle_answered
+from bot.jobs.steps.prompt import read_prompt
+from bot.jobs.steps.received import ask_for_wish
+from bot.jobs.steps.together import tell_refusals, until_quiet
 from bot.jobs.workspace import Project, Workspace
-from bot.nemo.answers import State
+from bot.nemo.answers import State, Upload
 from bot.nemo.drafts import digest
 from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
@@ -37,45 +45,64 @@ TRIES = 3
 
 PAUSE_S = 2.0
 
+FILES_AT_ONCE = 10
+"""In one request: as many as an album has. All are open meanwhile, the last until the others are through."""
+
 FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
 
 
 def upload(workspace: Workspace, cards: Cards) -> Step:
-    """The step that brings the job's files to NemoVideo, once."""
+    """The step that brings the job's files to NemoVideo, each once, with what joins the job meanwhile."""
 
     async def step(run: Run) -> None:
-        if run.job.files and run.get("uploaded") is None:
-            chosen = (await workspace.chats.get(run.job.chat)).skill
-            card = cards.active(chosen, run.job.language)
-            try:
-                await _bring(workspace, run, "upload", lambda known: _send(workspace, run, card, known))
-            except NemoError as error:
-                raise await workspace.ended_by(run.job, error) from error
+        card = cards.active((await workspace.chats.get(run.job.chat)).skill, run.job.language)
+        try:
+            await _bring_all(workspace, run, card)
+        except NemoError as error:
+            raise await workspace.ended_by(run.job, error) from error
+        if run.get("uploaded") is not None:
             # Only now: another attempt would have had to read them again.
             await run.front.release()
-        if run.job.data.get("links") and run.get("linked") is None:
-            try:
-                await _bring(workspace, run, "link", lambda known: _send_links(workspace, run, known))
-            except NemoError as error:
-                raise await workspace.ended_by(run.job, error) from error
         if not run.job.text:
-            await _ask_for_wish(run)
+            await ask_for_wish(run, card)
 
     return step
 
 
-async def _ask_for_wish(run: Run) -> None:
-    if run.job.files:
-        file = run.job.files[0]
-        size = Bytes(run.get("uploaded")["size"])
-        await run.front.say("received", Notice("upload.received", {"name": file.name, "size": size}))
-    elif run.job.data.get("links"):
-        n = len(run.job.data["links"])
-        await run.front.say("received", Notice("upload.received_links", {"n": n}))
+async def _bring_all(workspace: Workspace, run: Run, card: Card) -> None:
+    """Bring everything, until no more comes and the job is closed."""
+    while True:
+        # Words alone have not waited yet; what joined meanwhile may be followed by more.
+        found = await until_quiet(run, await run.gathered())
+        if found.parts:
+            run.job = found.job
+            await tell_refusals(run, found)
+            await read_prompt(run)
+        await settle_answered(workspace, run, found)
+        while files := _files_left(run)[:FILES_AT_ONCE]:
+            await _bring(workspace, run, "upload", partial(_send, workspace, run, card, files))
+        if links := _left(run, "link", run.job.data.get("links") or ()):
+            await _bring(workspace, run, "link", partial(_send_links, workspace, run, links))
+        if not found.parts or await run.close(found.version):
+            return
 
 
-Send = Callable[[str], Awaitable[int]]
-"""Sends everything in one request, given a digest of what the project had before; gives bytes in all."""
+def _left(run: Run, name: str, wanted: Iterable[str]) -> list[str]:
+    """What of some files or links was not brought yet."""
+    done = run.get(f"{name}ed")
+    if done is not None and "files" not in done:
+        return []  # Of a release that brought everything at once.
+    return [one for one in wanted if one not in (done or {}).get("files", ())]
+
+
+def _files_left(run: Run) -> list[FileRef]:
+    files = {file.file_id: file for file in run.job.files}
+    refused = run.get("refused") or ()
+    return [files[one] for one in _left(run, "upload", files) if one not in refused]
+
+
+Send = Callable[[str], Awaitable[None]]
+"""Sends everything in one request, given a digest of what the project had before; keeps what came of it."""
 
 
 async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
@@ -84,16 +111,19 @@ async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
     for tried in range(1, TRIES + 1):
         known = digest((await _state(workspace, run.job)).video_infos)
         started = run.get(f"{name}ing")
+        if started is not None and not _left(run, name, started.get("files", ("",))):
+            started = None  # Of what was brought before.
         if tried == 1 and started is not None and started["before"] == known:
             # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
             await run.clock.sleep(PAUSE_S)
             known = digest((await _state(workspace, run.job)).video_infos)
         if started is not None and started["before"] != known:
             log.info("upload.had_arrived")
-            await _keep(workspace, run, name, started["size"])
+            whole = [file.file_id for file in run.job.files] if name == "upload" else run.job.data["links"]
+            await _keep(workspace, run, name, started["size"], dict.fromkeys(started.get("files", whole)))
             return
         try:
-            size = await send(known)
+            await send(known)
         except (SourceBroken, TransportError) as error:
             if tried == TRIES:
                 raise Ended(
@@ -106,53 +136,118 @@ async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
             log.warning("upload.broke", tried=tried, error=str(error))
             await run.clock.sleep(PAUSE_S * tried)
         else:
-            await _keep(workspace, run, name, size)
             return
 
 
-async def _keep(workspace: Workspace, run: Run, name: str, size: int) -> None:
+async def _keep(workspace: Workspace, run: Run, name: str, size: int, files: Mapping[str, Any]) -> None:
+    """Keep what was brought, each with what NemoVideo said of it."""
     # With the session: a request that is tried again need not bring its files into the same project twice.
     session_id = (await workspace.chats.get(run.job.chat)).session_id
-    await run.save(f"{name}ed", {"size": size, "session": session_id})
+    before = run.get(f"{name}ed") or {"size": 0, "files": {}}
+    all_files = before["files"] | files
+    await run.save(f"{name}ed", {"size": before["size"] + size, "session": session_id, "files": all_files})
 
 
-async def _send_links(workspace: Workspace, run: Run, known: str) -> int:
+async def _send_links(workspace: Workspace, run: Run, links: Sequence[str], known: str) -> None:
     """Have NemoVideo fetch the job's links. How much that is, nobody tells."""
-    links = run.job.data["links"]
 
-    async def attempt(project: Project) -> int:
-        await run.save("linking", {"before": known, "size": 0})
+    async def attempt(project: Project) -> None:
+        await run.save("linking", {"before": known, "size": 0, "files": links})
         await workspace.nemo.upload_urls(project.who, project.session_id, links)
-        return 0
 
     run.front.progress(Progress("live.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE))
     try:
-        return await workspace.call(run.job, attempt)
+        await workspace.call(run.job, attempt)
     except ServiceError as error:
         if type(error) is not ServiceError or error.outcome_unknown:
             raise
         # Of no documented kind: there was nothing behind the address that it could use.
         raise Ended(Notice("link.not_fetched")) from error
+    await _keep(workspace, run, "link", 0, dict.fromkeys(links))
 
 
-async def _send(workspace: Workspace, run: Run, card: Card, known: str) -> int:
-    """Send all files in one request.
+async def _send(workspace: Workspace, run: Run, card: Card, files: Sequence[FileRef], known: str) -> None:
+    """Send files in one request."""
 
-    Returns:
-        Bytes in all.
-    """
-
-    async def attempt(project: Project) -> int:
+    async def attempt(project: Project) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            opened = [await _open(workspace, run, card, file, stack) for file in run.job.files]
-            total = sum(file.size for file in opened)
-            await run.weigh(total)
-            await run.save("uploading", {"before": known, "size": total})
+            opened = await _open_all(workspace, run, card, files, stack)
+            if not opened:
+                return
+            total = sum(file.size for file in opened.values())
+            await run.weigh((run.get("uploaded") or {"size": 0})["size"] + total)
+            await run.save("uploading", {"before": known, "size": total, "files": list(opened)})
             meter = _meter(run, total)
-            await workspace.nemo.upload_files(project.who, project.session_id, _metered(opened, meter))
-            return total
+            answer = await workspace.nemo.upload_files(
+                project.who, project.session_id, _metered(list(opened.values()), meter)
+            )
+            await _keep(workspace, run, "upload", total, _facts(opened, answer))
+            for file in files:
+                if file.message_id is not None and file.file_id in opened:
+                    name = opened[file.file_id].name
+                    chat = run.job.chat
+                    await workspace.chats.remember_upload(chat, file.message_id, project.session_id, name)
 
-    return await workspace.call(run.job, attempt)
+    await workspace.call(run.job, attempt)
+
+
+def _facts(opened: Mapping[str, OpenFile], answer: Upload) -> dict[str, Any]:
+    """What is known of each file now, by its id."""
+    known = {file_id: {"size": file.size} for file_id, file in opened.items()}
+    if len(answer.files) != len(opened):
+        return known
+    return {
+        file_id: {
+            **facts,
+            "kind": told.file_type,
+            "duration_s": told.duration_s,
+            "width": told.width,
+            "height": told.height,
+        }
+        for (file_id, facts), told in zip(known.items(), answer.files, strict=True)
+    }
+
+
+async def _open_all(
+    workspace: Workspace,
+    run: Run,
+    card: Card,
+    files: Sequence[FileRef],
+    stack: contextlib.AsyncExitStack,
+) -> dict[str, OpenFile]:
+    """Open files, by their ids; those that can't be used are told and left out.
+
+    Raises:
+        Ended: None of the job's files can be used.
+    """
+    opened: dict[str, OpenFile] = {}
+    for file in files:
+        left_out = list(run.get("refused") or ())
+        if file.file_id in left_out:
+            continue
+        try:
+            opened[file.file_id] = await _open(workspace, run, card, file, stack)
+        except Ended as refused:
+            if len(left_out) + 1 >= len(run.job.files) or refused.message is None:
+                raise
+            await run.front.say(f"unusable.{len(left_out)}", refused.message)
+            await run.save("refused", [*left_out, file.file_id])
+    names = _distinct([file.name for file in opened.values()])
+    return {
+        file_id: replace(file, name=name) for (file_id, file), name in zip(opened.items(), names, strict=True)
+    }
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of which no two are the same: NemoVideo and its agent tell files apart by them."""
+    given: list[str] = []
+    for name in names:
+        path, number, one = PurePath(name), 1, name
+        while one in given:
+            number += 1
+            one = f"{path.stem} ({number}){path.suffix}"
+        given.append(one)
+    return given
 
 
 def _metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:

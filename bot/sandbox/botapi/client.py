@@ -248,6 +248,14 @@ class Person:
         values = {**self._to(chat), "source": message.chat_id, "message": message.id, **where}
         return Seen.of(await self.people.ask("forward", **values))
 
+    async def forward_all(
+        self, messages: Sequence[Seen], chat: ChatHandle | None = None, *, comment: str = "", **where: Any
+    ) -> list[Seen]:
+        """Forward several messages of one chat at once, with a comment before them; returns all that was sent."""
+        numbers = [message.id for message in messages]
+        values = {**self._to(chat), "source": messages[0].chat_id, "messages": numbers, "comment": comment}
+        return [Seen.of(raw) for raw in await self.people.ask("forward_all", **values, **where)]
+
     async def edit(self, message: Seen, **content: Any) -> Seen:
         """Change one's message: ``text`` or ``caption``."""
         values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, **content}

@@ -221,6 +221,25 @@ async def forward(world: World, params: Params) -> Any:
 
 
 @action
+async def forward_all(world: World, params: Params) -> Any:
+    """``user`` forwards ``messages`` (ids) of ``source`` at once, with a ``comment`` that goes before them."""
+    user = the_user(world, params)
+    source = the_chat(world, params, "source")
+    if params.integer("chat") == user["id"]:
+        world.private_chat(the_bot(world, params), user)
+    chat = the_chat(world, params)
+    sent = []
+    if comment := params.text("comment"):
+        sent.append(people.write(world, chat, user, people.text_content(comment, []), **_where(params)))
+    for number in params.json("messages", "messages") or []:
+        message = source.existing(int(number))
+        if message is None:
+            raise bad_request("no such message")
+        sent.append(people.forward(world, source, message, chat, user, **_where(params)))
+    return [message.json for message in sent]
+
+
+@action
 async def edit(world: World, params: Params) -> Any:
     """A person changes ``message``: new ``text``, ``caption`` or file."""
     chat = the_chat(world, params)

@@ -14,13 +14,15 @@ def pack_notice(notice: Notice) -> dict[str, Any]:
         "key": notice.key,
         "params": {name: _pack(value) for name, value in notice.params.items()},
         "buttons": [[b.label, b.action, b.argument, b.url, b.text] for b in notice.buttons],
+        "quiet": notice.quiet,
     }
 
 
 def unpack_notice(body: Mapping[str, Any]) -> Notice:
     """The notice of a JSON form."""
     params = {name: _unpack(value) for name, value in body["params"].items()}
-    return Notice(body["key"], params, tuple(Button(*fields) for fields in body["buttons"]))
+    buttons = tuple(Button(*fields) for fields in body["buttons"])
+    return Notice(body["key"], params, buttons, body.get("quiet", False))
 
 
 def _pack(value: Param) -> Any:

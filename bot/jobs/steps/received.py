@@ -1,0 +1,83 @@
+"""What is told of files that came without words: what was understood, and what could be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.jobs.job import FileRef
+from bot.jobs.next_steps import first_buttons
+from bot.jobs.ports import Bytes, Notice, Param, Report, Seconds
+from bot.jobs.runner import Run
+from bot.skills import Card
+
+MOST_FILES = 10
+"""Told one by one."""
+
+_KINDS = {
+    "video": "video",
+    "animation": "video",
+    "video_note": "video",
+    "photo": "image",
+    "audio": "audio",
+    "voice": "audio",
+}
+"""Of what Telegram calls them."""
+
+
+async def ask_for_wish(run: Run, card: Card) -> None:
+    """Tell what came, and ask what is to be done with it."""
+    uploaded = run.get("uploaded") or {}
+    known: Mapping[str, Any] = uploaded.get("files") or {}
+    files = [file for file in run.job.files if not known or file.file_id in known]
+    links = run.job.data.get("links")
+    if run.job.data.get("late"):
+        await run.front.say("received", Notice("upload.late", {"n": max(1, len(files))}))
+    elif files:
+        told = [_told(file, known.get(file.file_id) or {}) for file in files]
+        buttons = first_buttons(card, [(kind, facts) for kind, facts, _ in told])
+        notices = [notice for _, _, notice in told]
+        if len(files) == 1:
+            message = Report(Notice("upload.received", {"file": notices[0]}), (), buttons)
+        else:
+            size = Bytes(sum(int(facts.get("size") or 0) for _, facts, _ in told))
+            lines = tuple(Notice("upload.received_line", {"file": notice}) for notice in notices[:MOST_FILES])
+            heading = Notice("upload.received_several", {"n": len(files), "size": size})
+            message = Report(heading, lines, buttons)
+        await run.front.say("received", message)
+    elif links:
+        await run.front.say("received", Notice("upload.received_links", {"n": len(links)}))
+    else:
+        # An answer to what the project has already, without a wish.
+        await run.front.say("received", Notice("edit.how"))
+
+
+def _told(file: FileRef, answered: Mapping[str, Any]) -> tuple[str, dict[str, Any], Notice]:
+    """A file's kind, what is known of it by NemoVideo or else by Telegram, and a line that tells it."""
+    facts: dict[str, Any] = {
+        "duration_s": answered.get("duration_s") or file.duration_s,
+        "width": answered.get("width") or file.width,
+        "height": answered.get("height") or file.height,
+        "size": answered.get("size") or file.size or 0,
+    }
+    kind = _kind(file, str(answered.get("kind") or ""))
+    params: dict[str, Param] = {"size": Bytes(facts["size"])}
+    parts = [f"file.{kind}"]
+    if kind != "image" and facts["duration_s"]:
+        params["duration"] = Seconds(facts["duration_s"])
+        parts.append("long")
+    if kind != "audio" and facts["width"] and facts["height"]:
+        params |= {"width": str(facts["width"]), "height": str(facts["height"])}
+        parts.append("sized")
+    notice = Notice("_".join(parts), params)
+    # A name that we made up for want of one tells nobody anything.
+    if not file.name.startswith(f"{file.kind}_"):
+        notice = Notice("file.named", {"name": file.name, "facts": notice})
+    return kind, facts, notice
+
+
+def _kind(file: FileRef, answered: str) -> str:
+    for kind in ("video", "image", "audio"):
+        if answered.startswith(kind) or (not answered and file.content_type.startswith(kind)):
+            return kind
+    return _KINDS.get(file.kind, "video")
