@@ -165,6 +165,7 @@ class BotStep(_Model):
 
     says: Texts = ()
     never_says: Texts = ()
+    formatted: dict[str, str] = Field(default_factory=dict)
     sends: Video | None = None
     shows: Literal["photo", "document"] | None = None
     live: Texts = ()

@@ -411,6 +411,7 @@ class Player:
             all(piece in message.text for piece in step.says)
             and (step.shows is None or step.shows in message.json)
             and not any(piece in message.text for piece in step.never_says)
+            and all(words in _formatted(message, kind) for kind, words in step.formatted.items())
             and all(any(piece in button for button in message.buttons) for piece in step.buttons)
             and self._replies(message, step)
         )
@@ -549,6 +550,17 @@ def _is_as(found: Any, wanted: Any) -> bool:
     named = wanted.model_dump(include=set(facts), exclude_none=True)
     is_long = wanted.seconds is None or abs(found.probe.duration_s - wanted.seconds) <= SECONDS_TOLERANCE
     return is_long and all(facts[name] == value for name, value in named.items())
+
+
+def _formatted(message: Seen, kind: str) -> list[str]:
+    """The words that have an entity of a kind; entities count in UTF-16 units."""
+    raw = message.text.encode("utf-16-le")
+    entities = message.json.get("entities") or message.json.get("caption_entities") or []
+    return [
+        raw[2 * one["offset"] : 2 * (one["offset"] + one["length"])].decode("utf-16-le")
+        for one in entities
+        if one["type"] == kind
+    ]
 
 
 def _is_live(message: Seen) -> bool:

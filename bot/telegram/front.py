@@ -228,7 +228,8 @@ class ChatFront:
         try:
             await self._send_once(slot, text, buttons, is_first=is_first)
         except BadRequest as error:
-            if "parse entities" not in error.message.lower():
+            # "can't parse entities: …", ENTITY_BOUNDS_INVALID, ENTITY_TEXTURL_INVALID, ENTITIES_TOO_LONG.
+            if "entit" not in error.message.lower():
                 raise
             # What a service wrote can't be trusted to be well-formed: its words matter more than its looks.
             log.warning("front.formatting_refused", error=error.message)

@@ -37,14 +37,35 @@ _PLAIN_TYPES = {
     MessageEntity.EXPANDABLE_BLOCKQUOTE,
 }
 
-# Stands for "<" during the conversion, which drops whatever looks like HTML together with the words in it.
-# A private-use character of one UTF-16 unit, so that no offset moves when it is put back.
-_LESS_THAN = "\ue03c"
+_NEVER_NESTED = {
+    MessageEntity.BLOCKQUOTE,
+    MessageEntity.EXPANDABLE_BLOCKQUOTE,
+    MessageEntity.TEXT_LINK,
+}
+
+# Stand for "<" and "|" during the conversion, which drops whatever looks like HTML together with the words in it, and
+# takes "a || b" for the beginning of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so
+# that no offset moves when they are put back; the third stands for a piece of code while Markdown is mended around it.
+_LESS_THAN, _BAR, _CODE = "\ue03c", "\ue07c", "\ue060"
+_STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _CODE)
+_BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|"})
 
 # CommonMark sees no emphasis where a word touches it and punctuation stands inside, as in 把**《标题》**改大,
 # which is how Chinese is written. A zero-width space at that edge is no punctuation, and nobody sees it.
-_EMPHASIS = re.compile(r"(?<!\*)\*\*([^\s*](?:[^*\n]{0,300}?[^\s*])?)\*\*(?!\*)")
+_EMPHASIS = re.compile(r"(?<![*~\\])(\*{1,3}|~~)([^\s*~](?:[^*~\n]{0,300}?[^\s*~])?)\1(?![*~])")
 _UNSEEN = "\u200b"
+
+_ADDRESS = re.compile(r"<(https?://[^\s<>]+)>")
+_NO_TABLE_ROW = re.compile(r"^(?![ \t>]*\|).*\|\|.*$", re.MULTILINE)
+_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)")
+_TICKS = re.compile(r"`+")
+_LINE_ENDS = re.compile(r"(?<=\n)")
+
+# They turn words round on the screen, and no language needs them in an answer.
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+_JOINER = "\u200d"
+_SKIN_TONES, _TAGS, _FLAG_LETTERS = range(0x1F3FB, 0x1F400), range(0xE0020, 0xE0080), range(0x1F1E6, 0x1F200)
 
 # Where a message may end, best first: after a paragraph, a line, a sentence, a word.
 _BREAKS = (
@@ -90,7 +111,7 @@ def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
 
 def _clean(markdown: str) -> str:
     # Half a surrogate pair can't be encoded, NUL and its like are refused by Telegram.
-    encodable = markdown.encode("utf-8", "replace").decode("utf-8").replace(_LESS_THAN, "")
+    encodable = markdown.encode("utf-8", "replace").decode("utf-8").translate(_STAND_INS).translate(_TURNING)
     unified = encodable.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc")
 
@@ -112,35 +133,107 @@ def _convert(source: str) -> tuple[str, list[RawEntity]]:
     symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""
     symbols.unordered_list_item = "•"
     try:
-        prepared = _EMPHASIS.sub(_with_clear_edges, source).replace("<", _LESS_THAN)
-        text, entities = convert(prepared, latex_escape=False, config=config)
+        text, entities = convert(_mended(source), latex_escape=False, config=config)
     except Exception:
         # Whatever the converter makes of hostile text, the words still arrive.
         return source, []
     for entity in entities:
         if entity.url is not None:
-            entity.url = entity.url.replace(_LESS_THAN, "<")
-    return text.replace(_LESS_THAN, "<"), entities
+            entity.url = entity.url.translate(_BACK)
+    return text.translate(_BACK), entities
+
+
+def _mended(source: str) -> str:
+    """Markdown as the converter reads it right; code stays as it is."""
+    masked, codes = _without_code(source)
+    masked = _ADDRESS.sub(r"\1", masked)
+    masked = _EMPHASIS.sub(_with_clear_edges, masked)
+    masked = _NO_TABLE_ROW.sub(lambda line: line[0].replace("||", _BAR * 2), masked)
+    parts = masked.split(_CODE)
+    whole = "".join(part + code for part, code in zip(parts, [*codes, ""], strict=True))
+    return whole.replace("<", _LESS_THAN)
+
+
+def _without_code(source: str) -> tuple[str, list[str]]:
+    """The text with one character for each piece of code, and the pieces."""
+    masked: list[str] = []
+    codes: list[str] = []
+    plain: list[str] = []
+    fence, block = "", list[str]()
+    for line in _LINE_ENDS.split(source):
+        found = _FENCE.match(line)
+        if fence:
+            block.append(line)
+            if found and found[1].startswith(fence) and not found[2].strip():
+                masked.append(_CODE)
+                codes.append("".join(block))
+                fence, block = "", []
+        elif found and "`" not in found[2]:
+            masked.append(_mask_spans("".join(plain), codes))
+            plain, fence, block = [], found[1], [line]
+        else:
+            plain.append(line)
+    masked.append(_mask_spans("".join(plain), codes))
+    if block:
+        masked.append(_CODE)
+        codes.append("".join(block))
+    return "".join(masked), codes
+
+
+def _mask_spans(text: str, codes: list[str]) -> str:
+    """Code within lines: what stands between two equally long runs of backticks."""
+    runs = [(run.start(), run.end()) for run in _TICKS.finditer(text)]
+    next_like: dict[int, int] = {}
+    latest: dict[int, int] = {}
+    for number in reversed(range(len(runs))):
+        length = runs[number][1] - runs[number][0]
+        if length in latest:
+            next_like[number] = latest[length]
+        latest[length] = number
+    masked: list[str] = []
+    place = number = 0
+    while number < len(runs):
+        start, end = runs[number]
+        closing = next_like.get(number)
+        if closing is None or "\n\n" in text[end : runs[closing][0]]:
+            number += 1
+            continue
+        masked += [text[place:start], _CODE]
+        place = runs[closing][1]
+        codes.append(text[start:place])
+        number = closing + 1
+    masked.append(text[place:])
+    return "".join(masked)
 
 
 def _with_clear_edges(emphasis: re.Match[str]) -> str:
-    inner, source = emphasis.group(1), emphasis.string
+    mark, inner, source = emphasis[1], emphasis[2], emphasis.string
     before, after = (
         source[max(0, emphasis.start() - 1) : emphasis.start()],
         source[emphasis.end() : emphasis.end() + 1],
     )
-    start = _UNSEEN if before.isalnum() and _is_punctuation(inner[0]) else ""
-    end = _UNSEEN if after.isalnum() and _is_punctuation(inner[-1]) else ""
-    return f"**{start}{inner}{end}**"
+    start = _UNSEEN if _is_written_close(before) and _is_punctuation(inner[0]) else ""
+    end = _UNSEEN if _is_written_close(after) and _is_punctuation(inner[-1]) else ""
+    return f"{mark}{start}{inner}{end}{mark}"
+
+
+def _is_written_close(character: str) -> bool:
+    """Whether it is of a script without spaces; elsewhere 2**(n)**3 means what it says."""
+    return character.isalnum() and unicodedata.east_asian_width(character) in "WF"
 
 
 def _is_punctuation(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PS"
+    return character == _CODE or unicodedata.category(character)[0] in "PS"
 
 
 def _usable(raw: list[RawEntity]) -> list[MessageEntity]:
-    entities = []
-    for entity in raw:
+    entities: list[MessageEntity] = []
+    ends: dict[str, int] = {}
+    for entity in sorted(raw, key=lambda one: (one.offset, -one.length)):
+        # Telegram allows neither a quotation in a quotation nor a link in a link; the outer one counts.
+        if entity.type in _NEVER_NESTED and entity.offset < ends.get(entity.type, 0):
+            continue
+        ends[entity.type] = entity.offset + entity.length
         if entity.type in _PLAIN_TYPES:
             language = entity.language if entity.type == MessageEntity.PRE else None
             entities.append(MessageEntity(entity.type, entity.offset, entity.length, language=language))
@@ -163,13 +256,23 @@ def _is_web_link(url: str) -> bool:
 def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:
     offsets = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
     held = _inside_entities(entities, offsets)
+    begins = [bisect.bisect_left(offsets, one.offset) for one in entities]
+    code = [(one.offset, one.offset + one.length) for one in entities if one.type == MessageEntity.PRE]
     pieces = []
     start = 0
     while start < len(text):
-        if text[start].isspace():
+        # What goes on in the next message keeps its indentation where it is code.
+        in_code = any(first < offsets[start] < last for first, last in code)
+        if text[start] == "\n" or (text[start].isspace() and not in_code):
             start += 1
             continue
         limit = bisect.bisect_right(offsets, offsets[start] + MAX_PIECE_UTF16) - 1
+        surplus = bisect.bisect_left(begins, start) + MAX_PIECE_ENTITIES
+        is_whole = start == 0 and limit >= len(text)
+        good = start + (limit - start) * _GOOD_FILL
+        if not is_whole and surplus < len(begins) and good < begins[surplus] < limit:
+            # Telegram shows all after the hundredth as plain text; but better so than many short messages.
+            limit = begins[surplus]
         end = len(text) if limit >= len(text) else _break_before(text, start, limit, held)
         piece = _piece(text, start, end, entities, offsets)
         if piece is not None:
@@ -204,21 +307,26 @@ def _break_before(text: str, start: int, limit: int, held: set[int]) -> int:
             return place
     if fallback is not None:
         return fallback
-    free = next((place for place in range(good, start, -1) if place not in held), None)
+    free = next(
+        (p for p in range(good, start, -1) if p not in held and _is_between_characters(text, p)), None
+    )
     # Entities that lie over each other for longer than a message: one of them has to be cut.
     return limit if free is None else free
 
 
 def _is_between_characters(text: str, place: int) -> bool:
-    """Whether a cut here leaves accents, flags of skin tone and joined emoji whole."""
-    joiner, selector, skin_tones = "\u200d", "\ufe0f", range(0x1F3FB, 0x1F400)
-    after = text[place]
-    return not (
-        text[place - 1] == joiner
-        or after in (joiner, selector)
-        or ord(after) in skin_tones
-        or unicodedata.combining(after)
-    )
+    """Whether a cut here leaves accents, flags, skin tones and joined emoji whole."""
+    before, after = text[place - 1], text[place]
+    if _JOINER in (before, after) or unicodedata.category(after)[0] == "M":
+        return False
+    if ord(after) in _SKIN_TONES or ord(after) in _TAGS:
+        return False
+    if ord(before) in _FLAG_LETTERS and ord(after) in _FLAG_LETTERS:
+        letters = place - 1
+        while letters > 0 and ord(text[letters - 1]) in _FLAG_LETTERS:
+            letters -= 1
+        return (place - letters) % 2 == 0
+    return True
 
 
 def _piece(

@@ -28,10 +28,11 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
 
 
-async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Telegram) -> None:
-    await telegram.people.faults.error(
-        "sendMessage", code=400, description="Bad Request: can't parse entities: whatever"
-    )
+@pytest.mark.parametrize(
+    "words", ["can't parse entities: whatever", "ENTITY_BOUNDS_INVALID", "ENTITY_TEXTURL_INVALID"]
+)
+async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Telegram, words: str) -> None:
+    await telegram.people.faults.error("sendMessage", code=400, description=f"Bad Request: {words}")
     _, messages = await said(telegram, AgentText("some **bold** words", RETRY))
     assert [seen.text for seen in messages] == ["some bold words"]
     assert "entities" not in messages[0].json

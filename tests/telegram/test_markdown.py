@@ -1,9 +1,10 @@
 import re
 import time
 import unicodedata
+from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
@@ -27,11 +28,16 @@ def assert_sound(pieces: tuple[Piece, ...]) -> None:
     for piece in pieces:
         size = utf16(piece.text)
         assert 0 < size <= MAX_PIECE_UTF16
-        assert piece.text == piece.text.strip()
+        assert piece.text == piece.text.rstrip()
+        is_code = any(e.type == MessageEntity.PRE and e.offset == 0 for e in piece.entities)
+        assert not piece.text[0].isspace() or (is_code and piece.text[0] != "\n")
         assert len(piece.entities) <= MAX_PIECE_ENTITIES
         for entity in piece.entities:
             assert entity.length > 0
             assert 0 <= entity.offset <= entity.offset + entity.length <= size
+            piece.text.encode("utf-16-le")[entity.offset * 2 : (entity.offset + entity.length) * 2].decode(
+                "utf-16-le"
+            )
             if entity.type == MessageEntity.TEXT_LINK:
                 assert entity.url is not None
                 assert entity.url.startswith(("http://", "https://"))
@@ -43,6 +49,18 @@ def assert_sound(pieces: tuple[Piece, ...]) -> None:
         ("**bold** move", "bold move", MessageEntity.BOLD, ["bold"]),
         ("🎬 *soft* light", "🎬 soft light", MessageEntity.ITALIC, ["soft"]),
         ("把**背景**换掉", "把背景换掉", MessageEntity.BOLD, ["背景"]),
+        ("把**“字幕”**删掉", "把\u200b“字幕”\u200b删掉", MessageEntity.BOLD, ["\u200b“字幕”\u200b"]),
+        ("中*（a）*文", "中\u200b（a）\u200b文", MessageEntity.ITALIC, ["\u200b（a）\u200b"]),
+        ("~~《删》~~了", "《删》\u200b了", MessageEntity.STRIKETHROUGH, ["《删》\u200b"]),
+        ("**`a.mp4`**已添加", "a.mp4\u200b已添加", MessageEntity.CODE, ["a.mp4"]),
+        ("用 `a**（b）**c`", "用 a**（b）**c", MessageEntity.CODE, ["a**（b）**c"]),
+        ("```\nx**（y）**z || w\n```", "x**（y）**z || w", MessageEntity.PRE, ["x**（y）**z || w"]),
+        ("if a || b or c || d", "if a || b or c || d", MessageEntity.SPOILER, []),
+        ("`a || b` || c || d", "a || b || c || d", MessageEntity.SPOILER, []),
+        ("2**(n)**3", "2**(n)**3", MessageEntity.BOLD, []),
+        ("see <https://a.example/x_y>", "see https://a.example/x_y", MessageEntity.ITALIC, []),
+        ("> a\n>\n> > b\n> >\n> > c", "a\n\nb\n\nc", MessageEntity.BLOCKQUOTE, ["a\n\nb\n\nc"]),
+        ("\u202eevil\u202c words", "evil words", MessageEntity.BOLD, []),
         ("# Result\n\nDone", "Result\n\nDone", MessageEntity.BOLD, ["Result"]),
         ("a `b<c` d", "a b<c d", MessageEntity.CODE, ["b<c"]),
         ("- one\n- two", "• one\n• two", MessageEntity.BOLD, []),
@@ -104,6 +122,16 @@ def test_no_short_entity_is_cut() -> None:
         assert all(re.fullmatch(r"strong words \d{4} here", part) for part in strong)
 
 
+def test_a_message_ends_before_it_has_too_many_entities() -> None:
+    sentences = [f"**Sentence {n:03}** says a little more." for n in range(250)]
+    pieces = to_pieces(" ".join(sentences))
+    assert_sound(pieces)
+    strong = [part for piece in pieces for part in marked(piece, MessageEntity.BOLD)]
+    assert strong == [f"Sentence {n:03}" for n in range(250)]
+    assert all(piece.text.endswith("more.") for piece in pieces)
+    assert len(to_pieces("**a** " * 2000)) <= 3
+
+
 def test_a_code_block_longer_than_a_message_goes_on_in_the_next() -> None:
     code = "\n".join(f"line {n}" for n in range(900))
     pieces = to_pieces(f"```python\n{code}\n```")
@@ -113,11 +141,35 @@ def test_a_code_block_longer_than_a_message_goes_on_in_the_next() -> None:
     assert pieces[1].entities[0].language == "python"
 
 
-def test_emoji_are_not_torn() -> None:
-    family = "👩\u200d👩\u200d👧"
-    pieces = to_pieces(family * 1000)
+def test_code_that_goes_on_in_the_next_message_keeps_its_indentation() -> None:
+    code = "\n".join(f"{'    ' * (n % 4)}line {n}" for n in range(600))
+    pieces = to_pieces(f"```python\n{code}\n```")
     assert_sound(pieces)
-    assert all(piece.text.startswith("👩") and not piece.text.endswith("\u200d") for piece in pieces)
+    assert len(pieces) >= 2
+    assert "\n".join(piece.text for piece in pieces) == code
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    [
+        "👩\u200d👩\u200d👧",
+        "🇨🇳",
+        "👍🏽",
+        "❤\ufe0f",
+        "7\ufe0f\u20e3",
+        "🏴\U000e0067\U000e0062\U000e007f",
+        "e\u0301",
+        "字",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "x"])
+def test_what_is_one_character_to_a_reader_is_not_torn(emoji: str, before: str) -> None:
+    pieces = to_pieces(before + emoji * 6000)
+    assert_sound(pieces)
+    assert len(pieces) >= 2
+    pieces = pieces[:-1]  # The last one was cut by length.
+    assert pieces[0].text.removeprefix(before).replace(emoji, "") == ""
+    assert all(piece.text.replace(emoji, "") == "" for piece in pieces[1:])
 
 
 def test_an_enormous_answer_is_cut_with_a_note() -> None:
@@ -160,3 +212,139 @@ def test_no_word_is_lost(text: str, times: int) -> None:
         return "".join(c for c in of if unicodedata.category(c)[0] in "L" or c == "😀")
 
     assert words("".join(piece.text for piece in to_pieces(markdown))) == words(markdown)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Markdown, with what has to come of it."""
+
+    markdown: str
+    words: tuple[str, ...] = ()  # in their order
+    marked: tuple[tuple[str, str], ...] = ()  # kind of entity and its words, whole in one piece
+    code: tuple[str, ...] = ()  # blocks, line for line
+
+
+EMOJI = ("", "😀", "🇨🇳", "👩\u200d👩\u200d👧", "字幕", "é", "，", "。", "!")
+INLINE = {
+    MessageEntity.BOLD: "**{}**",
+    MessageEntity.ITALIC: "*{}*",
+    MessageEntity.STRIKETHROUGH: "~~{}~~",
+    MessageEntity.CODE: "`{}`",
+    MessageEntity.TEXT_LINK: "[{}](https://a.example/x?y=(1)&z=2)",
+}
+
+
+def numbered(number: int) -> str:
+    return f"w{number:04}"
+
+
+@st.composite
+def paragraphs(draw: st.DrawFn, first: int) -> Written:
+    parts: list[str] = []
+    words: list[str] = []
+    marks: list[tuple[str, str]] = []
+    for number in range(first, first + draw(st.integers(1, 25))):
+        word = numbered(number) + draw(st.sampled_from(EMOJI[:6]))
+        words.append(numbered(number))
+        kind = draw(st.sampled_from([None, None, *INLINE]))
+        if kind is not None:
+            marks.append((kind, word))
+            word = INLINE[kind].format(word)
+        parts.append(word + draw(st.sampled_from(["", ".", "。", "，", "!", "?"])))
+    # A space around each: what CommonMark makes of emphasis without one is looked at above.
+    return Written(" ".join(parts), tuple(words), tuple(marks))
+
+
+@st.composite
+def lists(draw: st.DrawFn, first: int) -> Written:
+    lines, words, depth = [], [], 0
+    for number in range(first, first + draw(st.integers(1, 12))):
+        depth = draw(st.integers(0, min(depth + 1, 4)))
+        lines.append(f"{'    ' * depth}- {numbered(number)}")
+        words.append(numbered(number))
+    return Written("\n".join(lines), tuple(words))
+
+
+@st.composite
+def code_blocks(draw: st.DrawFn, first: int) -> Written:
+    count = draw(st.sampled_from([1, 5, 40, 400]))
+    indents = draw(st.lists(st.sampled_from(["", "  ", "    ", "\t"]), min_size=1, max_size=5))
+    ends = draw(st.sampled_from([" = a || b", " ** (x) ** y", " <b> [z](u) `", " # 注释（*）*文 😀"]))
+    lines = [f"{indents[n % len(indents)]}{numbered(first + n)}{ends}" for n in range(count)]
+    lines[0] = lines[0].lstrip()
+    code = "\n".join(lines)
+    words = tuple(numbered(first + n) for n in range(count))
+    return Written(f"```{draw(st.sampled_from(['', 'python']))}\n{code}\n```", words, code=(code,))
+
+
+@st.composite
+def tables(draw: st.DrawFn, first: int) -> Written:
+    columns, rows = draw(st.integers(1, 4)), draw(st.integers(1, 6))
+    words = [numbered(first + n) for n in range(columns * (rows + 1))]
+    cells = [word + draw(st.sampled_from(EMOJI)) for word in words]
+    lines = [f"| {' | '.join(cells[row * columns : (row + 1) * columns])} |" for row in range(rows + 1)]
+    lines.insert(1, "|" + "---|" * columns)
+    return Written("\n".join(lines), tuple(words))
+
+
+@st.composite
+def quotes(draw: st.DrawFn, first: int) -> Written:
+    inner = draw(paragraphs(first))
+    depth = draw(st.integers(1, 3))
+    return Written("> " * depth + inner.markdown, inner.words, inner.marked)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Written:
+    blocks: list[Written] = []
+    for place in range(draw(st.integers(1, 8))):
+        kind = draw(st.sampled_from([paragraphs, paragraphs, lists, code_blocks, tables, quotes]))
+        blocks.append(draw(kind(place * 1000)))
+    markdown = ""
+    for block in blocks:
+        if len(markdown) + len(block.markdown) > MAX_ANSWER_CHARS - 100:
+            break
+        markdown += block.markdown + "\n\n"
+    kept = [block for block in blocks if block.markdown + "\n\n" in markdown]
+    return Written(
+        markdown,
+        tuple(word for block in kept for word in block.words),
+        tuple(mark for block in kept for mark in block.marked),
+        tuple(code for block in kept for code in block.code),
+    )
+
+
+@given(documents())
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+def test_whatever_is_written_arrives_whole_and_in_order(written: Written) -> None:
+    pieces = to_pieces(written.markdown)
+    assert_sound(pieces)
+    text = "\n".join(piece.text for piece in pieces)
+    assert re.findall(r"w\d{4}", text) == list(written.words)
+    for kind, words in written.marked:
+        assert any(words in marked(piece, kind) for piece in pieces), (kind, words)
+    blocks = [
+        line for piece in pieces for block in marked(piece, MessageEntity.PRE) for line in block.splitlines()
+    ]
+    lines = [line for code in written.code for line in code.splitlines()]
+    assert [line for line in blocks if line in set(lines)] == lines
+
+
+@given(documents())
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+def test_what_telegram_does_not_allow_inside_each_other_is_not(written: Written) -> None:
+    for piece in to_pieces(written.markdown):
+        for kind in (
+            MessageEntity.BLOCKQUOTE,
+            MessageEntity.TEXT_LINK,
+            MessageEntity.PRE,
+            MessageEntity.CODE,
+        ):
+            ends = 0
+            for entity in sorted((e for e in piece.entities if e.type == kind), key=lambda e: e.offset):
+                assert entity.offset >= ends
+                ends = entity.offset + entity.length
