@@ -19,6 +19,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot import metrics
+from bot.addresses import AllowedHosts
 from bot.chats.admission import Admission
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
@@ -42,7 +43,7 @@ from bot.jobs.steps.together import gather
 from bot.jobs.steps.turn import TurnOptions, turn
 from bot.jobs.steps.upload import upload
 from bot.jobs.workspace import Workspace, WorkspaceOptions
-from bot.nemo.client import NemoClient
+from bot.nemo.client import MediaSource, NemoClient
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
@@ -288,6 +289,7 @@ class App:
         settings, clock = self._settings, self._clock
         outbox = Outbox(clock)
         nemo_http = await stack.enter_async_context(new_client(tls))
+        media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
         await asyncio.to_thread(_prepare_results, settings.results_dir, clock)
         local = settings.telegram_local_mode
@@ -309,7 +311,11 @@ class App:
         )
         guest_tokens = GuestTokens(redis, clock)
         workspace = Workspace(
-            NemoClient(nemo_http, settings.nemo_api_url),
+            NemoClient(
+                nemo_http,
+                settings.nemo_api_url,
+                media=MediaSource(media_http, AllowedHosts(settings.nemo_media_hosts).allow),
+            ),
             chats,
             cards,
             guest_tokens,

@@ -16,12 +16,17 @@ right around it is set here:
 
 import functools
 import http.cookiejar
+import ipaddress
+import socket
 import ssl
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
+
+from bot.addresses import is_public
 
 MAX_CONNECTIONS = 10_000
 """Open at once, event streams included; the system's limit of open files has to allow it."""
@@ -71,13 +76,24 @@ class Transport(httpx.AsyncBaseTransport):
     Args:
         ssl_context: Shared by all clients: building one takes about 0.1 s and blocks the loop.
         max_connections: Open at once. Requests beyond it wait for the pool timeout.
+        public_only: Whether a name that leads into a private network is refused. Addresses that are numbers are not
+            looked up, and so not judged here.
     """
 
-    def __init__(self, ssl_context: ssl.SSLContext, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext,
+        max_connections: int = MAX_CONNECTIONS,
+        *,
+        public_only: bool = False,
+    ) -> None:
         def session() -> aiohttp.ClientSession:
             return aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=max_connections, keepalive_timeout=KEEPALIVE_S, ssl=ssl_context
+                    limit=max_connections,
+                    keepalive_timeout=KEEPALIVE_S,
+                    ssl=ssl_context,
+                    resolver=PublicResolver() if public_only else None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -117,6 +133,41 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._inner.aclose()
+
+
+class PublicResolver(AbstractResolver):
+    """Looks names up once, for the connection itself: it goes to an address that was judged, and to no other.
+
+    Has to be made inside a running loop.
+    """
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Give a name's public addresses.
+
+        Raises:
+            OSError: It has none.
+        """
+        found = await self._inner.resolve(host, port, family)
+        public = [one for one in found if _is_public(one["host"])]
+        if not public:
+            raise OSError(f"{host} leads into a private network")
+        return public
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+        await self._inner.close()
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return is_public(ipaddress.ip_address(address))
+    except ValueError:
+        return False  # With a zone, as addresses of the link itself have it.
 
 
 class _Body(httpx.AsyncByteStream):
@@ -161,6 +212,7 @@ def new_client(
     *,
     timeout: httpx.Timeout = DEFAULT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
+    public_only: bool = False,
 ) -> httpx.AsyncClient:
     """Make a client. At start only, and one for each service: each has a pool of its own.
 
@@ -172,9 +224,10 @@ def new_client(
         timeout: Default of each request. There is no limit to a whole request, and none to writing a body:
             aiohttp has none, so uploads want a watchdog of their own.
         max_connections: Open at once.
+        public_only: Whether names that lead into a private network are refused.
     """
     return httpx.AsyncClient(
-        transport=Transport(ssl_context or tls_context(), max_connections),
+        transport=Transport(ssl_context or tls_context(), max_connections, public_only=public_only),
         timeout=timeout,
         trust_env=False,
         cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),

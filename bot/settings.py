@@ -14,6 +14,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.addresses import HostRule
+
 MEBIBYTE = 1024 * 1024
 
 TELEGRAM_CLOUD_URL = "https://api.telegram.org"
@@ -136,6 +138,12 @@ class Settings(BaseSettings):
     nemo_web_url: WebAddress = Field(
         "https://nemovideo.com", description="NemoVideo's web site, for links that people open."
     )
+    nemo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("nemovideo.ai", "*.nemovideo.ai", "nemovideo.com", "*.nemovideo.com"),
+        description="Hosts that results are fetched from besides NEMO_API_URL, comma-separated; *.example means all "
+        "below it. By https and its usual port, unless scheme or port stand here too (http://10.0.0.5:8080). Names "
+        "that lead into a private network are refused.",
+    )
     nemo_token: SecretStr | None = Field(
         None,
         description="An account's token, used for every chat. Without it each chat gets an anonymous account, of which "
@@ -232,12 +240,24 @@ class Settings(BaseSettings):
         "text", description="Readable lines, or one JSON object each."
     )
 
-    @field_validator("encryption_keys", "allowed_users", "allowed_chats", "admins", mode="before")
+    @field_validator(
+        "encryption_keys", "nemo_media_hosts", "allowed_users", "allowed_chats", "admins", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("nemo_media_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, host in enumerate(value, start=1):
+            try:
+                HostRule.parse(host)
+            except ValueError:
+                raise ValueError(f"number {place} must be a host, such as cdn.example or *.example") from None
+        return value
 
     @field_validator("encryption_keys")
     @classmethod
@@ -352,6 +372,8 @@ def _default(field: FieldInfo) -> str:
             return str(value).lower()
         case float() as value:
             return f"{value:g}"
+        case (str(), *_) as values:
+            return ",".join(values)
         case str() | int() as value:
             return str(value)
         case _:

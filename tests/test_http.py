@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from aiohttp.abc import ResolveResult
 from telegram.error import NetworkError, TimedOut
 from telegram.request import HTTPXRequest
 
@@ -274,3 +276,58 @@ async def test_through_the_telegram_library() -> None:
     assert not surely_not_sent(lost.value)
     assert not surely_not_sent(TimedOut())
     assert not surely_not_sent(ValueError())
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost.", "0x7f.1"])
+async def test_a_name_that_leads_into_a_private_network_is_not_reached(name: str) -> None:
+    asked = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+
+    async with raw_server(talk) as url, new_client(SSL_CONTEXT, public_only=True) as client:
+        error = await error_of(client, url.replace("127.0.0.1", name))
+    assert isinstance(error, httpx.ConnectError)
+    assert surely_not_sent(error)
+    assert asked == 0
+
+
+async def test_the_connection_goes_to_the_address_that_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another answer to the next look-up, or a bad one beside a good one, changes nothing."""
+    reached: list[str] = []
+    looked_up: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        reached.append(writer.get_extra_info("sockname")[0])
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async def changing(
+        _: object, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        looked_up.append(host)
+        addresses = ["127.0.0.1", "127.0.0.2"] if len(looked_up) == 1 else ["127.0.0.1"]
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=family, proto=0, flags=0)
+            for one in addresses
+        ]
+
+    # One of this machine's addresses stands for the public network.
+    monkeypatch.setattr("bot.http.is_public", lambda address: str(address) == "127.0.0.2")
+    monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", changing)
+    servers = [await asyncio.start_server(talk, "127.0.0.1", 0)]
+    port = servers[0].sockets[0].getsockname()[1]
+    servers.append(await asyncio.start_server(talk, "127.0.0.2", port))
+    try:
+        async with new_client(SSL_CONTEXT, public_only=True) as client:
+            answer = await client.get(f"http://cdn.example:{port}/")
+        async with new_client(SSL_CONTEXT, public_only=True) as client:
+            assert isinstance(await error_of(client, f"http://cdn.example:{port}/"), httpx.ConnectError)
+    finally:
+        for server in servers:
+            server.close()
+    assert answer.text == "ok"
+    assert (reached, looked_up) == (["127.0.0.2"], ["cdn.example", "cdn.example"])

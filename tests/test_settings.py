@@ -57,6 +57,7 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
         "LEASE_S": "nan",
         "TELEGRAM_BOT_TOKEN": "secret token",
         "REDIS_URL": "http://:secret@localhost",
+        "NEMO_MEDIA_HOSTS": "cdn.example,secret.example/path",
         "ENCRYPTION_KEYS": "secretly,short",
         "ALLOWED_USERS": "5,@secret",
         "WEBHOOK_URL": "secretly",

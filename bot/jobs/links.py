@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from bot.addresses import is_public
+
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
 )
@@ -279,7 +281,7 @@ _DEVIATING: Final = "ßς\u200c\u200d"
 def _is_public(host: str) -> bool:
     if ":" in host:
         try:
-            return _is_public_address(ipaddress.IPv6Address(host))
+            return is_public(ipaddress.IPv6Address(host))
         except ValueError:
             return False
     labels = host.split(".")
@@ -287,34 +289,12 @@ def _is_public(host: str) -> bool:
         # A name whose last label is a number is an IPv4 address to a browser, in forms like 2130706433,
         # 0x7f.1 or 0177.0.0.1. Only the usual form says what it is.
         try:
-            return _is_public_address(ipaddress.IPv4Address(host))
+            return is_public(ipaddress.IPv4Address(host))
         except ValueError:
             return False
     if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, NAMING_ADDRESSES):
         return False
     return not host.startswith("metadata.")
-
-
-_TRANSLATED: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
-
-
-def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        # Each of these carries an IPv4 address inside, which may be any; no media server is reached by them.
-        if address.ipv4_mapped or address.sixtofour or address.teredo:
-            return False
-        if any(address in net for net in _TRANSLATED):
-            return False
-    # is_global varies between versions of Python for some ranges: every other answer must agree with it.
-    return address.is_global and not (
-        address.is_private
-        or address.is_loopback
-        or address.is_link_local
-        or address.is_multicast
-        or address.is_reserved
-        or address.is_unspecified
-        or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
-    )
 
 
 def _is_within(host: str, domains: tuple[str, ...]) -> bool:

@@ -156,7 +156,7 @@ class Result:
     Args:
         path: Where it lies; ``None`` when only ``file_id`` or ``link`` is there.
         link: Its address with NemoVideo, for when it can't be sent.
-        no_room: Whether that is for want of disk space; else it is too large.
+        why_link: Why it can't: ``too_large``, ``no_room`` on the disk, or ``elsewhere``, where nothing is fetched from.
         size: Bytes.
         duration_s: As the render said, where it did.
         took_s: From the request to now.
@@ -169,7 +169,7 @@ class Result:
 
     path: Path | None = None
     link: str = ""
-    no_room: bool = False
+    why_link: str = "too_large"
     size: int | None = None
     duration_s: float | None = None
     took_s: float = 0.0
@@ -281,14 +281,18 @@ class Front(Protocol):
         """Have the copies deleted that were made for the job to read; twice is as good as once. Never fails."""
         ...
 
+    async def discard_result(self) -> None:
+        """Delete what was put at ``result_path``; likewise."""
+        ...
+
     @property
     def send_limit(self) -> int:
         """Bytes of the largest video that can be sent to the chat."""
         ...
 
     @property
-    def work_dir(self) -> Path:
-        """Where a result is put for sending."""
+    def result_path(self) -> Path:
+        """Where the job's result is put for sending."""
         ...
 
     async def deliver(self, slot: str, result: Result) -> Delivered:

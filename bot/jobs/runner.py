@@ -293,6 +293,7 @@ class Runner:
                     log.info("job.parked")
                 case _:
                     await run.front.release()
+                    await run.front.discard_result()
                     await self._lanes.finish(run.taken, state or State.CANCELLED)
                     log.info("job.ended", state=state)
         except RedisError:

@@ -13,7 +13,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from httpx_sse import ServerSentEvent, aconnect_sse
 from bot.nemo import answers
 from bot.nemo.errors import (
     Call,
+    HostNotAllowed,
     NemoError,
     SourceBroken,
     StreamBroken,
@@ -59,6 +60,7 @@ _TIMEOUTS = Timeouts()
 _RETRIES = Retries()
 _APP = "nemo_agent"
 _RENDERS = f"{RENDERS}/lambda"
+MAX_REDIRECTS = 5
 _STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy holds events back, and hides a file's size
 
 
@@ -79,6 +81,19 @@ class Download:
     by_link: bool
 
 
+@dataclass(frozen=True, slots=True)
+class MediaSource:
+    """Other hosts that results are fetched from.
+
+    Args:
+        http: Closed by whoever made it. What a name leads to is for it to judge.
+        allows: Tells whether a place may be reached: scheme, host, and the port unless it is the scheme's own.
+    """
+
+    http: httpx.AsyncClient
+    allows: Callable[[str, str, int | None], bool]
+
+
 class NemoClient:
     """Speaks to one NemoVideo server. Holds no account and no session: each call names them.
 
@@ -89,6 +104,7 @@ class NemoClient:
         base_url: Such as ``https://mega-api-prod.nemovideo.ai``.
         timeouts: How long to wait.
         retries: For calls that only read.
+        media: Where else than from the service itself results may be fetched; from nowhere when left out.
     """
 
     def __init__(
@@ -98,9 +114,11 @@ class NemoClient:
         *,
         timeouts: Timeouts = _TIMEOUTS,
         retries: Retries = _RETRIES,
+        media: MediaSource | None = None,
     ) -> None:
         self._http = http
         self._timeouts = timeouts
+        self._media = media
         self._wire = Wire(http, base_url, timeouts, retries)
 
     async def anonymous_token(self, client_id: str, attribution: Attribution) -> answers.AnonymousToken:
@@ -317,43 +335,67 @@ class NemoClient:
     async def download(self, who: Credentials, render: Render) -> AsyncIterator[Download]:
         """Fetch a result: from its link, and where that fails by the download call.
 
-        The token goes to the service alone, never to another host that a link names.
+        Redirects are followed by hand: each address on the way is the service's own, or one of the hosts that are
+        allowed. The token goes to the service alone.
 
         Raises:
+            HostNotAllowed: It lies elsewhere, and the download call led to no file.
             NemoError: Neither way led to a file, or its bytes ended early.
         """
         fallback = f"{RENDERS}/{_segment(render.render_id)}/download"
         async with contextlib.AsyncExitStack() as stack:
-            found = None
+            found, refused = None, None
             if (link := self._link(render.url)) is not None:
-                own = (link.scheme, link.host, link.port) == origin(self._wire.base_url)
-                headers = headers_for(who) if own else {}
-                with contextlib.suppress(NemoError):
-                    found = await stack.enter_async_context(
-                        self._fetch(Call("GET", link.path), link, headers, who.token, by_link=True)
-                    )
+                try:
+                    found = await self._fetch(stack, Call("GET", link.path), link, who, by_link=True)
+                except HostNotAllowed as error:
+                    refused = error
+                except NemoError:
+                    pass  # The other way may be open.
             if found is None:
                 call = Call("GET", fallback)
-                found = await stack.enter_async_context(
-                    self._fetch(call, self._wire.url(fallback), headers_for(who), who.token, by_link=False)
-                )
+                try:
+                    found = await self._fetch(stack, call, self._wire.url(fallback), who, by_link=False)
+                except NemoError as error:
+                    if refused is not None:
+                        raise refused from error
+                    raise
             yield found
 
-    @contextlib.asynccontextmanager
     async def _fetch(
-        self, call: Call, url: httpx.URL, headers: Mapping[str, str], token: str, *, by_link: bool
-    ) -> AsyncIterator[Download]:
-        timeout = self._wire.limits(self._timeouts.download_stall_s)
-        headers = {**headers, **_STREAMED}
-        async with self._wire.open(call, url, headers, None, timeout, follow_redirects=True) as response:
-            kind = media_type(response)
-            if not response.is_success or kind.endswith("json") or kind == "text/html":
-                checked(call, response, await read_body(call, response), token)
-                raise UnexpectedAnswer(call, f"{kind} in place of a video", status=response.status_code)
-            size = size_of(response)
-            if size == 0:
-                raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
-            yield Download(size, read_chunks(call, response), kind, by_link)
+        self, stack: contextlib.AsyncExitStack, call: Call, url: httpx.URL, who: Credentials, *, by_link: bool
+    ) -> Download:
+        """Begin to fetch; the stack closes what was opened."""
+        ends_s = asyncio.get_running_loop().time() + self._timeouts.download_total_s
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await stack.enter_async_context(self._open_media(call, url, who))
+            if not response.has_redirect_location:
+                break
+            try:
+                url = url.join(response.headers["location"])
+            except (httpx.InvalidURL, ValueError) as error:
+                raise UnexpectedAnswer(call, "a redirect to nowhere", status=response.status_code) from error
+        else:
+            raise UnexpectedAnswer(call, "too many redirects", status=response.status_code)
+        kind = media_type(response)
+        if not response.is_success or kind.endswith("json") or kind == "text/html":
+            checked(call, response, await read_body(call, response), who.token)
+            raise UnexpectedAnswer(call, f"{kind} in place of a video", status=response.status_code)
+        size = size_of(response)
+        if size == 0:
+            raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
+        return Download(size, _until(call, read_chunks(call, response), ends_s), kind, by_link)
+
+    def _open_media(
+        self, call: Call, url: httpx.URL, who: Credentials
+    ) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
+        limits = self._wire.limits(self._timeouts.download_stall_s)
+        if origin(url) == origin(self._wire.base_url):
+            return self._wire.open(call, url, {**headers_for(who), **_STREAMED}, None, limits)
+        host = url.raw_host.decode("ascii", "replace")
+        if self._media is None or not self._media.allows(url.scheme, host, url.port):
+            raise HostNotAllowed(call, f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}")
+        return self._wire.open(call, url, _STREAMED, None, limits, self._media.http)
 
     def _link(self, url: str | None) -> httpx.URL | None:
         if not url:
@@ -363,6 +405,15 @@ class NemoClient:
         except (httpx.InvalidURL, ValueError):
             return None
         return link if link.scheme in ("http", "https") and link.host else None
+
+
+async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> AsyncIterator[bytes]:
+    """Chunks until a time of the loop's; a server that trickles would keep its reader for ever."""
+    loop = asyncio.get_running_loop()
+    async for chunk in chunks:
+        if loop.time() > ends_s:
+            raise TransportError(call, "the download took too long", sent=True)
+        yield chunk
 
 
 def _found(call: Call, answer: _T | None) -> _T:

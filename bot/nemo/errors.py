@@ -8,6 +8,9 @@
 
   * SourceBroken: the bytes to upload could not be read, or were not as many as had been told.
   * UnexpectedAnswer: success was reported, but what was asked for is not in the answer.
+
+    * HostNotAllowed: a result lies where nothing may be fetched from; ``host`` tells where.
+
   * ServiceError: the service refused, or failed.
 
     * AuthError: the token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011).
@@ -127,6 +130,19 @@ class UnexpectedAnswer(NemoError):
     def outcome_unknown(self) -> bool:
         """True: it probably was done."""
         return True
+
+
+class HostNotAllowed(UnexpectedAnswer):
+    """A result lies, or its link leads, where nothing may be fetched from.
+
+    Args:
+        call: The request.
+        host: Where, with scheme and port.
+    """
+
+    def __init__(self, call: Call, host: str) -> None:
+        super().__init__(call, f"nothing is fetched from {host}")
+        self.host = host
 
 
 class ServiceError(NemoError):

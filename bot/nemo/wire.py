@@ -64,6 +64,7 @@ class Timeouts:
         upload_stall_s: Between two pieces of an upload, its source's waiting included.
         upload_answer_s: For the answer, after the last byte of an upload.
         download_stall_s: Between two pieces of a download.
+        download_total_s: For a whole one.
     """
 
     connect_s: float = 10.0
@@ -71,6 +72,7 @@ class Timeouts:
     upload_stall_s: float = 120.0
     upload_answer_s: float = 300.0
     download_stall_s: float = 60.0
+    download_total_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,13 @@ class Wire:
         headers: Mapping[str, str],
         content: bytes | MultipartBody | None,
         limits: httpx.Timeout,
-        *,
-        follow_redirects: bool = False,
+        http: httpx.AsyncClient | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, and have its answer to read as long as the block lasts."""
-        request = self._http.build_request(call.method, url, headers=headers, content=content, timeout=limits)
+        http = http or self._http
+        request = http.build_request(call.method, url, headers=headers, content=content, timeout=limits)
         try:
-            response = await self._http.send(request, stream=True, follow_redirects=follow_redirects)
+            response = await http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as error:
             raise transport_error(call, error) from error
         try:

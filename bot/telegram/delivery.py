@@ -88,11 +88,14 @@ class Delivery:
         size = words.size(result.size or 0)
         if result.path is None:
             link = words.link(result.link, FILE_NAME)
-            if result.no_room:
-                text = words.text("deliver.link_no_room", size=size, link=link)
-            else:
-                limit = words.size(self.send_limit)
-                text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
+            match result.why_link:
+                case "no_room":
+                    text = words.text("deliver.link_no_room", size=size, link=link)
+                case "elsewhere":
+                    text = words.text("deliver.link_elsewhere", link=link)
+                case _:
+                    limit = words.size(self.send_limit)
+                    text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
             return _Prepared(text, markup)
         try:
             facts = await describe(result.path)

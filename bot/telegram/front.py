@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
 from collections.abc import Sequence
@@ -130,9 +131,14 @@ class ChatFront:
         return self._delivery.send_limit
 
     @property
-    def work_dir(self) -> Path:
+    def result_path(self) -> Path:
+        """See ``ports.Front``. An own Bot API server shows a file's name to the chat."""
+        return self._delivery.work_dir / f"nemovideo-{self._job.id}.mp4"
+
+    async def discard_result(self) -> None:
         """See ``ports.Front``."""
-        return self._delivery.work_dir
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
 
     async def say(self, slot: str, message: Said) -> None:
         """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""

@@ -38,6 +38,24 @@ steps:
 """
 
 
+REFUSED = f"""{TITLE}{HEAD}
+steps:
+  - telegram: {{error: {{methods: [sendVideo], code: 400, description: "Bad Request: whatever"}}}}
+  - Ann: {{says: make a 1 second video of a cat}}
+  - bot: {{says: I generated}}
+  - bot: {{says: Something went wrong}}
+  - bot: {{live_is_gone: true}}
+"""
+
+
+async def test_a_result_that_can_not_be_sent_leaves_nothing_on_the_disk(tmp_path: Path, store: Store) -> None:
+    file = tmp_path / "room.yaml"
+    file.write_text(REFUSED, encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    assert await player.play(read_conversation(file), tmp_path / "out", tmp_path / "work", store.url) is None
+    assert not list((tmp_path / "work" / "bot" / "results").iterdir())
+
+
 @pytest.mark.parametrize("script", [WITH_A_LINK, WITHOUT_ONE], ids=["link", "no link"])
 @pytest.mark.parametrize("full", ["before", "while it is written"])
 async def test_a_result_that_the_disk_has_no_room_for(

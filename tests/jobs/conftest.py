@@ -68,7 +68,7 @@ class TellerFront:
     ledger: Ledger
     now: Progress | None = None
     send_limit: int = 50
-    work_dir: Path = Path()
+    result_path: Path = Path()
 
     def _fail(self, what: str) -> None:
         if what in self.teller.failing:
@@ -97,6 +97,9 @@ class TellerFront:
 
     async def release(self) -> None:
         self.teller.released.append(self.job.id)
+
+    async def discard_result(self) -> None:
+        pass
 
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.nemo import errors
-from bot.nemo.client import NemoClient
+from bot.nemo.client import MediaSource, NemoClient
 from bot.nemo.renders import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials, Retries, Timeouts
 from bot.web.serve import serve
@@ -326,18 +326,24 @@ async def media() -> AsyncIterator[Service]:
         yield service
 
 
-async def test_a_result_by_its_link(nemo: NemoClient, service: Service, media: Service) -> None:
+@pytest.fixture
+def nemo_and_media(http: httpx.AsyncClient, service: Service) -> NemoClient:
+    everywhere = MediaSource(http, lambda *_: True)
+    return NemoClient(http, service.url, retries=NO_WAIT, media=everywhere)
+
+
+async def test_a_result_by_its_link(nemo_and_media: NemoClient, service: Service, media: Service) -> None:
     media.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo, f"{media.url}/a.mp4?sig=1%2B2") == (VIDEO, len(VIDEO), True)
+    assert await fetch(nemo_and_media, f"{media.url}/a.mp4?sig=1%2B2") == (VIDEO, len(VIDEO), True)
     assert media.requests[0].url.query == "sig=1%2B2"
     assert "authorization" not in media.requests[0].headers
     assert not service.requests
 
 
-async def test_a_link_that_leads_on(nemo: NemoClient, service: Service, media: Service) -> None:
+async def test_a_link_that_leads_on(nemo_and_media: NemoClient, service: Service, media: Service) -> None:
     service.will_answer(Response(status_code=302, headers={"Location": f"{media.url}/a.mp4"}))
     media.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo, "/files/a.mp4") == (VIDEO, len(VIDEO), True)
+    assert await fetch(nemo_and_media, "/files/a.mp4") == (VIDEO, len(VIDEO), True)
     assert service.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert "authorization" not in media.requests[0].headers
 
@@ -352,11 +358,11 @@ async def test_a_link_that_leads_on(nemo: NemoClient, service: Service, media: S
     ],
 )
 async def test_a_bad_link_falls_back(
-    nemo: NemoClient, service: Service, media: Service, answer: Response
+    nemo_and_media: NemoClient, service: Service, media: Service, answer: Response
 ) -> None:
     media.will_answer(answer)
     service.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo, f"{media.url}/a.mp4") == (VIDEO, len(VIDEO), False)
+    assert await fetch(nemo_and_media, f"{media.url}/a.mp4") == (VIDEO, len(VIDEO), False)
     (request,) = service.requests
     assert request.url.path == "/api/render/proxy/r/download"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"

@@ -23,7 +23,14 @@ from bot.jobs.runner import Ended, Interruption, Run, Step
 from bot.jobs.steps.telling import wants_export
 from bot.jobs.workspace import Project, Workspace
 from bot.nemo.drafts import Draft
-from bot.nemo.errors import ExportNotInPlan, NemoError, ServiceError, TransportError, UnexpectedAnswer
+from bot.nemo.errors import (
+    ExportNotInPlan,
+    HostNotAllowed,
+    NemoError,
+    ServiceError,
+    TransportError,
+    UnexpectedAnswer,
+)
 from bot.nemo.renders import Render, RenderStatus
 from bot.skills import Cards
 
@@ -100,7 +107,7 @@ def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
         if result is None:
             return
         run.front.progress(Progress("live.deliver", fraction=FRACTION_FETCHED))
-        path = _path(run) if result["fetched"] else None
+        path = run.front.result_path if result["fetched"] else None
         if path is not None and not path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
             await _export(workspace, options, cards, run)
@@ -121,7 +128,6 @@ def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
                 as_file=result.get("as_file", False),
             )
         await _take_earlier_away(workspace, run, delivered)
-        _path(run).unlink(missing_ok=True)
 
     return step
 
@@ -289,7 +295,9 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *
         # A link that breaks in the middle may do so every time: the second way is the download call alone.
         source = render if tried != 2 else replace(render, url=None)
         try:
-            size = await workspace.call(run.job, partial(_fetch_once, workspace, source, _path(run), limit))
+            size = await workspace.call(
+                run.job, partial(_fetch_once, workspace, source, run.front.result_path, limit)
+            )
         except _TooLarge as error:
             no_room = isinstance(error, _NoRoom)
             if no_room:
@@ -298,7 +306,15 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *
             link = render.url or await _browser_link(workspace, run)
             if link is None:
                 raise Ended(_not_sent(run, size, limit, no_room=no_room)) from error
-            await _keep_result(run, draft, size=size, link=link, no_room=no_room)
+            why_link = "no_room" if no_room else "too_large"
+            await _keep_result(run, draft, size=size, link=link, why_link=why_link)
+            return
+        except HostNotAllowed as error:
+            # For the operator to put into NEMO_MEDIA_HOSTS; whoever asked can fetch it all the same.
+            log.warning("fetch.host_not_allowed", host=error.host)
+            if not render.url:
+                raise
+            await _keep_result(run, draft, size=render.size_bytes, link=render.url, why_link="elsewhere")
             return
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             if tried == FETCHES or isinstance(error, ExportNotInPlan):
@@ -383,7 +399,7 @@ async def _keep_result(
     file_id: str = "",
     kind: str = "video",
     link: str = "",
-    no_room: bool = False,
+    why_link: str = "too_large",
     size: int | None = None,
     fetched: bool = False,
     duration_s: float | None = None,
@@ -397,7 +413,7 @@ async def _keep_result(
             "file_id": file_id,
             "kind": kind,
             "link": link,
-            "no_room": no_room,
+            "why_link": why_link,
             "size": size,
             "fetched": fetched,
             "duration_s": duration_s,
@@ -411,9 +427,9 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
     return Result(
         browser_link=await _browser_link(workspace, run) or "",
         buttons=next_buttons(run.get("next") or ()),
-        path=_path(run) if kept["fetched"] else None,
+        path=run.front.result_path if kept["fetched"] else None,
         link=kept["link"],
-        no_room=kept.get("no_room", False),
+        why_link=kept.get("why_link", "too_large"),
         size=kept["size"],
         duration_s=kept["duration_s"],
         took_s=kept["took_s"],
@@ -421,10 +437,6 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
         kind=kept["kind"],
         as_file=kept.get("as_file", False),
     )
-
-
-def _path(run: Run) -> Path:
-    return run.front.work_dir / f"nemovideo-{run.job.id}.mp4"
 
 
 async def _give_up_render(workspace: Workspace, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -214,7 +215,10 @@ def finished_render(request: Request) -> Render:
 def _render_answer(world: World, render: Render, *, link: bool) -> JSONResponse:
     data: dict[str, Any] = {"id": render.id, "status": render.status, "progress": render.progress}
     if link and render.status == "completed":
-        output = {"url": render.url, "duration": render.duration_s, "size": render.size_bytes}
+        url = render.url
+        if world.settings.media_origin:
+            url = f"{world.settings.media_origin}{urlsplit(url).path}"
+        output = {"url": url, "duration": render.duration_s, "size": render.size_bytes}
         if world.settings.render_link == "outputUrl":
             data["outputUrl"] = output.pop("url")
         elif world.settings.render_link == "none":

@@ -48,6 +48,7 @@ class Settings:
         render_error: What a failing render says.
         moov: Where the index of a rendered MP4 lies.
         render_bytes: A rendered MP4 is filled up to this size with bytes that players skip.
+        media_origin: Where the links of finished renders lead; here when empty.
         media_missing: The link of a finished render answers 404, so that only the download call works.
     """
 
@@ -67,4 +68,5 @@ class Settings:
     render_error: str = "Lambda function timed out"
     moov: Literal["front", "end"] = "front"
     render_bytes: int | None = None
+    media_origin: str = ""
     media_missing: bool = False

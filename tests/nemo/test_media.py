@@ -1,0 +1,152 @@
+"""Where results are fetched from: every address on the way is the service's own, or one that was named."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.addresses import AllowedHosts
+from bot.http import new_client
+from bot.nemo import errors
+from bot.nemo.client import MAX_REDIRECTS, MediaSource, NemoClient
+from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.wire import Timeouts
+from bot.web.serve import serve
+from tests.nemo.conftest import SSL_CONTEXT
+from tests.nemo.servers import raw_server, read_request
+from tests.nemo.test_client import MP4, NO_WAIT, TOKEN, VIDEO, WHO, Service
+
+FILE = Response(VIDEO, media_type=MP4)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    async for one in _serving():
+        yield one
+
+
+@pytest.fixture
+async def media() -> AsyncIterator[Service]:
+    async for one in _serving():
+        yield one
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Service]:
+    async for one in _serving():
+        yield one
+
+
+async def _serving() -> AsyncIterator[Service]:
+    service = Service()
+    async with serve(Starlette(routes=[Route("/{path:path}", service.__call__)])) as url:
+        service.url = url
+        yield service
+
+
+async def fetch(
+    service: Service,
+    allowed: Sequence[str],
+    link: str,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> tuple[bytes, bool]:
+    async with new_client(SSL_CONTEXT) as http, new_client(SSL_CONTEXT, public_only=True) as media_http:
+        source = MediaSource(media_http, AllowedHosts(allowed).allow)
+        nemo = NemoClient(http, service.url, retries=NO_WAIT, timeouts=timeouts, media=source)
+        async with nemo.download(WHO, Render("r", RenderStatus.COMPLETED, url=link)) as found:
+            return b"".join([chunk async for chunk in found.chunks]), found.by_link
+
+
+def to(url: str) -> Response:
+    return Response(status_code=302, headers={"Location": url})
+
+
+async def test_a_host_that_was_named(service: Service, media: Service) -> None:
+    media.will_answer(FILE)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, True)
+    assert "authorization" not in media.requests[0].headers
+    assert "x-skill-source" not in media.requests[0].headers
+
+
+async def test_another_host_is_not_asked_and_the_download_call_is(service: Service, media: Service) -> None:
+    service.will_answer(FILE)
+    assert await fetch(service, ["https://media.example"], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert not media.requests
+
+
+async def test_another_host_is_told_when_the_download_call_has_no_file(
+    service: Service, media: Service
+) -> None:
+    service.will_answer(JSONResponse({"code": 1, "message": "no"}, 404))
+    with pytest.raises(errors.HostNotAllowed) as caught:
+        await fetch(service, [], f"{media.url}/secret-path.mp4?sig=1")
+    assert caught.value.host == media.url
+    assert "sig" not in str(caught.value)
+    assert not media.requests
+
+
+@pytest.mark.parametrize(
+    "target", ["{other}/a.mp4", "//{other_host}/a.mp4", "http://localhost:1/a.mp4", "file:///etc/passwd"]
+)
+async def test_a_redirect_to_a_host_that_was_not_named_is_not_followed(
+    service: Service, media: Service, other: Service, target: str
+) -> None:
+    media.will_answer(to(target.format(other=other.url, other_host=other.url.removeprefix("http://"))))
+    service.will_answer(FILE)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert len(media.requests) == 1
+    assert not other.requests
+
+
+async def test_a_redirect_of_the_download_call_is_held_to_the_same(service: Service, other: Service) -> None:
+    service.will_answer(to(f"{other.url}/a.mp4"))
+    with pytest.raises(errors.HostNotAllowed):
+        await fetch(service, [], "")
+    assert not other.requests
+
+
+async def test_redirects_are_followed_where_each_is_allowed(
+    service: Service, media: Service, other: Service
+) -> None:
+    media.will_answer(to("/b.mp4"), to(f"{other.url}/c.mp4"))
+    other.will_answer(to(f"{service.url}/d.mp4"))
+    service.will_answer(FILE)
+    assert await fetch(service, [media.url, other.url], f"{media.url}/a.mp4") == (VIDEO, True)
+    assert [str(one.url.path) for one in media.requests] == ["/a.mp4", "/b.mp4"]
+    assert all("authorization" not in one.headers for one in [*media.requests, *other.requests])
+    assert service.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_redirects_in_a_circle_end(service: Service, media: Service) -> None:
+    media.will_answer(to(f"{media.url}/a.mp4"))
+    service.will_answer(FILE)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert len(media.requests) == MAX_REDIRECTS + 1
+
+
+async def test_a_name_that_leads_into_a_private_network_is_not_reached(
+    service: Service, media: Service
+) -> None:
+    port = httpx.URL(media.url).port
+    service.will_answer(FILE)
+    named = f"http://localhost:{port}"
+    assert await fetch(service, [named], f"{named}/a.mp4") == (VIDEO, False)
+    assert not media.requests
+
+
+async def test_a_download_that_trickles_ends(service: Service) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with raw_server(talk) as url:
+        with pytest.raises(errors.TransportError, match="too long"):
+            await fetch(service, [url], f"{url}/a.mp4", Timeouts(download_total_s=0.2))
