@@ -66,7 +66,7 @@ from bot.telegram.limits import Limits
 from bot.telegram.membership import GroupMembership
 from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
-from bot.telegram.says import answer_tap, say
+from bot.telegram.says import answer_tap, redraw_tapped, say
 from bot.telegram.skills import show_skills
 from bot.telegram.webhook import settle_webhook
 from bot.web.app import MAX_CONNECTIONS, Check, Health, create_app
@@ -288,6 +288,7 @@ class App:
     ) -> Runner:
         settings, clock = self._settings, self._clock
         outbox = Outbox(clock)
+        membership = GroupMembership(bot, outbox, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -336,15 +337,17 @@ class App:
                 lanes,
                 cards,
                 {
-                    Kind.CLEAR_WAY: [clear_way(lanes, GroupMembership(bot, outbox))],
+                    Kind.CLEAR_WAY: [clear_way(lanes, membership)],
                     Kind.FORGET: [forget(lanes, Eraser(redis))],
                     Kind.SAY: [say],
                     Kind.STATS: [tell_stats(lanes, guest_tokens)],
-                    Kind.TAP: [answer_tap(bot, outbox, cards, chats)],
+                    Kind.TAP: [answer_tap(bot, outbox, lanes, membership)],
+                    Kind.REDRAW: [redraw_tapped(bot, outbox, cards, chats)],
                     Kind.SETTINGS: [show_settings(chats, cards)],
                     Kind.SKILL: [show_skills(cards, chats)],
                     Kind.HIDE: [hide(bot, outbox)],
-                    Kind.LINK: [give_link(workspace, fronts, GroupMembership(bot, outbox))],
+                    Kind.LINK: [give_link(workspace, fronts, membership)],
+                    Kind.CANCEL: [cancel_job(lanes, membership)],
                 },
             ),
             settings.job_tries,
@@ -372,7 +375,6 @@ class App:
             Kind.LOGOUT: [logout(workspace)],
             Kind.CREDITS: [tell_credits(workspace)],
             Kind.STATUS: [tell_status(workspace, lanes)],
-            Kind.CANCEL: [cancel_job(lanes)],
             Kind.ANNOUNCE: [announce(lanes)],
             **of_telegram,
         }

@@ -24,6 +24,7 @@ class Lane(StrEnum):
     EDIT = "edit"  # everything that changes or renders the chat's project
     ASK = "ask"  # questions, answered while an edit is running
     TAP = "tap"  # answers to pressed buttons, which Telegram's clients wait for
+    DRAW = "draw"  # redrawing the messages of pressed buttons, which may have to wait where answers need not
 
 
 class Kind(StrEnum):
@@ -46,7 +47,8 @@ class Kind(StrEnum):
     STATS = "stats"  # how the bot stands, for those who run it
     ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
     SAY = "say"  # a text that needs no other service: help, refusals
-    TAP = "tap"  # answer a pressed button, and perhaps redraw its message
+    TAP = "tap"  # answer a pressed button, and perhaps do what only an admin may
+    REDRAW = "redraw"  # let the message of a pressed button show what came of it
 
 
 class State(StrEnum):

@@ -190,7 +190,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 return redis.call(ARGV[3], KEYS[1], ARGV[1], ARGV[2])
 """
 
-_BRIEF = frozenset({Kind.SAY, Kind.TAP, Kind.CLEAR_WAY, Kind.FORGET})
+_BRIEF = frozenset({Kind.SAY, Kind.TAP, Kind.REDRAW, Kind.CLEAR_WAY, Kind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
 CHECKPOINT = "saved:"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Union
 
+from bot.chats.key import ChatKey
 from bot.jobs.job import FileRef, Job
 from bot.nemo.drafts import Draft
 
@@ -326,4 +327,17 @@ class Fronts(Protocol):
 
     def open(self, job: Job, ledger: Ledger) -> Front:
         """The front of a job that starts, or starts again."""
+        ...
+
+
+class Membership(Protocol):
+    """What jobs need to know of a group's people."""
+
+    async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
+        """Whether somebody may speak for a group; anonymous admins go by the group's own id."""
+        ...
+
+    @property
+    def private_chat_url(self) -> str:
+        """Where anyone begins a private chat with the bot."""
         ...

@@ -33,6 +33,9 @@ NOTHING = "nothing"
 TOPIC = "topic"
 """What a step may reply to besides labels: nothing at all, and the first message of its topic."""
 
+ANONYMOUS = "anonymous"
+"""Instead of a channel's title: an admin writes in the group's own name."""
+
 DEEDS = (
     "says",
     "sends",
@@ -79,6 +82,7 @@ class Group(_Model):
     creator: str
     members: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    discussion: str | None = None
     bot: Literal["", "member", "administrator"] = "member"
 
 
@@ -136,6 +140,7 @@ class PersonStep(_Model):
     chat: str | None = None
     topic: str | None = None
     reply_to: str | None = None
+    sent_as: str | None = Field(default=None, validation_alias="as")
     label: str | None = None
 
     @model_validator(mode="after")
@@ -223,8 +228,17 @@ class NemoStep(_Model):
         return value
 
 
+class Membership(_Model):
+    """What somebody, or the bot, becomes in a chat."""
+
+    chat: str
+    who: str
+    status: Literal["administrator", "member", "restricted", "left", "kicked"]
+    rights: dict[str, bool] = Field(default_factory=dict)
+
+
 class TelegramStep(_Model):
-    """How Telegram is to behave from here on."""
+    """How Telegram is to behave from here on, and what happens to people and chats there."""
 
     error: dict[str, Any] | None = None
     drop: dict[str, Any] | None = None
@@ -232,6 +246,10 @@ class TelegramStep(_Model):
     clear: bool = False
     copies: int | None = None
     confirmed: bool = False
+    migrate: str | None = None
+    member: Membership | None = None
+    block: dict[str, bool] = Field(default_factory=dict)
+    privacy: bool | None = None
 
 
 Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep
@@ -278,6 +296,8 @@ class Conversation(_Model):
             for name in (group.creator, *group.members):
                 if name not in self.people:
                     raise ValueError(f"chat {title}: nobody is called {name}")
+            if group.discussion is not None and group.discussion not in self.chats:
+                raise ValueError(f"chat {title}: there is no chat {group.discussion}")
         return self
 
 
@@ -350,13 +370,29 @@ def _check_names(path: Path, conversation: Conversation) -> None:
             wrong.append(f"there is no chat {chat}")
         elif chat is not None and topic not in (None, GENERAL, *conversation.chats[chat].topics):
             wrong.append(f"{chat} has no topic {topic}")
-        by = getattr(step, "by", None)
-        if by is not None and by not in conversation.people:
-            wrong.append(f"nobody is called {by}")
+        wrong += _wrong_names(step, conversation)
         if wrong:
             raise WrongFile(f"{path}, step {number} ({actor}): {'; '.join(wrong)}")
         if (label := getattr(step, "label", None)) is not None:
             labels.add(label)
+
+
+def _wrong_names(step: Step, conversation: Conversation) -> list[str]:
+    people: list[str] = []
+    chats: list[str] = []
+    match step:
+        case PersonStep():
+            people = [step.by] if step.by else []
+            chats = [step.sent_as] if step.sent_as not in (None, ANONYMOUS) else []
+        case TelegramStep():
+            people = [*step.block, *([step.member.who] if step.member else [])]
+            chats = [*([step.migrate] if step.migrate else []), *([step.member.chat] if step.member else [])]
+        case _:
+            return []
+    return [
+        *(f"nobody is called {name}" for name in people if name not in (*conversation.people, BOT)),
+        *(f"there is no chat {title}" for title in chats if title not in conversation.chats),
+    ]
 
 
 def _told(error: ValidationError) -> str:

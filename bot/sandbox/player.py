@@ -21,12 +21,14 @@ from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
 from bot.sandbox.botapi.flood import FloodLimits
 from bot.sandbox.conversation import (
+    BOT,
     GENERAL,
     NOTHING,
     TOPIC,
     BotStep,
     Conversation,
     File,
+    Membership,
     NemoStep,
     PersonStep,
     Step,
@@ -223,6 +225,9 @@ class Player:
             self._chats[title] = chat
             for topic in group.topics:
                 self._topics[title, topic] = await chat.topic(creator, topic)
+        for title, group in self._conversation.chats.items():
+            if group.discussion is not None:
+                await self._people.link(self._chats[title], self._chats[group.discussion])
 
     async def play(self) -> None:
         """Walk the steps.
@@ -259,7 +264,7 @@ class Player:
         member = self._members[actor]
         chat = self._chats[step.chat] if step.chat else None
         self._last_actor, self._last = actor, step
-        where = self._where(step)
+        where = await self._where(step)
         sent: Seen | None = None
         if step.says is not None:
             sent = await member.say(step.says, chat, **where)
@@ -295,19 +300,33 @@ class Player:
         if sent is not None and step.label:
             self._labels[step.label] = sent
 
-    def _where(self, step: PersonStep) -> dict[str, Any]:
+    async def _where(self, step: PersonStep) -> dict[str, Any]:
         where: dict[str, Any] = {}
+        if step.sent_as is not None:
+            is_channel = step.sent_as in self._chats
+            where["sent_as"] = self._chats[step.sent_as].id if is_channel else step.sent_as
         if step.chat and step.topic and step.topic != GENERAL:
             where["thread"] = self._topics[step.chat, step.topic]
         if step.reply_to == TOPIC:
             where["reply_to_topic"] = True
         elif step.reply_to:
-            where["reply_to"] = self._labels[step.reply_to].id
+            where["reply_to"] = await self._id_in(step.chat, self._labels[step.reply_to])
         return where
+
+    async def _id_in(self, title: str | None, message: Seen) -> int:
+        """A message's number in a chat; a channel's post is in its discussion group as well, under another one."""
+        chat = self._chats[title] if title else None
+        if chat is None or message.chat_id == chat.id or message.json["chat"]["type"] != "channel":
+            return message.id
+        for one in await chat.messages():
+            if one.json.get("forward_origin", {}).get("message_id") == message.id:
+                return one.id
+        raise ValueError("that post is not in this chat")
 
     async def _press(self, member: Member, step: PersonStep, chat: ChatHandle) -> None:
         wanted = str(step.presses)
-        message = self._labels[step.on] if step.on else await self._with_button(chat, wanted)
+        on = self._labels[step.on] if step.on else None
+        message = await self._with_button(self._people.chat(on.chat_id) if on else chat, wanted, on)
         answer = await member.press(message, wanted) or {}
         self._transcript.pressed(member.json["first_name"], wanted, answer)
         if step.toast is not None and step.toast not in str(answer.get("text")):
@@ -315,9 +334,10 @@ class Player:
         if step.opens is not None and step.opens not in str(answer.get("url")):
             raise Unmet(f"expected a link with “{step.opens}”, it was {answer or 'none'}")
 
-    async def _with_button(self, chat: ChatHandle, wanted: str) -> Seen:
+    async def _with_button(self, chat: ChatHandle, wanted: str, on: Seen | None) -> Seen:
         def look(messages: list[Seen]) -> Seen | None:
-            fitting = [m for m in messages if any(wanted in b for b in m.buttons) and not m.deleted_at]
+            here = messages if on is None else [m for m in messages if m.id == on.id]
+            fitting = [m for m in here if any(wanted in b for b in m.buttons) and not m.deleted_at]
             return fitting[-1] if fitting else None
 
         return await self._until(chat, look, 20.0, f"a button “{wanted}”")
@@ -533,6 +553,21 @@ class Player:
             raise Unmet("expected the bot to have taken all updates")
         if step.lose is not None:
             await faults.lose_file(self._labels[step.lose].media["file_id"])
+        if step.migrate is not None:
+            creator = self._members[self._conversation.chats[step.migrate].creator]
+            self._chats[step.migrate] = await self._chats[step.migrate].migrate(creator)
+        if step.member is not None:
+            await self._change_member(step.member)
+        for name, blocked in step.block.items():
+            await self._members[name].block(blocked)
+        if step.privacy is not None:
+            await self._people.ask("set_bot", bot=self._people.bot, privacy=step.privacy)
+
+    async def _change_member(self, change: Membership) -> None:
+        chat = self._chats[change.chat]
+        who = self._people.bot if change.who == BOT else self._members[change.who]
+        by = self._members[self._conversation.chats[change.chat].creator]
+        await chat.set_member(who, change.status, by=by, **change.rights)
 
 
 _ABOUT_A_MESSAGE = frozenset(

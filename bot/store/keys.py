@@ -20,6 +20,16 @@ RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered the
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 
 
+ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: who may speak for a group, ids with spaces between
+
+ADMINS_TTL_S = 60  # who is no admin any more passes for one no longer than this
+
+
+def admins_key(chat: str) -> str:
+    """Who may speak for a group; that goes for all of its topics."""
+    return f"{ADMINS}{{{chat}}}"
+
+
 def chat_key(chat: str) -> str:
     """What is known of a chat."""
     return f"{CHAT}{{{chat}}}"
@@ -154,8 +164,8 @@ def message_numbers_key(mailbox: str) -> str:
 # All of a chat --------------------------------------------------------------------------------------------
 
 OF_A_CHAT = (
-    *(ALBUM, ASKED, CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SENDER, SLOT),
-    *(TURNED_AWAY, UPDATE, UPLOADS),
+    *(ADMINS, ALBUM, ASKED, CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SENDER),
+    *(SLOT, TURNED_AWAY, UPDATE, UPLOADS),
 )
 """Everything that belongs to a chat begins so, and has the chat between braces behind it."""
 

@@ -48,9 +48,15 @@ class Desk:
         self._clock = clock
 
     def may_touch(self, update: Update, job: Job) -> bool:
-        """Whether somebody may stop or repeat a job: in a group only whoever asked for it."""
+        """Whether somebody may stop or repeat a job for all that is known here: it is theirs.
+
+        In a group its admins may too; only Telegram knows who that is, so a job asks it.
+        """
         chat = update.effective_chat
-        return chat is not None and (chat.type == ChatType.PRIVATE or owner_id(update) == job.owner_id)
+        if chat is None:
+            return False
+        # An anonymous admin writes in the group's own name.
+        return chat.type == ChatType.PRIVATE or owner_id(update) in (job.owner_id, chat.id)
 
     async def say(self, update: Update, notice: Notice) -> None:
         """Answer with a text."""
@@ -69,8 +75,7 @@ class Desk:
             await self.note(message)
         if arrival is None or arrival.how != "beside":
             await self.chats.touch(jobs[0].chat)
-        language = await self.language_in(update, jobs[0].chat)
-        jobs = [replace(job, language=language) for job in jobs]
+        jobs = [await self._in_language(update, job) for job in jobs]
         try:
             await self.lanes.accept(jobs, update.update_id, arrival)
         except (LaneFull, OverBudget) as error:
@@ -78,7 +83,7 @@ class Desk:
             notice = Notice("error.queue_full")
             if isinstance(error, OverBudget):
                 notice = over_budget(error.scarce, self.lanes.budgets)
-            refusal = self._saying(update, notice, language)
+            refusal = await self._saying(update, notice)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.lane is Lane.TAP]
             await self.lanes.accept([*at_once, refusal], _refused(update, arrival))
@@ -86,11 +91,11 @@ class Desk:
         if not any(job.kind in COUNTED for job in jobs):
             return
         told = [
-            self._saying(update, little_left(scarce, self.lanes.budgets), language)
+            await self._saying(update, little_left(scarce, self.lanes.budgets))
             for scarce in await self.lanes.scarce(jobs[0].chat, update.update_id)
         ]
         if await self.lanes.is_paused() and await self._is_waiting(jobs[-1]):
-            told.append(self._saying(update, Notice("job.paused"), language))
+            told.append(await self._saying(update, Notice("job.paused")))
         if told:
             with contextlib.suppress(LaneFull):
                 await self.lanes.accept(told, f"{update.update_id}:told")
@@ -99,9 +104,37 @@ class Desk:
         """Whether a job was stored as one of its own: a part of a wish may only have joined another."""
         return await self.lanes.find(job.chat, job.id) is not None
 
-    def _saying(self, update: Update, notice: Notice, language: str) -> Job:
+    async def _saying(self, update: Update, notice: Notice) -> Job:
         job = self.job(update, Lane.ASK, Kind.SAY, data=pack_notice(notice))
-        return replace(job, language=language)
+        return await self._in_language(update, job)
+
+    async def packed(self, update: Update, job: Job) -> str:
+        """A job that another one starts, if it finds that it may."""
+        return (await self._in_language(update, job)).to_json()
+
+    async def answer_unplaced(self, update: Update, toast: str) -> None:
+        """Answer a press whose message can't be read any more: too old, or sent through another bot's results."""
+        query = update.callback_query
+        if query is None:
+            return
+        chat = query.message.chat.id if query.message is not None else query.from_user.id
+        tap = {"query": query.id, "toast": toast, "redraw": ""}
+        job = Job(
+            id=new_job_id(),
+            chat=ChatKey(chat),
+            lane=Lane.TAP,
+            kind=Kind.TAP,
+            owner_id=query.from_user.id,
+            message_id=None,
+            language="en",
+            asked_at=self._clock.now(),
+            data=tap,
+        )
+        with contextlib.suppress(LaneFull):
+            await self.lanes.accept([await self._in_language(update, job)], update.update_id)
+
+    async def _in_language(self, update: Update, job: Job) -> Job:
+        return replace(job, language=await self.language_in(update, job.chat))
 
     async def turn_away(self, update: Update, answer: Notice | str) -> None:
         """Answer somebody who may not use the bot; nothing is kept but the answer itself, and that not for long.

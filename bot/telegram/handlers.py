@@ -8,12 +8,12 @@ from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import ApplicationHandlerStop, CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
 from bot.jobs.gathering import Arrival, Part, PartWords
 from bot.jobs.job import MAX_WISH_CHARS, Job, Kind, Lane, State
 from bot.jobs.notices import pack_notice
-from bot.jobs.ports import ANNOUNCEMENT, Button, Notice
+from bot.jobs.ports import Button, Notice
 from bot.telegram import media
 from bot.telegram.accounts import (
     LOGIN_START,
@@ -30,13 +30,23 @@ from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
 from bot.telegram.presses import Presses
 from bot.telegram.privacy import forget_notice, privacy_notice
-from bot.telegram.senders import chat_key, is_for_bot, is_reply, without_mention
+from bot.telegram.senders import (
+    chat_key,
+    is_for_bot,
+    is_for_other_bot,
+    is_from_bot,
+    is_reply,
+    without_mention,
+)
 from bot.telegram.skills import CARD, LIST, START, card_of_start
 from bot.words.phrases import Action as Phrase
 from bot.words.phrases import action_for
 
-_EDIT_CAPTION = re.compile(r"^/edit(?:@(?P<bot>\w+))?(?=\s|$)", re.IGNORECASE)
+_EDIT_CAPTION = re.compile(r"^/edit(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 _COMMAND = re.compile(r"^/\w+(@\w+)?\s*")
+
+FIRST = -2
+"""The group of handlers that PTB asks before the door: of one group, it asks but the first that fits."""
 
 
 class Handlers:
@@ -72,17 +82,24 @@ class Handlers:
             "privacy": self._privacy,
             "forget": self._forget,
         }
+        application.add_handler(MessageHandler(fresh, self._pass_over), group=FIRST)
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
         # PTB's command handlers read no captions, where a wish with a file stands.
-        application.add_handler(
-            MessageHandler(fresh & filters.CaptionRegex(_EDIT_CAPTION), self._edit_caption)
-        )
+        application.add_handler(MessageHandler(fresh & filters.CaptionRegex(_EDIT_CAPTION), self._edit))
         application.add_handler(MessageHandler(fresh & filters.COMMAND, self._unknown_command))
         application.add_handler(MessageHandler(fresh & ~filters.StatusUpdate.ALL, self._message))
         application.add_handler(MessageHandler(fresh & filters.StatusUpdate.PINNED_MESSAGE, self._pinned))
         application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited))
         application.add_handler(CallbackQueryHandler(Presses(self._desk).press))
+
+    async def _pass_over(self, update: Update, context: Context) -> None:
+        """Leave alone what is not said to this bot by anybody whom it could answer."""
+        message = _message(update)
+        is_elses = is_for_other_bot(message, context.bot.username) and not token_in(message.text or "")
+        if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+            await self._desk.note(message)
+            raise ApplicationHandlerStop
 
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:
@@ -159,18 +176,17 @@ class Handlers:
     async def _cancel(self, update: Update, context: Context) -> None:
         chat = chat_key(_message(update))
         jobs = await self._desk.lanes.current(chat, Lane.EDIT)
+        if not jobs:
+            return await self._desk.say(update, Notice("job.nothing_to_cancel"))
+        # One's own before those of others, which only an admin may stop.
+        data = {"job": jobs[0], "as_admin": True}
         for job_id in jobs:
             standing = await self._desk.lanes.find(chat, job_id)
             if standing and self._desk.may_touch(update, standing.job):
-                # A job, and by its id: an update that comes twice must not stop the next one too.
-                stop = self._desk.job(update, Lane.TAP, Kind.CANCEL, data={"job": job_id})
-                live = await self._desk.lanes.checkpoint(standing.job, ANNOUNCEMENT)
-                redrawn: list[Job] = []
-                if standing.state is State.QUEUED and live is not None and "message_id" in live:
-                    tap = {"query": "", "toast": "", "redraw": "cancelled", "message": live["message_id"]}
-                    redrawn.append(self._desk.job(update, Lane.TAP, Kind.TAP, data=tap))
-                return await self._desk.accept(update, [stop, *redrawn])
-        return await self._desk.say(update, Notice("toast.not_yours" if jobs else "job.nothing_to_cancel"))
+                data = {"job": job_id}
+                break
+        # A job, and by its id: an update that comes twice must not stop the next one too.
+        return await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.CANCEL, data=data)])
 
     async def _edit(self, update: Update, context: Context) -> None:
         """``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
@@ -180,12 +196,6 @@ class Handlers:
         if not text.strip() and media.file_of(source) is None:
             return await self._desk.say(update, Notice("edit.how"))
         return await self._wish(update, text, source)
-
-    async def _edit_caption(self, update: Update, context: Context) -> None:
-        addressed = _EDIT_CAPTION.match(_message(update).caption or "")
-        name = addressed["bot"] if addressed else None
-        if name is None or name.lower() == context.bot.username.lower():
-            await self._edit(update, context)
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = _message(update)

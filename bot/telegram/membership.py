@@ -1,28 +1,34 @@
-"""Who is an admin of a group: implements ``Membership`` of ``jobs/steps/accounts.py``."""
+"""Who is an admin of a group: implements ``Membership`` of ``jobs/ports.py``."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from redis.asyncio import Redis
 from telegram import Bot
-from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
+from bot.store import keys
 from bot.telegram.outbox import Outbox
 
-_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
+NO_HOLDS_S = 3
+"""How long it is not asked again who is an admin, for whoever was not: they may just have been made one."""
 
 
 class GroupMembership:
-    """Asks Telegram.
+    """Asks Telegram, and remembers for a minute.
 
     Args:
         bot: Telegram.
         outbox: Makes the calls.
+        redis: Where it is remembered.
     """
 
-    def __init__(self, bot: Bot, outbox: Outbox) -> None:
+    def __init__(self, bot: Bot, outbox: Outbox, redis: Redis) -> None:
         self._bot = bot
         self._outbox = outbox
+        self._redis = redis
 
     @property
     def private_chat_url(self) -> str:
@@ -30,14 +36,33 @@ class GroupMembership:
         return private_chat_url(self._bot.username)
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        """See ``Membership``."""
+        """See ``Membership``.
+
+        Raises:
+            TelegramError: Telegram does not answer at once.
+        """
+        if user_id == chat.chat_id:
+            return True
+        name = keys.admins_key(str(ChatKey(chat.chat_id)))
+        known: Any = await self._redis.get(name)
+        if known is not None and str(user_id) in known.split():
+            return True
+        age_s = keys.ADMINS_TTL_S - await self._redis.ttl(name)
+        if known is not None and age_s < NO_HOLDS_S:
+            return False
+        admins = await self._admins(chat.chat_id)
+        await self._redis.set(name, " ".join(map(str, admins)), ex=keys.ADMINS_TTL_S)
+        return user_id in admins
+
+    async def _admins(self, chat_id: int) -> list[int]:
+        # All of them in one call, which a bot may make without being one; getChatMember of others it may not.
         try:
-            member = await self._outbox.call(
-                chat.chat_id, lambda chat_id: self._bot.get_chat_member(chat_id, user_id), repeatable=True
+            members = await self._outbox.call(
+                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False, at_once=True
             )
         except BadRequest:
-            return False  # Not a member that Telegram lets the bot see.
-        return member.status in _ADMINS
+            return []  # No group.
+        return [member.user.id for member in members]
 
 
 def private_chat_url(username: str, start: str = "") -> str:

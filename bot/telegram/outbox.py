@@ -57,7 +57,13 @@ class Outbox:
         self._paused_until_s: dict[int, float] = {}
 
     async def call(
-        self, chat_id: int, make: Callable[[int], Awaitable[T]], *, repeatable: bool, patient: bool = True
+        self,
+        chat_id: int,
+        make: Callable[[int], Awaitable[T]],
+        *,
+        repeatable: bool,
+        patient: bool = True,
+        at_once: bool = False,
     ) -> T:
         """Make a call, as often as it takes.
 
@@ -66,6 +72,7 @@ class Outbox:
             make: Starts the call for a chat id: a group that became a supergroup has a new one.
             repeatable: Whether doing it twice is the same as doing it once (edits, deletions, reads).
             patient: Whether to wait out an absent Telegram; edits of passing interest need not.
+            at_once: It puts no message into the chat, so that a pause of the chat does not hold it back.
 
         Returns:
             What the call gave.
@@ -78,13 +85,17 @@ class Outbox:
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         pause_s = FIRST_PAUSE_S
         while True:
-            await self._wait_for(chat_id)
+            if not at_once:
+                await self._wait_for(chat_id)
             try:
                 return await make(chat_id)
             except RetryAfter as error:
-                self._pause(chat_id, error)
+                if not at_once:
+                    self._pause(chat_id, error)
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
+                if at_once:
+                    await self.clock.sleep(_wait_s(error))
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
                 chat_id = error.new_chat_id
@@ -104,8 +115,7 @@ class Outbox:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def _pause(self, chat_id: int, error: RetryAfter) -> None:
-        after = error.retry_after
-        wait_s = after.total_seconds() if isinstance(after, timedelta) else float(after)
+        wait_s = _wait_s(error)
         log.info("outbox.told_to_wait", chat=chat_id, wait_s=wait_s)
         self._paused_until_s[chat_id] = self.clock.monotonic_s() + wait_s
 
@@ -116,6 +126,11 @@ class Outbox:
                 self._paused_until_s.pop(chat_id, None)
                 return
             await self.clock.sleep(wait_s)
+
+
+def _wait_s(error: RetryAfter) -> float:
+    after = error.retry_after
+    return after.total_seconds() if isinstance(after, timedelta) else float(after)
 
 
 def was_not_sent(error: TelegramError) -> bool:

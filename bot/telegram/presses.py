@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from telegram import Message, Update
+from telegram import CallbackQuery, Message, Update
 
 from bot.jobs.job import FileRef, Job, Kind, Lane, State, press_id, retry_id
+from bot.jobs.lanes import Lanes, Standing
 from bot.jobs.steps.telling import EXTRAS, offered_edit
 from bot.telegram.application import Context
 from bot.telegram.buttons import Action, Press, unpack
@@ -18,6 +19,11 @@ from bot.telegram.privacy import forget_jobs
 from bot.telegram.senders import chat_key
 from bot.telegram.skills import wish_behind, without_button
 from bot.words import Words, bounded, languages
+
+_OF_A_JOB = frozenset(
+    {Action.CANCEL, Action.RETRY, Action.STRIP, Action.KEEP, Action.OFFER, Action.EDITED}
+)
+"""What concerns one job, whose id ends the button's argument."""
 
 MAX_TOAST_CHARS = 150
 """Of a wish in a toast, which has 200 in all."""
@@ -36,21 +42,20 @@ class Presses:
     async def press(self, update: Update, context: Context) -> None:
         """Handle one; whatever it was, it gets an answer."""
         query = update.callback_query
-        if query is None or not isinstance(query.message, Message):
-            return  # Of a message too old to be named; nothing hangs on it any more.
+        if query is None:
+            return
+        # Of a message too old to be read PTB makes one that has its number and chat, and no topic or text.
+        if not isinstance(query.message, Message) or not query.message.is_accessible:
+            return await self._desk.answer_unplaced(update, "toast.old_button")
         press = unpack(query.data)
+        if press is not None and press.action in _OF_A_JOB:
+            return await self._press_of_a_job(update, query, query.message, press)
         jobs: list[Job] = []
         toast, redraw = "", ""
         more: dict[str, Any] = {}
         match press:
             case None:
                 toast = "toast.old_button"
-            case Press(Action.CANCEL, job_id):
-                toast, redraw = await self._press_cancel(update, query.message, job_id)
-            case Press(Action.RETRY, job_id):
-                wishes, toast = await self._retried(update, query.message, job_id)
-                jobs += wishes
-                redraw = "no_buttons" if wishes else ""
             case Press(Action.EXPORT | Action.NEW as action):
                 jobs.append(self._desk.job(update, Lane.EDIT, Kind(action.value)))
             case Press(Action.CREDITS | Action.STATUS as action):
@@ -67,16 +72,6 @@ class Presses:
                 redraw = "skills"
             case Press(Action.SKILL, mark):
                 toast, redraw = await self._pressed_skill(query.message, mark)
-            case Press(Action.KEEP):
-                toast, redraw = "toast.kept", "no_buttons"
-            case Press(Action.STRIP | Action.OFFER):
-                wishes, toast = await self._pressed_offer(update, query.message, press)
-                jobs += wishes
-                redraw = "no_buttons" if wishes else ""
-            case Press(Action.EDITED, job_id):
-                wishes, toast = await self._pressed_edited(update, query.message, job_id)
-                jobs += wishes
-                redraw = "no_buttons" if wishes else ""
             case Press(Action.EXAMPLE | Action.NEXT):
                 wishes, toast = await self._pressed_wish(update, query.message, press)
                 jobs += wishes
@@ -94,6 +89,41 @@ class Presses:
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
         # First the answer, which somebody waits for: what is asked for may be of the same lane.
         await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.TAP, data=tap | more), *jobs])
+
+    async def _press_of_a_job(
+        self, update: Update, query: CallbackQuery, message: Message, press: Press
+    ) -> None:
+        """A button that concerns one job: for whoever asked for that, and for admins of the group."""
+        chat = chat_key(message)
+        job_id = press.argument.rpartition(".")[2]
+        standing = await self._desk.lanes.find(chat, job_id)
+        tap = {"query": query.id, "toast": "", "redraw": "no_buttons", "message": message.message_id}
+        if standing is None:
+            tap["toast"] = "toast.old_button"
+            return await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.TAP, data=tap)])
+        jobs: list[Job] = []
+        match press.action:
+            case Action.KEEP:
+                tap["toast"] = "toast.kept"
+            case Action.RETRY:
+                jobs, tap["toast"] = await self._retried(update, standing.job)
+            case Action.EDITED:
+                jobs, tap["toast"] = await self._pressed_edited(update, message, standing.job)
+            case Action.STRIP | Action.OFFER:
+                jobs, tap["toast"] = await self._pressed_offer(update, message, standing.job, press)
+        if not jobs and press.action is not Action.KEEP:
+            tap["redraw"] = ""
+        if not self._desk.may_touch(update, standing.job):
+            # Only Telegram knows whether it is an admin, so the job that answers the press sees to it.
+            stops = job_id if press.action is Action.CANCEL else ""
+            tap["for_admin"] = {
+                "stops": stops,
+                "jobs": [await self._desk.packed(update, job) for job in jobs],
+            }
+            jobs = []
+        elif press.action is Action.CANCEL:
+            tap["toast"], tap["redraw"] = await stop(self._desk.lanes, standing)
+        await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.TAP, Kind.TAP, data=tap)])
 
     async def _pressed_skill(self, message: Message, mark: str) -> tuple[str, str]:
         name = self._desk.cards.marked(mark)
@@ -114,36 +144,17 @@ class Presses:
         job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
         return [replace(job, id=job_id)], "toast.sent_wish"
 
-    async def _press_cancel(self, update: Update, message: Message, job_id: str) -> tuple[str, str]:
+    async def _pressed_offer(
+        self, update: Update, message: Message, asked: Job, press: Press
+    ) -> tuple[list[Job], str]:
+        """The wish behind a button that belongs to one job's answer, and the toast."""
+        kind = press.argument.rpartition(".")[0]
         chat = chat_key(message)
-        standing = await self._desk.lanes.find(chat, job_id)
-        if standing is None:
-            return "toast.old_button", "no_buttons"
-        if not self._desk.may_touch(update, standing.job):
-            return "toast.not_yours", ""
-        was = await self._desk.lanes.cancel(chat, standing.job.lane, job_id)
-        match was:
-            case State.QUEUED:
-                return "toast.cancelling", "cancelled"
-            case State.RUNNING:
-                return "toast.cancelling", ""
-            case _:
-                return "toast.old_button", "no_buttons"
-
-    async def _pressed_offer(self, update: Update, message: Message, press: Press) -> tuple[list[Job], str]:
-        """The wish behind a button that belongs to one job's answer: only who asked may press it in a group."""
-        kind, _, job_id = press.argument.rpartition(".")
-        chat = chat_key(message)
-        standing = await self._desk.lanes.find(chat, job_id)
-        if standing is None:
-            return [], "toast.old_button"
-        if not self._desk.may_touch(update, standing.job):
-            return [], "toast.not_yours"
         wish: str | None = None
         if press.action is Action.STRIP and kind in EXTRAS.values():
             wish = Words(await self._desk.language_in(update, chat)).plain(f"wish.strip_{kind}")
         elif press.action is Action.OFFER:
-            outcome = await self._desk.lanes.checkpoint(standing.job, "turn")
+            outcome = await self._desk.lanes.checkpoint(asked, "turn")
             wish = offered_edit(outcome) if outcome else None
         if wish is None:
             return [], "toast.old_button"
@@ -153,35 +164,23 @@ class Presses:
         job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
         return [replace(job, id=new_id)], "toast.sent"
 
-    async def _pressed_edited(self, update: Update, message: Message, job_id: str) -> tuple[list[Job], str]:
+    async def _pressed_edited(self, update: Update, message: Message, offer: Job) -> tuple[list[Job], str]:
         """The wish in its new words, which the offer holds."""
-        chat = chat_key(message)
-        offer = await self._desk.lanes.find(chat, job_id)
-        if offer is None:
-            return [], "toast.old_button"
-        if not self._desk.may_touch(update, offer.job):
-            return [], "toast.not_yours"
-        new_id = press_id(chat, message.message_id, f"{Action.EDITED}:{job_id}")
-        if await self._desk.lanes.find(chat, new_id) is not None:
+        new_id = press_id(chat_key(message), message.message_id, f"{Action.EDITED}:{offer.id}")
+        if await self._desk.lanes.find(offer.chat, new_id) is not None:
             return [], "toast.sent_already"
-        links = offer.job.data.get("links")
+        links = offer.data.get("links")
         wish = self._desk.job(
             update,
             Lane.EDIT,
             Kind.WISH,
-            text=offer.job.text,
+            text=offer.text,
             data={"links": links} if links else None,
-            message_id=offer.job.message_id,
+            message_id=offer.message_id,
         )
-        return [replace(wish, id=new_id, owner_id=offer.job.owner_id)], "toast.sent"
+        return [replace(wish, id=new_id, owner_id=offer.owner_id)], "toast.sent"
 
-    async def _retried(self, update: Update, message: Message, job_id: str) -> tuple[list[Job], str]:
-        standing = await self._desk.lanes.find(chat_key(message), job_id)
-        if standing is None:
-            return [], "toast.old_button"
-        if not self._desk.may_touch(update, standing.job):
-            return [], "toast.not_yours"
-        old = standing.job
+    async def _retried(self, update: Update, old: Job) -> tuple[list[Job], str]:
         if await self._desk.lanes.find(old.chat, retry_id(old.id)) is not None:
             return [], "toast.sent_already"
         kind, files, data = await self._left_to_do(old)
@@ -212,3 +211,14 @@ def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything:
     if not done or done.get("session") != session_id:
         return set()
     return set(done.get("files", everything))
+
+
+async def stop(lanes: Lanes, standing: Standing) -> tuple[str, str]:
+    """Stop a job; the toast that tells so, and how its live message is redrawn."""
+    match await lanes.cancel(standing.job.chat, standing.job.lane, standing.job.id):
+        case State.QUEUED:
+            return "toast.cancelling", "cancelled"
+        case State.RUNNING:
+            return "toast.cancelling", ""
+        case _:
+            return "toast.old_button", "no_buttons"

@@ -7,22 +7,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.notices import unpack_notice
-from bot.jobs.ports import Notice, Report
+from bot.jobs.budgets import OverBudget
+from bot.jobs.job import Job, Kind, Lane, new_job_id
+from bot.jobs.lanes import LaneFull, Lanes
+from bot.jobs.notices import pack_notice, unpack_notice
+from bot.jobs.ports import Membership, Notice, Report
 from bot.jobs.runner import Run, Step
 from bot.skills import Cards
 from bot.telegram.accounts import language_notice
+from bot.telegram.budgets import over_budget
 from bot.telegram.buttons import keyboard
 from bot.telegram.chat_settings import BACK, settings_view
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase_report
+from bot.telegram.presses import stop
 from bot.telegram.skills import draw_card, list_view
 from bot.words import Words
+
+log = structlog.get_logger(__name__)
 
 
 async def say(run: Run) -> None:
@@ -30,19 +38,67 @@ async def say(run: Run) -> None:
     await run.front.say("said", unpack_notice(run.job.data))
 
 
-def answer_tap(bot: Bot, outbox: Outbox, cards: Cards, chats: Chats) -> Step:
-    """The step that answers a pressed button, and redraws its message where that says more than a toast."""
+def answer_tap(bot: Bot, outbox: Outbox, lanes: Lanes, membership: Membership) -> Step:
+    """The step that answers a pressed button, and has its message redrawn where that says more than a toast."""
 
     async def step(run: Run) -> None:
         tap, words, chat_id = run.job.data, Words(run.job.language), run.job.chat.chat_id
-        toast = words.plain(tap["toast"], **tap.get("words", {})) if tap["toast"] else None
+        if "for_admin" in tap:
+            toast, redraw = await _if_admin(run, lanes, membership)
+            tap = {**tap, "toast": toast, "redraw": redraw}
+        told = words.plain(tap["toast"], **tap.get("words", {})) if tap["toast"] else None
         with contextlib.suppress(BadRequest):  # Too old: the person stopped waiting for it long ago.
-            if tap["query"]:
-                await outbox.call(
-                    chat_id, lambda _: bot.answer_callback_query(tap["query"], toast), repeatable=True
-                )
+            await outbox.call(
+                chat_id,
+                lambda _: bot.answer_callback_query(tap["query"], told),
+                repeatable=True,
+                at_once=True,
+            )
+        if tap["redraw"]:
+            # Not here: an edit may have to wait, and the next press with it.
+            drawing = replace(run.job, id=new_job_id(), lane=Lane.DRAW, kind=Kind.REDRAW, data=tap)
+            with contextlib.suppress(LaneFull):
+                await lanes.accept([drawing], f"{run.job.id}:redraw")
+
+    return step
+
+
+async def _if_admin(run: Run, lanes: Lanes, membership: Membership) -> tuple[str, str]:
+    """Do what somebody asked for who may do it as an admin only; the toast, and how the message is redrawn."""
+    if (done := run.get("for_admin")) is not None:
+        return done[0], done[1]
+    tap, deed = run.job.data, run.job.data["for_admin"]
+    toast, redraw = tap["toast"], tap["redraw"]
+    try:
+        is_admin = await membership.is_admin(run.job.chat, run.job.owner_id)
+    except TelegramError as error:
+        log.warning("tap.admins_unknown", error=type(error).__name__)
+        is_admin = False
+    if not is_admin:
+        toast, redraw = "toast.not_yours", ""
+    elif deed["stops"] and (standing := await lanes.find(run.job.chat, deed["stops"])) is not None:
+        toast, redraw = await stop(lanes, standing)
+    elif deed["jobs"]:
+        try:
+            await lanes.accept([Job.from_json(job) for job in deed["jobs"]], run.job.id)
+        except LaneFull:
+            toast, redraw = "error.queue_full", ""
+        except OverBudget as error:
+            toast, redraw = "", ""
+            why = pack_notice(over_budget(error.scarce, lanes.budgets))
+            told = replace(run.job, id=new_job_id(), lane=Lane.ASK, kind=Kind.SAY, data=why)
+            await lanes.accept([told], f"{run.job.id}:budget")
+    await run.save("for_admin", [toast, redraw])
+    return toast, redraw
+
+
+def redraw_tapped(bot: Bot, outbox: Outbox, cards: Cards, chats: Chats) -> Step:
+    """The step that redraws the message of a pressed button."""
+
+    async def step(run: Run) -> None:
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
-            await _redraw(bot, outbox, cards, await chats.get(run.job.chat), words, tap)
+            words = Words(run.job.language)
+            await _redraw(bot, outbox, cards, await chats.get(run.job.chat), words, run.job.data)
 
     return step
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from telegram import Chat, Message, MessageEntity, Update, User
 
 from bot.chats.key import ChatKey
+
+_ADDRESSED = re.compile(r"/\w+@(?P<bot>\w+)")
 
 
 def chat_key(message: Message) -> ChatKey:
@@ -25,8 +29,29 @@ def owner_id(update: Update) -> int:
     message = update.message or update.edited_message
     if message is not None and message.sender_chat is not None:
         return message.sender_chat.id
-    user = update.effective_user
-    return user.id if user is not None else 0
+    if (user := update.effective_user) is not None:
+        return user.id
+    # Nobody is named: then it is the chat's.
+    return update.effective_chat.id if update.effective_chat is not None else 0
+
+
+def is_from_bot(update: Update, own_id: int) -> bool:
+    """Whether another bot wrote it, whom to answer would be talk without end.
+
+    Anonymous admins and channels write under bots' names too, but those come with a ``sender_chat``.
+    """
+    message = update.message
+    if message is None or message.sender_chat is not None:
+        return False
+    user = message.from_user
+    return user is not None and user.is_bot and user.id != own_id
+
+
+def is_for_other_bot(message: Message, username: str) -> bool:
+    """Whether a message begins with a command for another bot, such as ``/edit@other_bot``."""
+    text = message.text or message.caption or ""
+    addressed = _ADDRESSED.match(text)
+    return addressed is not None and addressed["bot"].lower() != username.lower()
 
 
 def is_for_bot(message: Message, bot_id: int, username: str) -> bool:
@@ -58,7 +83,9 @@ def _mention(message: Message, username: str) -> str | None:
 def is_reply(message: Message) -> bool:
     """Whether a message answers another; some clients make every one of a topic answer the topic's first."""
     replied = message.reply_to_message
-    return replied is not None and replied.forum_topic_created is None
+    if replied is None or replied.forum_topic_created is not None:
+        return False
+    return not (message.is_topic_message and replied.message_id == message.message_thread_id)
 
 
 def language_code(user: User | None) -> str | None:

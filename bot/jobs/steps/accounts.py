@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
 
 from bot.chats.chats import Account
 from bot.chats.key import ChatKey
 from bot.jobs.accounts import works_with
 from bot.jobs.job import State
-from bot.jobs.ports import Button, ChatGone, Front, Fronts, Notice, Report
+from bot.jobs.ports import Button, ChatGone, Front, Fronts, Membership, Notice, Report
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Workspace
 from bot.nemo.errors import AuthError, NemoError
-
-
-class Membership(Protocol):
-    """What a link for a group needs to know of it."""
-
-    async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        """Whether somebody may speak for a group."""
-        ...
-
-    @property
-    def private_chat_url(self) -> str:
-        """Where anyone begins a private chat with the bot."""
-        ...
 
 
 def login(workspace: Workspace) -> Step:

@@ -9,9 +9,8 @@ import structlog
 from bot.jobs.forgetting import Eraser
 from bot.jobs.job import Job, Kind, Lane, new_job_id
 from bot.jobs.lanes import Lanes
-from bot.jobs.ports import ANNOUNCEMENT, Notice
+from bot.jobs.ports import ANNOUNCEMENT, Membership, Notice
 from bot.jobs.runner import Run, Step
-from bot.jobs.steps.accounts import Membership
 
 log = structlog.get_logger(__name__)
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.chats.chats import Account
-from bot.jobs.job import Job, Lane
+from bot.jobs.job import Job, Kind, Lane, State, new_job_id
 from bot.jobs.lanes import Lanes
-from bot.jobs.ports import Button, Notice, Param, Report, Seconds, TimelinePicture
+from bot.jobs.ports import (
+    ANNOUNCEMENT,
+    Button,
+    Membership,
+    Notice,
+    Param,
+    Report,
+    Seconds,
+    TimelinePicture,
+)
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.told_changes import segment_name, track_label
 from bot.jobs.workspace import Project, Workspace
@@ -83,14 +94,29 @@ async def _credits_beside(workspace: Workspace, run: Run) -> tuple[Notice, ...]:
     return (Notice("status.credits", {"available": round(found.available or 0)}),)
 
 
-def cancel_job(lanes: Lanes) -> Step:
+def cancel_job(lanes: Lanes, membership: Membership) -> Step:
     """Stops the job that its data name; doing it twice is doing it once."""
 
     async def step(run: Run) -> None:
-        await lanes.cancel(run.job.chat, Lane.EDIT, run.job.data["job"])
+        chat, data = run.job.chat, run.job.data
+        if data.get("as_admin") and not await membership.is_admin(chat, run.job.owner_id):
+            raise Ended(Notice("toast.not_yours"), State.DONE)
+        standing = await lanes.find(chat, data["job"])
+        was = await lanes.cancel(chat, Lane.EDIT, data["job"])
+        if standing is not None and was in (State.QUEUED, State.CANCELLED):
+            await _close_announcement(lanes, run, standing.job)
         await run.front.say("cancelled", Notice("job.cancelled"))
 
     return step
+
+
+async def _close_announcement(lanes: Lanes, run: Run, job: Job) -> None:
+    """Let the message that told a job's place say that it is stopped; a job that ran does so itself."""
+    message_id = (await lanes.checkpoint(job, ANNOUNCEMENT) or {}).get("message_id")
+    if message_id is not None:
+        redraw = {"redraw": "cancelled", "message": message_id}
+        closing = replace(run.job, id=new_job_id(), lane=Lane.DRAW, kind=Kind.REDRAW, data=redraw)
+        await lanes.accept([closing], run.job.id)
 
 
 def new_project(workspace: Workspace) -> Step:

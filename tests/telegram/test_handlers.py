@@ -1,0 +1,163 @@
+"""What handlers make of updates: the jobs that then lie in the store. Nobody runs them here."""
+
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from docket import Docket
+from redis.asyncio import Redis
+from telegram import Update
+
+from bot.chats.chats import Chats
+from bot.chats.secrets import Vault
+from bot.jobs.job import Job, Kind, Lane
+from bot.jobs.lanes import Lanes
+from bot.skills import load_cards
+from bot.store import keys
+from bot.telegram.application import AnyApplication, failure_of, new_application
+from bot.telegram.desk import Desk
+from bot.telegram.handlers import Handlers
+from bot.telegram.limits import Limits
+from bot.telegram.once import Sent
+from tests.jobs.conftest import docket as docket_fixture
+from tests.telegram.conftest import Telegram
+
+docket = docket_fixture
+
+Json = dict[str, Any]
+
+ANN: Json = {"id": 4711, "is_bot": False, "first_name": "Ann"}
+GROUP: Json = {"id": -1001000000001, "type": "supergroup", "title": "Film club"}
+CHANNEL: Json = {"id": -1001000000009, "type": "channel", "title": "Film news"}
+OTHER_BOT: Json = {"id": 999, "is_bot": True, "first_name": "Other", "username": "other_bot"}
+ANONYMOUS: Json = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+AS_CHANNEL: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+TELEGRAM: Json = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+VIDEO: Json = {
+    "file_id": "post-file",
+    "file_unique_id": "u",
+    "width": 1,
+    "height": 1,
+    "duration": 1,
+    "file_size": 1000,
+}
+
+Received = Callable[[Json], Awaitable[list[Job]]]
+
+
+@pytest.fixture
+async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received:
+    """Gives updates to the handlers, and returns the jobs that came of each."""
+    lanes = Lanes(redis, docket, telegram.clock)
+    chats = Chats(redis, Vault.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
+    desk = Desk(lanes, chats, Sent(redis), load_cards(), telegram.clock)
+    application: AnyApplication = new_application(telegram.bot)
+    Handlers(desk, Limits(20_000_000, 500_000_000)).register(application)
+    await application.initialize()
+    numbers = itertools.count(1)
+
+    async def take(body: Json) -> list[Job]:
+        before = {name async for name in redis.scan_iter(f"{keys.JOB}*")}
+        update = Update.de_json({"update_id": next(numbers), **body}, telegram.bot)
+        await application.process_update(update)
+        if (error := failure_of(application, update)) is not None:
+            raise error
+        new = [name async for name in redis.scan_iter(f"{keys.JOB}*") if name not in before]
+        return [Job.from_json(str(await redis.hget(name, "request"))) for name in new]
+
+    return take
+
+
+def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
+    command = text.split()[0] if text.startswith("/") else ""
+    entities = [{"type": "bot_command", "offset": 0, "length": len(command)}] if command else []
+    words = {"text": text, "entities": entities} if text else {}
+    return {"message": {"message_id": 7, "date": 1, "chat": chat, **words, **fields}}
+
+
+@pytest.mark.parametrize(
+    ("sender", "owner"),
+    [
+        pytest.param({"from": ANN}, ANN["id"], id="a person"),
+        pytest.param({"from": ANONYMOUS, "sender_chat": GROUP}, GROUP["id"], id="an anonymous admin"),
+        pytest.param({"from": AS_CHANNEL, "sender_chat": CHANNEL}, CHANNEL["id"], id="a channel"),
+        pytest.param({"sender_chat": CHANNEL}, CHANNEL["id"], id="a channel without a stand-in user"),
+        pytest.param({}, GROUP["id"], id="nobody"),
+    ],
+)
+async def test_whoever_writes_owns_the_job(received: Received, sender: Json, owner: int) -> None:
+    (job,) = await received(message("/edit a cat", GROUP, **sender))
+    assert (job.kind, job.owner_id, job.message_id) == (Kind.WISH, owner, 7)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(message("/edit a cat", GROUP, **{"from": OTHER_BOT}), id="another bot's command"),
+        pytest.param(
+            message("a cat", {"id": 999, "type": "private"}, **{"from": OTHER_BOT}),
+            id="another bot in private",
+        ),
+        pytest.param(
+            message("/edit@other_bot a cat", GROUP, **{"from": ANN}), id="a command for another bot"
+        ),
+        pytest.param(
+            message("", GROUP, caption="/edit@other_bot a cat", video=VIDEO, **{"from": ANN}),
+            id="a caption for another bot",
+        ),
+        pytest.param(
+            message(
+                "/edit a cat", GROUP, is_automatic_forward=True, sender_chat=CHANNEL, **{"from": TELEGRAM}
+            ),
+            id="a linked channel's post",
+        ),
+        pytest.param(message("export", GROUP, **{"from": ANN}), id="words that happen to be a command's"),
+        pytest.param({"message": {**message()["message"], "new_chat_title": "Club"}}, id="a service message"),
+        pytest.param(
+            {"channel_post": message("/edit a cat", CHANNEL)["message"]}, id="a post in a channel itself"
+        ),
+    ],
+)
+async def test_what_is_not_meant_for_the_bot_is_left_alone(received: Received, said: Json) -> None:
+    assert await received(said) == []
+
+
+async def test_edit_in_answer_to_a_channels_post_takes_its_video(received: Received, redis: Redis) -> None:
+    post = message(
+        "",
+        GROUP,
+        message_id=5,
+        video=VIDEO,
+        is_automatic_forward=True,
+        sender_chat=CHANNEL,
+        **{"from": TELEGRAM},
+    )
+    said = message(
+        "/edit shorter", GROUP, reply_to_message=post["message"], message_thread_id=7, **{"from": ANN}
+    )
+    (job,) = await received(said)
+    kept = await redis.hgetall(keys.job_key(str(job.chat), job.id))
+    assert "post-file" in str(kept), kept
+    assert job.chat.topic_id is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            {"message": {"chat": GROUP, "message_id": 5, "date": 0}, "data": "1:export:"},
+            id="of a message too old",
+        ),
+        pytest.param({"inline_message_id": "x", "data": "1:export:"}, id="of a message elsewhere"),
+        pytest.param(
+            {"message": message("x", GROUP, **{"from": OTHER_BOT})["message"], "data": "9:x:"}, id="unknown"
+        ),
+        pytest.param({"message": message("x", GROUP, **{"from": OTHER_BOT})["message"]}, id="without data"),
+    ],
+)
+async def test_a_press_that_leads_nowhere_is_answered(received: Received, body: Json) -> None:
+    query = {"id": "42", "from": ANN, "chat_instance": "1", **body}
+    (job,) = await received({"callback_query": query})
+    assert (job.lane, job.kind) == (Lane.TAP, Kind.TAP)
+    assert (job.data["query"], job.data["toast"], job.data["redraw"]) == ("42", "toast.old_button", "")
