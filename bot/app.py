@@ -55,6 +55,7 @@ from bot.telegram.accounts import hide
 from bot.telegram.admin import AdminCommands
 from bot.telegram.application import new_application, new_bot
 from bot.telegram.chat_settings import show_settings
+from bot.telegram.confidences import show_confided
 from bot.telegram.delivery import Delivery
 from bot.telegram.desk import Desk
 from bot.telegram.door import Door
@@ -309,6 +310,7 @@ class App:
             ),
             clock,
             settings.live_edit_s,
+            chats.seal,
         )
         guest_tokens = GuestTokens(redis, clock)
         workspace = Workspace(
@@ -346,7 +348,8 @@ class App:
                     Kind.SETTINGS: [show_settings(chats, cards)],
                     Kind.SKILL: [show_skills(cards, chats)],
                     Kind.HIDE: [hide(bot, outbox)],
-                    Kind.LINK: [give_link(workspace, fronts, membership)],
+                    Kind.LINK: [give_link(workspace, membership)],
+                    Kind.CONFIDED: [show_confided(lanes, chats.unseal, membership)],
                     Kind.CANCEL: [cancel_job(lanes, membership)],
                 },
             ),

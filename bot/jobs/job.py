@@ -46,6 +46,7 @@ class Kind(StrEnum):
     FORGET = "forget"  # erase the chat
     STATS = "stats"  # how the bot stands, for those who run it
     ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
+    CONFIDED = "confided"  # show in private what came of a job in a group
     SAY = "say"  # a text that needs no other service: help, refusals
     TAP = "tap"  # answer a pressed button, and perhaps do what only an admin may
     REDRAW = "redraw"  # let the message of a pressed button show what came of it
@@ -116,6 +117,7 @@ class Job:
         text: The wish, without command.
         files: What came with it.
         data: Whatever else its kind needs; JSON values.
+        chat_title: What the group is called, for what is told of it in private.
     """
 
     id: str
@@ -129,6 +131,7 @@ class Job:
     text: str = ""
     files: tuple[FileRef, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    chat_title: str = ""
 
     def to_json(self) -> str:
         """The form that is stored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.jobs.ports import Button, Bytes, Notice, Param, Seconds, Whole
+from bot.jobs.ports import Button, Bytes, Notice, Param, Report, Seconds, Whole
 
 
 def pack_notice(notice: Notice) -> dict[str, Any]:
@@ -23,6 +23,18 @@ def unpack_notice(body: Mapping[str, Any]) -> Notice:
     params = {name: _unpack(value) for name, value in body["params"].items()}
     buttons = tuple(Button(*fields) for fields in body["buttons"])
     return Notice(body["key"], params, buttons, body.get("quiet", False))
+
+
+def pack_report(report: Report) -> dict[str, Any]:
+    """The JSON form of a report."""
+    heading = pack_notice(Notice(report.heading.key, report.heading.params, report.buttons))
+    return {"heading": heading, "lines": [pack_notice(line) for line in report.lines]}
+
+
+def unpack_report(body: Mapping[str, Any]) -> Report:
+    """The report of a JSON form."""
+    heading = unpack_notice(body["heading"])
+    return Report(heading, tuple(unpack_notice(line) for line in body["lines"]), heading.buttons)
 
 
 def _pack(value: Param) -> Any:

@@ -107,7 +107,25 @@ class TimelinePicture:
         return self.caption.buttons
 
 
-Message = Notice | AgentText | Report | TimelinePicture
+@dataclass(frozen=True, slots=True)
+class Confidential:
+    """What only whoever asked may read: in a group it goes to their private chat, and the group is told where it is.
+
+    Args:
+        message: It. Buttons that do something for the group's job stay in the group.
+        about: What the group may know.
+    """
+
+    message: Notice | Report
+    about: tuple[Notice, ...] = ()
+
+    @property
+    def buttons(self) -> tuple[Button, ...]:
+        """Those of the message."""
+        return self.message.buttons
+
+
+Message = Notice | AgentText | Report | TimelinePicture | Confidential
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,9 +353,4 @@ class Membership(Protocol):
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """Whether somebody may speak for a group; anonymous admins go by the group's own id."""
-        ...
-
-    @property
-    def private_chat_url(self) -> str:
-        """Where anyone begins a private chat with the bot."""
         ...

@@ -20,6 +20,7 @@ from bot.jobs.ports import (
     ANNOUNCEMENT,
     Button,
     ChatGone,
+    Confidential,
     Front,
     Fronts,
     Message,
@@ -324,7 +325,8 @@ class Runner:
             state = State.CANCELLED
         except Ended as end:
             message, state = end.message, end.state
-            heading = message.heading if isinstance(message, Report) else message
+            heading = message.message if isinstance(message, Confidential) else message
+            heading = heading.heading if isinstance(heading, Report) else heading
             if isinstance(heading, Notice):
                 log.info("job.answered", answer=heading.key)
         except Exception:

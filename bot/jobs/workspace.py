@@ -17,7 +17,7 @@ from bot.jobs.accounts import NO_PROJECT, Accounts
 from bot.jobs.card_limits import size_refused
 from bot.jobs.guest_tokens import GuestTokens
 from bot.jobs.job import Job
-from bot.jobs.ports import Button, Notice
+from bot.jobs.ports import Button, Confidential, Notice
 from bot.jobs.repeats import repeated
 from bot.jobs.runner import Ended
 from bot.nemo.answers import ClaimToken, Credits, claim_link, register_link
@@ -196,16 +196,13 @@ class Workspace:
         )
         return claim_link(self.options.web_url, claim)
 
-    def register_buttons(self, chat: Chat, shown_in: ChatKey) -> tuple[Button, ...]:
+    def register_buttons(self, chat: Chat) -> tuple[Button, ...]:
         """The way to an account of one's own, for guests.
 
-        Whoever registers by it owns the guest's projects, so it stands in private chats only.
-
-        Args:
-            chat: Whose account it is about.
-            shown_in: Where the button is to stand.
+        Whoever registers by it owns the guest's projects, so it is for the person of a private chat, or for an admin of
+        the group alone.
         """
-        if chat.account is not Account.ANONYMOUS or not shown_in.is_private:
+        if chat.account is not Account.ANONYMOUS:
             return ()
         return (Button("button.register", url=register_link(self.options.web_url, chat.user_id)),)
 
@@ -234,6 +231,9 @@ class Workspace:
             case _:
                 notice = Notice("error.nemo_down", buttons=(retry,))
         log.warning("nemo.refused", error=type(error).__name__, code=error.code, status=error.status)
+        is_lacking = isinstance(error, NoCredits | ExportNotInPlan)
+        if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
+            return Ended(Confidential(notice, (Notice("error.account"),)))
         return Ended(notice)
 
     async def forget_session(self, key: ChatKey) -> None:
@@ -249,7 +249,8 @@ class Workspace:
                 return Notice(f"{group}operator")
             case _:
                 kind = "anonymous" if chat.key.is_private else "group"
-                return Notice(f"{group}{kind}", buttons=self.register_buttons(chat, chat.key))
+                buttons = self.register_buttons(chat) if chat.key.is_private else ()
+                return Notice(f"{group}{kind}", buttons=buttons)
 
     async def _mend(self, job: Job, error: AuthError | SessionGone) -> bool:
         """Put right what a call was refused for.

@@ -44,6 +44,7 @@ DEEDS = (
     "forwards_all",
     "posts",
     "presses",
+    "follows",
     "edits",
     "deletes",
 )
@@ -117,7 +118,7 @@ class File(_Model):
 
 
 class PersonStep(_Model):
-    """What somebody does: one of the first nine, the others tell more of it."""
+    """What somebody does: one of `DEEDS`, the others tell more of it."""
 
     says: str | None = None
     sends: File | None = None
@@ -126,6 +127,7 @@ class PersonStep(_Model):
     forwards_all: tuple[File, ...] | None = None
     posts: dict[str, Any] | None = None
     presses: str | None = None
+    follows: str | None = None
     edits: str | None = None
     deletes: str | None = None
     caption: str = ""

@@ -297,6 +297,10 @@ class Player:
             await member.delete(self._labels[step.deletes])
         elif step.presses is not None:
             await self._press(member, step, chat or member.chat)
+        elif step.follows is not None:
+            await self._follow(member, step, chat or member.chat)
+            # From here on it is about the private chat that this led to.
+            self._last = PersonStep(says="")
         if sent is not None and step.label:
             self._labels[step.label] = sent
 
@@ -333,6 +337,15 @@ class Player:
             raise Unmet(f"expected the toast “{step.toast}”, it was {answer or 'none'}")
         if step.opens is not None and step.opens not in str(answer.get("url")):
             raise Unmet(f"expected a link with “{step.opens}”, it was {answer or 'none'}")
+
+    async def _follow(self, member: Member, step: PersonStep, chat: ChatHandle) -> None:
+        """Press a link to the bot's private chat, and "Start" there."""
+        on = self._labels[step.on] if step.on else None
+        message = await self._with_button(
+            self._people.chat(on.chat_id) if on else chat, str(step.follows), on
+        )
+        link = await member.press(message, str(step.follows)) or {}
+        await member.start(str(link.get("url")).partition("?start=")[2])
 
     async def _with_button(self, chat: ChatHandle, wanted: str, on: Seen | None) -> Seen:
         def look(messages: list[Seen]) -> Seen | None:

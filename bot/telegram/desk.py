@@ -189,6 +189,7 @@ class Desk:
             files=files,
             data=data or {},
             asked_at=self._clock.now(),
+            chat_title=message.chat.title or "",
         )
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:

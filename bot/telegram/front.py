@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from telegram import Bot, Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
+from bot.chats.key import ChatKey
 from bot.clock import Clock
 from bot.jobs.job import FileRef, Job
 from bot.jobs.ports import (
     AgentText,
     Button,
+    ChatGone,
+    Confidential,
     Delivered,
     Ledger,
     Notice,
@@ -33,10 +36,12 @@ from bot.jobs.ports import (
 from bot.jobs.ports import Message as Said
 from bot.pictures import TimelineLabels, draw_timeline
 from bot.telegram.buttons import keyboard
+from bot.telegram.confidences import KEPT, for_group, for_private, sealed, start_payload
 from bot.telegram.delivery import Delivery
 from bot.telegram.files import TelegramFiles
 from bot.telegram.live import LiveMessage, reply_to
 from bot.telegram.markdown import Piece, to_pieces
+from bot.telegram.membership import private_chat_url
 from bot.telegram.once import Sent, send_once
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase, phrase_lines, phrase_report
@@ -72,6 +77,7 @@ class ChatFront:
     """
 
     def __init__(self, fronts: ChatFronts, job: Job, ledger: Ledger) -> None:
+        self._fronts = fronts
         self._job = job
         self._ledger = ledger
         self._bot = fronts.bot
@@ -142,6 +148,10 @@ class ChatFront:
 
     async def say(self, slot: str, message: Said) -> None:
         """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""
+        if isinstance(message, Confidential):
+            if not self._job.chat.is_private:
+                return await self._confide(slot, message)
+            message = message.message
         if isinstance(message, TimelinePicture) and await self._send_picture(slot, message):
             return
         texts = self._texts(message)
@@ -176,7 +186,22 @@ class ChatFront:
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
             await self._outbox.call(here, strip, repeatable=True)
 
-    def _texts(self, message: Said) -> list[_Text]:
+    async def _confide(self, slot: str, message: Confidential) -> None:
+        job, is_sent, start = self._job, False, ""
+        told = for_private(message.message, job.chat_title)
+        if job.owner_id > 0:
+            person = replace(job, chat=ChatKey(job.owner_id), message_id=None)
+            with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
+                await ChatFront(self._fronts, person, self._ledger).say(f"{slot}.private", told)
+                is_sent = True
+        if not is_sent:
+            await self._ledger.save(KEPT, sealed(told, self._fronts.seal))
+            start = start_payload(job)
+        seen = for_group(message, is_sent=is_sent)
+        way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
+        await self.say(f"{slot}.told", replace(seen, buttons=(way, *seen.buttons)))
+
+    def _texts(self, message: Notice | Report | AgentText | TimelinePicture) -> list[_Text]:
         match message:
             case Notice():
                 return [_Text(phrase(self._words, message.key, message.params), quiet=message.quiet)]
@@ -283,6 +308,7 @@ class ChatFronts:
         delivery: Sends videos.
         clock: Time.
         live_edit_s: Least pause between two edits of a live message.
+        seal: Encrypts what is kept for somebody's private chat.
     """
 
     bot: Bot
@@ -292,6 +318,7 @@ class ChatFronts:
     delivery: Delivery
     clock: Clock
     live_edit_s: float
+    seal: Callable[[str], str]
 
     def open(self, job: Job, ledger: Ledger) -> ChatFront:
         """See ``ports.Fronts``."""

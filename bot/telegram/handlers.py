@@ -25,6 +25,7 @@ from bot.telegram.accounts import (
 )
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.buttons import Action
+from bot.telegram.confidences import read_payload
 from bot.telegram.desk import Desk
 from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
@@ -104,6 +105,11 @@ class Handlers:
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:
             return await self._desk.say(update, login_how(_message(update), context.bot.username))
+        seen = read_payload(context.args[0]) if context.args else None
+        if seen is not None and chat_key(_message(update)).is_private:
+            return await self._desk.accept(
+                update, [self._desk.job(update, Lane.ASK, Kind.CONFIDED, data=dict(seen))]
+            )
         if (said := card_of_start(context.args)) is not None:
             return await self._choose_skill(update, said)
         return await self._show_skill(update, START)

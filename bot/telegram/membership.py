@@ -30,11 +30,6 @@ class GroupMembership:
         self._outbox = outbox
         self._redis = redis
 
-    @property
-    def private_chat_url(self) -> str:
-        """See ``Membership``."""
-        return private_chat_url(self._bot.username)
-
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """See ``Membership``.
 

@@ -238,7 +238,11 @@ async def test_a_link_is_never_in_a_group(town: Town) -> None:
         await town.said(town.bo, "只有本群管理员", chat=club)
         assert not [request for request in await town.nemo.requests() if request.endpoint == "claim-token"]
         await town.ada.say("/link", club, sent_as="anonymous")
-        await town.said(town.ada, "under your own name", chat=club)
+        kept = await town.said(town.ada, "you will see it there", chat=club)
+        payload = str((await town.ada.press(kept, "Private chat") or {})["url"]).partition("?start=")[2]
+        await town.bo.start(payload)
+        await town.said(town.bo, "答复只给提问的人看")
+        assert "clm_" not in await town.everything()
         await town.ada.say("/link", club)
         given = await town.said(town.ada, "your group's project")
         await town.said(town.ada, "in our private chat", chat=club)
@@ -291,9 +295,9 @@ async def test_to_write_is_no_choice_of_a_language(town: Town) -> None:
     club = await town.people.new_chat("supergroup", "Club", town.ada, town.bo)
     async with town.bot():
         await town.ada.say("/credits", club)
-        await town.said(town.ada, "credits available", chat=club)
+        await town.said(town.ada, "in our private chat", chat=club)
         await town.bo.say("/credits", club)
-        await town.said(town.bo, "可用积分", chat=club)
+        await town.said(town.bo, "答复只给你看", chat=club)
 
 
 async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis: Redis) -> None:

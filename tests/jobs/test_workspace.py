@@ -20,7 +20,7 @@ from bot.http import new_client
 from bot.jobs.accounts import RENEW_AHEAD
 from bot.jobs.guest_tokens import GIVEN_A_WEEK, WEEK, GuestTokens
 from bot.jobs.job import Job
-from bot.jobs.ports import Notice
+from bot.jobs.ports import Confidential, Notice
 from bot.jobs.repeats import PAUSES_S, RATE_LIMIT_PAUSE_S
 from bot.jobs.runner import Ended
 from bot.jobs.workspace import LINK_MARGIN, Project, Workspace, WorkspaceOptions
@@ -232,7 +232,9 @@ async def test_a_refused_token_of_somebodys_own_is_told_and_never_replaced(
 
     with pytest.raises(AuthError) as caught:
         await credits_of(workspace, job)
-    notice = (await workspace.ended_by(job, caught.value)).message
+    told = (await workspace.ended_by(job, caught.value)).message
+    assert isinstance(told, Confidential)
+    notice = told.message
     assert isinstance(notice, Notice)
     assert notice.key == ("error.token_refused_own" if is_own else "error.token_refused")
     assert await office.asked("anonymous-token") == 0
@@ -345,7 +347,8 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
 ) -> None:
     await office.chats.update(chat.key, account=chat.account, user_id=chat.user_id)
     ended = await office.open(None).ended_by(new_job(chat=chat.key), error(CALL))
-    notice = ended.message
+    assert isinstance(ended.message, Confidential)
+    notice = ended.message.message
     assert isinstance(notice, Notice)
     group = "error.no_credits" if error is NoCredits else "error.export_plan"
     assert notice.key == f"{group}_{kind}"

@@ -77,7 +77,14 @@ class Telegram:
 
     def front(self, job: Job, ledger: Notebook | None = None) -> ChatFront:
         fronts = ChatFronts(
-            self.bot, self.outbox, self.sent, self.files(), self.delivery(), self.clock, LIVE_EDIT_S
+            self.bot,
+            self.outbox,
+            self.sent,
+            self.files(),
+            self.delivery(),
+            self.clock,
+            LIVE_EDIT_S,
+            lambda text: f"sealed {text}",
         )
         return fronts.open(job, ledger or Notebook())
 

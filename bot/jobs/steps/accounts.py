@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.chats.chats import Account
-from bot.chats.key import ChatKey
 from bot.jobs.accounts import works_with
 from bot.jobs.job import State
-from bot.jobs.ports import Button, ChatGone, Front, Fronts, Membership, Notice, Report
+from bot.jobs.ports import Button, Confidential, Membership, Notice, Report
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Workspace
 from bot.nemo.errors import AuthError, NemoError
@@ -59,52 +56,24 @@ def logout(workspace: Workspace) -> Step:
     return step
 
 
-def give_link(workspace: Workspace, fronts: Fronts, membership: Membership) -> Step:
+def give_link(workspace: Workspace, membership: Membership) -> Step:
     """Answers where the project opens in a browser; that of a group is for the eyes of the admin who asks."""
 
     async def step(run: Run) -> None:
         job = run.job
-        if job.chat.is_private:
-            return await _give(workspace, run, run.front, job.chat)
-        if job.owner_id < 0:
-            raise Ended(Notice("link.anonymous_admin"), State.DONE)
-        if not await membership.is_admin(job.chat, job.owner_id):
+        if not job.chat.is_private and not await membership.is_admin(job.chat, job.owner_id):
             raise Ended(Notice("link.admins_only"), State.DONE)
-        person = ChatKey(job.owner_id)
-        private = fronts.open(replace(job, chat=person, message_id=None), run)
-        try:
-            await _give(workspace, run, private, person)
-        except ChatGone as error:
-            button = Button("button.private_chat", url=membership.private_chat_url)
-            raise Ended(Notice("link.no_private_chat", buttons=(button,)), State.DONE) from error
-        await run.front.say("link_told", Notice("link.sent_in_private"))
+        if not job.data.get("begin") and not await workspace.is_set_up(job.chat):
+            raise Ended(Notice("link.no_project"), State.DONE)
+        link = await workspace.browser_link(job)
+        if link is None:
+            raise Ended(Notice("link.unavailable", buttons=(Button("button.retry", "retry", job.id),)))
+        chat = await workspace.chats.get(job.chat)
+        buttons = (Button("button.open_browser", url=link), *workspace.register_buttons(chat))
+        key = "link.here" if job.chat.is_private else "link.here_of_group"
+        await run.front.say("link", Confidential(Notice(key, buttons=buttons), (Notice("link.in_private"),)))
 
     return step
-
-
-async def _give(workspace: Workspace, run: Run, front: Front, to: ChatKey) -> None:
-    """Hand out the link.
-
-    Args:
-        workspace: Makes it.
-        run: The job that asks for it.
-        front: Where it is handed out.
-        to: The chat of that.
-
-    Raises:
-        Ended: There is nothing to open, or NemoVideo gave no link.
-    """
-    job = run.job
-    if not job.data.get("begin") and not await workspace.is_set_up(job.chat):
-        raise Ended(Notice("link.no_project"), State.DONE)
-    link = await workspace.browser_link(job)
-    if link is None:
-        raise Ended(Notice("link.unavailable", buttons=(Button("button.retry", "retry", job.id),)))
-    chat = await workspace.chats.get(job.chat)
-    buttons = (Button("button.open_browser", url=link), *workspace.register_buttons(chat, to))
-    await front.say(
-        "link", Notice("link.here" if job.chat.is_private else "link.here_of_group", buttons=buttons)
-    )
 
 
 def _new_project(*, left_project: bool) -> tuple[Notice, ...]:

@@ -10,6 +10,7 @@ from bot.jobs.lanes import Lanes
 from bot.jobs.ports import (
     ANNOUNCEMENT,
     Button,
+    Confidential,
     Membership,
     Notice,
     Param,
@@ -50,10 +51,12 @@ def tell_credits(workspace: Workspace) -> Step:
         account = "own" if chat.account is Account.NONE else str(chat.account)
         await run.front.say(
             "credits",
-            Report(
-                Notice("credits.balance", balance),
-                (Notice("credits.costs"), Notice(f"credits.account_{account}")),
-                workspace.register_buttons(chat, run.job.chat),
+            Confidential(
+                Report(
+                    Notice("credits.balance", balance),
+                    (Notice("credits.costs"), Notice(f"credits.account_{account}")),
+                    workspace.register_buttons(chat) if run.job.chat.is_private else (),
+                )
             ),
         )
 
