@@ -20,6 +20,7 @@ from telegram.ext import ExtBot
 
 from bot import metrics
 from bot.addresses import AllowedHosts
+from bot.chats.addresses import Addresses
 from bot.chats.admission import Admission
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
@@ -175,7 +176,9 @@ class App:
                 tasks.append(asyncio.create_task(crew.run(), name="crew"))
                 health.checks["worker"] = _always(lambda: crew.is_heard)
             if self._role is not Role.WORKER:
-                intake = await self._intake(bot, lanes, chats, sent, cards, admission)
+                intake = await self._intake(
+                    bot, lanes, chats, sent, cards, admission, Addresses(store.redis)
+                )
                 receiving = (
                     self._poll(intake, store.redis)
                     if webhook is None
@@ -245,12 +248,13 @@ class App:
         sent: Sent,
         cards: Cards,
         admission: Admission,
+        addresses: Addresses,
     ) -> Intake:
-        application = new_application(bot)
+        application = new_application(bot, addresses)
         desk = Desk(lanes, chats, sent, cards, self._clock)
         Door(desk, admission).register(application)
         AdminCommands(desk, admission, self._settings.admins).register(application)
-        Handlers(desk, self._limits()).register(application)
+        Handlers(desk, self._limits(), addresses).register(application)
         await application.initialize()
         return Intake(application, self._clock)
 
@@ -288,7 +292,7 @@ class App:
         redis: Any,
     ) -> Runner:
         settings, clock = self._settings, self._clock
-        outbox = Outbox(clock)
+        outbox = Outbox(clock, Addresses(redis))
         membership = GroupMembership(bot, outbox, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))

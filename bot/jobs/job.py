@@ -117,6 +117,7 @@ class Job:
         text: The wish, without command.
         files: What came with it.
         data: Whatever else its kind needs; JSON values.
+        address: The id that the chat had in Telegram then, which ``message_id`` belongs to; None is that of ``chat``.
         chat_title: What the group is called, for what is told of it in private.
     """
 
@@ -131,6 +132,7 @@ class Job:
     text: str = ""
     files: tuple[FileRef, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    address: int | None = None
     chat_title: str = ""
 
     def to_json(self) -> str:

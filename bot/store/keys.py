@@ -20,6 +20,10 @@ RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered the
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 
 
+MOVED_TO = (
+    f"{NAMESPACE}moved_to"  # for ever: where groups are that became supergroups, a hash by the id they had
+)
+MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
 ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: who may speak for a group, ids with spaces between
 
 ADMINS_TTL_S = 60  # who is no admin any more passes for one no longer than this

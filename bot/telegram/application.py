@@ -8,10 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import httpx
+from redis.exceptions import RedisError
 from telegram import Update
 from telegram.ext import Application, CallbackContext, ExtBot
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBUserWarning
+
+from bot.chats.addresses import Addresses
+from bot.telegram.senders import ADDRESS
 
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
@@ -58,9 +62,43 @@ def new_bot(
     )
 
 
-def new_application(bot: ExtBot[None]) -> AnyApplication:
+class _Translating(Application[Any, Any, Any, Any, Any, Any]):
+    """Gives every chat of an update the id that it is kept under, before any handler sees it."""
+
+    addresses: Addresses
+
+    async def process_update(self, update: object) -> None:
+        """See ``Application``."""
+        chat = update.effective_chat if isinstance(update, Update) else None
+        if isinstance(update, Update) and chat is not None:
+            try:
+                kept_as = await self.addresses.kept_as(chat.id)
+            except RedisError as error:
+                self.bot_data[_FAILURES][update.update_id] = error
+                return
+            if kept_as != chat.id:
+                translated = _renamed(update.to_dict(), chat.id, kept_as)
+                update = Update.de_json(translated, self.bot)
+        await super().process_update(update)
+
+
+def _renamed(value: Any, address: int, kept_as: int) -> Any:
+    match value:
+        case {"id": found, "type": _} if found == address:
+            return {**value, "id": kept_as, ADDRESS: address}
+        case dict():
+            return {name: _renamed(part, address, kept_as) for name, part in value.items()}
+        case list():
+            return [_renamed(part, address, kept_as) for part in value]
+    return value
+
+
+def new_application(bot: ExtBot[None], addresses: Addresses) -> AnyApplication:
     """An application that is fed updates by ``Intake``."""
-    application: AnyApplication = Application.builder().bot(bot).updater(None).job_queue(None).build()
+    builder = Application.builder().application_class(_Translating).bot(bot)
+    application = builder.updater(None).job_queue(None).build()
+    if isinstance(application, _Translating):
+        application.addresses = addresses
     application.bot_data[_FAILURES] = {}
     application.add_error_handler(_keep_failure)
     return application

@@ -112,14 +112,13 @@ class Delivery:
     async def _deliver(
         self, job: Job, ledger: Ledger, slot: str, result: Result, prepared: _Prepared
     ) -> Delivered:
-        common: dict[str, Any] = {
-            "message_thread_id": job.chat.topic_id,
-            "reply_parameters": reply_to(job),
-            "reply_markup": prepared.keyboard,
-            "parse_mode": ParseMode.HTML,
-        }
-
         async def send(chat_id: int) -> Message:
+            common: dict[str, Any] = {
+                "message_thread_id": job.chat.topic_id,
+                "reply_parameters": reply_to(job, chat_id),
+                "reply_markup": prepared.keyboard,
+                "parse_mode": ParseMode.HTML,
+            }
             if result.file_id:
                 # An id keeps the kind of what it was sent as.
                 again = {"caption": prepared.caption, **common}

@@ -23,7 +23,7 @@ from bot.jobs.ports import Notice
 from bot.skills import Card, Cards
 from bot.telegram.budgets import little_left, over_budget
 from bot.telegram.once import Sent
-from bot.telegram.senders import chat_key, language_code, owner_id
+from bot.telegram.senders import address_of, chat_key, language_code, owner_id
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
@@ -155,7 +155,7 @@ class Desk:
 
     async def note(self, message: Message) -> None:
         """Remember that a message with this number exists, and that somebody needs what it answers to or pins."""
-        await self._sent.note(message.chat.id, message.message_id)
+        await self._sent.note(address_of(message.chat), message.message_id)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_used(chat_key(message), needed.message_id)
@@ -189,6 +189,7 @@ class Desk:
             files=files,
             data=data or {},
             asked_at=self._clock.now(),
+            address=address_of(message.chat),
             chat_title=message.chat.title or "",
         )
 

@@ -190,7 +190,7 @@ class ChatFront:
         job, is_sent, start = self._job, False, ""
         told = for_private(message.message, job.chat_title)
         if job.owner_id > 0:
-            person = replace(job, chat=ChatKey(job.owner_id), message_id=None)
+            person = replace(job, chat=ChatKey(job.owner_id), message_id=None, address=None)
             with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
                 await ChatFront(self._fronts, person, self._ledger).say(f"{slot}.private", told)
                 is_sent = True
@@ -239,7 +239,7 @@ class ChatFront:
                 caption=caption,
                 filename="timeline.png",
                 message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job),
+                reply_parameters=reply_to(self._job, chat_id),
                 **common,
             )
 
@@ -276,7 +276,7 @@ class ChatFront:
                 parse_mode=text.parse_mode,
                 entities=text.entities,
                 message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job) if is_first else None,
+                reply_parameters=reply_to(self._job, chat_id) if is_first else None,
                 reply_markup=markup,
                 disable_notification=text.quiet,
             )

@@ -10,6 +10,7 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
+from bot.chats.addresses import Addresses
 from bot.jobs.gathering import Arrival, Part, PartWords
 from bot.jobs.job import MAX_WISH_CHARS, Job, Kind, Lane, State
 from bot.jobs.notices import pack_notice
@@ -32,6 +33,7 @@ from bot.telegram.links import sort_out
 from bot.telegram.presses import Presses
 from bot.telegram.privacy import forget_notice, privacy_notice
 from bot.telegram.senders import (
+    address_of,
     chat_key,
     is_for_bot,
     is_for_other_bot,
@@ -56,10 +58,12 @@ class Handlers:
     Args:
         desk: Stores what they ask for.
         limits: Of files.
+        addresses: Is told when a group moves.
     """
 
-    def __init__(self, desk: Desk, limits: Limits) -> None:
+    def __init__(self, desk: Desk, limits: Limits, addresses: Addresses) -> None:
         self._desk = desk
+        self._addresses = addresses
         self._limits = limits
 
     def register(self, application: AnyApplication) -> None:
@@ -92,6 +96,7 @@ class Handlers:
         application.add_handler(MessageHandler(fresh & ~filters.StatusUpdate.ALL, self._message))
         application.add_handler(MessageHandler(fresh & filters.StatusUpdate.PINNED_MESSAGE, self._pinned))
         application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited))
+        application.add_handler(MessageHandler(fresh & filters.StatusUpdate.MIGRATE, self._moved))
         application.add_handler(CallbackQueryHandler(Presses(self._desk).press))
 
     async def _pass_over(self, update: Update, context: Context) -> None:
@@ -101,6 +106,15 @@ class Handlers:
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._desk.note(message)
             raise ApplicationHandlerStop
+
+    async def _moved(self, update: Update, context: Context) -> None:
+        """A group became a supergroup; both tell of it, in an order that is not promised."""
+        message = _message(update)
+        here = address_of(message.chat)
+        if message.migrate_to_chat_id is not None:
+            await self._addresses.moved(here, message.migrate_to_chat_id)
+        elif message.migrate_from_chat_id is not None:
+            await self._addresses.moved(message.migrate_from_chat_id, here)
 
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:

@@ -92,7 +92,14 @@ class LiveMessage:
         if self._pump is not None:
             return
         text = self._compose()
+        await self._leave_behind()
         known = (self._ledger.get(SLOT) or {}).get("message_id")
+        await self._send_first(text)
+        self._shown = "" if known else text
+        self._changed.set()
+        self._pump = asyncio.create_task(self._edit_on(), name=f"live:{self._job.id}")
+
+    async def _send_first(self, text: str) -> None:
         await send_once(
             self._ledger,
             SLOT,
@@ -102,9 +109,18 @@ class LiveMessage:
             lambda chat_id: self._send(chat_id, text),
             lambda chat_id, message_id: self._edit(chat_id, message_id, text),
         )
-        self._shown = "" if known else text
-        self._changed.set()
-        self._pump = asyncio.create_task(self._edit_on(), name=f"live:{self._job.id}")
+
+    async def _is_behind(self) -> bool:
+        """Whether the message is in a group that has become a supergroup, where its number means another one."""
+        where = (self._ledger.get(SLOT) or {}).get("chat_id")
+        return where is not None and where != await self._outbox.address(self._job.chat.chat_id)
+
+    async def _leave_behind(self) -> bool:
+        """Let go of a message that can't be reached any more; tells whether it is so."""
+        if not await self._is_behind():
+            return False
+        await self._ledger.save(SLOT, None)
+        return True
 
     async def show_now(self) -> None:
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
@@ -119,7 +135,7 @@ class LiveMessage:
         """Take the message away; with closing words, leave those instead."""
         await self.close()
         message_id = (self._ledger.get(SLOT) or {}).get("message_id")
-        if message_id is None:
+        if message_id is None or await self._is_behind():
             return
 
         async def last(chat_id: int) -> Any:
@@ -150,6 +166,10 @@ class LiveMessage:
                 await self._clock.sleep(self._edit_every_s)
 
     async def _edit_to(self, text: str) -> None:
+        if await self._leave_behind():
+            await self._send_first(text)
+            self._shown = text
+            return
         message_id = self._ledger.get(SLOT)["message_id"]
         try:
             await self._outbox.call(
@@ -200,7 +220,7 @@ class LiveMessage:
             text,
             parse_mode=ParseMode.HTML,
             message_thread_id=self._job.chat.topic_id,
-            reply_parameters=reply_to(self._job),
+            reply_parameters=reply_to(self._job, chat_id),
             reply_markup=self._keyboard(self._buttons),
             disable_notification=True,
         )
@@ -217,9 +237,9 @@ class LiveMessage:
         )
 
 
-def reply_to(job: Job) -> ReplyParameters | None:
-    """Answer the request, or nothing if it is gone."""
-    if job.message_id is None:
+def reply_to(job: Job, chat_id: int) -> ReplyParameters | None:
+    """Answer the request, or nothing if it is gone, or was made before the group became the supergroup ``chat_id``."""
+    if job.message_id is None or job.address not in (None, chat_id):
         return None
     return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 

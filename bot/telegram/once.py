@@ -107,18 +107,20 @@ async def send_once(
         edit_to_same: Edits (chat id, message id) to just what is sent.
 
     Returns:
-        ``{"message_id": …, "file_id": …}`` as saved, with the ``kind`` of a video or file whose id is known.
+        ``{"message_id": …, "chat_id": …, "file_id": …}`` as saved, with the ``kind`` of a video or file whose id is
+        known.
 
     Raises:
         ChatGone: Nobody there.
         OutcomeUnknown: Sent several times with no answer, and not found.
         TelegramError: Refused.
     """
+    chat_id = await outbox.address(chat_id)
     saved = ledger.get(slot)
     for _ in range(SENDS_LIMIT):
         if saved is not None and "message_id" in saved:
             # Perhaps the process died before it could note it: nobody may take it for a lost one.
-            await sent.note(chat_id, saved["message_id"])
+            await sent.note(saved.get("chat_id", chat_id), saved["message_id"])
             return dict(saved)
         if saved is not None:
             found = await _look_twice(chat_id, saved["after"], outbox, sent, edit_to_same)
@@ -200,7 +202,9 @@ async def _find(
         except NetworkError:
             continue
         await sent.note(chat_id, number)
-        return _described(answer) if isinstance(answer, Message) else {"message_id": number, "file_id": ""}
+        if isinstance(answer, Message):
+            return _described(answer)
+        return {"message_id": number, "chat_id": chat_id, "file_id": ""}
     return None
 
 
@@ -209,9 +213,11 @@ async def _flipped(edit: Callable[[int, int], Awaitable[Any]], message_id: int, 
 
 
 def _described(message: Message) -> dict[str, Any]:
+    # With its chat: the number means another message, or none, once a group has become a supergroup.
+    found = {"message_id": message.message_id, "chat_id": message.chat.id, "file_id": ""}
     # A video without sound becomes an animation, which Telegram describes as a document as well.
     for kind in ("video", "animation", "document"):
         media = getattr(message, kind)
         if media is not None:
-            return {"message_id": message.message_id, "file_id": media.file_id, "kind": kind}
-    return {"message_id": message.message_id, "file_id": ""}
+            return {**found, "file_id": media.file_id, "kind": kind}
+    return found

@@ -10,6 +10,7 @@ import httpx
 import structlog
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot.chats.addresses import Addresses
 from bot.clock import Clock
 from bot.http import surely_not_sent
 from bot.jobs.ports import ChatGone
@@ -49,12 +50,18 @@ class Outbox:
 
     Args:
         clock: For pauses.
+        addresses: Where chats are.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, addresses: Addresses) -> None:
         self.clock = clock
+        self._addresses = addresses
         # A 429 pauses its own chat only, until this time.
         self._paused_until_s: dict[int, float] = {}
+
+    async def address(self, chat_id: int) -> int:
+        """Where a chat is: a group that became a supergroup has another id than it is kept under."""
+        return await self._addresses.address(chat_id)
 
     async def call(
         self,
@@ -68,8 +75,8 @@ class Outbox:
         """Make a call, as often as it takes.
 
         Args:
-            chat_id: The chat that it concerns.
-            make: Starts the call for a chat id: a group that became a supergroup has a new one.
+            chat_id: The chat that it concerns, as it is kept.
+            make: Starts the call for the id that the chat has in Telegram.
             repeatable: Whether doing it twice is the same as doing it once (edits, deletions, reads).
             patient: Whether to wait out an absent Telegram; edits of passing interest need not.
             at_once: It puts no message into the chat, so that a pause of the chat does not hold it back.
@@ -82,6 +89,7 @@ class Outbox:
             OutcomeUnknown: Not repeatable, and it may have been carried out.
             TelegramError: Refused, or Telegram stayed away.
         """
+        chat_id = await self.address(chat_id)
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         pause_s = FIRST_PAUSE_S
         while True:
@@ -98,6 +106,7 @@ class Outbox:
                     await self.clock.sleep(_wait_s(error))
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
+                await self._addresses.moved(chat_id, error.new_chat_id)
                 chat_id = error.new_chat_id
             except Forbidden as error:
                 raise ChatGone(error.message) from error

@@ -8,6 +8,9 @@ from telegram import Chat, Message, MessageEntity, Update, User
 
 from bot.chats.key import ChatKey
 
+ADDRESS = "address"
+"""What is added to chats of updates that are kept under another id, see ``telegram/application.py``."""
+
 _ADDRESSED = re.compile(r"/\w+@(?P<bot>\w+)")
 
 
@@ -19,6 +22,11 @@ def chat_key(message: Message) -> ChatKey:
     """
     topic = message.message_thread_id if message.is_topic_message else None
     return ChatKey(message.chat.id, topic)
+
+
+def address_of(chat: Chat) -> int:
+    """The id that a chat has in Telegram; what is kept of it may be under the one it had before."""
+    return int(chat.api_kwargs.get(ADDRESS, chat.id))
 
 
 def owner_id(update: Update) -> int:

@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from telegram.ext import ExtBot
 
+from bot.chats.addresses import Addresses
 from bot.chats.key import ChatKey
 from bot.http import Transport, new_client
 from bot.jobs.job import Job
@@ -60,6 +61,7 @@ class Telegram:
     bot: ExtBot[None]
     http: httpx.AsyncClient
     clock: HandClock
+    addresses: Addresses
     outbox: Outbox
     sent: Sent
     local: bool
@@ -123,7 +125,19 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             await stack.enter_async_context(bot)
             work_dir = tmp_path / "results"
             work_dir.mkdir(exist_ok=True)
-            return Telegram(url, people, bot, http, clock, Outbox(clock), Sent(redis), local, work_dir)
+            addresses = Addresses(redis)
+            return Telegram(
+                url,
+                people,
+                bot,
+                http,
+                clock,
+                addresses,
+                Outbox(clock, addresses),
+                Sent(redis),
+                local,
+                work_dir,
+            )
 
         yield go
 

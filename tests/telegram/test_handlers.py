@@ -52,8 +52,10 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received
     lanes = Lanes(redis, docket, telegram.clock)
     chats = Chats(redis, Vault.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
     desk = Desk(lanes, chats, Sent(redis), load_cards(), telegram.clock)
-    application: AnyApplication = new_application(telegram.bot)
-    Handlers(desk, Limits(20_000_000, 500_000_000)).register(application)
+    application: AnyApplication = new_application(telegram.bot, telegram.addresses)
+    Handlers(desk, Limits(fetch=20_000_000, take=500_000_000, send=50_000_000), telegram.addresses).register(
+        application
+    )
     await application.initialize()
     numbers = itertools.count(1)
 
@@ -161,3 +163,31 @@ async def test_a_press_that_leads_nowhere_is_answered(received: Received, body: 
     (job,) = await received({"callback_query": query})
     assert (job.lane, job.kind) == (Lane.TAP, Kind.TAP)
     assert (job.data["query"], job.data["toast"], job.data["redraw"]) == ("42", "toast.old_button", "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param([("to", 2), ("from", 1)], id="in order"),
+        pytest.param([("from", 1), ("to", 2)], id="the other way round"),
+        pytest.param([("from", 1), ("from", 1), ("to", 2), ("from", 1)], id="repeated"),
+        pytest.param([("from", 1)], id="once"),
+    ],
+)
+async def test_a_group_that_moved_goes_on_under_its_old_name(
+    received: Received, redis: Redis, told: list[tuple[str, int]]
+) -> None:
+    old: Json = {"id": -1_000_042, "type": "group", "title": "Club"}
+    new: Json = {**GROUP, "id": -1_001_000_000_042}
+    ids = {1: old["id"], 2: new["id"]}
+    for way, other in told:
+        where = old if way == "to" else new
+        await received(message("", where, **{f"migrate_{way}_chat_id": ids[other], "from": ANN}))
+    (asked,) = await received(message("/edit a cat", new, **{"from": ANONYMOUS, "sender_chat": new}))
+    assert (asked.chat.chat_id, asked.address, asked.owner_id) == (old["id"], new["id"], old["id"])
+    body = message("x", new, **{"from": ANN})["message"]
+    query = {"id": "1", "from": ANN, "chat_instance": "1", "message": body, "data": "1:status:"}
+    pressed = await received({"callback_query": query})
+    assert {(job.chat, job.address) for job in pressed} == {(asked.chat, new["id"])}
+    numbers = await redis.zrange(keys.message_numbers_key(str(new["id"])), 0, -1)
+    assert numbers == ["7"]

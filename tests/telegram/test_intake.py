@@ -38,7 +38,7 @@ def desk() -> Desk:
 
 @contextlib.asynccontextmanager
 async def receiving(telegram: Telegram, desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
-    application: AnyApplication = new_application(telegram.bot)
+    application: AnyApplication = new_application(telegram.bot, telegram.addresses)
     application.add_handler(TypeHandler(Update, desk.take))
     await application.initialize()
     task = asyncio.create_task(Intake(application, telegram.clock).run())
@@ -106,7 +106,7 @@ async def test_order_within_a_chat_and_chats_side_by_side(telegram: Telegram, de
 
 
 async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, desk: Desk) -> None:
-    application = new_application(telegram.bot)
+    application = new_application(telegram.bot, telegram.addresses)
     application.add_handler(TypeHandler(Update, desk.take))
     await application.initialize()
     good = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "good"}

@@ -190,4 +190,9 @@ async def test_a_group_that_became_a_supergroup_is_followed(telegram: Telegram) 
 
 
 async def test_each_outbox_waits_for_itself(telegram: Telegram) -> None:
-    assert await Outbox(telegram.clock).call(1, lambda _: asyncio.sleep(0, "done"), repeatable=True) == "done"
+    assert (
+        await Outbox(telegram.clock, telegram.addresses).call(
+            1, lambda _: asyncio.sleep(0, "done"), repeatable=True
+        )
+        == "done"
+    )

@@ -115,10 +115,17 @@ def cancel_job(lanes: Lanes, membership: Membership) -> Step:
 
 async def _close_announcement(lanes: Lanes, run: Run, job: Job) -> None:
     """Let the message that told a job's place say that it is stopped; a job that ran does so itself."""
-    message_id = (await lanes.checkpoint(job, ANNOUNCEMENT) or {}).get("message_id")
-    if message_id is not None:
-        redraw = {"redraw": "cancelled", "message": message_id}
-        closing = replace(run.job, id=new_job_id(), lane=Lane.DRAW, kind=Kind.REDRAW, data=redraw)
+    live = await lanes.checkpoint(job, ANNOUNCEMENT) or {}
+    if "message_id" in live:
+        redraw = {"redraw": "cancelled", "message": live["message_id"]}
+        closing = replace(
+            run.job,
+            id=new_job_id(),
+            lane=Lane.DRAW,
+            kind=Kind.REDRAW,
+            data=redraw,
+            address=live.get("chat_id"),
+        )
         await lanes.accept([closing], run.job.id)
 
 
