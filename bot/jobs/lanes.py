@@ -507,6 +507,20 @@ class Lanes:
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
         return None if was == "gone" else State(was)
 
+    async def drop(self, chat_id: int) -> None:
+        """Stop everything of a chat and of all its topics: the bot is not there any more."""
+        names = [name async for name, _ in self._redis.zscan_iter(keys.LANES, match=f"{chat_id}*")]
+        for chat, lane in map(parse_lane_name, names):
+            if chat.chat_id == chat_id:
+                for job_id in await self.current(chat, lane):
+                    await self.cancel(chat, lane, job_id)
+
+    async def drop_waiting(self, job: Job) -> None:
+        """Take out all that waits behind a job which found that nobody is there any more."""
+        for job_id in await self.current(job.chat, job.lane):
+            if job_id != job.id:
+                await self.cancel(job.chat, job.lane, job_id)
+
     async def find(self, chat: ChatKey, job_id: str) -> Standing | None:
         """A job by its id, with its place in the queue (0 when it runs or is finished)."""
         fields = await self._fields(chat, job_id)

@@ -322,6 +322,7 @@ class Runner:
             raise
         except ChatGone:
             log.info("job.chat_gone")
+            await self._lanes.drop_waiting(run.job)
             state = State.CANCELLED
         except Ended as end:
             message, state = end.message, end.state
@@ -380,6 +381,10 @@ class Runner:
         try:
             front.progress(Progress("live.queued", {"place": standing.place}))
             await front.show()
+            left = await self._lanes.find(chat, job_id)
+            if left is not None and left.state is State.CANCELLED:
+                # While it was being told its place; whoever cancelled it knew of no message to close.
+                await front.finish(Notice("live.cancelled"))
         except ChatGone:
             log.info("job.chat_gone", chat=lane)
         finally:
@@ -433,11 +438,13 @@ class _Waiting:
     def __init__(self, lanes: Lanes, job: Job) -> None:
         self._lanes = lanes
         self._job = job
+        self._saved: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
-        """Nothing yet."""
-        return None
+        """What was saved here."""
+        return self._saved.get(name)
 
     async def save(self, name: str, value: Any) -> None:
         """Keep what is to be found when the job starts."""
+        self._saved[name] = value
         await self._lanes.keep_beside(self._job, name, value)

@@ -252,6 +252,7 @@ class TelegramStep(_Model):
     member: Membership | None = None
     block: dict[str, bool] = Field(default_factory=dict)
     privacy: bool | None = None
+    heard: bool = False
 
 
 Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep

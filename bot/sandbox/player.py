@@ -573,6 +573,8 @@ class Player:
             await self._change_member(step.member)
         for name, blocked in step.block.items():
             await self._members[name].block(blocked)
+        if step.heard and not await self._people.confirmed():
+            raise Unmet("the bot has not confirmed what happened")
         if step.privacy is not None:
             await self._people.ask("set_bot", bot=self._people.bot, privacy=step.privacy)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot.telegram.buttons import keyboard
 from bot.telegram.cover import Pictures, pictures_of
 from bot.telegram.live import reply_to
 from bot.telegram.once import Sent, send_once
-from bot.telegram.outbox import Outbox
+from bot.telegram.outbox import Outbox, is_medium_forbidden
 from bot.telegram.video import NotAVideo, VideoFacts, describe
 from bot.words import Words
 
@@ -75,6 +75,12 @@ class Delivery:
         try:
             return await self._deliver(job, ledger, slot, result, prepared)
         except BadRequest as error:
+            if is_medium_forbidden(error):
+                log.info("delivery.medium_forbidden", error=error.message)
+                told = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
+                without = replace(result, path=None, file_id="")
+                await self._deliver(job, ledger, f"{slot}:forbidden", without, told)
+                return Delivered("")
             if result.file_id:
                 log.info("delivery.file_id_refused", error=error.message)
                 raise FileGone(result.file_id) from error

@@ -8,7 +8,14 @@ from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import ApplicationHandlerStop, CallbackQueryHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import (
+    ApplicationHandlerStop,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    MessageHandler,
+    filters,
+)
 
 from bot.chats.addresses import Addresses
 from bot.jobs.gathering import Arrival, Part, PartWords
@@ -39,6 +46,7 @@ from bot.telegram.senders import (
     is_for_other_bot,
     is_from_bot,
     is_reply,
+    may_write,
     without_mention,
 )
 from bot.telegram.skills import CARD, LIST, START, card_of_start
@@ -97,6 +105,7 @@ class Handlers:
         application.add_handler(MessageHandler(fresh & filters.StatusUpdate.PINNED_MESSAGE, self._pinned))
         application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited))
         application.add_handler(MessageHandler(fresh & filters.StatusUpdate.MIGRATE, self._moved))
+        application.add_handler(ChatMemberHandler(self._membership, ChatMemberHandler.MY_CHAT_MEMBER))
         application.add_handler(CallbackQueryHandler(Presses(self._desk).press))
 
     async def _pass_over(self, update: Update, context: Context) -> None:
@@ -115,6 +124,12 @@ class Handlers:
             await self._addresses.moved(here, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
             await self._addresses.moved(message.migrate_from_chat_id, here)
+
+    async def _membership(self, update: Update, context: Context) -> None:
+        """Removed, blocked or muted: what runs there ends without a word, and what is kept is left to age."""
+        change = update.my_chat_member
+        if change is not None and not may_write(change.new_chat_member):
+            await self._desk.lanes.drop(change.chat.id)
 
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:

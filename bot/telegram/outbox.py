@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -28,7 +29,7 @@ LONGEST_PAUSE_S = 15.0
 _NOBODY_THERE = (
     "chat not found",
     "chat_write_forbidden",
-    "not enough rights to send",
+    "not enough rights to send text",
     "have no rights to send",
     "need administrator rights in the channel chat",
     "topic_closed",
@@ -39,6 +40,8 @@ _NOBODY_THERE = (
     "user is deactivated",
 )
 """Pieces of Telegram's 400s that mean: nothing can be said in this chat any more."""
+
+_FORBIDDEN_MEDIUM = re.compile(r"not enough rights to send|CHAT_SEND_\w+_FORBIDDEN", re.IGNORECASE)
 
 
 class OutcomeUnknown(Exception):
@@ -146,6 +149,11 @@ def was_not_sent(error: TelegramError) -> bool:
     """Whether a failed call certainly never reached Telegram."""
     cause = error.__cause__
     return isinstance(cause, httpx.TransportError) and surely_not_sent(cause)
+
+
+def is_medium_forbidden(error: BadRequest) -> bool:
+    """Whether a chat takes no messages of this kind; words it may well take."""
+    return _FORBIDDEN_MEDIUM.search(error.message) is not None
 
 
 def is_unmodified(error: BadRequest) -> bool:

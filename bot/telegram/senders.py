@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from telegram import Chat, Message, MessageEntity, Update, User
+from telegram import Chat, ChatMember, ChatMemberRestricted, Message, MessageEntity, Update, User
 
 from bot.chats.key import ChatKey
 
@@ -94,6 +94,13 @@ def is_reply(message: Message) -> bool:
     if replied is None or replied.forum_topic_created is not None:
         return False
     return not (message.is_topic_message and replied.message_id == message.message_thread_id)
+
+
+def may_write(member: ChatMember) -> bool:
+    """Whether the bot, being this in a chat, can say anything there."""
+    if isinstance(member, ChatMemberRestricted):
+        return member.is_member and member.can_send_messages
+    return member.status not in (ChatMember.LEFT, ChatMember.BANNED)
 
 
 def language_code(user: User | None) -> str | None:

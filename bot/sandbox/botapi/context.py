@@ -13,6 +13,14 @@ from bot.sandbox.botapi.state import GENERAL_TOPIC, Bot, Chat, Json, Message, Wo
 
 MAX_CALLBACK_BYTES = 64
 _MEMBERS = frozenset({"member", "administrator", "creator", "restricted"})
+_RIGHTS = {
+    "photo": "can_send_photos",
+    "video": "can_send_videos",
+    "audio": "can_send_audios",
+    "document": "can_send_documents",
+    "voice": "can_send_voice_notes",
+    "video_note": "can_send_video_notes",
+}
 _GROUP_NAMES = {"group": "group chat", "supergroup": "supergroup chat", "channel": "channel chat"}
 
 
@@ -62,6 +70,17 @@ class Context:
         if write and status == "restricted" and not chat.members[self.bot.id].get("can_send_messages"):
             raise bad_request("not enough rights to send text messages to the chat")
         return chat
+
+    def may_send(self, chat: Chat, kind: str) -> None:
+        """See that a restricted bot may send this kind of medium.
+
+        Raises:
+            ApiError: It may not.
+        """
+        member = chat.members.get(self.bot.id, {})
+        right = _RIGHTS.get(kind, "can_send_other_messages")
+        if member.get("status") == "restricted" and not member.get(right):
+            raise bad_request(f"not enough rights to send {kind.replace('_', ' ')}s to the chat")
 
     def _find(self, given: str) -> Chat | None:
         world = self.world

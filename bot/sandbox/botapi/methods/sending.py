@@ -57,6 +57,7 @@ async def send_message(context: Context) -> Any:
 def _sender(kind: str) -> Handler:
     async def send(context: Context) -> Any:
         chat = context.chat()
+        context.may_send(chat, kind)
         caption = context.formatted("caption", MAX_CAPTION, "caption_entities") if kind in _CAPTIONED else {}
         content = await media.from_request(context, kind, kind)
         return context.shown(posted(context, chat, {**content, **caption, **_looks(context.params)}).json)
