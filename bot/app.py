@@ -66,6 +66,7 @@ from bot.telegram.handlers import Handlers
 from bot.telegram.intake import Intake
 from bot.telegram.limits import Limits
 from bot.telegram.membership import GroupMembership
+from bot.telegram.menu import Menu
 from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
 from bot.telegram.says import answer_tap, redraw_tapped, say
@@ -169,6 +170,7 @@ class App:
             tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
             runner: Runner | None = None
             if self._role is not Role.INTAKE:
+                await stack.enter_async_context(Menu(bot, store.redis, self._clock).background())
                 runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
@@ -176,9 +178,7 @@ class App:
                 tasks.append(asyncio.create_task(crew.run(), name="crew"))
                 health.checks["worker"] = _always(lambda: crew.is_heard)
             if self._role is not Role.WORKER:
-                intake = await self._intake(
-                    bot, lanes, chats, sent, cards, admission, Addresses(store.redis)
-                )
+                intake = await self._intake(bot, lanes, chats, sent, cards, admission, Addresses(store.redis))
                 receiving = (
                     self._poll(intake, store.redis)
                     if webhook is None

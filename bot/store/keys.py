@@ -137,6 +137,11 @@ def asked_key(chat: str, message_id: int) -> str:
     return f"{ASKED}{{{chat}}}:{message_id}"
 
 
+# Of the bot itself ----------------------------------------------------------------------------------------
+
+MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash
+MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute when that was killed
+
 # Of accounts ----------------------------------------------------------------------------------------------
 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given

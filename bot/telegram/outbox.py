@@ -106,7 +106,7 @@ class Outbox:
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
                 if at_once:
-                    await self.clock.sleep(_wait_s(error))
+                    await self.clock.sleep(wait_s(error))
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
                 await self._addresses.moved(chat_id, error.new_chat_id)
@@ -127,9 +127,9 @@ class Outbox:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def _pause(self, chat_id: int, error: RetryAfter) -> None:
-        wait_s = _wait_s(error)
-        log.info("outbox.told_to_wait", chat=chat_id, wait_s=wait_s)
-        self._paused_until_s[chat_id] = self.clock.monotonic_s() + wait_s
+        pause_s = wait_s(error)
+        log.info("outbox.told_to_wait", chat=chat_id, wait_s=pause_s)
+        self._paused_until_s[chat_id] = self.clock.monotonic_s() + pause_s
 
     async def _wait_for(self, chat_id: int) -> None:
         while (until_s := self._paused_until_s.get(chat_id)) is not None:
@@ -140,7 +140,8 @@ class Outbox:
             await self.clock.sleep(wait_s)
 
 
-def _wait_s(error: RetryAfter) -> float:
+def wait_s(error: RetryAfter) -> float:
+    """How many seconds Telegram asks to wait."""
     after = error.retry_after
     return after.total_seconds() if isinstance(after, timedelta) else float(after)
 

@@ -20,9 +20,7 @@ from bot.telegram.senders import chat_key
 from bot.telegram.skills import wish_behind, without_button
 from bot.words import Words, bounded, languages
 
-_OF_A_JOB = frozenset(
-    {Action.CANCEL, Action.RETRY, Action.STRIP, Action.KEEP, Action.OFFER, Action.EDITED}
-)
+_OF_A_JOB = frozenset({Action.CANCEL, Action.RETRY, Action.STRIP, Action.KEEP, Action.OFFER, Action.EDITED})
 """What concerns one job, whose id ends the button's argument."""
 
 MAX_TOAST_CHARS = 150

@@ -1,0 +1,93 @@
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.telegram.menu import COMMANDS, Menu
+from bot.words import Words, languages
+from tests.telegram.conftest import Telegram
+
+METHODS = ("setMyCommands", "setMyDescription", "setMyShortDescription")
+PARTS = len(languages()) * (len(COMMANDS) + 2)
+
+Settle = Callable[[Menu], Awaitable[None]]
+
+
+@pytest.fixture
+def settle(telegram: Telegram) -> Settle:
+    """Runs a menu to its end, in as much time as it takes."""
+
+    async def run(menu: Menu) -> None:
+        task = asyncio.create_task(menu.run())
+        while not task.done():
+            await telegram.clock.advance(1)
+            await asyncio.wait({task}, timeout=0.01)
+        task.result()
+
+    return run
+
+
+async def test_each_kind_of_chat_has_its_commands_in_each_language(
+    telegram: Telegram, redis: Redis, settle: Settle
+) -> None:
+    await settle(Menu(telegram.bot, redis, telegram.clock))
+    for language in languages():
+        for scope, names in COMMANDS.items():
+            code = None if language == "en" else language
+            there = await telegram.bot.get_my_commands(scope=scope, language_code=code)
+            told = [(one.command, one.description) for one in there]
+            assert told == [(name, Words(language).plain(f"command.{name}")) for name in names]
+        assert (await telegram.bot.get_my_description(code)).description
+        assert (await telegram.bot.get_my_short_description(code)).short_description
+
+
+async def test_what_is_set_already_is_not_set_again(telegram: Telegram, redis: Redis, settle: Settle) -> None:
+    for _ in range(3):
+        await settle(Menu(telegram.bot, redis, telegram.clock))
+    assert len(await telegram.people.calls(*METHODS)) == PARTS
+
+
+async def test_only_what_changed_is_set(
+    telegram: Telegram, redis: Redis, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settle(Menu(telegram.bot, redis, telegram.clock))
+    scope = next(iter(COMMANDS))
+    monkeypatch.setitem(COMMANDS, scope, ("help",))
+    await settle(Menu(telegram.bot, redis, telegram.clock))
+    again = (await telegram.people.calls(*METHODS))[PARTS:]
+    assert [call["method"] for call in again] == ["setMyCommands"] * len(languages())
+    assert all(scope.type in json.dumps(call["params"]) for call in again)
+
+
+async def test_of_many_processes_one_sets_it(telegram: Telegram, redis: Redis, settle: Settle) -> None:
+    menus = [Menu(telegram.bot, redis, telegram.clock) for _ in range(5)]
+    await asyncio.gather(*(settle(menu) for menu in menus))
+    assert len(await telegram.people.calls(*METHODS)) == PARTS
+
+
+@pytest.mark.parametrize("retry_after", [None, 30])
+async def test_a_refusal_is_waited_out_and_nothing_set_twice(
+    telegram: Telegram, redis: Redis, settle: Settle, retry_after: int | None
+) -> None:
+    code = 500 if retry_after is None else 429
+    options: dict[str, Any] = {} if retry_after is None else {"retry_after": retry_after}
+    await telegram.people.faults.error("setMyCommands", code=code, description="later", times=2, **options)
+    began_s = telegram.clock.monotonic_s()
+    await settle(Menu(telegram.bot, redis, telegram.clock))
+    assert telegram.clock.monotonic_s() - began_s >= (2 * retry_after if retry_after else 10)
+    assert len(await telegram.people.calls(*METHODS)) == PARTS + 2
+
+
+async def test_a_process_that_died_in_the_middle_is_followed_by_the_next(
+    telegram: Telegram, redis: Redis, settle: Settle
+) -> None:
+    await telegram.people.faults.error("setMyDescription", code=500, description="away", times=1)
+    dying = asyncio.create_task(Menu(telegram.bot, redis, telegram.clock).run())
+    await telegram.people.wait_calls("setMyDescription")
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    await settle(Menu(telegram.bot, redis, telegram.clock))
+    assert len(await telegram.people.calls(*METHODS)) == PARTS + 1
