@@ -36,14 +36,20 @@ class Admission:
         self._listed = frozenset(users) | frozenset(chats)
         self._admins = frozenset(admins)
 
-    async def refusal(self, person_id: int, chat_id: int) -> Refused | None:
-        """Why somebody may not use the bot in a chat; ``None`` when they may."""
+    async def refusal(self, person_id: int, *chat_ids: int) -> Refused | None:
+        """Why somebody may not use the bot in a chat; ``None`` when they may.
+
+        Args:
+            person_id: Who.
+            *chat_ids: Where; a group that became a supergroup counts under both of its ids.
+        """
         if person_id in self._admins:
             return None
-        banned = cast(list[Any], await self._redis.smismember(keys.BANS, [str(person_id), str(chat_id)]))
+        ids = [person_id, *chat_ids]
+        banned = cast(list[Any], await self._redis.smismember(keys.BANS, [str(one) for one in ids]))
         if any(banned):
             return Refused.BANNED
-        if self._listed and self._listed.isdisjoint((person_id, chat_id)):
+        if self._listed and self._listed.isdisjoint(ids):
             return Refused.CLOSED
         return None
 
@@ -63,8 +69,3 @@ class Admission:
     async def unban(self, someone: int) -> bool:
         """Take a ban back; ``False`` when there was none."""
         return bool(await self._redis.srem(keys.BANS, str(someone)))
-
-    async def moved(self, old_id: int, new_id: int) -> None:
-        """A group became a supergroup and has a new id: a ban goes along."""
-        if await self._redis.sismember(keys.BANS, str(old_id)):
-            await self._redis.sadd(keys.BANS, str(new_id))

@@ -12,7 +12,7 @@ from bot.chats.admission import Admission
 from bot.jobs.ports import Notice
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.desk import Desk
-from bot.telegram.senders import owner_id
+from bot.telegram.senders import address_of, owner_id
 
 _BEFORE_ALL = -1
 """The group of handlers that PTB asks first."""
@@ -47,10 +47,8 @@ class Door:
             return
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
-            if message.migrate_to_chat_id is not None:
-                await self._admission.moved(chat.id, message.migrate_to_chat_id)
             return
-        why = await self._admission.refusal(owner_id(update), chat.id)
+        why = await self._admission.refusal(owner_id(update), chat.id, address_of(chat))
         if why is None:
             return
         if update.callback_query is not None:

@@ -58,10 +58,9 @@ async def test_a_chat_is_told_once_a_day_and_for_the_same_update_again(redis: Re
     assert 0 < await redis.ttl(keys.turned_away_key(str(BO))) <= keys.TURNED_AWAY_TTL_S
 
 
-async def test_a_ban_goes_along_when_a_group_moves(redis: Redis) -> None:
+@pytest.mark.parametrize("ids", [(CLUB, OTHER), (OTHER, CLUB)])
+async def test_a_group_that_moved_counts_under_both_of_its_ids(redis: Redis, ids: tuple[int, int]) -> None:
     admission = closed(redis)
+    assert await admission.refusal(BO, *ids) is None
     await admission.ban(CLUB)
-    await admission.moved(CLUB, OTHER)
-    await admission.moved(ANN, BO)
-    assert await admission.refusal(BO, OTHER) is Refused.BANNED
-    assert await admission.refusal(BO, BO) is Refused.CLOSED
+    assert await admission.refusal(BO, *ids) is Refused.BANNED

@@ -225,6 +225,18 @@ async def test_a_running_job_does_not_count_as_waiting(lanes: Lanes) -> None:
     assert await lanes.accept([new_job(6)], 6)
 
 
+async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_more(lanes: Lanes) -> None:
+    group, topic, other = ChatKey(-1001), ChatKey(-1001, 7), ChatKey(-10012)
+    for number, chat in enumerate((group, group, topic, other)):
+        await lanes.accept([new_job(number, chat=chat)], number)
+    running = await take(lanes, "a", lane_name(group, Lane.EDIT))
+    await lanes.drop(group.chat_id)
+    assert await lanes.save(running, "asked", 1) is Saved.CANCELLED
+    assert await lanes.current(group, Lane.EDIT) == [running.job.id]
+    assert await lanes.current(topic, Lane.EDIT) == []
+    assert len(await lanes.current(other, Lane.EDIT)) == 1
+
+
 class TestCancel:
     async def test_a_waiting_job_is_taken_out(self, lanes: Lanes, redis: Redis) -> None:
         first, second, third = jobs = [new_job(number) for number in range(3)]

@@ -149,6 +149,20 @@ async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
     assert await lanes.current(CHAT, Lane.EDIT) == []
 
 
+async def test_what_waits_in_a_chat_that_is_gone_is_dropped(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+) -> None:
+    async def step(run: Run) -> None:
+        raise ChatGone
+
+    jobs = [new_job(number) for number in range(3)]
+    await lanes.accept(jobs, 1)
+    await a_runner(lanes, redis, teller, clock, step).work(EDIT, jobs[0].id, "a")
+    assert await lanes.current(CHAT, Lane.EDIT) == []
+    assert [await state_of(lanes, job) for job in jobs] == [State.CANCELLED] * 3
+    assert teller.told == []
+
+
 @pytest.mark.parametrize("where", ["say", "finish"])
 async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
     lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, where: str
