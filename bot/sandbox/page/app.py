@@ -4,6 +4,7 @@ It keeps nothing of its own: deeds and switches are the control APIs of the two 
 
     GET   /KEY/                      the page
     GET   /KEY/events                what happens, see `feed`
+    GET   /KEY/panel, /KEY/schema    what the side panel shows now; which settings NemoVideo's stand-in has
     GET   /KEY/file/FILE_ID          a file of Telegram's, in parts where the browser asks so
     GET   /KEY/clips, /KEY/clip/NAME sample clips
     POST  /KEY/telegram/ACTION       see `bot.sandbox.botapi.control`
@@ -87,6 +88,7 @@ def create_app(services: Services, redis: Redis, clips_dir: Path) -> Starlette:
     files = _Files(services, clips_dir)
     routes = [
         Route("/events", feed.stream),
+        Route("/panel", feed.panel),
         Route("/file/{file_id}", files.sent),
         Route("/clips", files.clips),
         Route("/clip/{name}", files.clip),

@@ -122,7 +122,7 @@ CLIPS: dict[str, Clip] = {
     "wish.txt": Clip(
         "document",
         "A wish in a text file",
-        lambda path: path.write_text('make a 3 second video of a cat and add the title "Meow"\n', "utf-8"),
+        lambda path: path.write_text('make a 3 second video of a cat, with the title "Meow"\n', "utf-8"),
     ),
     "large.mp4": Clip(
         "video",

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from redis.asyncio import Redis
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from bot.sandbox.botapi.state import Bot, Chat, Json, World
 from bot.sandbox.page.panel import panel
@@ -52,6 +52,10 @@ class Feed:
         """Answer one page's request for its stream."""
         headers = {"cache-control": "no-store"}
         return StreamingResponse(self._events(request), media_type="text/event-stream", headers=headers)
+
+    async def panel(self, _: Request) -> JSONResponse:
+        """The panel's state now, for a page that has just changed something."""
+        return JSONResponse(await panel(self._services, self._redis))
 
     async def _events(self, request: Request) -> AsyncIterator[bytes]:
         world = self._services.telegram

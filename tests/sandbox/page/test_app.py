@@ -1,6 +1,7 @@
 """The chat page's server: who may use it, what it serves, and what it tells."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from bot.sandbox.page import create_app, set_scene
 from bot.sandbox.page.clips import CLIPS
 from bot.sandbox.services import Services, serve_services
 from bot.web.serve import serve
+
+STATIC = Path(__file__).parents[3] / "bot/sandbox/page/static"
 
 
 @pytest.fixture
@@ -57,12 +60,34 @@ async def test_the_page_asks_nobody_else_and_runs_nothing_but_itself(client: htt
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["referrer-policy"] == "no-referrer"
-    static = Path(__file__).parents[3] / "bot/sandbox/page/static"
-    for file in static.iterdir():
+    for file in STATIC.iterdir():
         text = file.read_text("utf-8")
         assert "innerHTML" not in text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert (await client.get(file.name)).status_code == 200
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    words: dict[str, list[set[str]]] = {}
+    used = set()
+    for file in STATIC.glob("*.js"):
+        text = file.read_text("utf-8")
+        words[file.name] = [
+            set(re.findall(r"\b(\w+): \"", block))
+            for block in re.findall(r"^  (?:en|zh): \{$(.*?)^  \}", text, re.M | re.S)
+        ]
+        used |= set(re.findall(r"\bt\(\"(\w+)\"", text))
+    used |= set(
+        re.findall(r"data-(?:text|label|placeholder)=\"(\w+)\"", (STATIC / "index.html").read_text("utf-8"))
+    )
+    used |= {f"clip_{name.split('.')[0]}" for name in CLIPS}
+
+    known = set()
+    for blocks in words.values():
+        assert len(blocks) in {0, 2}
+        assert all(block == blocks[0] for block in blocks)
+        known |= blocks[0] if blocks else set()
+    assert used - known == set()
 
 
 async def test_what_people_send_is_shown_or_downloaded_but_never_run(

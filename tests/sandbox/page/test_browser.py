@@ -4,6 +4,7 @@ One test with many parts, because xdist would start a sandbox and a browser for 
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Keys
@@ -147,10 +148,39 @@ def by_keyboard_on_a_phone_and_in_chinese(page: Page, tmp_path: Path) -> None:
         page.click("#back")
         page.choose("#language", "中文")
         page.one("#chat-list button", "论坛")
-        page.choose("#language", "English")
+        page.choose("#language", "EN")
         page.one("#chat-list button", "forum")
     finally:
         page.browser.set_window_size(size["width"], size["height"])
+
+
+def every_switch_works(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.click("#panel-toggle")
+    first = _services(page)
+    for switch in page.all("#panel input[data-switch]"):
+        switch.click()
+        page.until(lambda: _services(page) != first, "something is switched")
+        switch.click()
+        page.until(lambda: _services(page) == first, "it is as before")
+    for button in page.all("#panel button[data-switch]"):
+        button.click()
+        page.one("#toast", f"Done: {button.text}")
+    page.click("#panel header button", "All as it was")
+    page.until(lambda: "Waits for the next message" not in page.one("#panel").text, "nothing waits")
+
+
+def _services(page: Page) -> dict[str, Any]:
+    """What switches change."""
+    panel = page.browser.execute_async_script(
+        "const done = arguments[0]; fetch('panel').then((answer) => answer.json()).then(done);"
+    )
+    blocked = page.browser.execute_async_script(
+        "const done = arguments[0]; import(document.baseURI + 'store.js')"
+        ".then(({ state }) => done([...state.chats.values()].map((chat) => chat.blocked)));"
+    )
+    names = ("settings", "accounts", "nemo_faults", "telegram_faults", "flood_limits")
+    return {**{name: panel[name] for name in names}, "blocked": blocked}
 
 
 def _choose(page: Page, selector: str, text: str, action: str) -> None:
@@ -168,6 +198,7 @@ PARTS = (
     files_are_attached_and_dropped,
     the_panel_switches_and_shows,
     by_keyboard_on_a_phone_and_in_chinese,
+    every_switch_works,
 )
 
 

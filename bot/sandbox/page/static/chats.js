@@ -52,11 +52,12 @@ function row(chat, topic) {
   button.replaceChildren(
     el("span", { class: `avatar hue${Math.abs(chat.id) % 7}`, "aria-hidden": "true" }, topic ? "#" : [...name][0]),
     el("span", { class: "about" },
-      el("strong", {}, topic ? `${titleOf(chat)} · ${name}` : name),
-      el("span", { class: "gist" }, last ? gist(last) : kindName(chat))),
-    el("span", { class: "side" },
-      el("time", {}, last ? timeOf(last.date) : ""),
-      unread > 0 ? el("span", { class: "count", "aria-label": t("unread", { n: unread }) }, String(unread)) : ""));
+      el("span", {},
+        el("strong", {}, topic ? `${titleOf(chat)} · ${name}` : name),
+        unread > 0 && el("span", { class: "count", "aria-label": t("unread", { n: unread }) }, String(unread))),
+      el("span", {},
+        el("span", { class: "gist" }, last ? gist(last) : kindName(chat)),
+        last && el("time", {}, timeOf(last.date)))));
   return node;
 }
 

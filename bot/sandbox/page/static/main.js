@@ -9,6 +9,8 @@ import { drawPanel, setUpPanel } from "./panel.js";
 import { openChat, placeOf, speaker, state, takeChats, takeMessage, threadOf } from "./store.js";
 import { applyWords, language, setLanguage } from "./words.js";
 
+const FONTS_WITHIN_MS = 3000;
+
 const started = Date.now() / 1000;
 let asked = 0;
 
@@ -48,6 +50,13 @@ function took(message) {
   }
   drawSoon();
 }
+
+// Chromium goes on showing empty boxes in text that it shaped before a font of last resort was there: they come first.
+await Promise.race([
+  Promise.allSettled([document.fonts.load('1em "Shipped SC"', "中"), document.fonts.load('1em "Shipped Emoji"', "📎")]),
+  new Promise((end) => setTimeout(end, FONTS_WITHIN_MS)),
+]);
+document.body.hidden = false;
 
 setUpChats(go);
 setUpMessages({ compose, go, command: say });

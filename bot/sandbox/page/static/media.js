@@ -51,35 +51,46 @@ export function mediaOf(message) {
     case "audio": return sound(message.audio, "audio");
     case "voice": return sound(message.voice, "voice");
     case "document": return file(message.document);
-    case "sticker": return picture(fileAddress(message.sticker.file_id), t("sticker"), "sticker");
+    case "sticker": return picture(message.sticker, t("sticker"), "sticker");
     default: return other(message);
   }
 }
 
-function missing(node) {
-  node.addEventListener("error", () => node.replaceWith(el("p", { class: "gone" }, t("gone"))), { once: true });
-  return node;
+/** What can't be shown, whatever it claims to be, can still be fetched. */
+function shownOr(node, media, instead = node) {
+  node.addEventListener("error", () => instead.replaceWith(file(media)), { once: true });
+  return instead;
 }
 
-function video(media, plays) {
-  const thumbnail = media.thumbnail?.file_id;
+function video(media, isAnimation) {
+  const label = `${t(isAnimation ? "animation" : "video")} ${media.duration ? seconds(media.duration) : ""}`;
   const node = el("video", {
     src: fileAddress(media.file_id),
-    poster: thumbnail && fileAddress(thumbnail),
+    poster: media.thumbnail && fileAddress(media.thumbnail.file_id),
     preload: "metadata",
     playsinline: "",
-    controls: !plays,
-    "aria-label": `${t(plays ? "animation" : "video")} ${media.duration ? seconds(media.duration) : ""}`,
+    tabindex: "0",
+    "aria-label": label,
   });
-  if (plays) Object.assign(node, { muted: true, loop: true, autoplay: !reduced() });
   shape(node, media.width, media.height);
-  const box = el("div", { class: "video" }, missing(node));
-  if (media.duration && !plays) {
-    const badge = el("span", { class: "badge", "aria-hidden": "true" }, seconds(media.duration));
-    node.addEventListener("play", () => badge.remove(), { once: true });
-    box.append(badge);
+  const box = el("div", { class: "video" }, node);
+  if (isAnimation) Object.assign(node, { muted: true, loop: true, autoplay: !reduced(), controls: reduced() });
+  else {
+    // The browser's own controls lie over the picture: they come when it plays.
+    const start = el("button", { type: "button", class: "play", "aria-label": `▶ ${label}`, onclick: () => node.play() });
+    const badge = el("span", { class: "badge", "aria-hidden": "true" }, media.duration ? seconds(media.duration) : "▶");
+    node.addEventListener("play", () => {
+      const wasOnIt = box.matches(":hover, :focus-within");
+      const showControls = () => { node.controls = true; };
+      for (const event of ["pointerenter", "pointerdown", "focusin"]) box.addEventListener(event, showControls);
+      if (start === document.activeElement) node.focus();
+      if (wasOnIt) showControls();
+      start.remove();
+      badge.remove();
+    }, { once: true });
+    box.append(start, badge);
   }
-  return box;
+  return shownOr(node, media, box);
 }
 
 const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -94,16 +105,17 @@ function shape(node, width, height) {
 
 function photo(sizes) {
   const largest = sizes.at(-1);
-  const node = picture(fileAddress(largest.file_id), t("photo"), "");
+  const node = picture(largest, t("photo"), "");
   shape(node, largest.width, largest.height);
-  return el("button", {
+  const button = el("button", {
     type: "button",
     class: "photo",
-    onclick: () => showDialog(t("photo"), picture(fileAddress(largest.file_id), t("photo"), "whole")),
+    onclick: () => showDialog(t("photo"), picture(largest, t("photo"), "whole")),
   }, node);
+  return shownOr(node, largest, button);
 }
 
-const picture = (address, label, name) => missing(el("img", { src: address, alt: label, class: name }));
+const picture = (media, label, name) => el("img", { src: fileAddress(media.file_id), alt: label, class: name });
 
 function sound(media, kind) {
   const name = [media.performer, media.title ?? media.file_name].filter(Boolean).join(" – ");

@@ -15,6 +15,9 @@ addWords({
     st_queued: "waits", st_running: "runs", st_done: "done", st_failed: "failed", st_cancelled: "cancelled",
     st_pending: "waits", st_processing: "runs", st_completed: "done", st_ok: "done", st_error: "refused",
     st_dropped: "broke off", st_lost: "answer lost", done: "Done",
+    k_wish: "wish", k_export: "export", k_new: "new project", k_credits: "credits", k_status: "status", k_link: "link",
+    k_login: "log in", k_logout: "log out", k_hide: "hide a token", k_skill: "skills", k_cancel: "cancel", k_say: "answer",
+    k_tap: "button",
   },
   zh: {
     jobs: "任务", noJobs: "还没有任务。", accounts: "账户", charged: "已扣除 {n} 积分",
@@ -24,10 +27,13 @@ addWords({
     st_queued: "排队中", st_running: "进行中", st_done: "完成", st_failed: "失败", st_cancelled: "已取消",
     st_pending: "排队中", st_processing: "进行中", st_completed: "完成", st_ok: "完成", st_error: "被拒绝",
     st_dropped: "中断", st_lost: "回应丢失", done: "已设置",
+    k_wish: "想法", k_export: "导出", k_new: "新项目", k_credits: "积分", k_status: "进度", k_link: "链接",
+    k_login: "登录", k_logout: "退出登录", k_hide: "隐藏令牌", k_skill: "技能", k_cancel: "取消", k_say: "回复", k_tap: "按钮",
   },
 });
 
 let schema = null;
+let changes = Promise.resolve();
 const parts = {}; // the nodes that change with what happens
 
 export async function setUpPanel() {
@@ -44,9 +50,18 @@ function show(isShown) {
   if (isShown) { drawPanel(); $("panel").querySelector("button").focus(); }
 }
 
-const guarded = async (run) => {
-  try { await run(); } catch (error) { toast(t("failed", { why: error.message })); }
-};
+/** Change something, one after the other, and look at once at what came of it. */
+function change(run) {
+  changes = changes.then(async () => {
+    try {
+      await run();
+      state.panel = await getJson("panel");
+      drawPanel();
+    } catch (error) {
+      toast(t("failed", { why: error.message }));
+    }
+  });
+}
 
 /** Draw what changed; the switches themselves stay, so that the keyboard stays on them. */
 export function drawPanel() {
@@ -66,8 +81,8 @@ export function drawPanel() {
 function rows(panel) {
   return {
     jobs: panel.jobs.map((job) => line(
-      `${nameOf(job.chat)}: ${job.text || job.kind}`, job.state,
-      [job.kind, job.attempt > 1 && `×${job.attempt}`, job.files && `📎 ${job.files}`])),
+      [nameOf(job.chat), job.text].filter(Boolean).join(": "), job.state,
+      [kindWord(job.kind), job.attempt > 1 && `×${job.attempt}`, job.files && `📎 ${job.files}`])),
     accounts: panel.accounts.map((account) => line(account.id, "", [
       t("credits", { n: account.credits }), !account.may_render && t("noRender"), account.expired && t("expired")])),
     renders: [...panel.renders].reverse().map((render) => line(
@@ -79,6 +94,11 @@ function rows(panel) {
 }
 
 const nameOf = (chatId) => (state.chats.has(chatId) ? titleOf(state.chats.get(chatId)) : String(chatId));
+
+const kindWord = (kind) => {
+  const word = t(`k_${kind}`);
+  return word.startsWith("k_") ? kind : word;
+};
 
 const line = (text, status, more) => ({ text, status, more: more.filter(Boolean).join(" · ") });
 
@@ -101,7 +121,7 @@ function build() {
   parts.inputs = null;
   $("panel").replaceChildren(
     el("header", { class: "bar" }, el("h2", {}, t("behaviour")),
-      el("button", { type: "button", onclick: () => guarded(reset) }, t("asItWas")),
+      el("button", { type: "button", onclick: () => change(reset) }, t("asItWas")),
       el("button", { type: "button", class: "icon", "aria-label": t("close"), onclick: () => { show(false); $("panel-toggle").focus(); } }, "✕")),
     el("div", { class: "sections" },
       section("jobs", parts.jobs),
@@ -124,11 +144,11 @@ function switches(table) {
       return el("button", {
         type: "button",
         "data-switch": one.id,
-        onclick: () => guarded(async () => { await one.run(); toast(`${t("done")}: ${label}`); }),
+        onclick: () => change(async () => { await one.run(); toast(`${t("done")}: ${label}`); }),
       }, label);
     }
     const box = el("input", { type: "checkbox", role: "switch", "data-switch": one.id });
-    box.addEventListener("change", () => guarded(() => one.set(box.checked)));
+    box.addEventListener("change", () => change(() => one.set(box.checked)));
     parts.boxes.push([one, box]);
     return el("label", {}, box, el("span", {}, label));
   }));
@@ -160,7 +180,7 @@ function field(at, kind) {
   const input = kind.enum
     ? el("select", {}, kind.enum.map((one) => el("option", { value: one }, one)))
     : el("input", { type: kind.type === "boolean" ? "checkbox" : isNumber ? "number" : "text", step: "any" });
-  input.addEventListener("change", () => guarded(() => {
+  input.addEventListener("change", () => change(() => {
     const value = input.type === "checkbox" ? input.checked
       : input.value === "" && types.includes("null") ? null : isNumber ? Number(input.value) : input.value;
     return nemo("PATCH", "settings", at.reduceRight((inner, name) => ({ [name]: inner }), value));

@@ -122,7 +122,7 @@ export const TELEGRAM = [
     isOn: (panel) => Boolean(faultOn(panel, "slow")),
     set: (wanted) => (wanted
       ? fault({ methods: ["file"], action: "slow", bytes_per_s: 60000, times: null })
-      : telegram("release", { id: faultOn(state.panel, "slow").id })),
+      : telegram("release", { id: faultOn(state.panel, "slow")?.id })),
   },
   { id: "noFlood", isOn: (panel) => !panel.flood_limits, set: (wanted) => telegram("flood_limits", wanted ? { off: true } : {}) },
   {
