@@ -114,6 +114,7 @@ def _chat(world: World, bot: Bot, chat: Chat) -> Json:
         "commands": _commands(bot, chat, language),
         "about": bot.texts.get(("description", language)) or bot.texts.get(("description", ""), ""),
         "blocked": chat.blocked,
+        "bot": chat.status(bot.id),
     }
 
 

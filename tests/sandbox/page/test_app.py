@@ -143,6 +143,41 @@ async def test_the_feed_tells_all_there_is_and_then_what_happens(
             assert (name, panel["settings"]["render_fails"]) == ("panel", -1)
 
 
+async def test_the_narrowest_commands_are_listed_in_the_persons_language(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    async def offer(name: str, scope: str, language: str = "") -> None:
+        body = {
+            "commands": [{"command": name, "description": "any"}],
+            "scope": {"type": scope},
+            "language_code": language,
+        }
+        url = f"{services.telegram_url}/bot{services.token}/setMyCommands"
+        assert (await client.post(url, json=body)).status_code == 200
+
+    async with People(services.telegram_url) as people:
+        ann, ming = await people.person("Ann"), await people.person("小明", language_code="zh-hans")
+        await ann.open()
+        await ming.open()
+        await people.new_chat("supergroup", "Club", ann)
+        await people.new_chat("channel", "Elsewhere", ann, bot="")
+    await offer("any", "default")
+    await offer("alone", "all_private_chats")
+    await offer("alone_zh", "all_private_chats", "zh")
+
+    async with client.stream("GET", "events") as stream:
+        events = _events(stream)
+        chats = next(value for name, value in [await anext(events) for _ in range(2)] if name == "chats")
+
+    listed = {chat.get("title") or chat["first_name"]: chat["commands"] for chat in chats}
+    assert {name: [one["command"] for one in commands] for name, commands in listed.items()} == {
+        "Ann": ["alone"],
+        "小明": ["alone_zh"],
+        "Club": ["any"],
+        "Elsewhere": [],
+    }
+
+
 async def _events(stream: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
     name = ""
     async for line in stream.aiter_lines():

@@ -158,6 +158,8 @@ def every_switch_works(page: Page, tmp_path: Path) -> None:
     page.go("Ann")
     page.click("#panel-toggle")
     first = _services(page)
+    assert not page.one("#panel [data-switch=out]").is_enabled()
+    page.go("Studio · Trailer")
     for switch in page.all("#panel input[data-switch]"):
         switch.click()
         page.until(lambda: _services(page) != first, "something is switched")
@@ -175,12 +177,12 @@ def _services(page: Page) -> dict[str, Any]:
     panel = page.browser.execute_async_script(
         "const done = arguments[0]; fetch('panel').then((answer) => answer.json()).then(done);"
     )
-    blocked = page.browser.execute_async_script(
+    chats = page.browser.execute_async_script(
         "const done = arguments[0]; import(document.baseURI + 'store.js')"
-        ".then(({ state }) => done([...state.chats.values()].map((chat) => chat.blocked)));"
+        ".then(({ state }) => done([...state.chats.values()].map((chat) => [chat.blocked, chat.bot])));"
     )
     names = ("settings", "accounts", "nemo_faults", "telegram_faults", "flood_limits")
-    return {**{name: panel[name] for name in names}, "blocked": blocked}
+    return {**{name: panel[name] for name in names}, "chats": chats}
 
 
 def _choose(page: Page, selector: str, text: str, action: str) -> None:

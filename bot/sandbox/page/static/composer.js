@@ -9,6 +9,7 @@ import { t } from "./words.js";
 const ALBUM_KINDS = new Set(["photo", "video"]);
 
 const TALLEST_PX = 176;
+const LONGEST_TEXT = /[^]{1,4096}/g;
 
 let clips = [];
 let attached = []; // Files
@@ -185,8 +186,9 @@ function submit() {
     $("as-files").checked = false;
     drawAttached();
   } else {
-    const values = { ...where(chat), text };
-    inTurn(() => telegram("write", values));
+    const values = where(chat);
+    // As Telegram's clients do: what is too long becomes several messages.
+    for (const piece of text.match(LONGEST_TEXT)) inTurn(() => telegram("write", { ...values, text: piece }));
   }
   aboutTo = null;
   $("about-to").hidden = true;

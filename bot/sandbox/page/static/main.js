@@ -27,6 +27,7 @@ function draw() {
   drawTitle();
   drawComposer();
   drawMessages();
+  drawPanel(); // some switches are of the open chat
 }
 
 function go(chatId, thread) {
@@ -64,7 +65,7 @@ setUpPanel();
 setUpComposer();
 applyWords();
 $("language").value = language;
-$("language").addEventListener("change", () => { setLanguage($("language").value); draw(); drawPanel(); });
+$("language").addEventListener("change", () => { setLanguage($("language").value); draw(); });
 $("back").addEventListener("click", () => {
   document.body.dataset.view = "list";
   $("chat-list").querySelector("[aria-current]")?.focus();

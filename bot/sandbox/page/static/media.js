@@ -36,7 +36,7 @@ export function serviceText(message) {
 export function gist(message) {
   const text = message.text ?? message.caption ?? "";
   const kind = kindOf(message) ?? ["location", "contact", "poll", "dice"].find((one) => one in message);
-  const what = kind ? t(kind) : "";
+  const what = message.document?.file_name ?? (kind ? t(kind) : "");
   return [serviceText(message), what, text.split("\n")[0]].filter(Boolean).join(" · ");
 }
 

@@ -70,7 +70,10 @@ export function drawPanel() {
   rememberFirst(panel.settings);
   if ($("panel").hidden) return;
   if (parts.language !== document.documentElement.lang) build();
-  for (const [one, box] of parts.boxes) box.checked = one.isOn(panel);
+  for (const [one, box] of parts.boxes) {
+    box.checked = one.isOn(panel);
+    box.disabled = one.fits?.() === false;
+  }
   parts.scripts.textContent = panel.scripts ? t("waitingScripts", { n: panel.scripts }) : "";
   for (const [name, row] of Object.entries(rows(panel))) fill(parts[name], row);
   parts.charged.textContent = t("charged", { n: panel.charged });

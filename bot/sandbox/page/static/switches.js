@@ -17,7 +17,7 @@ addWords({
     s_quiet: "Silence for 20 seconds", s_forget: "Forget every project", s_expire: "All tokens expire",
     s_flood: "The next 3 sends: too many (429)", s_gateway: "The next 3 calls: Bad Gateway", s_lost: "The next send's answer is lost",
     s_slowFiles: "Files load slowly (60 kB/s)", s_cutFile: "The next file breaks off", s_noFlood: "No flood limits",
-    s_block: "This person blocks the bot", asItWas: "All as it was", once: "once", everySwitch: "Every switch of NemoVideo",
+    s_block: "This person blocks the bot", s_out: "The bot is not in this group", s_admin: "The bot is an admin of this group", asItWas: "All as it was", once: "once", everySwitch: "Every switch of NemoVideo",
   },
   zh: {
     nemoSwitches: "NemoVideo", telegramSwitches: "Telegram", nextMessage: "下一条消息",
@@ -31,7 +31,7 @@ addWords({
     s_quiet: "沉默 20 秒", s_forget: "忘掉所有项目", s_expire: "所有令牌过期",
     s_flood: "接下来 3 次发送过于频繁（429）", s_gateway: "接下来 3 次调用网关错误", s_lost: "下一次发送的回应丢失",
     s_slowFiles: "文件下载很慢（60 kB/s）", s_cutFile: "下一个文件中途断开", s_noFlood: "不限制发送频率",
-    s_block: "当前用户拉黑机器人", asItWas: "全部恢复", once: "一次", everySwitch: "NemoVideo 的全部开关",
+    s_block: "当前用户拉黑机器人", s_out: "机器人不在这个群里", s_admin: "机器人是这个群的管理员", asItWas: "全部恢复", once: "一次", everySwitch: "NemoVideo 的全部开关",
   },
 });
 
@@ -109,6 +109,11 @@ export const NEXT_MESSAGE = [
   { id: "expire", run: () => onAccounts({ expired: true }) },
 ];
 
+const inGroup = () => openChat() !== undefined && openChat().type !== "private" && openChat().type !== "channel";
+
+const makeBot = (status) =>
+  telegram("set_member", { chat: state.chat, user: speaker(), member: state.bot.id, status });
+
 const SENDS = ["sendMessage", "sendVideo", "sendPhoto", "sendDocument", "sendMediaGroup"];
 const tooMany = { error_code: 429, description: "Too Many Requests: retry after 5", retry_after: 5 };
 
@@ -129,6 +134,13 @@ export const TELEGRAM = [
     id: "block",
     isOn: () => Boolean(state.chats.get(speaker())?.blocked),
     set: (wanted) => telegram("block", { user: speaker(), blocked: wanted }),
+  },
+  { id: "out", fits: inGroup, isOn: () => inGroup() && openChat().bot === "left", set: (wanted) => makeBot(wanted ? "left" : "member") },
+  {
+    id: "admin",
+    fits: inGroup,
+    isOn: () => inGroup() && openChat().bot === "administrator",
+    set: (wanted) => makeBot(wanted ? "administrator" : "member"),
   },
 ];
 
