@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from bot.jobs.job import Job
+from bot.jobs.gathering import gathered
 from bot.sandbox.botapi.state import Json
 from bot.sandbox.nemovideo.settings import Settings
 from bot.sandbox.services import Services
@@ -79,18 +79,18 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
     """The bot's jobs, newest first, read as they lie in its store."""
     found = []
     async for key in redis.scan_iter(match=f"{keys.JOB}*", count=500):
-        request, state, attempt = await redis.hmget(key, ["request", "state", "attempt"])
-        if request is None:
+        fields: Any = await redis.hgetall(key)
+        if "request" not in fields:
             continue
-        job = Job.from_json(str(request))
+        job = gathered(fields).job
         found.append(
             {
                 "id": job.id,
                 "chat": job.chat.chat_id,
                 "kind": job.kind,
                 "lane": job.lane,
-                "state": state,
-                "attempt": int(attempt or 0),
+                "state": fields["state"],
+                "attempt": int(fields["attempt"]),
                 "asked_at": job.asked_at.isoformat(),
                 "text": job.text[:80],
                 "files": len(job.files),
