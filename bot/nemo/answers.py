@@ -155,9 +155,11 @@ def read_credits(payload: Any) -> Credits:
     return Credits(*(read.number(data.get(name)) for name in ("available", "frozen", "total")))
 
 
-def read_state(payload: Any) -> State:
-    """Read ``data.state`` and the ids beside it."""
+def read_state(payload: Any) -> State | None:
+    """Read ``data.state`` and the ids beside it; ``None`` for an answer that tells nothing of a session."""
     data = data_of(payload)
+    if not any(name in data for name in ("state", "task_id", "session_id")):
+        return None
     state = read.mapping(data.get("state"))
     draft = state.get("draft")
     return State(

@@ -286,10 +286,11 @@ class NemoClient:
 
         Raises:
             SessionGone: There is no such session.
+            UnexpectedAnswer: It tells nothing of a session; taken for an empty one, it would seem changed.
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("GET", f"/api/state/{_APP}/me/{_segment(session_id)}/latest")
-        return answers.read_state(await self._wire.get(call, who))
+        return _found(call, answers.read_state(await self._wire.get(call, who)))
 
     async def start_render(self, who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
         """Begin an export.

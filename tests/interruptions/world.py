@@ -261,17 +261,20 @@ class ExternalStore:
 
     Args:
         directory: Where it keeps its data.
+        password: Needed by whoever connects.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, password: str = "") -> None:
         directory.mkdir()
-        self._directory = directory
+        self.directory = directory
+        self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Its address; the same after a restart."""
-        return f"unix://{self._directory / 'store.sock'}"
+        user = f":{self._password}@" if self._password else ""
+        return f"unix://{user}{self.directory / 'store.sock'}"
 
     def start(self) -> None:
         """Start it."""
@@ -280,8 +283,9 @@ class ExternalStore:
                 str(find_server_binary()),
                 *("--port", "0", "--unixsocket", "store.sock", "--dir", "."),
                 *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+                *(("--requirepass", self._password) if self._password else ()),
             ],
-            cwd=self._directory,
+            cwd=self.directory,
             stdout=subprocess.DEVNULL,
         )
 
@@ -300,11 +304,11 @@ class ExternalStore:
 
 
 @contextlib.contextmanager
-def external_store() -> Iterator[ExternalStore]:
+def external_store(password: str = "") -> Iterator[ExternalStore]:
     """A server that runs; ended with the block."""
     # A socket's path has to be short, which pytest's directories are not.
     with tempfile.TemporaryDirectory(prefix="store-") as directory:
-        server = ExternalStore(Path(directory) / "data")
+        server = ExternalStore(Path(directory) / "data", password)
         server.start()
         try:
             yield server

@@ -98,6 +98,7 @@ def test_links() -> None:
 
 def test_a_state_without_a_draft() -> None:
     state = answers.read_state({"code": 0, "data": {"state": {}, "task_id": 5, "session_id": "s"}})
+    assert state is not None
     assert (state.draft, state.task_id, state.session_id) == (None, "5", "s")
 
 
@@ -127,6 +128,11 @@ def test_uploaded_files() -> None:
     assert upload == answers.Upload(
         (answers.UploadedFile("a.mp4", "video", "https://c/a.mp4", 5.5, 1920, 1080, 30.0, "h"),), True
     )
+
+
+@pytest.mark.parametrize("payload", [{"code": 0, "data": [1]}, {"code": 0, "data": {}}, {"code": 0}, {}])
+def test_an_answer_that_tells_nothing_is_no_empty_session(payload: dict[str, Any]) -> None:
+    assert answers.read_state(payload) is None
 
 
 @given(JSON)

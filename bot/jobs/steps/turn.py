@@ -23,9 +23,11 @@ from bot.nemo.errors import (
     AuthError,
     NemoError,
     RateLimited,
+    ServiceError,
     SessionGone,
     StreamBroken,
     TransportError,
+    UnexpectedAnswer,
 )
 from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.turns import TurnText
@@ -224,12 +226,17 @@ class _Turn:
         for reading in range(self._options.recovery_readings):
             if reading:
                 await self._clock.sleep(self._options.recovery_every_s)
-            with contextlib.suppress(TransportError):
+            try:
                 draft = (await self._state()).draft
-                raw = draft.raw if draft else None
-                if digest(raw) != digest(before):
-                    log.info("turn.recovered", reading=reading)
-                    return raw
+            except (TransportError, UnexpectedAnswer, ServiceError) as error:
+                if isinstance(error, AuthError | SessionGone):
+                    raise
+                log.warning("turn.reading_failed", reading=reading, error=str(error))
+                continue
+            raw = draft.raw if draft else None
+            if digest(raw) != digest(before):
+                log.info("turn.recovered", reading=reading)
+                return raw
         log.warning("turn.lost")
         text = self._run.get("turn_text")
         if text:

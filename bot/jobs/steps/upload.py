@@ -109,14 +109,14 @@ async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
     """Send once, whatever breaks; keeps the checkpoints ``…ing`` and ``…ed`` under a name."""
     # An attempt that died may have got everything across: then the project has changed since.
     for tried in range(1, TRIES + 1):
-        known = digest((await _state(workspace, run.job)).video_infos)
+        known = _known(await _state(workspace, run.job))
         started = run.get(f"{name}ing")
         if started is not None and not _left(run, name, started.get("files", ("",))):
             started = None  # Of what was brought before.
         if tried == 1 and started is not None and started["before"] == known:
             # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
             await run.clock.sleep(PAUSE_S)
-            known = digest((await _state(workspace, run.job)).video_infos)
+            known = _known(await _state(workspace, run.job))
         if started is not None and started["before"] != known:
             log.info("upload.had_arrived")
             whole = [file.file_id for file in run.job.files] if name == "upload" else run.job.data["links"]
@@ -137,6 +137,11 @@ async def _bring(workspace: Workspace, run: Run, name: str, send: Send) -> None:
             await run.clock.sleep(PAUSE_S * tried)
         else:
             return
+
+
+def _known(state: State) -> str:
+    """A digest of the project's uploads; none at all may be told in several ways."""
+    return digest(state.video_infos or None)
 
 
 async def _keep(workspace: Workspace, run: Run, name: str, size: int, files: Mapping[str, Any]) -> None:
