@@ -287,6 +287,7 @@ async def test_ids_and_names_from_anywhere_stay_in_their_place(
     http: httpx.AsyncClient, nemo: NemoClient, service: Service
 ) -> None:
     who = Credentials(TOKEN, Attribution("名前\r\nX-Evil: 1", "1"))
+    service.will_answer({"code": 0, "data": {"state": {}}})
     await nemo.state(who, "../../etc?x#y")
     await nemo.render_status(who, "..")
     first, second = service.requests
