@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -29,7 +29,7 @@ from bot.http import Transport, new_client, tls_context
 from bot.jobs.budgets import Allowance, Budgets
 from bot.jobs.crew import Crew, worker_name
 from bot.jobs.forgetting import Eraser
-from bot.jobs.guest_tokens import GuestTokens
+from bot.jobs.guest_tokens import GIVEN_A_WEEK, GuestTokens
 from bot.jobs.job import Kind
 from bot.jobs.lanes import Lanes
 from bot.jobs.runner import Runner, Step
@@ -45,6 +45,7 @@ from bot.jobs.steps.turn import TurnOptions, turn
 from bot.jobs.steps.upload import upload
 from bot.jobs.workspace import Workspace, WorkspaceOptions
 from bot.nemo.client import MediaSource, NemoClient
+from bot.open_files import raise_open_files
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
@@ -61,6 +62,7 @@ from bot.telegram.delivery import Delivery
 from bot.telegram.desk import Desk
 from bot.telegram.door import Door
 from bot.telegram.files import TelegramFiles
+from bot.telegram.flood import Flood
 from bot.telegram.front import ChatFronts
 from bot.telegram.handlers import Handlers
 from bot.telegram.intake import Intake
@@ -137,6 +139,7 @@ class App:
             StoreError: The store can't be used.
         """
         settings = self._settings
+        raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
         redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
@@ -157,7 +160,15 @@ class App:
                 Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
                 Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
             )
-            lanes = Lanes(store.redis, docket, self._clock, budgets=budgets, queue_limit=settings.queue_limit)
+            lanes = Lanes(
+                store.redis,
+                docket,
+                self._clock,
+                budgets=budgets,
+                queue_limit=settings.queue_limit,
+                total_limit=settings.total_queue_limit,
+            )
+            health.before_metrics = self._measure(lanes, GuestTokens(store.redis, self._clock))
             tls = tls_context()
             bot = await stack.enter_async_context(self._bot(tls, stop, health))
             if stop.is_set():
@@ -192,6 +203,17 @@ class App:
             await _until(stop, tasks)
             await _leave(tasks, runner)
         log.info("app.stopped", role=self._role)
+
+    def _measure(self, lanes: Lanes, guest_tokens: GuestTokens) -> Callable[[], Awaitable[None]]:
+        """What brings the figures that lie in the store up to date."""
+
+        async def measure() -> None:
+            count, age_s = await lanes.waiting()
+            metrics.QUEUE.set(count)
+            metrics.QUEUE_AGE.set(age_s)
+            metrics.GUEST_TOKENS_LEFT.set(max(0, GIVEN_A_WEEK - await guest_tokens.used_this_week()))
+
+        return measure
 
     @contextlib.asynccontextmanager
     async def _bot(
@@ -292,7 +314,10 @@ class App:
         redis: Any,
     ) -> Runner:
         settings, clock = self._settings, self._clock
-        outbox = Outbox(clock, Addresses(redis))
+        # The store's time, which all machines share, unless time runs otherwise here.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        outbox = Outbox(clock, Addresses(redis), Flood(redis, clock, time_ms=time_ms))
         membership = GroupMembership(bot, outbox, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))

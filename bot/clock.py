@@ -35,6 +35,11 @@ class SystemClock:
         self._started = datetime.now(UTC)
         self._started_s = time.monotonic()
 
+    @property
+    def is_real(self) -> bool:
+        """Whether its time is everybody's."""
+        return self._speed == 1.0
+
     def now(self) -> datetime:
         """The time of day; sped up from the moment this clock was made."""
         if self._speed == 1.0:

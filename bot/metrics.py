@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["CONTENT_TYPE", "LOOP_LAG", "POLLING", "UPDATES", "render", "watch_loop"]
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+"""Of what :func:`render` gives."""
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
@@ -20,6 +20,48 @@ UPDATES = Counter(
     ["outcome"],
 )
 POLLING = Gauge("nemovideo_polling", "Whether this process holds the lease and polls.")
+
+# Jobs -----------------------------------------------------------------------------------------------------
+
+JOBS = Counter(
+    "nemovideo_jobs", "Jobs that ended, by kind and by how: done, failed or cancelled.", ["kind", "outcome"]
+)
+JOBS_RUNNING = Gauge("nemovideo_jobs_running", "Jobs that run in this process.")
+JOB_OLDEST = Gauge(
+    "nemovideo_job_oldest_seconds",
+    "How long the job has run that runs longest here; grows without end if one hangs.",
+)
+STEP = Histogram("nemovideo_step_seconds", "Time in each step of a job.", ["step"], buckets=_SECONDS)
+QUEUE = Gauge("nemovideo_queue_jobs", "Edits that wait in all chats; the same for every process.")
+QUEUE_AGE = Gauge("nemovideo_queue_oldest_seconds", "How long the one of them has waited that waits longest.")
+
+# NemoVideo ------------------------------------------------------------------------------------------------
+
+UPLOADED = Counter("nemovideo_upload_bytes", "Bytes sent to NemoVideo.")
+DOWNLOADED = Counter("nemovideo_download_bytes", "Bytes of finished videos.")
+ERRORS = Counter(
+    "nemovideo_errors", "Errors of NemoVideo that ended a job, by its code or the HTTP status.", ["code"]
+)
+GUEST_TOKENS_LEFT = Gauge(
+    "nemovideo_guest_tokens_left", "Guest accounts that NemoVideo still gives this week, about."
+)
+
+# Sending --------------------------------------------------------------------------------------------------
+
+SENDS = Counter(
+    "nemovideo_sends",
+    "Calls to Telegram, by urgency (answer, live, edit, or free of limits) and by what came of them.",
+    ["urgency", "outcome"],
+)
+SEND_WAIT = Histogram(
+    "nemovideo_send_wait_seconds",
+    "How long a message waited for its turn under the flood limits.",
+    ["urgency"],
+    buckets=_SECONDS,
+)
+EDITS_PUT_OFF = Counter(
+    "nemovideo_edits_put_off", "Edits of live messages that stood back behind what is more urgent."
+)
 
 # The process ----------------------------------------------------------------------------------------------
 

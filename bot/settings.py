@@ -228,6 +228,12 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(500, ge=1, le=2000, description="Largest file that NemoVideo takes, in MB.")
     worker_jobs: int = Field(1000, ge=1, le=100_000, description="Jobs that one worker process runs at once.")
     queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat.")
+    total_queue_limit: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Edits that may wait in all chats together; more are refused politely.",
+    )
     job_tries: int = Field(5, ge=1, le=100, description="Starts after which an interrupted job is given up.")
     lease_s: float = Field(
         10.0,

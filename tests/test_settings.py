@@ -139,6 +139,7 @@ def test_where_the_web_app_listens(
         ("MAX_UPLOAD_MB", "0", "1", "2000", "2001"),
         ("WORKER_JOBS", "0", "1", "100000", "100001"),
         ("QUEUE_LIMIT", "0", "1", "10000", "10001"),
+        ("TOTAL_QUEUE_LIMIT", "0", "1", "1000000", "1000001"),
         ("JOB_TRIES", "0", "1", "100", "101"),
         ("LEASE_S", "0.9", "1", "600", "inf"),
     ],

@@ -36,6 +36,9 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
+QUEUE_LOOK = 100
+"""How many of those that wait longest a sweep looks at."""
+
 LANE_IDLE = timedelta(hours=1)
 """How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
 
@@ -45,7 +48,7 @@ _ACCEPT = (
     + """
 -- KEYS: update mark, album, sender, message, answered album, then per job: job, list, slot.
 -- ARGV: mark's ttl, charge or nothing, prefix of job keys, the part's facts or nothing,
--- then per job: id, request, limit, 1 if gathered.
+-- then per job: id, request, limit, 1 if gathered; then the queue of all, now, its limit.
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'repeated'} end
 local prefix = ARGV[3]
 local charge = ARGV[2] ~= '' and cjson.decode(ARGV[2])
@@ -61,6 +64,13 @@ for i = 1, (#KEYS - 5) / 3 do
   local k, a = 3 * i + 3, 4 * i + 1
   if is_stored(a) and redis.call('LLEN', KEYS[k + 1]) >= tonumber(ARGV[a + 2]) then return {'full'} end
 end
+local queue, now, most = ARGV[#ARGV - 2], ARGV[#ARGV - 1], tonumber(ARGV[#ARGV])
+local counted = {}
+for i = 1, (#KEYS - 5) / 3 do
+  local k, a = 3 * i + 3, 4 * i + 1
+  if is_stored(a) and string.sub(KEYS[k + 1], -5) == ':edit' then table.insert(counted, KEYS[k]) end
+end
+if #counted > 0 and redis.call('ZCARD', queue) + #counted > most then return {'busy'} end
 local was_asked = verdict == 'late' and redis.call('HEXISTS', prefix .. old, 'own') == 1
 if charge then
   if verdict == 'joined' then charge.job = prefix .. old elseif is_kept[verdict] then charge = nil end
@@ -90,6 +100,7 @@ if verdict == 'edited' then
   if part.own then request(prefix .. old) end
 end
 if verdict == 'kept' and part.album ~= '' then keep(places, part) end
+for _, job in ipairs(counted) do redis.call('ZADD', queue, now, job) end
 local told = charge and pay(charge.job, charge) or {}
 redis.call('SET', KEYS[1], #told > 0 and cjson.encode(told) or '[]', 'EX', ARGV[1])
 return {'new'}
@@ -97,7 +108,7 @@ return {'new'}
 )
 
 _TAKE = """
--- KEYS: list, slot.  ARGV: ticket, prefix of job keys, key of the pause.
+-- KEYS: list, slot.  ARGV: ticket, prefix of job keys, key of the pause, the queue of all.
 local held = redis.call('HMGET', KEYS[2], 'job', 'ticket')
 local id = held[1]
 if id then
@@ -109,6 +120,7 @@ else
     return {'paused'}
   end
   redis.call('LPOP', KEYS[1])
+  redis.call('ZREM', ARGV[4], ARGV[2] .. id)
 end
 redis.call('HSET', KEYS[2], 'job', id, 'ticket', ARGV[1])
 local job = ARGV[2] .. id
@@ -167,11 +179,12 @@ return 1
 _CANCEL = (
     BUDGET_LUA
     + """
--- KEYS: job, list.  ARGV: id, ttl.
+-- KEYS: job, list.  ARGV: id, ttl, the queue of all.
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return 'gone' end
 if state == 'queued' and redis.call('LREM', KEYS[2], 1, ARGV[1]) == 1 then
   redis.call('HSET', KEYS[1], 'state', 'cancelled')
+  redis.call('ZREM', ARGV[3], KEYS[1])
   settle(KEYS[1], 'cancelled')
   redis.call('EXPIRE', KEYS[1], ARGV[2])
   return 'queued'
@@ -199,6 +212,10 @@ CHECKPOINT = "saved:"
 
 class LaneFull(Exception):
     """The chat has as much waiting as it may."""
+
+
+class BotFull(LaneFull):
+    """All chats together have as much waiting as they may."""
 
 
 class Saved(IntEnum):
@@ -302,6 +319,7 @@ class Lanes:
         clock: For what ages out.
         budgets: What a day allows.
         queue_limit: Jobs that may wait in one lane.
+        total_limit: Jobs that may wait in the edit lanes of all chats.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
         update_ttl_s: How long an update's number is remembered.
     """
@@ -314,6 +332,7 @@ class Lanes:
         *,
         budgets: Budgets | None = None,
         queue_limit: int = 50,
+        total_limit: int = 10_000,
         finished_ttl_s: int = keys.JOB_TTL_S,
         update_ttl_s: int = keys.UPDATE_TTL_S,
     ) -> None:
@@ -322,6 +341,7 @@ class Lanes:
         self._clock = clock
         self.budgets = budgets or Budgets(clock)
         self._queue_limit = queue_limit
+        self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
         self._accept = redis.register_script(_ACCEPT)
@@ -357,7 +377,7 @@ class Lanes:
             Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
 
         Raises:
-            LaneFull: Nothing was stored.
+            LaneFull: Nothing was stored, for this chat or all of them have enough waiting.
             OverBudget: Neither.
         """
         names = {lane_name(job.chat, job.lane): job.id for job in jobs}
@@ -386,10 +406,13 @@ class Lanes:
             ]
             is_gathered = arrival is not None and job.kind is Kind.WISH
             arguments += [job.id, job.to_json(), self._queue_limit, 1 if is_gathered else ""]
+        arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
         answer = await self._accept(keys=key_list, args=arguments)
         match answer:
             case ["full"]:
                 raise LaneFull
+            case ["busy"]:
+                raise BotFull
             case ["over", whose, what, left]:
                 raise OverBudget(Scarce(whose, what, left))
         for name, job_id in names.items():
@@ -415,7 +438,7 @@ class Lanes:
         chat, lane = parse_lane_name(name)
         answer = await self._take(
             keys=[keys.lane_key(str(chat), lane), keys.slot_key(str(chat), lane)],
-            args=[ticket, keys.job_key(str(chat), ""), keys.PAUSED],
+            args=[ticket, keys.job_key(str(chat), ""), keys.PAUSED, keys.QUEUE],
         )
         if answer[0] != "taken":
             return None
@@ -501,7 +524,7 @@ class Lanes:
         """
         was = await self._cancel(
             keys=[keys.job_key(str(chat), job_id), keys.lane_key(str(chat), lane)],
-            args=[job_id, self._finished_ttl_s],
+            args=[job_id, self._finished_ttl_s, keys.QUEUE],
         )
         if was == "running":
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
@@ -588,6 +611,20 @@ class Lanes:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         await self._beside(keys=[keys.job_key(str(job.chat), job.id)], args=[CHECKPOINT + name, text, "HSET"])
 
+    async def waiting(self) -> tuple[int, float]:
+        """How many jobs wait in all chats' edit lanes, and for how many seconds the oldest has."""
+        count = await self._redis.zcard(keys.QUEUE)
+        oldest: list[Any] = await self._redis.zrange(keys.QUEUE, 0, 0, withscores=True)
+        age_s = self._clock.now().timestamp() - float(oldest[0][1]) if oldest else 0.0
+        return int(count), max(0.0, age_s)
+
+    async def _sweep_queue(self) -> None:
+        """Forget those that wait no more, though nobody took them: a chat's data may be erased."""
+        longest: list[Any] = await self._redis.zrange(keys.QUEUE, 0, QUEUE_LOOK - 1)
+        for job in longest:
+            if await self._redis.hget(job, "state") != State.QUEUED:
+                await self._redis.zrem(keys.QUEUE, job)
+
     async def sweep(self) -> int:
         """Give a ticket to every lane that lost its own: a crash came between storing a job and adding one.
 
@@ -595,6 +632,7 @@ class Lanes:
             How many tickets were added.
         """
         added = 0
+        await self._sweep_queue()
         paused = await self.is_paused()
         before = (self._clock.now() - LANE_IDLE).timestamp()
         async for name, seen in self._redis.zscan_iter(keys.LANES):

@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot import metrics
 from bot.clock import Clock
 from bot.jobs.gathering import Gathered
 from bot.jobs.job import Job, Kind, Lane, State
@@ -82,6 +83,7 @@ class Run:
         self.taken = taken
         self.job: Job = taken.job
         self.clock = clock
+        self.began_s = clock.monotonic_s()
         self.front: Front
         self.interruption: Interruption | None = None
         self._lanes = lanes
@@ -104,6 +106,9 @@ class Run:
                 return
         # The interruption arrives at the next await; let it be this one.
         await asyncio.sleep(0)
+        if self.interruption is Interruption.SUPERSEDED:
+            # It hits the attempt's own task alone; work beside that, as of a live message that is late, ends here.
+            raise asyncio.CancelledError
 
     async def weigh(self, size: int) -> None:
         """Tell how many bytes the job's files really have."""
@@ -209,6 +214,12 @@ class Runner:
         self._announcements: set[asyncio.Task[None]] = set()
         self._draining = False
         lanes.run_tickets_with(self.work)
+        metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
+        metrics.JOB_OLDEST.set_function(self._oldest_s)
+
+    def _oldest_s(self) -> float:
+        now_s = self._clock.monotonic_s()
+        return max((now_s - run.began_s for run in self._running.values()), default=0.0)
 
     async def work(self, lane: str, job_id: str, ticket: str) -> None:
         """Run one ticket; see ``jobs/lanes.py``. One that is delivered again while it runs here is joined."""
@@ -296,6 +307,7 @@ class Runner:
                     await run.front.release()
                     await run.front.discard_result()
                     await self._lanes.finish(run.taken, state or State.CANCELLED)
+                    metrics.JOBS.labels(run.job.kind, state or State.CANCELLED).inc()
                     log.info("job.ended", state=state)
         except RedisError:
             log.warning("job.store_failed", exc_info=True)
@@ -317,7 +329,11 @@ class Runner:
                 retry = Button("button.retry", "retry", run.job.id)
                 raise Ended(Notice("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
             for step in self._steps[run.job.kind]:
-                await step(run)
+                began_s = self._clock.monotonic_s()
+                try:
+                    await step(run)
+                finally:
+                    metrics.STEP.labels(_step_name(step)).observe(self._clock.monotonic_s() - began_s)
         except RedisError:
             raise
         except ChatGone:
@@ -425,6 +441,11 @@ class Runner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _step_name(step: Step) -> str:
+    """Of a step, or of what made it."""
+    return getattr(step, "__qualname__", "").partition(".")[0] or "step"
 
 
 class _Waiting:

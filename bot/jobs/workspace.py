@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot import metrics
 from bot.chats.chats import Account, Chat, Chats
 from bot.chats.key import ChatKey
 from bot.clock import Clock
@@ -23,6 +24,7 @@ from bot.jobs.runner import Ended
 from bot.nemo.answers import ClaimToken, Credits, claim_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import (
+    BY_CODE,
     AuthError,
     ExportNotInPlan,
     FileTooLarge,
@@ -208,6 +210,7 @@ class Workspace:
 
     async def ended_by(self, job: Job, error: NemoError) -> Ended:
         """What an error means for the chat, with the button that leads on."""
+        metrics.ERRORS.labels(_label(error)).inc()
         chat = await self.chats.get(job.chat)
         retry = Button("button.retry", "retry", job.id)
         match error:
@@ -286,3 +289,12 @@ class Workspace:
 
     def _card(self, chat: Chat, language: str) -> Card:
         return self._cards.active(chat.skill, language)
+
+
+def _label(error: NemoError) -> str:
+    """An error's code, or the HTTP status, as a metric's label: those that the service documents, and no others."""
+    known = (error.code, error.status)
+    named = next((str(value) for value in known if value in BY_CODE), None)
+    if named is not None:
+        return named
+    return "5xx" if error.status is not None and error.status >= 500 else "other"

@@ -206,7 +206,7 @@ class RateLimited(ServiceError):
         self.retry_after_s = retry_after_s
 
 
-_BY_CODE: dict[int, type[ServiceError]] = {
+BY_CODE: dict[int, type[ServiceError]] = {
     401: AuthError,
     402: ExportNotInPlan,
     413: FileTooLarge,
@@ -220,6 +220,7 @@ _BY_CODE: dict[int, type[ServiceError]] = {
     4001: FileTypeRefused,
     4002: FileTooLarge,
 }
+"""The codes and statuses that the service documents."""
 
 
 def clean(message: str) -> str:
@@ -275,7 +276,7 @@ def error_for(
         headers: The answer's headers, for ``Retry-After``.
         payload: The parsed answer, for ``retry_after`` in it.
     """
-    kind = _BY_CODE.get(code or 0) or _BY_CODE.get(status or 0)
+    kind = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
     if kind is None:
         lowered = message.lower()
         if "session" in lowered and "not found" in lowered and 404 in (status, code):

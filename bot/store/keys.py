@@ -59,6 +59,7 @@ LANES = f"{NAMESPACE}lanes"  # for ever, its members an hour after last use: lan
 ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: an album's parts as far as seen, and its job, a hash
 SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: the job that somebody's newest message belongs to
 ASKED = f"{NAMESPACE}asked:"  # JOB_TTL_S: the job that a message belongs to
+QUEUE = f"{NAMESPACE}queue"  # while any wait: the keys of jobs in all edit lanes, by when they came
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are told
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
 
@@ -157,12 +158,22 @@ WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute
 
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
+# Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
+FLOOD = (
+    f"{NAMESPACE}flood:"  # when a limit's bucket is full, in ms; or till when Telegram wants to be left alone
+)
+
 MESSAGE_NUMBERS = (
     f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last one: the newest message numbers
 )
 
 MESSAGE_NUMBERS_KEPT = 500
 MESSAGE_NUMBERS_TTL_S = 7 * 86_400
+
+
+def flood_key(limit: str, chat_id: int) -> str:
+    """One limit, of a chat or of the whole bot."""
+    return f"{FLOOD}{limit}:{chat_id}"
 
 
 def message_numbers_key(mailbox: str) -> str:

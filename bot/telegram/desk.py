@@ -17,7 +17,7 @@ from bot.clock import Clock
 from bot.jobs.budgets import COUNTED, OverBudget
 from bot.jobs.gathering import Arrival
 from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
-from bot.jobs.lanes import LaneFull, Lanes
+from bot.jobs.lanes import BotFull, LaneFull, Lanes
 from bot.jobs.notices import pack_notice
 from bot.jobs.ports import Notice
 from bot.skills import Card, Cards
@@ -80,7 +80,7 @@ class Desk:
             await self.lanes.accept(jobs, update.update_id, arrival)
         except (LaneFull, OverBudget) as error:
             log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
-            notice = Notice("error.queue_full")
+            notice = Notice("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
             if isinstance(error, OverBudget):
                 notice = over_budget(error.scarce, self.lanes.budgets)
             refusal = await self._saying(update, notice)

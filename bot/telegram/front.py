@@ -39,6 +39,7 @@ from bot.telegram.buttons import keyboard
 from bot.telegram.confidences import KEPT, for_group, for_private, sealed, start_payload
 from bot.telegram.delivery import Delivery
 from bot.telegram.files import TelegramFiles
+from bot.telegram.flood import Urgency
 from bot.telegram.live import LiveMessage, reply_to
 from bot.telegram.markdown import Piece, to_pieces
 from bot.telegram.membership import private_chat_url
@@ -184,7 +185,7 @@ class ChatFront:
             else:
                 return
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
-            await self._outbox.call(here, strip, repeatable=True)
+            await self._outbox.call(here, strip, repeatable=True, urgency=Urgency.ANSWER)
 
     async def _confide(self, slot: str, message: Confidential) -> None:
         job, is_sent, start = self._job, False, ""

@@ -17,8 +17,9 @@ from bot.clock import Clock
 from bot.jobs.job import Job
 from bot.jobs.ports import ANNOUNCEMENT, Button, ChatGone, Ledger, Progress
 from bot.telegram.buttons import Action, keyboard
+from bot.telegram.flood import Urgency
 from bot.telegram.once import Sent, send_once
-from bot.telegram.outbox import Outbox, is_unmodified
+from bot.telegram.outbox import NotNow, Outbox, is_unmodified
 from bot.telegram.phrasing import phrase
 from bot.words import Words
 
@@ -30,6 +31,9 @@ PREVIEW_LENGTH = 600
 
 STILL_WORKING_EVERY_S = 120.0
 """After each of these in one stage the message says that work goes on (the service's own advice)."""
+
+TURN_PATIENCE_S = 2.0
+"""How long a job waits for its live message's turn; then it goes on, and the message comes when it can."""
 
 SLOT = ANNOUNCEMENT
 """The checkpoint that holds the live message's number: what announced a job's place goes on as its live message."""
@@ -78,6 +82,7 @@ class LiveMessage:
         self._furthest = 0.0
         self._link = ""
         self._pump: asyncio.Task[None] | None = None
+        self._late: asyncio.Task[None] | None = None
 
     def set(self, progress: Progress) -> None:
         """What to show from the next edit on."""
@@ -91,15 +96,50 @@ class LiveMessage:
         """Send the message, or find the one that an earlier attempt sent, and keep it edited."""
         if self._pump is not None:
             return
-        text = self._compose()
         await self._leave_behind()
-        known = (self._ledger.get(SLOT) or {}).get("message_id")
-        await self._send_first(text)
-        self._shown = "" if known else text
-        self._changed.set()
-        self._pump = asyncio.create_task(self._edit_on(), name=f"live:{self._job.id}")
+        turn = asyncio.create_task(self._turn(), name=f"turn:{self._job.id}")
+        try:
+            is_soon = await self._is_soon(turn)
+            if is_soon:
+                turn.result()
+                await self._send_first()
+        except BaseException:
+            turn.cancel()
+            raise
+        work = self._edit_on() if is_soon else self._send_late(turn)
+        self._pump = asyncio.create_task(work, name=f"live:{self._job.id}")
 
-    async def _send_first(self, text: str) -> None:
+    async def _turn(self) -> None:
+        # Who looks for a message that an earlier attempt may have sent, asks when it has to be sent again.
+        if self._ledger.get(SLOT) is None:
+            await self._outbox.turn(self._job.chat.chat_id, Urgency.LIVE)
+
+    async def _is_soon(self, turn: asyncio.Task[None]) -> bool:
+        patience = asyncio.ensure_future(self._clock.sleep(TURN_PATIENCE_S))
+        try:
+            await asyncio.wait({turn, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+        return turn.done()
+
+    async def _send_late(self, turn: asyncio.Task[None]) -> None:
+        """Many jobs have begun at once: wait for the turn beside the job, then go on as ever."""
+        try:
+            await turn
+        finally:
+            turn.cancel()
+        self._late = asyncio.create_task(self._send_first(), name=f"late:{self._job.id}")
+        try:
+            await asyncio.shield(self._late)
+        except Exception as error:
+            log.info("live.not_shown", error=type(error).__name__)
+            return
+        await self._edit_on()
+
+    async def _send_first(self) -> None:
+        text = self._compose()
+        had_none = self._ledger.get(SLOT) is None
+        known = self._message_id
         await send_once(
             self._ledger,
             SLOT,
@@ -108,7 +148,11 @@ class LiveMessage:
             self._sent,
             lambda chat_id: self._send(chat_id, text),
             lambda chat_id, message_id: self._edit(chat_id, message_id, text),
+            Urgency.LIVE,
+            has_turn=had_none,
         )
+        self._shown = "" if known else text
+        self._changed.set()
 
     async def _is_behind(self) -> bool:
         """Whether the message is in a group that has become a supergroup, where its number means another one."""
@@ -125,6 +169,8 @@ class LiveMessage:
     async def show_now(self) -> None:
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
         await self.show()
+        if self._message_id is None:
+            return
         await self.close()
         text = self._compose()
         if text != self._shown:
@@ -133,8 +179,10 @@ class LiveMessage:
 
     async def finish(self, closing: str | None) -> None:
         """Take the message away; with closing words, leave those instead."""
+        if self._late is not None:
+            await asyncio.wait({self._late})  # It is on its way: to be taken away, it has to be there.
         await self.close()
-        message_id = (self._ledger.get(SLOT) or {}).get("message_id")
+        message_id = self._message_id
         if message_id is None or await self._is_behind():
             return
 
@@ -144,40 +192,57 @@ class LiveMessage:
             return await self._edit(chat_id, message_id, closing, buttons=())
 
         try:
-            await self._outbox.call(self._job.chat.chat_id, last, repeatable=True)
+            urgency = Urgency.FREE if closing is None else Urgency.ANSWER
+            await self._outbox.call(self._job.chat.chat_id, last, repeatable=True, urgency=urgency)
         except BadRequest as error:
             # Deleted by hand, too old, or already done by an attempt that died here.
             log.info("live.finish_refused", error=error.message)
 
     async def close(self) -> None:
         """Stop editing."""
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-            self._pump = None
+        tasks = [task for task in (self._pump, self._late) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._pump = self._late = None
+
+    @property
+    def _message_id(self) -> int | None:
+        message_id: int | None = (self._ledger.get(SLOT) or {}).get("message_id")
+        return message_id
 
     async def _edit_on(self) -> None:
-        while True:
-            await self._wait_for_change()
-            self._changed.clear()
-            text = self._compose()
-            if text != self._shown:
-                await self._edit_to(text)
-                await self._clock.sleep(self._edit_every_s)
+        flood = self._outbox.flood
+        flood.live_messages += 1
+        try:
+            while True:
+                await self._wait_for_change()
+                self._changed.clear()
+                text = self._compose()
+                if text != self._shown:
+                    wait_s = await self._edit_to(text)
+                    await self._clock.sleep(max(wait_s, self._edit_every_s, flood.edit_pause_s))
+        finally:
+            flood.live_messages -= 1
 
-    async def _edit_to(self, text: str) -> None:
+    async def _edit_to(self, text: str) -> float:
+        """Edit, if it can be now; otherwise tell how long to wait before the newest text is tried."""
         if await self._leave_behind():
-            await self._send_first(text)
-            self._shown = text
-            return
-        message_id = self._ledger.get(SLOT)["message_id"]
+            await self._turn()
+            await self._send_first()
+            return 0.0
+        message_id = self._message_id
         try:
             await self._outbox.call(
                 self._job.chat.chat_id,
-                lambda chat_id: self._edit(chat_id, message_id, text),
+                lambda chat_id: self._edit(chat_id, message_id or 0, text),
                 repeatable=True,
                 patient=False,
+                urgency=Urgency.EDIT,
             )
+        except NotNow as later:
+            self._changed.set()
+            return later.wait_s
         except BadRequest as error:
             # Deleted by hand, perhaps; the job goes on without it.
             if not is_unmodified(error):
@@ -185,10 +250,12 @@ class LiveMessage:
         except (ChatGone, TelegramError):
             log.info("live.edit_failed", exc_info=True)
         self._shown = text
+        return 0.0
 
     async def _wait_for_change(self) -> None:
         age_s = (self._clock.now() - self._job.asked_at).total_seconds()
         pause_s = next(pause for limit, pause in _REFRESH if age_s < limit)
+        pause_s = max(pause_s, self._outbox.flood.edit_pause_s)
         waits = [
             asyncio.ensure_future(self._changed.wait()),
             asyncio.ensure_future(self._clock.sleep(pause_s)),

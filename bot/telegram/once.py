@@ -24,6 +24,7 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.ports import Ledger
 from bot.store import keys
+from bot.telegram.flood import Urgency
 from bot.telegram.outbox import Outbox, OutcomeUnknown, is_unmodified
 
 log = structlog.get_logger(__name__)
@@ -94,6 +95,9 @@ async def send_once(
     sent: Sent,
     send: Callable[[int], Awaitable[Message]],
     edit_to_same: Callable[[int, int], Awaitable[Any]],
+    urgency: Urgency = Urgency.ANSWER,
+    *,
+    has_turn: bool = False,
 ) -> dict[str, Any]:
     """Send a message unless this slot's message is in the chat already.
 
@@ -105,6 +109,8 @@ async def send_once(
         sent: Message numbers.
         send: Sends it to a chat id.
         edit_to_same: Edits (chat id, message id) to just what is sent.
+        urgency: What it is.
+        has_turn: Its turn has been waited for already.
 
     Returns:
         ``{"message_id": …, "chat_id": …, "file_id": …}`` as saved, with the ``kind`` of a video or file whose id is
@@ -128,10 +134,14 @@ async def send_once(
                 log.info("once.found_lost_message", slot=slot)
                 await ledger.save(slot, found)
                 return found
+        if not has_turn:
+            # Before anything is noted: who ends while it waits has nothing to look for.
+            await outbox.turn(chat_id, urgency)
+        has_turn = False
         saved = {"after": await sent.newest(chat_id)}
         await ledger.save(slot, saved)
         try:
-            return await _to_its_answer(_send(ledger, slot, chat_id, outbox, sent, send))
+            return await _to_its_answer(_send(ledger, slot, chat_id, outbox, sent, send, urgency))
         except OutcomeUnknown:
             log.warning("once.outcome_unknown", slot=slot)
     raise OutcomeUnknown(slot)
@@ -144,9 +154,10 @@ async def _send(
     outbox: Outbox,
     sent: Sent,
     send: Callable[[int], Awaitable[Message]],
+    urgency: Urgency,
 ) -> dict[str, Any]:
     try:
-        message = await outbox.call(chat_id, send, repeatable=False)
+        message = await outbox.call(chat_id, send, repeatable=False, urgency=urgency, has_turn=True)
     except OutcomeUnknown:
         raise
     except Exception:

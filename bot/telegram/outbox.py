@@ -11,10 +11,12 @@ import httpx
 import structlog
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot import metrics
 from bot.chats.addresses import Addresses
 from bot.clock import Clock
 from bot.http import surely_not_sent
 from bot.jobs.ports import ChatGone
+from bot.telegram.flood import Flood, Urgency
 
 log = structlog.get_logger(__name__)
 
@@ -48,19 +50,31 @@ class OutcomeUnknown(Exception):
     """The call may have been carried out: the answer was lost, or never came."""
 
 
+class NotNow(Exception):
+    """An edit that has to stand back behind what is more urgent; by then there is a newer one.
+
+    Args:
+        wait_s: Seconds until it is worth asking again.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
 class Outbox:
-    """Calls to Telegram with its rules: waits when told to, tries again only what can't be doubled.
+    """Calls to Telegram with its rules: waits for its turn, tries again only what can't be doubled.
 
     Args:
         clock: For pauses.
         addresses: Where chats are.
+        flood: Counts what is sent.
     """
 
-    def __init__(self, clock: Clock, addresses: Addresses) -> None:
+    def __init__(self, clock: Clock, addresses: Addresses, flood: Flood) -> None:
         self.clock = clock
+        self.flood = flood
         self._addresses = addresses
-        # A 429 pauses its own chat only, until this time.
-        self._paused_until_s: dict[int, float] = {}
 
     async def address(self, chat_id: int) -> int:
         """Where a chat is: a group that became a supergroup has another id than it is kept under."""
@@ -74,6 +88,8 @@ class Outbox:
         repeatable: bool,
         patient: bool = True,
         at_once: bool = False,
+        urgency: Urgency = Urgency.FREE,
+        has_turn: bool = False,
     ) -> T:
         """Make a call, as often as it takes.
 
@@ -83,12 +99,15 @@ class Outbox:
             repeatable: Whether doing it twice is the same as doing it once (edits, deletions, reads).
             patient: Whether to wait out an absent Telegram; edits of passing interest need not.
             at_once: It puts no message into the chat, so that a pause of the chat does not hold it back.
+            urgency: What it is, for everything that Telegram counts: messages and edits.
+            has_turn: Its turn has been waited for already.
 
         Returns:
             What the call gave.
 
         Raises:
             ChatGone: Blocked, removed, or not allowed to speak.
+            NotNow: An edit that has to stand back.
             OutcomeUnknown: Not repeatable, and it may have been carried out.
             TelegramError: Refused, or Telegram stayed away.
         """
@@ -96,28 +115,38 @@ class Outbox:
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         pause_s = FIRST_PAUSE_S
         while True:
-            if not at_once:
-                await self._wait_for(chat_id)
+            if not has_turn:
+                await self._turn(chat_id, urgency)
+            has_turn = False
             try:
-                return await make(chat_id)
+                done = await make(chat_id)
+                metrics.SENDS.labels(urgency, "ok").inc()
+                return done  # noqa: TRY300 - of one call among several ways on
             except RetryAfter as error:
+                asked_s = wait_s(error)
+                log.info("outbox.told_to_wait", chat=chat_id, wait_s=asked_s)
+                metrics.SENDS.labels(urgency, "told_to_wait").inc()
                 if not at_once:
-                    self._pause(chat_id, error)
+                    # It pauses its own chat only, for all workers.
+                    await self.flood.pause(chat_id, asked_s)
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
-                if at_once:
-                    await self.clock.sleep(wait_s(error))
+                if urgency is Urgency.FREE:
+                    await self.clock.sleep(asked_s)
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
                 await self._addresses.moved(chat_id, error.new_chat_id)
                 chat_id = error.new_chat_id
             except Forbidden as error:
+                metrics.SENDS.labels(urgency, "refused").inc()
                 raise ChatGone(error.message) from error
             except BadRequest as error:
+                metrics.SENDS.labels(urgency, "refused").inc()
                 if any(piece in error.message.lower() for piece in _NOBODY_THERE):
                     raise ChatGone(error.message) from error
                 raise
             except NetworkError as error:
+                metrics.SENDS.labels(urgency, "lost").inc()
                 if not repeatable and not was_not_sent(error):
                     raise OutcomeUnknown(error.message) from error
                 if self.clock.monotonic_s() >= gives_up_s:
@@ -126,18 +155,17 @@ class Outbox:
                 await self.clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _pause(self, chat_id: int, error: RetryAfter) -> None:
-        pause_s = wait_s(error)
-        log.info("outbox.told_to_wait", chat=chat_id, wait_s=pause_s)
-        self._paused_until_s[chat_id] = self.clock.monotonic_s() + pause_s
+    async def turn(self, chat_id: int, urgency: Urgency) -> None:
+        """Wait until something may be sent to a chat."""
+        await self.flood.turn(await self.address(chat_id), urgency)
 
-    async def _wait_for(self, chat_id: int) -> None:
-        while (until_s := self._paused_until_s.get(chat_id)) is not None:
-            wait_s = until_s - self.clock.monotonic_s()
-            if wait_s <= 0:
-                self._paused_until_s.pop(chat_id, None)
-                return
-            await self.clock.sleep(wait_s)
+    async def _turn(self, chat_id: int, urgency: Urgency) -> None:
+        if urgency is not Urgency.EDIT:
+            return await self.flood.turn(chat_id, urgency)
+        permit = await self.flood.ask(chat_id, urgency)
+        if not permit.granted:
+            metrics.EDITS_PUT_OFF.inc()
+            raise NotNow(permit.wait_s)
 
 
 def wait_s(error: RetryAfter) -> float:

@@ -24,6 +24,7 @@ from bot.telegram.accounts import language_notice
 from bot.telegram.budgets import over_budget
 from bot.telegram.buttons import keyboard
 from bot.telegram.chat_settings import BACK, settings_view
+from bot.telegram.flood import Urgency
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase_report
 from bot.telegram.presses import stop
@@ -119,6 +120,7 @@ async def _redraw(
                 text, chat_id=where, message_id=message_id, parse_mode=ParseMode.HTML, reply_markup=markup
             ),
             repeatable=True,
+            urgency=Urgency.ANSWER,
         )
 
     match str(tap["redraw"]).split(":"):
@@ -138,6 +140,7 @@ async def _redraw(
                 chat_id,
                 lambda where: bot.edit_message_reply_markup(where, message_id, reply_markup=markup),
                 repeatable=True,
+                urgency=Urgency.ANSWER,
             )
         case ["cancelled"]:
             await edit(Notice("live.cancelled"))
@@ -148,4 +151,5 @@ async def _redraw(
                     where, message_id, reply_markup=InlineKeyboardMarkup([])
                 ),
                 repeatable=True,
+                urgency=Urgency.ANSWER,
             )

@@ -15,6 +15,7 @@ from bot.jobs.ports import AgentText, Button, Notice, Report
 from bot.jobs.runner import Run, Step
 from bot.skills import LINK_PREFIX, Card, Cards, card_mark, example_mark
 from bot.telegram.buttons import Action, Press, keyboard
+from bot.telegram.flood import Urgency
 from bot.telegram.markdown import to_pieces
 from bot.telegram.outbox import Outbox
 from bot.words import Words, bounded
@@ -66,6 +67,7 @@ async def draw_card(
             reply_markup=keyboard(view.buttons, words),
         ),
         repeatable=True,
+        urgency=Urgency.ANSWER,
     )
 
 

@@ -29,9 +29,9 @@ def instructions() -> list[tuple[str, str]]:
     ]
 
 
-def test_no_port_is_open_to_the_outside() -> None:
+def test_no_port_is_open_to_the_outside_but_the_webhooks() -> None:
     for name, service in compose()["services"].items():
-        assert "ports" not in service, name
+        assert "ports" not in service or name == "caddy", name
         assert service.get("network_mode") != "host", name
 
 
@@ -74,10 +74,20 @@ def test_bot_and_bot_api_server_see_files_under_one_path() -> None:
     assert set(services["bot-api"]["networks"]) & set(services["bot"]["networks"])
 
 
+def test_of_the_web_app_only_the_webhook_is_for_everybody() -> None:
+    caddy = compose()["services"]["caddy"]
+    assert caddy["profiles"] == ["webhook"]
+    assert set(caddy["networks"]) & set(compose()["services"]["bot"]["networks"]) >= {"webhook"}
+    rules = (ROOT / "deploy/Caddyfile").read_text("utf-8")
+    assert re.findall(r"handle (\S+) \{\s+reverse_proxy (\S+)", rules) == [("{$WEBHOOK_PATH}", "bot:8080")]
+    assert rules.count("reverse_proxy") == 1
+    assert "respond 404" in rules
+
+
 def test_the_readme_names_the_profile_and_all_that_must_be_set() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     containers = readme[readme.index("With containers:") :].split("\n\n")[0]
-    assert re.findall(r"profile `([\w-]+)`", containers) == ["bot-api"]
+    assert re.findall(r"profile `([\w-]+)`", containers) == ["bot-api", "webhook"]
     for name in set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text("utf-8"))):
         assert f"`{name}=`" in containers
     assert "TELEGRAM_BOT_TOKEN=" in readme
@@ -87,13 +97,22 @@ def test_everything_named_is_declared() -> None:
     loaded = compose()
     for service in loaded["services"].values():
         assert set(service["networks"]) <= set(loaded["networks"])
-        assert {volume.split(":")[0] for volume in service["volumes"]} <= set(loaded["volumes"])
+        sources = {volume.split(":")[0] for volume in service["volumes"]}
+        assert {source for source in sources if not source.startswith("./")} <= set(loaded["volumes"])
+        assert all((ROOT / "deploy" / source).exists() for source in sources if source.startswith("./"))
         assert set(service.get("depends_on", ())) <= set(loaded["services"])
 
 
 def test_the_notes_name_settings_that_exist() -> None:
     notes = re.findall(r"(?m)^#\s+([A-Z_]+)=", COMPOSE.read_text("utf-8"))
-    of_others = {"VALKEY_PASSWORD", "COMPOSE_PROFILES", "TELEGRAM_API_ID", "TELEGRAM_API_HASH"}
+    of_others = {
+        "WEBHOOK_HOST",
+        "WEBHOOK_PATH",
+        "VALKEY_PASSWORD",
+        "COMPOSE_PROFILES",
+        "TELEGRAM_API_ID",
+        "TELEGRAM_API_HASH",
+    }
     given = {*notes, "REDIS_URL", "DATA_DIR"} - of_others
     assert given <= {name.upper() for name in Settings.model_fields}
 

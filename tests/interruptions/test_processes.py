@@ -172,7 +172,7 @@ async def test_a_worker_ends_within_a_moment_while_telegram_asks_to_wait(world: 
     process = world.bots.start()
     await world.bots.ready(process)
     await world.people.faults.error(
-        "sendMessage", code=429, description="Too Many Requests: retry after 30", retry_after=30
+        "sendMessage", code=429, description="Too Many Requests: retry after 6", retry_after=6
     )
     await world.ada.say("/help")
 
@@ -181,8 +181,11 @@ async def test_a_worker_ends_within_a_moment_while_telegram_asks_to_wait(world: 
 
     await until(was_told)
     await world.bots.end(process, signal.SIGTERM)
-    world.bots.start()
+    second = world.bots.start()
+    await world.bots.ready(second)
 
+    # All workers leave the chat alone for as long as one was told to.
+    assert await world.said() == []
     await world.ada.chat.wait(timeout_s=PATIENCE_S)
     await world.at_rest()
     assert len(await world.said()) == 1

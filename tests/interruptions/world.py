@@ -18,6 +18,7 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.sandbox.botapi import FloodLimits
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.services import Services, serve_services
@@ -235,10 +236,12 @@ async def until(holds: Callable[[], Awaitable[bool]], within_s: float = PATIENCE
 
 
 @contextlib.asynccontextmanager
-async def open_world(directory: Path, clip: Path, *, local: bool = False) -> AsyncIterator[World]:
+async def open_world(
+    directory: Path, clip: Path, *, local: bool = False, flood_limits: FloodLimits | None = None
+) -> AsyncIterator[World]:
     """Both stand-ins, one person, and no bot yet."""
     async with (
-        serve_services(directory / "services", flood_limits=None, local=local) as services,
+        serve_services(directory / "services", flood_limits=flood_limits, local=local) as services,
         People(services.telegram_url) as people,
         NemoControl(services.nemo_url) as nemo,
     ):

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.job import Kind, Lane, State
-from bot.jobs.lanes import LANE_IDLE, LaneFull, Lanes, Saved, Taken, lane_name, parse_lane_name
+from bot.jobs.lanes import LANE_IDLE, BotFull, LaneFull, Lanes, Saved, Taken, lane_name, parse_lane_name
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
@@ -31,6 +31,8 @@ async def everything(redis: Redis) -> dict[str, Any]:
         match await redis.type(key):
             case "hash":
                 found[key] = await redis.hgetall(key)
+            case "zset":
+                found[key] = await redis.zrange(key, 0, -1)
             case "list":
                 found[key] = await redis.lrange(key, 0, -1)
             case _:
@@ -216,6 +218,36 @@ async def test_too_much_waiting_stores_nothing(lanes: Lanes, redis: Redis, docke
     assert await everything(redis) == before
     assert await tickets(docket) == tickets_before
     assert await lanes.accept([question], 6)
+
+
+async def test_all_chats_together_may_have_so_much_waiting(
+    redis: Redis, docket: Docket, clock: HandClock
+) -> None:
+    lanes = Lanes(redis, docket, clock, total_limit=3)
+    chats = [ChatKey(number, None) for number in range(1, 5)]
+    for number, chat in enumerate(chats[:3]):
+        await lanes.accept([new_job(id=f"job{number}", chat=chat)], number)
+    await clock.advance(7)
+    assert await lanes.waiting() == (3, 7.0)
+
+    late = new_job(id="late", chat=chats[3])
+    with pytest.raises(BotFull):
+        await lanes.accept([late], 9)
+    assert await redis.exists(keys.job_key(str(chats[3]), "late")) == 0
+    await lanes.accept([new_job(id="asked", chat=chats[3], lane=Lane.ASK)], 10)
+    assert not await lanes.accept([new_job(id="job0", chat=chats[0])], 0), "a repeated update is no new one"
+
+    await take(lanes, "t", lane_name(chats[0], Lane.EDIT))
+    await lanes.accept([late], 9)
+    await lanes.cancel(chats[1], Lane.EDIT, "job1")
+    assert (await lanes.waiting())[0] == 2
+
+
+async def test_what_was_erased_while_it_waited_counts_no_more(lanes: Lanes, redis: Redis) -> None:
+    await lanes.accept([new_job(id="one")], 1)
+    await redis.delete(keys.job_key(str(CHAT), "one"), keys.lane_key(str(CHAT), Lane.EDIT))
+    await lanes.sweep()
+    assert await lanes.waiting() == (0, 0.0)
 
 
 async def test_a_running_job_does_not_count_as_waiting(lanes: Lanes) -> None:

@@ -22,6 +22,7 @@ from bot.telegram import media
 from bot.telegram.application import new_bot
 from bot.telegram.delivery import Delivery
 from bot.telegram.files import TelegramFiles
+from bot.telegram.flood import Bucket, Flood, Pace
 from bot.telegram.front import ChatFront, ChatFronts
 from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
@@ -30,6 +31,15 @@ from tests.clocks import HandClock
 from tests.jobs.conftest import new_job
 
 LIVE_EDIT_S = 3.0
+
+_PLENTY = Bucket(per_s=1000, burst=1000)
+UNHURRIED = Pace(bot=_PLENTY, chat=_PLENTY, group=_PLENTY)
+"""For tests that are about other things than flood limits."""
+
+
+def flood_of(redis: Redis, clock: HandClock, pace: Pace) -> Flood:
+    """A worker's count, by the test's time."""
+    return Flood(redis, clock, pace, time_ms=lambda: clock.now().timestamp() * 1000)
 
 
 @dataclass
@@ -115,9 +125,19 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
     async with contextlib.AsyncExitStack() as stack:
 
         async def go(
-            *, local: bool = False, flood_limits: FloodLimits | None = None, token: str = DEFAULT_TOKEN
+            *,
+            local: bool = False,
+            flood_limits: FloodLimits | None = None,
+            token: str = DEFAULT_TOKEN,
+            pace: Pace = UNHURRIED,
+            shares_clock: bool = False,
         ) -> Telegram:
-            app = create_app(tmp_path / "telegram", local=local, flood_limits=flood_limits)
+            app = create_app(
+                tmp_path / "telegram",
+                local=local,
+                flood_limits=flood_limits,
+                clock=clock if shares_clock else None,
+            )
             url = await stack.enter_async_context(serve(app))
             people = await stack.enter_async_context(People(url))
             http = await stack.enter_async_context(new_client(tls))
@@ -133,7 +153,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
                 http,
                 clock,
                 addresses,
-                Outbox(clock, addresses),
+                Outbox(clock, addresses, flood_of(redis, clock, pace)),
                 Sent(redis),
                 local,
                 work_dir,

@@ -39,14 +39,10 @@ async def edits(telegram: Telegram) -> int:
 
 
 async def moved(telegram: Telegram, duration_s: float, step_s: float = 0.5) -> None:
-    """Let time pass in steps, each with what it leads to over the network."""
+    """Let time pass in steps, each with what it leads to over the network: a live message that edits does not sleep."""
     for _ in range(round(duration_s / step_s)):
-        before = len(await telegram.people.calls())
         await telegram.clock.advance(step_s)
-        running = [one for one in await telegram.people.calls() if one["state"] == "running"]
-        if len(await telegram.people.calls()) > before or running:
-            await telegram.people.calls(count=before + 1, timeout_s=1)
-            await asyncio.sleep(0.01)
+        await telegram.clock.asleep()
 
 
 async def test_it_says_where_the_job_stands_with_a_way_out(telegram: Telegram, ada: Person) -> None:
@@ -210,3 +206,35 @@ async def test_a_pause_of_telegrams_holds_up_nothing_but_the_edits(telegram: Tel
         await settle()
         await passing(telegram.clock, front.finish(None))
     assert await ada.chat.messages(from_bots=True) == []
+
+
+async def test_a_job_does_not_wait_long_for_its_first_sign(telegram: Telegram, ada: Person) -> None:
+    await telegram.outbox.flood.pause(ada.chat.id, 30)
+    notebook = Notebook()
+    async with live(telegram, ada, notebook) as front:
+        front.progress(Progress("live.turn", fraction=0.1))
+        await passing(telegram.clock, front.show())
+        assert telegram.clock.monotonic_s() - 1000 < 5
+        assert notebook.kept == {}, "nothing to look for: nothing is on its way"
+
+        front.progress(Progress("live.render", fraction=0.9))
+        waited = asyncio.create_task(ada.chat.wait())
+        await passing(telegram.clock, waited_for(waited))
+        assert "Rendering" in (await the_message(ada.chat)).text, "what is true by then, not what was"
+        await front.finish(None)
+        assert [seen for seen in await ada.chat.messages(from_bots=True) if seen.deleted_at is None] == []
+
+
+async def waited_for(task: asyncio.Task[Seen]) -> None:
+    await task
+
+
+async def test_a_first_sign_that_never_had_its_turn_is_not_sent_after_the_answer(
+    telegram: Telegram, ada: Person
+) -> None:
+    await telegram.outbox.flood.pause(ada.chat.id, 30)
+    async with live(telegram, ada) as front:
+        await passing(telegram.clock, front.show())
+        await front.finish(None)
+        await telegram.clock.advance(60)
+        assert await telegram.people.calls("sendMessage") == []

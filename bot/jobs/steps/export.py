@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import structlog
 
+from bot import metrics
 from bot.chats.chats import shown_at
 from bot.jobs.job import Kind, State
 from bot.jobs.next_steps import next_buttons, next_steps
@@ -378,6 +379,7 @@ async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:
             waiting.append(chunk)
             waiting_bytes += len(chunk)
             size += len(chunk)
+            metrics.DOWNLOADED.inc(len(chunk))
             if size > limit:
                 raise _TooLarge
             if waiting_bytes >= WRITE_BYTES:

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from bot import metrics
 from bot.jobs.card_limits import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.job import FileRef, Job
 from bot.jobs.ports import (
@@ -279,6 +280,7 @@ def _meter(run: Run, total: int) -> Callable[[int], None]:
 async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         meter(len(chunk))
+        metrics.UPLOADED.inc(len(chunk))
         yield chunk
 
 
