@@ -368,11 +368,11 @@ class App:
                 lanes,
                 cards,
                 {
-                    Kind.CLEAR_WAY: [clear_way(lanes, membership)],
+                    Kind.CLEAR_WAY: [clear_way(lanes)],
                     Kind.FORGET: [forget(lanes, Eraser(redis))],
                     Kind.SAY: [say],
                     Kind.STATS: [tell_stats(lanes, guest_tokens)],
-                    Kind.TAP: [answer_tap(bot, outbox, lanes, membership)],
+                    Kind.TAP: [answer_tap(bot, outbox, lanes, chats, membership)],
                     Kind.REDRAW: [redraw_tapped(bot, outbox, cards, chats)],
                     Kind.SETTINGS: [show_settings(chats, cards)],
                     Kind.SKILL: [show_skills(cards, chats)],

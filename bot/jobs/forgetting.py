@@ -16,6 +16,14 @@ if redis.call('HEXISTS', KEYS[1], 'saved:erased') == 1 then return 1 end
 -- A question that is being answered may set up an account, and would write the chat back.
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local spared = {[KEYS[1]] = true}
+-- What tells to which job a message, a sender or an album belongs goes with that job.
+local function is_spared(name)
+  if spared[name] then return true end
+  local kind, id = redis.call('TYPE', name).ok, nil
+  if kind == 'string' then id = redis.call('GET', name) end
+  if kind == 'hash' then id = redis.call('HGET', name, 'job') end
+  return id and spared[ARGV[2] .. id]
+end
 for i = 3, #KEYS, 2 do
   spared[KEYS[i]], spared[KEYS[i + 1]] = true, true
   for _, id in ipairs(redis.call('LRANGE', KEYS[i], 0, -1)) do spared[ARGV[2] .. id] = true end
@@ -23,7 +31,7 @@ for i = 3, #KEYS, 2 do
   if running then spared[ARGV[2] .. running] = true end
 end
 for i = 4, #ARGV do
-  if not spared[ARGV[i]] then
+  if not is_spared(ARGV[i]) then
     -- Of message numbers the newest stays: without it a send that is looked for would be taken for older messages.
     if ARGV[i] == ARGV[3] then
       redis.call('ZREMRANGEBYRANK', ARGV[i], 0, -2)

@@ -405,7 +405,9 @@ class Lanes:
                 keys.slot_key(chat, job.lane),
             ]
             is_gathered = arrival is not None and job.kind is Kind.WISH
-            arguments += [job.id, job.to_json(), self._queue_limit, 1 if is_gathered else ""]
+            # A chat whose queue is full can be erased all the same.
+            limit = 2 * self._queue_limit if job.kind is Kind.FORGET else self._queue_limit
+            arguments += [job.id, job.to_json(), limit, 1 if is_gathered else ""]
         arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
         answer = await self._accept(keys=key_list, args=arguments)
         match answer:

@@ -391,7 +391,9 @@ class Runner:
         standing = await self._lanes.find(chat, job_id)
         if standing is None or standing.state is not State.QUEUED or standing.place == 0:
             return
-        if standing.job.lane is not Lane.EDIT or not await self._lanes.claim_announcement(standing):
+        if standing.job.lane is not Lane.EDIT or standing.job.kind is Kind.FORGET:
+            return  # Whether it goes on is told, and soon.
+        if not await self._lanes.claim_announcement(standing):
             return
         front = self._fronts.open(standing.job, _Waiting(self._lanes, standing.job))
         try:

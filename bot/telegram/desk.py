@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from telegram import Message, Update
-from telegram.constants import ChatType
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
@@ -46,17 +45,6 @@ class Desk:
         self.cards = cards
         self._sent = sent
         self._clock = clock
-
-    def may_touch(self, update: Update, job: Job) -> bool:
-        """Whether somebody may stop or repeat a job for all that is known here: it is theirs.
-
-        In a group its admins may too; only Telegram knows who that is, so a job asks it.
-        """
-        chat = update.effective_chat
-        if chat is None:
-            return False
-        # An anonymous admin writes in the group's own name.
-        return chat.type == ChatType.PRIVATE or owner_id(update) in (job.owner_id, chat.id)
 
     async def say(self, update: Update, notice: Notice) -> None:
         """Answer with a text."""

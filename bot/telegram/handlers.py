@@ -39,6 +39,7 @@ from bot.telegram.limits import Limits
 from bot.telegram.links import sort_out
 from bot.telegram.presses import Presses
 from bot.telegram.privacy import forget_notice, privacy_notice
+from bot.telegram.rights import may_touch
 from bot.telegram.senders import (
     address_of,
     chat_key,
@@ -217,7 +218,7 @@ class Handlers:
         data = {"job": jobs[0], "as_admin": True}
         for job_id in jobs:
             standing = await self._desk.lanes.find(chat, job_id)
-            if standing and self._desk.may_touch(update, standing.job):
+            if standing and may_touch(update, standing.job.owner_id):
                 data = {"job": job_id}
                 break
         # A job, and by its id: an update that comes twice must not stop the next one too.

@@ -8,20 +8,24 @@ from typing import Any
 
 from telegram import CallbackQuery, Message, Update
 
-from bot.jobs.job import FileRef, Job, Kind, Lane, State, press_id, retry_id
-from bot.jobs.lanes import Lanes, Standing
+from bot.chats.chats import ChatChanges
+from bot.jobs.job import FileRef, Job, Kind, Lane, press_id, retry_id
 from bot.jobs.steps.telling import EXTRAS, offered_edit
 from bot.telegram.application import Context
 from bot.telegram.buttons import Action, Press, unpack
 from bot.telegram.chat_settings import SWITCHES
 from bot.telegram.desk import Desk
 from bot.telegram.privacy import forget_jobs
+from bot.telegram.rights import asker_of, for_admin, may_touch, stop
 from bot.telegram.senders import chat_key
 from bot.telegram.skills import wish_behind, without_button
 from bot.words import Words, bounded, languages
 
 _OF_A_JOB = frozenset({Action.CANCEL, Action.RETRY, Action.STRIP, Action.KEEP, Action.OFFER, Action.EDITED})
 """What concerns one job, whose id ends the button's argument."""
+
+_OF_SETTINGS = frozenset({Action.SETTINGS, Action.LANGUAGE, Action.SKILL, *SWITCHES})
+"""What changes a chat, and is for whoever asked for the message, and for admins of the group."""
 
 MAX_TOAST_CHARS = 150
 """Of a wish in a toast, which has 200 in all."""
@@ -51,6 +55,8 @@ class Presses:
         jobs: list[Job] = []
         toast, redraw = "", ""
         more: dict[str, Any] = {}
+        changes: ChatChanges = {}
+        answer = self._desk.job(update, Lane.TAP, Kind.TAP)
         match press:
             case None:
                 toast = "toast.old_button"
@@ -61,15 +67,17 @@ class Presses:
             case Press(Action.LINK):
                 jobs.append(self._desk.job(update, Lane.ASK, Kind.LINK, data={"begin": True}))
             case Press(Action.LANGUAGE, name):
-                chat = chat_key(query.message)
                 if name in languages():
-                    await self._desk.chats.update(chat, language=name)
-                    toast = "toast.saved"
-                redraw = f"language:{await self._desk.language_in(update, chat)}"
+                    changes, toast = {"language": name}, "toast.saved"
+                else:
+                    name = await self._desk.language_in(update, chat_key(query.message))
+                redraw = f"language:{name}"
             case Press(Action.SKILL, ""):
                 redraw = "skills"
             case Press(Action.SKILL, mark):
-                toast, redraw = await self._pressed_skill(query.message, mark)
+                card, toast = self._desk.cards.marked(mark), "toast.skill_gone"
+                if card is not None:
+                    changes, toast, redraw = {"skill": card}, "toast.skill_chosen", f"skill:{card}"
             case Press(Action.EXAMPLE | Action.NEXT):
                 wishes, toast = await self._pressed_wish(update, query.message, press)
                 jobs += wishes
@@ -77,16 +85,21 @@ class Presses:
                 said = bounded(wishes[0].text, MAX_TOAST_CHARS) if wishes else ""
                 redraw, more = "keyboard", {"keyboard": markup.to_dict(), "words": {"wish": said}}
             case Press(Action.FORGET):
-                jobs += await forget_jobs(self._desk, update, query.message)
+                jobs, deed = await forget_jobs(self._desk, update, query.message, answer.id)
                 toast = "toast.forgetting" if jobs else "toast.old_button"
+                more = {"for_admin": deed} if deed else {}
             case Press(Action.SETTINGS):
                 redraw = "settings"
             case Press(action, value) if action in SWITCHES:
-                await self._desk.chats.update(chat_key(query.message), **SWITCHES[action](value == "1"))
-                toast, redraw = "toast.saved", "settings"
+                changes, toast, redraw = SWITCHES[action](value == "1"), "toast.saved", "settings"
+        if press is not None and press.action in _OF_SETTINGS:
+            if not may_touch(update, asker_of(query.message)):
+                more = {"for_admin": for_admin(changes=changes)}
+            elif changes:
+                await self._desk.chats.update(chat_key(query.message), **changes)
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
         # First the answer, which somebody waits for: what is asked for may be of the same lane.
-        await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.TAP, data=tap | more), *jobs])
+        await self._desk.accept(update, [replace(answer, data=tap | more), *jobs])
 
     async def _press_of_a_job(
         self, update: Update, query: CallbackQuery, message: Message, press: Press
@@ -111,24 +124,14 @@ class Presses:
                 jobs, tap["toast"] = await self._pressed_offer(update, message, standing.job, press)
         if not jobs and press.action is not Action.KEEP:
             tap["redraw"] = ""
-        if not self._desk.may_touch(update, standing.job):
-            # Only Telegram knows whether it is an admin, so the job that answers the press sees to it.
+        if not may_touch(update, standing.job.owner_id):
             stops = job_id if press.action is Action.CANCEL else ""
-            tap["for_admin"] = {
-                "stops": stops,
-                "jobs": [await self._desk.packed(update, job) for job in jobs],
-            }
+            packed = [await self._desk.packed(update, job) for job in jobs]
+            tap["for_admin"] = for_admin(stops=stops, jobs=packed)
             jobs = []
         elif press.action is Action.CANCEL:
             tap["toast"], tap["redraw"] = await stop(self._desk.lanes, standing)
         await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.TAP, Kind.TAP, data=tap)])
-
-    async def _pressed_skill(self, message: Message, mark: str) -> tuple[str, str]:
-        name = self._desk.cards.marked(mark)
-        if name is None:
-            return "toast.skill_gone", ""
-        await self._desk.chats.update(chat_key(message), skill=name)
-        return "toast.skill_chosen", f"skill:{name}"
 
     async def _pressed_wish(self, update: Update, message: Message, press: Press) -> tuple[list[Job], str]:
         """The wish that a button sends, and the toast; an old one may offer what is no longer there."""
@@ -209,14 +212,3 @@ def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything:
     if not done or done.get("session") != session_id:
         return set()
     return set(done.get("files", everything))
-
-
-async def stop(lanes: Lanes, standing: Standing) -> tuple[str, str]:
-    """Stop a job; the toast that tells so, and how its live message is redrawn."""
-    match await lanes.cancel(standing.job.chat, standing.job.lane, standing.job.id):
-        case State.QUEUED:
-            return "toast.cancelling", "cancelled"
-        case State.RUNNING:
-            return "toast.cancelling", ""
-        case _:
-            return "toast.old_button", "no_buttons"

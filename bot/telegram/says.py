@@ -7,31 +7,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import structlog
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.budgets import OverBudget
-from bot.jobs.job import Job, Kind, Lane, new_job_id
+from bot.jobs.job import Kind, Lane, new_job_id
 from bot.jobs.lanes import LaneFull, Lanes
-from bot.jobs.notices import pack_notice, unpack_notice
+from bot.jobs.notices import unpack_notice
 from bot.jobs.ports import Membership, Notice, Report
 from bot.jobs.runner import Run, Step
 from bot.skills import Cards
 from bot.telegram.accounts import language_notice
-from bot.telegram.budgets import over_budget
 from bot.telegram.buttons import keyboard
 from bot.telegram.chat_settings import BACK, settings_view
 from bot.telegram.flood import Urgency
 from bot.telegram.outbox import Outbox
 from bot.telegram.phrasing import phrase_report
-from bot.telegram.presses import stop
+from bot.telegram.rights import if_admin
 from bot.telegram.skills import draw_card, list_view
 from bot.words import Words
-
-log = structlog.get_logger(__name__)
 
 
 async def say(run: Run) -> None:
@@ -39,14 +34,15 @@ async def say(run: Run) -> None:
     await run.front.say("said", unpack_notice(run.job.data))
 
 
-def answer_tap(bot: Bot, outbox: Outbox, lanes: Lanes, membership: Membership) -> Step:
+def answer_tap(bot: Bot, outbox: Outbox, lanes: Lanes, chats: Chats, membership: Membership) -> Step:
     """The step that answers a pressed button, and has its message redrawn where that says more than a toast."""
 
     async def step(run: Run) -> None:
-        tap, words, chat_id = run.job.data, Words(run.job.language), run.job.chat.chat_id
+        tap, chat_id = run.job.data, run.job.chat.chat_id
         if "for_admin" in tap:
-            toast, redraw = await _if_admin(run, lanes, membership)
+            toast, redraw = await if_admin(run, lanes, chats, membership)
             tap = {**tap, "toast": toast, "redraw": redraw}
+        words = Words(run.job.language)
         told = words.plain(tap["toast"], **tap.get("words", {})) if tap["toast"] else None
         with contextlib.suppress(BadRequest):  # Too old: the person stopped waiting for it long ago.
             await outbox.call(
@@ -62,35 +58,6 @@ def answer_tap(bot: Bot, outbox: Outbox, lanes: Lanes, membership: Membership) -
                 await lanes.accept([drawing], f"{run.job.id}:redraw")
 
     return step
-
-
-async def _if_admin(run: Run, lanes: Lanes, membership: Membership) -> tuple[str, str]:
-    """Do what somebody asked for who may do it as an admin only; the toast, and how the message is redrawn."""
-    if (done := run.get("for_admin")) is not None:
-        return done[0], done[1]
-    tap, deed = run.job.data, run.job.data["for_admin"]
-    toast, redraw = tap["toast"], tap["redraw"]
-    try:
-        is_admin = await membership.is_admin(run.job.chat, run.job.owner_id)
-    except TelegramError as error:
-        log.warning("tap.admins_unknown", error=type(error).__name__)
-        is_admin = False
-    if not is_admin:
-        toast, redraw = "toast.not_yours", ""
-    elif deed["stops"] and (standing := await lanes.find(run.job.chat, deed["stops"])) is not None:
-        toast, redraw = await stop(lanes, standing)
-    elif deed["jobs"]:
-        try:
-            await lanes.accept([Job.from_json(job) for job in deed["jobs"]], run.job.id)
-        except LaneFull:
-            toast, redraw = "error.queue_full", ""
-        except OverBudget as error:
-            toast, redraw = "", ""
-            why = pack_notice(over_budget(error.scarce, lanes.budgets))
-            told = replace(run.job, id=new_job_id(), lane=Lane.ASK, kind=Kind.SAY, data=why)
-            await lanes.accept([told], f"{run.job.id}:budget")
-    await run.save("for_admin", [toast, redraw])
-    return toast, redraw
 
 
 def redraw_tapped(bot: Bot, outbox: Outbox, cards: Cards, chats: Chats) -> Step:

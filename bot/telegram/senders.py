@@ -43,6 +43,12 @@ def owner_id(update: Update) -> int:
     return update.effective_chat.id if update.effective_chat is not None else 0
 
 
+def sender_id(message: Message) -> int | None:
+    """Whoever wrote a message: the person, or the chat in whose name they did."""
+    sender = message.sender_chat or message.from_user
+    return None if sender is None else sender.id
+
+
 def is_from_bot(update: Update, own_id: int) -> bool:
     """Whether another bot wrote it, whom to answer would be talk without end.
 

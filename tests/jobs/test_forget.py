@@ -1,7 +1,6 @@
 """Forgetting a chat, interrupted and repeated: all of it goes, once, and nothing that came later."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -9,11 +8,12 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.forgetting import Eraser
+from bot.jobs.gathering import Arrival, Part
 from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import Lanes, lane_name
 from bot.jobs.ports import Notice
-from bot.jobs.runner import Run
-from bot.jobs.steps.forget import PAUSE_S, clear_way, forget
+from bot.jobs.runner import Ended, Run
+from bot.jobs.steps.forget import ALLOWED, PAUSE_S, clear_way, forget
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Teller, new_job
@@ -21,19 +21,8 @@ from tests.jobs.conftest import CHAT, Teller, new_job
 NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
 
 
-@dataclass
-class Admins:
-    """Who is an admin of every group."""
-
-    ids: set[int] = field(default_factory=set)
-    private_chat_url: str = ""
-
-    async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        return user_id in self.ids
-
-
 def clearing(asked: Job) -> Job:
-    return new_job(chat=asked.chat, kind=Kind.CLEAR_WAY, lane=Lane.TAP, data={"asked": asked.to_json()})
+    return new_job(chat=asked.chat, kind=Kind.CLEAR_WAY, lane=Lane.TAP, data={"before": asked.id})
 
 
 class Died(BaseException):
@@ -136,7 +125,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     question, next_question = (new_job(kind=Kind.CREDITS, lane=Lane.ASK) for _ in range(2))
     await lanes.accept([question, next_question], 2)
     answering = await run_of(lanes, clock, teller, question, "question")
-    asked = new_job(kind=Kind.FORGET)
+    asked = new_job(kind=Kind.FORGET, data={"questions": [question.id, next_question.id]})
     await lanes.accept([asked], 3)
     run = await run_of(lanes, clock, teller, asked)
 
@@ -173,28 +162,26 @@ async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_i
     clear = clearing(asked)
     await lanes.accept(before, 1)
     running = await run_of(lanes, clock, teller, before[0])
-    await lanes.accept([clear], 2)
+    await lanes.accept([asked, clear], 2)
+    await lanes.accept([after], 3)
     cancel = lanes.cancel
     cancelled: list[str] = []
 
     async def dies(*given: Any) -> Any:
         if len(cancelled) == dies_after:
             raise Died
-        if not cancelled:
-            await lanes.accept([after], 3)
         cancelled.append(given[-1])
         return await cancel(*given)
 
     monkeypatch.setattr(lanes, "cancel", dies)
-    step = clear_way(lanes, Admins())
+    step = clear_way(lanes)
     try:
         await step(await run_of(lanes, clock, teller, clear, "tap"))
     except Died:
         monkeypatch.setattr(lanes, "cancel", cancel)
         await step(await run_of(lanes, clock, teller, clear, "tap"))
 
-    left = [before[0].id, asked.id, *([after.id] if dies_after else [])]
-    assert await lanes.current(CHAT, Lane.EDIT) == left
+    assert await lanes.current(CHAT, Lane.EDIT) == [before[0].id, asked.id, after.id]
     assert await lanes.save(running.taken, "any", 1) == 2  # asked to stop
     await lanes.finish(running.taken, State.CANCELLED)
     assert (await run_of(lanes, clock, teller, asked, "next")).job.kind is Kind.FORGET
@@ -211,26 +198,62 @@ async def test_when_it_has_begun_nothing_is_stopped_any_more(
     assert taken
     run = Run(taken, lanes, clock)
     run.front = teller.open(taken.job, run)
-    await clear_way(lanes, Admins())(run)
+    await clear_way(lanes)(run)
     assert await lanes.current(CHAT, Lane.EDIT) == [asked.id, wish.id]
     standing = await lanes.find(CHAT, wish.id)
     assert standing
     assert standing.state is State.QUEUED
 
 
-@pytest.mark.parametrize(("owner", "may"), [(5, False), (6, True), (-100500, True)])
-async def test_in_a_group_only_its_admins_may(
-    lanes: Lanes, clock: HandClock, teller: Teller, owner: int, may: bool
+@pytest.mark.parametrize("is_allowed", [True, False])
+async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
+    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job, is_allowed: bool
 ) -> None:
-    group = ChatKey(-100500, 7)
-    asked, wish = new_job(chat=group, kind=Kind.FORGET), new_job(chat=group)
-    await lanes.accept([wish], 1)
-    clear = replace(clearing(asked), owner_id=owner)
-    await lanes.accept([clear], 2)
-    await clear_way(lanes, Admins({6}))(await run_of(lanes, clock, teller, clear))
-    assert await lanes.current(group, Lane.EDIT) == ([asked.id] if may else [wish.id])
-    refused = [] if may else [(clear.id, "refused", Notice("forget.admins_only"))]
-    assert teller.told == refused
+    answer = new_job(kind=Kind.TAP, lane=Lane.TAP)
+    asked = new_job(kind=Kind.FORGET, data={"if_allowed_by": answer.id})
+    await lanes.accept([answer, asked], 2)
+    run = await run_of(lanes, clock, teller, asked)
+    answering = await run_of(lanes, clock, teller, answer, "tap")
+
+    async def forgetting() -> None:
+        await forget(lanes, Eraser(redis))(run)
+
+    task = asyncio.create_task(forgetting())
+    await clock.asleep(at_least_s=PAUSE_S)
+    assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
+    if is_allowed:
+        await lanes.keep_beside(asked, ALLOWED, True)
+    await lanes.finish(answering.taken, State.DONE)
+    await clock.advance(PAUSE_S)
+    if is_allowed:
+        await task
+    else:
+        with pytest.raises(Ended):
+            await task
+    assert bool(await redis.exists(keys.chat_key(str(CHAT)))) is not is_allowed
+
+
+async def test_what_a_later_message_belongs_to_is_known_still(
+    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+) -> None:
+    earlier, later = (Part(number, 0, album=str(number)) for number in (1, 2))
+    await lanes.accept([new_job(owner_id=1)], 2, Arrival(earlier))
+    asked = new_job(kind=Kind.FORGET)
+    await lanes.accept([asked], 3)
+    (waiting, *_) = await lanes.current(CHAT, Lane.EDIT)
+    await lanes.cancel(CHAT, Lane.EDIT, waiting)
+    await lanes.accept([wish := new_job(owner_id=2)], 4, Arrival(later))
+
+    await forget(lanes, Eraser(redis))(await run_of(lanes, clock, teller, asked))
+
+    chat = str(CHAT)
+    assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
+    assert await redis.hget(keys.album_key(chat, "2"), "job") == wish.id
+    assert await redis.get(keys.sender_key(chat, 2)) == wish.id
+    found = await lanes.asked_in(CHAT, 2)
+    assert found
+    assert found.job.id == wish.id
+    assert await lanes.asked_in(CHAT, 1) is None
 
 
 async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(lanes: Lanes, redis: Redis) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.chats.chats import Account
-from bot.jobs.job import Job, Kind, Lane, State, new_job_id
+from bot.jobs.job import Job, Lane, State
 from bot.jobs.lanes import Lanes
 from bot.jobs.ports import (
-    ANNOUNCEMENT,
     Button,
     Confidential,
     Membership,
@@ -18,6 +15,7 @@ from bot.jobs.ports import (
     Seconds,
     TimelinePicture,
 )
+from bot.jobs.redrawing import close_announcement
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.told_changes import segment_name, track_label
 from bot.jobs.workspace import Project, Workspace
@@ -107,26 +105,10 @@ def cancel_job(lanes: Lanes, membership: Membership) -> Step:
         standing = await lanes.find(chat, data["job"])
         was = await lanes.cancel(chat, Lane.EDIT, data["job"])
         if standing is not None and was in (State.QUEUED, State.CANCELLED):
-            await _close_announcement(lanes, run, standing.job)
+            await close_announcement(lanes, run, standing.job)
         await run.front.say("cancelled", Notice("job.cancelled"))
 
     return step
-
-
-async def _close_announcement(lanes: Lanes, run: Run, job: Job) -> None:
-    """Let the message that told a job's place say that it is stopped; a job that ran does so itself."""
-    live = await lanes.checkpoint(job, ANNOUNCEMENT) or {}
-    if "message_id" in live:
-        redraw = {"redraw": "cancelled", "message": live["message_id"]}
-        closing = replace(
-            run.job,
-            id=new_job_id(),
-            lane=Lane.DRAW,
-            kind=Kind.REDRAW,
-            data=redraw,
-            address=live.get("chat_id"),
-        )
-        await lanes.accept([closing], run.job.id)
 
 
 def new_project(workspace: Workspace) -> Step:
