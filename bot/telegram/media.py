@@ -67,7 +67,10 @@ _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
 
 def file_of(message: Message) -> FileRef | None:
-    """The file that a message brings, if any; of a photo the largest size."""
+    """The file that a message brings, if any; of a photo the largest size.
+
+    What has no name is called by its kind and the message's number, as people may read it.
+    """
     file = _file_of(message)
     return None if file is None else replace(file, message_id=message.message_id)
 
@@ -75,7 +78,7 @@ def file_of(message: Message) -> FileRef | None:
 def _file_of(message: Message) -> FileRef | None:
     if message.photo:
         photo = message.photo[-1]
-        name = f"photo_{photo.file_unique_id}.jpg"
+        name = f"photo_{message.message_id}.jpg"
         return FileRef(
             photo.file_id,
             "photo",
@@ -86,7 +89,7 @@ def _file_of(message: Message) -> FileRef | None:
             height=photo.height,
         )
     if message.sticker:
-        return _sticker(message.sticker)
+        return _sticker(message.sticker, message.message_id)
     # An animation comes as a document too, for clients from before there were any.
     for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
         media = getattr(message, kind)
@@ -94,7 +97,7 @@ def _file_of(message: Message) -> FileRef | None:
             continue
         declared = getattr(media, "mime_type", None) or ""
         ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
-        given = getattr(media, "file_name", None) or f"{kind}_{media.file_unique_id}.{ending}"
+        given = getattr(media, "file_name", None) or f"{kind}_{message.message_id}.{ending}"
         side = getattr(media, "length", None)  # of a video note, which is square
         return FileRef(
             media.file_id,
@@ -109,10 +112,10 @@ def _file_of(message: Message) -> FileRef | None:
     return None
 
 
-def _sticker(sticker: Sticker) -> FileRef:
+def _sticker(sticker: Sticker, message_id: int) -> FileRef:
     ending = "tgs" if sticker.is_animated else "webm" if sticker.is_video else "webp"
     declared = CONTENT_TYPES.get(ending, "")
-    name = f"sticker_{sticker.file_unique_id}.{ending}"
+    name = f"sticker_{message_id}.{ending}"
     return FileRef(
         sticker.file_id,
         "sticker",
@@ -138,10 +141,11 @@ def safe_name(given: str, ending: str) -> str:
         ending: Used when there is none.
     """
     plain = unicodedata.normalize("NFC", PurePath(given.replace("\\", "/")).name)
-    cleaned = _UNSAFE.sub("_", plain).strip(" ._")
-    path = PurePath(cleaned or "file")
-    suffix = path.suffix.lower() or f".{ending}"
-    return f"{path.stem[: NAME_LENGTH - len(suffix)]}{suffix}"
+    path = PurePath(_UNSAFE.sub("_", plain))
+    suffix = path.suffix.lower() if path.suffix.strip(" ._") else f".{ending}"
+    # Of a name in symbols alone nothing is left.
+    stem = path.stem.strip(" ._") or "file"
+    return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
 
 
 def kind_of_name(name: str) -> str | None:

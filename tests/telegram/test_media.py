@@ -29,7 +29,7 @@ def test_of_a_photo_the_largest_size_counts() -> None:
     sizes = [PhotoSize("small", "s", 90, 60, 1000), PhotoSize("large", "l", 1280, 800, 90_000)]
     found = file_of(message(photo=sizes))
     assert found == FileRef(
-        "large", "photo", "photo_l.jpg", 90_000, "image/jpeg", width=1280, height=800, message_id=1
+        "large", "photo", "photo_1.jpg", 90_000, "image/jpeg", width=1280, height=800, message_id=1
     )
 
 
@@ -48,15 +48,15 @@ def test_an_animation_is_no_document() -> None:
 def test_a_video_note_is_as_high_as_wide() -> None:
     found = file_of(message(video_note=VideoNote("v", "u", 384, timedelta(seconds=5))))
     assert found is not None
-    assert (found.name, found.width, found.height) == ("video_note_u.mp4", 384, 384)
+    assert (found.name, found.width, found.height) == ("video_note_1.mp4", 384, 384)
 
 
 @pytest.mark.parametrize(
     ("given", "name", "drawn"),
     [
-        (sticker(), "sticker_unique.webp", False),
-        (sticker(is_video=True), "sticker_unique.webm", False),
-        (sticker(is_animated=True), "sticker_unique.tgs", True),
+        (sticker(), "sticker_1.webp", False),
+        (sticker(is_video=True), "sticker_1.webm", False),
+        (sticker(is_animated=True), "sticker_1.tgs", True),
     ],
 )
 def test_stickers_are_named_by_their_kind(given: Message, name: str, drawn: bool) -> None:
@@ -107,6 +107,11 @@ def test_the_content_tells_the_kind(kind: str, name: str, sniffed: str | None, f
         ('a"b\r\nc.mov', "a_b_c.mov"),
         ("假期 视频.mp4", "假期 视频.mp4"),
         ("...", "file.mp4"),
+        (".mp4", "mp4.mp4"),
+        ("😀😀.mp4", "file.mp4"),
+        ("🏖 beach 🏖.mov", "beach.mov"),
+        ("clip.😀", "clip.mp4"),
+        ("שלום \u202egpj.mp4", "שלום _gpj.mp4"),
         ("x" * 300 + ".mkv", "x" * 76 + ".mkv"),
     ],
 )
