@@ -341,9 +341,14 @@ class Handlers:
         words = PartWords(linked.wish.strip()[:MAX_WISH_CHARS], linked.media)
         offer = self._desk.job(update, Lane.ASK, Kind.SAY, text=words.text)
         is_over = standing.state not in (State.QUEUED, State.RUNNING)
+        if is_over and not words.text:
+            return  # What is left has nothing to ask for.
+        told = "edited.done" if is_over else "edited.begun" if words.text else "edited.begun_no_words"
+        if words.text and not standing.job.text:
+            told = "edited.added"  # A file that came without words has them now.
         buttons = (Button("button.run_edited", Action.EDITED, offer.id),) if words.text else ()
         # Nobody waits for an answer to a wish that has one: it is offered without a sound.
-        notice = Notice("edited.done" if is_over else "edited.begun", buttons=buttons, quiet=is_over)
+        notice = Notice(told, buttons=buttons, quiet=told == "edited.done")
         data = pack_notice(notice) | {"links": list(words.links)}
         part = Part(message.message_id, _sent_at(message))
         await self._desk.accept(update, [replace(offer, data=data)], Arrival(part, words, "edited"))

@@ -86,7 +86,7 @@ class Words:
         return self._template(key, params).format_map(shown)
 
     def duration(self, duration_s: float, *, tenths: bool = False) -> str:
-        """A length of time: ``45 s``, ``1 min 20 s``, ``2 h 5 min``.
+        """A length of time: ``45 s``, ``1 min 20 s``, ``2 h``, ``2 h 5 min``.
 
         Args:
             duration_s: Seconds; less than none counts as none.
@@ -103,6 +103,8 @@ class Words:
                 return self.plain("unit.minutes", minutes=minutes)
             return self.plain("unit.minutes_seconds", minutes=minutes, seconds=seconds)
         hours, minutes = divmod(minutes, 60)
+        if not minutes:
+            return self.plain("unit.hours", hours=hours)
         return self.plain("unit.hours_minutes", hours=hours, minutes=minutes)
 
     def size(self, size_bytes: int) -> str:

@@ -49,7 +49,7 @@ async def ask_for_wish(run: Run, card: Card) -> None:
         await run.front.say("received", Notice("upload.received_links", {"n": len(links)}))
     else:
         # An answer to what the project has already, without a wish.
-        await run.front.say("received", Notice("edit.how"))
+        await run.front.say("received", Notice("upload.known"))
 
 
 def _told(file: FileRef, answered: Mapping[str, Any]) -> tuple[str, dict[str, Any], Notice]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.jobs.job import Job
 from bot.jobs.next_steps import next_buttons, next_steps
 from bot.jobs.ports import AgentText, Button, Message, Notice, Report
 from bot.jobs.runner import Ended, Run
@@ -35,7 +34,7 @@ async def tell_turn(workspace: Workspace, cards: Cards, run: Run) -> None:
     before, after = draft_of(outcome["before"]), draft_of(outcome["after"])
     said = translate(outcome["text"])
     lines = change_lines(before, after) if has_changed(outcome) else ()
-    buttons = await _buttons(workspace, cards, run.job, outcome, after)
+    buttons = await _buttons(workspace, cards, run, outcome, after)
     if (answer := _answer(said, lines, outcome, after, buttons)) is not None:
         await run.front.say("answer", answer)
     await _act(workspace, run, said, after)
@@ -69,11 +68,16 @@ def _answer(
 
 
 async def _buttons(
-    workspace: Workspace, cards: Cards, job: Job, outcome: dict[str, Any], after: Draft | None
+    workspace: Workspace, cards: Cards, run: Run, outcome: dict[str, Any], after: Draft | None
 ) -> tuple[Button, ...]:
     """Under the answer only where no video follows, which has them under itself."""
-    if after is None or not after.is_ready or not wants_export(outcome):
+    if after is None or not after.is_ready:
         return ()
+    if not wants_export(outcome):
+        # What was brought may lie on the timeline since its upload: then the turn found nothing to change.
+        is_fresh = run.get("uploaded") is not None or run.get("linked") is not None
+        return (Button("button.export", "export"),) if is_fresh else ()
+    job = run.job
     chat = await workspace.chats.get(job.chat)
     if chat.exports_by_itself:
         return ()
