@@ -100,17 +100,22 @@ class Lease:
                 await self._let_go()
 
     async def _acquire(self) -> int:
-        is_told = False
+        told = ""
         while True:
             asked_s = time.monotonic()
-            with contextlib.suppress(RedisError):
+            try:
                 term = int(await self._take(keys=self._keys, args=[self._me, int(self._ttl_s * 1000)]))
+            except RedisError as error:
+                if told != "away":
+                    log.warning("lease.store_away", lease=self._keys[0], error=type(error).__name__)
+                    told = "away"
+            else:
                 if term:
                     self._value, self._until_s = f"{term} {self._me}", asked_s + self._ttl_s
                     return term
-                if not is_told:
+                if told != "taken":
                     log.info("lease.standing_by", lease=self._keys[0])
-                    is_told = True
+                    told = "taken"
             await asyncio.sleep(TRY_EVERY_S)
 
     async def _keep(self) -> None:
