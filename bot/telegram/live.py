@@ -19,7 +19,7 @@ from bot.jobs.ports import ANNOUNCEMENT, Button, ChatGone, Ledger, Progress
 from bot.telegram.buttons import Action, keyboard
 from bot.telegram.flood import Urgency
 from bot.telegram.once import Sent, send_once
-from bot.telegram.outbox import NotNow, Outbox, is_unmodified
+from bot.telegram.outbox import NotNow, Outbox, OutcomeUnknown, is_unmodified
 from bot.telegram.phrasing import phrase
 from bot.words import Words
 
@@ -81,6 +81,7 @@ class LiveMessage:
         self._shown = ""
         self._furthest = 0.0
         self._link = ""
+        self._is_refused = False
         self._pump: asyncio.Task[None] | None = None
         self._late: asyncio.Task[None] | None = None
 
@@ -93,8 +94,11 @@ class LiveMessage:
         self._changed.set()
 
     async def show(self) -> None:
-        """Send the message, or find the one that an earlier attempt sent, and keep it edited."""
-        if self._pump is not None:
+        """Send the message, or find the one that an earlier attempt sent, and keep it edited.
+
+        The job goes on without one that Telegram refuses.
+        """
+        if self._pump is not None or self._is_refused:
             return
         await self._leave_behind()
         turn = asyncio.create_task(self._turn(), name=f"turn:{self._job.id}")
@@ -106,6 +110,8 @@ class LiveMessage:
         except BaseException:
             turn.cancel()
             raise
+        if self._is_refused:
+            return
         work = self._edit_on() if is_soon else self._send_late(turn)
         self._pump = asyncio.create_task(work, name=f"live:{self._job.id}")
 
@@ -134,23 +140,28 @@ class LiveMessage:
         except Exception as error:
             log.info("live.not_shown", error=type(error).__name__)
             return
-        await self._edit_on()
+        if not self._is_refused:
+            await self._edit_on()
 
     async def _send_first(self) -> None:
         text = self._compose()
         had_none = self._ledger.get(SLOT) is None
         known = self._message_id
-        await send_once(
-            self._ledger,
-            SLOT,
-            self._job.chat.chat_id,
-            self._outbox,
-            self._sent,
-            lambda chat_id: self._send(chat_id, text),
-            lambda chat_id, message_id: self._edit(chat_id, message_id, text),
-            Urgency.LIVE,
-            has_turn=had_none,
-        )
+        try:
+            await send_once(
+                self._ledger,
+                SLOT,
+                self._job.chat.chat_id,
+                self._outbox,
+                self._sent,
+                lambda chat_id: self._send(chat_id, text),
+                lambda chat_id, message_id: self._edit(chat_id, message_id, text),
+                Urgency.LIVE,
+                has_turn=had_none,
+            )
+        except (OutcomeUnknown, TelegramError) as error:
+            log.warning("live.refused", error=str(error))
+            self._is_refused = True
         self._shown = "" if known else text
         self._changed.set()
 
@@ -232,10 +243,12 @@ class LiveMessage:
             await self._send_first()
             return 0.0
         message_id = self._message_id
+        if message_id is None:
+            return 0.0
         try:
             await self._outbox.call(
                 self._job.chat.chat_id,
-                lambda chat_id: self._edit(chat_id, message_id or 0, text),
+                lambda chat_id: self._edit(chat_id, message_id, text),
                 repeatable=True,
                 patient=False,
                 urgency=Urgency.EDIT,

@@ -238,3 +238,28 @@ async def test_a_first_sign_that_never_had_its_turn_is_not_sent_after_the_answer
         await front.finish(None)
         await telegram.clock.advance(60)
         assert await telegram.people.calls("sendMessage") == []
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegram, is_moved: bool) -> None:
+    ada = await telegram.people.person("Ada", started=True)
+    group = await telegram.people.new_chat("group", "Club", ada)
+    kept_as = group.id
+    front = telegram.front(telegram.job(kept_as))
+    if is_moved:
+        await front.show()
+        group = await group.migrate(ada)
+        await telegram.addresses.moved(kept_as, group.id)
+    await telegram.people.faults.error("sendMessage", code=400, description="Bad Request: no luck", times=1)
+
+    await front.show()
+    front.progress(Progress("live.turn"))
+    if is_moved:
+        await moved(telegram, LIVE_EDIT_S * 3)
+    await front.show_now()
+    assert not await group.messages(from_bots=True)
+
+    await front.say("said", Notice("new.done"))
+    await front.finish(None)
+    await front.close()
+    assert len(await group.messages(from_bots=True)) == 1
