@@ -158,7 +158,9 @@ class ChatFront:
         texts = self._texts(message)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
-            await self._say(f"{slot}.{number}", text, buttons, is_first=number == 0)
+            # In the comments on a channel's post what answers nobody stands outside of the thread.
+            is_reply = number == 0 or not self._job.chat.is_private
+            await self._say(f"{slot}.{number}", text, buttons, is_reply=is_reply)
 
     async def deliver(self, slot: str, result: Result) -> Delivered:
         """See ``ports.Front``."""
@@ -256,18 +258,18 @@ class ChatFront:
             return False
         return True
 
-    async def _say(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_first: bool) -> None:
+    async def _say(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool) -> None:
         try:
-            await self._send_once(slot, text, buttons, is_first=is_first)
+            await self._send_once(slot, text, buttons, is_reply=is_reply)
         except BadRequest as error:
             # "can't parse entities: …", ENTITY_BOUNDS_INVALID, ENTITY_TEXTURL_INVALID, ENTITIES_TOO_LONG.
             if "entit" not in error.message.lower():
                 raise
             # What a service wrote can't be trusted to be well-formed: its words matter more than its looks.
             log.warning("front.formatting_refused", error=error.message)
-            await self._send_once(slot, _Text(text.text, ()), buttons, is_first=is_first)
+            await self._send_once(slot, _Text(text.text, ()), buttons, is_reply=is_reply)
 
-    async def _send_once(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_first: bool) -> None:
+    async def _send_once(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool) -> None:
         markup = keyboard(buttons, self._words)
 
         async def send(chat_id: int) -> Message:
@@ -277,7 +279,7 @@ class ChatFront:
                 parse_mode=text.parse_mode,
                 entities=text.entities,
                 message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job, chat_id) if is_first else None,
+                reply_parameters=reply_to(self._job, chat_id) if is_reply else None,
                 reply_markup=markup,
                 disable_notification=text.quiet,
             )

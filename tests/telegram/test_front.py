@@ -28,6 +28,22 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
 
 
+async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    channel = await telegram.people.new_chat("channel", "News", ada)
+    talk = await telegram.people.new_chat("supergroup", "Talk", ada)
+    await telegram.people.link(channel, talk)
+    await ada.say("news", channel)
+    (post,) = await talk.messages()
+    asked = await ada.say("tell me more", talk, reply_to=post.id)
+    front = telegram.front(telegram.job(talk.id, asked.id))
+    await passing(telegram.clock, front.say("answer", AgentText("word " * 2500)))
+    pieces = await talk.messages(from_bots=True)
+    assert len(pieces) >= 3
+    assert {piece.json["reply_to_message"]["message_id"] for piece in pieces} == {asked.id}
+    assert {piece.json["message_thread_id"] for piece in pieces} == {asked.json["message_thread_id"]}
+
+
 @pytest.mark.parametrize(
     "words", ["can't parse entities: whatever", "ENTITY_BOUNDS_INVALID", "ENTITY_TEXTURL_INVALID"]
 )
