@@ -279,24 +279,25 @@ class Chats:
             await transaction.execute()
 
     async def show(
-        self, key: ChatKey, message_id: int, session_id: str | None, instead_of: str | None
+        self, key: ChatKey, address: int, message_id: int, session_id: str | None, instead_of: str | None
     ) -> None:
         """Keep where the latest finished video stands.
 
         Args:
             key: Which chat.
+            address: The id that this has in Telegram.
             message_id: Of its message.
             session_id: Of its project.
             instead_of: What was shown before; when something else is by now, nothing is changed.
         """
         await self._show(
             keys=[chat_key(str(key)), results_key(str(key))],
-            args=[instead_of or "", shown_at(key, message_id), session_id or "", self._ttl_s],
+            args=[instead_of or "", shown_at(address, message_id), session_id or "", self._ttl_s],
         )
 
-    async def mark_used(self, key: ChatKey, message_id: int) -> None:
+    async def mark_used(self, key: ChatKey, address: int, message_id: int) -> None:
         """Note that somebody still needs a message, should it be the latest finished video."""
-        await self._use(keys=[chat_key(str(key))], args=[shown_at(key, message_id)])
+        await self._use(keys=[chat_key(str(key))], args=[shown_at(address, message_id)])
 
     async def remember_result(
         self, key: ChatKey, draft_digest: str, file_id: str, kind: str, *, as_file: bool = False
@@ -333,27 +334,31 @@ class Chats:
                 return Result(digest, file_id, kind, was_file)
         return None
 
-    async def remember_upload(self, key: ChatKey, message_id: int, session_id: str, name: str) -> None:
+    async def remember_upload(
+        self, key: ChatKey, address: int, message_id: int, session_id: str, name: str
+    ) -> None:
         """Keep which file of a project a message brought, for when somebody answers to it.
 
         Args:
             key: Which chat.
+            address: The id that this had in Telegram.
             message_id: Of the message.
             session_id: The project.
             name: What the file is called there.
         """
         uploads = uploads_key(str(key))
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.lpush(uploads, json.dumps([message_id, session_id, name]))
+            transaction.lpush(uploads, json.dumps([message_id, session_id, name, address]))
             transaction.ltrim(uploads, 0, MAX_UPLOADS - 1)
             transaction.expire(uploads, self._ttl_s)
             await transaction.execute()
 
-    async def find_upload(self, key: ChatKey, message_id: int) -> Uploaded | None:
+    async def find_upload(self, key: ChatKey, address: int, message_id: int) -> Uploaded | None:
         """The file that a message brought the last time, if that is still known."""
         for text in cast(list[str], await self._redis.lrange(uploads_key(str(key)), 0, -1)):
-            brought_by, session_id, name, *_ = json.loads(text)
-            if brought_by == message_id:
+            brought_by, session_id, name, *where = json.loads(text)
+            # An earlier release did not keep where.
+            if brought_by == message_id and (where or [key.chat_id])[0] == address:
                 return Uploaded(session_id, name)
         return None
 
@@ -369,9 +374,9 @@ class Chats:
                 return str(value)
 
 
-def shown_at(key: ChatKey, message_id: int) -> str:
-    """Where a message stands; with the chat's id, since that of a group may change and its messages stay behind."""
-    return f"{key.chat_id}:{message_id}"
+def shown_at(address: int, message_id: int) -> str:
+    """Where a message stands; with the id of its chat in Telegram: a group that moves leaves its messages behind."""
+    return f"{address}:{message_id}"
 
 
 def _read_bool(text: str) -> bool:

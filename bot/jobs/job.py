@@ -135,6 +135,11 @@ class Job:
     address: int | None = None
     chat_title: str = ""
 
+    @property
+    def place(self) -> int:
+        """The id in Telegram of the chat that its messages' numbers belong to, those of its files too."""
+        return self.chat.chat_id if self.address is None else self.address
+
     def to_json(self) -> str:
         """The form that is stored."""
         body = asdict(self)
@@ -164,9 +169,17 @@ def retry_id(job_id: str) -> str:
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
-def press_id(chat: ChatKey, message_id: int, data: str) -> str:
-    """The id of the job that a button starts: always the same, so that two presses start one."""
-    return hashlib.sha256(f"press of {data} in {chat}/{message_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+def press_id(address: int, message_id: int, data: str) -> str:
+    """The id of the job that a button starts: always the same, so that two presses start one.
+
+    Args:
+        address: The id that the button's chat has in Telegram: a group that moves counts its messages anew.
+        message_id: Of the button's message.
+        data: What it carries.
+    """
+    return hashlib.sha256(f"press of {data} in {address}/{message_id}".encode()).hexdigest()[
+        : 2 * JOB_ID_BYTES
+    ]
 
 
 def new_job_id() -> str:

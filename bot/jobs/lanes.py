@@ -389,7 +389,7 @@ class Lanes:
             keys.update_mark(chat, update_id),
             keys.album_key(chat, part.album if part else ""),
             keys.sender_key(chat, jobs[0].owner_id),
-            keys.asked_key(chat, part.message_id if part else 0),
+            keys.asked_key(chat, jobs[0].place, part.message_id if part else 0),
             keys.album_key(chat, arrival.of_album if arrival else ""),
         ]
         arguments: list[str | int] = [
@@ -486,9 +486,9 @@ class Lanes:
         key = keys.job_key(str(taken.job.chat), taken.job.id)
         return Closed(await self._close(keys=[key], args=[taken.attempt, version]))
 
-    async def asked_in(self, chat: ChatKey, message_id: int) -> Standing | None:
-        """The job that a message belongs to, if it is still known."""
-        job_id: Any = await self._redis.get(keys.asked_key(str(chat), message_id))
+    async def asked_in(self, chat: ChatKey, address: int, message_id: int) -> Standing | None:
+        """The job that a message belongs to, if it is still known; ``address`` is the chat's id in Telegram."""
+        job_id: Any = await self._redis.get(keys.asked_key(str(chat), address, message_id))
         return None if job_id is None else await self.find(chat, job_id)
 
     async def finish(self, taken: Taken, state: State) -> None:

@@ -133,9 +133,9 @@ def sender_key(chat: str, owner_id: int) -> str:
     return f"{SENDER}{{{chat}}}:{owner_id}"
 
 
-def asked_key(chat: str, message_id: int) -> str:
-    """The job that a message of a chat belongs to."""
-    return f"{ASKED}{{{chat}}}:{message_id}"
+def asked_key(chat: str, address: int, message_id: int) -> str:
+    """The job that a message of a chat belongs to; a group that moves to another address counts its messages anew."""
+    return f"{ASKED}{{{chat}}}:{address}:{message_id}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------

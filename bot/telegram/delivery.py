@@ -151,7 +151,8 @@ class Delivery:
             return await self._bot.edit_message_caption(caption=prepared.caption, **same)
 
         done = await send_once(ledger, slot, job.chat.chat_id, self._outbox, self._sent, send, edit)
-        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"])
+        where = done.get("chat_id", job.place)
+        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"], where)
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool

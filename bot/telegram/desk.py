@@ -146,7 +146,7 @@ class Desk:
         await self._sent.note(address_of(message.chat), message.message_id)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
-                await self.chats.mark_used(chat_key(message), needed.message_id)
+                await self.chats.mark_used(chat_key(message), address_of(message.chat), needed.message_id)
 
     def job(
         self,

@@ -166,16 +166,16 @@ class ChatFront:
         """See ``ports.Front``."""
         return await self._delivery.deliver(self._job, self._ledger, slot, result, self._words)
 
-    async def take_away(self, message_id: int, *, only_buttons: bool) -> None:
+    async def take_away(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
         here = self._job.chat.chat_id
 
         async def delete(chat_id: int) -> bool:
             # In a supergroup that the group became the number may be anybody's message.
-            return chat_id != here or await self._bot.delete_message(chat_id, message_id)
+            return chat_id != address or await self._bot.delete_message(chat_id, message_id)
 
         async def strip(chat_id: int) -> object:
-            return chat_id != here or await self._bot.edit_message_reply_markup(chat_id, message_id)
+            return chat_id != address or await self._bot.edit_message_reply_markup(chat_id, message_id)
 
         if not only_buttons:
             try:

@@ -332,7 +332,9 @@ class Handlers:
         message = update.edited_message
         if message is None:
             return
-        standing = await self._desk.lanes.asked_in(chat_key(message), message.message_id)
+        standing = await self._desk.lanes.asked_in(
+            chat_key(message), address_of(message.chat), message.message_id
+        )
         text = without_mention(message, context.bot.username)
         text = _EDIT_CAPTION.sub("", text)
         linked = sort_out(text)

@@ -17,7 +17,7 @@ from bot.telegram.chat_settings import SWITCHES
 from bot.telegram.desk import Desk
 from bot.telegram.privacy import forget_jobs
 from bot.telegram.rights import asker_of, for_admin, may_touch, stop
-from bot.telegram.senders import chat_key
+from bot.telegram.senders import address_of, chat_key
 from bot.telegram.skills import wish_behind, without_button
 from bot.words import Words, bounded, languages
 
@@ -139,7 +139,7 @@ class Presses:
         wish = wish_behind(press, self._desk.cards, Words(await self._desk.language_in(update, chat)))
         if wish is None:
             return [], "toast.wish_gone"
-        job_id = press_id(chat, message.message_id, f"{press.action}:{press.argument}")
+        job_id = press_id(address_of(message.chat), message.message_id, f"{press.action}:{press.argument}")
         if await self._desk.lanes.find(chat, job_id) is not None:
             return [], "toast.sent_already"
         job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
@@ -159,7 +159,7 @@ class Presses:
             wish = offered_edit(outcome) if outcome else None
         if wish is None:
             return [], "toast.old_button"
-        new_id = press_id(chat, message.message_id, f"{press.action}:{press.argument}")
+        new_id = press_id(address_of(message.chat), message.message_id, f"{press.action}:{press.argument}")
         if await self._desk.lanes.find(chat, new_id) is not None:
             return [], "toast.sent_already"
         job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
@@ -167,7 +167,7 @@ class Presses:
 
     async def _pressed_edited(self, update: Update, message: Message, offer: Job) -> tuple[list[Job], str]:
         """The wish in its new words, which the offer holds."""
-        new_id = press_id(chat_key(message), message.message_id, f"{Action.EDITED}:{offer.id}")
+        new_id = press_id(address_of(message.chat), message.message_id, f"{Action.EDITED}:{offer.id}")
         if await self._desk.lanes.find(offer.chat, new_id) is not None:
             return [], "toast.sent_already"
         links = offer.data.get("links")
@@ -179,7 +179,8 @@ class Presses:
             data={"links": links} if links else None,
             message_id=offer.message_id,
         )
-        return [replace(wish, id=new_id, owner_id=offer.owner_id)], "toast.sent"
+        wish = replace(wish, id=new_id, owner_id=offer.owner_id, address=offer.address)
+        return [wish], "toast.sent"
 
     async def _retried(self, update: Update, old: Job) -> tuple[list[Job], str]:
         if await self._desk.lanes.find(old.chat, retry_id(old.id)) is not None:
@@ -187,7 +188,13 @@ class Presses:
         kind, files, data = await self._left_to_do(old)
         fresh = self._desk.job(update, old.lane, kind, message_id=old.message_id)
         again = replace(
-            fresh, id=retry_id(old.id), owner_id=old.owner_id, text=old.text, files=files, data=data
+            fresh,
+            id=retry_id(old.id),
+            owner_id=old.owner_id,
+            text=old.text,
+            files=files,
+            data=data,
+            address=old.address,
         )
         return [again], ""
 

@@ -15,7 +15,7 @@ from bot.store import keys
 from bot.telegram.buttons import Action
 from bot.telegram.desk import Desk
 from bot.telegram.rights import for_admin, may_touch
-from bot.telegram.senders import chat_key, owner_id
+from bot.telegram.senders import address_of, chat_key, owner_id
 
 _DAY_S = 86_400
 
@@ -57,7 +57,7 @@ async def forget_jobs(
         The jobs, and what is done only if an admin of the group pressed, see ``telegram/rights.py``.
     """
     chat = chat_key(message)
-    erase_id = press_id(chat, message.message_id, f"{Action.FORGET}:{owner_id(update)}")
+    erase_id = press_id(address_of(message.chat), message.message_id, f"{Action.FORGET}:{owner_id(update)}")
     before = await desk.lanes.find(chat, erase_id)
     if before is not None and before.state is not State.CANCELLED:
         return [], None

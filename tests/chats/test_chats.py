@@ -190,7 +190,7 @@ async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
         chats.update(KEY, skill=None),
         chats.ensure_client_id(KEY),
         chats.remember_result(KEY, "d", "f", "video"),
-        chats.show(KEY, 7, "s", instead_of=None),
+        chats.show(KEY, KEY.chat_id, 7, "s", instead_of=None),
     ):
         for name in names:
             await redis.expire(name, 10)
@@ -233,37 +233,38 @@ async def test_what_could_only_be_a_file_does_for_both(chats: Chats) -> None:
 
 
 async def test_the_latest_video_is_known_until_another_takes_its_place(chats: Chats, redis: Redis) -> None:
-    await chats.show(KEY, 7, "s1", instead_of=None)
+    await chats.show(KEY, KEY.chat_id, 7, "s1", instead_of=None)
     chat = await chats.get(KEY)
     assert (chat.shown, chat.shown_session_id, chat.shown_used) == ("-100123:7", "s1", False)
-    await chats.mark_used(KEY, 6)
+    await chats.mark_used(KEY, KEY.chat_id, 6)
     assert not (await chats.get(KEY)).shown_used
-    await chats.mark_used(KEY, 7)
+    await chats.mark_used(KEY, KEY.chat_id, 7)
     assert (await chats.get(KEY)).shown_used
 
     # A worker that was taken for dead comes too late.
-    await chats.show(KEY, 5, "s1", instead_of="-100123:4")
+    await chats.show(KEY, KEY.chat_id, 5, "s1", instead_of="-100123:4")
     assert (await chats.get(KEY)).shown == "-100123:7"
 
-    await chats.show(KEY, 9, "s1", instead_of="-100123:7")
+    await chats.show(KEY, KEY.chat_id, 9, "s1", instead_of="-100123:7")
     chat = await chats.get(KEY)
     assert (chat.shown, chat.shown_used) == ("-100123:9", False)
     assert 0 < await redis.ttl(chat_key(str(KEY))) <= 90 * DAY_S
 
 
 async def test_an_answer_in_a_chat_without_videos_creates_nothing(chats: Chats, redis: Redis) -> None:
-    await chats.mark_used(KEY, 7)
+    await chats.mark_used(KEY, KEY.chat_id, 7)
     assert await redis.dbsize() == 0
 
 
 async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, redis: Redis) -> None:
-    assert await chats.find_upload(KEY, 7) is None
-    await chats.remember_upload(KEY, 7, "s1", "clip.mp4")
-    await chats.remember_upload(KEY, 8, "s1", "other.mp4")
-    await chats.remember_upload(KEY, 7, "s2", "clip.mp4")
-    assert await chats.find_upload(KEY, 7) == Uploaded("s2", "clip.mp4")
-    assert await chats.find_upload(KEY, 9) is None
+    assert await chats.find_upload(KEY, KEY.chat_id, 7) is None
+    await chats.remember_upload(KEY, KEY.chat_id, 7, "s1", "clip.mp4")
+    await chats.remember_upload(KEY, KEY.chat_id, 8, "s1", "other.mp4")
+    await chats.remember_upload(KEY, KEY.chat_id, 7, "s2", "clip.mp4")
+    assert await chats.find_upload(KEY, KEY.chat_id, 7) == Uploaded("s2", "clip.mp4")
+    assert await chats.find_upload(KEY, KEY.chat_id, 9) is None
+    assert await chats.find_upload(KEY, -1_000_000_000_123, 7) is None  # Another message, of after a move.
     assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_TTL_DAYS * DAY_S
     for number in range(MAX_UPLOADS):
-        await chats.remember_upload(KEY, 100 + number, "s2", "x.mp4")
-    assert await chats.find_upload(KEY, 8) is None
+        await chats.remember_upload(KEY, KEY.chat_id, 100 + number, "s2", "x.mp4")
+    assert await chats.find_upload(KEY, KEY.chat_id, 8) is None

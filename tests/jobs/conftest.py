@@ -104,7 +104,7 @@ class TellerFront:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
-    async def take_away(self, message_id: int, *, only_buttons: bool) -> None:
+    async def take_away(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         raise NotImplementedError
 
     async def finish(self, closing: Notice | None) -> None:

@@ -250,10 +250,10 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
     assert await redis.hget(keys.album_key(chat, "2"), "job") == wish.id
     assert await redis.get(keys.sender_key(chat, 2)) == wish.id
-    found = await lanes.asked_in(CHAT, 2)
+    found = await lanes.asked_in(CHAT, CHAT.chat_id, 2)
     assert found
     assert found.job.id == wish.id
-    assert await lanes.asked_in(CHAT, 1) is None
+    assert await lanes.asked_in(CHAT, CHAT.chat_id, 1) is None
 
 
 async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(lanes: Lanes, redis: Redis) -> None:

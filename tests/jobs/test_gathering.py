@@ -310,3 +310,14 @@ class TestRefusals:
             await passing(clock, gather(run))
         assert ended.value.message is None
         assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
+
+
+async def test_a_message_number_means_another_message_once_the_group_has_moved(lanes: Lanes) -> None:
+    old, new = -4711, -1_000_000_004_711
+    await accept(lanes, words(7, "asked before"), address=old)
+    await accept(lanes, words(7, "asked after", sent_at=SENT_AT + 60), address=new)
+    found = [await lanes.asked_in(CHAT, address, 7) for address in (old, new)]
+    assert [one.job.text for one in found if one] == ["asked before", "asked after"]
+    edit = arrival(7, "changed", how="edited", has_file=False)
+    await accept(lanes, edit, address=new)
+    assert await jobs(lanes) == [("asked before", []), ("changed", [])]

@@ -87,7 +87,7 @@ async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
 
 async def take_away(telegram: Telegram, chat_id: int, message_id: int, *, only_buttons: bool = False) -> None:
     front = telegram.front(telegram.job(chat_id, 1))
-    await passing(telegram.clock, front.take_away(message_id, only_buttons=only_buttons))
+    await passing(telegram.clock, front.take_away(chat_id, message_id, only_buttons=only_buttons))
 
 
 async def test_an_earlier_message_is_taken_away_however_often(telegram: Telegram) -> None:

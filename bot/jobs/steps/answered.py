@@ -30,8 +30,8 @@ async def settle_answered(workspace: Workspace, run: Run, found: Gathered) -> No
     for file in run.job.files:
         if file.message_id is None or file.is_text:
             continue
-        known = await workspace.chats.find_upload(key, file.message_id)
-        is_latest = chat.shown == shown_at(key, file.message_id)
+        known = await workspace.chats.find_upload(key, run.job.place, file.message_id)
+        is_latest = chat.shown == shown_at(run.job.place, file.message_id)
         if is_latest and chat.shown_session_id == chat.session_id:
             left_out.add(file.file_id)
         elif file.file_id in brought:

@@ -140,7 +140,7 @@ async def _take_earlier_away(workspace: Workspace, run: Run, delivered: Delivere
     that comes after it does nothing any more.
     """
     key = run.job.chat
-    if (await workspace.chats.get(key)).shown == shown_at(key, delivered.message_id):
+    if (await workspace.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
         return
     # A worker that was taken for dead stops here.
     await run.save("replacing", delivered.message_id)
@@ -148,9 +148,10 @@ async def _take_earlier_away(workspace: Workspace, run: Run, delivered: Delivere
     is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
     if chat.shown is not None and chat.replace_results and is_same_project:
         where, _, message_id = chat.shown.partition(":")
-        if where == str(key.chat_id):
-            await run.front.take_away(int(message_id), only_buttons=chat.shown_used)
-    await workspace.chats.show(key, delivered.message_id, chat.session_id, instead_of=chat.shown)
+        await run.front.take_away(int(where), int(message_id), only_buttons=chat.shown_used)
+    await workspace.chats.show(
+        key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown
+    )
 
 
 async def _is_wanted(workspace: Workspace, run: Run) -> bool:

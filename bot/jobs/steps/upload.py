@@ -191,8 +191,10 @@ async def _send(workspace: Workspace, run: Run, card: Card, files: Sequence[File
             for file in files:
                 if file.message_id is not None and file.file_id in opened:
                     name = opened[file.file_id].name
-                    chat = run.job.chat
-                    await workspace.chats.remember_upload(chat, file.message_id, project.session_id, name)
+                    job = run.job
+                    await workspace.chats.remember_upload(
+                        job.chat, job.place, file.message_id, project.session_id, name
+                    )
 
     await workspace.call(run.job, attempt)
 
