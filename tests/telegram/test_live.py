@@ -120,7 +120,8 @@ async def test_edits_thin_out_with_age(telegram: Telegram, ada: Person) -> None:
             await moved(telegram, 60, 5)
             counts.append(await edits(telegram) - before)
             await moved(telegram, 240, 20)
-        assert counts[0] > counts[1] >= counts[2] > 0
+        assert counts[0] > max(counts[1:])
+        assert min(counts[1:]) > 0
 
 
 async def test_a_deleted_live_message_stops_nothing(telegram: Telegram, ada: Person) -> None:
