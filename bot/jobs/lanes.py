@@ -197,10 +197,16 @@ return state
 """
 )
 
+_CLAIM = """
+-- KEYS: job.  A job that has begun has a live message of its own; it would get a second one.
+if redis.call('HGET', KEYS[1], 'state') ~= 'queued' then return 0 end
+return redis.call('HSETNX', KEYS[1], 'announced', 1)
+"""
+
 _BESIDE = """
--- KEYS: job.  ARGV: field, value, HSET or HSETNX.  A job that was erased stays so.
+-- KEYS: job.  ARGV: field, value.  A job that was erased stays so.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call(ARGV[3], KEYS[1], ARGV[1], ARGV[2])
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 """
 
 _BRIEF = frozenset({Kind.SAY, Kind.TAP, Kind.REDRAW, Kind.CLEAR_WAY, Kind.FORGET})
@@ -352,6 +358,7 @@ class Lanes:
         self._park = redis.register_script(_PARK)
         self._beside = redis.register_script(_BESIDE)
         self._cancel = redis.register_script(_CANCEL)
+        self._claim = redis.register_script(_CLAIM)
         self._close = redis.register_script(_CLOSE)
         self.run_tickets_with(_no_worker)
 
@@ -557,8 +564,11 @@ class Lanes:
 
     async def current(self, chat: ChatKey, lane: Lane) -> list[str]:
         """Ids of the running job, if any, and of those that wait, in their order."""
-        running: Any = await self._redis.hget(keys.slot_key(str(chat), lane), "job")
-        waiting: list[Any] = await self._redis.lrange(keys.lane_key(str(chat), lane), 0, -1)
+        # Read at one moment: a job that begins between two would be seen in neither place.
+        async with self._redis.pipeline() as pipe:
+            pipe.hget(keys.slot_key(str(chat), lane), "job")
+            pipe.lrange(keys.lane_key(str(chat), lane), 0, -1)
+            running, waiting = await pipe.execute()
         return [*([running] if running else []), *waiting]
 
     async def pause(self) -> None:
@@ -598,10 +608,9 @@ class Lanes:
         return {worker.name for worker in await self._docket.workers()}
 
     async def claim_announcement(self, standing: Standing) -> bool:
-        """Whether the caller is the first who wants to tell this job's place."""
+        """Whether the caller is the first who wants to tell this job's place, and the job waits still."""
         job = standing.job
-        key = keys.job_key(str(job.chat), job.id)
-        return bool(await self._beside(keys=[key], args=["announced", 1, "HSETNX"]))
+        return bool(await self._claim(keys=[keys.job_key(str(job.chat), job.id)]))
 
     async def checkpoint(self, job: Job, name: str) -> Any:
         """One checkpoint, as it is in the store now."""
@@ -611,7 +620,7 @@ class Lanes:
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        await self._beside(keys=[keys.job_key(str(job.chat), job.id)], args=[CHECKPOINT + name, text, "HSET"])
+        await self._beside(keys=[keys.job_key(str(job.chat), job.id)], args=[CHECKPOINT + name, text])
 
     async def waiting(self) -> tuple[int, float]:
         """How many jobs wait in all chats' edit lanes, and for how many seconds the oldest has."""

@@ -72,6 +72,9 @@ class Delivery:
         if result.browser_link and result.browser_link != result.link:
             buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
+        as_file = f"{slot}:file"
+        if ledger.get(as_file) is not None:  # An attempt that died had been refused the video.
+            return await self._deliver(job, ledger, as_file, replace(result, as_file=True), prepared)
         try:
             return await self._deliver(job, ledger, slot, result, prepared)
         except BadRequest as error:
@@ -84,7 +87,11 @@ class Delivery:
             if result.file_id:
                 log.info("delivery.file_id_refused", error=error.message)
                 raise FileGone(result.file_id) from error
-            raise
+            if result.path is None or result.as_file:
+                raise
+            # Telegram does not like it as a video; a file is not looked into.
+            log.warning("delivery.video_refused", error=error.message)
+            return await self._deliver(job, ledger, as_file, replace(result, as_file=True), prepared)
 
     async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
         took = words.duration(result.took_s)

@@ -341,6 +341,24 @@ async def test_only_one_announces(lanes: Lanes) -> None:
     assert taken.checkpoints == {"live": {"message_id": 3}}
 
 
+async def test_a_job_that_has_begun_is_not_announced(lanes: Lanes) -> None:
+    job = new_job()
+    await lanes.accept([job], 1)
+    standing = await lanes.find(CHAT, job.id)
+    assert standing is not None
+    assert not (await take(lanes, "a")).announced
+    assert not await lanes.claim_announcement(standing)
+
+
+async def test_a_job_that_begins_just_then_is_not_overlooked(lanes: Lanes) -> None:
+    for number in range(20):
+        job = new_job()
+        await lanes.accept([job], number)
+        current, taken = await asyncio.gather(lanes.current(CHAT, Lane.EDIT), take(lanes, f"t{number}"))
+        assert current == [job.id]
+        await lanes.finish(taken, State.DONE)
+
+
 class TestSweep:
     async def test_a_lane_whose_ticket_was_never_added_gets_one(self, lanes: Lanes, docket: Docket) -> None:
         await lanes.accept([new_job()], 1)

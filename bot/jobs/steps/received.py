@@ -72,7 +72,9 @@ def _told(file: FileRef, answered: Mapping[str, Any]) -> tuple[str, dict[str, An
     notice = Notice("_".join(parts), params)
     # A name that we made up for want of one tells nobody anything.
     if not file.name.startswith(f"{file.kind}_"):
-        notice = Notice("file.named", {"name": file.name, "facts": notice})
+        # As NemoVideo knows it: its ending tells what it is.
+        name = str(answered.get("name") or file.name)
+        notice = Notice("file.named", {"name": name, "facts": notice})
     return kind, facts, notice
 
 

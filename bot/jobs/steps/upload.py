@@ -201,7 +201,7 @@ async def _send(workspace: Workspace, run: Run, card: Card, files: Sequence[File
 
 def _facts(opened: Mapping[str, OpenFile], answer: Upload) -> dict[str, Any]:
     """What is known of each file now, by its id."""
-    known = {file_id: {"size": file.size} for file_id, file in opened.items()}
+    known = {file_id: {"size": file.size, "name": file.name} for file_id, file in opened.items()}
     if len(answer.files) != len(opened):
         return known
     return {
