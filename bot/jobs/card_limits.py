@@ -27,7 +27,13 @@ def size_refused(most: int, card: Card) -> Notice:
     return Notice("error.file_too_large", {"limit": limit})
 
 
-def telegram_refused(size: Bytes, limit: Bytes) -> Notice:
-    """A file over what Telegram's cloud gives out to bots, with the ways around it."""
+def telegram_refused(size: int | None, limit: int) -> Notice:
+    """A file over what Telegram's cloud gives out to bots, with the ways around it.
+
+    Args:
+        size: Bytes, where Telegram tells.
+        limit: Bytes.
+    """
     browser = Button("button.upload_in_browser", "link")
-    return Notice("error.file_too_large_telegram", {"size": size, "limit": limit}, (browser,))
+    told = Bytes(size) if size else Notice("size.more_than", {"size": Bytes(limit)})
+    return Notice("error.file_too_large_telegram", {"size": told, "limit": Bytes(limit)}, (browser,))

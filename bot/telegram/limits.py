@@ -43,7 +43,7 @@ class Limits:
         if size > size_limit(self.take, card):
             return size_refused(self.take, card)
         if size > self.fetch:
-            return telegram_refused(Bytes(size), Bytes(self.fetch))
+            return telegram_refused(size, self.fetch)
         return None
 
     def how(self, card: Card) -> Notice:

@@ -303,8 +303,7 @@ async def _open(
         params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
         raise Ended(Notice("error.sound_too_long", params)) from error
     except FileTooLarge as error:
-        size = Bytes(file.size or error.limit)
-        raise Ended(telegram_refused(size, Bytes(error.limit))) from error
+        raise Ended(telegram_refused(file.size, error.limit)) from error
     if opened.size == 0:
         raise Ended(Notice("error.file_empty", {"name": file.name}))
     if card.is_picky and not card.takes(opened.name):
