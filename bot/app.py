@@ -181,7 +181,9 @@ class App:
             tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
             runner: Runner | None = None
             if self._role is not Role.INTAKE:
-                await stack.enter_async_context(Menu(bot, store.redis, self._clock).background())
+                await stack.enter_async_context(
+                    Menu(bot, store.redis, self._clock, settings.admins).background()
+                )
                 runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.

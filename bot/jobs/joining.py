@@ -30,6 +30,25 @@ local function keep(KEYS, part)
   redis.call('EXPIRE', KEYS[1], ALBUM_TTL)
 end
 
+-- An album goes as a whole: what came of it before is taken back, and what comes later is refused for the same reason.
+-- KEYS: album.
+local function refuse_album(KEYS, part, job, why)
+  keep(KEYS, part)
+  redis.call('HSET', KEYS[1], 'refused', cjson.encode(why))
+  if not job then return end
+  local of_album, others = {}, false
+  for _, field in ipairs(redis.call('HKEYS', job)) do
+    if string.sub(field, 1, 5) == 'part:' then
+      if redis.call('HEXISTS', KEYS[1], field) == 1 then table.insert(of_album, field) else others = true end
+    end
+  end
+  if not others then return redis.call('HSET', job, 'cancel', 1) end
+  for _, field in ipairs(of_album) do
+    redis.call('HDEL', job, field, 'words:' .. string.sub(field, 6))
+  end
+  redis.call('HINCRBY', job, 'version', 1)
+end
+
 -- KEYS: album, sender, message.
 local function put(KEYS, job, id, part)
   redis.call('HSET', job, 'part:' .. part.id, part.part, 'last_at', part.now, 'sent_at', part.sent_at)

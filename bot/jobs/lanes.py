@@ -54,6 +54,13 @@ local prefix = ARGV[3]
 local charge = ARGV[2] ~= '' and cjson.decode(ARGV[2])
 local part = ARGV[4] ~= '' and cjson.decode(ARGV[4])
 local places = {KEYS[2], KEYS[3], KEYS[4]}
+if part and part.album ~= '' then
+  local why = redis.call('HGET', KEYS[2], 'refused')
+  if why then
+    keep(places, part)
+    return cjson.decode(why)
+  end
+end
 local verdict, old = 'new', nil
 if part then verdict, old = place(places, part, prefix) end
 local is_kept = {joined = true, edited = true, kept = true, same = true, unknown = true}
@@ -78,7 +85,12 @@ if charge then
   if charge and (was_asked or requests(charge.job) > 0) then charge.jobs = 0 end
 end
 local refused = charge and exceeded(charge)
-if refused then return refused end
+if refused then
+  if part and part.album ~= '' then
+    refuse_album(places, part, verdict == 'joined' and prefix .. old, refused)
+  end
+  return refused
+end
 for i = 1, (#KEYS - 5) / 3 do
   local k, a = 3 * i + 3, 4 * i + 1
   if is_stored(a) then

@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
@@ -23,8 +23,9 @@ from telegram import (
     BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
 )
-from telegram.error import RetryAfter, TelegramError
+from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bot.clock import Clock
 from bot.store import keys
@@ -42,7 +43,10 @@ LOCK_LEASE_S = 60.0
 DEFAULT_LANGUAGE = "en"
 """Shown to whoever's language has no catalogue."""
 
-_GROUP = (
+_OF_ADMIN = "commands:admin:"
+"""Begins the names of the parts that are for one person alone."""
+
+_GROUP: Final = (
     "edit",
     "export",
     "status",
@@ -56,27 +60,33 @@ _GROUP = (
     "help",
 )
 
+_PRIVATE: Final = (
+    "export",
+    "status",
+    "credits",
+    "new",
+    "cancel",
+    "skill",
+    "settings",
+    "language",
+    "link",
+    "login",
+    "logout",
+    "privacy",
+    "forget",
+    "edit",
+    "help",
+)
+
+OF_ADMINS: Final = ("stats", "pause", "resume", "announce", "ban", "unban")
+"""Commands of those who run the bot, in their private chats with it."""
+
 COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
-    BotCommandScopeAllPrivateChats(): (
-        "export",
-        "status",
-        "credits",
-        "new",
-        "cancel",
-        "skill",
-        "settings",
-        "language",
-        "link",
-        "login",
-        "logout",
-        "privacy",
-        "forget",
-        "help",
-    ),
+    BotCommandScopeAllPrivateChats(): _PRIVATE,
     BotCommandScopeAllGroupChats(): _GROUP,
     BotCommandScopeAllChatAdministrators(): (*_GROUP, "link", "forget"),
 }
-"""In each kind of chat what can be done there, the most useful first."""
+"""In each kind of chat what can be done there, the most useful first; ``/start`` is a button of Telegram's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +97,13 @@ class _Part:
         name: What it is, and in which language.
         says: All that it says.
         set: Sets it.
+        admin: For whose private chat alone it is; none of it can be set before they begin that.
     """
 
     name: str
     says: Any
     set: Callable[[], Awaitable[Any]]
+    admin: int | None = None
 
 
 class Menu:
@@ -101,12 +113,14 @@ class Menu:
         bot: Telegram.
         redis: Remembers what was set.
         clock: For pauses.
+        admins: Ids of those who run the bot.
     """
 
-    def __init__(self, bot: Bot, redis: Redis, clock: Clock) -> None:
+    def __init__(self, bot: Bot, redis: Redis, clock: Clock, admins: Collection[int] = ()) -> None:
         self._bot = bot
         self._redis = redis
         self._clock = clock
+        self._admins = admins
 
     @contextlib.asynccontextmanager
     async def background(self) -> AsyncIterator[None]:
@@ -145,22 +159,42 @@ class Menu:
             if await self._redis.hget(keys.MENU, field) == digest:
                 continue
             await keep()
-            await part.set()
+            try:
+                await part.set()
+            except BadRequest as error:
+                if part.admin is None:
+                    raise
+                # Has not begun a private chat: the next start tries again.
+                log.info("menu.admin_not_there", admin=part.admin, error=error.message)
+                continue
             await self._redis.hset(keys.MENU, field, digest)
             log.info("menu.set", part=part.name)
+        await self._take_back(keep)
+
+    async def _take_back(self, keep: Callable[[], Awaitable[Any]]) -> None:
+        """Take the commands of those who run the bot from whoever does so no more."""
+        prefix = f"{self._bot.id}:{_OF_ADMIN}"
+        told: Any = await self._redis.hgetall(keys.MENU)
+        for field in told:
+            admin, _, language = field.removeprefix(prefix).partition(":")
+            if not field.startswith(prefix) or int(admin) in self._admins:
+                continue
+            await keep()
+            with contextlib.suppress(BadRequest):  # The chat is gone.
+                await self._bot.delete_my_commands(BotCommandScopeChat(int(admin)), _code(language))
+            await self._redis.hdel(keys.MENU, field)
 
     def _parts(self) -> Iterator[_Part]:
         bot = self._bot
         for language in languages():
             words = Words(language)
-            code = "" if language == DEFAULT_LANGUAGE else language
+            code = _code(language)
             for scope, names in COMMANDS.items():
-                commands = [(name, words.plain(f"command.{name}")) for name in names]
-                yield _Part(
-                    f"commands:{scope.type}:{language}",
-                    commands,
-                    partial(bot.set_my_commands, commands, scope=scope, language_code=code),
-                )
+                yield self._commands(f"commands:{scope.type}:{language}", scope, names, words)
+            for admin in self._admins:
+                name = f"{_OF_ADMIN}{admin}:{language}"
+                everything = (*_PRIVATE, *OF_ADMINS)
+                yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
             about, short = words.plain("bot.description"), words.plain("bot.short_description")
             yield _Part(
                 f"description:{language}",
@@ -172,3 +206,15 @@ class Menu:
                 short,
                 partial(bot.set_my_short_description, short, code),
             )
+
+    def _commands(
+        self, part: str, scope: BotCommandScope, names: Sequence[str], words: Words, admin: int | None = None
+    ) -> _Part:
+        commands = [(name, words.plain(f"command.{name}")) for name in names]
+        code = _code(words.language)
+        set_them = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
+        return _Part(part, commands, set_them, admin)
+
+
+def _code(language: str) -> str:
+    return "" if language == DEFAULT_LANGUAGE else language

@@ -1,6 +1,7 @@
 """A day's budgets, charged with the acceptance of a job in one write."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -238,3 +239,53 @@ async def test_a_wish_counts_once_however_many_parts_it_comes_in(
     offer = new_job(lane=Lane.ASK, kind=Kind.SAY)
     await lanes.accept([offer], 9, Arrival(Part(20, sent_at=90), PartWords("cut it"), "edited"))
     assert await used(redis, clock) == {"jobs": 1, "bytes": 10}
+
+
+async def send_album(lanes: Lanes, captions: Sequence[str], sizes: Sequence[int]) -> list[bool]:
+    """Send an album in parts; which of them were refused."""
+    refused = []
+    for number, (caption, size) in enumerate(zip(captions, sizes, strict=True)):
+        part = Part(10 + number, sent_at=90, files=(clip(size),), album="a")
+        try:
+            await lanes.accept([new_job(text="")], 10 + number, Arrival(part, PartWords(caption)))
+        except OverBudget:
+            refused.append(True)
+        else:
+            refused.append(False)
+    return refused
+
+
+@pytest.mark.parametrize("place", range(3))
+async def test_an_album_whose_caption_is_too_much_is_refused_whole(
+    lanes: Lanes, redis: Redis, clock: HandClock, place: int
+) -> None:
+    for number in range(3):
+        await lanes.accept([new_job(number)], number)
+    captions = ["add these" if number == place else "" for number in range(3)]
+    assert await send_album(lanes, captions, [100] * 3) == [number >= place for number in range(3)]
+    for _ in range(3):
+        taken = await lanes.take(lane_name(CHAT, Lane.EDIT), "ticket")
+        assert taken
+        assert not taken.cancelled
+        await lanes.save(taken, "asked", True)
+        await lanes.finish(taken, State.DONE)
+    if place > 0:
+        taken = await lanes.take(lane_name(CHAT, Lane.EDIT), "ticket")
+        assert taken
+        assert taken.cancelled
+        await lanes.finish(taken, State.CANCELLED)
+    assert await lanes.current(CHAT, Lane.EDIT) == []
+    assert await used(redis, clock) == {"jobs": 3, "bytes": 0}
+    # Who asks for something with it later finds all of it.
+    seen: Any = await redis.hgetall(keys.album_key(str(CHAT), "a"))
+    assert {name for name in seen if name.startswith("part:")} == {"part:10", "part:11", "part:12"}
+
+
+async def test_what_an_album_had_joined_goes_on_without_it(lanes: Lanes) -> None:
+    comment = Arrival(Part(9, sent_at=90), PartWords("merge these"))
+    await lanes.accept([new_job(text="")], 9, comment)
+    assert await send_album(lanes, ["", "and these", ""], [100, 950, 100]) == [False, True, True]
+    (job_id,) = await lanes.current(CHAT, Lane.EDIT)
+    standing = await lanes.find(CHAT, job_id)
+    assert standing
+    assert (standing.job.text, standing.job.files) == ("merge these", ())

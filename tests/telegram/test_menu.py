@@ -1,12 +1,17 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from telegram import BotCommandScopeAllPrivateChats, BotCommandScopeChat
+from telegram.ext import CommandHandler
 
-from bot.telegram.menu import COMMANDS, Menu
+from bot.telegram.admin import AdminCommands
+from bot.telegram.application import AnyApplication, new_application
+from bot.telegram.handlers import Handlers
+from bot.telegram.menu import COMMANDS, OF_ADMINS, Menu
 from bot.words import Words, languages
 from tests.telegram.conftest import Telegram
 
@@ -42,6 +47,47 @@ async def test_each_kind_of_chat_has_its_commands_in_each_language(
             assert told == [(name, Words(language).plain(f"command.{name}")) for name in names]
         assert (await telegram.bot.get_my_description(code)).description
         assert (await telegram.bot.get_my_short_description(code)).short_description
+
+
+async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
+    telegram: Telegram, redis: Redis
+) -> None:
+    application, unused = new_application(telegram.bot, telegram.addresses), cast(Any, None)
+    Handlers(unused, unused, telegram.addresses).register(application)
+    everybodys = _commands_of(application) - {"start"}  # Telegram's own button.
+    AdminCommands(unused, unused, (5,)).register(application)
+    shown = {scope.type: set(names) for scope, names in COMMANDS.items()}
+    only_private, only_admins = {"login", "logout"}, {"link", "forget"}
+    assert shown == {
+        "all_private_chats": everybodys,
+        "all_group_chats": everybodys - only_private - only_admins,
+        "all_chat_administrators": everybodys - only_private,
+    }
+    assert set(OF_ADMINS) == _commands_of(application) - everybodys - {"start"}
+
+
+def _commands_of(application: AnyApplication) -> set[str]:
+    every = [handler for group in application.handlers.values() for handler in group]
+    return {name for one in every if isinstance(one, CommandHandler) for name in one.commands}
+
+
+async def test_those_who_run_the_bot_see_their_commands_as_long_as_they_do(
+    telegram: Telegram, redis: Redis, settle: Settle
+) -> None:
+    ada, bo = [await telegram.people.person(name) for name in ("Ada", "Bo")]
+    await ada.start()
+    await settle(Menu(telegram.bot, redis, telegram.clock, (ada.id, bo.id)))
+    scope = BotCommandScopeChat(ada.id)
+    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *OF_ADMINS}
+    for code in (None, "zh"):
+        there = await telegram.bot.get_my_commands(scope=scope, language_code=code)
+        assert {one.command for one in there} == everything
+
+    await bo.start()
+    await settle(Menu(telegram.bot, redis, telegram.clock, (bo.id,)))
+    for code in (None, "zh"):
+        assert await telegram.bot.get_my_commands(scope=scope, language_code=code) == ()
+        assert await telegram.bot.get_my_commands(scope=BotCommandScopeChat(bo.id), language_code=code)
 
 
 async def test_what_is_set_already_is_not_set_again(telegram: Telegram, redis: Redis, settle: Settle) -> None:
