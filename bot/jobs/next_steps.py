@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from bot.jobs.ports import Button
+from bot.chats.key import ChatKey
+from bot.jobs.ports import Button, Notice
 from bot.nemo.drafts import Draft, Kind
 from bot.skills import Card, example_mark
 from bot.words import bounded
@@ -266,3 +267,8 @@ def _facts(draft: Draft, card: Card) -> _Facts:
 def _topic(card: Card) -> Topic | None:
     said = f"{card.name} {card.display_name}"
     return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)
+
+
+def how_to_begin(chat: ChatKey) -> Notice:
+    """What to do in a chat whose project is empty: groups show bots commands and little else."""
+    return Notice("begin.private" if chat.is_private else "begin.group")

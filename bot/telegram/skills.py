@@ -45,7 +45,12 @@ def show_skills(cards: Cards, chats: Chats) -> Step:
             case "list":
                 view: Report | AgentText = list_view(cards, chosen, words)
             case shown:
-                view = card_view(cards.active(chosen, words.language), words, is_start=shown == START)
+                start = (
+                    ("skill.start" if run.job.chat.is_private else "skill.start_in_group")
+                    if shown == START
+                    else ""
+                )
+                view = card_view(cards.active(chosen, words.language), words, start=start)
         await run.front.say("skill", view)
 
     return step
@@ -96,18 +101,18 @@ def list_view(cards: Cards, chosen: str | None, words: Words) -> Report:
     return Report(Notice("skill.choose"), tuple(lines), tuple(buttons))
 
 
-def card_view(card: Card, words: Words, *, is_start: bool = False) -> AgentText:
+def card_view(card: Card, words: Words, *, start: str = "") -> AgentText:
     """A card's greeting, with a button for each example that sends it.
 
     Args:
         card: In the chat's language.
         words: Of that language.
-        is_start: Whether it is followed by how everything begins.
+        start: The text that follows it, which tells how everything begins.
     """
     # A greeting is bounded, so this fits into one message with room to spare.
     paragraphs = [f"**{_escaped(f'{card.emoji} {card.display_name}')}**", card.greeting]
-    if is_start:
-        paragraphs.append(words.plain("skill.start"))
+    if start:
+        paragraphs.append(words.plain(start))
     if card.examples:
         paragraphs.append(words.plain("skill.try"))
     buttons = tuple(

@@ -260,7 +260,7 @@ async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegra
     await front.show_now()
     assert not await group.messages(from_bots=True)
 
-    await front.say("said", Notice("new.done"))
+    await front.say("said", Notice("job.nothing_to_cancel"))
     await front.finish(None)
     await front.close()
     assert len(await group.messages(from_bots=True)) == 1

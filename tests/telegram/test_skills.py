@@ -245,7 +245,7 @@ def test_every_view_fits_into_one_message(language: str, tmp_path: Path) -> None
     assert found.lines[-1].key == "skill.more"
     assert keyboard(found.buttons, words)
     for card in cards.in_language(language):
-        view = card_view(card, words, is_start=True)
+        view = card_view(card, words, start="skill.start_in_group")
         (piece,) = to_pieces(view.markdown)
         assert card.display_name in piece.text
         assert keyboard(view.buttons, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.chats.chats import Account
 from bot.jobs.accounts import works_with
 from bot.jobs.job import State
+from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import Button, Confidential, Membership, Notice, Report
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Workspace
@@ -64,7 +65,7 @@ def give_link(workspace: Workspace, membership: Membership) -> Step:
         if not job.chat.is_private and not await membership.is_admin(job.chat, job.owner_id):
             raise Ended(Notice("link.admins_only"), State.DONE)
         if not job.data.get("begin") and not await workspace.is_set_up(job.chat):
-            raise Ended(Notice("link.no_project"), State.DONE)
+            raise Ended(Notice("link.no_project", {"begin": how_to_begin(job.chat)}), State.DONE)
         link = await workspace.browser_link(job)
         if link is None:
             raise Ended(Notice("link.unavailable", buttons=(Button("button.retry", "retry", job.id),)))

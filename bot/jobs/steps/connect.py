@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.chats.chats import Chat
 from bot.jobs.job import Kind, State
+from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import Notice, Progress
 from bot.jobs.runner import Ended, Run, Step
 from bot.jobs.workspace import Project, Workspace
@@ -26,7 +27,7 @@ def connect(workspace: Workspace) -> Step:
         is_first = not chat.greeted
         if chat.session_id is None and run.job.kind is Kind.EXPORT:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
-            raise Ended(Notice("export.nothing_yet"), State.DONE)
+            raise Ended(Notice("export.nothing_yet", {"begin": how_to_begin(run.job.chat)}), State.DONE)
         run.front.progress(Progress("setup.working" if is_first else "live.connect"))
         await run.front.show()
         try:

@@ -18,7 +18,7 @@ import structlog
 from bot import metrics
 from bot.chats.chats import shown_at
 from bot.jobs.job import Kind, State
-from bot.jobs.next_steps import next_buttons, next_steps
+from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.ports import Button, Bytes, Delivered, FileGone, Notice, Progress, Result
 from bot.jobs.runner import Ended, Interruption, Run, Step
 from bot.jobs.steps.telling import wants_export
@@ -169,7 +169,7 @@ async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, ru
         draft = await _draft(workspace, run)
         if draft is None or not draft.is_ready:
             if run.job.kind is Kind.EXPORT:
-                raise Ended(Notice("export.nothing_yet"), State.DONE)
+                raise Ended(Notice("export.nothing_yet", {"begin": how_to_begin(run.job.chat)}), State.DONE)
             return
         card = cards.active((await workspace.chats.get(run.job.chat)).skill)
         await run.save("next", [one.name for one in next_steps(draft, card, run.job.text)])

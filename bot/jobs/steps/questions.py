@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bot.chats.chats import Account
+from bot.chats.key import ChatKey
 from bot.jobs.job import Job, Lane, State
 from bot.jobs.lanes import Lanes
+from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import (
     Button,
     Confidential,
@@ -73,7 +75,7 @@ def tell_status(workspace: Workspace, lanes: Lanes) -> Step:
             except NemoError as error:
                 raise await workspace.ended_by(run.job, error) from error
             draft = state.draft
-        heading, lines = timeline(draft)
+        heading, lines = timeline(draft, run.job.chat)
         work = await _work(run.job, lanes)
         if draft is None or not draft.is_ready:
             return await run.front.say("status", Report(heading, (*lines, *work)))
@@ -118,15 +120,15 @@ def new_project(workspace: Workspace) -> Step:
         if run.get("forgotten") is None:
             await workspace.forget_session(run.job.chat)
             await run.save("forgotten", True)
-        await run.front.say("new", Notice("new.done"))
+        await run.front.say("new", Notice("new.done", {"begin": how_to_begin(run.job.chat)}))
 
     return step
 
 
-def timeline(draft: Draft | None) -> tuple[Notice, tuple[Notice, ...]]:
-    """The tracks of a draft, a line each."""
+def timeline(draft: Draft | None, chat: ChatKey) -> tuple[Notice, tuple[Notice, ...]]:
+    """The tracks of a draft, a line each; of an empty one how to begin in the chat."""
     if draft is None or not draft.is_ready:
-        return Notice("status.empty"), ()
+        return Notice("status.empty", {"begin": how_to_begin(chat)}), ()
     shown = [track for track in draft.tracks if track.segments]
     heading = Notice(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
@@ -156,9 +158,14 @@ def _names(track: Track) -> str:
 
 
 async def _work(job: Job, lanes: Lanes) -> tuple[Notice, ...]:
-    waiting = len(await lanes.current(job.chat, Lane.EDIT))
+    ids = await lanes.current(job.chat, Lane.EDIT)
+    waiting = len(ids)
     if waiting == 0:
         return (Notice("status.idle"),)
+    if await lanes.is_paused():
+        first = await lanes.find(job.chat, ids[0])
+        if first is not None and first.state is State.QUEUED:
+            return (Notice("status.paused", {"n": waiting}),)
     lines = [Notice("status.working")]
     if waiting > 1:
         lines.append(Notice("status.waiting", {"n": waiting - 1}))

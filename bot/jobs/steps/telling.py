@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.jobs.next_steps import next_buttons, next_steps
+from bot.chats.key import ChatKey
+from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.ports import AgentText, Button, Message, Notice, Report
 from bot.jobs.runner import Ended, Run
 from bot.jobs.steps.questions import tell_credits, timeline
@@ -35,7 +36,7 @@ async def tell_turn(workspace: Workspace, cards: Cards, run: Run) -> None:
     said = translate(outcome["text"])
     lines = change_lines(before, after) if has_changed(outcome) else ()
     buttons = await _buttons(workspace, cards, run, outcome, after)
-    if (answer := _answer(said, lines, outcome, after, buttons)) is not None:
+    if (answer := _answer(said, lines, outcome, after, buttons, run.job.chat)) is not None:
         await run.front.say("answer", answer)
     await _act(workspace, run, said, after)
     if outcome["raw_told"] and after is not None:
@@ -55,6 +56,7 @@ def _answer(
     outcome: dict[str, Any],
     after: Draft | None,
     buttons: tuple[Button, ...],
+    chat: ChatKey,
 ) -> Message | None:
     if said.text.strip():
         return AgentText(said.text, buttons, lines)
@@ -64,7 +66,9 @@ def _answer(
         return Notice("answer.done", buttons=buttons)
     if outcome["failed"] or said.actions:
         return None  # Told in another way.
-    return Notice("answer.no_change" if after is not None and after.is_ready else "answer.empty")
+    if after is not None and after.is_ready:
+        return Notice("answer.no_change")
+    return Notice("answer.empty", {"begin": how_to_begin(chat)})
 
 
 async def _buttons(
@@ -95,7 +99,7 @@ async def _act(workspace: Workspace, run: Run, said: Translated, after: Draft | 
                 "credits", Notice("answer.see_credits", buttons=(Button("button.credits", "credits"),))
             )
     if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
-        heading, tracks = timeline(after)
+        heading, tracks = timeline(after, run.job.chat)
         await run.front.say("tracks", Report(heading, tracks))
     if said.edits:
         offer = Button("button.do_it", "offer", run.job.id)
@@ -118,7 +122,7 @@ async def _offer_extras(run: Run, before: Draft | None, after: Draft) -> None:
     ]
     if not extra:
         return
-    _, tracks = timeline(after)
+    _, tracks = timeline(after, run.job.chat)
     strip = [
         Button(f"button.strip_{EXTRAS[kind]}", "strip", f"{EXTRAS[kind]}.{run.job.id}") for kind in extra
     ]
