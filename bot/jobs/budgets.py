@@ -116,7 +116,7 @@ local function settle(job, state)
 end
 """
 )
-"""Functions for the scripts of ``jobs/lanes.py``, so that a job and its charge are one write.
+"""Functions for ``jobs/scripts.py``, so that a job and its charge are one write.
 
 The person's keys lie beside the chat's: all of them need one server, which a cluster is not.
 """

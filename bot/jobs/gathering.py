@@ -2,7 +2,7 @@
 
 An album comes as several updates, the last of them up to a second late; several forwarded messages come one by one,
 and a comment on them comes before them as a message of its own. The first **part** stores a job at once, which stays
-open: later parts join it in the store (see ``_ACCEPT`` in ``jobs/lanes.py``). The job waits until no more come, and is
+open: later parts join it in the store (see ``ACCEPT`` in ``jobs/scripts.py``). The job waits until no more come, and is
 closed right before its wish is sent, in one step with seeing that nothing came in between. What joins while files are
 being uploaded still goes into the same wish.
 """

@@ -1,6 +1,6 @@
 """The store's side of gathering: where a part belongs, decided and written in one step with everything else.
 
-Lua that stands in front of ``_ACCEPT`` in ``jobs/lanes.py``; see ``jobs/gathering.py`` for what it is about.
+Lua that stands in front of ``ACCEPT`` in ``jobs/scripts.py``; see ``jobs/gathering.py`` for what it is about.
 """
 
 from bot.store import keys

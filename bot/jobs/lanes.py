@@ -28,10 +28,10 @@ from redis.asyncio import Redis
 from bot import metrics
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.budgets import BUDGET_LUA, Budgets, OverBudget, Scarce
+from bot.jobs import scripts
+from bot.jobs.budgets import Budgets, OverBudget, Scarce
 from bot.jobs.gathering import Arrival, Gathered, gathered
 from bot.jobs.job import Job, Kind, Lane, State
-from bot.jobs.joining import PLACE
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -41,185 +41,6 @@ QUEUE_LOOK = 100
 
 LANE_IDLE = timedelta(hours=1)
 """How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
-
-_ACCEPT = (
-    BUDGET_LUA
-    + PLACE
-    + """
--- KEYS: update mark, album, sender, message, answered album, then per job: job, list, slot.
--- ARGV: mark's ttl, charge or nothing, prefix of job keys, the part's facts or nothing,
--- then per job: id, request, limit, 1 if gathered; then the queue of all, now, its limit.
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'repeated'} end
-local prefix = ARGV[3]
-local charge = ARGV[2] ~= '' and cjson.decode(ARGV[2])
-local part = ARGV[4] ~= '' and cjson.decode(ARGV[4])
-local places = {KEYS[2], KEYS[3], KEYS[4]}
-if part and part.album ~= '' then
-  local why = redis.call('HGET', KEYS[2], 'refused')
-  if why then
-    keep(places, part)
-    return cjson.decode(why)
-  end
-end
-local verdict, old = 'new', nil
-if part then verdict, old = place(places, part, prefix) end
-local is_kept = {joined = true, edited = true, kept = true, same = true, unknown = true}
-local function is_stored(a)
-  return not is_kept[verdict] or (verdict == 'joined' and ARGV[a + 3] == '')
-end
-for i = 1, (#KEYS - 5) / 3 do
-  local k, a = 3 * i + 3, 4 * i + 1
-  if is_stored(a) and redis.call('LLEN', KEYS[k + 1]) >= tonumber(ARGV[a + 2]) then return {'full'} end
-end
-local queue, now, most = ARGV[#ARGV - 2], ARGV[#ARGV - 1], tonumber(ARGV[#ARGV])
-local counted = {}
-for i = 1, (#KEYS - 5) / 3 do
-  local k, a = 3 * i + 3, 4 * i + 1
-  if is_stored(a) and string.sub(KEYS[k + 1], -5) == ':edit' then table.insert(counted, KEYS[k]) end
-end
-if #counted > 0 and redis.call('ZCARD', queue) + #counted > most then return {'busy'} end
-local was_asked = verdict == 'late' and redis.call('HEXISTS', prefix .. old, 'own') == 1
-if charge then
-  if verdict == 'joined' then charge.job = prefix .. old elseif is_kept[verdict] then charge = nil end
-  -- A wish counts once, however many of its parts have words.
-  if charge and (was_asked or requests(charge.job) > 0) then charge.jobs = 0 end
-end
-local refused = charge and exceeded(charge)
-if refused then
-  if part and part.album ~= '' then
-    refuse_album(places, part, verdict == 'joined' and prefix .. old, refused)
-  end
-  return refused
-end
-for i = 1, (#KEYS - 5) / 3 do
-  local k, a = 3 * i + 3, 4 * i + 1
-  if is_stored(a) then
-    redis.call('HSET', KEYS[k], 'request', ARGV[a + 1], 'state', 'queued', 'attempt', 0, 'excused', 0)
-    redis.call('RPUSH', KEYS[k + 1], ARGV[a])
-    if ARGV[a + 3] ~= '' then
-      put(places, KEYS[k], ARGV[a], part)
-      if verdict == 'late' then redis.call('HSET', KEYS[k], 'late', 1) end
-      if was_asked then redis.call('HSET', KEYS[k], 'was_asked', 1) end
-      if verdict == 'new' and part.album ~= '' then bring_album(KEYS[k], KEYS[2], ARGV[a]) end
-      if part.of_album ~= '' then bring_album(KEYS[k], KEYS[5], ARGV[a]) end
-    end
-  end
-end
-if verdict == 'joined' then put(places, prefix .. old, old, part) end
-if verdict == 'started' then redis.call('HSET', prefix .. old, 'offered:' .. part.id, part.words) end
-if verdict == 'edited' then
-  put_words(prefix .. old, part)
-  if part.own then request(prefix .. old) end
-end
-if verdict == 'kept' and part.album ~= '' then keep(places, part) end
-for _, job in ipairs(counted) do redis.call('ZADD', queue, now, job) end
-local told = charge and pay(charge.job, charge) or {}
-redis.call('SET', KEYS[1], #told > 0 and cjson.encode(told) or '[]', 'EX', ARGV[1])
-return {'new'}
-"""
-)
-
-_TAKE = """
--- KEYS: list, slot.  ARGV: ticket, prefix of job keys, key of the pause, the queue of all.
-local held = redis.call('HMGET', KEYS[2], 'job', 'ticket')
-local id = held[1]
-if id then
-  if held[2] ~= '' and held[2] ~= ARGV[1] then return {'busy'} end
-else
-  id = redis.call('LINDEX', KEYS[1], 0)
-  if not id then return {'empty'} end
-  if redis.call('EXISTS', ARGV[3]) == 1 and redis.call('HEXISTS', ARGV[2] .. id, 'charged') == 1 then
-    return {'paused'}
-  end
-  redis.call('LPOP', KEYS[1])
-  redis.call('ZREM', ARGV[4], ARGV[2] .. id)
-end
-redis.call('HSET', KEYS[2], 'job', id, 'ticket', ARGV[1])
-local job = ARGV[2] .. id
-local attempt = redis.call('HINCRBY', job, 'attempt', 1)
-redis.call('HSET', job, 'state', 'running')
-return {'taken', id, attempt}
-"""
-
-_CLOSE = """
--- KEYS: job.  ARGV: attempt, version.
-local is = redis.call('HMGET', KEYS[1], 'attempt', 'version')
-if is[1] ~= ARGV[1] then return 0 end
-if (is[2] or '0') ~= ARGV[2] then return 2 end
-redis.call('HSET', KEYS[1], 'closed', 1)
-return 1
-"""
-
-_SAVE = """
--- KEYS: job.  ARGV: attempt, field, value.
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then return 2 end
-return 1
-"""
-
-_WEIGH = (
-    BUDGET_LUA
-    + """
--- KEYS: job.  ARGV: attempt, bytes.
-if redis.call('HGET', KEYS[1], 'attempt') == ARGV[1] then weigh(KEYS[1], tonumber(ARGV[2])) end
-"""
-)
-
-_FINISH = (
-    BUDGET_LUA
-    + """
--- KEYS: job, list, slot.  ARGV: attempt, state, ttl, id.
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2])
-settle(KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
--- The client sends a command again whose answer was lost: by then the slot may be the next job's.
-if redis.call('HGET', KEYS[3], 'job') == ARGV[4] then redis.call('DEL', KEYS[3]) end
-return redis.call('LLEN', KEYS[2])
-"""
-)
-
-_PARK = """
--- KEYS: job, slot.  ARGV: ticket, 1 when this start is not held against the job.
-if redis.call('HGET', KEYS[2], 'ticket') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[2], 'ticket', '')
-redis.call('HINCRBY', KEYS[1], 'excused', ARGV[2])
-return 1
-"""
-
-_CANCEL = (
-    BUDGET_LUA
-    + """
--- KEYS: job, list.  ARGV: id, ttl, the queue of all.
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return 'gone' end
-if state == 'queued' and redis.call('LREM', KEYS[2], 1, ARGV[1]) == 1 then
-  redis.call('HSET', KEYS[1], 'state', 'cancelled')
-  redis.call('ZREM', ARGV[3], KEYS[1])
-  settle(KEYS[1], 'cancelled')
-  redis.call('EXPIRE', KEYS[1], ARGV[2])
-  return 'queued'
-end
-if state == 'queued' or state == 'running' then
-  redis.call('HSET', KEYS[1], 'cancel', 1)
-  return 'running'
-end
-return state
-"""
-)
-
-_CLAIM = """
--- KEYS: job.  A job that has begun has a live message of its own; it would get a second one.
-if redis.call('HGET', KEYS[1], 'state') ~= 'queued' then return 0 end
-return redis.call('HSETNX', KEYS[1], 'announced', 1)
-"""
-
-_BESIDE = """
--- KEYS: job.  ARGV: field, value.  A job that was erased stays so.
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-"""
 
 _BRIEF = frozenset({Kind.SAY, Kind.TAP, Kind.REDRAW, Kind.CLEAR_WAY, Kind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
@@ -362,16 +183,16 @@ class Lanes:
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
-        self._accept = redis.register_script(_ACCEPT)
-        self._take = redis.register_script(_TAKE)
-        self._save = redis.register_script(_SAVE)
-        self._weigh = redis.register_script(_WEIGH)
-        self._finish = redis.register_script(_FINISH)
-        self._park = redis.register_script(_PARK)
-        self._beside = redis.register_script(_BESIDE)
-        self._cancel = redis.register_script(_CANCEL)
-        self._claim = redis.register_script(_CLAIM)
-        self._close = redis.register_script(_CLOSE)
+        self._accept = redis.register_script(scripts.ACCEPT)
+        self._take = redis.register_script(scripts.TAKE)
+        self._save = redis.register_script(scripts.SAVE)
+        self._weigh = redis.register_script(scripts.WEIGH)
+        self._finish = redis.register_script(scripts.FINISH)
+        self._park = redis.register_script(scripts.PARK)
+        self._beside = redis.register_script(scripts.BESIDE)
+        self._cancel = redis.register_script(scripts.CANCEL)
+        self._claim = redis.register_script(scripts.CLAIM)
+        self._close = redis.register_script(scripts.CLOSE)
         self.run_tickets_with(_no_worker)
 
     def run_tickets_with(self, run: Work) -> None:
