@@ -340,6 +340,9 @@ class Handlers:
         linked = sort_out(text)
         if standing is None or linked.is_over or token_in(text) is not None:
             return  # No wish before, or none now.
+        if _COMMAND.match(text) or (media.file_of(message) is None and action_for(text) is not None):
+            # It is no wish, which the agent would be charged for; nor would it be a command in time.
+            return await self._desk.say(update, Notice("edited.command"))
         words = PartWords(linked.wish.strip()[:MAX_WISH_CHARS], linked.media)
         offer = self._desk.job(update, Lane.ASK, Kind.SAY, text=words.text)
         is_over = standing.state not in (State.QUEUED, State.RUNNING)

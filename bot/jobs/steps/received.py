@@ -48,8 +48,9 @@ async def ask_for_wish(run: Run, card: Card) -> None:
     elif links:
         await run.front.say("received", Notice("upload.received_links", {"n": len(links)}))
     else:
-        # An answer to what the project has already, without a wish.
-        await run.front.say("received", Notice("upload.known"))
+        # An answer to what the project has already, without a wish; or the words of a wish were edited away.
+        is_answer = bool((await run.gathered()).job.files)
+        await run.front.say("received", Notice("upload.known" if is_answer else "edit.how"))
 
 
 def _told(file: FileRef, answered: Mapping[str, Any]) -> tuple[str, dict[str, Any], Notice]:
