@@ -270,9 +270,14 @@ class Handlers:
             if message.chat.type == ChatType.PRIVATE:
                 await self._desk.say(update, Notice("error.unsupported"))
             return None
-        return await self._wish(update, text, _about(message))
+        told = None
+        if message.caption and (command := _COMMAND.match(text)) is not None:
+            # The agent would be charged for it; the file is taken all the same.
+            told = Notice("error.command_in_caption", {"command": command[0].strip()})
+            text = text[command.end() :]
+        return await self._wish(update, text, _about(message), told)
 
-    async def _wish(self, update: Update, text: str, source: Message) -> None:
+    async def _wish(self, update: Update, text: str, source: Message, told: Notice | None = None) -> None:
         if (token := token_in(text)) is not None:
             # Pasted without the command, most likely; it must never reach the agent, nor lie in a wish.
             return await self._take_token(update, token)
@@ -286,8 +291,8 @@ class Handlers:
         # Before the cut, so that no address is cut in half.
         linked = sort_out(text)
         jobs: list[Job] = []
-        if linked.told is not None:
-            jobs.append(self._desk.job(update, Lane.ASK, Kind.SAY, data=pack_notice(linked.told)))
+        if (told := linked.told or told) is not None:
+            jobs.append(self._desk.job(update, Lane.ASK, Kind.SAY, data=pack_notice(told)))
         if linked.is_over:
             return await self._desk.accept(update, jobs)
         words = PartWords(linked.wish.strip()[:MAX_WISH_CHARS], linked.media)

@@ -11,6 +11,9 @@ from bot.chats.key import ChatKey
 ADDRESS = "address"
 """What is added to chats of updates that are kept under another id, see ``telegram/application.py``."""
 
+_GENERAL = 1
+"""The topic of a forum that nothing can be sent to by its id, should a server call it one."""
+
 _ADDRESSED = re.compile(r"/\w+@(?P<bot>\w+)")
 
 
@@ -20,7 +23,8 @@ def chat_key(message: Message) -> ChatKey:
     ``message_thread_id`` is also set on plain replies in groups, and General has id 1 but must be left out when
     sending: only ``is_topic_message`` tells a real topic.
     """
-    topic = message.message_thread_id if message.is_topic_message else None
+    is_topic = message.is_topic_message and message.message_thread_id != _GENERAL
+    topic = message.message_thread_id if is_topic else None
     return ChatKey(message.chat.id, topic)
 
 

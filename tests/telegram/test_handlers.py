@@ -125,6 +125,12 @@ async def test_what_is_not_meant_for_the_bot_is_left_alone(received: Received, s
     assert await received(said) == []
 
 
+async def test_what_is_said_in_general_is_of_no_topic(received: Received) -> None:
+    in_general = {"message_thread_id": 1, "is_topic_message": True}
+    (job,) = await received(message("/edit a cat", GROUP, **in_general, **{"from": ANN}))
+    assert job.chat.topic_id is None
+
+
 async def test_edit_in_answer_to_a_channels_post_takes_its_video(received: Received, redis: Redis) -> None:
     post = message(
         "",
