@@ -92,7 +92,9 @@ async def _saved(people: People, message: Seen, out: Path) -> str:
 
 def _told(chat: str, message: Seen, saved: str) -> list[tuple[datetime, str]]:
     sender = message.json.get("from", {})
-    who = "Bot" if sender.get("is_bot") else sender.get("first_name", "Somebody")
+    # Anonymous admins and channels come under the name of a bot of Telegram's.
+    somebody = message.json.get("sender_chat", {}).get("title") or sender.get("first_name", "Somebody")
+    who = "Bot" if sender.get("is_bot") and "sender_chat" not in message.json else somebody
     # In private only the bot's words need somebody they go to.
     place = "" if chat == who else f" → {chat}"
     if message.json.get("is_topic_message"):

@@ -118,7 +118,7 @@ class Delivery:
             duration = words.duration(result.duration_s or 0)
             return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), markup)
         caption = words.text(
-            "deliver.caption", duration=words.duration(facts.duration_s), size=size, took=took
+            "deliver.caption", duration=words.duration(max(1, facts.duration_s)), size=size, took=took
         )
         return _Prepared(caption, markup, facts, pictures)
 

@@ -68,6 +68,25 @@ async def test_play_without_a_file_plays_the_main_job(tmp_path: Path) -> None:
     assert len(list((tmp_path / "result").glob("*.mp4"))) == 2
 
 
+async def test_who_writes_in_a_chats_name_is_called_by_that(tmp_path: Path) -> None:
+    script = {
+        "title": "Named",
+        "people": {"Ann": {}},
+        "chats": {"Club": {"creator": "Ann"}},
+        "steps": [
+            {"Ann": {"says": "/help", "chat": "Club", "as": "anonymous"}},
+            {"bot": {"says": "How it works"}},
+        ],
+    }
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(script), "utf-8")
+
+    code, _, err = await run("sandbox", "--play", "named.yaml", "--out", "result", cwd=tmp_path)
+
+    assert (code, err) == (0, "")
+    transcript = (tmp_path / "result/transcript.txt").read_text(encoding="utf-8")
+    assert "Club #2: /help" in transcript
+
+
 async def test_the_machines_own_settings_are_not_the_sandboxs(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("NEMO_TOKEN=nmv_usr_for_real_use\n", "utf-8")
     own = {"REDIS_URL": "redis://localhost:1", "NEMO_TOKEN": "nmv_usr_for_real_use", "LEASE_S": "-1"}

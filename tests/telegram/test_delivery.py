@@ -85,6 +85,15 @@ async def test_a_turned_video_is_told_as_it_is_shown(telegram: Telegram, tmp_pat
     assert (video["width"], video["height"]) == (90, 160)
 
 
+async def test_no_clip_is_so_short_that_it_lasts_no_time(telegram: Telegram, tmp_path: Path) -> None:
+    ada = await ada_of(telegram)
+    await deliver(telegram, ada, result_of(make_video(tmp_path / "short.mp4", 0.3, 160, 90, 10)))
+    seen = await ada.chat.wait(kind="video")
+    assert seen.json["video"]["duration"] == 1
+    assert "1 s" in seen.text
+    assert "0 s" not in seen.text
+
+
 async def test_what_can_not_be_played_goes_as_a_document(telegram: Telegram, tmp_path: Path) -> None:
     ada = await ada_of(telegram)
     broken, content = tmp_path / "broken.mp4", b"\x00\x00\x00\x18ftypisom" + b"x" * 2000
