@@ -43,6 +43,7 @@ from bot.jobs.steps.questions import cancel_job, new_project, tell_credits, tell
 from bot.jobs.steps.together import gather
 from bot.jobs.steps.turn import TurnOptions, turn
 from bot.jobs.steps.upload import upload
+from bot.jobs.watch import Watch
 from bot.jobs.workspace import Workspace, WorkspaceOptions
 from bot.nemo.client import MediaSource, NemoClient
 from bot.open_files import raise_open_files
@@ -168,7 +169,9 @@ class App:
                 queue_limit=settings.queue_limit,
                 total_limit=settings.total_queue_limit,
             )
-            health.before_metrics = self._measure(lanes, GuestTokens(store.redis, self._clock))
+            # No step waits longer for one thing than for an answer of the agent or for a render.
+            watch = Watch(store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s))
+            health.before_metrics = self._measure(lanes, watch, GuestTokens(store.redis, self._clock))
             tls = tls_context()
             bot = await stack.enter_async_context(self._bot(tls, stop, health))
             if stop.is_set():
@@ -179,12 +182,13 @@ class App:
             )
             cards = await asyncio.to_thread(_cards, settings)
             tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
+            tasks.append(asyncio.create_task(watch.run(), name="watch"))
             runner: Runner | None = None
             if self._role is not Role.INTAKE:
                 await stack.enter_async_context(
                     Menu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
+                runner = await self._runner(stack, bot, tls, chats, lanes, watch, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
                 crew = Crew(docket, lambda: self._worker(docket), SystemClock())
@@ -206,13 +210,18 @@ class App:
             await _leave(tasks, runner)
         log.info("app.stopped", role=self._role)
 
-    def _measure(self, lanes: Lanes, guest_tokens: GuestTokens) -> Callable[[], Awaitable[None]]:
+    def _measure(
+        self, lanes: Lanes, watch: Watch, guest_tokens: GuestTokens
+    ) -> Callable[[], Awaitable[None]]:
         """What brings the figures that lie in the store up to date."""
 
         async def measure() -> None:
             count, age_s = await lanes.waiting()
             metrics.QUEUE.set(count)
             metrics.QUEUE_AGE.set(age_s)
+            ages = await watch.ages()
+            metrics.JOB_OLDEST.set(ages.running_s)
+            metrics.JOB_SILENT.set(ages.silent_s)
             metrics.GUEST_TOKENS_LEFT.set(max(0, GIVEN_A_WEEK - await guest_tokens.used_this_week()))
 
         return measure
@@ -311,6 +320,7 @@ class App:
         tls: ssl.SSLContext,
         chats: Chats,
         lanes: Lanes,
+        watch: Watch,
         sent: Sent,
         cards: Cards,
         redis: Any,
@@ -373,7 +383,7 @@ class App:
                     Kind.CLEAR_WAY: [clear_way(lanes)],
                     Kind.FORGET: [forget(lanes, Eraser(redis))],
                     Kind.SAY: [say],
-                    Kind.STATS: [tell_stats(lanes, guest_tokens)],
+                    Kind.STATS: [tell_stats(lanes, guest_tokens, watch)],
                     Kind.TAP: [answer_tap(bot, outbox, lanes, chats, membership)],
                     Kind.REDRAW: [redraw_tapped(bot, outbox, cards, chats)],
                     Kind.SETTINGS: [show_settings(chats, cards)],

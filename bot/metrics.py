@@ -29,7 +29,11 @@ JOBS = Counter(
 JOBS_RUNNING = Gauge("nemovideo_jobs_running", "Jobs that run in this process.")
 JOB_OLDEST = Gauge(
     "nemovideo_job_oldest_seconds",
-    "How long the job has run that runs longest here; grows without end if one hangs.",
+    "How long ago the oldest job began that runs in any process; grows without end if one hangs.",
+)
+JOB_SILENT = Gauge(
+    "nemovideo_job_silent_seconds",
+    "How long the running job has saved nothing that did so longest ago; the same for every process.",
 )
 STEP = Histogram("nemovideo_step_seconds", "Time in each step of a job.", ["step"], buckets=_SECONDS)
 QUEUE = Gauge("nemovideo_queue_jobs", "Edits that wait in all chats; the same for every process.")

@@ -10,7 +10,7 @@ from bot.store import keys
 
 _ERASE = """
 -- KEYS: own job, slot of questions, then per lane: list, slot.
--- ARGV: attempt, prefix of job keys, key of message numbers, then what to erase.
+-- ARGV: attempt, prefix of job keys, key of message numbers, those given up, the chat, then what to erase.
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 if redis.call('HEXISTS', KEYS[1], 'saved:erased') == 1 then return 1 end
 -- A question that is being answered may set up an account, and would write the chat back.
@@ -30,7 +30,10 @@ for i = 3, #KEYS, 2 do
   local running = redis.call('HGET', KEYS[i + 1], 'job')
   if running then spared[ARGV[2] .. running] = true end
 end
-for i = 4, #ARGV do
+for _, entry in ipairs(redis.call('LRANGE', ARGV[4], 0, -1)) do
+  if cjson.decode(entry).chat == ARGV[5] then redis.call('LREM', ARGV[4], 0, entry) end
+end
+for i = 6, #ARGV do
   if not is_spared(ARGV[i]) then
     -- Of message numbers the newest stays: without it a send that is looked for would be taken for older messages.
     if ARGV[i] == ARGV[3] then
@@ -76,6 +79,8 @@ class Eraser:
                     taken.attempt,
                     keys.job_key(str(chat), ""),
                     keys.message_numbers_key(str(chat)),
+                    keys.GIVEN_UP,
+                    str(chat),
                     *gone,
                 ],
             )

@@ -32,6 +32,7 @@ from bot.jobs import scripts
 from bot.jobs.budgets import Budgets, OverBudget, Scarce
 from bot.jobs.gathering import Arrival, Gathered, gathered
 from bot.jobs.job import Job, Kind, Lane, State
+from bot.jobs.watch import given_up_entry
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -280,7 +281,10 @@ class Lanes:
         chat, lane = parse_lane_name(name)
         answer = await self._take(
             keys=[keys.lane_key(str(chat), lane), keys.slot_key(str(chat), lane)],
-            args=[ticket, keys.job_key(str(chat), ""), keys.PAUSED, keys.QUEUE],
+            args=[
+                *(ticket, keys.job_key(str(chat), ""), keys.PAUSED, keys.QUEUE),
+                *(keys.RUNNING, keys.SAVED, int(self._clock.now().timestamp())),
+            ],
         )
         if answer[0] != "taken":
             return None
@@ -304,7 +308,10 @@ class Lanes:
         return Saved(
             await self._save(
                 keys=[keys.job_key(str(taken.job.chat), taken.job.id)],
-                args=[taken.attempt, CHECKPOINT + name, text],
+                args=[
+                    *(taken.attempt, CHECKPOINT + name, text),
+                    *(keys.SAVED, int(self._clock.now().timestamp())),
+                ],
             )
         )
 
@@ -331,16 +338,26 @@ class Lanes:
         job_id: Any = await self._redis.get(keys.asked_key(str(chat), address, message_id))
         return None if job_id is None else await self.find(chat, job_id)
 
-    async def finish(self, taken: Taken, state: State) -> None:
-        """Empty the slot, and let the next job start."""
+    async def finish(self, taken: Taken, state: State, error: str = "") -> None:
+        """Empty the slot, and let the next job start.
+
+        Args:
+            taken: The job.
+            state: How it ended.
+            error: Why it was given up, if it was; kept for whoever runs the bot.
+        """
         job = taken.job
+        entry = given_up_entry(job.id, str(job.chat), job.kind, self._clock.now(), error) if error else ""
         waiting = await self._finish(
             keys=[
                 keys.job_key(str(job.chat), job.id),
                 keys.lane_key(str(job.chat), job.lane),
                 keys.slot_key(str(job.chat), job.lane),
             ],
-            args=[taken.attempt, state, self._kept_s(job), job.id],
+            args=[
+                *(taken.attempt, state, self._kept_s(job), job.id),
+                *(keys.RUNNING, keys.SAVED, keys.GIVEN_UP, entry, keys.GIVEN_UP_TTL_S, keys.GIVEN_UP_KEPT),
+            ],
         )
         if waiting > 0:
             await self.add_ticket(lane_name(job.chat, job.lane))

@@ -83,9 +83,9 @@ class Run:
         self.taken = taken
         self.job: Job = taken.job
         self.clock = clock
-        self.began_s = clock.monotonic_s()
         self.front: Front
         self.interruption: Interruption | None = None
+        self.given_up_for = ""  # the error's name
         self._lanes = lanes
         self._checkpoints = dict(taken.checkpoints)
         self._task: asyncio.Task[Any] | None = None
@@ -215,11 +215,6 @@ class Runner:
         self._draining = False
         lanes.run_tickets_with(self.work)
         metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
-        metrics.JOB_OLDEST.set_function(self._oldest_s)
-
-    def _oldest_s(self) -> float:
-        now_s = self._clock.monotonic_s()
-        return max((now_s - run.began_s for run in self._running.values()), default=0.0)
 
     async def work(self, lane: str, job_id: str, ticket: str) -> None:
         """Run one ticket; see ``jobs/lanes.py``. One that is delivered again while it runs here is joined."""
@@ -306,7 +301,11 @@ class Runner:
                 case _:
                     await run.front.release()
                     await run.front.discard_result()
-                    await self._lanes.finish(run.taken, state or State.CANCELLED)
+                    await self._lanes.finish(
+                        run.taken,
+                        state or State.CANCELLED,
+                        run.given_up_for if state is State.FAILED else "",
+                    )
                     metrics.JOBS.labels(run.job.kind, state or State.CANCELLED).inc()
                     log.info("job.ended", state=state)
         except RedisError:
@@ -326,6 +325,8 @@ class Runner:
         try:
             await self._adopt_announcement(run)
             if run.taken.tries > self._max_tries:
+                run.given_up_for = "Interrupted"
+                log.error("job.given_up", tries=run.taken.tries - 1)
                 retry = Button("button.retry", "retry", run.job.id)
                 raise Ended(Notice("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
             for step in self._steps[run.job.kind]:
@@ -346,7 +347,8 @@ class Runner:
             heading = heading.heading if isinstance(heading, Report) else heading
             if isinstance(heading, Notice):
                 log.info("job.answered", answer=heading.key)
-        except Exception:
+        except Exception as error:
+            run.given_up_for = type(error).__name__
             log.exception("job.failed_unexpectedly")
             message, state = Notice("error.unexpected"), State.FAILED
         try:

@@ -85,7 +85,8 @@ return {'new'}
 """An update is taken once: its mark, its jobs, its part of a wish and what it costs are one write, or nothing is."""
 
 TAKE = """
--- KEYS: list, slot.  ARGV: ticket, prefix of job keys, key of the pause, the queue of all.
+-- KEYS: list, slot.
+-- ARGV: ticket, prefix of job keys, key of the pause, the queue of all, all that run, when they saved, now.
 local held = redis.call('HMGET', KEYS[2], 'job', 'ticket')
 local id = held[1]
 if id then
@@ -103,6 +104,9 @@ redis.call('HSET', KEYS[2], 'job', id, 'ticket', ARGV[1])
 local job = ARGV[2] .. id
 local attempt = redis.call('HINCRBY', job, 'attempt', 1)
 redis.call('HSET', job, 'state', 'running')
+-- Not anew at a later start: a job that begins again and again gets nowhere either.
+redis.call('ZADD', ARGV[5], 'NX', ARGV[7], job)
+redis.call('ZADD', ARGV[6], 'NX', ARGV[7], job)
 return {'taken', id, attempt}
 """
 """A slot has one job, and one ticket runs it; each start raises the attempt, which fences the earlier ones off."""
@@ -118,9 +122,10 @@ return 1
 """Nothing joins a job any more, unless something has that the caller has not seen."""
 
 SAVE = """
--- KEYS: job.  ARGV: attempt, field, value.
+-- KEYS: job.  ARGV: attempt, field, value, when those that run saved, now.
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+redis.call('ZADD', ARGV[4], 'XX', ARGV[5], KEYS[1])
 if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then return 2 end
 return 1
 """
@@ -138,11 +143,19 @@ if redis.call('HGET', KEYS[1], 'attempt') == ARGV[1] then weigh(KEYS[1], tonumbe
 FINISH = (
     BUDGET_LUA
     + """
--- KEYS: job, list, slot.  ARGV: attempt, state, ttl, id.
+-- KEYS: job, list, slot.
+-- ARGV: attempt, state, ttl, id, all that run, when they saved, those given up, this one or nothing, ttl, how many.
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2])
 settle(KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('ZREM', ARGV[5], KEYS[1])
+redis.call('ZREM', ARGV[6], KEYS[1])
+if ARGV[8] ~= '' and redis.call('HSETNX', KEYS[1], 'given_up', 1) == 1 then
+  redis.call('LPUSH', ARGV[7], ARGV[8])
+  redis.call('LTRIM', ARGV[7], 0, ARGV[10] - 1)
+  redis.call('EXPIRE', ARGV[7], ARGV[9])
+end
 -- The client sends a command again whose answer was lost: by then the slot may be the next job's.
 if redis.call('HGET', KEYS[3], 'job') == ARGV[4] then redis.call('DEL', KEYS[3]) end
 return redis.call('LLEN', KEYS[2])

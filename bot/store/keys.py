@@ -60,11 +60,16 @@ ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: an album's part
 SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: the job that somebody's newest message belongs to
 ASKED = f"{NAMESPACE}asked:"  # JOB_TTL_S: the job that a message belongs to
 QUEUE = f"{NAMESPACE}queue"  # while any wait: the keys of jobs in all edit lanes, by when they came
+RUNNING = f"{NAMESPACE}running"  # while any run: the keys of jobs that have begun, by when they did
+SAVED = f"{NAMESPACE}saved"  # while any run: the same, by when they saved something last
+GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are told
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
 
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps what is not confirmed for a day
 JOB_TTL_S = 7 * 86_400
+GIVEN_UP_TTL_S = 30 * 86_400
+GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400
 SENDER_TTL_S = 86_400  # updates that were kept for so long while no bot ran belong together still
 SAID_JOB_TTL_S = 3600  # of jobs that only said something: no button refers to them

@@ -10,6 +10,8 @@ import signal
 
 import pytest
 
+from bot.clock import SystemClock
+from bot.jobs.watch import Ages, Watch
 from bot.sandbox.nemovideo import scripts
 from tests.interruptions.expected import TITLE, expect_everything_once, kind_of
 from tests.interruptions.points import AtNemo, AtTelegram, Point
@@ -178,7 +180,7 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     process = world.bots.start(JOB_TRIES="2")
     await hold_told.reached(timeout_s=PATIENCE_S)
     await world.bots.end(process, signal.SIGKILL)
-    world.bots.start(JOB_TRIES="2")
+    world.bots.start(JOB_TRIES="2", ADMINS=str(world.ada.id))
 
     await world.at_rest()
     assert len(await world.said()) == 1
@@ -187,3 +189,11 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     assert told.buttons == ["🔁 Try again"]
     assert [seen.deleted_at is None for seen in await world.live()] == [False]
     assert await world.nemo.messages() == []
+    async with world.bots.store() as redis:
+        watch = Watch(redis, SystemClock(), bound_s=60)
+        kept = [(one.chat, one.kind, one.error) for one in await watch.given_up()]
+        assert kept == [(str(world.ada.chat.id), "wish", "Interrupted")]
+        assert await watch.ages() == Ages(0.0, 0.0)
+    await world.ada.say("/stats")
+    stats = await world.ada.chat.wait(matching="Given up lately: 1", timeout_s=PATIENCE_S)
+    assert "(wish, Interrupted)" in stats.text

@@ -15,6 +15,7 @@ from bot.jobs.job import Kind, Lane, new_job_id
 from bot.jobs.lanes import LaneFull, Lanes
 from bot.jobs.ports import Bytes, Notice, Report, Seconds
 from bot.jobs.runner import Run, Step
+from bot.jobs.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +23,8 @@ MOST_WORKERS = 20
 """Listed in one message."""
 
 
-def tell_stats(lanes: Lanes, guest_tokens: GuestTokens) -> Step:
-    """Answers what was asked for today, what runs and waits, and which workers are there."""
+def tell_stats(lanes: Lanes, guest_tokens: GuestTokens, watch: Watch) -> Step:
+    """Answers what was asked for today, what runs and waits, what was given up, and which workers are there."""
 
     async def step(run: Run) -> None:
         today, at_work = await lanes.today(), await lanes.at_work()
@@ -40,6 +41,14 @@ def tell_stats(lanes: Lanes, guest_tokens: GuestTokens) -> Step:
             ),
             Notice("stats.tokens", {"left": left, "most": GIVEN_A_WEEK}),
         ]
+        if given_up := await watch.given_up():
+            last = given_up[0]
+            lines.append(
+                Notice(
+                    "stats.given_up",
+                    {"n": len(given_up), "kind": last.kind, "error": last.error, "id": last.id},
+                )
+            )
         # Docket's signs of life come in real time, whatever the clock is.
         now = datetime.now(UTC)
         for name in sorted(await lanes.workers())[:MOST_WORKERS]:

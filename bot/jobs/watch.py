@@ -1,0 +1,115 @@
+"""Which jobs run for how long, so that one that hangs is seen; and which were given up, for whoever runs the bot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.clock import Clock
+from bot.jobs.job import State
+from bot.store import keys
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 60.0
+
+LOOK_AT = 20
+"""How many of those that have saved nothing for longest are looked at; one that hangs is among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """Of the jobs that run in any process, or that wait to be taken up again.
+
+    Args:
+        running_s: How long ago the oldest began.
+        silent_s: How long the one has saved nothing that did so longest ago.
+    """
+
+    running_s: float
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that ended with an apology, for whoever runs the bot.
+
+    Args:
+        id: Its id, as in the log.
+        chat: Where it was asked.
+        kind: What it was for.
+        at: When it was given up, UTC.
+        error: The name of the last error, or ``Interrupted`` when its processes died of it, or with it.
+    """
+
+    id: str
+    chat: str
+    kind: str
+    at: datetime
+    error: str
+
+
+class Watch:
+    """Reads what the lanes write down of running jobs.
+
+    Args:
+        redis: Where it is.
+        clock: Time.
+        bound_s: A running job that has saved nothing for longer is warned of.
+    """
+
+    def __init__(self, redis: Redis, clock: Clock, bound_s: float) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._bound_s = bound_s
+
+    async def ages(self) -> Ages:
+        """How old the oldest are; never negative, whatever became of the wall clock."""
+        async with self._redis.pipeline() as pipe:
+            pipe.zrange(keys.RUNNING, 0, 0, withscores=True)
+            pipe.zrange(keys.SAVED, 0, 0, withscores=True)
+            began, saved = await pipe.execute()
+        return Ages(self._since_s(began), self._since_s(saved))
+
+    async def given_up(self) -> list[GivenUp]:
+        """The latest jobs that were given up, the last one first."""
+        lines: Any = await self._redis.lrange(keys.GIVEN_UP, 0, -1)
+        found = [json.loads(line) for line in lines]
+        return [GivenUp(**one | {"at": datetime.fromtimestamp(one["at"], UTC)}) for one in found]
+
+    async def run(self) -> None:
+        """Look again and again, for ever."""
+        while True:
+            try:
+                await self.look()
+            except RedisError:
+                log.warning("watch.store_away", exc_info=True)
+            await self._clock.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Warn of each job that may hang, and forget those whose data is gone."""
+        oldest: list[Any] = await self._redis.zrange(keys.SAVED, 0, LOOK_AT - 1, withscores=True)
+        for job, at in oldest:
+            silent_s = self._since_s([(job, at)])
+            if silent_s <= self._bound_s:
+                return
+            if await self._redis.hget(job, "state") != State.RUNNING:
+                await self._redis.zrem(keys.SAVED, job)
+                await self._redis.zrem(keys.RUNNING, job)
+                continue
+            log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
+
+    def _since_s(self, found: list[Any]) -> float:
+        return max(0.0, self._clock.now().timestamp() - float(found[0][1])) if found else 0.0
+
+
+def given_up_entry(job_id: str, chat: str, kind: str, at: datetime, error: str) -> str:
+    """A job that is given up, as it is kept."""
+    entry = {"id": job_id, "chat": chat, "kind": kind, "at": at.timestamp(), "error": error}
+    return json.dumps(entry, separators=(",", ":"))
