@@ -7,7 +7,7 @@ places further on are looked at too.
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import io
 import time
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image, ImageFilter, ImageStat
 
-from bot.telegram.video import MAX_WORK_S, NotAVideo, display_size, frames_of, opened
+from bot.telegram.decoding import NotDecoded, run
+from bot.telegram.video import BOUNDS, MAX_WORK_S, NotAVideo, display_size, frames_of, opened
 
 MAX_THUMBNAIL_SIDE = 320
 MAX_THUMBNAIL_BYTES = 200_000
@@ -57,20 +58,25 @@ class Pictures:
 
 
 async def pictures_of(path: Path) -> Pictures | None:
-    """Choose a frame, in a thread.
+    """Choose a frame.
 
     Returns:
         None for a video that shows nothing but black or white where it was looked at.
 
     Raises:
-        NotAVideo: Not one frame could be decoded.
+        NotAVideo: Not one frame could be decoded, or a decoder did not survive it.
     """
-    return await asyncio.to_thread(_pictures_of, path)
+    try:
+        chosen = await run(_pictures_of, str(path), bounds=BOUNDS)
+    except NotDecoded as error:
+        raise NotAVideo(str(error)) from error
+    return None if chosen is None else Pictures(*(base64.b64decode(picture) for picture in chosen))
 
 
-def _pictures_of(path: Path) -> Pictures | None:
+def _pictures_of(name: str) -> list[str] | None:
+    """Cover and thumbnail, in base64."""
     ends_s = time.monotonic() + MAX_WORK_S
-    with opened(path) as (container, stream):
+    with opened(Path(name)) as (container, stream):
         best: VideoFrame | None = None
         best_mark = 0.0
         seen = False
@@ -82,10 +88,9 @@ def _pictures_of(path: Path) -> Pictures | None:
         if best is None:
             best = next((f for f in _further_on(container, stream, ends_s) if _mark_of(f, stream) > 0), None)
         if best is not None:
-            return Pictures(
-                cover=_jpeg(_picture(best, stream, MAX_COVER_SIDE), MAX_COVER_BYTES),
-                thumbnail=_jpeg(_picture(best, stream, MAX_THUMBNAIL_SIDE), MAX_THUMBNAIL_BYTES),
-            )
+            cover = _jpeg(_picture(best, stream, MAX_COVER_SIDE), MAX_COVER_BYTES)
+            thumbnail = _jpeg(_picture(best, stream, MAX_THUMBNAIL_SIDE), MAX_THUMBNAIL_BYTES)
+            return [base64.b64encode(picture).decode() for picture in (cover, thumbnail)]
         if not seen:
             raise NotAVideo("not one frame could be decoded")
         return None

@@ -1,12 +1,13 @@
 """Sound of kinds that NemoVideo does not take, made into those it takes: voices and Ogg into M4A, lossless into WAV.
 
-Decoded and encoded a frame at a time between two files, in a thread: memory stays the same however long it is.
+Decoded and encoded a frame at a time between two files, in a process of its own (``decoding.py``): memory stays the
+same however long it is.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import os
+from collections.abc import Sequence
 from typing import IO, cast
 
 import av
@@ -15,6 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
 from bot.jobs.ports import FileNotTaken, SoundTooLong
+from bot.telegram.decoding import Bounds, NotDecoded, run
 
 MAX_SOUND_S = 4 * 3600
 """Longer ones are refused: silence packs so well that a small file may hold days."""
@@ -30,17 +32,17 @@ MAX_RATE_HZ = 48_000
 _MUXERS = {"m4a": "ipod", "wav": "wav"}
 
 
-class _Stopped(Exception):
-    """Nobody waits for the result any more."""
+BOUNDS = Bounds(wall_s=1800, cpu_s=900, written_bytes=2 * MAX_CONVERTED_BYTES)
+"""The longest sound that is taken needs a few minutes of a slow processor."""
 
 
 async def convert(source: IO[bytes], kind: str, target: IO[bytes], wanted: str, name: str) -> int:
-    """Convert a file in a thread; cancelling it ends the thread too.
+    """Convert a file in another process; cancelling it ends that too.
 
     Args:
-        source: Open at its start.
+        source: A file of the disk, open at its start.
         kind: What it is: ogg, flac or aiff.
-        target: Empty; afterwards open at its start.
+        target: Likewise, empty; afterwards open at its start.
         wanted: What it becomes: m4a or wav.
         name: For errors.
 
@@ -48,32 +50,32 @@ async def convert(source: IO[bytes], kind: str, target: IO[bytes], wanted: str, 
         Bytes of the result.
 
     Raises:
-        FileNotTaken: There is no sound in it that can be decoded, or it is a video.
+        FileNotTaken: There is no sound in it that can be decoded, it is a video, or a decoder did not survive it.
         SoundTooLong: See ``MAX_SOUND_S`` and ``MAX_CONVERTED_BYTES``.
     """
-    stop = threading.Event()
-    work = asyncio.ensure_future(asyncio.to_thread(_convert, source, kind, target, wanted, name, stop))
+    limits = (MAX_SOUND_S, MAX_CONVERTED_BYTES)
     try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        # The files are closed next, which the thread must not meet.
-        await asyncio.gather(work, return_exceptions=True)
-        raise
-
-
-def _convert(
-    source: IO[bytes], kind: str, target: IO[bytes], wanted: str, name: str, stop: threading.Event
-) -> int:
-    try:
-        # The demuxer is named: nothing but this kind of file is read, whatever is in it.
-        with av.open(source, "r", format=kind) as given, av.open(target, "w", format=_MUXERS[wanted]) as made:
-            _transcode(given, made, wanted, target, stop)
-    except (_NoSound, av.FFmpegError, ValueError, ArithmeticError, MemoryError) as error:
+        made = await run(_convert, kind, wanted, limits, bounds=BOUNDS, files=[source, target])
+    except NotDecoded as error:
         raise FileNotTaken(name) from error
+    if made["too_long_s"] is not None:
+        raise SoundTooLong(made["too_long_s"])
     size = target.seek(0, 2)
     target.seek(0)
     return size
+
+
+def _convert(
+    source_number: int, target_number: int, kind: str, wanted: str, limits: Sequence[int]
+) -> dict[str, float | None]:
+    with (
+        os.fdopen(source_number, "rb") as source,
+        os.fdopen(target_number, "w+b") as target,
+        # The demuxer is named: nothing but this kind of file is read, whatever is in it.
+        av.open(source, "r", format=kind) as given,
+        av.open(target, "w", format=_MUXERS[wanted]) as made,
+    ):
+        return {"too_long_s": _transcode(given, made, wanted, target, limits)}
 
 
 class _NoSound(Exception):
@@ -81,8 +83,10 @@ class _NoSound(Exception):
 
 
 def _transcode(
-    given: InputContainer, made: OutputContainer, wanted: str, target: IO[bytes], stop: threading.Event
-) -> None:
+    given: InputContainer, made: OutputContainer, wanted: str, target: IO[bytes], limits: Sequence[int]
+) -> float | None:
+    """Returns how far it came when it is too long or too large."""
+    max_s, max_bytes = limits
     # A cover in a FLAC counts as a video stream too, of one picture.
     moving = [one for one in given.streams.video if one.codec_context and one.codec_context.name == "theora"]
     if moving or not given.streams.audio:
@@ -90,16 +94,15 @@ def _transcode(
     sound = given.streams.audio[0]
     stream, resampler = _encoder(made, wanted, sound)
     for frame in given.decode(sound):
-        if stop.is_set():
-            raise _Stopped
         at_s = frame.time or 0.0
-        if at_s > MAX_SOUND_S or target.tell() > MAX_CONVERTED_BYTES:
-            raise SoundTooLong(at_s)
+        if at_s > max_s or target.tell() > max_bytes:
+            return at_s
         for piece in resampler.resample(frame):
             made.mux(stream.encode(piece))
     for piece in resampler.resample(None):
         made.mux(stream.encode(piece))
     made.mux(stream.encode(None))
+    return None
 
 
 def _encoder(made: OutputContainer, wanted: str, sound: AudioStream) -> tuple[AudioStream, AudioResampler]:

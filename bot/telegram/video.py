@@ -5,18 +5,19 @@ height, duration and thumbnail. The facts are read here with PyAV, off the event
 pictures are chosen in ``cover.py``.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from bot.telegram.decoding import Bounds, NotDecoded, run
 
 Kind = Literal[
     "mp4",
@@ -42,7 +43,12 @@ SNIFF_BYTES = 64
 """How many first bytes :func:`sniff` looks at."""
 
 MAX_WORK_S = 10.0
-"""How long one look into a file may take."""
+"""How long one look into a file takes at most, where the decoder minds it."""
+
+BOUNDS = Bounds(wall_s=3 * MAX_WORK_S, cpu_s=30)
+"""Of the process that looks, whether or not it minds anything."""
+
+_DECODER_THREADS = 2
 
 _MAX_PIXELS = 8192 * 4320
 
@@ -84,12 +90,15 @@ class VideoFacts:
 
 
 async def describe(path: Path) -> VideoFacts:
-    """Read a video's facts, in a thread.
+    """Read a video's facts.
 
     Raises:
-        NotAVideo: Nothing that can be played is in the file.
+        NotAVideo: Nothing that can be played is in the file, or a decoder did not survive it.
     """
-    return await asyncio.to_thread(_describe, path)
+    try:
+        return VideoFacts(**await run(_describe, str(path), bounds=BOUNDS))
+    except NotDecoded as error:
+        raise NotAVideo(str(error)) from error
 
 
 def sniff(first_bytes: bytes) -> Kind | None:
@@ -159,7 +168,7 @@ def _kind_of_audio_frame(head: bytes) -> Kind | None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A video's container and its picture. It blocks: for threads only.
+    """A video's container and its picture. It blocks: see ``decoding.py``.
 
     Raises:
         NotAVideo: Nothing that can be played is in the file.
@@ -184,18 +193,21 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                     raise NotAVideo(f"a picture of {stream.width}×{stream.height}")
                 # What the frames say of their size may differ from what the container says.
                 stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+                # Each thread holds frames, and memory is bounded.
+                stream.codec_context.thread_count = _DECODER_THREADS
                 yield container, stream
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
         raise NotAVideo(str(error)) from error
 
 
-def _describe(path: Path) -> VideoFacts:
+def _describe(name: str) -> dict[str, Any]:
+    path = Path(name)
     with opened(path) as (container, stream):
         frame = next(frames_of(container, stream), None)
         if frame is None:
             raise NotAVideo("not one frame could be decoded")
         width, height = display_size(frame, stream)
-        return VideoFacts(
+        facts = VideoFacts(
             width=width,
             height=height,
             duration_s=_duration_s(container, stream),
@@ -204,6 +216,7 @@ def _describe(path: Path) -> VideoFacts:
             faststart=_is_faststart(path),
             is_played=_is_played(path, container, stream),
         )
+        return asdict(facts)
 
 
 def _is_played(path: Path, container: InputContainer, stream: VideoStream) -> bool:
