@@ -354,12 +354,14 @@ class Handlers:
         if is_over and not words.text:
             return  # What is left has nothing to ask for.
         told = "edited.done" if is_over else "edited.begun" if words.text else "edited.begun_no_words"
+        if standing.state in (State.FAILED, State.CANCELLED):
+            told = "edited.without_result"
         if words.text and not standing.job.text:
             told = "edited.added"  # A file that came without words has them now.
         buttons = (Button("button.run_edited", Action.EDITED, offer.id),) if words.text else ()
         # Nobody waits for an answer to a wish that has one: it is offered without a sound.
         notice = Notice(told, buttons=buttons, quiet=told == "edited.done")
-        data = pack_notice(notice) | {"links": list(words.links)}
+        data = pack_notice(notice) | {"links": list(words.links), "of": standing.job.id}
         part = Part(message.message_id, _sent_at(message))
         await self._desk.accept(update, [replace(offer, data=data)], Arrival(part, words, "edited"))
 

@@ -171,11 +171,15 @@ class Presses:
         if await self._desk.lanes.find(offer.chat, new_id) is not None:
             return [], "toast.sent_already"
         links = offer.data.get("links")
+        old = await self._desk.lanes.find(offer.chat, offer.data.get("of", ""))
+        # A wish that was stopped or failed may not have brought its files.
+        files = () if old is None else (await self._not_brought(old.job))[0]
         wish = self._desk.job(
             update,
             Lane.EDIT,
             Kind.WISH,
             text=offer.text,
+            files=files,
             data={"links": links} if links else None,
             message_id=offer.message_id,
         )
@@ -203,15 +207,19 @@ class Presses:
         turn = await self._desk.lanes.checkpoint(job, "turn")
         if job.kind is Kind.WISH and turn is not None and not turn["failed"]:
             return Kind.EXPORT, (), {}
+        files, left = await self._not_brought(job)
+        data = {name: value for name, value in job.data.items() if name != "links"}
+        return job.kind, files, data | ({"links": left} if left else {})
+
+    async def _not_brought(self, job: Job) -> tuple[tuple[FileRef, ...], list[str]]:
+        """The files and links of a job that are not in the project that the chat has now."""
         session_id = (await self._desk.chats.get(job.chat)).session_id
         uploaded, linked = [await self._desk.lanes.checkpoint(job, name) for name in ("uploaded", "linked")]
         # Words in a file were not uploaded: they are read again.
         there = _brought(uploaded, session_id, [file.file_id for file in job.files if not file.is_text])
         files = tuple(file for file in job.files if file.file_id not in there)
         links = job.data.get("links") or []
-        left = [link for link in links if link not in _brought(linked, session_id, links)]
-        data = {name: value for name, value in job.data.items() if name != "links"}
-        return job.kind, files, data | ({"links": left} if left else {})
+        return files, [link for link in links if link not in _brought(linked, session_id, links)]
 
 
 def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything: Sequence[str]) -> set[str]:
