@@ -18,6 +18,7 @@ from bot.clock import SystemClock
 from bot.sandbox import conversation, page, player
 from bot.sandbox.botapi.client import People
 from bot.sandbox.conversation import WrongFile
+from bot.sandbox.running import running_bot
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
 from bot.store.connect import open_store
@@ -122,7 +123,7 @@ async def chat_page(
         tell("Starting the store")
         store = await stack.enter_async_context(open_store(None, work_dir / "bot"))
         tell("Starting the bot")
-        bot = player.running_bot(services, work_dir / "bot", clock, redis_url=store.url, **page.SETTINGS)
+        bot = running_bot(services, work_dir / "bot", clock, redis_url=store.url, **page.SETTINGS)
         await stack.enter_async_context(bot)
         app = page.create_app(services, store.redis, work_dir / "clips")
         try:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from bot.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.player import running_bot
+from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
 from bot.store.connect import Store

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from bot.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.player import running_bot
+from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.store.connect import Store
 from tests.clocks import PATIENCE_S

@@ -15,7 +15,7 @@ from bot.clock import SystemClock
 from bot.jobs.ports import Button
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.player import running_bot
+from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import Cards, load_cards
 from bot.telegram.buttons import Action, Press, keyboard

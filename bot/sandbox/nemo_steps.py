@@ -1,0 +1,88 @@
+"""What NemoVideo does in a conversation, and what it must have been asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+
+from bot.sandbox.conversation import NemoStep, Uploaded
+from bot.sandbox.expecting import SECONDS_TOLERANCE
+from bot.sandbox.nemovideo.client import NemoControl
+from bot.sandbox.nemovideo.scripts import NAMED
+from bot.sandbox.stage import LOOK_AGAIN_S, Unmet
+
+
+async def play_nemo(nemo: NemoControl, step: NemoStep) -> None:
+    """Set the stand-in up as a step wants it, and check what the step expects of it.
+
+    Raises:
+        Unmet: It is not as expected.
+    """
+    if step.switches:
+        await nemo.set(**step.switches)
+    if step.script is not None:
+        script = NAMED[step.script](**step.args) if isinstance(step.script, str) else step.script
+        await nemo.script(script)
+    if step.fault:
+        await nemo.fault(**step.fault)
+    if step.hold is not None:
+        await nemo.hold(step.hold)
+    if step.reached is not None:
+        match: dict[str, object] = {"endpoint": step.reached, "reached": "*", "released": False}
+        await nemo.wait("holds", match=match, timeout_s=step.within_s)
+    if step.release:
+        await nemo.release()
+    if step.forget_sessions:
+        for session in await nemo.sessions():
+            await nemo.drop_session(session.id)
+    if step.accounts:
+        for account in await nemo.accounts():
+            await nemo.change_account(account.user_id, **step.accounts)
+    await _check(nemo, step)
+
+
+async def _check(nemo: NemoControl, step: NemoStep) -> None:
+    ends_s = time.monotonic() + step.within_s
+    while True:
+        found = await _figures(nemo)
+        wanted = {name: value for name in found if (value := getattr(step, name)) is not None}
+        wrong = [name for name, value in wanted.items() if not _is_as(found[name], value)]
+        if not wrong:
+            return
+        if time.monotonic() >= ends_s:
+            raise Unmet(
+                "; ".join(f"expected NemoVideo's {n} to be {wanted[n]!r}, it is {found[n]!r}" for n in wrong)
+            )
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def _figures(nemo: NemoControl) -> dict[str, Any]:
+    messages, renders = await nemo.messages(), await nemo.renders()
+    uploads = await nemo.uploads()
+    requests = [one for one in await nemo.requests() if one.endpoint == "upload"]
+    return {
+        "messages": len(messages),
+        "last_message": messages[-1].text if messages else None,
+        "charged": sum(charge.credits for charge in await nemo.charges()),
+        "renders": len(renders),
+        "last_render": renders[-1].status if renders else None,
+        "uploads": len(uploads),
+        "upload_requests": len([one for one in requests if one.status == httpx.codes.OK]),
+        "last_upload": uploads[-1] if uploads else None,
+        "sessions": len(await nemo.sessions()),
+    }
+
+
+def _is_as(found: Any, wanted: Any) -> bool:
+    """Whether a figure of NemoVideo's is as expected; of an upload only what is named counts."""
+    if not isinstance(wanted, Uploaded):
+        return bool(found == wanted)
+    if found is None or (wanted.name is not None and wanted.name not in found.name):
+        return False
+    facts = {"kind": found.kind, "width": found.probe.width, "height": found.probe.height}
+    named = wanted.model_dump(include=set(facts), exclude_none=True)
+    is_long = wanted.seconds is None or abs(found.probe.duration_s - wanted.seconds) <= SECONDS_TOLERANCE
+    return is_long and all(facts[name] == value for name, value in named.items())
