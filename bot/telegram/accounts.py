@@ -102,7 +102,7 @@ def hide(bot: Bot, outbox: Outbox) -> Step:
 
 async def _delete(bot: Bot, outbox: Outbox, job: Job) -> bool:
     message_id = int(job.data["message"])
-    if job.address not in (None, await outbox.address(job.chat.chat_id)):
+    if job.place != await outbox.address(job.chat.chat_id):
         return False  # Asked in a group that has become a supergroup since: there the number means another message.
     try:
         await outbox.call(

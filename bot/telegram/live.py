@@ -319,7 +319,7 @@ class LiveMessage:
 
 def reply_to(job: Job, chat_id: int) -> ReplyParameters | None:
     """Answer the request, or nothing if it is gone, or was made before the group became the supergroup ``chat_id``."""
-    if job.message_id is None or job.address not in (None, chat_id):
+    if job.message_id is None or job.place != chat_id:
         return None
     return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 

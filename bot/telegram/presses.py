@@ -119,7 +119,7 @@ class Presses:
             case Action.RETRY:
                 jobs, tap["toast"] = await self._retried(update, standing.job)
             case Action.EDITED:
-                jobs, tap["toast"] = await self._pressed_edited(update, message, standing.job)
+                jobs, tap["toast"] = await self._pressed_edited(update, message, standing.job, press)
             case Action.STRIP | Action.OFFER:
                 jobs, tap["toast"] = await self._pressed_offer(update, message, standing.job, press)
         if not jobs and press.action is not Action.KEEP:
@@ -139,52 +139,54 @@ class Presses:
         wish = wish_behind(press, self._desk.cards, Words(await self._desk.language_in(update, chat)))
         if wish is None:
             return [], "toast.wish_gone"
+        return await self._wish_once(update, message, press, wish, "toast.sent_wish")
+
+    async def _wish_once(
+        self, update: Update, message: Message, press: Press, text: str, toast: str
+    ) -> tuple[list[Job], str]:
+        """The wish that a button sends, unless it did before; and the toast."""
         job_id = press_id(address_of(message.chat), message.message_id, f"{press.action}:{press.argument}")
-        if await self._desk.lanes.find(chat, job_id) is not None:
+        if await self._desk.lanes.find(chat_key(message), job_id) is not None:
             return [], "toast.sent_already"
-        job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
-        return [replace(job, id=job_id)], "toast.sent_wish"
+        job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=text, message_id=message.message_id)
+        return [replace(job, id=job_id)], toast
 
     async def _pressed_offer(
         self, update: Update, message: Message, asked: Job, press: Press
     ) -> tuple[list[Job], str]:
         """The wish behind a button that belongs to one job's answer, and the toast."""
         kind = press.argument.rpartition(".")[0]
-        chat = chat_key(message)
         wish: str | None = None
         if press.action is Action.STRIP and kind in EXTRAS.values():
-            wish = Words(await self._desk.language_in(update, chat)).plain(f"wish.strip_{kind}")
+            language = await self._desk.language_in(update, chat_key(message))
+            wish = Words(language).plain(f"wish.strip_{kind}")
         elif press.action is Action.OFFER:
             outcome = await self._desk.lanes.checkpoint(asked, "turn")
             wish = offered_edit(outcome) if outcome else None
         if wish is None:
             return [], "toast.old_button"
-        new_id = press_id(address_of(message.chat), message.message_id, f"{press.action}:{press.argument}")
-        if await self._desk.lanes.find(chat, new_id) is not None:
-            return [], "toast.sent_already"
-        job = self._desk.job(update, Lane.EDIT, Kind.WISH, text=wish, message_id=message.message_id)
-        return [replace(job, id=new_id)], "toast.sent"
+        return await self._wish_once(update, message, press, wish, "toast.sent")
 
-    async def _pressed_edited(self, update: Update, message: Message, offer: Job) -> tuple[list[Job], str]:
+    async def _pressed_edited(
+        self, update: Update, message: Message, offer: Job, press: Press
+    ) -> tuple[list[Job], str]:
         """The wish in its new words, which the offer holds."""
-        new_id = press_id(address_of(message.chat), message.message_id, f"{Action.EDITED}:{offer.id}")
-        if await self._desk.lanes.find(offer.chat, new_id) is not None:
-            return [], "toast.sent_already"
+        jobs, toast = await self._wish_once(update, message, press, offer.text, "toast.sent")
         links = offer.data.get("links")
         old = await self._desk.lanes.find(offer.chat, offer.data.get("of", ""))
         # A wish that was stopped or failed may not have brought its files.
         files = () if old is None else (await self._not_brought(old.job))[0]
-        wish = self._desk.job(
-            update,
-            Lane.EDIT,
-            Kind.WISH,
-            text=offer.text,
-            files=files,
-            data={"links": links} if links else None,
-            message_id=offer.message_id,
-        )
-        wish = replace(wish, id=new_id, owner_id=offer.owner_id, address=offer.address)
-        return [wish], "toast.sent"
+        return [
+            replace(
+                job,
+                files=files,
+                message_id=offer.message_id,
+                owner_id=offer.owner_id,
+                address=offer.address,
+                data={"links": links} if links else {},
+            )
+            for job in jobs
+        ], toast
 
     async def _retried(self, update: Update, old: Job) -> tuple[list[Job], str]:
         if await self._desk.lanes.find(old.chat, retry_id(old.id)) is not None:

@@ -64,7 +64,7 @@ def redraw_tapped(bot: Bot, outbox: Outbox, cards: Cards, chats: Chats) -> Step:
     """The step that redraws the message of a pressed button."""
 
     async def step(run: Run) -> None:
-        if run.job.address not in (None, await outbox.address(run.job.chat.chat_id)):
+        if run.job.place != await outbox.address(run.job.chat.chat_id):
             return  # Of before the group became a supergroup: there the number means another message.
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
             words = Words(run.job.language)
