@@ -40,7 +40,7 @@ steps:
 
 REFUSED = f"""{TITLE}{HEAD}
 steps:
-  - telegram: {{error: {{methods: [sendVideo, sendDocument], code: 400, description: "Bad Request: whatever"}}}}
+  - telegram: {{error: {{methods: [sendVideo, sendDocument], code: 400, times: 2, description: no luck}}}}
   - Ann: {{says: make a 1 second video of a cat}}
   - bot: {{says: I generated}}
   - bot: {{says: Something went wrong}}
