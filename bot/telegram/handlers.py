@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from telegram import Message, Update
+from telegram import Message, MessageOriginUser, Update
 from telegram.constants import ChatType
 from telegram.ext import (
     ApplicationHandlerStop,
@@ -61,6 +61,28 @@ FIRST = -2
 """The group of handlers that PTB asks before the door: of one group, it asks but the first that fits."""
 
 
+class _AnothersOrder(filters.MessageFilter):
+    """A forwarded message of somebody else that would log in, forget or cancel, if it were its forwarder's own.
+
+    Whoever forwards shows what another has written, and need not have read it: a token in it would log them in to the
+    account of whoever wrote it. What is theirs, they may forward; and a forwarded wish stays a wish, ``/edit`` or not.
+    """
+
+    def filter(self, message: Message) -> bool:
+        origin = message.forward_origin
+        if origin is None or (
+            isinstance(origin, MessageOriginUser) and origin.sender_user == message.from_user
+        ):
+            return False
+        text = message.text or message.caption or ""
+        is_private = message.chat.type == ChatType.PRIVATE
+        if token_in(text) is not None:
+            return is_private  # In a group it is only deleted, whoever wrote it.
+        if _COMMAND.match(text):
+            return not _EDIT_CAPTION.match(text)
+        return is_private and media.file_of(message) is None and action_for(text) is not None
+
+
 class Handlers:
     """Turns updates into jobs.
 
@@ -97,6 +119,7 @@ class Handlers:
             "forget": self._forget,
         }
         application.add_handler(MessageHandler(fresh, self._pass_over), group=FIRST)
+        application.add_handler(MessageHandler(fresh & _AnothersOrder(), self._anothers_order))
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
         # PTB's command handlers read no captions, where a wish with a file stands.
@@ -116,6 +139,12 @@ class Handlers:
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._desk.note(message)
             raise ApplicationHandlerStop
+
+    async def _anothers_order(self, update: Update, context: Context) -> None:
+        message = _message(update)
+        if message.chat.type == ChatType.PRIVATE:
+            return await self._desk.say(update, Notice("error.forwarded_order"))
+        return await self._desk.note(message)
 
     async def _moved(self, update: Update, context: Context) -> None:
         """A group became a supergroup; both tell of it, in an order that is not promised."""

@@ -197,3 +197,48 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
     assert {(job.chat, job.address) for job in pressed} == {(asked.chat, new["id"])}
     numbers = await redis.zrange(keys.message_numbers_key(str(new["id"])), 0, -1)
     assert numbers == ["7"]
+
+
+PRIVATE: Json = {"id": 4711, "type": "private", "first_name": "Ann"}
+BO: Json = {"id": 4712, "is_bot": False, "first_name": "Bo"}
+FROM_BO: Json = {"type": "user", "date": 1, "sender_user": BO}
+FROM_HIDDEN: Json = {"type": "hidden_user", "date": 1, "sender_user_name": "Bo"}
+FROM_CHANNEL: Json = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 5}
+
+
+@pytest.mark.parametrize("origin", [FROM_BO, FROM_HIDDEN, FROM_CHANNEL], ids=lambda origin: origin["type"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "/forget",
+        "/login nmv_tokenofsomebodyelse",
+        "/cancel",
+        "/new",
+        "nmv_tokenofsomebodyelse",
+        "export",
+        "/what",
+    ],
+)
+async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
+    received: Received, said: str, origin: Json
+) -> None:
+    (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
+    assert (job.kind, job.data["key"]) == (Kind.SAY, "error.forwarded_order")
+    assert "nmv_" not in job.to_json()
+    # Nor is it in a group, where it is for anybody and nothing is said.
+    in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
+    assert [job.kind for job in await received(in_group)] == (
+        [Kind.HIDE] if said.startswith("/login") else []
+    )
+
+
+async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
+    own = {"type": "user", "date": 1, "sender_user": ANN}
+    (job,) = await received(message("/new", PRIVATE, forward_origin=own, **{"from": ANN}))
+    assert job.kind is Kind.NEW
+
+
+@pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
+async def test_a_forwarded_wish_is_a_wish(received: Received, said: str) -> None:
+    (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
+    assert job.kind is Kind.WISH
