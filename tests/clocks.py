@@ -30,6 +30,10 @@ class HandClock:
     def monotonic_s(self) -> float:
         return 1000.0 + self._passed_s
 
+    def set_wall(self, by_s: float) -> None:
+        """Set the time of day forward or back, as an operator or a time server does; measured time goes on."""
+        self._start += timedelta(seconds=by_s)
+
     async def sleep(self, duration_s: float) -> None:
         waker = asyncio.get_running_loop().create_future()
         entry = (self._passed_s + duration_s, waker)

@@ -280,6 +280,17 @@ class TestWaiting:
         await passing(clock, gather(run), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(pause_s, abs=0.15)
 
+    @pytest.mark.parametrize("by_s", [-3600.0, 3600.0], ids=["back", "forward"])
+    async def test_a_wall_clock_that_is_set_meanwhile_makes_nobody_wait_for_it(
+        self, lanes: Lanes, clock: HandClock, by_s: float
+    ) -> None:
+        await accept(lanes, ALBUM[0])
+        run = await run_of(lanes, clock)
+        clock.set_wall(by_s)
+        began_s = clock.monotonic_s()
+        await passing(clock, gather(run), 0.1)
+        assert clock.monotonic_s() - began_s <= ALBUM_PAUSE_S + 0.2
+
     async def test_what_stood_in_line_for_long_does_not_wait(self, lanes: Lanes, clock: HandClock) -> None:
         await accept(lanes, *ALBUM)
         await clock.advance(60)

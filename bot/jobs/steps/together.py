@@ -32,11 +32,14 @@ async def until_quiet(run: Run, found: Gathered) -> Gathered:
     asked_at = run.job.asked_at.timestamp()
     while found.parts:
         ends_at = min(found.last_at + found.pause_s, asked_at + LONGEST_S)
-        left_s = ends_at - run.clock.now().timestamp()
+        # A wall clock that was set back since the last part came would put the end far off.
+        left_s = min(found.pause_s, ends_at - run.clock.now().timestamp())
         if left_s <= 0:
             break
         await run.clock.sleep(left_s)
-        found = await run.gathered()
+        version, found = found.version, await run.gathered()
+        if found.version == version:
+            break
     return found
 
 
