@@ -56,6 +56,7 @@ SAME_KIND = {
 CONVERTED = {"ogg": "m4a", "flac": "wav", "aiff": "wav"}
 """Sound that NemoVideo does not take, and what it becomes on the way (``telegram/sound.py``)."""
 
+ENDING_LENGTH = 16
 NAME_LENGTH = 80
 
 _DEFAULT_ENDINGS = {"video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg"}
@@ -142,7 +143,7 @@ def safe_name(given: str, ending: str) -> str:
     """
     plain = unicodedata.normalize("NFC", PurePath(given.replace("\\", "/")).name)
     path = PurePath(_UNSAFE.sub("_", plain))
-    suffix = path.suffix.lower() if path.suffix.strip(" ._") else f".{ending}"
+    suffix = path.suffix.lower()[:ENDING_LENGTH] if path.suffix.strip(" ._") else f".{ending}"
     # Of a name in symbols alone nothing is left.
     stem = path.stem.strip(" ._") or "file"
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"

@@ -242,3 +242,54 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
 async def test_a_forwarded_wish_is_a_wish(received: Received, said: str) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
     assert job.kind is Kind.WISH
+
+
+def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
+    shown = {"message_id": 9, "date": 1, "chat": chat, "text": "shown", "from": {**OTHER_BOT, "id": 1}}
+    return {
+        "callback_query": {"id": "q", "from": sender, "chat_instance": "c", "data": data, "message": shown}
+    }
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "offer", "edited"])
+async def test_a_forged_press_on_somebody_elses_job_waits_for_whether_it_is_an_admins(
+    received: Received, action: str
+) -> None:
+    (wish,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    jobs = await received(press(f"1:{action}:{wish.id}", BO))
+    assert [job.kind for job in jobs] == [Kind.TAP]
+    assert "for_admin" in jobs[0].data
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
+async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received, action: str) -> None:
+    (wish,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    in_private = {**PRIVATE, "id": BO["id"]}
+    (job,) = await received(press(f"1:{action}:{wish.id}", BO, in_private))
+    assert (job.kind, job.data["toast"]) == (Kind.TAP, "toast.old_button")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "1",
+        "1:",
+        "1:cancel",
+        "1:cancel:",
+        "2:cancel:x",
+        "1:cancel:}{*",
+        "1:retry:\x00",
+        "1:skill:../x",
+        "1:language:../../etc",
+        "1:example:\U0001f600",
+        "1:next:new",
+        "1:auto:2",
+        "1:nothing:",
+        "cancel",
+        ":::::",
+    ],
+)
+async def test_forged_data_asks_for_nothing_but_an_answer(received: Received, data: str) -> None:
+    jobs = await received(press(data, BO, {**PRIVATE, "id": BO["id"]}))
+    assert [job.kind for job in jobs] == [Kind.TAP]

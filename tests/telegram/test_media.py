@@ -4,7 +4,15 @@ import pytest
 from telegram import Animation, Chat, Document, Message, PhotoSize, Sticker, VideoNote
 
 from bot.jobs.job import FileRef
-from bot.telegram.media import file_of, fitting_name, is_drawn, is_promising, kind_of_content, safe_name
+from bot.telegram.media import (
+    NAME_LENGTH,
+    file_of,
+    fitting_name,
+    is_drawn,
+    is_promising,
+    kind_of_content,
+    safe_name,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +138,10 @@ def test_names_keep_a_safe_form(given: str, name: str) -> None:
 )
 def test_the_ending_fits_the_content(name: str, kind: str, fitting: str) -> None:
     assert fitting_name(name, kind) == fitting
+
+
+@pytest.mark.parametrize(
+    "given", ["a" * 300, "." + "a" * 300, "a." + "b" * 300, "a" * 300 + ".mp4", "字" * 300 + ".é" * 90]
+)
+def test_no_name_is_longer_than_the_bound(given: str) -> None:
+    assert len(safe_name(given, "mp4")) <= NAME_LENGTH
