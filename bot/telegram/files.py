@@ -26,7 +26,7 @@ from bot.telegram.media import (
 )
 from bot.telegram.outbox import Outbox
 from bot.telegram.sound import convert
-from bot.telegram.video import SNIFF_BYTES, sniff
+from bot.telegram.video import SNIFF_BYTES, is_bomb, sniff
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class TelegramFiles:
         Raises:
             FileGone: Telegram does not have it any more.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
-            FileNotTaken: Its first bytes are of no kind that NemoVideo takes.
+            FileNotTaken: Its first bytes are of no kind that NemoVideo takes, or of a picture too large to open.
             SoundTooLong: It would have to be converted, and is too long for that.
         """
         async with contextlib.AsyncExitStack() as stack:
@@ -103,7 +103,7 @@ class TelegramFiles:
             if kind in CONVERTED:
                 size, content = await stack.enter_async_context(self._converted(file, kind, content))
                 kind = CONVERTED[kind]
-            if kind is None or kind not in CONTENT_TYPES:
+            if kind is None or kind not in CONTENT_TYPES or is_bomb(first):
                 raise FileNotTaken(file.name)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 

@@ -52,6 +52,9 @@ _DECODER_THREADS = 2
 
 _MAX_PIXELS = 8192 * 4320
 
+MAX_STILL_PIXELS = 300_000_000
+"""Of a picture that is passed on; phones take up to 200 million."""
+
 # What every client of Telegram plays: https://core.telegram.org/bots/api#sendvideo says MPEG4 and no more; other codecs
 # of picture or sound, 10 bits or full colour play on some devices alone, and show a black square on the others.
 _PLAYED_PIXELS = ("yuv420p", "yuvj420p")
@@ -130,6 +133,29 @@ def sniff(first_bytes: bytes) -> Kind | None:
         case _, b"moov" | b"mdat" | b"wide" | b"pnot", _:
             return "mov"  # QuickTime from before there was a file type box
     return _kind_of_audio_frame(head)
+
+
+def is_bomb(first_bytes: bytes) -> bool:
+    """Whether a picture declares more than any camera takes: a few kB of PNG may hold a picture of 4 GB.
+
+    Args:
+        first_bytes: As for :func:`sniff`. The kinds that pack so well declare their size in them. JPEG declares it
+            later, and does not pack so well.
+    """
+    head = first_bytes[:SNIFF_BYTES]
+    match sniff(head), head[12:16]:
+        case "png", b"IHDR":
+            width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+        case "gif", _:
+            width, height = int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+        case "webp", b"VP8X":
+            width, height = (
+                int.from_bytes(head[24:27], "little") + 1,
+                int.from_bytes(head[27:30], "little") + 1,
+            )
+        case _:
+            return False  # Other WebP has 14 bits a side.
+    return width * height > MAX_STILL_PIXELS
 
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (

@@ -1,7 +1,8 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,39 @@ async def test_content_that_is_no_media_is_not_taken(telegram: Telegram) -> None
     await (await ada_of(telegram)).send_file("document", b"#!/bin/sh\n" * 50, name="clip.mp4")
     with pytest.raises(FileNotTaken):
         await read(telegram, await ref(telegram, "document"))
+
+
+def png(width: int, height: int) -> bytes:
+    header = struct.pack(">4sIIBBBBB", b"IHDR", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + bytes(200)
+
+
+def webp(width: int, height: int) -> bytes:
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 200) + b"WEBPVP8X" + struct.pack("<II", 10, 0) + size + bytes(200)
+
+
+def gif(width: int, height: int) -> bytes:
+    return b"GIF89a" + struct.pack("<HH", width, height) + bytes(200)
+
+
+@pytest.mark.parametrize("make", [png, webp, gif])
+async def test_a_picture_that_unpacks_to_gigabytes_is_not_taken(
+    telegram: Telegram, make: Callable[[int, int], bytes]
+) -> None:
+    ada = await ada_of(telegram)
+    await ada.send_file("document", make(60_000, 60_000), name="bomb.png")
+    with pytest.raises(FileNotTaken):
+        await read(telegram, await ref(telegram, "document"))
+
+
+@pytest.mark.parametrize("make", [png, webp, gif])
+async def test_a_large_photo_is_taken(telegram: Telegram, make: Callable[[int, int], bytes]) -> None:
+    ada = await ada_of(telegram)
+    content = make(16_320, 12_240)
+    await ada.send_file("document", content, name="photo.png")
+    *_, came = await read(telegram, await ref(telegram, "document"))
+    assert came == content
 
 
 async def test_what_the_cloud_does_not_give_out_is_too_large(telegram: Telegram, tmp_path: Path) -> None:
