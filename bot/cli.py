@@ -1,4 +1,4 @@
-"""The command line: ``nemovideo-bot run`` and ``nemovideo-bot sandbox``."""
+"""The command line: ``nemovideo-bot run``, ``sandbox`` and ``jobs``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app import App, CannotStart, Role
+from bot.chats.key import ChatKey
 from bot.clock import SystemClock
+from bot.jobs.job import State
 from bot.logs import configure_logging
 from bot.settings import WrongSettings, load_settings
 from bot.store.errors import StoreError
 
+if TYPE_CHECKING:
+    from bot.commands.jobs import Office, Row
+
+EXIT_REFUSED = 1
 EXIT_CANNOT_START = 2
 
 app = typer.Typer(
@@ -27,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+jobs = typer.Typer(help="The chats' jobs: list, show, stop and repeat them.", no_args_is_help=True)
+app.add_typer(jobs, name="jobs")
 
 
 class Only(StrEnum):
@@ -83,6 +91,82 @@ def sandbox(
         _refuse(str(error))
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JobId = Annotated[str, typer.Argument(help="The job's id, as jobs list shows it.", metavar="ID")]
+
+
+@jobs.command("list")
+def list_jobs(
+    state: Annotated[list[State] | None, typer.Option(help="Only of this state; may be repeated.")] = None,
+    chat: Annotated[
+        str | None, typer.Option(help="Only of this chat: its id, and for a topic :topic behind it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the latest.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, the latest first. They are kept for a week."""
+    try:
+        key = ChatKey.parse(chat) if chat is not None else None
+    except ValueError:
+        raise typer.BadParameter(
+            "a chat is a number, such as -100123 or -100123:45", param_hint="--chat"
+        ) from None
+    rows: list[Row] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
+    from bot.commands import printing
+
+    if as_json:
+        printing.print_json([row.to_dict() for row in rows])
+    elif rows:
+        printing.print_jobs(rows)
+    else:
+        typer.echo("No jobs.")
+
+
+@jobs.command("show")
+def show_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Show one job."""
+    _print_job(_in_office(lambda office: office.row(job_id)), as_json=as_json)
+
+
+@jobs.command("cancel")
+def cancel_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Stop a job that waits or runs; its chat is told."""
+    _print_job(_in_office(lambda office: office.cancel(job_id)), as_json=as_json)
+
+
+@jobs.command("retry")
+def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Try a job again that failed or was stopped: what was charged is not asked for again."""
+    _print_job(_in_office(lambda office: office.retry(job_id)), as_json=as_json)
+
+
+def _in_office(work: Callable[[Office], Coroutine[Any, Any, Any]]) -> Any:
+    from bot.commands.jobs import Refused, open_office
+
+    async def main() -> Any:
+        async with open_office(load_settings(), SystemClock()) as office:
+            return await work(office)
+
+    configure_logging("ERROR", "text")
+    try:
+        return _run(main())
+    except Refused as error:
+        _refuse(str(error), code=EXIT_REFUSED)
+    except WrongSettings as error:
+        _refuse(*(f"Wrong setting {line}" for line in error.lines))
+    except StoreError as error:
+        _refuse(str(error))
+
+
+def _print_job(row: Row, *, as_json: bool) -> None:
+    from bot.commands import printing
+
+    if as_json:
+        printing.print_json(row.to_dict())
+    else:
+        printing.print_job(row)
+
+
 async def _until_signal(bot: App) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -104,10 +188,10 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _refuse(*lines: str) -> None:
+def _refuse(*lines: str, code: int = EXIT_CANNOT_START) -> None:
     for line in lines:
         typer.echo(line, err=True)
-    sys.exit(EXIT_CANNOT_START)
+    sys.exit(code)
 
 
 def main() -> None:

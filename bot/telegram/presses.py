@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from telegram import CallbackQuery, Message, Update
 
 from bot.chats.chats import ChatChanges
-from bot.jobs.job import FileRef, Job, Kind, Lane, press_id, retry_id
+from bot.jobs.job import Job, Kind, Lane, press_id
+from bot.jobs.retrying import another_try, not_brought
 from bot.jobs.steps.telling import EXTRAS, offered_edit
 from bot.telegram.application import Context
 from bot.telegram.buttons import Action, Press, unpack
@@ -113,11 +113,13 @@ class Presses:
             tap["toast"] = "toast.old_button"
             return await self._desk.accept(update, [self._desk.job(update, Lane.TAP, Kind.TAP, data=tap)])
         jobs: list[Job] = []
+        answer = self._desk.job(update, Lane.TAP, Kind.TAP)
         match press.action:
             case Action.KEEP:
                 tap["toast"] = "toast.kept"
             case Action.RETRY:
-                jobs, tap["toast"] = await self._retried(update, standing.job)
+                again = await another_try(self._desk.lanes, self._desk.chats, standing.job, answer.asked_at)
+                jobs, tap["toast"] = ([again], "") if again else ([], "toast.sent_already")
             case Action.EDITED:
                 jobs, tap["toast"] = await self._pressed_edited(update, message, standing.job, press)
             case Action.STRIP | Action.OFFER:
@@ -131,7 +133,7 @@ class Presses:
             jobs = []
         elif press.action is Action.CANCEL:
             tap["toast"], tap["redraw"] = await stop(self._desk.lanes, standing)
-        await self._desk.accept(update, [*jobs, self._desk.job(update, Lane.TAP, Kind.TAP, data=tap)])
+        await self._desk.accept(update, [*jobs, replace(answer, data=tap)])
 
     async def _pressed_wish(self, update: Update, message: Message, press: Press) -> tuple[list[Job], str]:
         """The wish that a button sends, and the toast; an old one may offer what is no longer there."""
@@ -175,7 +177,7 @@ class Presses:
         links = offer.data.get("links")
         old = await self._desk.lanes.find(offer.chat, offer.data.get("of", ""))
         # A wish that was stopped or failed may not have brought its files.
-        files = () if old is None else (await self._not_brought(old.job))[0]
+        files = () if old is None else (await not_brought(self._desk.lanes, self._desk.chats, old.job))[0]
         return [
             replace(
                 job,
@@ -187,45 +189,3 @@ class Presses:
             )
             for job in jobs
         ], toast
-
-    async def _retried(self, update: Update, old: Job) -> tuple[list[Job], str]:
-        if await self._desk.lanes.find(old.chat, retry_id(old.id)) is not None:
-            return [], "toast.sent_already"
-        kind, files, data = await self._left_to_do(old)
-        fresh = self._desk.job(update, old.lane, kind, message_id=old.message_id)
-        again = replace(
-            fresh,
-            id=retry_id(old.id),
-            owner_id=old.owner_id,
-            text=old.text,
-            files=files,
-            data=data,
-            address=old.address,
-        )
-        return [again], ""
-
-    async def _left_to_do(self, job: Job) -> tuple[Kind, tuple[FileRef, ...], Mapping[str, Any]]:
-        """What a failed job has still to do: what was charged is not asked for again, nor is a clip doubled."""
-        turn = await self._desk.lanes.checkpoint(job, "turn")
-        if job.kind is Kind.WISH and turn is not None and not turn["failed"]:
-            return Kind.EXPORT, (), {}
-        files, left = await self._not_brought(job)
-        data = {name: value for name, value in job.data.items() if name != "links"}
-        return job.kind, files, data | ({"links": left} if left else {})
-
-    async def _not_brought(self, job: Job) -> tuple[tuple[FileRef, ...], list[str]]:
-        """The files and links of a job that are not in the project that the chat has now."""
-        session_id = (await self._desk.chats.get(job.chat)).session_id
-        uploaded, linked = [await self._desk.lanes.checkpoint(job, name) for name in ("uploaded", "linked")]
-        # Words in a file were not uploaded: they are read again.
-        there = _brought(uploaded, session_id, [file.file_id for file in job.files if not file.is_text])
-        files = tuple(file for file in job.files if file.file_id not in there)
-        links = job.data.get("links") or []
-        return files, [link for link in links if link not in _brought(linked, session_id, links)]
-
-
-def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything: Sequence[str]) -> set[str]:
-    """What a failed job brought into the project that the chat has now."""
-    if not done or done.get("session") != session_id:
-        return set()
-    return set(done.get("files", everything))

@@ -29,7 +29,7 @@ def clear_way(lanes: Lanes) -> Step:
     async def step(run: Run) -> None:
         chat, erase_id = run.job.chat, run.job.data["before"]
         if run.job.message_id is not None:
-            await redraw(lanes, run, "no_buttons", run.job.message_id, run.job.address)
+            await redraw(lanes, run.job, "no_buttons", run.job.message_id, run.job.address)
         ids = await lanes.current(chat, Lane.EDIT)
         # It has begun, or is over: what waits now came later.
         before = ids[: ids.index(erase_id)] if erase_id in ids else []
@@ -37,7 +37,7 @@ def clear_way(lanes: Lanes) -> Step:
             standing = await lanes.find(chat, job_id)
             await lanes.cancel(chat, Lane.EDIT, job_id)
             if standing is not None and standing.place:
-                await close_announcement(lanes, run, standing.job)
+                await close_announcement(lanes, run.job, standing.job)
 
     return step
 

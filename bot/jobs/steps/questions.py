@@ -107,7 +107,7 @@ def cancel_job(lanes: Lanes, membership: Membership) -> Step:
         standing = await lanes.find(chat, data["job"])
         was = await lanes.cancel(chat, Lane.EDIT, data["job"])
         if standing is not None and was in (State.QUEUED, State.CANCELLED):
-            await close_announcement(lanes, run, standing.job)
+            await close_announcement(lanes, run.job, standing.job)
         await run.front.say("cancelled", Notice("job.cancelled"))
 
     return step

@@ -1,0 +1,1 @@
+"""What an operator does from the shell, beside running the bot."""

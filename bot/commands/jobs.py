@@ -1,0 +1,251 @@
+"""What ``nemovideo-bot jobs`` does: lists, shows, stops and repeats jobs, by the ways of the chats' own buttons."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from docket import Docket
+from redis.asyncio import Redis
+
+from bot.app import TICKET_TTL
+from bot.chats.chats import Chats
+from bot.chats.key import ChatKey
+from bot.chats.secrets import Vault
+from bot.clock import Clock
+from bot.jobs.budgets import Allowance, Budgets, OverBudget
+from bot.jobs.gathering import gathered
+from bot.jobs.job import Job, Kind, Lane, State
+from bot.jobs.lanes import CHECKPOINT, LaneFull, Lanes
+from bot.jobs.redrawing import close_announcement
+from bot.jobs.retrying import another_try
+from bot.settings import MEBIBYTE, Settings
+from bot.store import keys
+from bot.store.connect import open_store
+from bot.store.schema import settle_schema
+
+AT_ONCE = 500
+"""Jobs that are read in one go: each is a hash of its own."""
+
+REPEATABLE = frozenset({Kind.WISH, Kind.EXPORT, Kind.CREDITS, Kind.STATUS, Kind.LINK})
+"""Kinds that can be tried again: all they need is in the job. The others answer a moment that has passed."""
+
+_BUTTONS = (Lane.TAP, Lane.DRAW)
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class Refused(Exception):
+    """It can't be done; the message is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job as the operator sees it; nothing in it is a secret, or was said by the services.
+
+    Args:
+        job: What was asked, with all that joined it.
+        state: Where it stands.
+        place: In its queue; 0 when it does not wait.
+        starts: How often it was begun.
+        is_stopping: Whether it was asked to stop and still runs.
+        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
+    """
+
+    job: Job
+    state: State
+    place: int
+    starts: int
+    is_stopping: bool
+    saved: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        job = self.job
+        return {
+            "id": job.id,
+            "chat": str(job.chat),
+            "lane": job.lane.value,
+            "kind": job.kind.value,
+            "state": self.state.value,
+            "place": self.place,
+            "stopping": self.is_stopping,
+            "starts": self.starts,
+            "asked_at": job.asked_at.isoformat(),
+            "asked_by": job.owner_id,
+            "message_id": job.message_id,
+            "language": job.language,
+            "text": job.text,
+            "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
+            "saved": list(self.saved),
+        }
+
+
+class Office:
+    """The jobs of all chats.
+
+    Args:
+        redis: The store.
+        lanes: The queues.
+        chats: Whose projects a repeated job goes on with.
+        clock: Stamps jobs.
+    """
+
+    def __init__(self, redis: Redis, lanes: Lanes, chats: Chats, clock: Clock) -> None:
+        self._redis = redis
+        self._lanes = lanes
+        self._chats = chats
+        self._clock = clock
+
+    async def rows(
+        self, *, states: Collection[State] = (), chat: ChatKey | None = None, limit: int = 50
+    ) -> list[Row]:
+        """Jobs, the latest first; without the answers to pressed buttons, which are over in a moment.
+
+        Args:
+            states: Only of these; of all when empty.
+            chat: Only of this one.
+            limit: At most so many.
+        """
+        pattern = keys.job_key(str(chat), "*") if chat else f"{keys.JOB}*"
+        found: dict[str, datetime] = {}
+        some: list[str] = []
+        async for name in self._redis.scan_iter(match=pattern, count=AT_ONCE):
+            some.append(name)
+            if len(some) == AT_ONCE:
+                found |= await self._asked_at(some, states)
+                some = []
+        found |= await self._asked_at(some, states)
+        latest = sorted(found, key=lambda name: found[name], reverse=True)[:limit]
+        rows = [await self._row(name) for name in latest]
+        return [row for row in rows if row is not None]
+
+    async def _asked_at(self, names: Sequence[str], states: Collection[State]) -> dict[str, datetime]:
+        """When jobs were asked for, of those that are wanted; by their keys."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hmget(name, ["request", "state"])
+            answers = await pipe.execute()
+        found: dict[str, datetime] = {}
+        for name, (request, state) in zip(names, answers, strict=True):
+            if request is None or (states and state not in states):
+                continue  # It aged out meanwhile.
+            job = Job.from_json(request)
+            if job.lane not in _BUTTONS:
+                found[name] = job.asked_at
+        return found
+
+    async def row(self, job_id: str) -> Row:
+        """One job.
+
+        Raises:
+            Refused: No job has this id.
+        """
+        if not _ID.fullmatch(job_id):
+            raise Refused(
+                f"{job_id!r} is no job's id: those have 16 digits and letters, see: nemovideo-bot jobs list"
+            )
+        async for name in self._redis.scan_iter(match=f"{keys.JOB}*:{job_id}", count=AT_ONCE):
+            row = await self._row(name)
+            if row is not None:
+                return row
+        raise Refused(f"There is no job {job_id}: they are kept for a week, and not after /forget")
+
+    async def _row(self, name: str) -> Row | None:
+        fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))
+        if "request" not in fields:
+            return None
+        job = gathered(fields).job
+        state = State(fields["state"])
+        at: Any = None
+        if state is State.QUEUED:
+            at = await self._redis.lpos(keys.lane_key(str(job.chat), job.lane), job.id)
+        return Row(
+            job,
+            state,
+            0 if at is None else int(at) + 1,
+            int(fields["attempt"]),
+            "cancel" in fields and state is State.RUNNING,
+            tuple(sorted(name.removeprefix(CHECKPOINT) for name in fields if name.startswith(CHECKPOINT))),
+        )
+
+    async def cancel(self, job_id: str) -> Row:
+        """Stop a job that waits or runs; the chat is told by the job's own message.
+
+        Returns:
+            The job as it is then: one that runs is told to stop, and stops when its worker hears it.
+
+        Raises:
+            Refused: There is none, or it is over.
+        """
+        job = (await self.row(job_id)).job
+        was = await self._lanes.cancel(job.chat, job.lane, job.id)
+        if was in (State.QUEUED, State.CANCELLED):
+            # Once more for one that is stopped already: the command may have been killed in between.
+            with contextlib.suppress(LaneFull):
+                await close_announcement(self._lanes, job, job)
+        if was not in (State.QUEUED, State.RUNNING, State.CANCELLED):
+            raise Refused(f"Job {job_id} is over: {was or 'gone'}")
+        return await self.row(job_id)
+
+    async def retry(self, job_id: str) -> Row:
+        """Try a job again that failed or was stopped: only what is left of it, and once however often it is asked.
+
+        Returns:
+            The new job.
+
+        Raises:
+            Refused: There is none, it is not over, it can't be repeated, or nothing more is taken now.
+        """
+        row = await self.row(job_id)
+        if row.state not in (State.FAILED, State.CANCELLED):
+            raise Refused(
+                f"Job {job_id} is {row.state}: only one that failed or was cancelled is tried again"
+            )
+        if row.job.kind not in REPEATABLE:
+            raise Refused(f"Job {job_id} is of the kind {row.job.kind}, which can't be tried again")
+        again = await another_try(self._lanes, self._chats, row.job, self._clock.now())
+        if again is None:
+            raise Refused(f"Job {job_id} was tried again already")
+        try:
+            await self._lanes.accept([again], f"retry:{job_id}")
+        except OverBudget as error:
+            raise Refused(f"The day's budget of the {error.scarce.whose} is used up") from None
+        except LaneFull:
+            raise Refused("Too much is waiting already, see QUEUE_LIMIT and TOTAL_QUEUE_LIMIT") from None
+        return await self.row(again.id)
+
+
+@contextlib.asynccontextmanager
+async def open_office(settings: Settings, clock: Clock) -> AsyncIterator[Office]:
+    """The office on the store of the settings, beside whatever processes use it.
+
+    Raises:
+        StoreError: It can't be used.
+    """
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
+        await settle_schema(store.redis)
+        vault = Vault.open([key.get_secret_value() for key in settings.encryption_keys], settings.data_dir)
+        docket = await stack.enter_async_context(
+            Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
+        )
+        budgets = Budgets(
+            clock,
+            Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
+            Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
+        )
+        lanes = Lanes(
+            store.redis,
+            docket,
+            clock,
+            budgets=budgets,
+            queue_limit=settings.queue_limit,
+            total_limit=settings.total_queue_limit,
+        )
+        yield Office(store.redis, lanes, Chats(store.redis, vault, clock, settings.chat_ttl_days), clock)

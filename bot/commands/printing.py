@@ -1,0 +1,69 @@
+"""What commands print: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
+import typer
+
+from bot.commands.jobs import Row
+
+MAX_CELL_CHARS = 60
+
+
+def print_json(value: Any) -> None:
+    """Print a value for scripts."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns; the last column is as wide as it gets."""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        typer.echo("  ".join(cells).rstrip())
+
+
+def print_jobs(rows: Sequence[Row]) -> None:
+    """Print jobs, a line each."""
+    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "WISH")]
+    for row in rows:
+        job = row.job
+        wish = one_line(job.text or ", ".join(file.name for file in job.files))
+        asked = f"{job.asked_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        lines.append((job.id, _state(row), job.kind.value, str(job.chat), asked, wish))
+    print_table(lines)
+
+
+def print_job(row: Row) -> None:
+    """Print all of one job."""
+    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, len(row.job.text))}
+    facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
+    facts["saved"] = ", ".join(row.saved)
+    for name in ("place", "stopping"):
+        del facts[name]
+    print_table(
+        [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in ("", None)]
+    )
+
+
+def _state(row: Row) -> str:
+    if row.place:
+        return f"queued, place {row.place}"
+    return "running, stopping" if row.is_stopping else row.state.value
+
+
+def one_line(text: str, most: int = MAX_CELL_CHARS) -> str:
+    """A text that people wrote, as one line without what a terminal would obey."""
+    seen = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(seen.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
