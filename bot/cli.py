@@ -1,4 +1,4 @@
-"""The command line: ``nemovideo-bot run``, ``sandbox`` and ``jobs``."""
+"""The command line: ``nemovideo-bot run``, ``sandbox``, ``check`` and ``jobs``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,8 +25,9 @@ from bot.store.errors import StoreError
 if TYPE_CHECKING:
     from bot.commands.jobs import Office, Row
 
-EXIT_REFUSED = 1
+EXIT_WRONG = 1
 EXIT_CANNOT_START = 2
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     help="The NemoVideo Telegram bot: edit and make video by talking.",
@@ -35,6 +37,9 @@ app = typer.Typer(
 )
 jobs = typer.Typer(help="The chats' jobs: list, show, stop and repeat them.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 class Only(StrEnum):
@@ -91,7 +96,31 @@ def sandbox(
         _refuse(str(error))
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Look at all that the bot needs, and say what to do. The exit code is 1 where something is wrong."""
+    from bot.commands import printing
+    from bot.commands.check import examine, without_settings
+    from bot.commands.findings import Verdict
+    from bot.terminal import progress
+
+    # Of what is wrong the table speaks.
+    configure_logging("ERROR", "text")
+    with progress() as tell:
+        try:
+            findings = _run(examine(load_settings(), SystemClock(), tell))
+        except WrongSettings as error:
+            findings = without_settings(error)
+    if findings is None:
+        sys.exit(EXIT_INTERRUPTED)
+    is_well = all(finding.verdict is not Verdict.WRONG for finding in findings)
+    if as_json:
+        printing.print_json({"ok": is_well, "checks": [asdict(finding) for finding in findings]})
+    else:
+        printing.print_findings(findings)
+    sys.exit(0 if is_well else EXIT_WRONG)
+
+
 JobId = Annotated[str, typer.Argument(help="The job's id, as jobs list shows it.", metavar="ID")]
 
 
@@ -151,7 +180,7 @@ def _in_office(work: Callable[[Office], Coroutine[Any, Any, Any]]) -> Any:
     try:
         return _run(main())
     except Refused as error:
-        _refuse(str(error), code=EXIT_REFUSED)
+        _refuse(str(error), code=EXIT_WRONG)
     except WrongSettings as error:
         _refuse(*(f"Wrong setting {line}" for line in error.lines))
     except StoreError as error:

@@ -23,6 +23,7 @@ from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import CHECKPOINT, LaneFull, Lanes
 from bot.jobs.redrawing import close_announcement
 from bot.jobs.retrying import another_try
+from bot.logs import redact
 from bot.settings import MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.connect import open_store
@@ -79,7 +80,7 @@ class Row:
             "asked_by": job.owner_id,
             "message_id": job.message_id,
             "language": job.language,
-            "text": job.text,
+            "text": redact(job.text),  # people do send tokens
             "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
             "saved": list(self.saved),
         }

@@ -10,9 +10,13 @@ from typing import Any
 
 import typer
 
+from bot.commands.findings import Finding, Verdict
 from bot.commands.jobs import Row
+from bot.jobs.job import MAX_WISH_CHARS
+from bot.logs import redact
 
 MAX_CELL_CHARS = 60
+MAX_FOUND_CHARS = 300
 
 
 def print_json(value: Any) -> None:
@@ -28,6 +32,18 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print the doctor's table: a line each, and under what is wrong what to do."""
+    width = max(_width(finding.name) for finding in findings)
+    for finding in findings:
+        name = finding.name + " " * (width - _width(finding.name))
+        typer.echo(f"{finding.verdict.mark} {name}  {one_line(finding.found, MAX_FOUND_CHARS)}")
+        if finding.advice:
+            typer.echo(f"  {' ' * width}  → {finding.advice}")
+    count = sum(finding.verdict is Verdict.WRONG for finding in findings)
+    typer.echo("Everything is as it should be." if not count else f"{count} to put right.")
+
+
 def print_jobs(rows: Sequence[Row]) -> None:
     """Print jobs, a line each."""
     lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "WISH")]
@@ -41,7 +57,7 @@ def print_jobs(rows: Sequence[Row]) -> None:
 
 def print_job(row: Row) -> None:
     """Print all of one job."""
-    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, len(row.job.text))}
+    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, most=MAX_WISH_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
     for name in ("place", "stopping"):
@@ -58,8 +74,8 @@ def _state(row: Row) -> str:
 
 
 def one_line(text: str, most: int = MAX_CELL_CHARS) -> str:
-    """A text that people wrote, as one line without what a terminal would obey."""
-    seen = "".join(c if c.isprintable() else " " for c in text)
+    """A text that people wrote, as one line without tokens and what a terminal would obey."""
+    seen = "".join(c if c.isprintable() else " " for c in redact(text))
     line = " ".join(seen.split())
     return line if len(line) <= most else line[: most - 1] + "…"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from bot.sandbox.running import running_bot
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
 from bot.store.connect import open_store
+from bot.terminal import progress
 from bot.web.serve import serve
 
 __all__ = ["MAIN_JOB", "WrongFile", "chat", "chat_page", "play", "services"]
@@ -87,7 +87,7 @@ async def chat(data_dir: Path | None, port: int) -> None:
         work_dir = data_dir or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-", ignore_cleanup_errors=True))
         )
-        with _progress() as tell:
+        with progress() as tell:
             address = await stack.enter_async_context(chat_page(work_dir, port, tell))
         kept = f"   files stay in {data_dir}" if data_dir else ""
         typer.echo(f"Chat with the bot: {address}   (Ctrl-C ends it){kept}")
@@ -147,22 +147,6 @@ def _make_empty(directory: Path) -> None:
         raise CannotStart(f"{directory}: {error.strerror}") from error
     if taken:
         raise CannotStart(f"{directory} is not empty: each sandbox begins anew, in a directory of its own")
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """One line in a terminal, which is gone when it is done; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-
-    def tell(what: str) -> None:
-        typer.echo(f"\r\x1b[K{what}…", nl=False, err=True)
-
-    try:
-        yield tell
-    finally:
-        typer.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _stop_by_signal() -> asyncio.Event:

@@ -180,6 +180,14 @@ async def test_an_id_that_is_none_is_refused(office: Office, lanes: Lanes, job_i
         await office.row(job_id)
 
 
+async def test_a_token_that_somebody_sent_is_not_shown(office: Office, lanes: Lanes) -> None:
+    job = new_job(text="take nmv_usr_0123456789 for this")
+    await lanes.accept([job], 1)
+    row = await office.row(job.id)
+    assert row.to_dict()["text"] == "take *** for this"
+    assert one_line(row.job.text) == "take *** for this"
+
+
 def test_what_people_wrote_does_not_command_the_terminal() -> None:
     assert one_line("a\x1b[2J\nb\u202ec") == "a [2J b c"
 

@@ -1,0 +1,182 @@
+"""The doctor's look at Redis, the encryption key and the disk."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import Redis
+
+from bot.chats.secrets import KEY_FILE, Vault, VaultError
+from bot.commands.findings import Finding, not_asked, ok, wrong
+from bot.settings import MEBIBYTE, Settings
+from bot.store import keys
+from bot.store.errors import StoreError
+from bot.store.schema import SCHEMA_VERSION
+
+MIN_FREE_BYTES = 2000 * MEBIBYTE
+"""Room for one file of the largest size that an own Bot API server passes on."""
+
+
+async def look_at_store(redis: Redis, settings: Settings) -> list[Finding]:
+    """What a store that answers is like.
+
+    Args:
+        redis: It.
+        settings: Say whether it is the operator's or embedded.
+    """
+    info: dict[str, Any] = await redis.info()
+    name = (
+        f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+    )
+    where = "REDIS_URL" if settings.redis_url else f"embedded in {settings.data_dir}"
+    return [
+        ok("store", f"{name}, {where}"),
+        _persistence(info),
+        _memory(info),
+        _password(settings),
+        await _schema(redis),
+        await _encryption(redis, settings),
+    ]
+
+
+def _persistence(info: dict[str, Any]) -> Finding:
+    name = "store: persistence"
+    if not info.get("aof_enabled"):
+        return wrong(name, "appendonly no: a crash loses jobs", "Set appendonly yes in Redis' configuration")
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return wrong(name, "the last write to its file failed", "Look at the disk of Redis, and at its log")
+    return ok(name, "appendonly yes")
+
+
+def _memory(info: dict[str, Any]) -> Finding:
+    name = "store: eviction"
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy in ("noeviction", "unknown") or not info.get("maxmemory"):
+        return ok(name, policy if info.get("maxmemory") else "no limit of memory")
+    return wrong(name, f"maxmemory-policy {policy}: jobs may vanish", "Set maxmemory-policy noeviction")
+
+
+def _password(settings: Settings) -> Finding:
+    name = "store: password"
+    if settings.redis_url is None:
+        return not_asked(name, "embedded: a socket that only its owner can use")
+    parts = urlsplit(settings.redis_url.get_secret_value())
+    if parts.scheme == "unix":
+        return not_asked(name, "a Unix socket")
+    if parts.password or "password" in parse_qs(parts.query):
+        return ok(name, "set")
+    if _is_loopback(parts.hostname or "localhost"):
+        return not_asked(name, "none, on this machine alone")
+    return wrong(
+        name,
+        "none: whoever reaches Redis can read and change everything",
+        "Set requirepass at Redis, and redis://:password@… in REDIS_URL",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _schema(redis: Redis) -> Finding:
+    name = "store: version of the data"
+    kept: Any = await redis.get(keys.SCHEMA)
+    if kept is None:
+        return ok(name, "empty, new")
+    if int(kept) > SCHEMA_VERSION:
+        found = f"{kept}, this release knows {SCHEMA_VERSION}"
+        return wrong(name, found, "Update the bot: a later release wrote the store")
+    return ok(name, str(kept))
+
+
+async def _encryption(redis: Redis, settings: Settings) -> Finding:
+    """Whether what is kept can be read; makes neither a key nor a marker."""
+    name = "encryption key"
+    given = [key.get_secret_value() for key in settings.encryption_keys]
+    is_there = (settings.data_dir / KEY_FILE).exists()
+    marker = await redis.get(keys.VAULT_MARKER)
+    if not given and not is_there:
+        if marker is None:
+            return ok(name, "none yet: it is made at the first start")
+        return wrong(
+            name,
+            f"the store was written with one, and {settings.data_dir / KEY_FILE} is missing",
+            "Bring that file back, or set ENCRYPTION_KEYS to the same as on the other machines",
+        )
+    try:
+        vault = Vault.open(given, settings.data_dir)
+        if marker is not None:
+            vault.decrypt(str(marker))
+    except VaultError:
+        return wrong(
+            name,
+            "the store was written with another",
+            f"Set ENCRYPTION_KEYS to the same on every machine, or bring back the file {KEY_FILE}",
+        )
+    except StoreError as error:
+        return wrong(name, str(error), "Make the file the bot's own, with mode 600")
+    return ok(name, "ENCRYPTION_KEYS" if given else f"in {settings.data_dir}")
+
+
+def look_at_disk(settings: Settings) -> list[Finding]:
+    """Whether there is room, and the paths of an own Bot API server can be used."""
+    return [
+        _directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"),
+        *(_own_server(settings)),
+    ]
+
+
+def _own_server(settings: Settings) -> Sequence[Finding]:
+    names = ("own server: its files", "own server: results")
+    if not settings.telegram_local_mode:
+        return [not_asked(name, "no TELEGRAM_LOCAL_MODE") for name in names]
+    return [
+        _server_files(names[0], settings.server_dir),
+        _directory(names[1], settings.results_dir, "SHARED_DIR"),
+    ]
+
+
+def _server_files(name: str, directory: Path) -> Finding:
+    if not directory.is_dir():
+        return wrong(
+            name,
+            f"{directory} is not there",
+            "Mount the Bot API server's directory here, or set TELEGRAM_FILES_DIR to where it is",
+        )
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return wrong(
+            name,
+            f"{directory} can't be read and written",
+            "Run bot and Bot API server as one user, or in one group that may write there",
+        )
+    return ok(name, str(directory))
+
+
+def _directory(name: str, directory: Path, setting: str) -> Finding:
+    """A directory that the bot makes when it is missing."""
+    there = directory.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        return wrong(
+            name, f"{there} can't be written", f"Give the bot's user that directory, or set {setting}"
+        )
+    free = shutil.disk_usage(there).free
+    found = f"{directory}, {free / 1e9:.1f} GB free"
+    if free < MIN_FREE_BYTES:
+        return wrong(name, found, "Make room: a video on its way may need 2 GB")
+    return ok(name, found)
+
+
+async def is_polled(redis: Redis) -> bool:
+    """Whether a process that shares the store polls Telegram now."""
+    return bool(await redis.exists(keys.POLL_LEASE))
