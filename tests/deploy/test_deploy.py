@@ -46,6 +46,11 @@ def test_the_store_has_a_password_stays_inside_and_keeps_what_it_has() -> None:
     assert "${VALKEY_PASSWORD:?" in valkey["environment"]["VALKEY_PASSWORD"]
 
 
+def test_an_image_of_others_is_one_version() -> None:
+    for name, service in compose()["services"].items():
+        assert "build" in service or re.search(r":\d+\.\d+", service["image"]), name
+
+
 def test_the_stores_command_makes_a_configuration() -> None:
     command = compose()["services"]["valkey"]["command"][-1].replace("$$", "$")
     script = command.replace("exec valkey-server -", "cat")
