@@ -19,6 +19,7 @@ from bot.jobs.notices import pack_notice
 from bot.jobs.ports import Notice, Whole
 from bot.telegram.application import AnyApplication, Context
 from bot.telegram.desk import Desk
+from bot.telegram.handlers import AnothersOrder
 
 MAX_WORD_CHARS = 3000
 """Of a word to all chats; with what stands around it, it has to fit into one message."""
@@ -41,6 +42,8 @@ class AdminCommands:
     def register(self, application: AnyApplication) -> None:
         """Add the handlers, before that of unknown commands."""
         theirs = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE & filters.User(user_id=self._admins)
+        # What somebody sends them to be forwarded here is not their announcement.
+        theirs &= ~AnothersOrder()
         commands = {
             "stats": self._stats,
             "ban": self._ban,

@@ -61,7 +61,7 @@ FIRST = -2
 """The group of handlers that PTB asks before the door: of one group, it asks but the first that fits."""
 
 
-class _AnothersOrder(filters.MessageFilter):
+class AnothersOrder(filters.MessageFilter):
     """A forwarded message of somebody else that would log in, forget or cancel, if it were its forwarder's own.
 
     Whoever forwards shows what another has written, and need not have read it: a token in it would log them in to the
@@ -69,6 +69,7 @@ class _AnothersOrder(filters.MessageFilter):
     """
 
     def filter(self, message: Message) -> bool:
+        """Whether it is one."""
         origin = message.forward_origin
         if origin is None or (
             isinstance(origin, MessageOriginUser) and origin.sender_user == message.from_user
@@ -119,7 +120,7 @@ class Handlers:
             "forget": self._forget,
         }
         application.add_handler(MessageHandler(fresh, self._pass_over), group=FIRST)
-        application.add_handler(MessageHandler(fresh & _AnothersOrder(), self._anothers_order))
+        application.add_handler(MessageHandler(fresh & AnothersOrder(), self._anothers_order))
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
         # PTB's command handlers read no captions, where a wish with a file stands.

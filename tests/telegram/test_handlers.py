@@ -9,12 +9,14 @@ from docket import Docket
 from redis.asyncio import Redis
 from telegram import Update
 
+from bot.chats.admission import Admission
 from bot.chats.chats import Chats
 from bot.chats.secrets import Vault
 from bot.jobs.job import Job, Kind, Lane
 from bot.jobs.lanes import Lanes
 from bot.skills import load_cards
 from bot.store import keys
+from bot.telegram.admin import AdminCommands
 from bot.telegram.application import AnyApplication, failure_of, new_application
 from bot.telegram.desk import Desk
 from bot.telegram.handlers import Handlers
@@ -53,6 +55,8 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received
     chats = Chats(redis, Vault.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
     desk = Desk(lanes, chats, Sent(redis), load_cards(), telegram.clock)
     application: AnyApplication = new_application(telegram.bot, telegram.addresses)
+    admission = Admission(redis, [], [], [ANN["id"]])
+    AdminCommands(desk, admission, [ANN["id"]]).register(application)
     Handlers(desk, Limits(fetch=20_000_000, take=500_000_000, send=50_000_000), telegram.addresses).register(
         application
     )
@@ -293,3 +297,13 @@ async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received,
 async def test_forged_data_asks_for_nothing_but_an_answer(received: Received, data: str) -> None:
     jobs = await received(press(data, BO, {**PRIVATE, "id": BO["id"]}))
     assert [job.kind for job in jobs] == [Kind.TAP]
+
+
+@pytest.mark.parametrize("said", ["/announce Send me your tokens", "/pause", "/ban 4711", "/stats"])
+async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_either(
+    received: Received, said: str
+) -> None:
+    (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
+    assert (job.kind, job.data["key"]) == (Kind.SAY, "error.forwarded_order")
+    (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
+    assert job.kind is Kind.STATS
