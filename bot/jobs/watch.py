@@ -75,7 +75,8 @@ class Watch:
             pipe.zrange(keys.RUNNING, 0, 0, withscores=True)
             pipe.zrange(keys.SAVED, 0, 0, withscores=True)
             began, saved = await pipe.execute()
-        return Ages(self._since_s(began), self._since_s(saved))
+        now_s = self._clock.now().timestamp()
+        return Ages(_since_s(began, now_s), _since_s(saved, now_s))
 
     async def given_up(self) -> list[GivenUp]:
         """The latest jobs that were given up, the last one first."""
@@ -95,8 +96,9 @@ class Watch:
     async def look(self) -> None:
         """Warn of each job that may hang, and forget those whose data is gone."""
         oldest: list[Any] = await self._redis.zrange(keys.SAVED, 0, LOOK_AT - 1, withscores=True)
+        now_s = self._clock.now().timestamp()
         for job, at in oldest:
-            silent_s = self._since_s([(job, at)])
+            silent_s = now_s - at
             if silent_s <= self._bound_s:
                 return
             if await self._redis.hget(job, "state") != State.RUNNING:
@@ -105,11 +107,12 @@ class Watch:
                 continue
             log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
 
-    def _since_s(self, found: list[Any]) -> float:
-        return max(0.0, self._clock.now().timestamp() - float(found[0][1])) if found else 0.0
-
 
 def given_up_entry(job_id: str, chat: str, kind: str, at: datetime, error: str) -> str:
     """A job that is given up, as it is kept."""
     entry = {"id": job_id, "chat": chat, "kind": kind, "at": at.timestamp(), "error": error}
     return json.dumps(entry, separators=(",", ":"))
+
+
+def _since_s(found: list[Any], now_s: float) -> float:
+    return max(0.0, now_s - float(found[0][1])) if found else 0.0
