@@ -83,7 +83,12 @@ async def test_no_secret_is_found_anywhere_after_a_noisy_run(world: World) -> No
     key = Fernet.generate_key().decode()
     for token in (operator, own):
         await world.nemo.add_account(credits=100_000, token=token)
-    settings = {"LOG_LEVEL": "DEBUG", "LOG_FORMAT": "json", "ENCRYPTION_KEYS": key}
+    settings = {
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "json",
+        "ENCRYPTION_KEYS": key,
+        "HTTP_LISTEN": "127.0.0.1:0",
+    }
     with external_store(password) as store:
         world.bots.redis_url = store.url
         guests = world.bots.start(**settings)
@@ -105,9 +110,10 @@ async def test_no_secret_is_found_anywhere_after_a_noisy_run(world: World) -> No
         await world.ada.say("/logout")
         await world.ada.chat.wait(matching="whoever runs this bot", timeout_s=PATIENCE_S)
         await _talk(world, operator)
+        figures = await world.bots.metrics(operators)
         await world.bots.end(operators, signal.SIGTERM)
 
-        searched = await _everything(world, store)
+        searched = [*await _everything(world, store), ("metrics", figures)]
 
     accounts = [account.token for account in await world.nemo.accounts()]
     assert {operator, own} < set(accounts)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
-from pathlib import Path
-
-import httpx
 
 from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.points import AtNemo
@@ -16,13 +12,9 @@ from tests.interruptions.world import Process, World, until
 FIGURES = ("nemovideo_job_oldest_seconds", "nemovideo_job_silent_seconds")
 
 
-async def figures(process: Process) -> list[float]:
+async def figures(world: World, process: Process) -> list[float]:
     """How old the oldest jobs are, as this process tells."""
-    told = await asyncio.to_thread(Path(process.name).read_text)
-    found = re.search(r"web\.ready.*?(http://[\d.]+:\d+)", told)
-    assert found, told
-    async with httpx.AsyncClient(trust_env=False) as http:
-        shown = (await http.get(f"{found[1]}/metrics")).text
+    shown = await world.bots.metrics(process)
     values = [re.search(rf"^{name} (\S+)$", shown, re.MULTILINE) for name in FIGURES]
     return [float(value[1]) for value in values if value]
 
@@ -34,7 +26,7 @@ async def test_a_job_that_nobody_works_at_grows_older_in_the_figures_until_it_en
     await world.bots.end(worker, signal.SIGKILL)
 
     async def has_grown() -> bool:
-        oldest_s, silent_s = await figures(intake)
+        oldest_s, silent_s = await figures(world, intake)
         return oldest_s >= silent_s > 2
 
     await until(has_grown)
@@ -42,4 +34,4 @@ async def test_a_job_that_nobody_works_at_grows_older_in_the_figures_until_it_en
     world.bots.start("worker")
 
     await expect_everything_once(world)
-    assert await figures(intake) == [0.0, 0.0]
+    assert await figures(world, intake) == [0.0, 0.0]

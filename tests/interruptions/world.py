@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -161,6 +163,15 @@ class Bots:
             yield redis
         finally:
             await redis.aclose()
+
+    async def metrics(self, process: Process) -> str:
+        """What a process that was started with `HTTP_LISTEN` shows at ``/metrics``."""
+        told = await asyncio.to_thread(Path(process.name).read_text)
+        line = next(line for line in told.splitlines() if "web.ready" in line)
+        found = re.search(r"http://[\d.]+:\d+", line)
+        assert found, line
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return (await http.get(f"{found[0]}/metrics")).text
 
     def tell(self) -> str:
         """What they logged."""
