@@ -21,7 +21,7 @@ structlog.configure(
     ]
 )
 
-WORKERS_PER_CORE = 3
+WORKERS_PER_CORE = 2
 """Tests wait more than they calculate: for processes to start, for leases to run out, for renders."""
 
 SLOW_FIRST = (
