@@ -133,6 +133,8 @@ async def send_once(
             if found is not None:
                 log.info("once.found_lost_message", slot=slot)
                 await ledger.save(slot, found)
+                # Only then: an attempt that ends in between leaves it to be found by the next.
+                await sent.note(chat_id, found["message_id"])
                 return found
         if not has_turn:
             # Before anything is noted: who ends while it waits has nothing to look for.
@@ -212,7 +214,6 @@ async def _find(
             answer = None
         except NetworkError:
             continue
-        await sent.note(chat_id, number)
         if isinstance(answer, Message):
             return _described(answer)
         return {"message_id": number, "chat_id": chat_id, "file_id": ""}

@@ -57,6 +57,21 @@ async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> No
     assert len(message.versions) == 1
 
 
+async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_too(
+    telegram: Telegram,
+) -> None:
+    ada = await telegram.people.person()
+    begun = await ada.start()
+    await telegram.sent.note(ada.chat.id, begun.id)
+    ledger = Notebook(dies_at=dies_with_the_answer)
+    for _ in range(2):
+        with pytest.raises(Died):
+            await once(telegram, ada.chat.id, ledger)
+    ledger.dies_at = None
+    await once(telegram, ada.chat.id, ledger)
+    assert await said(ada.chat) == ["hello"]
+
+
 async def test_a_message_that_was_not_sent_is_sent_again(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     await ada.start()
