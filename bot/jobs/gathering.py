@@ -151,6 +151,7 @@ class Gathered:
         version: Changes with every part.
         pause_s: How long it waits for more after the last one.
         last_at: When that came, in seconds.
+        closed: Nothing joins it any more.
     """
 
     job: Job
@@ -158,6 +159,7 @@ class Gathered:
     version: int = 0
     pause_s: float = 0.0
     last_at: float = 0.0
+    closed: bool = False
 
 
 def gathered(fields: Mapping[str, str]) -> Gathered:
@@ -183,6 +185,7 @@ def gathered(fields: Mapping[str, str]) -> Gathered:
         int(fields["version"]),
         _pause_s(parts, words),
         float(fields["last_at"]),
+        "closed" in fields,
     )
 
 

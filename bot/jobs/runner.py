@@ -86,6 +86,7 @@ class Run:
         self.front: Front
         self.interruption: Interruption | None = None
         self.given_up_for = ""  # the error's name
+        self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self._lanes = lanes
         self._checkpoints = dict(taken.checkpoints)
         self._task: asyncio.Task[Any] | None = None

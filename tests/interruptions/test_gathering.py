@@ -36,6 +36,7 @@ async def test_the_rest_of_an_album_joins_what_a_dead_process_began_to_gather(wo
         await send_part(world)
         await send_part(world, CAPTION)
         assert await world.people.confirmed(PATIENCE_S)
+        await world.begun()
 
         await world.bots.end(first, number)
         assert await world.nemo.uploads() == []

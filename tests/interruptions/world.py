@@ -216,12 +216,22 @@ class World:
         """Wait for videos in the chat."""
         return await self.ada.chat.wait_all(count, kind="video", timeout_s=PATIENCE_S)
 
+    async def begun(self) -> None:
+        """Wait until a job runs."""
+        async with self.bots.store() as redis:
+
+            async def is_begun() -> bool:
+                return [key async for key in redis.scan_iter(f"{keys.SLOT}*")] != []
+
+            await until(is_begun)
+
     async def at_rest(self) -> None:
         """Wait until no job waits or runs."""
         async with self.bots.store() as redis:
 
             async def is_at_rest() -> bool:
-                for prefix in (keys.SLOT, keys.LANE):
+                # What waits before what runs: a job that begins between the two would be seen in neither place.
+                for prefix in (keys.LANE, keys.SLOT):
                     async for _ in redis.scan_iter(f"{prefix}*"):
                         return False
                 return True

@@ -291,6 +291,26 @@ class TestWaiting:
         await passing(clock, gather(run), 0.1)
         assert clock.monotonic_s() - began_s <= ALBUM_PAUSE_S + 0.2
 
+    async def test_it_begins_anew_when_another_process_had_the_job(
+        self, lanes: Lanes, clock: HandClock
+    ) -> None:
+        await accept(lanes, *ALBUM)
+        run = await run_of(lanes, clock)
+        await lanes.park(run.taken, "ticket")
+        await clock.advance(60)  # For as long nobody read what came.
+        run = await run_of(lanes, clock)
+        began_s = clock.monotonic_s()
+        await passing(clock, gather(run), 0.1)
+        assert clock.monotonic_s() - began_s == pytest.approx(ALBUM_PAUSE_S, abs=0.2)
+
+    async def test_what_was_closed_does_not_wait_again(self, lanes: Lanes, clock: HandClock) -> None:
+        await accept(lanes, *ALBUM)
+        run = await run_of(lanes, clock)
+        assert await run.close((await run.gathered()).version)
+        await lanes.park(run.taken, "ticket")
+        await passing(clock, gather(await run_of(lanes, clock)), 0.1)
+        assert clock.slept == []
+
     async def test_what_stood_in_line_for_long_does_not_wait(self, lanes: Lanes, clock: HandClock) -> None:
         await accept(lanes, *ALBUM)
         await clock.advance(60)

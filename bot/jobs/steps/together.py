@@ -29,9 +29,11 @@ async def until_quiet(run: Run, found: Gathered) -> Gathered:
     Returns:
         What there is then.
     """
-    asked_at = run.job.asked_at.timestamp()
-    while found.parts:
-        ends_at = min(found.last_at + found.pause_s, asked_at + LONGEST_S)
+    # Whoever had it before may have read the updates too: what nobody read meanwhile is read only now.
+    resumed_at = run.began_at if run.taken.attempt > 1 else 0.0
+    longest_at = max(run.job.asked_at.timestamp(), resumed_at) + LONGEST_S
+    while found.parts and not found.closed:
+        ends_at = min(max(found.last_at, resumed_at) + found.pause_s, longest_at)
         # A wall clock that was set back since the last part came would put the end far off.
         left_s = min(found.pause_s, ends_at - run.clock.now().timestamp())
         if left_s <= 0:
