@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -34,6 +35,9 @@ MEMORY_BYTES = 2 * 1024**3
 """Of addresses, not all of which are used; the largest picture that is decoded has frames of 53 MB."""
 
 MAX_ANSWER_BYTES = 8_000_000
+
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Pieces of work that run side by side; more of them would only be slower, and take more memory together."""
 
 _GRACE_S = 10.0
 # Nothing else of the environment, which holds the bot's secrets.
@@ -73,6 +77,13 @@ async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Seque
     Raises:
         NotDecoded: There is no result, whatever the cause.
     """
+    async with _places():
+        return await _run(work, args, bounds, files)
+
+
+async def _run(
+    work: Callable[..., Any], args: Sequence[Any], bounds: Bounds, files: Sequence[IO[bytes]]
+) -> Any:
     name = f"{work.__module__}:{work.__qualname__}"
     request = json.dumps({"work": name, "args": args, "bounds": asdict(bounds)}).encode() + b"\n"
     own, theirs = socket.socketpair()
@@ -99,6 +110,11 @@ async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Seque
     if "failed" in told:
         raise NotDecoded(told["failed"])
     return told["result"]
+
+
+def _places() -> asyncio.Semaphore:
+    # One a loop: a semaphore on which somebody waited belongs to that loop.
+    return _places_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
 
 
 async def _received(own: socket.socket) -> bytes:
@@ -155,6 +171,7 @@ class _Server:
         return own
 
 
+_places_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _server = _Server()
 atexit.register(_server.close)
 

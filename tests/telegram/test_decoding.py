@@ -75,6 +75,20 @@ async def test_no_more_is_written_than_was_allowed(tmp_path: Path) -> None:
             await run(write, 1, bounds=Bounds(20, 20, 100), files=[out])
 
 
+async def test_what_is_too_much_at_once_waits_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(decoding, "AT_ONCE", 1)
+    pid_file = tmp_path / "pid"
+    first = asyncio.create_task(run(hang, str(pid_file), bounds=Bounds(100, 100, 100)))
+    await eventually(lambda: pid_file.exists() and pid_file.read_text())
+    second = asyncio.create_task(run(say, 2, bounds=BOUNDS))
+    ended, _ = await asyncio.wait({second}, timeout=0.5)
+    assert not ended
+    first.cancel()
+    assert await second == [2]
+
+
 async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     work = asyncio.create_task(run(hang, str(pid_file), bounds=Bounds(100, 100, 100)))
