@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import uvloop
+
 from tests.bench.table import HEADER, Figure
 
 NAMES = ()
@@ -37,7 +39,9 @@ def main() -> None:
 
 
 def _measure(name: str) -> Sequence[Figure]:
-    figures: Sequence[Figure] = asyncio.run(importlib.import_module(f"tests.bench.{name}").measure())
+    module = importlib.import_module(f"tests.bench.{name}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # The bot's own loop.
+        figures: Sequence[Figure] = runner.run(module.measure())
     return figures
 
 
