@@ -19,7 +19,7 @@ import uvloop
 
 from tests.bench.table import HEADER, Figure
 
-NAMES = ()
+NAMES = ("streams",)
 """In the order of the table."""
 
 
