@@ -10,15 +10,20 @@ right around it is set here:
 * aiohttp repeats a GET by itself when a kept connection turns out to be dead, and never a POST. A kept
   connection is given up before the usual server gives it up (``KEEPALIVE_S``), so that a POST rarely meets a
   dead one.
+* httpx reads the files of a form in the event loop, 64 KB a time, and lets nobody else run as long as the connection
+  takes all. Here a thread reads them, in larger pieces: while 200 MB go out on loopback, everything else waits for
+  30 ms at most, not for up to 550.
 * Neither aiohttp nor httpx keeps cookies: many people's requests go through one client.
 * Neither reads proxies or passwords from the environment.
 """
 
+import asyncio
 import functools
 import http.cookiejar
 import ipaddress
 import socket
 import ssl
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import httpx
@@ -34,6 +39,8 @@ KEEPALIVE_S = 4.0
 """Below the 5 s of uvicorn, the shortest usual patience of a server with an idle connection."""
 READ_CHUNK_BYTES = 256 * 1024
 """Pieces in which a body arrives at most; with the transport's own 16 KB it is 2.1 GB/s, not 3.7."""
+FORM_PIECE_BYTES = 512 * 1024
+"""Pieces in which a form with files leaves, at least."""
 MAX_HEADER_BYTES = 64 * 1024
 """For one header line. Redirects to signed addresses exceed aiohttp's 8 KB."""
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
@@ -113,6 +120,10 @@ class Transport(httpx.AsyncBaseTransport):
             httpx.ConnectTimeout: Neither in time; nothing was sent.
             httpx.TransportError: Any other; the request may have arrived.
         """
+        if isinstance(request.stream, httpx.SyncByteStream) and not isinstance(
+            request.stream, httpx.ByteStream
+        ):
+            request.stream = _Form(request.stream)
         try:
             response = await self._inner.handle_async_request(request)
         except httpx.TransportError as error:
@@ -168,6 +179,28 @@ def _is_public(address: str) -> bool:
         return is_public(ipaddress.ip_address(address))
     except ValueError:
         return False  # With a zone, as addresses of the link itself have it.
+
+
+class _Form(httpx.AsyncByteStream):
+    """A form with files, which a thread reads."""
+
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self._inner)
+        while piece := await asyncio.to_thread(_next_of, pieces):
+            yield piece
+
+
+def _next_of(pieces: Iterator[bytes]) -> bytes:
+    taken, size = [], 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size >= FORM_PIECE_BYTES:
+            break
+    return b"".join(taken)
 
 
 class _Body(httpx.AsyncByteStream):

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import io
+import os
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 
 import httpx
@@ -241,6 +244,30 @@ async def test_chunks_are_large(client: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.001)  # a consumer slower than the server
     assert sum(sizes) == 8_000_000
     assert max(sizes) > 16 * 1024
+
+
+async def test_a_forms_file_is_read_beside_the_loop_and_arrives_whole(client: httpx.AsyncClient) -> None:
+    readers: set[threading.Thread] = set()
+
+    class File(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            readers.add(threading.current_thread())
+            return super().read(size)
+
+    requests: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await read_request(reader))
+        writer.write(OK)
+        await writer.drain()
+
+    content = os.urandom(3_000_000)
+    async with raw_server(talk) as url:
+        await client.post(url, data={"caption": "done"}, files={"video": ("a.mp4", File(content))})
+    assert content in requests[0]
+    assert b"chunked" not in requests[0].partition(b"\r\n\r\n")[0].lower()
+    assert readers
+    assert threading.current_thread() not in readers
 
 
 async def test_leaving_an_answer_early_closes_its_connection(client: httpx.AsyncClient) -> None:

@@ -19,7 +19,10 @@ import uvloop
 
 from tests.bench.table import HEADER, Figure
 
-NAMES = ("streams",)
+NAMES = (
+    "videos",
+    "streams",
+)
 """In the order of the table."""
 
 

@@ -34,6 +34,8 @@ HOST = "127.0.0.1"
 START_S = 10.0
 NO_FILES = b'{"code": 0, "data": {"files": []}}'
 """What NemoVideo answers at least to an upload."""
+SENT_BYTES = "<sent>"
+"""Stands in a sink's answer for how many bytes it was sent."""
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin"
 """Where Debian has servers; not on everybody's path."""
@@ -114,7 +116,7 @@ def serve_sink(answer: bytes = NO_FILES, *, limit_bytes_s: int | None = None) ->
     nginx would answer before it has read anything, which makes clients stop sending.
 
     Args:
-        answer: The same JSON for all.
+        answer: The same JSON for all; ``SENT_BYTES`` in it becomes the length of what came.
         limit_bytes_s: Bytes a second of each connection; beyond it nothing is read.
     """
     command = [sys.executable, "-m", "tests.bench.servers", "--limit", str(limit_bytes_s or 0)]
@@ -220,20 +222,21 @@ class _Sink(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers["Content-Length"]
-        self._swallow(None if length is None else int(length))
+        sent = self._swallow(None if length is None else int(length))
+        answer = self.answer.replace(SENT_BYTES.encode(), str(sent).encode())
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.answer)))
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(self.answer)
+        self.wfile.write(answer)
 
     do_PUT = do_POST
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
 
-    def _swallow(self, length: int | None) -> None:
-        """Read a body; one in chunks by what it ends with, which no clip of ours holds."""
+    def _swallow(self, length: int | None) -> int:
+        """Read a body, and give its length; one in chunks by what it ends with, which no clip of ours holds."""
         view = memoryview(bytearray(_CAPPED_READ_BYTES if self.limit_bytes_s else _READ_BYTES))
         began_s, read, tail = time.monotonic(), 0, b""
         while tail != _LAST_CHUNK if length is None else read < length:
@@ -244,6 +247,7 @@ class _Sink(BaseHTTPRequestHandler):
             tail = (tail + bytes(view[max(0, count - len(_LAST_CHUNK)) : count]))[-len(_LAST_CHUNK) :]
             if self.limit_bytes_s:
                 time.sleep(max(0.0, began_s + read / self.limit_bytes_s - time.monotonic()))
+        return read
 
 
 def _serve_sink() -> None:

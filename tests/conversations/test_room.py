@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.steps import export
+from bot.jobs.steps import fetching
 from bot.sandbox import player
 from bot.sandbox.conversation import read_conversation
 from bot.store.connect import Store
@@ -65,9 +65,9 @@ async def test_a_result_that_the_disk_has_no_room_for(
         raise OSError(28, "No space left on device")
 
     if full == "before":
-        monkeypatch.setattr(export, "_free_bytes", lambda _: export.SPARE_BYTES)
+        monkeypatch.setattr(fetching, "_free_bytes", lambda _: fetching.SPARE_BYTES)
     else:
-        monkeypatch.setattr(export, "_write", no_space)
+        monkeypatch.setattr(fetching, "_write", no_space)
     file = tmp_path / "room.yaml"
     file.write_text(script, encoding="utf-8")
     (tmp_path / "work").mkdir()

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from bot import metrics
 from bot.chats.chats import shown_at
 from bot.jobs.job import Kind, State
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.ports import Button, Bytes, Delivered, FileGone, Notice, Progress, Result
 from bot.jobs.runner import Ended, Interruption, Run, Step
+from bot.jobs.steps.fetching import NoRoom, TooLarge, fetch
 from bot.jobs.steps.telling import wants_export
-from bot.jobs.workspace import Project, Workspace
+from bot.jobs.workspace import Workspace
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -52,12 +48,6 @@ LOST_POLLS = 2
 FETCHES = 3
 FETCH_PAUSE_S = 2.0
 
-WRITE_BYTES = 512 * 1024
-"""Collected before a write, so that threads are not started for every small piece."""
-
-SPARE_BYTES = 100 * 1024 * 1024
-"""Left free on the disk: an embedded store writes to the same one."""
-
 CANCEL_PATIENCE_S = 5.0
 
 
@@ -72,22 +62,6 @@ class ExportOptions:
 
     poll_s: float = 30.0
     total_s: float = 3600.0
-
-
-class _TooLarge(Exception):
-    """The result is larger than what can be sent.
-
-    Args:
-        size: Bytes, where the download tells.
-    """
-
-    def __init__(self, size: int | None = None) -> None:
-        super().__init__(size)
-        self.size = size
-
-
-class _NoRoom(_TooLarge):
-    """The result is larger than what the disk has left."""
 
 
 def export(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
@@ -298,10 +272,10 @@ async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *
         source = render if tried != 2 else replace(render, url=None)
         try:
             size = await workspace.call(
-                run.job, partial(_fetch_once, workspace, source, run.front.result_path, limit)
+                run.job, partial(fetch, workspace.nemo, source, run.front.result_path, limit)
             )
-        except _TooLarge as error:
-            no_room = isinstance(error, _NoRoom)
+        except TooLarge as error:
+            no_room = isinstance(error, NoRoom)
             if no_room:
                 log.warning("fetch.no_room", size=error.size)
             size = error.size or render.size_bytes or limit
@@ -335,59 +309,6 @@ def _not_sent(run: Run, size: int, limit: int, *, no_room: bool) -> Notice:
         retry = Button("button.retry", "retry", run.job.id)
         return Notice("deliver.no_room", {"size": Bytes(size)}, (retry,))
     return Notice("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
-
-
-async def _fetch_once(workspace: Workspace, render: Render, path: Path, limit: int, project: Project) -> int:
-    """Stream the result to disk: its facts and its picture can only be read from a file.
-
-    Returns:
-        Its bytes.
-
-    Raises:
-        _TooLarge: More than the limit.
-        _NoRoom: More than the disk has.
-    """
-    async with workspace.nemo.download(project.who, render) as download:
-        if download.size_bytes is not None and download.size_bytes > limit:
-            raise _TooLarge(download.size_bytes)
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        if await asyncio.to_thread(_free_bytes, path.parent) < (download.size_bytes or 0) + SPARE_BYTES:
-            raise _NoRoom(download.size_bytes)
-        # Put in its place when whole: a worker that was taken for dead may be at the same job still.
-        part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
-        try:
-            size = await _write(download.chunks, part, limit)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise _NoRoom(download.size_bytes) from error
-        else:
-            await asyncio.to_thread(part.replace, path)
-        finally:
-            await asyncio.to_thread(part.unlink, missing_ok=True)
-    return size
-
-
-def _free_bytes(directory: Path) -> int:
-    return shutil.disk_usage(directory).free
-
-
-async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:
-    size = waiting_bytes = 0
-    waiting: list[bytes] = []
-    with await asyncio.to_thread(path.open, "wb") as file:
-        async for chunk in chunks:
-            waiting.append(chunk)
-            waiting_bytes += len(chunk)
-            size += len(chunk)
-            metrics.DOWNLOADED.inc(len(chunk))
-            if size > limit:
-                raise _TooLarge
-            if waiting_bytes >= WRITE_BYTES:
-                await asyncio.to_thread(file.writelines, waiting)
-                waiting, waiting_bytes = [], 0
-        await asyncio.to_thread(file.writelines, waiting)
-    return size
 
 
 async def _browser_link(workspace: Workspace, run: Run) -> str | None:
