@@ -128,12 +128,23 @@ async def _received(own: socket.socket) -> bytes:
     return b""
 
 
+def start() -> None:
+    """Have the decoders loaded before they are needed, which takes over half a second; it waits for nothing."""
+    with contextlib.suppress(OSError):  # The first piece of work tries again.
+        _server.start()
+
+
 class _Server:
     """The process that forks; started when it is first needed, and again when it is gone."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start it unless it was started."""
+        if self._control is None:
+            self._start()
 
     def hand_over(self, connection: socket.socket) -> None:
         """Let a new child serve a connection."""

@@ -18,7 +18,7 @@ from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
 from bot.clock import Clock
-from bot.jobs.job import FileRef, Job
+from bot.jobs.job import FileRef, Job, Kind
 from bot.jobs.ports import (
     AgentText,
     Button,
@@ -35,6 +35,7 @@ from bot.jobs.ports import (
 )
 from bot.jobs.ports import Message as Said
 from bot.pictures import TimelineLabels, draw_timeline
+from bot.telegram import decoding
 from bot.telegram.buttons import keyboard
 from bot.telegram.confidences import KEPT, for_group, for_private, sealed, start_payload
 from bot.telegram.delivery import Delivery
@@ -325,6 +326,8 @@ class ChatFronts:
 
     def open(self, job: Job, ledger: Ledger) -> ChatFront:
         """See ``ports.Fronts``."""
+        if job.kind in (Kind.WISH, Kind.EXPORT):
+            decoding.start()  # They are there by the time the video is.
         return ChatFront(self, job, ledger)
 
 

@@ -23,6 +23,7 @@ NAMES = (
     "videos",
     "streams",
 )
+NAMES = ("overhead",)
 """In the order of the table."""
 
 

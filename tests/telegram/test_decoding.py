@@ -47,6 +47,18 @@ async def test_each_piece_of_work_has_a_process_of_its_own_without_the_bots_secr
         server.close()
 
 
+async def test_the_decoders_can_be_loaded_before_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_server", server := decoding._Server())
+    try:
+        decoding.start()
+        assert server._process is not None
+        started = server._process.pid
+        decoding.start()
+        assert (await run(who, bounds=BOUNDS))[1] == started
+    finally:
+        server.close()
+
+
 @pytest.mark.parametrize(
     ("work", "bounds"),
     [
