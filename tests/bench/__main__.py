@@ -22,8 +22,8 @@ from tests.bench.table import HEADER, Figure
 NAMES = (
     "videos",
     "streams",
+    "overhead",
 )
-NAMES = ("overhead",)
 """In the order of the table."""
 
 
