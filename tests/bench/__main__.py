@@ -23,6 +23,8 @@ NAMES = (
     "videos",
     "streams",
     "overhead",
+    "relay",
+    "upload",
 )
 """In the order of the table."""
 

@@ -185,7 +185,7 @@ async def _send(workspace: Workspace, run: Run, card: Card, files: Sequence[File
             await run.save("uploading", {"before": known, "size": total, "files": list(opened)})
             meter = _meter(run, total)
             answer = await workspace.nemo.upload_files(
-                project.who, project.session_id, _metered(list(opened.values()), meter)
+                project.who, project.session_id, metered(list(opened.values()), meter)
             )
             await _keep(workspace, run, "upload", total, _facts(opened, answer))
             for file in files:
@@ -258,7 +258,13 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return given
 
 
-def _metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
+def metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
+    """Give open files as they are uploaded.
+
+    Args:
+        opened: The files.
+        meter: Is told the length of each chunk that is read.
+    """
     return [
         FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened
     ]
