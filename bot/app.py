@@ -188,7 +188,7 @@ class App:
                 await stack.enter_async_context(
                     Menu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, lanes, watch, sent, cards, store.redis)
+                runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
                 crew = Crew(docket, lambda: self._worker(docket), SystemClock())
@@ -320,7 +320,6 @@ class App:
         tls: ssl.SSLContext,
         chats: Chats,
         lanes: Lanes,
-        watch: Watch,
         sent: Sent,
         cards: Cards,
         redis: Any,
@@ -383,7 +382,7 @@ class App:
                     Kind.CLEAR_WAY: [clear_way(lanes)],
                     Kind.FORGET: [forget(lanes, Eraser(redis))],
                     Kind.SAY: [say],
-                    Kind.STATS: [tell_stats(lanes, guest_tokens, watch)],
+                    Kind.STATS: [tell_stats(lanes, guest_tokens, redis)],
                     Kind.TAP: [answer_tap(bot, outbox, lanes, chats, membership)],
                     Kind.REDRAW: [redraw_tapped(bot, outbox, cards, chats)],
                     Kind.SETTINGS: [show_settings(chats, cards)],

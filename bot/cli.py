@@ -24,6 +24,7 @@ from bot.store.errors import StoreError
 
 if TYPE_CHECKING:
     from bot.commands.jobs import Office, Row
+    from bot.jobs.watch import GivenUp
 
 EXIT_WRONG = 1
 EXIT_CANNOT_START = 2
@@ -126,29 +127,39 @@ JobId = Annotated[str, typer.Argument(help="The job's id, as jobs list shows it.
 
 @jobs.command("list")
 def list_jobs(
-    state: Annotated[list[State] | None, typer.Option(help="Only of this state; may be repeated.")] = None,
+    state: Annotated[
+        list[State] | None,
+        typer.Option(help="Of this state, instead of those that run or wait; may be repeated."),
+    ] = None,
+    given_up: Annotated[
+        bool,
+        typer.Option(
+            "--given-up", help="Those that ended with an error nobody expected, or kept ending their process."
+        ),
+    ] = False,
     chat: Annotated[
         str | None, typer.Option(help="Only of this chat: its id, and for a topic :topic behind it.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, the latest first. They are kept for a week."""
+    """List the jobs that run, and the edits that wait; what is over with --state or --given-up."""
     try:
         key = ChatKey.parse(chat) if chat is not None else None
     except ValueError:
         raise typer.BadParameter(
             "a chat is a number, such as -100123 or -100123:45", param_hint="--chat"
         ) from None
-    rows: list[Row] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
+    if given_up and state:
+        raise typer.BadParameter("can't be used with --state", param_hint="--given-up")
     from bot.commands import printing
 
-    if as_json:
-        printing.print_json([row.to_dict() for row in rows])
-    elif rows:
-        printing.print_jobs(rows)
+    if given_up:
+        ended: list[GivenUp] = _in_office(lambda office: office.given_up(chat=key, limit=limit))
+        printing.print_given_up(ended, as_json=as_json)
     else:
-        typer.echo("No jobs.")
+        rows: list[Row] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
+        printing.print_jobs(rows, as_json=as_json)
 
 
 @jobs.command("show")

@@ -23,6 +23,7 @@ from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import CHECKPOINT, LaneFull, Lanes
 from bot.jobs.redrawing import close_announcement
 from bot.jobs.retrying import another_try
+from bot.jobs.watch import GivenUp, given_up
 from bot.logs import redact
 from bot.settings import MEBIBYTE, Settings
 from bot.store import keys
@@ -34,6 +35,8 @@ AT_ONCE = 500
 
 REPEATABLE = frozenset({Kind.WISH, Kind.EXPORT, Kind.CREDITS, Kind.STATUS, Kind.LINK})
 """Kinds that can be tried again: all they need is in the job. The others answer a moment that has passed."""
+
+CURRENT = (State.RUNNING, State.QUEUED)
 
 _BUTTONS = (Lane.TAP, Lane.DRAW)
 
@@ -105,25 +108,66 @@ class Office:
     async def rows(
         self, *, states: Collection[State] = (), chat: ChatKey | None = None, limit: int = 50
     ) -> list[Row]:
-        """Jobs, the latest first; without the answers to pressed buttons, which are over in a moment.
+        """List those that run (the longest first), edits that wait (in their order), and what is over (latest first).
+
+        Without the answers to pressed buttons, which are over in a moment. What is over lies in no order in the
+        store, and is looked for among all that is kept.
 
         Args:
-            states: Only of these; of all when empty.
+            states: Of these; of those that run or wait when empty.
             chat: Only of this one.
             limit: At most so many.
         """
-        pattern = keys.job_key(str(chat), "*") if chat else f"{keys.JOB}*"
+        states = states or CURRENT
+        rows: list[Row] = []
+        for state, ordered in ((State.RUNNING, keys.RUNNING), (State.QUEUED, keys.QUEUE)):
+            if state in states:
+                rows += await self._in_order(ordered, state, chat, limit - len(rows))
+        if over := set(states) - set(CURRENT):
+            rows += await self._over(over, chat, limit - len(rows))
+        return rows
+
+    async def _in_order(self, ordered: str, state: State, chat: ChatKey | None, limit: int) -> list[Row]:
+        """The first of a set that the lanes keep."""
+        prefix = keys.job_key(str(chat), "") if chat else keys.JOB
+        rows: list[Row] = []
+        start = 0
+        while len(rows) < limit:
+            names: Any = await self._redis.zrange(ordered, start, start + AT_ONCE - 1)
+            if not names:
+                break
+            start += len(names)
+            for name in names:
+                if len(rows) == limit:
+                    break
+                # One whose data was erased, or that went on meanwhile, may stand there a moment longer.
+                if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
+                    rows += [row] if row.job.lane not in _BUTTONS else []
+        return rows
+
+    async def _over(self, states: Collection[State], chat: ChatKey | None, limit: int) -> list[Row]:
         found: dict[str, datetime] = {}
         some: list[str] = []
+        pattern = keys.job_key(str(chat), "*") if chat else f"{keys.JOB}*"
         async for name in self._redis.scan_iter(match=pattern, count=AT_ONCE):
             some.append(name)
             if len(some) == AT_ONCE:
                 found |= await self._asked_at(some, states)
                 some = []
         found |= await self._asked_at(some, states)
-        latest = sorted(found, key=lambda name: found[name], reverse=True)[:limit]
+        latest = sorted(found, key=lambda name: found[name], reverse=True)[: max(0, limit)]
         rows = [await self._row(name) for name in latest]
         return [row for row in rows if row is not None]
+
+    async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
+        """Jobs that ended with an apology, the last one first; the store keeps them longer than the jobs themselves.
+
+        Args:
+            chat: Only of this one.
+            limit: At most so many.
+        """
+        found = await given_up(self._redis)
+        return [one for one in found if chat is None or one.chat == str(chat)][:limit]
 
     async def _asked_at(self, names: Sequence[str], states: Collection[State]) -> dict[str, datetime]:
         """When jobs were asked for, of those that are wanted; by their keys."""
@@ -133,7 +177,7 @@ class Office:
             answers = await pipe.execute()
         found: dict[str, datetime] = {}
         for name, (request, state) in zip(names, answers, strict=True):
-            if request is None or (states and state not in states):
+            if request is None or state not in states:
                 continue  # It aged out meanwhile.
             job = Job.from_json(request)
             if job.lane not in _BUTTONS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -13,6 +13,7 @@ import typer
 from bot.commands.findings import Finding, Verdict
 from bot.commands.jobs import Row
 from bot.jobs.job import MAX_WISH_CHARS
+from bot.jobs.watch import GivenUp
 from bot.logs import redact
 
 MAX_CELL_CHARS = 60
@@ -44,15 +45,34 @@ def print_findings(findings: Sequence[Finding]) -> None:
     typer.echo("Everything is as it should be." if not count else f"{count} to put right.")
 
 
-def print_jobs(rows: Sequence[Row]) -> None:
+def print_jobs(rows: Sequence[Row], *, as_json: bool) -> None:
     """Print jobs, a line each."""
     lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "WISH")]
     for row in rows:
         job = row.job
         wish = one_line(job.text or ", ".join(file.name for file in job.files))
-        asked = f"{job.asked_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        lines.append((job.id, _state(row), job.kind.value, str(job.chat), asked, wish))
-    print_table(lines)
+        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _moment(job.asked_at), wish))
+    _print_list([row.to_dict() for row in rows], lines, as_json=as_json)
+
+
+def print_given_up(found: Sequence[GivenUp], *, as_json: bool) -> None:
+    """Print jobs that were given up, a line each."""
+    lines = [("ID", "KIND", "CHAT", "GIVEN UP (UTC)", "ERROR")]
+    lines += [(one.id, one.kind, one.chat, _moment(one.at), one.error) for one in found]
+    _print_list([one.to_dict() for one in found], lines, as_json=as_json)
+
+
+def _print_list(values: Sequence[Any], lines: Sequence[Sequence[str]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(values)
+    elif values:
+        print_table(lines)
+    else:
+        typer.echo("No jobs.")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def print_job(row: Row) -> None:

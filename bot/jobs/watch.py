@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +54,10 @@ class GivenUp:
     at: datetime
     error: str
 
+    def to_dict(self) -> dict[str, str]:
+        """For whoever reads it outside of the bot."""
+        return {**asdict(self), "at": self.at.isoformat()}
+
 
 class Watch:
     """Reads what the lanes write down of running jobs.
@@ -78,12 +82,6 @@ class Watch:
         now_s = self._clock.now().timestamp()
         return Ages(_since_s(began, now_s), _since_s(saved, now_s))
 
-    async def given_up(self) -> list[GivenUp]:
-        """The latest jobs that were given up, the last one first."""
-        lines: Any = await self._redis.lrange(keys.GIVEN_UP, 0, -1)
-        found = [json.loads(line) for line in lines]
-        return [GivenUp(**one | {"at": datetime.fromtimestamp(one["at"], UTC)}) for one in found]
-
     async def run(self) -> None:
         """Look again and again, for ever."""
         while True:
@@ -106,6 +104,13 @@ class Watch:
                 await self._redis.zrem(keys.RUNNING, job)
                 continue
             log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
+
+
+async def given_up(redis: Redis) -> list[GivenUp]:
+    """The latest jobs that were given up, the last one first."""
+    lines: Any = await redis.lrange(keys.GIVEN_UP, 0, -1)
+    found = [json.loads(line) for line in lines]
+    return [GivenUp(**one | {"at": datetime.fromtimestamp(one["at"], UTC)}) for one in found]
 
 
 def given_up_entry(job_id: str, chat: str, kind: str, at: datetime, error: str) -> str:

@@ -43,7 +43,7 @@ async def started(lanes: Lanes, job: Any, ticket: str = "t") -> Taken:
     return taken
 
 
-async def test_jobs_of_all_chats_are_listed_the_latest_first(
+async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     office: Office, lanes: Lanes, clock: HandClock
 ) -> None:
     first, other = new_job(0, text="first"), new_job(1, chat=ChatKey(-100, 7), text="other")
@@ -56,16 +56,57 @@ async def test_jobs_of_all_chats_are_listed_the_latest_first(
     await lanes.accept([new_job(5, lane=Lane.TAP, kind=Kind.TAP)], 5)
 
     rows = await office.rows()
-    assert [row.job.text for row in rows[:2]] == ["third", "second"]
-    assert {(row.job.text, row.state, row.place) for row in rows} == {
-        ("third", State.QUEUED, 2),
-        ("second", State.QUEUED, 1),
+    assert [(row.job.text, row.state, row.place) for row in rows] == [
         ("first", State.RUNNING, 0),
+        ("second", State.QUEUED, 1),
+        ("third", State.QUEUED, 2),
         ("other", State.QUEUED, 1),
-    }
+    ]
     assert [row.job.text for row in await office.rows(states=[State.RUNNING])] == ["first"]
     assert [row.job.text for row in await office.rows(chat=ChatKey(-100, 7))] == ["other"]
-    assert [row.job.text for row in await office.rows(limit=1)] == ["third"]
+    assert [row.job.text for row in await office.rows(limit=2)] == ["first", "second"]
+
+
+async def test_what_is_over_is_listed_when_it_is_asked_for_the_latest_first(
+    office: Office, lanes: Lanes, clock: HandClock
+) -> None:
+    for number, state in enumerate((State.FAILED, State.DONE, State.FAILED)):
+        await clock.advance(5)
+        await lanes.finish(
+            await started(lanes, new_job(number, asked_at=clock.now(), text=f"{number}")), state
+        )
+    await started(lanes, new_job(text="runs"))
+
+    assert [row.job.text for row in await office.rows()] == ["runs"]
+    assert [row.job.text for row in await office.rows(states=[State.FAILED])] == ["2", "0"]
+    both = [State.DONE, State.RUNNING]
+    assert [row.job.text for row in await office.rows(states=both)] == ["runs", "1"]
+    assert [row.job.text for row in await office.rows(states=both, limit=1)] == ["runs"]
+
+
+async def test_what_the_lanes_have_not_forgotten_yet_is_not_listed(
+    office: Office, lanes: Lanes, redis: Redis
+) -> None:
+    taken = await started(lanes, new_job())
+    await lanes.accept([waiting := new_job(1)], 2)
+    await redis.delete(keys.job_key(str(CHAT), taken.job.id))
+    await redis.hset(keys.job_key(str(CHAT), waiting.id), "state", State.DONE)
+    assert await office.rows() == []
+
+
+async def test_given_up_jobs_are_listed_the_last_one_first(
+    office: Office, lanes: Lanes, clock: HandClock
+) -> None:
+    for chat in (CHAT, ChatKey(-100, 7)):
+        taken = await started(lanes, new_job(chat=chat))
+        await lanes.finish(taken, State.FAILED, f"Error{chat.chat_id}")
+        await clock.advance(5)
+    await lanes.finish(await started(lanes, new_job()), State.FAILED)  # an answer as good as any
+
+    found = await office.given_up()
+    assert [(one.chat, one.error) for one in found] == [("-100:7", "Error-100"), (str(CHAT), "Error4711")]
+    assert await office.given_up(limit=1) == found[:1]
+    assert await office.given_up(chat=CHAT) == found[1:]
 
 
 async def test_a_gathered_job_is_shown_with_all_that_joined_it(office: Office, lanes: Lanes) -> None:
@@ -201,6 +242,15 @@ async def test_the_command_prints_a_table_or_json(store: Store, lanes: Lanes, tm
     assert (code, err) == (0, "")
     assert out.splitlines()[1].split()[:4] == [job.id, "queued,", "place", "1"]
     assert "短片 with music" in out
+
+    await lanes.finish(await started(lanes, new_job(chat=ChatKey(77))), State.FAILED, "ZeroDivisionError")
+    code, out, err = await run("jobs", "list", "--given-up", cwd=tmp_path, **settings)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1].split()[1:3] == ["wish", "77"]
+    assert out.splitlines()[1].endswith("ZeroDivisionError")
+    code, out, err = await run("jobs", "list", "--given-up", "--json", cwd=tmp_path, **settings)
+    assert (code, err) == (0, "")
+    assert [(one["chat"], one["error"]) for one in json.loads(out)] == [("77", "ZeroDivisionError")]
 
     code, out, err = await run("jobs", "cancel", job.id, "--json", cwd=tmp_path, **settings)
     assert (code, err) == (0, "")

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from bot.clock import SystemClock
-from bot.jobs.watch import Ages, Watch
+from bot.jobs.watch import Ages, Watch, given_up
 from bot.sandbox.nemovideo import scripts
 from tests.interruptions.expected import TITLE, expect_everything_once, kind_of
 from tests.interruptions.points import AtNemo, AtTelegram, Point
@@ -191,7 +191,7 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     assert await world.nemo.messages() == []
     async with world.bots.store() as redis:
         watch = Watch(redis, SystemClock(), bound_s=60)
-        kept = [(one.chat, one.kind, one.error) for one in await watch.given_up()]
+        kept = [(one.chat, one.kind, one.error) for one in await given_up(redis)]
         assert kept == [(str(world.ada.chat.id), "wish", "Interrupted")]
         assert await watch.ages() == Ages(0.0, 0.0)
     await world.ada.say("/stats")

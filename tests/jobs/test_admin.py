@@ -14,7 +14,6 @@ from bot.jobs.lanes import AtWork, Lanes, lane_name
 from bot.jobs.ports import Notice, Report
 from bot.jobs.runner import Run
 from bot.jobs.steps.admin import announce, tell_stats
-from bot.jobs.watch import Watch
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Teller, new_job, tickets
@@ -133,9 +132,7 @@ async def test_the_numbers_are_those_of_today(
     assert await lanes.at_work() == [AtWork(CLUB, True, 0, "en"), AtWork(CHAT, False, 1, "en")]
     asked = new_job(chat=ChatKey(77), lane=Lane.ASK, kind=Kind.STATS)
     await lanes.accept([asked], 4)
-    await tell_stats(lanes, GuestTokens(redis, clock), Watch(redis, clock, 60))(
-        await run_of(lanes, clock, teller, asked)
-    )
+    await tell_stats(lanes, GuestTokens(redis, clock), redis)(await run_of(lanes, clock, teller, asked))
     (told,) = [message for _, _, message in teller.told]
     assert isinstance(told, Report)
     shown = {line.key: line.params for line in (told.heading, *told.lines)}

@@ -14,7 +14,7 @@ from bot.jobs.lanes import Lanes, Taken, lane_name
 from bot.jobs.ports import Report
 from bot.jobs.runner import Run, Runner
 from bot.jobs.steps.admin import tell_stats
-from bot.jobs.watch import Ages, GivenUp, Watch
+from bot.jobs.watch import Ages, GivenUp, Watch, given_up
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Teller, new_job
@@ -140,7 +140,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
     runner = Runner(lanes, redis, teller, clock, {Kind.WISH: [fails]}, max_tries=5)
     await runner.work(lane_name(CHAT, Lane.EDIT), job.id, "a")
     assert teller.keys_of(job) == ["error.unexpected"]
-    assert await watch.given_up() == [
+    assert await given_up(redis) == [
         GivenUp(job.id, str(CHAT), "wish", clock.now(), ZeroDivisionError.__name__)
     ]
     assert 0 < await redis.ttl(keys.GIVEN_UP) <= keys.GIVEN_UP_TTL_S
@@ -148,7 +148,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
     asked = await begin(lanes, new_job(chat=ChatKey(77), lane=Lane.ASK, kind=Kind.STATS))
     run = Run(asked, lanes, clock)
     run.front = teller.open(asked.job, run)
-    await tell_stats(lanes, GuestTokens(redis, clock), watch)(run)
+    await tell_stats(lanes, GuestTokens(redis, clock), redis)(run)
     _, _, told = teller.told[-1]
     assert isinstance(told, Report)
     (shown,) = [line.params for line in told.lines if line.key == "stats.given_up"]
@@ -162,7 +162,7 @@ async def test_a_job_is_kept_once_however_often_the_store_is_told_and_only_the_l
         taken = await begin(lanes, new_job(number))
         await lanes.finish(taken, State.FAILED, f"Error{number}")
         await lanes.finish(taken, State.FAILED, f"Error{number}")
-    kept = [one.error for one in await watch.given_up()]
+    kept = [one.error for one in await given_up(redis)]
     assert kept == [f"Error{number}" for number in range(keys.GIVEN_UP_KEPT + 1, 1, -1)]
 
 
@@ -171,4 +171,4 @@ async def test_an_erased_chat_leaves_none_of_them(lanes: Lanes, watch: Watch, re
         await lanes.finish(await begin(lanes, new_job(chat=chat)), State.FAILED, "Interrupted")
     asked = await begin(lanes, new_job(kind=Kind.FORGET))
     assert await Eraser(redis).erase(asked)
-    assert [one.chat for one in await watch.given_up()] == [str(CLUB)]
+    assert [one.chat for one in await given_up(redis)] == [str(CLUB)]

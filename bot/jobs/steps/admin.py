@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
+from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.crew import up_since
@@ -15,7 +16,7 @@ from bot.jobs.job import Kind, Lane, new_job_id
 from bot.jobs.lanes import LaneFull, Lanes
 from bot.jobs.ports import Bytes, Notice, Report, Seconds
 from bot.jobs.runner import Run, Step
-from bot.jobs.watch import Watch
+from bot.jobs.watch import given_up
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,7 @@ MOST_WORKERS = 20
 """Listed in one message."""
 
 
-def tell_stats(lanes: Lanes, guest_tokens: GuestTokens, watch: Watch) -> Step:
+def tell_stats(lanes: Lanes, guest_tokens: GuestTokens, redis: Redis) -> Step:
     """Answers what was asked for today, what runs and waits, what was given up, and which workers are there."""
 
     async def step(run: Run) -> None:
@@ -41,12 +42,12 @@ def tell_stats(lanes: Lanes, guest_tokens: GuestTokens, watch: Watch) -> Step:
             ),
             Notice("stats.tokens", {"left": left, "most": GIVEN_A_WEEK}),
         ]
-        if given_up := await watch.given_up():
-            last = given_up[0]
+        if ended := await given_up(redis):
+            last = ended[0]
             lines.append(
                 Notice(
                     "stats.given_up",
-                    {"n": len(given_up), "kind": last.kind, "error": last.error, "id": last.id},
+                    {"n": len(ended), "kind": last.kind, "error": last.error, "id": last.id},
                 )
             )
         # Docket's signs of life come in real time, whatever the clock is.
