@@ -35,7 +35,13 @@ JOB_SILENT = Gauge(
     "nemovideo_job_silent_seconds",
     "How long the running job has saved nothing that did so longest ago; the same for every process.",
 )
-STEP = Histogram("nemovideo_step_seconds", "Time in each step of a job.", ["step"], buckets=_SECONDS)
+STEP_INTERRUPTED = "interrupted"
+STEP = Histogram(
+    "nemovideo_step_seconds",
+    "Time in each step of a job, by how it came out: done, failed, cancelled, or interrupted to be taken up again.",
+    ["step", "outcome"],
+    buckets=_SECONDS,
+)
 QUEUE = Gauge("nemovideo_queue_jobs", "Edits that wait in all chats; the same for every process.")
 QUEUE_AGE = Gauge("nemovideo_queue_oldest_seconds", "How long the one of them has waited that waits longest.")
 
@@ -65,6 +71,13 @@ SEND_WAIT = Histogram(
 )
 EDITS_PUT_OFF = Counter(
     "nemovideo_edits_put_off", "Edits of live messages that stood back behind what is more urgent."
+)
+
+# Media ----------------------------------------------------------------------------------------------------
+
+DECODERS_DIED = Counter(
+    "nemovideo_decoders_died",
+    "Decoders of media that crashed or went beyond their bounds: each costs a cover or a conversion.",
 )
 
 # The process ----------------------------------------------------------------------------------------------

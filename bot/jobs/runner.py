@@ -331,11 +331,7 @@ class Runner:
                 retry = Button("button.retry", "retry", run.job.id)
                 raise Ended(Notice("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
             for step in self._steps[run.job.kind]:
-                began_s = self._clock.monotonic_s()
-                try:
-                    await step(run)
-                finally:
-                    metrics.STEP.labels(_step_name(step)).observe(self._clock.monotonic_s() - began_s)
+                await self._take_step(step, run)
         except RedisError:
             raise
         except ChatGone:
@@ -364,6 +360,31 @@ class Runner:
             # Its lane has to go on; walking the job again would only end here again.
             log.exception("job.ending_failed")
         return state
+
+    async def _take_step(self, step: Step, run: Run) -> None:
+        """One step, with a figure and a line in the log of how it came out and how long it took."""
+        began_s = self._clock.monotonic_s()
+        outcome: str = State.DONE
+        try:
+            await step(run)
+        except Ended as end:
+            outcome = end.state
+            raise
+        except ChatGone:
+            outcome = State.CANCELLED
+            raise
+        except (RedisError, asyncio.CancelledError):
+            outcome = (
+                State.CANCELLED if run.interruption is Interruption.CANCELLED else metrics.STEP_INTERRUPTED
+            )
+            raise
+        except Exception:
+            outcome = State.FAILED
+            raise
+        finally:
+            took_s = self._clock.monotonic_s() - began_s
+            metrics.STEP.labels(_step_name(step), outcome).observe(took_s)
+            log.info("job.step", step=_step_name(step), outcome=str(outcome), took_s=round(took_s, 3))
 
     async def _tell_cancelled(self, run: Run) -> State:
         try:

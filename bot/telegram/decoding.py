@@ -29,6 +29,8 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from bot import metrics
+
 log = structlog.get_logger(__name__)
 
 MEMORY_BYTES = 2 * 1024**3
@@ -104,6 +106,7 @@ async def _run(
         except OSError:
             answer = b""
     if not answer.endswith(b"\n"):
+        metrics.DECODERS_DIED.inc()
         log.warning("decoding.died", work=name)
         raise NotDecoded("the decoder crashed, or was beyond its bounds")
     told = json.loads(answer)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as StoreAway
+from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.clock import SystemClock
@@ -312,6 +314,69 @@ class TestDrain:
                     break
         assert gate.reached == []
         assert await state_of(lanes, job) is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, "done"),
+        (Ended(Notice("error.nemo_down")), "failed"),
+        (Ended(None, State.DONE), "done"),
+        (ZeroDivisionError(), "failed"),
+        (ChatGone(), "cancelled"),
+    ],
+    ids=repr,
+)
+async def test_each_step_is_a_line_in_the_log_and_a_figure(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, error: Exception | None, outcome: str
+) -> None:
+    async def measured(run: Run) -> None:
+        await clock.advance(2)
+        if error is not None:
+            raise error
+
+    def counted() -> float:
+        labels = {"step": "test_each_step_is_a_line_in_the_log_and_a_figure", "outcome": outcome}
+        return REGISTRY.get_sample_value("nemovideo_step_seconds_sum", labels) or 0.0
+
+    before = counted()
+    job = new_job()
+    await lanes.accept([job], 1)
+    with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+        async with running(a_runner(lanes, redis, teller, clock, measured)):
+            pass
+
+    (line,) = [line for line in logs if line["event"] == "job.step"]
+    assert line == {
+        "event": "job.step",
+        "log_level": "info",
+        "job": job.id,
+        "chat": str(CHAT),
+        "kind": "wish",
+        "step": "test_each_step_is_a_line_in_the_log_and_a_figure",
+        "outcome": outcome,
+        "took_s": 2.0,
+    }
+    assert counted() == before + 2
+
+
+async def test_a_step_that_is_interrupted_says_by_whom(
+    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+) -> None:
+    first, second = new_job(1), new_job(2)
+    await lanes.accept([first, second], 1)
+    runner = a_runner(lanes, redis, teller, clock, gate.step)
+    with capture_logs() as logs:
+        async with running(runner), runner.background():
+            await gate.arrived.wait()
+            gate.arrived.clear()
+            await lanes.cancel(CHAT, Lane.EDIT, first.id)
+            await eventually(lambda: "job.step" in [line["event"] for line in logs])
+        async with running(runner, "b"):
+            await gate.arrived.wait()
+            runner.drain()
+    outcomes = [line["outcome"] for line in logs if line["event"] == "job.step"]
+    assert outcomes == ["cancelled", "interrupted"]
 
 
 async def test_starts_are_counted_and_given_up_loudly(

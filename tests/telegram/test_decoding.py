@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import pytest
+from prometheus_client import REGISTRY
 
 from bot.telegram import cover, decoding, video
 from bot.telegram.cover import pictures_of
@@ -78,6 +79,19 @@ async def test_work_that_goes_wrong_ends_and_the_next_is_done(
         await run(work, bounds=bounds)
     assert time.monotonic() - began_s < 15
     assert await run(say, "still", 1, bounds=BOUNDS) == ["still", 1]
+
+
+async def test_those_that_died_are_counted_and_work_that_failed_is_not() -> None:
+    def died() -> float:
+        return REGISTRY.get_sample_value("nemovideo_decoders_died_total") or 0.0
+
+    before = died()
+    with pytest.raises(NotDecoded):
+        await run(hoard, bounds=BOUNDS)
+    assert died() == before
+    with pytest.raises(NotDecoded):
+        await run(rest, bounds=Bounds(wall_s=0.2, cpu_s=20))
+    assert died() == before + 1
 
 
 async def test_no_more_is_written_than_was_allowed(tmp_path: Path) -> None:
