@@ -291,13 +291,13 @@ class ExternalStore:
     def __init__(self, directory: Path, password: str = "") -> None:
         directory.mkdir()
         self.directory = directory
-        self._password = password
+        self.password = password
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Its address; the same after a restart."""
-        user = f":{self._password}@" if self._password else ""
+        user = f":{self.password}@" if self.password else ""
         return f"unix://{user}{self.directory / 'store.sock'}"
 
     def start(self) -> None:
@@ -307,7 +307,7 @@ class ExternalStore:
                 str(find_server_binary()),
                 *("--port", "0", "--unixsocket", "store.sock", "--dir", "."),
                 *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
-                *(("--requirepass", self._password) if self._password else ()),
+                *(("--requirepass", self.password) if self.password else ()),
             ],
             cwd=self.directory,
             stdout=subprocess.DEVNULL,
