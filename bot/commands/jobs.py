@@ -120,9 +120,12 @@ class Office:
         """
         states = states or CURRENT
         rows: list[Row] = []
-        for state, ordered in ((State.RUNNING, keys.RUNNING), (State.QUEUED, keys.QUEUE)):
-            if state in states:
-                rows += await self._in_order(ordered, state, chat, limit - len(rows))
+        if State.RUNNING in states:
+            rows += await self._in_order(keys.RUNNING, State.RUNNING, chat, limit)
+        if State.QUEUED in states:
+            waiting = await self._in_order(keys.QUEUE, State.QUEUED, chat, limit - len(rows))
+            # The set knows seconds, in which somebody may ask for much.
+            rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.place))
         if over := set(states) - set(CURRENT):
             rows += await self._over(over, chat, limit - len(rows))
         return rows

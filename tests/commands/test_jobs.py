@@ -46,13 +46,14 @@ async def started(lanes: Lanes, job: Any, ticket: str = "t") -> Taken:
 async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     office: Office, lanes: Lanes, clock: HandClock
 ) -> None:
-    first, other = new_job(0, text="first"), new_job(1, chat=ChatKey(-100, 7), text="other")
+    first = new_job(0, text="first")
     await started(lanes, first)
     await clock.advance(5)
     await lanes.accept([new_job(2, text="second", asked_at=clock.now())], 2)
     await clock.advance(5)
     await lanes.accept([new_job(3, asked_at=clock.now(), text="third")], 3)
-    await lanes.accept([other], 4)
+    await clock.advance(5)
+    await lanes.accept([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
     await lanes.accept([new_job(5, lane=Lane.TAP, kind=Kind.TAP)], 5)
 
     rows = await office.rows()
