@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.points import AtNemo, AtTelegram, Point
-from tests.interruptions.world import ExternalStore, World
+from tests.interruptions.world import ExternalStore, World, external_store
 from tests.interruptions.worlds import Worlds
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -109,7 +109,7 @@ async def test_a_backup_goes_over_no_other_and_is_for_its_owner_alone(world: Wor
             assert path.stat().st_mode & 0o077 == 0, path
 
 
-async def test_a_snapshot_of_an_external_store_is_restored(worlds: Worlds, external: ExternalStore) -> None:
+async def test_a_snapshot_of_an_external_store_is_restored(worlds: Worlds) -> None:
     async def play(world: World, point: Point) -> None:
         world.bots.redis_url = external.url
         world.bots.start()
@@ -134,7 +134,8 @@ async def test_a_snapshot_of_an_external_store_is_restored(worlds: Worlds, exter
 
         await expect_everything_once(world)
 
-    await worlds.at_each({"turn": POINTS["turn"]}, play)
+    with external_store("swordfish") as external:
+        await worlds.at_each({"turn": POINTS["turn"]}, play)
 
 
 def test_a_snapshot_is_restored_over_no_store(tmp_path: Path) -> None:

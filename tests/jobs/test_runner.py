@@ -367,11 +367,12 @@ async def test_a_step_that_is_interrupted_says_by_whom(
     await lanes.accept([first, second], 1)
     runner = a_runner(lanes, redis, teller, clock, gate.step)
     with capture_logs() as logs:
-        async with running(runner), runner.background():
-            await gate.arrived.wait()
-            gate.arrived.clear()
-            await lanes.cancel(CHAT, Lane.EDIT, first.id)
-            await eventually(lambda: "job.step" in [line["event"] for line in logs])
+        async with runner.background():
+            await eventually_subscribed(redis)
+            async with running(runner):
+                await gate.arrived.wait()
+                gate.arrived.clear()
+                await lanes.cancel(CHAT, Lane.EDIT, first.id)
         async with running(runner, "b"):
             await gate.arrived.wait()
             runner.drain()
