@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome, ChromeOptions, Keys
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -24,6 +24,8 @@ DRIVER = shutil.which("chromedriver")
 
 WITHIN_S = 20.0
 ENDS_WITHIN_S = 20.0
+MOST_TABS = 80
+"""From one end of the page to the other, with a chat that has some messages."""
 
 T = TypeVar("T")
 
@@ -137,6 +139,34 @@ class Page:
     def go(self, chat: str) -> None:
         """Open a chat by its name in the list."""
         self.click("#chat-list button", chat)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def active(self) -> WebElement:
+        """What has the focus."""
+        return self.browser.switch_to.active_element
+
+    def focused(self, selector: str) -> bool:
+        """Whether something like this has the focus."""
+        return bool(
+            self.browser.execute_script("return document.activeElement.matches(arguments[0])", selector)
+        )
+
+    def tab_to(self, selector: str, *, back: bool = False) -> None:
+        """Press Tab until something like this has the focus."""
+        for _ in range(MOST_TABS):
+            if self.focused(selector):
+                return
+            self.press(*((Keys.SHIFT, Keys.TAB, Keys.NULL) if back else (Keys.TAB,)))
+        raise AssertionError(f"{selector} is not reached by Tab")
+
+    def index_in_list(self, chat: str) -> int:
+        """How many steps a chat is below the one in the list that has the focus."""
+        names = [one.text for one in self.all("#chat-list button")]
+        at = next(n for n, name in enumerate(names) if chat in name)
+        return at - names.index(self.active().text)
 
     def choose(self, selector: str, text: str) -> None:
         """Choose in a list of choices."""

@@ -13,6 +13,18 @@ from selenium.webdriver.common.by import By
 from bot.sandbox import samples
 from tests.sandbox.page.browser import CHROMIUM, DRIVER, Page, chromium, sandbox
 
+GIVE_COMMANDS = (
+    "const [commands, done] = arguments;"
+    "import(document.baseURI + 'store.js').then(({ state }) => {"
+    "  state.chats.get(state.chat).commands = commands; document.dispatchEvent(new Event('speaker')); done(); });"
+)
+"""As when the bot sets them while the page is open."""
+
+IS_AT_END = (
+    "const list = document.querySelector('#messages');"
+    "return list.scrollHeight - list.scrollTop - list.clientHeight < 2"
+)
+
 
 def _is_playing(page: Page) -> bool:
     return bool(
@@ -145,6 +157,9 @@ def by_keyboard_on_a_phone_and_in_chinese(page: Page, tmp_path: Path) -> None:
         assert page.one("#chat-title").text == "Film club"
         width = page.browser.execute_script("return document.documentElement.scrollWidth")
         assert width <= page.browser.execute_script("return innerWidth")
+        toggle = page.one("#panel-toggle")
+        assert toggle.size["width"] < 60  # the title needs the room
+        assert toggle.accessible_name == "Behind the scenes"
         page.click("#back")
         page.choose("#language", "中文")
         page.one("#chat-list button", "论坛")
@@ -152,6 +167,66 @@ def by_keyboard_on_a_phone_and_in_chinese(page: Page, tmp_path: Path) -> None:
         page.one("#chat-list button", "forum")
     finally:
         page.browser.set_window_size(size["width"], size["height"])
+
+
+def by_keyboard_alone(page: Page, tmp_path: Path) -> None:
+    page.tab_to("#chat-list button")
+    for _ in range(page.index_in_list("小明")):
+        page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ENTER)
+    assert page.focused("#text")
+    page.press("/settings", Keys.ENTER)
+    page.answer("自动")
+    last = "li:last-child .keys button"
+    page.until(lambda: page.all(last), "buttons under the newest message")
+    page.tab_to(last, back=True)
+    page.tab_to("li:last-child .keys:first-child button", back=True)
+    words = page.active().text
+    page.press(Keys.ENTER)
+    page.until(lambda: words not in page.all("#messages li")[-1].text, "the button does what it says")
+
+    page.tab_to(".message:not(.mine) .more")
+    page.press(Keys.ENTER)
+    assert page.focused("#menu button")
+    page.press(Keys.ESCAPE)
+    assert page.focused(".more")
+
+    page.tab_to("#panel-toggle", back=True)
+    page.press(Keys.ENTER)
+    page.tab_to("#panel input[data-switch=slowAgent]")
+    page.press(Keys.SPACE)
+    page.until(lambda: page.active().is_selected(), "switched on")
+    page.press(Keys.SPACE)
+    page.until(lambda: not page.active().is_selected(), "switched off")
+    page.press(Keys.ESCAPE)
+    assert page.all("#panel") == []
+    assert page.focused("#panel-toggle")
+
+
+def the_end_stays_in_view_when_there_is_less_room(page: Page, tmp_path: Path) -> None:
+    size = page.browser.get_window_size()
+    page.go("Film club")
+    page.say("/help@sandbox_bot")
+    page.answer("How it works")
+    try:
+        page.browser.set_window_size(size["width"], 500)
+        page.until(lambda: page.browser.execute_script(IS_AT_END), "the newest message is in view")
+        page.browser.execute_script("document.querySelector('#messages').scrollTop = 0")
+        page.until(lambda: not page.browser.execute_script(IS_AT_END), "somebody reads older ones")
+        page.browser.set_window_size(size["width"], 450)
+        page.until(lambda: page.browser.execute_script("return innerHeight < 450"), "smaller")
+        assert page.browser.execute_script("return document.querySelector('#messages').scrollTop") == 0
+    finally:
+        page.browser.set_window_size(size["width"], size["height"])
+
+
+def commands_are_listed_as_soon_as_the_bot_has_them(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.browser.execute_async_script(GIVE_COMMANDS, [])
+    page.one("#text").send_keys("/")
+    assert page.all("#commands li") == []
+    page.browser.execute_async_script(GIVE_COMMANDS, [{"command": "export", "description": "MP4"}])
+    page.one("#commands li", "/export")
 
 
 def every_switch_works(page: Page, tmp_path: Path) -> None:
@@ -200,6 +275,9 @@ PARTS = (
     files_are_attached_and_dropped,
     the_panel_switches_and_shows,
     by_keyboard_on_a_phone_and_in_chinese,
+    by_keyboard_alone,
+    the_end_stays_in_view_when_there_is_less_room,
+    commands_are_listed_as_soon_as_the_bot_has_them,
     every_switch_works,
 )
 

@@ -15,6 +15,7 @@ let clips = [];
 let attached = []; // Files
 let aboutTo = null; // {replyTo} or {editing}
 let option = -1; // which command is chosen
+let known = ""; // the commands that the bot had when they were last listed
 let sendings = Promise.resolve(); // one after the other, in the order they were asked for
 
 export async function setUpComposer() {
@@ -71,6 +72,9 @@ export function drawComposer() {
   }
   choice.value = String(speaker(chat));
   $("text").placeholder = t("message");
+  const commands = JSON.stringify(chat.commands);
+  if (commands !== known && document.activeElement === $("text")) drawCommands();
+  known = commands;
 }
 
 /** Begin a reply or an edit; null ends it. */

@@ -14,12 +14,18 @@ const ANSWER_WITHIN_S = 15;
 
 const shown = new Map(); // by the key of a bubble: {mark, node}
 let shownPlace = "";
+let follows = true; // the end was in view
 let hooks; // {compose, go, command}: the parts of the page that a message can lead to
 
 export function setUpMessages(given) {
   hooks = given;
   const list = $("messages");
-  list.addEventListener("scroll", () => { if (isAtEnd()) $("newest").hidden = true; });
+  list.addEventListener("scroll", () => {
+    follows = isAtEnd();
+    if (follows) $("newest").hidden = true;
+  });
+  // A phone that is turned, or opens its keyboard, leaves less room: the end stays in view.
+  new ResizeObserver(() => { if (follows) scrollToEnd(); }).observe(list);
   $("newest").addEventListener("click", scrollToEnd);
 }
 
@@ -46,7 +52,7 @@ export function drawMessages() {
     shown.clear();
     list.replaceChildren();
   }
-  const follows = opened || isAtEnd();
+  follows = opened || isAtEnd();
   const bubbles = gathered(messagesOf(state.chat, state.thread));
   const keys = new Set(bubbles.map((bubble) => bubble[0].message_id));
   for (const [key, { node }] of shown) {
