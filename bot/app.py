@@ -7,7 +7,6 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +46,7 @@ from bot.jobs.watch import Watch
 from bot.jobs.workspace import Workspace, WorkspaceOptions
 from bot.nemo.client import MediaSource, NemoClient
 from bot.open_files import raise_open_files
+from bot.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
@@ -94,14 +94,6 @@ POLL_LEASE_S = 5.0
 
 LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nobody comes back for them."""
-
-
-class Role(StrEnum):
-    """What one process does."""
-
-    ALL = "all"
-    INTAKE = "intake"  # receives updates and stores jobs
-    WORKER = "worker"  # runs jobs
 
 
 class CannotStart(Exception):

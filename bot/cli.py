@@ -1,4 +1,7 @@
-"""The command line: ``nemovideo-bot run``, ``sandbox``, ``check`` and ``jobs``."""
+"""The command line: ``nemovideo-bot run``, ``sandbox``, ``check`` and ``jobs``.
+
+What only one command needs is imported by it, so that a terminal shows at once that something begins.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app import App, CannotStart, Role
 from bot.chats.key import ChatKey
-from bot.clock import SystemClock
 from bot.jobs.job import State
-from bot.logs import configure_logging
-from bot.settings import WrongSettings, load_settings
-from bot.store.errors import StoreError
+from bot.role import Role
+from bot.terminal import progress
 
 if TYPE_CHECKING:
+    from bot.app import App
     from bot.commands.jobs import Office, Row
     from bot.jobs.watch import GivenUp
 
@@ -52,6 +53,13 @@ class Only(StrEnum):
 @app.command()
 def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL) -> None:
     """Run the bot for real use. Settings come from the environment and from .env."""
+    with progress() as tell:
+        tell("Starting")
+        from bot.app import App, CannotStart
+        from bot.clock import SystemClock
+        from bot.logs import configure_logging
+        from bot.settings import WrongSettings, load_settings
+        from bot.store.errors import StoreError
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
@@ -84,9 +92,12 @@ def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the chat page; 0 takes a free one.")] = 0,
 ) -> None:
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
-    if sys.stderr.isatty() and play is None and only is None:
-        typer.echo("Starting…", nl=False, err=True)  # the imports alone can take a second
-    from bot.sandbox import command
+    with progress() as tell:
+        tell("Starting")
+        from bot.app import CannotStart
+        from bot.logs import configure_logging
+        from bot.sandbox import command
+        from bot.store.errors import StoreError
 
     configure_logging("ERROR", "text")
     try:
@@ -100,14 +111,17 @@ def sandbox(
 @app.command()
 def check(as_json: AsJson = False) -> None:
     """Look at all that the bot needs, and say what to do. The exit code is 1 where something is wrong."""
-    from bot.commands import printing
-    from bot.commands.check import examine, without_settings
-    from bot.commands.findings import Verdict
-    from bot.terminal import progress
-
-    # Of what is wrong the table speaks.
-    configure_logging("ERROR", "text")
     with progress() as tell:
+        tell("Starting")
+        from bot.clock import SystemClock
+        from bot.commands import printing
+        from bot.commands.check import examine, without_settings
+        from bot.commands.findings import Verdict
+        from bot.logs import configure_logging
+        from bot.settings import WrongSettings, load_settings
+
+        # Of what is wrong the table speaks.
+        configure_logging("ERROR", "text")
         try:
             findings = _run(examine(load_settings(), SystemClock(), tell))
         except WrongSettings as error:
@@ -181,7 +195,13 @@ def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
 
 
 def _in_office(work: Callable[[Office], Coroutine[Any, Any, Any]]) -> Any:
-    from bot.commands.jobs import Refused, open_office
+    with progress() as tell:
+        tell("Starting")
+        from bot.clock import SystemClock
+        from bot.commands.jobs import Refused, open_office
+        from bot.logs import configure_logging
+        from bot.settings import WrongSettings, load_settings
+        from bot.store.errors import StoreError
 
     async def main() -> Any:
         async with open_office(load_settings(), SystemClock()) as office:

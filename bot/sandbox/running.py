@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from bot.app import App, Role
+from bot.app import App
 from bot.clock import Clock
+from bot.role import Role
 from bot.sandbox.services import Services
 from bot.settings import Settings
 

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,9 @@ HELP = {"title": "Help", "people": {"Ann": {}}}
 
 
 @asynccontextmanager
-async def started(*arguments: str, cwd: Path, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(
+    *arguments: str, cwd: Path, stderr: Any = asyncio.subprocess.PIPE, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """The command as a process; ended with the block."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
@@ -35,7 +38,7 @@ async def started(*arguments: str, cwd: Path, **settings: str) -> AsyncIterator[
         cwd=cwd,
         env={**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **settings},
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
     try:
         yield process

@@ -31,7 +31,7 @@ from tests.interruptions.process import run_bot
 # A bot imports for more than two seconds. A fork server has imported all of it and does nothing else, so that each
 # process forked from it is at work after a tenth of a second.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["bot.cli", "tests.interruptions.process"])
+_FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.process"])
 
 LIVE_MARKS = ("▰", "▱", "In line, place")
 """Stand in live messages and in no others."""
