@@ -180,7 +180,7 @@ def _groups(bot: Mapping[str, Any]) -> Finding:
         return not_asked(name, "can't be added to any (@BotFather: /setjoingroups)")
     if bot.get("can_read_all_group_messages"):
         return ok(name, "privacy mode off: it is sent all messages, and answers those that are meant for it")
-    return ok(name, "privacy mode on: it is sent commands, mentions and answers to it")
+    return ok(name, "privacy mode on: it is sent commands and answers to it, and nothing else")
 
 
 async def look_at_nemovideo(
