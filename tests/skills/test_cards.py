@@ -17,6 +17,7 @@ from bot.skills import (
     load_cards,
     platform_of,
 )
+from bot.skills.cards import BUILT_IN_DIR
 from bot.skills.files import Unreadable, read_card_file
 
 MB = 1024**2
@@ -70,6 +71,23 @@ def read(root: Path, text: str, name: str = "some-card") -> Card:
     assert cards.problems == ()
     (card,) = (card for card in cards.in_language("en") if card.name not in BUILT_IN)
     return card
+
+
+def test_the_readmes_example_is_a_card(tmp_path: Path) -> None:
+    readme = (BUILT_IN_DIR.parent / "README.md").read_text("utf-8")
+    text = readme.split("```markdown\n")[1].split("```")[0]
+    (tmp_path / "travel-reels").mkdir()
+    (tmp_path / "travel-reels/SKILL.md").write_text(text, "utf-8")
+    cards = load_cards([tmp_path])
+    assert cards.problems == ()
+    card = cards.get("travel-reels")
+    assert card is not None
+    assert (card.display_name, card.emoji, card.version) == ("Travel reels", "🧳", "1.0.0")
+    assert card.greeting.startswith("Hi! Send me")
+    assert len(card.examples) == 2
+    assert card.size_limit_bytes == 300 * 1024**2
+    assert card.file_kinds == ("mp4", "mov")
+    assert f"t.me/<bot>?start={LINK_PREFIX}{link_name(card.name)}" in readme
 
 
 def test_the_built_in_cards_can_all_be_read() -> None:

@@ -22,7 +22,7 @@ EN, ZH = Words("en"), Words("zh")
         ("zh_CN", "zh"),
         ("zh-Hant-TW", "zh"),
         ("ZH-HK", "zh"),
-        ("de", "en"),
+        ("tlh", "en"),
         ("", "en"),
         (None, "en"),
         ("../../etc", "en"),
