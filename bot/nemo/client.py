@@ -15,7 +15,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -45,6 +45,7 @@ from bot.nemo.wire import (
     Wire,
     checked,
     encode,
+    found,
     header_value,
     headers_for,
     media_type,
@@ -55,7 +56,6 @@ from bot.nemo.wire import (
     transport_error,
 )
 
-_T = TypeVar("_T")
 _TIMEOUTS = Timeouts()
 _RETRIES = Retries()
 _APP = "nemo_agent"
@@ -103,7 +103,7 @@ class NemoClient:
             sent, as httpx documents it.
         base_url: Such as ``https://mega-api-prod.nemovideo.ai``.
         timeouts: How long to wait.
-        retries: For calls that only read.
+        retries: How calls are repeated.
         media: Where else than from the service itself results may be fetched; from nowhere when left out.
     """
 
@@ -135,7 +135,7 @@ class NemoClient:
         call = Call("POST", "/api/auth/anonymous-token")
         headers = {**headers_for(attribution), "X-Client-Id": header_value(client_id)}
         payload = await self._wire.ask(call, headers)
-        return _found(call, answers.read_anonymous_token(payload))
+        return found(call, answers.read_anonymous_token(payload))
 
     async def create_session(self, who: Credentials, language: str) -> answers.Session:
         """Begin a project.
@@ -149,7 +149,7 @@ class NemoClient:
         """
         call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
         payload = await self._wire.ask(call, headers_for(who), {"task_name": "project", "language": language})
-        return _found(call, answers.read_session(payload))
+        return found(call, answers.read_session(payload))
 
     async def claim_token(self, who: Credentials, task_id: str, session_id: str) -> answers.ClaimToken:
         """Get the right to take a project over in a browser.
@@ -159,7 +159,7 @@ class NemoClient:
         """
         call = Call("POST", "/api/auth/claim-token")
         payload = await self._wire.ask(call, headers_for(who), {"task_id": task_id, "session_id": session_id})
-        return _found(call, answers.read_claim_token(payload))
+        return found(call, answers.read_claim_token(payload))
 
     async def send_message(self, who: Credentials, session_id: str, text: str) -> AsyncGenerator[Event, None]:
         """Say something to the agent, and hear what it does. Its end is the turn's end.
@@ -185,19 +185,25 @@ class NemoClient:
             "new_message": {"parts": [{"text": text}]},
         }
         async with contextlib.AsyncExitStack() as stack:
-            try:
-                source = await stack.enter_async_context(
-                    aconnect_sse(
-                        self._http,
-                        call.method,
-                        str(self._wire.url(call.path)),
-                        headers={**headers_for(who), **_STREAMED, "Content-Type": "application/json"},
-                        content=encode(call, body),
-                        timeout=self._wire.limits(None),
-                    )
-                )
-            except httpx.RequestError as error:
-                raise transport_error(call, error) from error
+            async for attempt in self._wire.until_sent():
+                with attempt:
+                    try:
+                        source = await stack.enter_async_context(
+                            aconnect_sse(
+                                self._http,
+                                call.method,
+                                str(self._wire.url(call.path)),
+                                headers={
+                                    **headers_for(who),
+                                    **_STREAMED,
+                                    "Content-Type": "application/json",
+                                },
+                                content=encode(call, body),
+                                timeout=self._wire.limits(None),
+                            )
+                        )
+                    except httpx.RequestError as error:
+                        raise transport_error(call, error) from error
             response = source.response
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
@@ -279,7 +285,7 @@ class NemoClient:
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        return answers.read_credits(await self._wire.get(Call("GET", "/api/credits/balance/simple"), who))
+        return await self._wire.get(Call("GET", "/api/credits/balance/simple"), who, answers.read_credits)
 
     async def state(self, who: Credentials, session_id: str) -> answers.State:
         """Look up a session's state, its draft above all.
@@ -290,7 +296,7 @@ class NemoClient:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("GET", f"/api/state/{_APP}/me/{_segment(session_id)}/latest")
-        return _found(call, answers.read_state(await self._wire.get(call, who)))
+        return await self._wire.get(call, who, answers.read_state)
 
     async def start_render(self, who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
         """Begin an export.
@@ -320,8 +326,8 @@ class NemoClient:
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        payload = await self._wire.get(Call("GET", f"{_RENDERS}/{_segment(render_id)}"), who)
-        return read_render(payload, render_id)
+        call = Call("GET", f"{_RENDERS}/{_segment(render_id)}")
+        return await self._wire.get(call, who, lambda payload: read_render(payload, render_id))
 
     async def cancel_render(self, who: Credentials, render_id: str) -> None:
         """Give a render up.
@@ -415,12 +421,6 @@ async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> Asy
         if loop.time() > ends_s:
             raise TransportError(call, "the download took too long", sent=True)
         yield chunk
-
-
-def _found(call: Call, answer: _T | None) -> _T:
-    if answer is None:
-        raise UnexpectedAnswer(call, "what was asked for is missing", status=200)
-    return answer
 
 
 def _frame_events(frame: ServerSentEvent | None) -> tuple[Event, ...]:

@@ -3,9 +3,9 @@
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -29,6 +29,8 @@ from bot.nemo.uploads import MultipartBody
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Of one JSON answer; states with large drafts are the longest."""
 RENDERS = "/api/render/proxy"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How calls that only read are repeated, when no answer comes or an HTTP 5xx. No other call ever is.
+    """How calls are repeated: those that only read when no answer comes, nonsense, or an HTTP 5xx, others when
+    nobody was reached.
+
+    What may have arrived, and does something, is never repeated. Nor are uploads: who reads a file brings it again.
 
     Args:
         attempts: In all.
@@ -97,7 +102,7 @@ class Wire:
         http: Closed by whoever made it.
         base_url: The server's address.
         timeouts: How long to wait.
-        retries: For calls that only read.
+        retries: How calls are repeated.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, timeouts: Timeouts, retries: Retries) -> None:
@@ -106,19 +111,35 @@ class Wire:
         self._timeouts = timeouts
         self._retries = retries
 
-    async def get(self, call: Call, who: Credentials) -> Any:
-        """Ask for something that can be asked for again, and do so when no answer comes or an HTTP 5xx."""
-        async for attempt in stamina.retry_context(
-            on=_worth_repeating,
-            attempts=self._retries.attempts,
-            timeout=None,
-            wait_initial=self._retries.first_wait_s,
-            wait_max=self._retries.longest_wait_s,
-            wait_jitter=self._retries.first_wait_s,
-        ):
+    async def get(self, call: Call, who: Credentials, reading: Callable[[Any], _T | None]) -> _T:
+        """Ask for something that can be asked for again, and do so when no answer comes, nonsense, or an HTTP 5xx.
+
+        Args:
+            call: What to ask.
+            who: The account.
+            reading: Reads the answer; ``None`` when what was asked for is not in it.
+        """
+        async for attempt in self._attempts(_worth_repeating):
             with attempt:
-                return await self.ask(call, headers_for(who))
+                answer = await self._ask(call, headers_for(who), None, self.limits(self._timeouts.answer_s))
+                return found(call, reading(answer))
         raise AssertionError("the last attempt raises")
+
+    def until_sent(self) -> AsyncIterator[stamina.Attempt]:
+        """Attempts at what may only be repeated when it surely did not arrive."""
+        return self._attempts(_never_sent)
+
+    def _attempts(self, on: Callable[[Exception], bool]) -> AsyncIterator[stamina.Attempt]:
+        return aiter(
+            stamina.retry_context(
+                on=on,
+                attempts=self._retries.attempts,
+                timeout=None,
+                wait_initial=self._retries.first_wait_s,
+                wait_max=self._retries.longest_wait_s,
+                wait_jitter=self._retries.first_wait_s,
+            )
+        )
 
     async def ask(
         self,
@@ -129,7 +150,7 @@ class Wire:
         limits: httpx.Timeout | None = None,
         empty_ok: bool = False,
     ) -> Any:
-        """Ask once.
+        """Ask for something that is done once: asked again only when it surely did not arrive.
 
         Args:
             call: What to ask.
@@ -143,6 +164,22 @@ class Wire:
             content = encode(call, body)
             headers = {**headers, "Content-Type": "application/json"}
         limits = limits or self.limits(self._timeouts.answer_s)
+        if isinstance(content, MultipartBody):
+            return await self._ask(call, headers, content, limits, empty_ok=empty_ok)
+        async for attempt in self.until_sent():
+            with attempt:
+                return await self._ask(call, headers, content, limits, empty_ok=empty_ok)
+        raise AssertionError("the last attempt raises")
+
+    async def _ask(
+        self,
+        call: Call,
+        headers: Mapping[str, str],
+        content: bytes | MultipartBody | None,
+        limits: httpx.Timeout,
+        *,
+        empty_ok: bool = False,
+    ) -> Any:
         headers = {**headers, "Accept": "application/json"}
         async with self.open(call, self.url(call.path), headers, content, limits) as response:
             answer = await read_body(call, response)
@@ -280,7 +317,22 @@ def checked(call: Call, response: httpx.Response, body: bytes, token: str, *, em
     return payload
 
 
+def _never_sent(error: Exception) -> bool:
+    return isinstance(error, TransportError) and not error.sent
+
+
 def _worth_repeating(error: Exception) -> bool:
     if isinstance(error, ServiceError):
         return error.status is not None and error.status >= 500 and type(error) is ServiceError
-    return isinstance(error, TransportError)
+    return isinstance(error, (TransportError, UnexpectedAnswer))
+
+
+def found(call: Call, answer: _T | None) -> _T:
+    """Give what was read of an answer.
+
+    Raises:
+        UnexpectedAnswer: It is not in there.
+    """
+    if answer is None:
+        raise UnexpectedAnswer(call, "what was asked for is missing", status=200)
+    return answer

@@ -227,6 +227,10 @@ async def test_reading_calls_are_repeated(nemo: NemoClient, service: Service) ->
     with pytest.raises(errors.ServiceError):
         await nemo.state(WHO, "s")
     assert len(service.requests) == 6
+    service.will_answer({"code": 0, "data": [1]})
+    with pytest.raises(errors.UnexpectedAnswer):
+        await nemo.state(WHO, "s")
+    assert len(service.requests) == 9
 
 
 async def test_calls_that_do_something_are_not_repeated(nemo: NemoClient, service: Service) -> None:
@@ -235,6 +239,40 @@ async def test_calls_that_do_something_are_not_repeated(nemo: NemoClient, servic
         await nemo.start_render(WHO, "r", "s", {})
     assert caught.value.outcome_unknown
     assert len(service.requests) == 1
+
+
+class Unreachable(httpx.AsyncBaseTransport):
+    """Gets no connection for some requests, and then does."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, times: int) -> None:
+        self._inner = inner
+        self.left = times
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.left:
+            self.left -= 1
+            raise httpx.ConnectError("refused")
+        return await self._inner.handle_async_request(request)
+
+
+async def test_what_surely_did_not_arrive_is_sent_again(service: Service) -> None:
+    inner = httpx.AsyncHTTPTransport()
+    away = Unreachable(inner, 0)
+    async with inner, httpx.AsyncClient(transport=away) as http:
+        nemo = NemoClient(http, service.url, retries=NO_WAIT)
+        service.will_answer({"code": 0, "data": {"session_id": "s", "task_id": "t"}})
+        away.left = 2
+        assert (await nemo.create_session(WHO, "en")).session_id == "s"
+        service.will_answer(Response("data: {}\n\n", media_type="text/event-stream"))
+        away.left = 2
+        async for _ in nemo.send_message(WHO, "s", "hi"):
+            pass
+        assert [request.url.path for request in service.requests][1:] == ["/run_sse"]
+        away.left = 3
+        with pytest.raises(errors.TransportError) as caught:
+            await nemo.start_render(WHO, "r", "s", {})
+        assert not caught.value.sent
+        assert len(service.requests) == 2
 
 
 async def test_no_connection_means_not_sent(http: httpx.AsyncClient) -> None:
