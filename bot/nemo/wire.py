@@ -79,10 +79,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How calls are repeated: those that only read when no answer comes, nonsense, or an HTTP 5xx, others when
-    nobody was reached.
+    """How calls are repeated.
 
-    What may have arrived, and does something, is never repeated. Nor are uploads: who reads a file brings it again.
+    Those that only read are when no answer comes, nonsense, or an HTTP 5xx; others when nobody was reached. What may
+    have arrived, and does something, is never repeated. Nor are uploads: who reads a file brings it again.
 
     Args:
         attempts: In all.
