@@ -20,6 +20,7 @@ import uvloop
 from tests.bench.table import HEADER, Figure
 
 NAMES = (
+    "results",
     "videos",
     "streams",
     "overhead",
