@@ -1,7 +1,9 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,41 @@ def instructions() -> list[tuple[str, str]]:
     return [
         (line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()
     ]
+
+
+@pytest.mark.parametrize(("old", "new", "code"), [("", "", 0), ("restart:", "restrat:", 1)])
+def test_the_compose_file_is_as_its_specification_says(tmp_path: Path, old: str, new: str, code: int) -> None:
+    (tmp_path / "compose.yaml").write_text(COMPOSE.read_text("utf-8").replace(old, new), "utf-8")
+    checked = check("check-jsonschema", "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml")
+    assert checked.returncode == code, checked.stdout
+
+
+@pytest.mark.parametrize(("old", "new", "code"), [("", "", 0), ("USER ", "USR ", 1)])
+def test_a_linter_has_nothing_to_say_of_the_dockerfile(tmp_path: Path, old: str, new: str, code: int) -> None:
+    if not (Path(sys.executable).parent / "hadolint").exists():
+        pytest.skip("hadolint is not made for this system")
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE.read_text("utf-8").replace(old, new), "utf-8")
+    checked = check("hadolint", "--no-color", tmp_path / "Dockerfile")
+    assert (checked.returncode, checked.stdout == "") == (code, code == 0), checked.stdout
+
+
+def test_caddy_takes_its_file() -> None:
+    if not (caddy := shutil.which("caddy")):
+        pytest.skip("caddy is not here")
+    done = subprocess.run(
+        [caddy, "validate", "--adapter", "caddyfile", "--config", str(ROOT / "deploy/Caddyfile")],
+        env={**os.environ, "WEBHOOK_HOST": "bot.example.org", "WEBHOOK_PATH": "/telegram"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def check(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a tool that is installed beside the tests."""
+    command = [str(Path(sys.executable).parent / tool), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_no_port_is_open_to_the_outside_but_the_webhooks() -> None:
@@ -125,7 +162,8 @@ def test_the_notes_name_settings_that_exist() -> None:
 def test_the_image_runs_as_nobody_special() -> None:
     last_stage = instructions()[max(n for n, (what, _) in enumerate(instructions()) if what == "FROM") :]
     users = [value for what, value in last_stage if what == "USER"]
-    assert users == ["bot"]
+    assert users == ["$UID:$GID"]
+    assert [value for what, value in last_stage if what == "ARG"] == ["UID=101", "GID=101"]
     assert ("ENTRYPOINT", '["nemovideo-bot"]') in last_stage
     assert not [value for what, value in last_stage if what == "RUN" and "uv" in shlex.split(value)]
 
