@@ -26,6 +26,7 @@ NAMES = (
     "overhead",
     "relay",
     "upload",
+    "start",
 )
 """In the order of the table."""
 
