@@ -28,6 +28,7 @@ NAMES = (
     "upload",
     "start",
 )
+NAMES = ("start",)
 """In the order of the table."""
 
 

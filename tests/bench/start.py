@@ -41,14 +41,22 @@ application.run_polling()
 """
 
 
-async def _first_answer_s(services: Services, command: Sequence[str | Path], environment: dict[str, str]) -> float:
+def _with_bytecode(environment: dict[str, str]) -> dict[str, str]:
+    """This process's environment with a bot's; bytecode is kept as usual, without which a start takes twice as long."""
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, **environment}
+
+
+async def _first_answer_s(
+    services: Services, command: Sequence[str | Path], environment: dict[str, str]
+) -> float:
     """Seconds from the start of a bot's process until it answered somebody who had written before."""
     async with People(services.telegram_url) as people:
         ada = await people.person("Ada")
         await ada.start()
         waiting = asyncio.create_task(ada.chat.wait(timeout_s=PATIENCE_S))
         began_s = time.monotonic()
-        process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
+        process = await asyncio.create_subprocess_exec(*command, env=_with_bytecode(environment))
         try:
             await waiting
             return time.monotonic() - began_s
