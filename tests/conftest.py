@@ -1,6 +1,7 @@
 """What tests in several folders need: a real store, empty at the start of each test; and how all of them are run."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
@@ -12,6 +13,10 @@ from redis.asyncio import Redis
 from bot.sandbox.nemovideo import render
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
+
+# Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # structlog's own choice draws every local variable of a traceback: seconds in which the whole loop stands still.
 structlog.configure(
@@ -52,8 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _finished_renders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where pytest clears away: xdist ends its workers too abruptly for them to do it."""
-    directory = tmp_path_factory.mktemp("renders")
+    """One place for all workers, where pytest clears away: xdist ends its workers too abruptly for them to do it."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "renders"
+    directory.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_shelf", lambda: directory)
         yield

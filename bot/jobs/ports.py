@@ -1,14 +1,19 @@
 """What jobs need of a chat, without knowing what a chat is. ``telegram/`` implements it."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from bot.chats.key import ChatKey
 from bot.jobs.job import FileRef, Job
-from bot.nemo.drafts import Draft
+
+if TYPE_CHECKING:
+    # The process of the decoders names errors of this module, and would load the whole client with it.
+    from bot.nemo.drafts import Draft
 
 ANNOUNCEMENT = "live"
 """The checkpoint under which a front keeps its live message."""

@@ -8,6 +8,9 @@ make_audio(Path("voice.ogg"), 2.0)
 ```
 """
 
+from __future__ import annotations  # array takes its type only in annotations
+
+import functools
 import math
 from array import array
 from collections.abc import Callable
@@ -170,9 +173,14 @@ def _audio_stream(out: OutputContainer, suffix: str) -> AudioStream:
     return cast(AudioStream, out.add_stream(_AUDIO_CODECS[suffix], rate=SAMPLE_RATE, layout="mono"))
 
 
-def _encode_tone(out: OutputContainer, stream: AudioStream, seconds: float, frequency_hz: int) -> None:
+@functools.cache
+def _second(frequency_hz: int) -> array[int]:
     step = 2 * math.pi * frequency_hz / SAMPLE_RATE
-    second = array("h", (int(9000 * math.sin(step * index)) for index in range(SAMPLE_RATE)))
+    return array("h", (int(9000 * math.sin(step * index)) for index in range(SAMPLE_RATE)))
+
+
+def _encode_tone(out: OutputContainer, stream: AudioStream, seconds: float, frequency_hz: int) -> None:
+    second = _second(frequency_hz)
     total, done = round(seconds * SAMPLE_RATE), 0
     while done < total:
         piece = second[: min(SAMPLE_RATE, total - done)]

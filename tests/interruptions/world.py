@@ -28,7 +28,7 @@ from bot.store import keys
 from bot.store.server import find_server_binary
 from tests.interruptions.process import run_bot
 
-# A bot imports for more than two seconds. A fork server has imported all of it and does nothing else, so that each
+# A bot loads for more than two seconds. A fork server has loaded all of it and does nothing else, so that each
 # process forked from it is at work after a tenth of a second.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.process"])
