@@ -28,7 +28,6 @@ NAMES = (
     "upload",
     "start",
 )
-NAMES = ("start",)
 """In the order of the table."""
 
 
