@@ -22,6 +22,7 @@ from tests.bench.table import HEADER, Figure
 NAMES = (
     "results",
     "videos",
+    "memory",
     "streams",
     "overhead",
     "relay",

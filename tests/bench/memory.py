@@ -11,48 +11,22 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import People
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.services import Services, serve_services
+from tests.bench.process import forget_peak, memory_mb, peak_mb
+from tests.bench.table import Figure, alone
 
 MEBIBYTE = 1024 * 1024
-SAMPLE_S = 0.02
-PATIENCE_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """What was measured of one job.
-
-    Args:
-        name: The set-up.
-        sent_mb: Size of the file that came in.
-        result_mb: Size of the video that went out.
-        before_mb: Resident memory after a small job.
-        peak_mb: The highest while the large one passed.
-        took_s: From sending to the video in the chat.
-    """
-
-    name: str
-    sent_mb: int
-    result_mb: int
-    before_mb: float
-    peak_mb: float
-    took_s: float
-
-
-def resident_mb(pid: int) -> float:
-    """A process's resident memory (Linux)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+PATIENCE_S = 60.0
+ROUNDS = 2
+MAX_GROWTH_MB = 8.0
+SET_UPS = (("own server, by path", 200, 200, True), ("cloud, by HTTP", 19, 45, False))
+"""What it is, MB in, MB out, and whether the Bot API server is an own one."""
 
 
 @contextlib.asynccontextmanager
@@ -79,15 +53,28 @@ async def bot_process(services: Services, data_dir: Path, **settings: str) -> As
         await process.wait()
 
 
-async def passage(name: str, sent_mb: int, result_mb: int, *, local: bool) -> Passage:
-    """Let one large file pass both ways, after a small one that warms everything up."""
+async def growth(sent_mb: int, result_mb: int, *, local: bool) -> float:
+    """Let one large file pass both ways, after a small one that warms everything up.
+
+    Args:
+        sent_mb: Size of the file that comes in.
+        result_mb: Size of the video that goes out.
+        local: Whether the Bot API server is an own one.
+
+    Returns:
+        MB by which the bot's process grew at the most.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data_dir = Path(folder)
+        settings = {
+            "TELEGRAM_LOCAL_MODE": str(local).lower(),
+            "TELEGRAM_FILES_DIR": str(data_dir / "services" / "telegram"),
+        }
         async with (
             serve_services(data_dir / "services", local=local, flood_limits=None) as services,
             People(services.telegram_url) as people,
             NemoControl(services.nemo_url) as nemo,
-            bot_process(services, data_dir / "bot", TELEGRAM_LOCAL_MODE=str(local).lower()) as pid,
+            bot_process(services, data_dir / "bot", **settings) as pid,
         ):
             ada = await people.person("Ada")
             await ada.open()
@@ -96,37 +83,20 @@ async def passage(name: str, sent_mb: int, result_mb: int, *, local: bool) -> Pa
             await ada.chat.wait(kind="video", timeout_s=PATIENCE_S)
             await nemo.set(render_bytes=result_mb * MEBIBYTE)
             large = samples.make_video(data_dir / "large.mp4", 3, size_bytes=sent_mb * MEBIBYTE)
-            before_mb = peak_mb = resident_mb(pid)
-            began_s = time.monotonic()
+            forget_peak(pid)
+            before_mb = memory_mb(pid)
             await ada.send_file("video", large, caption="trim it to 2 seconds")
-            waiting = asyncio.create_task(ada.chat.wait_all(2, kind="video", timeout_s=PATIENCE_S))
-            while not waiting.done():
-                peak_mb = max(peak_mb, resident_mb(pid))
-                await asyncio.wait({waiting}, timeout=SAMPLE_S)
-            delivered = waiting.result()[-1]
+            delivered = (await ada.chat.wait_all(2, kind="video", timeout_s=PATIENCE_S))[-1]
             if delivered.media["file_size"] != result_mb * MEBIBYTE:
                 raise RuntimeError(f"delivered {delivered.media['file_size']} bytes")
-            return Passage(name, sent_mb, result_mb, before_mb, peak_mb, time.monotonic() - began_s)
+            return peak_mb(pid) - before_mb
 
 
-async def measure() -> list[Passage]:
+async def measure() -> list[Figure]:
     """Both set-ups: the own server's large files, and as much as the cloud lets pass."""
-    return [
-        await passage("own server, by path", 300, 300, local=True),
-        await passage("cloud, by HTTP", 19, 45, local=False),
-    ]
-
-
-def main() -> None:
-    """Measure and print a table."""
-    print("| set-up | in | out | before | peak | growth | took |")
-    print("|---|---|---|---|---|---|---|")
-    for p in asyncio.run(measure()):
-        print(
-            f"| {p.name} | {p.sent_mb} MB | {p.result_mb} MB | {p.before_mb:.1f} MB | {p.peak_mb:.1f} MB "
-            f"| {p.peak_mb - p.before_mb:+.1f} MB | {p.took_s:.1f} s |"
-        )
-
-
-if __name__ == "__main__":
-    main()
+    figures = []
+    for name, sent_mb, result_mb, local in SET_UPS:
+        grown_mb = [await growth(sent_mb, result_mb, local=local) for _ in range(ROUNDS)]
+        path = f"the whole bot's memory, {name}: {sent_mb} MB in, {result_mb} MB out"
+        figures.append(alone(path, grown_mb, unit="MB", goal=MAX_GROWTH_MB))
+    return figures

@@ -33,6 +33,7 @@ from bot.telegram.application import new_bot
 from bot.telegram.files import TelegramFiles
 from bot.telegram.flood import Flood
 from bot.telegram.outbox import Outbox
+from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import MEBIBYTE, has_tools, serve_nginx, serve_sink
 from tests.bench.table import Contender, Figure, alone, ratio, take_turns
 
@@ -189,20 +190,10 @@ async def growth_mb(small_url: str, large_url: str, nemo_url: str) -> float:
     """Relay a small file, then a large one, and give by how much this process grew (Linux)."""
     async with relay(small_url, nemo_url) as small, relay(large_url, nemo_url) as large:
         await small()
-        await asyncio.to_thread(
-            Path("/proc/self/clear_refs").write_text, "5"
-        )  # The highest is the present again.
-        before_mb = _memory_mb("VmRSS")
+        forget_peak()
+        before_mb = memory_mb()
         await large()
-        return _memory_mb("VmHWM") - before_mb
-
-
-def _memory_mb(name: str) -> float:
-    """Resident memory: ``VmRSS`` now, ``VmHWM`` at its highest."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) / 1024
-    raise KeyError(name)
+        return peak_mb() - before_mb
 
 
 async def measure() -> list[Figure]:

@@ -33,6 +33,7 @@ from bot.telegram.media import LOCAL_SEND_LIMIT
 from bot.telegram.once import Sent
 from bot.telegram.outbox import Outbox
 from bot.words import Words
+from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import SENT_BYTES, serve_sink
 from tests.bench.table import Figure, alone
 from tests.jobs.conftest import new_job
@@ -206,28 +207,22 @@ async def _watched(send: Send, small: Path, large: Path) -> Passage:
 
     beating = asyncio.create_task(beat())
     await asyncio.sleep(10 * HEARTBEAT_S)
-    longest_s, read_before = 0.0, _proc("io", "rchar")
-    _forget_peak()
-    memory_before = _proc("status", "VmRSS")
+    longest_s, read_before = 0.0, _read_bytes()
+    forget_peak()
+    before_mb = memory_mb()
     began_s = loop.time()
     arrived = await send(large)
     took_s = loop.time() - began_s
     beating.cancel()
     return Passage(
-        grown_mb=(_proc("status", "VmHWM") - memory_before) * 1024 / MEGABYTE,
+        grown_mb=peak_mb() - before_mb,
         stalled_ms=longest_s * 1000,
-        passed_mb=(_proc("io", "rchar") - read_before + arrived) / MEGABYTE,
+        passed_mb=(_read_bytes() - read_before + arrived) / MEGABYTE,
         speed_mb_s=VIDEO_BYTES / MEGABYTE / took_s,
     )
 
 
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text(
-        "5"
-    )  # https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html
-
-
-def _proc(file: str, name: str) -> int:
-    """A number that Linux keeps of this process; memory in KiB."""
-    lines = Path(f"/proc/self/{file}").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+def _read_bytes() -> int:
+    """What this process has read from files so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
