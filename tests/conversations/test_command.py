@@ -155,13 +155,14 @@ async def test_a_place_that_nothing_can_be_written_to_is_named(tmp_path: Path) -
 
 
 async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> None:
-    wrong = {**HELP, "steps": [ASKED, {"bot": {"says": "Good bye", "within_s": 1}}]}
+    answered = {"bot": {"says": "How it works"}}
+    wrong = {**HELP, "steps": [ASKED, answered, {"bot": {"says": "Good bye", "within_s": 1}}]}
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
 
     code, _, err = await run("sandbox", "--play", "wrong.yaml", "--out", "out", cwd=tmp_path)
 
     assert code == 1
-    assert "Help: not as expected\nStep 2 (bot): expected a message that says: “Good bye”" in err
+    assert "Help: not as expected\nStep 3 (bot): expected a message that says: “Good bye”" in err
     assert "“How it works" in err
     assert "Traceback" not in err
     assert "/help – this text" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
