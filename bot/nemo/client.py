@@ -13,13 +13,13 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-from httpx_sse import ServerSentEvent, aconnect_sse
+from httpx_sse import ServerSentEvent
 
 from bot.nemo import answers
 from bot.nemo.errors import (
@@ -53,7 +53,6 @@ from bot.nemo.wire import (
     read_body,
     read_chunks,
     size_of,
-    transport_error,
 )
 
 _TIMEOUTS = Timeouts()
@@ -62,6 +61,11 @@ _APP = "nemo_agent"
 _RENDERS = f"{RENDERS}/lambda"
 MAX_REDIRECTS = 5
 _STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy holds events back, and hides a file's size
+_EVENT_STREAM = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,42 +182,43 @@ class NemoClient:
                 :class:`~bot.nemo.events.StreamError` events.
         """
         call = Call("POST", "/run_sse")
-        body = {
-            "app_name": _APP,
-            "user_id": "me",
-            "session_id": session_id,
-            "new_message": {"parts": [{"text": text}]},
-        }
-        async with contextlib.AsyncExitStack() as stack:
-            async for attempt in self._wire.until_sent():
-                with attempt:
-                    try:
-                        source = await stack.enter_async_context(
-                            aconnect_sse(
-                                self._http,
-                                call.method,
-                                str(self._wire.url(call.path)),
-                                headers={
-                                    **headers_for(who),
-                                    **_STREAMED,
-                                    "Content-Type": "application/json",
-                                },
-                                content=encode(call, body),
-                                timeout=self._wire.limits(None),
-                            )
-                        )
-                    except httpx.RequestError as error:
-                        raise transport_error(call, error) from error
-            response = source.response
+        response = await self._open_turn(call, who, session_id, text)
+        reader, heard, count = SseReader(), TurnText(), 0
+        try:
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
                 payload = checked(call, response, content, who.token)
                 for event in read_event(json.dumps(payload)):
                     yield event
                 return
-            async with contextlib.aclosing(_events(call, response)) as events:
-                async for event in events:
+            async for chunk in response.aiter_bytes():
+                for event in _events(reader.feed(chunk)):
+                    count += not isinstance(event, KeepAlive)
+                    heard.add(event)
                     yield event
+                    del event  # One may hold a whole draft, and the next may be minutes away.
+                del chunk
+            for event in _events(reader.close()):
+                yield event
+        except httpx.RequestError as error:
+            message = f"{type(error).__name__}: {error}"
+            raise StreamBroken(call, message, text=heard.text, events=count) from error
+        finally:
+            await response.aclose()
+
+    async def _open_turn(self, call: Call, who: Credentials, session_id: str, text: str) -> httpx.Response:
+        body = {
+            "app_name": _APP,
+            "user_id": "me",
+            "session_id": session_id,
+            "new_message": {"parts": [{"text": text}]},
+        }
+        headers = {**headers_for(who), **_STREAMED, **_EVENT_STREAM}
+        content, url = encode(call, body), self._wire.url(call.path)
+        async for attempt in self._wire.until_sent():
+            with attempt:
+                return await self._wire.send(call, url, headers, content, self._wire.limits(None))
+        raise AssertionError("the last attempt raises")
 
     async def upload_files(
         self, who: Credentials, session_id: str, files: Sequence[FileToUpload]
@@ -423,31 +428,14 @@ async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> Asy
         yield chunk
 
 
-def _frame_events(frame: ServerSentEvent | None) -> tuple[Event, ...]:
-    if frame is None:
-        return (KeepAlive(),)
-    if frame.event == OVERSIZED:
-        return (Unknown(OVERSIZED),)
-    return read_event(frame.data, "" if frame.event == "message" else frame.event)
-
-
-async def _events(call: Call, response: httpx.Response) -> AsyncGenerator[Event, None]:
-    reader = SseReader()
-    heard = TurnText()
-    count = 0
-    try:
-        async for chunk in response.aiter_bytes():
-            for frame in reader.feed(chunk):
-                for event in _frame_events(frame):
-                    count += not isinstance(event, KeepAlive)
-                    heard.add(event)
-                    yield event
-    except httpx.RequestError as error:
-        message = f"{type(error).__name__}: {error}"
-        raise StreamBroken(call, message, text=heard.text, events=count) from error
-    for frame in reader.close():
-        for event in _frame_events(frame):
-            yield event
+def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
+    for frame in frames:
+        if frame is None:
+            yield KeepAlive()
+        elif frame.event == OVERSIZED:
+            yield Unknown(OVERSIZED)
+        else:
+            yield from read_event(frame.data, "" if frame.event == "message" else frame.event)
 
 
 def _segment(value: str) -> str:

@@ -197,16 +197,28 @@ class Wire:
         http: httpx.AsyncClient | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, and have its answer to read as long as the block lasts."""
-        http = http or self._http
-        request = http.build_request(call.method, url, headers=headers, content=content, timeout=limits)
-        try:
-            response = await http.send(request, stream=True, follow_redirects=False)
-        except httpx.RequestError as error:
-            raise transport_error(call, error) from error
+        response = await self.send(call, url, headers, content, limits, http)
         try:
             yield response
         finally:
             await response.aclose()
+
+    async def send(
+        self,
+        call: Call,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        content: bytes | MultipartBody | None,
+        limits: httpx.Timeout,
+        http: httpx.AsyncClient | None = None,
+    ) -> httpx.Response:
+        """Send a request; whoever asked closes its answer."""
+        http = http or self._http
+        request = http.build_request(call.method, url, headers=headers, content=content, timeout=limits)
+        try:
+            return await http.send(request, stream=True, follow_redirects=False)
+        except httpx.RequestError as error:
+            raise transport_error(call, error) from error
 
     def url(self, path: str) -> httpx.URL:
         """Give the address of a call."""

@@ -26,7 +26,7 @@ from httpx_sse import aconnect_sse
 
 from bot.http import new_client
 from bot.nemo.client import NemoClient
-from bot.nemo.events import KeepAlive, Part, StateDelta, Text, Thought, ToolCall, ToolResult
+from bot.nemo.events import Event, KeepAlive, Part, StateDelta, Text, Thought, ToolCall, ToolResult
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from bot.open_files import raise_open_files
@@ -133,13 +133,18 @@ async def listen_as_bot(nemo: NemoClient, tally: Tally) -> None:
     async with contextlib.aclosing(nemo.send_message(WHO, "session", WISH)) as events:
         async for event in events:
             heard.add(event)
-            match event:
-                case KeepAlive():
-                    tally.opened.release()
-                case Thought(text) | Text(text, Part.PIECE):
-                    tally.note(float(text.partition(" ")[0]))
-                case ToolCall(args=told) | ToolResult(result=told) | StateDelta(told):
-                    tally.note(told["sent_s"])
+            _note(event, tally)
+            del event  # As a turn does.
+
+
+def _note(event: Event, tally: Tally) -> None:
+    match event:
+        case KeepAlive():
+            tally.opened.release()
+        case Thought(text) | Text(text, Part.PIECE):
+            tally.note(float(text.partition(" ")[0]))
+        case ToolCall(args=told) | ToolResult(result=told) | StateDelta(told):
+            tally.note(told["sent_s"])
 
 
 async def listen_as_peer(http: httpx.AsyncClient, url: str, tally: Tally) -> None:

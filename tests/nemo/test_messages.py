@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
-from bot.nemo.events import Event, KeepAlive, Part, StreamError, Text, ToolCall
+from bot.nemo.events import Event, KeepAlive, Part, StateDelta, StreamError, Text, ToolCall
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from tests.nemo.servers import raw_server, read_request, reset
@@ -98,6 +99,29 @@ async def test_events_come_as_they_are_sent(http: httpx.AsyncClient) -> None:
         assert await asyncio.wait_for(anext(events), 5) == KeepAlive()
         seen.set()
         assert [event async for event in events] == [Text("done", Part.UNMARKED)]
+
+
+async def test_nothing_is_kept_of_an_event_while_the_next_is_waited_for(http: httpx.AsyncClient) -> None:
+    heard = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(HEAD + chunk(b'data: {"actions":{"stateDelta":{"draft":{"tracks":[]}}}}\n\n'))
+        await heard.wait()
+        writer.write(END)
+
+    async with (
+        raw_server(talk) as url,
+        contextlib.aclosing(NemoClient(http, url).send_message(WHO, "s", "hi")) as events,
+    ):
+        event = await anext(events)
+        waiting = asyncio.create_task(anext(events, None))
+        await asyncio.sleep(0)
+        holders = sys.getrefcount(event)
+        heard.set()
+        assert await waiting is None
+    assert event == StateDelta({"draft": {"tracks": []}})
+    assert holders == 2  # This function and the count's own argument.
 
 
 @pytest.mark.parametrize("rst", [False, True], ids=["closed", "reset"])

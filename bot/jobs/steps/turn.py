@@ -186,6 +186,7 @@ class _Turn:
                     continue
                 signs.heard()
                 changed = self._take(event, heard)
+                del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
                 if changed and now_s - kept_s >= KEEP_TEXT_EVERY_S:
                     kept_s = now_s
