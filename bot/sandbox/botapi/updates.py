@@ -104,10 +104,7 @@ class UpdateQueue:
         timeout = asyncio.ensure_future(self.clock.sleep(min(timeout_s, MAX_POLL_S)))
         try:
             while not self.pending and not timeout.done():
-                changed = asyncio.ensure_future(self._changed.wait())
-                waited: set[asyncio.Future[Any]] = {changed, ended, timeout}
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                changed.cancel()
+                await self._until_changed({ended, timeout})
                 if ended.done():
                     raise ended.result()
             return self.pending[: limit if 1 <= limit <= 100 else 100]
@@ -115,6 +112,14 @@ class UpdateQueue:
             timeout.cancel()
             if self._poll is ended:
                 self._poll = None
+
+    async def _until_changed(self, others: set[Any]) -> None:
+        """Wait for something new, or for the first of others to be done; leave nothing that waits on."""
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({changed, *others}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
 
     def end_poll(self, words: str) -> None:
         """Answer the poll that waits, if one does, with a 409."""
@@ -182,9 +187,7 @@ class UpdateQueue:
                         seen.add(lane)
                         task = asyncio.create_task(self._deliver(client, webhook, update, answered))
                         busy[task] = lane
-                    changed = asyncio.ensure_future(self._changed.wait())
-                    await asyncio.wait({changed, *busy}, return_when=asyncio.FIRST_COMPLETED)
-                    changed.cancel()
+                    await self._until_changed(set(busy))
                     busy = {task: lane for task, lane in busy.items() if not task.done()}
             finally:
                 for task in busy:
