@@ -7,28 +7,23 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import httpx
 from redis.exceptions import RedisError
 from telegram import Update
 from telegram.ext import Application, CallbackContext, ExtBot
-from telegram.request import HTTPXRequest
 from telegram.warnings import PTBUserWarning
 
 from bot.chats.addresses import Addresses
+from bot.http import Transport
+from bot.telegram.requests import Requests
 from bot.telegram.senders import ADDRESS
 
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
-READ_TIMEOUT_S = 30.0
-CONNECT_TIMEOUT_S = 10.0
-
 _FAILURES = "failures"
 
 
-def new_bot(
-    token: str, api_url: str, new_transport: Callable[[], httpx.AsyncBaseTransport], *, local: bool
-) -> ExtBot[None]:
+def new_bot(token: str, api_url: str, new_transport: Callable[[], Transport], *, local: bool) -> ExtBot[None]:
     """PTB's bot over our HTTP transport.
 
     Args:
@@ -41,23 +36,13 @@ def new_bot(
     os.environ.setdefault("PTB_TIMEDELTA", "true")
     # Asked for raw on purpose, see telegram/intake.py.
     warnings.filterwarnings("ignore", "Please use 'Bot.getUpdates'", PTBUserWarning)
-    request = HTTPXRequest(
-        read_timeout=READ_TIMEOUT_S,
-        write_timeout=READ_TIMEOUT_S,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        pool_timeout=CONNECT_TIMEOUT_S,
-        httpx_kwargs={"transport": new_transport(), "trust_env": False},
-    )
-    polling = HTTPXRequest(
-        connect_timeout=CONNECT_TIMEOUT_S, httpx_kwargs={"transport": new_transport(), "trust_env": False}
-    )
     base = api_url.rstrip("/")
     return ExtBot(
         token,
         base_url=f"{base}/bot",
         base_file_url=f"{base}/file/bot",
-        request=request,
-        get_updates_request=polling,
+        request=Requests(new_transport()),
+        get_updates_request=Requests(new_transport()),
         local_mode=local,
     )
 

@@ -28,6 +28,7 @@ NAMES = (
     "relay",
     "upload",
     "start",
+    "calls",
 )
 """In the order of the table."""
 

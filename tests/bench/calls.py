@@ -1,0 +1,114 @@
+"""Calls of the Bot API, 256 at once: the bot's way, aiogram 3, and python-telegram-bot as it comes.
+
+The bot's way is all that a send goes through: ``Outbox.call``, PTB's ``Bot`` and the transport of ``bot/http.py``; not
+Telegram's flood limits, which would hold it at 30 a second: these calls count as free. All three run on uvloop, over
+connections that are open already, and send the same text to the same server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from subprocess import PIPE
+
+from redis.asyncio import Redis
+from telegram.constants import ParseMode
+from telegram.ext import Application
+
+from bot.chats.addresses import Addresses
+from bot.clock import SystemClock
+from bot.http import Transport, tls_context
+from bot.telegram.application import new_bot
+from bot.telegram.flood import Flood
+from bot.telegram.outbox import Outbox
+from tests.bench import aiogram_calls, botapi
+from tests.bench.aiogram_calls import CHAT, TEXT, TOKEN, calls_a_second
+from tests.bench.table import Contender, Figure, ratio, take_turns
+
+ROUNDS = 5
+CALLS = 2560
+STOCK_CALLS = 512
+"""A tenth of the speed wants fewer of them."""
+
+AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
+"""Not among the project's packages, as it wants an older pydantic; the rest are the bot's versions."""
+
+
+@contextlib.asynccontextmanager
+async def _ours(url: str) -> AsyncIterator[Contender]:
+    clock, redis = SystemClock(), Redis()  # never asked: a private chat is where it is
+    outbox = Outbox(clock, Addresses(redis), Flood(redis, clock))
+    async with new_bot(TOKEN, url, lambda: Transport(tls_context()), local=False) as bot:
+
+        async def send() -> None:
+            await outbox.call(
+                CHAT,
+                lambda chat_id: bot.send_message(chat_id, TEXT, parse_mode=ParseMode.HTML),
+                repeatable=False,
+            )
+
+        yield lambda: calls_a_second(send, CALLS)
+
+
+@contextlib.asynccontextmanager
+async def _stock(url: str) -> AsyncIterator[Contender]:
+    builder = Application.builder().token(TOKEN).base_url(f"{url}/bot").connection_pool_size(256)
+    async with builder.updater(None).build() as application:
+
+        async def send() -> None:
+            await application.bot.send_message(CHAT, TEXT, parse_mode=ParseMode.HTML)
+
+        yield lambda: calls_a_second(send, STOCK_CALLS)
+
+
+@contextlib.asynccontextmanager
+async def _aiogram(url: str) -> AsyncIterator[Contender | None]:
+    """Nothing where it can't be had."""
+    if not shutil.which("uv"):
+        yield None
+        return
+    packages = [word for name in AIOGRAM for word in ("--with", name)]
+    command = ["uv", "run", "-q", "--no-project", *packages, "--python", sys.executable]
+    process = await asyncio.create_subprocess_exec(
+        *command, "python", aiogram_calls.__file__, url, str(CALLS), stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    told, heard = process.stdin, process.stdout
+
+    async def run() -> float:
+        told.write(b"\n")
+        return float(await heard.readline())
+
+    try:
+        yield run if await heard.readline() else None
+    finally:
+        told.close()
+        await process.wait()
+
+
+async def measure() -> list[Figure]:
+    """Calls a second, in turn."""
+    async with botapi.serve() as url, _ours(url) as ours, _stock(url) as stock, _aiogram(url) as aiogram:
+        contenders = {"ours": ours, "stock": stock}
+        if aiogram is None:
+            print("uv is missing, or could not fetch aiogram: its line is left out", file=sys.stderr)
+        else:
+            contenders["aiogram"] = aiogram
+        measured = await take_turns(contenders, ROUNDS)
+    peers = [("aiogram", "aiogram 3", 1.3), ("stock", "stock PTB", 10.0)]
+    return [
+        ratio(
+            "Bot API calls, 256 at once",
+            measured["ours"],
+            measured[name],
+            unit="/s",
+            peer_name=peer,
+            goal=goal,
+        )
+        for name, peer, goal in peers
+        if name in measured
+    ]
