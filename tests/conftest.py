@@ -1,12 +1,14 @@
 """What tests in several folders need: a real store, empty at the start of each test; and how all of them are run."""
 
+import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 
 import pytest
 import structlog
+import uvloop
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
@@ -42,6 +44,11 @@ SLOW_FIRST = (
 def pytest_xdist_auto_num_workers() -> int:
     """What ``-n auto`` means here."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the bot itself runs in."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 from cryptography.fernet import Fernet
@@ -91,7 +90,7 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
         nemo = await stack.enter_async_context(NemoControl(url))
-        http = await stack.enter_async_context(new_client(httpx.create_ssl_context()))
+        http = await stack.enter_async_context(new_client())
 
         def open_workspace(operator_token: str | None = None) -> Workspace:
             options = WorkspaceOptions(WEB, operator_token, 1000)

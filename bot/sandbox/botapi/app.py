@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.clock import Clock, SystemClock
+from bot.http import tls_context
 from bot.sandbox.botapi.context import Context, Method
 from bot.sandbox.botapi.control_reads import ACTIONS
 from bot.sandbox.botapi.errors import NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection
@@ -69,8 +69,7 @@ class BotApiServer:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            context = ssl.create_default_context()
-            self._client = httpx.AsyncClient(verify=context, follow_redirects=True, trust_env=False)
+            self._client = httpx.AsyncClient(verify=tls_context(), follow_redirects=True, trust_env=False)
         return self._client
 
     async def call(self, request: Request) -> Response:

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import secrets
-import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from bot.http import tls_context
 from bot.sandbox import samples
 from bot.sandbox.nemovideo.media import (
     MediaStore,
@@ -212,8 +212,8 @@ async def fetch(url: str, folder: Path, limit_bytes: int) -> Received:
         raise BadUploadError(f"not an http address: {url}")
     if parts.hostname == SAMPLES_HOST:
         return await asyncio.to_thread(_sample, url, folder)
-    # Loading the certificates blocks for a tenth of a second.
-    tls = await asyncio.to_thread(ssl.create_default_context)
+    # Loading the certificates blocks for a tenth of a second, the first time.
+    tls = await asyncio.to_thread(tls_context)
     try:
         async with (
             httpx.AsyncClient(
