@@ -183,6 +183,8 @@ class NemoClient:
         """
         call = Call("POST", "/run_sse")
         response = await self._open_turn(call, who, session_id, text)
+        # The headers and the body that were sent would stay in memory as long as the stream.
+        response.request = httpx.Request(call.method, response.url)
         reader, heard, count = SseReader(), TurnText(), 0
         try:
             if not response.is_success or media_type(response).endswith("json"):
@@ -191,7 +193,8 @@ class NemoClient:
                 for event in read_event(json.dumps(payload)):
                     yield event
                 return
-            async for chunk in response.aiter_bytes():
+            plain = "content-encoding" not in response.headers
+            async for chunk in response.aiter_raw() if plain else response.aiter_bytes():
                 for event in _events(reader.feed(chunk)):
                     count += not isinstance(event, KeepAlive)
                     heard.add(event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import sys
 from collections.abc import AsyncIterator
 
@@ -152,6 +153,12 @@ async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, c
         assert await hear(nemo) == [Text("你好", Part.UNMARKED)]
 
 
+async def test_a_stream_that_is_compressed_unasked(http: httpx.AsyncClient) -> None:
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    async with answering(http, chunk(gzip.compress(b'data: {"text":"Hi"}\n\n')), END, head=head) as nemo:
+        assert await hear(nemo) == [Text("Hi", Part.UNMARKED)]
+
+
 async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
     head = HEAD.replace(b"text/event-stream", b"application/json")
     async with answering(http, chunk(b'{"code":2001,"message":"no"}'), END, head=head) as nemo:
@@ -183,11 +190,13 @@ async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> N
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.binary(max_size=200), max_size=4))
 def test_no_bytes_of_a_server_break_it(pieces: list[bytes]) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
     async def talk() -> list[Event]:
         transport = httpx.MockTransport(
-            lambda request: httpx.Response(
-                200, headers={"Content-Type": "text/event-stream"}, content=b"".join(pieces)
-            )
+            lambda request: httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=body())
         )
         async with httpx.AsyncClient(transport=transport) as client:
             return await hear(NemoClient(client, "http://service"))
