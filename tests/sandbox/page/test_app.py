@@ -185,3 +185,40 @@ async def _events(stream: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
             yield name, json.loads(line.removeprefix("data: "))
+
+
+READ_ON = {
+    "text": ("ground", "side", "theirs", "mine", "chosen"),
+    "faint": ("ground", "side", "theirs", "chosen"),
+    "accent": ("ground", "side", "theirs", "mine"),
+    "on-accent": ("accent",),
+    "good": ("side",),
+    "bad": ("side",),
+}
+"""What is written in each colour, and on which others it stands."""
+
+LEAST_CONTRAST = 4.5
+"""Of the Web Content Accessibility Guidelines, level AA."""
+
+
+def themes() -> dict[str, dict[str, str]]:
+    light, dark = re.findall(r":root \{(.*?)\}", (STATIC / "page.css").read_text("utf-8"), re.DOTALL)
+    return {
+        name: dict(re.findall(r"--([\w-]+): (#\w{6});", css))
+        for name, css in (("light", light), ("dark", dark))
+    }
+
+
+def brightness(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("written", READ_ON)
+def test_everything_can_be_read(theme: str, written: str) -> None:
+    colours = themes()[theme]
+    for ground in READ_ON[written]:
+        low, high = sorted(brightness(colours[name]) for name in (written, ground))
+        assert (high + 0.05) / (low + 0.05) >= LEAST_CONTRAST, ground

@@ -118,7 +118,7 @@ function fill(list, lines) {
 function build() {
   parts.language = document.documentElement.lang;
   parts.boxes = [];
-  for (const name of ["jobs", "accounts", "renders", "sent", "calls"]) parts[name] = el("ul", { class: "lines" });
+  for (const name of ["jobs", "accounts", "renders", "sent", "calls"]) parts[name] = el("ul", { class: "lines", tabIndex: 0 });
   for (const name of ["scripts", "charged", "uploads"]) parts[name] = el("p", { class: "figure" });
   parts.settings = el("div", { class: "settings" });
   parts.inputs = null;
