@@ -158,7 +158,7 @@ def _server_files(name: str, directory: Path) -> Finding:
             f"{directory} can't be read and written",
             "Run bot and Bot API server as one user, or in one group that may write there",
         )
-    return ok(name, str(directory))
+    return _room(name, directory, directory)
 
 
 def _directory(name: str, directory: Path, setting: str) -> Finding:
@@ -170,6 +170,10 @@ def _directory(name: str, directory: Path, setting: str) -> Finding:
         return wrong(
             name, f"{there} can't be written", f"Give the bot's user that directory, or set {setting}"
         )
+    return _room(name, directory, there)
+
+
+def _room(name: str, directory: Path, there: Path) -> Finding:
     free = shutil.disk_usage(there).free
     found = f"{directory}, {free / 1e9:.1f} GB free"
     if free < MIN_FREE_BYTES:

@@ -253,9 +253,14 @@ async def test_an_own_servers_directories(settings: Settings, tmp_path: Path) ->
     assert wrongs(blocked).keys() == {"own server: results"}
 
 
-async def test_a_full_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_store, "MIN_FREE_BYTES", 1 << 62)
     assert wrongs(await found(changed(settings, redis_url=None))).keys() == {"disk: DATA_DIR"}
+
+    (tmp_path / "files").mkdir()
+    local = {"telegram_local_mode": True, "redis_url": None, "telegram_files_dir": tmp_path / "files"}
+    names = {"disk: DATA_DIR", "own server: its files", "own server: results"}
+    assert wrongs(await found(changed(settings, **local))).keys() == names
 
 
 def test_fonts_that_are_broken(tmp_path: Path) -> None:
