@@ -194,10 +194,16 @@ def by_keyboard_alone(page: Page, tmp_path: Path) -> None:
     page.tab_to("#panel-toggle", back=True)
     page.press(Keys.ENTER)
     page.tab_to("#panel input[data-switch=slowAgent]")
+    before = _services(page)
+    page.press(Keys.SPACE, Keys.SPACE)  # faster than the first is done
+    page.tab_to("#panel input[data-switch=noExport]")
     page.press(Keys.SPACE)
-    page.until(lambda: page.active().is_selected(), "switched on")
+    page.until(
+        lambda: not _services(page)["settings"]["anonymous_may_render"], "switched on, after the others"
+    )
+    assert _services(page)["settings"]["pace"] == before["settings"]["pace"]
     page.press(Keys.SPACE)
-    page.until(lambda: not page.active().is_selected(), "switched off")
+    page.until(lambda: _services(page) == before, "switched off")
     page.tab_to("#panel section[aria-label='Calls to Telegram'] ul")  # it scrolls
     page.press(Keys.ESCAPE)
     assert page.all("#panel") == []

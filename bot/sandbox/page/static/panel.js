@@ -151,7 +151,10 @@ function switches(table) {
       }, label);
     }
     const box = el("input", { type: "checkbox", role: "switch", "data-switch": one.id });
-    box.addEventListener("change", () => change(() => one.set(box.checked)));
+    box.addEventListener("change", () => {
+      const wanted = box.checked; // by its turn the box may be drawn anew
+      change(() => one.set(wanted));
+    });
     parts.boxes.push([one, box]);
     return el("label", {}, box, el("span", {}, label));
   }));
@@ -183,11 +186,11 @@ function field(at, kind) {
   const input = kind.enum
     ? el("select", {}, kind.enum.map((one) => el("option", { value: one }, one)))
     : el("input", { type: kind.type === "boolean" ? "checkbox" : isNumber ? "number" : "text", step: "any" });
-  input.addEventListener("change", () => change(() => {
+  input.addEventListener("change", () => {
     const value = input.type === "checkbox" ? input.checked
       : input.value === "" && types.includes("null") ? null : isNumber ? Number(input.value) : input.value;
-    return nemo("PATCH", "settings", at.reduceRight((inner, name) => ({ [name]: inner }), value));
-  }));
+    change(() => nemo("PATCH", "settings", at.reduceRight((inner, name) => ({ [name]: inner }), value)));
+  });
   parts.inputs.set(path, input);
   return el("label", {}, el("code", {}, path), input);
 }
