@@ -12,7 +12,7 @@ right around it is set here:
   dead one.
 * httpx reads the files of a form in the event loop, 64 KB a time, and lets nobody else run as long as the connection
   takes all. Here a thread reads them, in larger pieces: while 200 MB go out on loopback, everything else waits for
-  30 ms at most, not for up to 550.
+  20 ms at most, not for up to 550.
 * Neither aiohttp nor httpx keeps cookies: many people's requests go through one client.
 * Neither reads proxies or passwords from the environment.
 """

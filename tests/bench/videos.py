@@ -152,8 +152,7 @@ def _by_bot(url: str, small: Path, large: Path, *, local: bool) -> Passage:
         async with _delivery(url, small.parent, local=local) as deliver:
             return await _watched(deliver, small, large)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
+    return uvloop.run(run())
 
 
 @contextlib.asynccontextmanager
@@ -190,7 +189,7 @@ def _by_stock(url: str, small: Path, large: Path) -> Passage:
 
             return await _watched(send, small, large)
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 async def _watched(send: Send, small: Path, large: Path) -> Passage:
