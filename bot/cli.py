@@ -57,6 +57,7 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         tell("Starting")
         from bot.app import App, CannotStart
         from bot.clock import SystemClock
+        from bot.collector import collect_rarely
         from bot.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
@@ -64,6 +65,7 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         bot = App(settings, SystemClock(), role)
+        collect_rarely()
         _run(_until_signal(bot))
     except WrongSettings as error:
         _refuse(*(f"Wrong setting {line}" for line in error.lines))

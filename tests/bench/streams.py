@@ -24,6 +24,7 @@ import httpx
 import uvloop
 from httpx_sse import aconnect_sse
 
+from bot.collector import collect_rarely
 from bot.http import new_client
 from bot.nemo.client import NemoClient
 from bot.nemo.events import Event, KeepAlive, Part, StateDelta, Text, Thought, ToolCall, ToolResult
@@ -158,6 +159,7 @@ async def listen_as_peer(http: httpx.AsyncClient, url: str, tally: Tally) -> Non
 
 async def as_bot(url: str, streams: int) -> Measures:
     """The bot's measures."""
+    collect_rarely()
     async with new_client() as http:
         return await _watch(functools.partial(listen_as_bot, NemoClient(http, url)), streams)
 
