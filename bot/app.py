@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -75,9 +75,10 @@ from bot.telegram.outbox import Outbox
 from bot.telegram.says import answer_tap, redraw_tapped, say
 from bot.telegram.skills import show_skills
 from bot.telegram.webhook import settle_webhook
-from bot.web.app import MAX_CONNECTIONS, Check, Health, create_app
-from bot.web.serve import serve
-from bot.web.webhook import Webhook
+from bot.web.health import Check, Health
+
+if TYPE_CHECKING:
+    from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -249,6 +250,13 @@ class App:
     async def _serve(self, stack: contextlib.AsyncExitStack, health: Health) -> Webhook | None:
         """Serve the web app, where there is one; the webhook takes nothing yet."""
         settings = self._settings
+        if not (settings.webhook_url or settings.http_listen):
+            return None
+        # Here, as a bot that serves nothing starts sooner without.
+        from bot.web.app import MAX_CONNECTIONS, create_app
+        from bot.web.serve import serve
+        from bot.web.webhook import Webhook
+
         webhook = None
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:

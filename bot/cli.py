@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -55,12 +56,16 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
     """Run the bot for real use. Settings come from the environment and from .env."""
     with progress() as tell:
         tell("Starting")
+        gc.disable()  # Nothing of what is imported is garbage, and to look for it again and again takes its time.
         from bot.app import App, CannotStart
         from bot.clock import SystemClock
         from bot.collector import collect_rarely
         from bot.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
+
+        gc.freeze()  # Nor has it to be looked through later.
+        gc.enable()
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)

@@ -5,6 +5,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def test_a_bot_that_serves_nothing_starts_without_a_web_server_and_without_decoders() -> None:
+    code = "import sys, bot.app; print(*{'av', 'PIL', 'starlette', 'uvicorn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_imports_point_the_way_the_contracts_say() -> None:
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     done = subprocess.run(

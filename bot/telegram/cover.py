@@ -2,7 +2,7 @@
 
 A video often begins in black, fades in, or shows a blurred step between two pictures. So every quarter of a second of
 the beginning is judged by how light, how varied and how sharp it is; where nothing but black or white is there, some
-places further on are looked at too.
+places further on are looked at too. As in ``video.py``, decoders are imported where a decoder's process needs them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import av
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
-from PIL import Image, ImageFilter, ImageStat
+from typing import TYPE_CHECKING
 
 from bot.telegram.decoding import NotDecoded, run
 from bot.telegram.video import BOUNDS, MAX_WORK_S, NotAVideo, display_size, frames_of, opened
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from PIL import Image
 
 MAX_THUMBNAIL_SIDE = 320
 MAX_THUMBNAIL_BYTES = 200_000
@@ -112,6 +113,8 @@ def _candidates(container: InputContainer, stream: VideoStream, ends_s: float) -
 
 def _further_on(container: InputContainer, stream: VideoStream, ends_s: float) -> Iterator[VideoFrame]:
     """A frame at some places after the beginning."""
+    import av
+
     if not container.duration or container.duration < 0:
         return
     for part in _FURTHER_ON:
@@ -132,6 +135,8 @@ def _mark_of(frame: VideoFrame, stream: VideoStream) -> float:
 
 def _mark(picture: Image.Image) -> float:
     """How well a picture stands for its video; 0 for one that is all but black or white."""
+    from PIL import ImageFilter, ImageStat
+
     grey = picture.convert("L")
     statistics = ImageStat.Stat(grey)
     light, spread = statistics.mean[0], statistics.stddev[0]

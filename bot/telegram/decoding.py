@@ -44,7 +44,16 @@ AT_ONCE = 2 * (os.cpu_count() or 1)
 _GRACE_S = 10.0
 # Nothing else of the environment, which holds the bot's secrets.
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_PRELOADED = ("bot.telegram.cover", "bot.telegram.sound")
+# The libraries too, which the modules import only where they use them: once for all children, and before their bounds.
+_PRELOADED = (
+    "av",
+    "av.audio.resampler",
+    "PIL.ImageFilter",
+    "PIL.ImageStat",
+    "PIL.JpegImagePlugin",
+    "bot.telegram.cover",
+    "bot.telegram.sound",
+)
 _REQUEST_BYTES = 65_536
 
 

@@ -34,7 +34,6 @@ from bot.jobs.ports import (
     TimelinePicture,
 )
 from bot.jobs.ports import Message as Said
-from bot.pictures import TimelineLabels, draw_timeline
 from bot.telegram import decoding
 from bot.telegram.buttons import keyboard
 from bot.telegram.confidences import KEPT, for_group, for_private, sealed, start_payload
@@ -219,6 +218,8 @@ class ChatFront:
 
     async def _send_picture(self, slot: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo; tells whether it could be."""
+        from bot.pictures import TimelineLabels, draw_timeline  # Here, as Pillow is large and few jobs draw.
+
         words = self._words
         caption = phrase_report(words, message.caption)
         if len(caption) > MessageLimit.CAPTION_LENGTH:

@@ -1,22 +1,22 @@
 """Sound of kinds that NemoVideo does not take, made into those it takes: voices and Ogg into M4A, lossless into WAV.
 
 Decoded and encoded a frame at a time between two files, in a process of its own (``decoding.py``): memory stays the
-same however long it is.
+same however long it is. As in ``video.py``, PyAV is imported there.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import IO, cast
-
-import av
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from typing import IO, TYPE_CHECKING, cast
 
 from bot.jobs.ports import FileNotTaken, SoundTooLong
 from bot.telegram.decoding import Bounds, NotDecoded, run
+
+if TYPE_CHECKING:
+    from av.audio.resampler import AudioResampler
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
 
 MAX_SOUND_S = 4 * 3600
 """Longer ones are refused: silence packs so well that a small file may hold days."""
@@ -68,6 +68,8 @@ async def convert(source: IO[bytes], kind: str, target: IO[bytes], wanted: str, 
 def _convert(
     source_number: int, target_number: int, kind: str, wanted: str, limits: Sequence[int]
 ) -> dict[str, float | None]:
+    import av
+
     with (
         os.fdopen(source_number, "rb") as source,
         os.fdopen(target_number, "w+b") as target,
@@ -106,6 +108,8 @@ def _transcode(
 
 
 def _encoder(made: OutputContainer, wanted: str, sound: AudioStream) -> tuple[AudioStream, AudioResampler]:
+    from av.audio.resampler import AudioResampler
+
     channels = min(2, sound.channels)
     layout = "mono" if channels == 1 else "stereo"
     if wanted == "m4a":
@@ -117,5 +121,5 @@ def _encoder(made: OutputContainer, wanted: str, sound: AudioStream) -> tuple[Au
     is_deep = sound.format.bits > 16
     codec, samples = ("pcm_s24le", "s32") if is_deep else ("pcm_s16le", "s16")
     rate = sound.rate or MAX_RATE_HZ
-    lossless = cast(AudioStream, made.add_stream(codec, rate=rate, layout=layout))
+    lossless = cast("AudioStream", made.add_stream(codec, rate=rate, layout=layout))
     return lossless, AudioResampler(samples, layout, rate)

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.web.app import Health, create_app
+from bot.web.app import create_app
+from bot.web.health import Health
 from bot.web.webhook import MAX_AT_ONCE, MAX_BODY_BYTES, MAX_DEPTH, Webhook
 
 SECRET = "s3cret-of-nobody-at-all"
