@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -56,6 +57,8 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
     """Run the bot for real use. Settings come from the environment and from .env."""
     with progress() as tell:
         tell("Starting")
+        # docket's library for results would else look at types at run time, and be made ready for that at each start.
+        os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
         gc.disable()  # Nothing of what is imported is garbage, and to look for it again and again takes its time.
         from bot.app import App, CannotStart
         from bot.clock import SystemClock
