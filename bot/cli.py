@@ -67,7 +67,6 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
 
-        gc.freeze()  # Nor has it to be looked through later.
         gc.enable()
     try:
         settings = load_settings()
