@@ -50,7 +50,6 @@ _PRELOADED = (
     "av.audio.resampler",
     "PIL.ImageFilter",
     "PIL.ImageStat",
-    "PIL.JpegImagePlugin",
     "bot.telegram.cover",
     "bot.telegram.sound",
 )

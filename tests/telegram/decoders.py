@@ -1,6 +1,7 @@
 """What the process of the decoders is asked to do in tests: it finds these by their names, like everything else."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,7 @@ def write(number: int, size: int) -> int:
 
 def talk() -> str:
     return "x" * (decoding.MAX_ANSWER_BYTES + 1)
+
+
+def loaded() -> list[str]:
+    return sorted(sys.modules)

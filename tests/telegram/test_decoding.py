@@ -21,7 +21,7 @@ from bot.telegram.cover import pictures_of
 from bot.telegram.decoding import Bounds, NotDecoded, run
 from bot.telegram.video import NotAVideo, describe
 from tests.clocks import eventually
-from tests.telegram.decoders import crash, hang, hoard, rest, say, talk, who, write
+from tests.telegram.decoders import crash, hang, hoard, loaded, rest, say, talk, who, write
 from tests.telegram.test_video import make_video, plain
 
 BOUNDS = Bounds(wall_s=20, cpu_s=20)
@@ -58,6 +58,11 @@ async def test_the_decoders_can_be_loaded_before_they_are_needed(monkeypatch: py
         assert (await run(who, bounds=BOUNDS))[1] == started
     finally:
         server.close()
+
+
+async def test_each_piece_of_work_finds_its_libraries_loaded() -> None:
+    there = await run(loaded, bounds=BOUNDS)
+    assert {"av", "av.audio.resampler", "PIL.Image", "PIL.ImageFilter", "PIL.ImageStat"} <= set(there)
 
 
 @pytest.mark.parametrize(
