@@ -146,7 +146,7 @@ class App:
             health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
             webhook = await self._serve(stack, health)
             docket = await stack.enter_async_context(
-                Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
+                Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL)
             )
             chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
             budgets = Budgets(

@@ -281,7 +281,7 @@ async def open_office(settings: Settings, clock: Clock) -> AsyncIterator[Office]
         await settle_schema(store.redis)
         vault = Vault.open([key.get_secret_value() for key in settings.encryption_keys], settings.data_dir)
         docket = await stack.enter_async_context(
-            Docket(name=keys.DOCKET, url=store.url, execution_ttl=TICKET_TTL)
+            Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL)
         )
         budgets = Budgets(
             clock,

@@ -25,6 +25,9 @@ from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
 MIN_REDIS_VERSION = (6, 2)  # LMOVE, GETEX; a Valkey says 7.2 here
 
 MAX_CONNECTIONS = 100
+DOCKET_CONNECTIONS = (
+    5_000  # it does not wait for a free one, and hundreds of jobs begin or end at the same moment
+)
 POOL_WAIT_S = 20.0  # for one of them to be free
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0  # so a blocking command has to block for less
@@ -46,11 +49,16 @@ class Store:
 
     Attributes:
         redis: The client to use; texts come as ``str``.
-        url: The same server's address, for docket. It may hold a password.
+        url: The same server's address. It may hold a password.
     """
 
     redis: Redis
     url: str = field(repr=False)
+
+    @property
+    def docket_url(self) -> str:
+        """The address with room for everything that docket does at once."""
+        return f"{self.url}{'&' if '?' in self.url else '?'}max_connections={DOCKET_CONNECTIONS}"
 
 
 class _Cancellable(AbstractConnection):

@@ -131,7 +131,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def docket(store: Store) -> AsyncIterator[Docket]:
-    async with Docket(name=keys.DOCKET, url=store.url, execution_ttl=timedelta(minutes=1)) as opened:
+    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as opened:
         yield opened
 
 
@@ -161,7 +161,7 @@ async def workplace(
     max_tries: int = 5,
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
-    async with Docket(name=keys.DOCKET, url=store.url, execution_ttl=timedelta(minutes=1)) as docket:
+    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket:
         lanes = Lanes(store.redis, docket, clock, queue_limit=50)
         yield Workplace(docket, lanes, Runner(lanes, store.redis, teller, clock, steps, max_tries))
 

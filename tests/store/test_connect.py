@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from docket import Docket
 
 from bot.store.connect import Store, open_store
 from bot.store.errors import StoreError, StoreRefused, StoreTooOld, StoreUnreachable
@@ -45,6 +46,14 @@ def test_an_address_is_not_shown(store: Store) -> None:
 
 async def test_many_at_once_wait_for_a_connection(store: Store) -> None:
     assert sum(await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(300)))) == 300
+
+
+async def test_many_jobs_begin_or_end_at_once(store: Store) -> None:
+    async def work(number: int) -> None: ...
+
+    async with Docket(name="crowd", url=store.docket_url) as docket:
+        docket.register(work)
+        await asyncio.gather(*(docket.add(work)(number) for number in range(300)))
 
 
 async def test_a_cancellation_that_meets_a_command_arrives(store: Store) -> None:
