@@ -29,6 +29,7 @@ NAMES = (
     "upload",
     "start",
     "calls",
+    "latency",
 )
 """In the order of the table."""
 

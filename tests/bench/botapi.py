@@ -19,20 +19,19 @@ from typing import Any, cast
 import uvloop
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_CHAT = re.compile(rb"(?:^|&)chat_id=(\d+)")
+_CHAT = re.compile(rb"chat_id\W[^0-9]*(\d+)")
+"""In a form of either kind."""
 _TIMEOUT = re.compile(rb"(?:^|&)timeout=(\d+)")
 
 LATE_S = 5.0
 """After the last message was fed: what is not answered by then counts as lost."""
 
 _BOT = {"id": 1, "is_bot": True, "first_name": "Bench", "username": "bench_bot"}
-_MESSAGE = {
-    "message_id": 2,
-    "date": 1_700_000_000,
-    "chat": {"id": 7, "type": "private", "first_name": "Ada"},
-    "from": _BOT,
-    "text": "Hello",
-}
+
+
+def _sent(chat_id: int) -> dict[str, Any]:
+    chat = {"id": chat_id, "type": "private", "first_name": "Ada"}
+    return {"message_id": 2, "date": 1_700_000_000, "chat": chat, "from": _BOT, "text": "Hello"}
 
 
 @contextlib.asynccontextmanager
@@ -131,9 +130,10 @@ class _Connection(asyncio.Protocol):
     def _handle(self, path: str, body: bytes) -> None:
         match path.split("/"):
             case ["", token, "sendMessage"]:
-                if chat := _CHAT.search(body):
-                    _mailboxes[token].receive(int(chat[1]))
-                self._transport.write(_SENT)
+                chat = _CHAT.search(body)
+                chat_id = int(chat[1]) if chat else 0
+                _mailboxes[token].receive(chat_id)
+                self.answer(_sent(chat_id))
             case ["", token, "getUpdates"]:
                 mailbox = _mailboxes[token]
                 mailbox.poll = self
@@ -156,18 +156,9 @@ class _Connection(asyncio.Protocol):
 
     def answer(self, result: Any) -> None:
         """Send a successful answer."""
-        self._transport.write(_response(result))
-
-
-def _response(result: Any) -> bytes:
-    body = json.dumps({"ok": True, "result": result}).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-        len(body),
-        body,
-    )
-
-
-_SENT = _response(_MESSAGE)
+        body = json.dumps({"ok": True, "result": result}).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % len(body) + body)
 
 
 async def _run() -> None:
