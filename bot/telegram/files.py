@@ -30,8 +30,8 @@ from bot.telegram.video import SNIFF_BYTES, is_bomb, sniff
 
 log = structlog.get_logger(__name__)
 
-CHUNK_BYTES = 512 * 1024
-"""Read from disk at a time: large enough to be fast, small enough to keep memory flat."""
+CHUNK_BYTES = 1024 * 1024
+"""Read from disk at a time: each costs a turn of a thread, see ``nemo/uploads.py``."""
 
 CONVERSIONS_AT_ONCE = 2
 """Each keeps a core busy."""
