@@ -67,20 +67,25 @@ class Accounts:
             return Account.OWN
         return Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
 
-    async def token(self, job: Job, attribution: Attribution) -> tuple[str, Chat]:
+    async def token(self, job: Job, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """The token for a chat's calls, and the chat as it is with that.
+
+        Args:
+            job: For whom.
+            chat: Its chat, as it is now.
+            attribution: Who asks.
 
         Raises:
             Ended: There are no guest tokens left.
             NemoError: The service did not give one.
         """
-        chat = await self._chats.get(job.chat)
         account = self.next_in_order(chat)
-        if account is Account.ANONYMOUS:
-            await self._see_to_guest(job, chat, attribution)
-        if (await self._chats.get(job.chat)).account is not account:
+        # Read again only where something was written: this is on the way of every call.
+        if account is Account.ANONYMOUS and await self._see_to_guest(job, chat, attribution):
+            chat = await self._chats.get(job.chat)
+        if chat.account is not account:
             await self._change_account(job.chat, {"account": account})
-        chat = await self._chats.get(job.chat)
+            chat = await self._chats.get(job.chat)
         token = {
             Account.OWN: chat.own_token,
             Account.OPERATOR: self._operator_token,
@@ -123,13 +128,17 @@ class Accounts:
             account = Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
             await self._change_account(key, {"own_token": None, "account": account})
 
-    async def _see_to_guest(self, job: Job, chat: Chat, attribution: Attribution) -> None:
+    async def _see_to_guest(self, job: Job, chat: Chat, attribution: Attribution) -> bool:
+        """Make sure of a guest token; tells whether the chat may have another one now."""
         if chat.token is None or self._ends_within(chat, timedelta(0)):
             await self.renew(job, attribution)
-        elif self._ends_within(chat, RENEW_AHEAD):
-            # The old one still holds: where there is no new one yet, the next call asks again.
-            with contextlib.suppress(NemoError):
-                await self._keep(job.chat, await self._ask(job.chat, attribution))
+            return True
+        if not self._ends_within(chat, RENEW_AHEAD):
+            return False
+        # The old one still holds: where there is no new one yet, the next call asks again.
+        with contextlib.suppress(NemoError):
+            await self._keep(job.chat, await self._ask(job.chat, attribution))
+        return True
 
     def _ends_within(self, chat: Chat, time: timedelta) -> bool:
         return chat.token_expires_at is not None and chat.token_expires_at - time <= self._clock.now()

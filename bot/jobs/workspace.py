@@ -118,8 +118,9 @@ class Workspace:
             Ended: There are no free tokens left.
             NemoError: The service did not make one.
         """
-        attribution = self._attribution(await self.chats.get(job.chat))
-        token, chat = await self.accounts.token(job, attribution)
+        chat = await self.chats.get(job.chat)
+        attribution = self._attribution(chat)
+        token, chat = await self.accounts.token(job, chat, attribution)
         who = Credentials(token, attribution)
         if chat.session_id is None:
             session = await self.nemo.create_session(who, nemo_language(job.language))
