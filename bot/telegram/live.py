@@ -77,7 +77,8 @@ class LiveMessage:
         self._edit_every_s = edit_every_s
         self._progress = Progress("live.queued", {"place": 1})
         self._stage_since_s = clock.monotonic_s()
-        self._changed = asyncio.Event()
+        self._has_changed = False
+        self._nap: asyncio.Future[None] | None = None
         self._shown = ""
         self._furthest = 0.0
         self._link = ""
@@ -91,7 +92,12 @@ class LiveMessage:
             self._stage_since_s = self._clock.monotonic_s()
         self._progress = progress
         self._link = progress.link or self._link
-        self._changed.set()
+        self._change()
+
+    def _change(self) -> None:
+        self._has_changed = True
+        if self._nap is not None:
+            self._nap.cancel()
 
     async def show(self) -> None:
         """Send the message, or find the one that an earlier attempt sent, and keep it edited.
@@ -163,7 +169,7 @@ class LiveMessage:
             log.warning("live.refused", error=str(error))
             self._is_refused = True
         self._shown = "" if known else text
-        self._changed.set()
+        self._change()
 
     async def _is_behind(self) -> bool:
         """Whether the message is in a group that has become a supergroup, where its number means another one."""
@@ -228,7 +234,7 @@ class LiveMessage:
         try:
             while True:
                 await self._wait_for_change()
-                self._changed.clear()
+                self._has_changed = False
                 text = self._compose()
                 if text != self._shown:
                     wait_s = await self._edit_to(text)
@@ -254,7 +260,7 @@ class LiveMessage:
                 urgency=Urgency.EDIT,
             )
         except NotNow as later:
-            self._changed.set()
+            self._change()
             return later.wait_s
         except BadRequest as error:
             # Deleted by hand, perhaps; the job goes on without it.
@@ -269,15 +275,13 @@ class LiveMessage:
         age_s = (self._clock.now() - self._job.asked_at).total_seconds()
         pause_s = next(pause for limit, pause in _REFRESH if age_s < limit)
         pause_s = max(pause_s, self._outbox.flood.edit_pause_s)
-        waits = [
-            asyncio.ensure_future(self._changed.wait()),
-            asyncio.ensure_future(self._clock.sleep(pause_s)),
-        ]
+        if self._has_changed:
+            return
+        self._nap = asyncio.ensure_future(self._clock.sleep(pause_s))  # A change ends it.
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._nap})
         finally:
-            for wait in waits:
-                wait.cancel()
+            self._nap.cancel()
 
     def _compose(self) -> str:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s

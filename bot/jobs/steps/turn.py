@@ -80,7 +80,7 @@ class _Heard:
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
     events: int = 0  # more than keep-alives
-    generated: asyncio.Event = field(default_factory=asyncio.Event)  # a tool has made a video
+    herald: asyncio.Task[None] | None = None  # since a tool has made a video
 
 
 class _Broken(Exception):
@@ -157,20 +157,19 @@ class _Turn:
         signs = _SignsOfLife(self._run, self._options)
         consumer = asyncio.create_task(self._consume(project, heard, signs))
         watchdog = asyncio.create_task(signs.until_lost())
-        herald = asyncio.create_task(self._tell_raw(heard))
         try:
             await asyncio.wait({consumer, watchdog}, return_when=asyncio.FIRST_COMPLETED)
             if not consumer.done():
                 raise _Broken("silent for too long")
             await consumer
         finally:
-            for task in (consumer, watchdog, herald):
+            tasks = [task for task in (consumer, watchdog, heard.herald) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(consumer, watchdog, herald, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell_raw(self, heard: _Heard) -> None:
+    async def _tell_raw(self) -> None:
         """Tell at once that a video was made, when the agent goes on with music, titles and effects by itself."""
-        await heard.generated.wait()
         await self._clock.sleep(RAW_PAUSE_S)
         await self._run.save("raw_told", True)
         await self._run.front.say("raw", Notice("answer.raw_ready"))
@@ -203,7 +202,7 @@ class _Turn:
                 stage, usual_s = _stage_of(name)
                 self._show(stage, usual_s, heard)
             case ToolResult(name=name) if _stage_of(name)[0] == GENERATING:
-                heard.generated.set()
+                heard.herald = heard.herald or asyncio.create_task(self._tell_raw())
         changed = heard.text.add(event)
         if changed:
             heard.events += 1
