@@ -30,6 +30,7 @@ NAMES = (
     "start",
     "calls",
     "latency",
+    "crowd",
 )
 """In the order of the table."""
 
