@@ -27,12 +27,6 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakKeyDictionary
 
-import structlog
-
-from bot import metrics
-
-log = structlog.get_logger(__name__)
-
 MEMORY_BYTES = 2 * 1024**3
 """Of addresses, not all of which are used; the largest picture that is decoded has frames of 53 MB."""
 
@@ -114,13 +108,22 @@ async def _run(
         except OSError:
             answer = b""
     if not answer.endswith(b"\n"):
-        metrics.DECODERS_DIED.inc()
-        log.warning("decoding.died", work=name)
+        _tell_of_death(name)
         raise NotDecoded("the decoder crashed, or was beyond its bounds")
     told = json.loads(answer)
     if "failed" in told:
         raise NotDecoded(told["failed"])
     return told["result"]
+
+
+def _tell_of_death(work: str) -> None:
+    # The other process loads this module as well. Without these two it is there in half the time.
+    import structlog
+
+    from bot import metrics
+
+    metrics.DECODERS_DIED.inc()
+    structlog.get_logger(__name__).warning("decoding.died", work=work)
 
 
 def _places() -> asyncio.Semaphore:
