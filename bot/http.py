@@ -123,7 +123,7 @@ class Transport(httpx.AsyncBaseTransport):
     ) -> tuple[int, bytes]:
         """Send a small request and read its whole answer, without httpx's objects around either.
 
-        For calls of which there are many at once: those objects take three times as long as all the rest of a call.
+        For calls of which there are many at once: those objects take as long as all the rest of a call.
 
         Returns:
             The status and the decoded body.

@@ -79,7 +79,7 @@ class Taken:
     """A job that a ticket may run now.
 
     Args:
-        job: What was asked.
+        found: What was asked, with all its parts so far.
         attempt: Its number of starts, which fences the earlier ones off.
         tries: Starts that count against it: those which a drain or the store ended are excused.
         checkpoints: What earlier attempts saved.
@@ -87,12 +87,17 @@ class Taken:
         announced: Somebody tells, or told, the chat its place in the queue.
     """
 
-    job: Job
+    found: Gathered
     attempt: int
     tries: int
     checkpoints: dict[str, Any]
     cancelled: bool
     announced: bool
+
+    @property
+    def job(self) -> Job:
+        """What was asked."""
+        return self.found.job
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +295,7 @@ class Lanes:
             return None
         fields = await self._fields(chat, answer[1])
         return Taken(
-            job=gathered(fields).job,
+            found=gathered(fields),
             attempt=answer[2],
             tries=answer[2] - int(fields["excused"]),
             checkpoints={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -59,11 +60,13 @@ class Desk:
             arrival: The part of a wish that it brings; see ``Lanes.accept``.
         """
         message = update.message
-        if message is not None:
-            await self.note(message)
-        if arrival is None or arrival.how != "beside":
-            await self.chats.touch(jobs[0].chat)
-        jobs = [await self._in_language(update, job) for job in jobs]
+        is_beside = arrival is not None and arrival.how == "beside"
+        # Side by side: somebody waits for the first sign.
+        jobs, *_ = await asyncio.gather(
+            self._in_languages(update, jobs),
+            _nothing() if message is None else self.note(message),
+            _nothing() if is_beside else self.chats.touch(jobs[0].chat),
+        )
         try:
             await self.lanes.accept(jobs, update.update_id, arrival)
         except (LaneFull, OverBudget) as error:
@@ -120,6 +123,9 @@ class Desk:
         )
         with contextlib.suppress(LaneFull):
             await self.lanes.accept([await self._in_language(update, job)], update.update_id)
+
+    async def _in_languages(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+        return [await self._in_language(update, job) for job in jobs]
 
     async def _in_language(self, update: Update, job: Job) -> Job:
         return replace(job, language=await self.language_in(update, job.chat))
@@ -189,6 +195,10 @@ class Desk:
         """The chat's active card."""
         chat = await self.chats.get(chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
+
+
+async def _nothing() -> None:
+    """In the place of what is left out."""
 
 
 def _without_success(job: Job) -> Job:

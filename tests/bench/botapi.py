@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 import sys
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class _Mailbox:
     took_s: dict[int, float] = field(default_factory=dict)
     number: int = 0
     waited_for: int = 0
+    is_polled: asyncio.Event = field(default_factory=asyncio.Event)
     all_answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def give(self) -> None:
@@ -65,25 +67,25 @@ class _Mailbox:
         connection, self.poll = self.poll, None
         if connection is not None:
             given, self.updates = self.updates, []
-            now = asyncio.get_running_loop().time()
+            now = time.perf_counter()
             self.given_at |= {update["message"]["chat"]["id"]: now for update in given}
             connection.answer(given)
 
     def receive(self, chat_id: int) -> None:
         """The bot wrote to a chat."""
         if (given_at := self.given_at.get(chat_id)) is not None:
-            self.took_s.setdefault(chat_id, asyncio.get_running_loop().time() - given_at)
+            self.took_s.setdefault(chat_id, time.perf_counter() - given_at)
             if len(self.took_s) == self.waited_for:
                 self.all_answered.set()
 
     async def feed(self, per_s: float, count: int) -> list[float]:
         """Let so many people, all of them new, write a message each; tell how many seconds each answer took."""
-        loop = asyncio.get_running_loop()
         self.given_at, self.took_s, self.waited_for = {}, {}, count
         self.all_answered.clear()
-        began_s = loop.time()
+        await self.is_polled.wait()
+        began_s = time.perf_counter()
         for sequence in range(count):
-            await asyncio.sleep(began_s + sequence / per_s - loop.time())
+            await asyncio.sleep(began_s + sequence / per_s - time.perf_counter())
             self.number += 1
             self.updates.append(_update(self.number))
             self.give()
@@ -137,6 +139,7 @@ class _Connection(asyncio.Protocol):
             case ["", token, "getUpdates"]:
                 mailbox = _mailboxes[token]
                 mailbox.poll = self
+                mailbox.is_polled.set()
                 timeout = _TIMEOUT.search(body)
                 if mailbox.updates or timeout is None:
                     mailbox.give()

@@ -12,9 +12,10 @@ async def gather(run: Run) -> None:
 
     Words alone do not wait here: the pause that they need passes while the project is opened.
     """
-    found = await run.gathered()
+    found = run.taken.found
     if _has_files(found):
-        found = await until_quiet(run, found)
+        # Anew: more may have come since, while the job's announcement was waited for.
+        found = await until_quiet(run, await run.gathered())
     run.job = found.job
     await tell_refusals(run, found)
 
