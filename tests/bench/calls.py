@@ -1,8 +1,8 @@
 """Calls of the Bot API, 256 at once: the bot's way, aiogram 3, and python-telegram-bot as it comes.
 
 The bot's way is all that a send goes through: ``Outbox.call``, PTB's ``Bot`` and the transport of ``bot/http.py``; not
-Telegram's flood limits, which would hold it at 30 a second: these calls count as free. All three run on uvloop, over
-connections that are open already, and send the same text to the same server.
+Telegram's flood limits, which would hold it at 30 a second: these calls count as free. aiogram runs on uvloop
+too, stock PTB in the loop that it comes with. All send the same text to the same server over open connections.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from subprocess import PIPE
 
 from redis.asyncio import Redis
 from telegram.constants import ParseMode
-from telegram.ext import Application
 
 from bot.chats.addresses import Addresses
 from bot.clock import SystemClock
@@ -30,7 +29,7 @@ from tests.bench.table import Contender, Figure, ratio, take_turns
 
 ROUNDS = 4
 CALLS = 2560
-STOCK_CALLS = 256
+STOCK_CALLS = 512
 """A tenth of the speed wants fewer of them."""
 
 AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
@@ -54,27 +53,9 @@ async def _ours(url: str) -> AsyncIterator[Contender]:
 
 
 @contextlib.asynccontextmanager
-async def _stock(url: str) -> AsyncIterator[Contender]:
-    builder = Application.builder().token(TOKEN).base_url(f"{url}/bot").connection_pool_size(256)
-    async with builder.updater(None).build() as application:
-
-        async def send() -> None:
-            await application.bot.send_message(CHAT, TEXT, parse_mode=ParseMode.HTML)
-
-        yield lambda: calls_a_second(send, STOCK_CALLS)
-
-
-@contextlib.asynccontextmanager
-async def _aiogram(url: str) -> AsyncIterator[Contender | None]:
-    """Nothing where it can't be had."""
-    if not shutil.which("uv"):
-        yield None
-        return
-    packages = [word for name in AIOGRAM for word in ("--with", name)]
-    command = ["uv", "run", "-q", "--no-project", *packages, "--python", sys.executable]
-    process = await asyncio.create_subprocess_exec(
-        *command, "python", aiogram_calls.__file__, url, str(CALLS), stdin=PIPE, stdout=PIPE
-    )
+async def _other(*command: str) -> AsyncIterator[Contender | None]:
+    """One that measures itself, in a process of its own; nothing where it can't be had."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     told, heard = process.stdin, process.stdout
@@ -90,9 +71,21 @@ async def _aiogram(url: str) -> AsyncIterator[Contender | None]:
         await process.wait()
 
 
+def _aiogram(url: str) -> list[str]:
+    packages = [word for name in AIOGRAM for word in ("--with", name)]
+    uv = ["uv", "run", "-q", "--no-project", *packages, "--python", sys.executable]
+    return [*uv, "python", aiogram_calls.__file__, url, str(CALLS)] if shutil.which("uv") else ["true"]
+
+
 async def measure() -> list[Figure]:
     """Calls a second, in turn."""
-    async with botapi.serve() as url, _ours(url) as ours, _stock(url) as stock, _aiogram(url) as aiogram:
+    async with (
+        botapi.serve() as url,
+        _ours(url) as ours,
+        _other(sys.executable, "-m", "tests.bench.stock_calls", url, str(STOCK_CALLS)) as stock,
+        _other(*_aiogram(url)) as aiogram,
+    ):
+        assert stock is not None
         contenders = {"ours": ours, "stock": stock}
         if aiogram is None:
             print("uv is missing, or could not fetch aiogram: its line is left out", file=sys.stderr)
