@@ -141,11 +141,11 @@ async def measure_speed() -> list[Figure]:
         async with relay(source.api_url, sink.url) as bot:
             contenders: Mapping[str, Contender] = {
                 "bot": speed(bot, SIZE_MB),
-                "curl | curl -T -": speed(partial(curl, "-T -"), SIZE_MB),
-                "curl | curl -F": speed(partial(curl, "-F files=@-"), SIZE_MB),
+                "curl into curl -T -": speed(partial(curl, "-T -"), SIZE_MB),
+                "curl into curl -F": speed(partial(curl, "-F files=@-"), SIZE_MB),
             }
             taken = await take_turns(contenders, ROUNDS)
-    goals = {"curl | curl -T -": 0.8, "curl | curl -F": 1.4}
+    goals = {"curl into curl -T -": 0.8, "curl into curl -F": 1.4}
     return [
         ratio(f"relay, {SIZE_MB} MB", taken["bot"], taken[peer], unit="MB/s", peer_name=peer, goal=goal)
         for peer, goal in goals.items()
