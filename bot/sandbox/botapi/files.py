@@ -4,6 +4,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -106,6 +107,7 @@ class FileStore:
         self.directory = directory
         self.incoming = directory / "incoming"
         self.incoming.mkdir(parents=True, exist_ok=True)
+        self._numbers = itertools.count(1)
         self._files: dict[int, StoredFile] = {}
         self._paths: dict[str, StoredFile] = {}
 
@@ -119,7 +121,7 @@ class FileStore:
             keep: Leave the original where it is: a hard link, or a copy across file systems.
             sha256: Its digest where it is known.
         """
-        number = len(self._files) + 1
+        number = next(self._numbers)  # Files are taken in by threads, several at a time.
         suffix = Path(name).suffix.lower()
         if not suffix.isascii() or not 1 < len(suffix) < 9:
             suffix = EXTENSIONS.get(kind, "")
