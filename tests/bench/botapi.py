@@ -161,7 +161,8 @@ class _Connection(asyncio.Protocol):
         """Send a successful answer."""
         body = json.dumps({"ok": True, "result": result}).encode()
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        self._transport.write(head % len(body) + body)
+        if not self._transport.is_closing():  # A poll's may be: who asked has gone.
+            self._transport.write(head % len(body) + body)
 
 
 async def _run() -> None:

@@ -19,6 +19,7 @@ from telegram.constants import ParseMode
 
 from bot.chats.addresses import Addresses
 from bot.clock import SystemClock
+from bot.collector import collect_rarely
 from bot.http import Transport, tls_context
 from bot.telegram.application import new_bot
 from bot.telegram.flood import Flood
@@ -40,6 +41,7 @@ AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
 async def _ours(url: str) -> AsyncIterator[Contender]:
     clock, redis = SystemClock(), Redis()  # never asked: a private chat is where it is
     outbox = Outbox(clock, Addresses(redis), Flood(redis, clock))
+    collect_rarely()  # As a running bot does.
     async with new_bot(TOKEN, url, lambda: Transport(tls_context()), local=False) as bot:
 
         async def send() -> None:
