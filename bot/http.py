@@ -266,6 +266,9 @@ def _named(error: BaseException | None, otherwise: httpx.TransportError) -> http
     """What httpx calls a failure of aiohttp's."""
     message = str(error)
     match error:
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            # Its words are the address, which may hold the bot's token.
+            return httpx.UnsupportedProtocol("not an address")
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError(message)
         case aiohttp.ConnectionTimeoutError():

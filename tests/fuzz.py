@@ -24,6 +24,7 @@ from bot.jobs.links import MAX_LINKS, find_links
 from bot.nemo import answers
 from bot.nemo.changes import compare
 from bot.nemo.drafts import read_draft
+from bot.nemo.errors import code_of, message_of
 from bot.nemo.events import read_event
 from bot.nemo.renders import read_render
 from bot.nemo.stream import SseReader
@@ -133,6 +134,8 @@ def service_answers(value: Any) -> None:
         answers.read_credits(payload)
         answers.read_state(payload)
         answers.read_upload(payload)
+        code_of(payload)
+        assert len(message_of(payload)) <= 500
 
 
 def callback_data(data: str) -> None:

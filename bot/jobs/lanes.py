@@ -79,7 +79,7 @@ class Taken:
     """A job that a ticket may run now.
 
     Args:
-        found: What was asked, with all its parts so far.
+        gathered: What was asked, with all its parts so far.
         attempt: Its number of starts, which fences the earlier ones off.
         tries: Starts that count against it: those which a drain or the store ended are excused.
         checkpoints: What earlier attempts saved.
@@ -87,7 +87,7 @@ class Taken:
         announced: Somebody tells, or told, the chat its place in the queue.
     """
 
-    found: Gathered
+    gathered: Gathered
     attempt: int
     tries: int
     checkpoints: dict[str, Any]
@@ -97,7 +97,7 @@ class Taken:
     @property
     def job(self) -> Job:
         """What was asked."""
-        return self.found.job
+        return self.gathered.job
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,7 @@ class Lanes:
             return None
         fields = await self._fields(chat, answer[1])
         return Taken(
-            found=gathered(fields),
+            gathered=gathered(fields),
             attempt=answer[2],
             tries=answer[2] - int(fields["excused"]),
             checkpoints={

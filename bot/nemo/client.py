@@ -383,7 +383,9 @@ class NemoClient:
         """Begin to fetch; the stack closes what was opened."""
         ends_s = asyncio.get_running_loop().time() + self._timeouts.download_total_s
         for _ in range(MAX_REDIRECTS + 1):
-            response = await stack.enter_async_context(self._open_media(call, url, who))
+            response = await stack.enter_async_context(
+                contextlib.aclosing(await self._open_media(call, url, who))
+            )
             if not response.has_redirect_location:
                 break
             try:
@@ -401,16 +403,14 @@ class NemoClient:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
         return Download(size, _until(call, read_chunks(call, response), ends_s), kind, by_link)
 
-    def _open_media(
-        self, call: Call, url: httpx.URL, who: Credentials
-    ) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
+    async def _open_media(self, call: Call, url: httpx.URL, who: Credentials) -> httpx.Response:
         limits = self._wire.limits(self._timeouts.download_stall_s)
         if origin(url) == origin(self._wire.base_url):
-            return self._wire.open(call, url, {**headers_for(who), **_STREAMED}, None, limits)
+            return await self._wire.send(call, url, {**headers_for(who), **_STREAMED}, None, limits)
         host = url.raw_host.decode("ascii", "replace")
         if self._media is None or not self._media.allows(url.scheme, host, url.port):
             raise HostNotAllowed(call, f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}")
-        return self._wire.open(call, url, _STREAMED, None, limits, self._media.http)
+        return await self._wire.send(call, url, _STREAMED, None, limits, self._media.http)
 
     def _link(self, url: str | None) -> httpx.URL | None:
         if not url:

@@ -181,27 +181,11 @@ class Wire:
         empty_ok: bool = False,
     ) -> Any:
         headers = {**headers, "Accept": "application/json"}
-        async with self.open(call, self.url(call.path), headers, content, limits) as response:
+        sent = self.send(call, self.url(call.path), headers, content, limits)
+        async with contextlib.aclosing(await sent) as response:
             answer = await read_body(call, response)
             token = headers.get("Authorization", "").removeprefix("Bearer ")
             return checked(call, response, answer, token, empty_ok=empty_ok)
-
-    @contextlib.asynccontextmanager
-    async def open(
-        self,
-        call: Call,
-        url: httpx.URL,
-        headers: Mapping[str, str],
-        content: bytes | MultipartBody | None,
-        limits: httpx.Timeout,
-        http: httpx.AsyncClient | None = None,
-    ) -> AsyncIterator[httpx.Response]:
-        """Send a request, and have its answer to read as long as the block lasts."""
-        response = await self.send(call, url, headers, content, limits, http)
-        try:
-            yield response
-        finally:
-            await response.aclose()
 
     async def send(
         self,

@@ -25,9 +25,7 @@ from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
 MIN_REDIS_VERSION = (6, 2)  # LMOVE, GETEX; a Valkey says 7.2 here
 
 MAX_CONNECTIONS = 100
-DOCKET_CONNECTIONS = (
-    5_000  # it does not wait for a free one, and hundreds of jobs begin or end at the same moment
-)
+DOCKET_CONNECTIONS = 5_000  # docket waits for none to be free, and hundreds of jobs begin or end at once
 POOL_WAIT_S = 20.0  # for one of them to be free
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0  # so a blocking command has to block for less

@@ -60,13 +60,11 @@ class Desk:
             arrival: The part of a wish that it brings; see ``Lanes.accept``.
         """
         message = update.message
-        is_beside = arrival is not None and arrival.how == "beside"
+        notes = [] if message is None else [self.note(message)]
+        if arrival is None or arrival.how != "beside":
+            notes.append(self.chats.touch(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
-        jobs, *_ = await asyncio.gather(
-            self._in_languages(update, jobs),
-            _nothing() if message is None else self.note(message),
-            _nothing() if is_beside else self.chats.touch(jobs[0].chat),
-        )
+        jobs, _ = await asyncio.gather(self._in_languages(update, jobs), asyncio.gather(*notes))
         try:
             await self.lanes.accept(jobs, update.update_id, arrival)
         except (LaneFull, OverBudget) as error:
@@ -195,10 +193,6 @@ class Desk:
         """The chat's active card."""
         chat = await self.chats.get(chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
-
-
-async def _nothing() -> None:
-    """In the place of what is left out."""
 
 
 def _without_success(job: Job) -> Job:

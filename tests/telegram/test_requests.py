@@ -135,3 +135,9 @@ async def test_words_arrive_as_they_were_written() -> None:
     assert head.startswith(f"POST /bot{SECRET}/sendSomething HTTP/1.1".encode())
     assert b"content-type: application/x-www-form-urlencoded" in head.lower()
     assert body == b"chat_id=7&text=a+%26+b+%3D+%E4%BD%A0%E5%A5%BD"
+
+
+async def test_a_wrong_address_is_not_told_with_the_token_in_it(call: Call) -> None:
+    with pytest.raises(NetworkError) as caught:
+        await call("http://")
+    assert SECRET not in str(caught.value)

@@ -12,7 +12,7 @@ async def gather(run: Run) -> None:
 
     Words alone do not wait here: the pause that they need passes while the project is opened.
     """
-    found = run.taken.found
+    found = run.taken.gathered
     if _has_files(found):
         # Anew: more may have come since, while the job's announcement was waited for.
         found = await until_quiet(run, await run.gathered())
