@@ -50,7 +50,7 @@ from bot.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
-from bot.store.connect import open_store
+from bot.store.connect import Store, open_store
 from bot.store.lease import Lease
 from bot.store.schema import settle_schema
 from bot.telegram import media
@@ -145,23 +145,8 @@ class App:
             is_started = False
             health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
             webhook = await self._serve(stack, health)
-            docket = await stack.enter_async_context(
-                Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL)
-            )
+            docket, lanes = await stack.enter_async_context(open_lanes(store, settings, self._clock))
             chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
-            budgets = Budgets(
-                self._clock,
-                Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
-                Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
-            )
-            lanes = Lanes(
-                store.redis,
-                docket,
-                self._clock,
-                budgets=budgets,
-                queue_limit=settings.queue_limit,
-                total_limit=settings.total_queue_limit,
-            )
             # No step waits longer for one thing than for an answer of the agent or for a render.
             watch = Watch(store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s))
             health.before_metrics = self._measure(lanes, watch, GuestTokens(store.redis, self._clock))
@@ -438,6 +423,28 @@ class App:
             fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
             take=self._settings.max_upload_mb * MEBIBYTE,
             send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_lanes(store: Store, settings: Settings, clock: Clock) -> AsyncIterator[tuple[Docket, Lanes]]:
+    """The chats' queues with the limits of the settings, and docket, which holds their tickets."""
+    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+        budgets = Budgets(
+            clock,
+            Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
+            Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
+        )
+        yield (
+            docket,
+            Lanes(
+                store.redis,
+                docket,
+                clock,
+                budgets=budgets,
+                queue_limit=settings.queue_limit,
+                total_limit=settings.total_queue_limit,
+            ),
         )
 
 

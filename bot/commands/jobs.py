@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from docket import Docket
 from redis.asyncio import Redis
 
-from bot.app import TICKET_TTL
+from bot.app import open_lanes
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.secrets import Vault
 from bot.clock import Clock
-from bot.jobs.budgets import Allowance, Budgets, OverBudget
+from bot.jobs.budgets import OverBudget
 from bot.jobs.gathering import gathered
 from bot.jobs.job import Job, Kind, Lane, State
 from bot.jobs.lanes import CHECKPOINT, LaneFull, Lanes
@@ -25,7 +24,7 @@ from bot.jobs.redrawing import close_announcement
 from bot.jobs.retrying import another_try
 from bot.jobs.watch import GivenUp, given_up
 from bot.logs import redact
-from bot.settings import MEBIBYTE, Settings
+from bot.settings import Settings
 from bot.store import keys
 from bot.store.connect import open_store
 from bot.store.schema import settle_schema
@@ -280,20 +279,5 @@ async def open_office(settings: Settings, clock: Clock) -> AsyncIterator[Office]
         store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
         await settle_schema(store.redis)
         vault = Vault.open([key.get_secret_value() for key in settings.encryption_keys], settings.data_dir)
-        docket = await stack.enter_async_context(
-            Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL)
-        )
-        budgets = Budgets(
-            clock,
-            Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
-            Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
-        )
-        lanes = Lanes(
-            store.redis,
-            docket,
-            clock,
-            budgets=budgets,
-            queue_limit=settings.queue_limit,
-            total_limit=settings.total_queue_limit,
-        )
+        _, lanes = await stack.enter_async_context(open_lanes(store, settings, clock))
         yield Office(store.redis, lanes, Chats(store.redis, vault, clock, settings.chat_ttl_days), clock)
