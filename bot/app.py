@@ -17,64 +17,64 @@ from redis.asyncio import Redis
 from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
-from bot import metrics
-from bot.addresses import AllowedHosts
-from bot.chats.addresses import Addresses
-from bot.chats.admission import Admission
+from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
-from bot.chats.secrets import Vault
-from bot.clock import Clock, SystemClock
-from bot.http import Transport, new_client, tls_context
-from bot.jobs.budgets import Allowance, Budgets
-from bot.jobs.crew import Crew, worker_name
-from bot.jobs.forgetting import Eraser
-from bot.jobs.guest_tokens import GIVEN_A_WEEK, GuestTokens
-from bot.jobs.job import Kind
-from bot.jobs.lanes import Lanes
-from bot.jobs.runner import Runner, Step
+from bot.chats.telegram_ids import TelegramIds
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.model import JobKind
+from bot.jobs.queue.erase_chat import ChatEraser
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.accounts import give_link, login, logout
-from bot.jobs.steps.admin import announce, tell_stats
+from bot.jobs.steps.admin import announce, show_stats
+from bot.jobs.steps.ask_agent import TurnLimits, ask_agent
 from bot.jobs.steps.connect import connect
 from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.forget import clear_way, forget
-from bot.jobs.steps.prompt import read_prompt
-from bot.jobs.steps.questions import cancel_job, new_project, tell_credits, tell_status
-from bot.jobs.steps.together import gather
-from bot.jobs.steps.turn import TurnOptions, turn
+from bot.jobs.steps.forget import forget, stop_earlier_jobs
+from bot.jobs.steps.gather import gather
+from bot.jobs.steps.questions import cancel_job, new_project, show_credits, show_status
+from bot.jobs.steps.text_file_prompt import read_prompt
 from bot.jobs.steps.upload import upload
-from bot.jobs.watch import Watch
-from bot.jobs.workspace import Workspace, WorkspaceOptions
+from bot.jobs.worker.runner import JobRunner, Step
+from bot.jobs.worker.stuck_jobs import StuckJobMonitor
+from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
-from bot.open_files import raise_open_files
-from bot.role import Role
+from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.projects import ProjectOptions, Projects
+from bot.runtime import metrics
+from bot.runtime.allowed_hosts import AllowedHosts
+from bot.runtime.clock import Clock, SystemClock
+from bot.runtime.file_limits import raise_open_files
+from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, Cards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
-from bot.store.lease import Lease
-from bot.store.schema import settle_schema
-from bot.telegram import media
-from bot.telegram.accounts import hide
-from bot.telegram.admin import AdminCommands
-from bot.telegram.application import new_application, new_bot
-from bot.telegram.chat_settings import show_settings
-from bot.telegram.confidences import show_confided
-from bot.telegram.delivery import Delivery
-from bot.telegram.desk import Desk
-from bot.telegram.door import Door
-from bot.telegram.files import TelegramFiles
-from bot.telegram.flood import Flood
-from bot.telegram.front import ChatFronts
-from bot.telegram.handlers import Handlers
-from bot.telegram.intake import Intake
-from bot.telegram.limits import Limits
-from bot.telegram.membership import GroupMembership
-from bot.telegram.menu import Menu
-from bot.telegram.once import Sent
-from bot.telegram.outbox import Outbox
-from bot.telegram.says import answer_tap, redraw_tapped, say
-from bot.telegram.skills import show_skills
-from bot.telegram.webhook import settle_webhook
+from bot.store.polling_lock import PollingLock
+from bot.store.schema import ensure_schema
+from bot.telegram.handlers.access import AccessGuard
+from bot.telegram.handlers.admin import AdminCommands
+from bot.telegram.handlers.chat_settings import show_settings
+from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.login import hide
+from bot.telegram.handlers.press_steps import answer_press, redraw_pressed, send_prepared
+from bot.telegram.handlers.skills import show_skills
+from bot.telegram.reading import attachments as media
+from bot.telegram.reading.file_refusals import FileRefusals
+from bot.telegram.receiving.application import new_application, new_bot
+from bot.telegram.receiving.receiver import UpdateReceiver
+from bot.telegram.receiving.webhook import ensure_webhook
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.command_menu import CommandMenu
+from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.private_messages import show_private_message
+from bot.telegram.sending.rate_limiter import RateLimiter
+from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.send_once import SentMessageLog
 from bot.web.health import Check, Health
 
 if TYPE_CHECKING:
@@ -137,47 +137,53 @@ class App:
         redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
-            await settle_schema(store.redis)
-            vault = Vault.open(
+            await ensure_schema(store.redis)
+            token_cipher = TokenCipher.open(
                 [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
             )
-            await vault.check(store.redis)
+            await token_cipher.check(store.redis)
             is_started = False
             health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
             webhook = await self._serve(stack, health)
-            docket, lanes = await stack.enter_async_context(open_lanes(store, settings, self._clock))
-            chats = Chats(store.redis, vault, self._clock, settings.chat_ttl_days)
+            docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
+            chats = Chats(store.redis, token_cipher, self._clock, settings.chat_ttl_days)
             # No step waits longer for one thing than for an answer of the agent or for a render.
-            watch = Watch(store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s))
-            health.before_metrics = self._measure(lanes, watch, GuestTokens(store.redis, self._clock))
+            watch = StuckJobMonitor(
+                store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
+            )
+            health.before_metrics = self._measure(
+                job_queue, watch, GuestAccountCounter(store.redis, self._clock)
+            )
             tls = tls_context()
             bot = await stack.enter_async_context(self._bot(tls, stop, health))
             if stop.is_set():
                 return
-            sent = Sent(store.redis)
-            admission = Admission(
+            sent = SentMessageLog(store.redis)
+            access = AccessControl(
                 store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             )
             cards = await asyncio.to_thread(_cards, settings)
             tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
-            runner: Runner | None = None
+            runner: JobRunner | None = None
             if self._role is not Role.INTAKE:
                 await stack.enter_async_context(
-                    Menu(bot, store.redis, self._clock, settings.admins).background()
+                    CommandMenu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, lanes, sent, cards, store.redis)
+                runner = await self._runner(stack, bot, tls, chats, job_queue, sent, cards, store.redis)
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
-                crew = Crew(docket, lambda: self._worker(docket), SystemClock())
-                tasks.append(asyncio.create_task(crew.run(), name="crew"))
-                health.checks["worker"] = _always(lambda: crew.is_heard)
+                supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
+                tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
+                health.checks["worker"] = _always(lambda: supervisor.is_heard)
             if self._role is not Role.WORKER:
-                intake = await self._intake(bot, lanes, chats, sent, cards, admission, Addresses(store.redis))
+                receiver = await self._receiver(
+                    bot, job_queue, chats, sent, cards, access, TelegramIds(store.redis)
+                )
                 receiving = (
-                    self._poll(intake, store.redis)
+                    self._poll(receiver, store.redis)
                     if webhook is None
-                    else self._take_deliveries(intake, webhook, bot, store.redis)
+                    else self._take_deliveries(receiver, webhook, bot, store.redis)
                 )
                 tasks.append(asyncio.create_task(receiving, name="intake"))
             is_started = True
@@ -189,18 +195,20 @@ class App:
         log.info("app.stopped", role=self._role)
 
     def _measure(
-        self, lanes: Lanes, watch: Watch, guest_tokens: GuestTokens
+        self, job_queue: JobQueue, watch: StuckJobMonitor, guest_accounts: GuestAccountCounter
     ) -> Callable[[], Awaitable[None]]:
         """What brings the figures that lie in the store up to date."""
 
         async def measure() -> None:
-            count, age_s = await lanes.waiting()
+            count, age_s = await job_queue.waiting()
             metrics.QUEUE.set(count)
             metrics.QUEUE_AGE.set(age_s)
             ages = await watch.ages()
             metrics.JOB_OLDEST.set(ages.running_s)
             metrics.JOB_SILENT.set(ages.silent_s)
-            metrics.GUEST_TOKENS_LEFT.set(max(0, GIVEN_A_WEEK - await guest_tokens.used_this_week()))
+            metrics.GUEST_TOKENS_LEFT.set(
+                max(0, GUEST_ACCOUNTS_PER_WEEK - await guest_accounts.used_this_week())
+            )
 
         return measure
 
@@ -258,39 +266,39 @@ class App:
             log.info("web.ready", url=url)
         return webhook
 
-    async def _intake(
+    async def _receiver(
         self,
         bot: ExtBot[None],
-        lanes: Lanes,
+        job_queue: JobQueue,
         chats: Chats,
-        sent: Sent,
+        sent: SentMessageLog,
         cards: Cards,
-        admission: Admission,
-        addresses: Addresses,
-    ) -> Intake:
-        application = new_application(bot, addresses)
-        desk = Desk(lanes, chats, sent, cards, self._clock)
-        Door(desk, admission).register(application)
-        AdminCommands(desk, admission, self._settings.admins).register(application)
-        Handlers(desk, self._limits(), addresses).register(application)
+        access: AccessControl,
+        telegram_ids: TelegramIds,
+    ) -> UpdateReceiver:
+        application = new_application(bot, telegram_ids)
+        submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
+        AccessGuard(submitter, access).register(application)
+        AdminCommands(submitter, access, self._settings.admins).register(application)
+        Handlers(submitter, self._limits(), telegram_ids).register(application)
         await application.initialize()
-        return Intake(application, self._clock)
+        return UpdateReceiver(application, self._clock)
 
-    async def _poll(self, intake: Intake, redis: Redis) -> None:
+    async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         ttl_s = min(POLL_LEASE_S, self._settings.lease_s)
-        lease = Lease(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
+        lease = PollingLock(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
         metrics.POLLING.set_function(lambda: lease.is_held)
-        await lease.while_held(intake.run)
+        await lease.while_held(receiver.run)
 
     async def _take_deliveries(
-        self, intake: Intake, webhook: Webhook, bot: ExtBot[None], redis: Redis
+        self, receiver: UpdateReceiver, webhook: Webhook, bot: ExtBot[None], redis: Redis
     ) -> None:
         url, secret = self._settings.webhook_url, self._settings.webhook_secret
         assert url is not None and secret is not None  # noqa: S101, PT018 - whence the webhook
-        webhook.open(intake.receive_one)
+        webhook.open(receiver.receive_one)
         try:
-            await settle_webhook(bot, redis, url, secret.get_secret_value(), self._clock)
+            await ensure_webhook(bot, redis, url, secret.get_secret_value(), self._clock)
             webhook.is_set = True
             await asyncio.Event().wait()
         except BadRequest as error:
@@ -304,41 +312,41 @@ class App:
         bot: ExtBot[None],
         tls: ssl.SSLContext,
         chats: Chats,
-        lanes: Lanes,
-        sent: Sent,
+        job_queue: JobQueue,
+        sent: SentMessageLog,
         cards: Cards,
         redis: Any,
-    ) -> Runner:
+    ) -> JobRunner:
         settings, clock = self._settings, self._clock
         # The store's time, which all machines share, unless time runs otherwise here.
         is_real = isinstance(clock, SystemClock) and clock.is_real
         time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        outbox = Outbox(clock, Addresses(redis), Flood(redis, clock, time_ms=time_ms))
-        membership = GroupMembership(bot, outbox, redis)
+        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
+        group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
         await asyncio.to_thread(_prepare_results, settings.results_dir, clock)
         local = settings.telegram_local_mode
-        fronts = ChatFronts(
+        responders = TelegramResponders(
             bot,
-            outbox,
+            telegram_calls,
             sent,
-            TelegramFiles(bot, outbox, files_http, local=local, server_dir=settings.server_dir),
+            FileDownloads(bot, telegram_calls, files_http, local=local, server_dir=settings.server_dir),
             Delivery(
                 bot,
-                outbox,
+                telegram_calls,
                 sent,
                 local=local,
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
             clock,
-            settings.live_edit_s,
+            settings.progress_edit_s,
             chats.seal,
         )
-        guest_tokens = GuestTokens(redis, clock)
-        workspace = Workspace(
+        guest_accounts = GuestAccountCounter(redis, clock)
+        projects = Projects(
             NemoClient(
                 nemo_http,
                 settings.nemo_api_url,
@@ -346,64 +354,64 @@ class App:
             ),
             chats,
             cards,
-            guest_tokens,
+            guest_accounts,
             clock,
-            WorkspaceOptions(
+            ProjectOptions(
                 web_url=settings.nemo_web_url,
                 operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
                 size_limit=settings.max_upload_mb * MEBIBYTE,
             ),
         )
-        return Runner(
-            lanes,
+        return JobRunner(
+            job_queue,
             redis,
-            fronts,
+            responders,
             clock,
             self._steps(
-                workspace,
-                lanes,
+                projects,
+                job_queue,
                 cards,
                 {
-                    Kind.CLEAR_WAY: [clear_way(lanes)],
-                    Kind.FORGET: [forget(lanes, Eraser(redis))],
-                    Kind.SAY: [say],
-                    Kind.STATS: [tell_stats(lanes, guest_tokens, redis)],
-                    Kind.TAP: [answer_tap(bot, outbox, lanes, chats, membership)],
-                    Kind.REDRAW: [redraw_tapped(bot, outbox, cards, chats)],
-                    Kind.SETTINGS: [show_settings(chats, cards)],
-                    Kind.SKILL: [show_skills(cards, chats)],
-                    Kind.HIDE: [hide(bot, outbox)],
-                    Kind.LINK: [give_link(workspace, membership)],
-                    Kind.CONFIDED: [show_confided(lanes, chats.unseal, membership)],
-                    Kind.CANCEL: [cancel_job(lanes, membership)],
+                    JobKind.CLEAR_WAY: [stop_earlier_jobs(job_queue)],
+                    JobKind.FORGET: [forget(job_queue, ChatEraser(redis))],
+                    JobKind.SAY: [send_prepared],
+                    JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
+                    JobKind.TAP: [answer_press(bot, telegram_calls, job_queue, chats, group_admins)],
+                    JobKind.REDRAW: [redraw_pressed(bot, telegram_calls, cards, chats)],
+                    JobKind.SETTINGS: [show_settings(chats, cards)],
+                    JobKind.SKILL: [show_skills(cards, chats)],
+                    JobKind.HIDE: [hide(bot, telegram_calls)],
+                    JobKind.LINK: [give_link(projects, group_admins)],
+                    JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
+                    JobKind.CANCEL: [cancel_job(job_queue, group_admins)],
                 },
             ),
             settings.job_tries,
         )
 
     def _steps(
-        self, workspace: Workspace, lanes: Lanes, cards: Cards, of_telegram: dict[Kind, list[Step]]
-    ) -> dict[Kind, list[Step]]:
+        self, projects: Projects, job_queue: JobQueue, cards: Cards, of_telegram: dict[JobKind, list[Step]]
+    ) -> dict[JobKind, list[Step]]:
         settings = self._settings
         export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
-        turn_options = TurnOptions(
+        turn_options = TurnLimits(
             silent_s=settings.turn_silent_s,
             total_s=settings.turn_total_s,
             recovery_first_s=settings.recovery_first_s,
             recovery_every_s=settings.recovery_every_s,
             recovery_readings=settings.recovery_readings,
         )
-        asking = [connect(workspace), upload(workspace, cards), turn(workspace, turn_options, cards)]
-        ending = [export(workspace, export_options, cards), deliver(workspace, export_options, cards)]
+        asking = [connect(projects), upload(projects, cards), ask_agent(projects, turn_options, cards)]
+        ending = [export(projects, export_options, cards), deliver(projects, export_options, cards)]
         return {
-            Kind.WISH: [gather, read_prompt, *asking, *ending],
-            Kind.EXPORT: [connect(workspace), *ending],
-            Kind.NEW: [new_project(workspace)],
-            Kind.LOGIN: [login(workspace)],
-            Kind.LOGOUT: [logout(workspace)],
-            Kind.CREDITS: [tell_credits(workspace)],
-            Kind.STATUS: [tell_status(workspace, lanes)],
-            Kind.ANNOUNCE: [announce(lanes)],
+            JobKind.EDIT: [gather, read_prompt, *asking, *ending],
+            JobKind.EXPORT: [connect(projects), *ending],
+            JobKind.NEW: [new_project(projects)],
+            JobKind.LOGIN: [login(projects)],
+            JobKind.LOGOUT: [logout(projects)],
+            JobKind.CREDITS: [show_credits(projects)],
+            JobKind.STATUS: [show_status(projects, job_queue)],
+            JobKind.ANNOUNCE: [announce(job_queue)],
             **of_telegram,
         }
 
@@ -417,9 +425,9 @@ class App:
             schedule_automatic_tasks=False,
         )
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
-        return Limits(
+        return FileRefusals(
             fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
             take=self._settings.max_upload_mb * MEBIBYTE,
             send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
@@ -427,21 +435,23 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def open_lanes(store: Store, settings: Settings, clock: Clock) -> AsyncIterator[tuple[Docket, Lanes]]:
+async def open_job_queue(
+    store: Store, settings: Settings, clock: Clock
+) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """The chats' queues with the limits of the settings, and docket, which holds their tickets."""
     async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
-        budgets = Budgets(
+        quotas = Quotas(
             clock,
-            Allowance(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
-            Allowance(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
+            DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
+            DailyLimit(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
         )
         yield (
             docket,
-            Lanes(
+            JobQueue(
                 store.redis,
                 docket,
                 clock,
-                budgets=budgets,
+                quotas=quotas,
                 queue_limit=settings.queue_limit,
                 total_limit=settings.total_queue_limit,
             ),
@@ -468,7 +478,7 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         stopping.cancel()
 
 
-async def _leave(tasks: list[asyncio.Task[None]], runner: Runner | None) -> None:
+async def _leave(tasks: list[asyncio.Task[None]], runner: JobRunner | None) -> None:
     # First no more tickets are taken, then the running jobs stop where they are and give themselves back.
     for task in tasks:
         task.cancel()

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.chats.key import ChatKey
-from bot.jobs.job import State
-from bot.role import Role
-from bot.terminal import progress
+from bot.jobs.model import JobState
+from bot.runtime.role import Role
+from bot.runtime.terminal import progress
 
 if TYPE_CHECKING:
     from bot.app import App
-    from bot.commands.jobs import Office, Row
-    from bot.jobs.watch import GivenUp
+    from bot.commands.jobs import JobAdmin, JobRow
+    from bot.jobs.queue.given_up import GivenUp
 
 EXIT_WRONG = 1
 EXIT_CANNOT_START = 2
@@ -61,9 +61,9 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
         gc.disable()  # Nothing of what is imported is garbage, and to look for it again and again takes its time.
         from bot.app import App, CannotStart
-        from bot.clock import SystemClock
-        from bot.collector import collect_rarely
-        from bot.logs import configure_logging
+        from bot.runtime.clock import SystemClock
+        from bot.runtime.garbage_collection import collect_rarely
+        from bot.runtime.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
 
@@ -104,7 +104,7 @@ def sandbox(
     with progress() as tell:
         tell("Starting")
         from bot.app import CannotStart
-        from bot.logs import configure_logging
+        from bot.runtime.logs import configure_logging
         from bot.sandbox import command
         from bot.store.errors import StoreError
 
@@ -122,11 +122,11 @@ def check(as_json: AsJson = False) -> None:
     """Look at all that the bot needs, and say what to do. The exit code is 1 where something is wrong."""
     with progress() as tell:
         tell("Starting")
-        from bot.clock import SystemClock
         from bot.commands import printing
         from bot.commands.check import examine, without_settings
-        from bot.commands.findings import Verdict
-        from bot.logs import configure_logging
+        from bot.commands.check_findings import Verdict
+        from bot.runtime.clock import SystemClock
+        from bot.runtime.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
 
         # Of what is wrong the table speaks.
@@ -151,7 +151,7 @@ JobId = Annotated[str, typer.Argument(help="The job's id, as jobs list shows it.
 @jobs.command("list")
 def list_jobs(
     state: Annotated[
-        list[State] | None,
+        list[JobState] | None,
         typer.Option(help="Of this state, instead of those that run or wait; may be repeated."),
     ] = None,
     given_up: Annotated[
@@ -181,7 +181,7 @@ def list_jobs(
         ended: list[GivenUp] = _in_office(lambda office: office.given_up(chat=key, limit=limit))
         printing.print_given_up(ended, as_json=as_json)
     else:
-        rows: list[Row] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
+        rows: list[JobRow] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
         printing.print_jobs(rows, as_json=as_json)
 
 
@@ -203,23 +203,23 @@ def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
     _print_job(_in_office(lambda office: office.retry(job_id)), as_json=as_json)
 
 
-def _in_office(work: Callable[[Office], Coroutine[Any, Any, Any]]) -> Any:
+def _in_office(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
     with progress() as tell:
         tell("Starting")
-        from bot.clock import SystemClock
-        from bot.commands.jobs import Refused, open_office
-        from bot.logs import configure_logging
+        from bot.commands.jobs import CommandRefused, open_job_admin
+        from bot.runtime.clock import SystemClock
+        from bot.runtime.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
 
     async def main() -> Any:
-        async with open_office(load_settings(), SystemClock()) as office:
+        async with open_job_admin(load_settings(), SystemClock()) as office:
             return await work(office)
 
     configure_logging("ERROR", "text")
     try:
         return _run(main())
-    except Refused as error:
+    except CommandRefused as error:
         _refuse(str(error), code=EXIT_WRONG)
     except WrongSettings as error:
         _refuse(*(f"Wrong setting {line}" for line in error.lines))
@@ -227,7 +227,7 @@ def _in_office(work: Callable[[Office], Coroutine[Any, Any, Any]]) -> Any:
         _refuse(str(error))
 
 
-def _print_job(row: Row, *, as_json: bool) -> None:
+def _print_job(row: JobRow, *, as_json: bool) -> None:
     from bot.commands import printing
 
     if as_json:

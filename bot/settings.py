@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bot.addresses import HostRule
+from bot.runtime.allowed_hosts import HostRule
 
 MEBIBYTE = 1024 * 1024
 
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     )
     chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
     render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
-    live_edit_s: float = Field(
+    progress_edit_s: float = Field(
         3.0, gt=0, le=60, description="Least seconds between two edits of a job's live message."
     )
     recovery_first_s: float = Field(

@@ -15,7 +15,7 @@ PATIENCE_S = 10.0
 
 
 class HandClock:
-    """Implements ``bot.clock.Clock``; its time passes in ``advance`` alone."""
+    """Implements ``bot.runtime.clock.Clock``; its time passes in ``advance`` alone."""
 
     def __init__(self) -> None:
         self._start = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

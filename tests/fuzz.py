@@ -20,7 +20,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.jobs.links import MAX_LINKS, find_links
+from bot.media.links import MAX_LINKS, find_links
+from bot.media.video_facts import SNIFF_BYTES, is_bomb, sniff
 from bot.nemo import answers
 from bot.nemo.changes import compare
 from bot.nemo.drafts import read_draft
@@ -28,13 +29,12 @@ from bot.nemo.errors import code_of, message_of
 from bot.nemo.events import read_event
 from bot.nemo.renders import read_render
 from bot.nemo.stream import SseReader
-from bot.telegram.accounts import token_in
-from bot.telegram.buttons import VERSION, Action, pack, unpack
-from bot.telegram.confidences import read_payload
-from bot.telegram.links import sort_out
-from bot.telegram.markdown import MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, to_pieces
-from bot.telegram.media import NAME_LENGTH, fitting_name, kind_of_name, safe_name
-from bot.telegram.video import SNIFF_BYTES, is_bomb, sniff
+from bot.telegram.handlers.login import token_in
+from bot.telegram.reading.attachments import NAME_LENGTH, fitting_name, kind_of_name, safe_name
+from bot.telegram.reading.links import read_links
+from bot.telegram.sending.keyboards import VERSION, ButtonAction, pack_button, unpack_button
+from bot.telegram.sending.markdown import MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, to_pieces
+from bot.telegram.sending.private_messages import read_payload
 from bot.words.phrases import action_for
 
 _ROUND = 200
@@ -140,10 +140,10 @@ def service_answers(value: Any) -> None:
 
 def callback_data(data: str) -> None:
     """What a button carries, forged: it is read as one of ours or not at all."""
-    for given_data in (data, f"{VERSION}:{data}", f"{VERSION}:{Action.CANCEL}:{data}"):
-        press = unpack(given_data)
+    for given_data in (data, f"{VERSION}:{data}", f"{VERSION}:{ButtonAction.CANCEL}:{data}"):
+        press = unpack_button(given_data)
         if press is not None and len(given_data.encode("utf-8", "replace")) <= 64:
-            assert unpack(pack(press.action, press.argument)) == press
+            assert unpack_button(pack_button(press.action, press.argument)) == press
 
 
 def start_payloads(text: str) -> None:
@@ -164,12 +164,12 @@ def markdown(text: str) -> None:
 
 
 def words(pieces: list[str]) -> None:
-    """Wishes and captions: addresses, tokens and bare phrases in them."""
+    """Requests and captions: addresses, tokens and bare phrases in them."""
     text = "".join(pieces)
     found = find_links(text)
     assert len(found.media) <= MAX_LINKS
     assert all(link.isascii() and link.startswith(("http://", "https://")) for link in found.media)
-    sort_out(text)
+    read_links(text)
     token_in(text)
     action_for(text)
 

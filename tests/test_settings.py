@@ -133,7 +133,7 @@ def test_where_the_web_app_listens(
     [
         ("CHAT_TTL_DAYS", "0", "1", "3650", "3651"),
         ("RENDER_POLL_S", "0", "0.01", "600", "600.1"),
-        ("LIVE_EDIT_S", "0", "0.01", "60", "61"),
+        ("PROGRESS_EDIT_S", "0", "0.01", "60", "61"),
         ("RECOVERY_READINGS", "0", "1", "100", "101"),
         ("TURN_SILENT_S", "-1", "0.5", "3600", "3601"),
         ("MAX_UPLOAD_MB", "0", "1", "2000", "2001"),

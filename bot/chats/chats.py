@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from redis.typing import EncodableT, FieldT
 
 from bot.chats.key import ChatKey
-from bot.chats.secrets import Vault, VaultError
-from bot.clock import Clock
+from bot.chats.token_cipher import TokenCipher, TokenCipherError
+from bot.runtime.clock import Clock
 from bot.store.keys import chat_key, results_key, uploads_key
 
 DEFAULT_TTL_DAYS = 90
@@ -135,7 +135,7 @@ class ChatChanges(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CachedResult:
     """A video that was delivered to a chat.
 
     Attributes:
@@ -152,7 +152,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class UploadedFile:
     """A file that was brought into one of a chat's projects.
 
     Attributes:
@@ -171,14 +171,16 @@ class Chats:
 
     Args:
         redis: The store, with texts as ``str``.
-        vault: For the tokens.
+        token_cipher: For the tokens.
         clock: For the time when a chat was last seen.
         ttl_days: How long a chat is kept after its last write (``CHAT_TTL_DAYS``).
     """
 
-    def __init__(self, redis: Redis, vault: Vault, clock: Clock, ttl_days: int = DEFAULT_TTL_DAYS) -> None:
+    def __init__(
+        self, redis: Redis, token_cipher: TokenCipher, clock: Clock, ttl_days: int = DEFAULT_TTL_DAYS
+    ) -> None:
         self._redis = redis
-        self._vault = vault
+        self._token_cipher = token_cipher
         self._clock = clock
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
@@ -186,14 +188,14 @@ class Chats:
         self._use = redis.register_script(_USE)
         self._read: dict[str, Callable[[str], object]] = {
             "client_id": UUID,
-            "own_token": vault.decrypt,
-            "token": vault.decrypt,
+            "own_token": token_cipher.decrypt,
+            "token": token_cipher.decrypt,
             "user_id": str,
             "token_expires_at": _read_time,
             "account": Account,
             "session_id": str,
             "task_id": str,
-            "claim_token": vault.decrypt,
+            "claim_token": token_cipher.decrypt,
             "claim_session_id": str,
             "claim_expires_at": _read_time,
             "skill": str,
@@ -218,7 +220,7 @@ class Chats:
                 continue  # a later release wrote it
             try:
                 known[name] = read(text)
-            except (ValueError, VaultError):
+            except (ValueError, TokenCipherError):
                 # A value of a later release, or a token whose key was dropped: as if it were not there.
                 structlog.get_logger().warning("chat.unreadable", chat=str(key), field=name)
         if "token" not in known:
@@ -227,7 +229,7 @@ class Chats:
 
     def seal(self, secret: str) -> str:
         """Encrypt a secret for a job to carry to whoever runs it."""
-        return self._vault.encrypt(secret)
+        return self._token_cipher.encrypt(secret)
 
     def unseal(self, sealed: str) -> str:
         """Read what `seal` made.
@@ -235,7 +237,7 @@ class Chats:
         Raises:
             VaultError: The key is gone.
         """
-        return self._vault.decrypt(sealed)
+        return self._token_cipher.decrypt(sealed)
 
     async def touch(self, key: ChatKey) -> None:
         """Note that somebody wrote there."""
@@ -319,7 +321,9 @@ class Chats:
             transaction.expire(chat_key(str(key)), self._ttl_s)
             await transaction.execute()
 
-    async def find_result(self, key: ChatKey, draft_digest: str, *, as_file: bool = False) -> Result | None:
+    async def find_result(
+        self, key: ChatKey, draft_digest: str, *, as_file: bool = False
+    ) -> CachedResult | None:
         """What a draft became the last time, if that is still known.
 
         Args:
@@ -331,7 +335,7 @@ class Chats:
             digest, file_id, kind, *more = json.loads(text)
             was_file = bool(more and more[0])
             if digest == draft_digest and (was_file == as_file or (as_file and kind == "document")):
-                return Result(digest, file_id, kind, was_file)
+                return CachedResult(digest, file_id, kind, was_file)
         return None
 
     async def remember_upload(
@@ -353,19 +357,19 @@ class Chats:
             transaction.expire(uploads, self._ttl_s)
             await transaction.execute()
 
-    async def find_upload(self, key: ChatKey, address: int, message_id: int) -> Uploaded | None:
+    async def find_upload(self, key: ChatKey, address: int, message_id: int) -> UploadedFile | None:
         """The file that a message brought the last time, if that is still known."""
         for text in cast(list[str], await self._redis.lrange(uploads_key(str(key)), 0, -1)):
             brought_by, session_id, name, *where = json.loads(text)
             # An earlier release did not keep where.
             if brought_by == message_id and (where or [key.chat_id])[0] == address:
-                return Uploaded(session_id, name)
+                return UploadedFile(session_id, name)
         return None
 
     def _write(self, name: str, value: object) -> str:
         match value:
             case str() if name in _SECRET_FIELDS:
-                return self._vault.encrypt(value)
+                return self._token_cipher.encrypt(value)
             case bool():
                 return "1" if value else "0"
             case datetime():

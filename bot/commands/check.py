@@ -9,13 +9,13 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from bot.clock import Clock
+from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.commands.check_services import LISTEN_S, TelegramLook, look_at_nemovideo
 from bot.commands.check_store import is_polled, look_at_disk, look_at_store
-from bot.commands.findings import Finding, not_asked, ok, wrong
-from bot.http import new_client
-from bot.jobs.guest_tokens import GIVEN_A_WEEK, GuestTokens
 from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, has_glyph
+from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.runtime.clock import Clock
+from bot.runtime.http import new_client
 from bot.settings import Settings, WrongSettings
 from bot.store.connect import open_store
 from bot.store.errors import StoreError
@@ -45,7 +45,7 @@ async def examine(
     async with new_client() as telegram_http, new_client() as nemo_http:
         telegram, nemovideo = await asyncio.gather(
             TelegramLook(telegram_http, settings, clock, listen_s).look(polls_here),
-            look_at_nemovideo(nemo_http, settings, clock, guests, GIVEN_A_WEEK),
+            look_at_nemovideo(nemo_http, settings, clock, guests, GUEST_ACCOUNTS_PER_WEEK),
         )
     return [ok("settings", "right"), *store, *look_at_disk(settings), *telegram, *nemovideo, *look_at_fonts()]
 
@@ -66,7 +66,7 @@ async def _store(settings: Settings, clock: Clock) -> tuple[list[Finding], bool 
         try:
             store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
             found = await look_at_store(store.redis, settings)
-            guests = await GuestTokens(store.redis, clock).used_this_week()
+            guests = await GuestAccountCounter(store.redis, clock).used_this_week()
             return found, await is_polled(store.redis), guests
         except StoreError as error:
             advice = (

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.clock import Clock
-from bot.commands.findings import Finding, not_asked, ok, wrong
+from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError
 from bot.nemo.read import mapping, parse
 from bot.nemo.wire import Attribution, Credentials
+from bot.runtime.clock import Clock
 from bot.settings import TELEGRAM_CLOUD_URL, Settings
 
 LISTEN_S = 5

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
 
-from bot.chats.secrets import KEY_FILE, Vault, VaultError
-from bot.commands.findings import Finding, not_asked, ok, wrong
+from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
+from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.settings import MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
@@ -113,10 +113,10 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
             "Bring that file back, or set ENCRYPTION_KEYS to the same as on the other machines",
         )
     try:
-        vault = Vault.open(given, settings.data_dir)
+        token_cipher = TokenCipher.open(given, settings.data_dir)
         if marker is not None:
-            vault.decrypt(str(marker))
-    except VaultError:
+            token_cipher.decrypt(str(marker))
+    except TokenCipherError:
         return wrong(
             name,
             "the store was written with another",

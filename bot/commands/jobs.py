@@ -11,43 +11,43 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from bot.app import open_lanes
+from bot.app import open_job_queue
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.chats.secrets import Vault
-from bot.clock import Clock
-from bot.jobs.budgets import OverBudget
-from bot.jobs.gathering import gathered
-from bot.jobs.job import Job, Kind, Lane, State
-from bot.jobs.lanes import CHECKPOINT, LaneFull, Lanes
-from bot.jobs.redrawing import close_announcement
-from bot.jobs.retrying import another_try
-from bot.jobs.watch import GivenUp, given_up
-from bot.logs import redact
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.queue.album import gathered
+from bot.jobs.queue.given_up import GivenUp, given_up
+from bot.jobs.queue.job_queue import CHECKPOINT, JobQueue, QueueFull
+from bot.jobs.queue.quotas import QuotaExceeded
+from bot.jobs.queue.retry import retry_of
+from bot.jobs.redraw import close_announcement
+from bot.runtime.clock import Clock
+from bot.runtime.logs import redact
 from bot.settings import Settings
 from bot.store import keys
 from bot.store.connect import open_store
-from bot.store.schema import settle_schema
+from bot.store.schema import ensure_schema
 
 AT_ONCE = 500
 """Jobs that are read in one go: each is a hash of its own."""
 
-REPEATABLE = frozenset({Kind.WISH, Kind.EXPORT, Kind.CREDITS, Kind.STATUS, Kind.LINK})
+REPEATABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
 """Kinds that can be tried again: all they need is in the job. The others answer a moment that has passed."""
 
-CURRENT = (State.RUNNING, State.QUEUED)
+CURRENT = (JobState.RUNNING, JobState.QUEUED)
 
-_BUTTONS = (Lane.TAP, Lane.DRAW)
+_BUTTONS = (QueueName.TAP, QueueName.DRAW)
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """It can't be done; the message is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JobRow:
     """A job as the operator sees it; nothing in it is a secret, or was said by the services.
 
     Args:
@@ -60,7 +60,7 @@ class Row:
     """
 
     job: Job
-    state: State
+    state: JobState
     place: int
     starts: int
     is_stopping: bool
@@ -72,7 +72,7 @@ class Row:
         return {
             "id": job.id,
             "chat": str(job.chat),
-            "lane": job.lane.value,
+            "queue": job.queue.value,
             "kind": job.kind.value,
             "state": self.state.value,
             "place": self.place,
@@ -88,25 +88,25 @@ class Row:
         }
 
 
-class Office:
+class JobAdmin:
     """The jobs of all chats.
 
     Args:
         redis: The store.
-        lanes: The queues.
+        job_queue: The queues.
         chats: Whose projects a repeated job goes on with.
         clock: Stamps jobs.
     """
 
-    def __init__(self, redis: Redis, lanes: Lanes, chats: Chats, clock: Clock) -> None:
+    def __init__(self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock) -> None:
         self._redis = redis
-        self._lanes = lanes
+        self._job_queue = job_queue
         self._chats = chats
         self._clock = clock
 
     async def rows(
-        self, *, states: Collection[State] = (), chat: ChatKey | None = None, limit: int = 50
-    ) -> list[Row]:
+        self, *, states: Collection[JobState] = (), chat: ChatKey | None = None, limit: int = 50
+    ) -> list[JobRow]:
         """List those that run (the longest first), edits that wait (in their order), and what is over (latest first).
 
         Without the answers to pressed buttons, which are over in a moment. What is over lies in no order in the
@@ -118,21 +118,23 @@ class Office:
             limit: At most so many.
         """
         states = states or CURRENT
-        rows: list[Row] = []
-        if State.RUNNING in states:
-            rows += await self._in_order(keys.RUNNING, State.RUNNING, chat, limit)
-        if State.QUEUED in states:
-            waiting = await self._in_order(keys.QUEUE, State.QUEUED, chat, limit - len(rows))
+        rows: list[JobRow] = []
+        if JobState.RUNNING in states:
+            rows += await self._in_order(keys.RUNNING, JobState.RUNNING, chat, limit)
+        if JobState.QUEUED in states:
+            waiting = await self._in_order(keys.QUEUE, JobState.QUEUED, chat, limit - len(rows))
             # The set knows seconds, in which somebody may ask for much.
             rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.place))
         if over := set(states) - set(CURRENT):
             rows += await self._over(over, chat, limit - len(rows))
         return rows
 
-    async def _in_order(self, ordered: str, state: State, chat: ChatKey | None, limit: int) -> list[Row]:
+    async def _in_order(
+        self, ordered: str, state: JobState, chat: ChatKey | None, limit: int
+    ) -> list[JobRow]:
         """The first of a set that the lanes keep."""
         prefix = keys.job_key(str(chat), "") if chat else keys.JOB
-        rows: list[Row] = []
+        rows: list[JobRow] = []
         start = 0
         while len(rows) < limit:
             names: Any = await self._redis.zrange(ordered, start, start + AT_ONCE - 1)
@@ -144,10 +146,10 @@ class Office:
                     break
                 # One whose data was erased, or that went on meanwhile, may stand there a moment longer.
                 if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
-                    rows += [row] if row.job.lane not in _BUTTONS else []
+                    rows += [row] if row.job.queue not in _BUTTONS else []
         return rows
 
-    async def _over(self, states: Collection[State], chat: ChatKey | None, limit: int) -> list[Row]:
+    async def _over(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
         found: dict[str, datetime] = {}
         some: list[str] = []
         pattern = keys.job_key(str(chat), "*") if chat else f"{keys.JOB}*"
@@ -171,7 +173,7 @@ class Office:
         found = await given_up(self._redis)
         return [one for one in found if chat is None or one.chat == str(chat)][:limit]
 
-    async def _asked_at(self, names: Sequence[str], states: Collection[State]) -> dict[str, datetime]:
+    async def _asked_at(self, names: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
         """When jobs were asked for, of those that are wanted; by their keys."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
@@ -182,45 +184,45 @@ class Office:
             if request is None or state not in states:
                 continue  # It aged out meanwhile.
             job = Job.from_json(request)
-            if job.lane not in _BUTTONS:
+            if job.queue not in _BUTTONS:
                 found[name] = job.asked_at
         return found
 
-    async def row(self, job_id: str) -> Row:
+    async def row(self, job_id: str) -> JobRow:
         """One job.
 
         Raises:
             Refused: No job has this id.
         """
         if not _ID.fullmatch(job_id):
-            raise Refused(
+            raise CommandRefused(
                 f"{job_id!r} is no job's id: those have 16 digits and letters, see: nemovideo-bot jobs list"
             )
         async for name in self._redis.scan_iter(match=f"{keys.JOB}*:{job_id}", count=AT_ONCE):
             row = await self._row(name)
             if row is not None:
                 return row
-        raise Refused(f"There is no job {job_id}: they are kept for a week, and not after /forget")
+        raise CommandRefused(f"There is no job {job_id}: they are kept for a week, and not after /forget")
 
-    async def _row(self, name: str) -> Row | None:
+    async def _row(self, name: str) -> JobRow | None:
         fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))
         if "request" not in fields:
             return None
         job = gathered(fields).job
-        state = State(fields["state"])
+        state = JobState(fields["state"])
         at: Any = None
-        if state is State.QUEUED:
-            at = await self._redis.lpos(keys.lane_key(str(job.chat), job.lane), job.id)
-        return Row(
+        if state is JobState.QUEUED:
+            at = await self._redis.lpos(keys.lane_key(str(job.chat), job.queue), job.id)
+        return JobRow(
             job,
             state,
             0 if at is None else int(at) + 1,
             int(fields["attempt"]),
-            "cancel" in fields and state is State.RUNNING,
+            "cancel" in fields and state is JobState.RUNNING,
             tuple(sorted(name.removeprefix(CHECKPOINT) for name in fields if name.startswith(CHECKPOINT))),
         )
 
-    async def cancel(self, job_id: str) -> Row:
+    async def cancel(self, job_id: str) -> JobRow:
         """Stop a job that waits or runs; the chat is told by the job's own message.
 
         Returns:
@@ -230,16 +232,16 @@ class Office:
             Refused: There is none, or it is over.
         """
         job = (await self.row(job_id)).job
-        was = await self._lanes.cancel(job.chat, job.lane, job.id)
-        if was in (State.QUEUED, State.CANCELLED):
+        was = await self._job_queue.cancel(job.chat, job.queue, job.id)
+        if was in (JobState.QUEUED, JobState.CANCELLED):
             # Once more for one that is stopped already: the command may have been killed in between.
-            with contextlib.suppress(LaneFull):
-                await close_announcement(self._lanes, job, job)
-        if was not in (State.QUEUED, State.RUNNING, State.CANCELLED):
-            raise Refused(f"Job {job_id} is over: {was or 'gone'}")
+            with contextlib.suppress(QueueFull):
+                await close_announcement(self._job_queue, job, job)
+        if was not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED):
+            raise CommandRefused(f"Job {job_id} is over: {was or 'gone'}")
         return await self.row(job_id)
 
-    async def retry(self, job_id: str) -> Row:
+    async def retry(self, job_id: str) -> JobRow:
         """Try a job again that failed or was stopped: only what is left of it, and once however often it is asked.
 
         Returns:
@@ -249,26 +251,28 @@ class Office:
             Refused: There is none, it is not over, it can't be repeated, or nothing more is taken now.
         """
         row = await self.row(job_id)
-        if row.state not in (State.FAILED, State.CANCELLED):
-            raise Refused(
+        if row.state not in (JobState.FAILED, JobState.CANCELLED):
+            raise CommandRefused(
                 f"Job {job_id} is {row.state}: only one that failed or was cancelled is tried again"
             )
         if row.job.kind not in REPEATABLE:
-            raise Refused(f"Job {job_id} is of the kind {row.job.kind}, which can't be tried again")
-        again = await another_try(self._lanes, self._chats, row.job, self._clock.now())
+            raise CommandRefused(f"Job {job_id} is of the kind {row.job.kind}, which can't be tried again")
+        again = await retry_of(self._job_queue, self._chats, row.job, self._clock.now())
         if again is None:
-            raise Refused(f"Job {job_id} was tried again already")
+            raise CommandRefused(f"Job {job_id} was tried again already")
         try:
-            await self._lanes.accept([again], f"retry:{job_id}")
-        except OverBudget as error:
-            raise Refused(f"The day's budget of the {error.scarce.whose} is used up") from None
-        except LaneFull:
-            raise Refused("Too much is waiting already, see QUEUE_LIMIT and TOTAL_QUEUE_LIMIT") from None
+            await self._job_queue.accept([again], f"retry:{job_id}")
+        except QuotaExceeded as error:
+            raise CommandRefused(f"The day's budget of the {error.scarce.whose} is used up") from None
+        except QueueFull:
+            raise CommandRefused(
+                "Too much is waiting already, see QUEUE_LIMIT and TOTAL_QUEUE_LIMIT"
+            ) from None
         return await self.row(again.id)
 
 
 @contextlib.asynccontextmanager
-async def open_office(settings: Settings, clock: Clock) -> AsyncIterator[Office]:
+async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobAdmin]:
     """The office on the store of the settings, beside whatever processes use it.
 
     Raises:
@@ -277,7 +281,11 @@ async def open_office(settings: Settings, clock: Clock) -> AsyncIterator[Office]
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
-        await settle_schema(store.redis)
-        vault = Vault.open([key.get_secret_value() for key in settings.encryption_keys], settings.data_dir)
-        _, lanes = await stack.enter_async_context(open_lanes(store, settings, clock))
-        yield Office(store.redis, lanes, Chats(store.redis, vault, clock, settings.chat_ttl_days), clock)
+        await ensure_schema(store.redis)
+        token_cipher = TokenCipher.open(
+            [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
+        )
+        _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
+        yield JobAdmin(
+            store.redis, job_queue, Chats(store.redis, token_cipher, clock, settings.chat_ttl_days), clock
+        )

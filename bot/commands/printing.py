@@ -10,11 +10,11 @@ from typing import Any
 
 import typer
 
-from bot.commands.findings import Finding, Verdict
-from bot.commands.jobs import Row
-from bot.jobs.job import MAX_WISH_CHARS
-from bot.jobs.watch import GivenUp
-from bot.logs import redact
+from bot.commands.check_findings import Finding, Verdict
+from bot.commands.jobs import JobRow
+from bot.jobs.model import MAX_PROMPT_CHARS
+from bot.jobs.queue.given_up import GivenUp
+from bot.runtime.logs import redact
 
 MAX_CELL_CHARS = 60
 MAX_FOUND_CHARS = 300
@@ -45,13 +45,13 @@ def print_findings(findings: Sequence[Finding]) -> None:
     typer.echo("Everything is as it should be." if not count else f"{count} to put right.")
 
 
-def print_jobs(rows: Sequence[Row], *, as_json: bool) -> None:
+def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:
     """Print jobs, a line each."""
     lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "WISH")]
     for row in rows:
         job = row.job
-        wish = one_line(job.text or ", ".join(file.name for file in job.files))
-        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _moment(job.asked_at), wish))
+        prompt = one_line(job.text or ", ".join(file.name for file in job.files))
+        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _moment(job.asked_at), prompt))
     _print_list([row.to_dict() for row in rows], lines, as_json=as_json)
 
 
@@ -75,9 +75,9 @@ def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def print_job(row: Row) -> None:
+def print_job(row: JobRow) -> None:
     """Print all of one job."""
-    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, most=MAX_WISH_CHARS)}
+    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, most=MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
     for name in ("place", "stopping"):
@@ -87,7 +87,7 @@ def print_job(row: Row) -> None:
     )
 
 
-def _state(row: Row) -> str:
+def _state(row: JobRow) -> str:
     if row.place:
         return f"queued, place {row.place}"
     return "running, stopping" if row.is_stopping else row.state.value

@@ -1,4 +1,4 @@
-"""What a person may want next, after an edit: by a table, from the draft, the card and the last wish."""
+"""What a person may want next, after an edit: by a table, from the draft, the card and the last request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any, Final
 
 from bot.chats.key import ChatKey
-from bot.jobs.ports import Button, Notice
-from bot.nemo.drafts import Draft, Kind
+from bot.jobs.ports import Button, LocalizedMessage
+from bot.nemo.drafts import Draft, TrackKind
 from bot.skills import Card, example_mark
 from bot.words import bounded
 
@@ -74,7 +74,7 @@ class Suggestion:
         name: Its id; also in the keys of its words.
         topic: What it is about.
         fits: Whether it makes sense.
-        said: Finds in a wish that just this was asked for, in any language.
+        said: Finds in a request that just this was asked for, in any language.
     """
 
     name: str
@@ -88,9 +88,9 @@ class Suggestion:
         return f"button.next_{self.name}"
 
     @property
-    def wish(self) -> str:
+    def prompt(self) -> str:
         """Key of the words that are sent to the agent."""
-        return f"wish.{self.name}"
+        return f"prompt.{self.name}"
 
 
 def _suggestion(name: str, topic: Topic, fits: Callable[[_Facts], bool], said: str) -> Suggestion:
@@ -171,18 +171,18 @@ _ABOUT: Final = (
 )
 
 
-def next_steps(draft: Draft, card: Card, wish: str = "") -> tuple[Suggestion, ...]:
+def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, ...]:
     """Up to three things to do next; none for a draft that is empty.
 
     Args:
         draft: As it is now.
         card: The active one; what it is about goes first.
-        wish: What was just asked for, which is not offered again.
+        prompt: What was just asked for, which is not offered again.
     """
     if not draft.is_ready:
         return ()
     facts = _facts(draft, card)
-    fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(wish)]
+    fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(prompt)]
     fitting.sort(key=lambda one: one.topic is not facts.about)
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
 
@@ -249,14 +249,14 @@ def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[S
 
 def _facts(draft: Draft, card: Card) -> _Facts:
     kinds = {track.kind for track in draft.tracks if track.segments}
-    music = next((track for track in draft.tracks if track.kind is Kind.AUDIO and track.segments), None)
+    music = next((track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments), None)
     volume = None
     if music is not None:
         volume = music.segments[0].volume if music.volume is None else music.volume
     return _Facts(
         about=_topic(card),
-        has_picture=Kind.VIDEO in kinds,
-        has_title=Kind.TEXT in kinds,
+        has_picture=TrackKind.VIDEO in kinds,
+        has_title=TrackKind.TEXT in kinds,
         has_music=music is not None,
         volume=volume,
         length_ms=draft.duration_ms or 0,
@@ -269,6 +269,6 @@ def _topic(card: Card) -> Topic | None:
     return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)
 
 
-def how_to_begin(chat: ChatKey) -> Notice:
+def how_to_begin(chat: ChatKey) -> LocalizedMessage:
     """What to do in a chat whose project is empty: groups show bots commands and little else."""
-    return Notice("begin.private" if chat.is_private else "begin.group")
+    return LocalizedMessage("begin.private" if chat.is_private else "begin.group")

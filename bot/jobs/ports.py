@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from bot.chats.key import ChatKey
-from bot.jobs.job import FileRef, Job
+from bot.jobs.model import Attachment, Job
 
 if TYPE_CHECKING:
     # The process of the decoders names errors of this module, and would load the whole client with it.
     from bot.nemo.drafts import Draft
 
-ANNOUNCEMENT = "live"
+PROGRESS_MESSAGE = "live"
 """The checkpoint under which a front keeps its live message."""
 
 
@@ -25,7 +25,7 @@ class Button:
 
     Args:
         label: Key of its words in the catalogue; empty where it says ``text``.
-        action: What pressing it does (see ``telegram/buttons.py``); empty for a link.
+        action: What pressing it does (see ``telegram/sending/keyboards.py``); empty for a link.
         argument: Goes with the action; short.
         url: Where a link button leads.
         text: What it says in every language, such as a name.
@@ -54,18 +54,18 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class UncutText:
     """A parameter that is shown whole, because whoever runs the bot wrote it."""
 
     text: str
 
 
-Param = Union[str, int, float, Seconds, Bytes, Whole, "Notice"]
+Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
 """What stands in a placeholder; a notice is phrased first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class LocalizedMessage:
     """Something to tell the chat: a key of the message catalogue with its parameters, never finished words.
 
     Args:
@@ -82,20 +82,20 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentText:
+class AgentMessage:
     """Words of the agent, in its Markdown, and lines of our own under them."""
 
     markdown: str
     buttons: tuple[Button, ...] = ()
-    lines: tuple[Notice, ...] = ()
+    lines: tuple[LocalizedMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ListMessage:
     """A heading with lines under it, each a key with its parameters."""
 
-    heading: Notice
-    lines: tuple[Notice, ...]
+    heading: LocalizedMessage
+    lines: tuple[LocalizedMessage, ...]
     buttons: tuple[Button, ...] = ()
 
 
@@ -104,7 +104,7 @@ class TimelinePicture:
     """A drawn timeline with a caption; where a picture can't be sent, the caption alone."""
 
     draft: Draft
-    caption: Report
+    caption: ListMessage
 
     @property
     def buttons(self) -> tuple[Button, ...]:
@@ -113,7 +113,7 @@ class TimelinePicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Confidential:
+class PrivateMessage:
     """What only whoever asked may read: in a group it goes to their private chat, and the group is told where it is.
 
     Args:
@@ -121,8 +121,8 @@ class Confidential:
         about: What the group may know.
     """
 
-    message: Notice | Report
-    about: tuple[Notice, ...] = ()
+    message: LocalizedMessage | ListMessage
+    about: tuple[LocalizedMessage, ...] = ()
 
     @property
     def buttons(self) -> tuple[Button, ...]:
@@ -130,7 +130,7 @@ class Confidential:
         return self.message.buttons
 
 
-Message = Notice | AgentText | Report | TimelinePicture | Confidential
+OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | PrivateMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +225,6 @@ class FileGone(Exception):
     """Telegram no longer has the file, or never gave it out."""
 
 
-class FileNotTaken(Exception):
-    """The content is of a kind that NemoVideo does not take, whatever its name says."""
-
-
 class FileTooLarge(Exception):
     """The file is over a limit.
 
@@ -241,23 +237,11 @@ class FileTooLarge(Exception):
         self.limit = limit
 
 
-class SoundTooLong(Exception):
-    """Sound that would have to be converted, and is too long for that.
-
-    Args:
-        limit_s: Seconds.
-    """
-
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"over {limit_s} s")
-        self.limit_s = limit_s
-
-
 class ChatGone(Exception):
     """The bot was blocked or removed: there is nobody left to answer."""
 
 
-class Ledger(Protocol):
+class Checkpoints(Protocol):
     """A job's checkpoints, as the chat's side needs them to send everything once."""
 
     def get(self, name: str) -> Any:
@@ -269,7 +253,7 @@ class Ledger(Protocol):
         ...
 
 
-class Front(Protocol):
+class Responder(Protocol):
     """The chat's side of one job."""
 
     def progress(self, progress: Progress) -> None:
@@ -284,7 +268,7 @@ class Front(Protocol):
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
         ...
 
-    async def say(self, slot: str, message: Message) -> None:
+    async def say(self, slot: str, message: OutgoingMessage) -> None:
         """Send a message of its own, once for each slot even across crashes.
 
         Raises:
@@ -292,7 +276,7 @@ class Front(Protocol):
         """
         ...
 
-    def open(self, file: FileRef) -> AbstractAsyncContextManager[OpenFile]:
+    def open(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Start to read a file that lies with Telegram.
 
         Raises:
@@ -329,7 +313,7 @@ class Front(Protocol):
         """
         ...
 
-    async def take_away(self, address: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         """Delete an earlier message of ours; twice is as good as once.
 
         Args:
@@ -339,7 +323,7 @@ class Front(Protocol):
         """
         ...
 
-    async def finish(self, closing: Notice | None) -> None:
+    async def finish(self, closing: LocalizedMessage | None) -> None:
         """Take the live message away, or let it say one last thing."""
         ...
 
@@ -348,15 +332,15 @@ class Front(Protocol):
         ...
 
 
-class Fronts(Protocol):
+class ResponderFactory(Protocol):
     """Makes the chat's side of a job."""
 
-    def open(self, job: Job, ledger: Ledger) -> Front:
+    def open(self, job: Job, checkpoints: Checkpoints) -> Responder:
         """The front of a job that starts, or starts again."""
         ...
 
 
-class Membership(Protocol):
+class GroupAdmins(Protocol):
     """What jobs need to know of a group's people."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:

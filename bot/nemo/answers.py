@@ -54,7 +54,7 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ProjectState:
     """A session's state.
 
     Args:
@@ -155,14 +155,14 @@ def read_credits(payload: Any) -> Credits:
     return Credits(*(read.number(data.get(name)) for name in ("available", "frozen", "total")))
 
 
-def read_state(payload: Any) -> State | None:
+def read_state(payload: Any) -> ProjectState | None:
     """Read ``data.state`` and the ids beside it; ``None`` for an answer that tells nothing of a session."""
     data = data_of(payload)
     if not any(name in data for name in ("state", "task_id", "session_id")):
         return None
     state = read.mapping(data.get("state"))
     draft = state.get("draft")
-    return State(
+    return ProjectState(
         draft=read_draft(draft) if draft else None,
         video_infos=state.get("video_infos"),
         canvas_config=state.get("canvas_config"),

@@ -295,7 +295,7 @@ class NemoClient:
         """
         return await self._wire.get(Call("GET", "/api/credits/balance/simple"), who, answers.read_credits)
 
-    async def state(self, who: Credentials, session_id: str) -> answers.State:
+    async def state(self, who: Credentials, session_id: str) -> answers.ProjectState:
         """Look up a session's state, its draft above all.
 
         Raises:

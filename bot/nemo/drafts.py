@@ -44,7 +44,7 @@ _RANGES = ("target_timerange", "targetTimerange", "timerange", "timeRange", "tim
 _NESTED = ("m", "meta", "metadata", "material", "media", "clip", "props", "data", "audio", "style")
 
 
-class Kind(Enum):
+class TrackKind(Enum):
     """What a track holds."""
 
     VIDEO = "video"
@@ -54,18 +54,23 @@ class Kind(Enum):
 
 
 _KINDS = {
-    "0": Kind.VIDEO,
-    "1": Kind.AUDIO,
-    "7": Kind.TEXT,
-    "video": Kind.VIDEO,
-    "audio": Kind.AUDIO,
-    "music": Kind.AUDIO,
-    "bgm": Kind.AUDIO,
-    "text": Kind.TEXT,
-    "title": Kind.TEXT,
-    "subtitle": Kind.TEXT,
+    "0": TrackKind.VIDEO,
+    "1": TrackKind.AUDIO,
+    "7": TrackKind.TEXT,
+    "video": TrackKind.VIDEO,
+    "audio": TrackKind.AUDIO,
+    "music": TrackKind.AUDIO,
+    "bgm": TrackKind.AUDIO,
+    "text": TrackKind.TEXT,
+    "title": TrackKind.TEXT,
+    "subtitle": TrackKind.TEXT,
 }
-_LABELS = {Kind.VIDEO: "Video", Kind.AUDIO: "BGM", Kind.TEXT: "Title", Kind.OTHER: "Track"}
+_LABELS = {
+    TrackKind.VIDEO: "Video",
+    TrackKind.AUDIO: "BGM",
+    TrackKind.TEXT: "Title",
+    TrackKind.OTHER: "Track",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Track:
         track_id: The draft's own id.
     """
 
-    kind: Kind
+    kind: TrackKind
     type_id: str | None
     name: str | None
     segments: tuple[Segment, ...]
@@ -198,14 +203,14 @@ def _told_duration_ms(source: Mapping[str, Any]) -> int | None:
 
 def _track(source: Mapping[str, Any], ms_per_unit: float) -> Track:
     type_id = read.text(read.first(source, ("tt", "type", "track_type", "trackType", "kind")))
-    kind = _KINDS.get((type_id or "").lower(), Kind.OTHER)
+    kind = _KINDS.get((type_id or "").lower(), TrackKind.OTHER)
     raw_segments = _raw_segments(source)
     return Track(
         kind=kind,
         type_id=type_id,
         name=_nested_text(source, _NAME),
         segments=tuple(_segment(raw, kind, n, ms_per_unit) for n, raw in enumerate(raw_segments, 1)),
-        volume=_volume(source, text_track=kind is Kind.TEXT),
+        volume=_volume(source, text_track=kind is TrackKind.TEXT),
         track_id=read.text_at(source, *_ID),
     )
 
@@ -214,9 +219,9 @@ def _raw_segments(track: Mapping[str, Any]) -> list[Any]:
     return read.items(read.first(track, ("sg", "segments", "clips")))[:MAX_SEGMENTS]
 
 
-def _segment(raw: Any, kind: Kind, position: int, ms_per_unit: float) -> Segment:
+def _segment(raw: Any, kind: TrackKind, position: int, ms_per_unit: float) -> Segment:
     source = read.mapping(raw)
-    text = _nested_text(source, _TEXT) if kind in (Kind.TEXT, Kind.OTHER) else None
+    text = _nested_text(source, _TEXT) if kind in (TrackKind.TEXT, TrackKind.OTHER) else None
     name = _nested_text(source, _NAME) or (read.text(raw) if not source else None)
     start_ms, duration_ms = _times(source, ms_per_unit)
     return Segment(
@@ -225,7 +230,7 @@ def _segment(raw: Any, kind: Kind, position: int, ms_per_unit: float) -> Segment
         start_ms=start_ms,
         duration_ms=duration_ms,
         text=text,
-        volume=_volume(source, text_track=kind is Kind.TEXT),
+        volume=_volume(source, text_track=kind is TrackKind.TEXT),
         media=_nested_text(source, _MEDIA),
         segment_id=read.text_at(source, *_ID),
         raw=raw,
@@ -322,7 +327,7 @@ def _track_line(track: Track) -> str:
 
 
 def _segment_line(segment: Segment, track: Track) -> str:
-    if track.kind is Kind.TEXT or (track.kind is Kind.OTHER and segment.text and not segment.named):
+    if track.kind is TrackKind.TEXT or (track.kind is TrackKind.OTHER and segment.text and not segment.named):
         what = f'"{_short(segment.text or segment.name)}"'
     elif not segment.named and track.name and len(track.segments) == 1:
         what = _short(track.name)
@@ -333,7 +338,7 @@ def _segment_line(segment: Segment, track: Track) -> str:
         start_ms = segment.start_ms or 0
         facts.append(f"{_seconds(start_ms)}-{_seconds(start_ms + segment.duration_ms)}s")
     volume = segment.volume if segment.volume is not None else track.volume
-    if track.kind is Kind.AUDIO and volume is not None:
+    if track.kind is TrackKind.AUDIO and volume is not None:
         facts.append(f"{volume:.0%}")
     return f"{what} ({', '.join(facts)})" if facts else what
 

@@ -228,7 +228,7 @@ def clean(message: str) -> str:
     return _TOKEN.sub("***", read.whole(message[: MAX_MESSAGE_CHARS * 2]))[:MAX_MESSAGE_CHARS].strip()
 
 
-def never_sent(error: httpx.RequestError) -> bool:
+def surely_not_sent(error: httpx.RequestError) -> bool:
     """Whether a request can't have reached its server, by the meaning httpx gives its errors.
 
     Note:

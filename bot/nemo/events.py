@@ -17,7 +17,7 @@ _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_ali
 _MAX_ENVELOPES = 4
 
 
-class Part(Enum):
+class TextPart(Enum):
     """How a text relates to the ones before it."""
 
     PIECE = "piece"
@@ -33,7 +33,7 @@ class Text:
     """Words for the chat. May end in half a surrogate pair: :class:`~bot.nemo.turns.TurnText` joins them."""
 
     text: str
-    part: Part = Part.WHOLE
+    part: TextPart = TextPart.WHOLE
     author: str = ""
 
 
@@ -149,7 +149,7 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     content = payload.get("content")
     author = read.text(payload.get("author")) or ""
-    part = Part.PIECE if payload.get("partial") is True else Part.WHOLE
+    part = TextPart.PIECE if payload.get("partial") is True else TextPart.WHOLE
     parts = read.items(content.get("parts")) if isinstance(content, dict) else []
     texts: list[str] = []
     for item in parts:
@@ -187,13 +187,13 @@ def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield Text(words, _marked(payload), read.text(payload.get("author")) or "")
 
 
-def _marked(payload: Mapping[str, Any]) -> Part:
+def _marked(payload: Mapping[str, Any]) -> TextPart:
     match payload.get("partial"):
         case True:
-            return Part.PIECE
+            return TextPart.PIECE
         case False:
-            return Part.WHOLE
-    return Part.UNMARKED
+            return TextPart.WHOLE
+    return TextPart.UNMARKED
 
 
 def _error(payload: Mapping[str, Any], *, told: bool = False) -> StreamError | None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bot.nemo import read
-from bot.nemo.events import Event, Part, Text, ToolCall, ToolResult
+from bot.nemo.events import Event, Text, TextPart, ToolCall, ToolResult
 
 MAX_CHARS = 200_000
 """Of one turn's text. What comes after it is dropped."""
@@ -80,12 +80,12 @@ class TurnText:
         found = _APOLOGY.search(blocks[0]) if len(blocks) == 1 else None
         return found is not None and not blocks[0][: found.start()].strip()
 
-    def _add_text(self, text: str, part: Part, author: str) -> None:
+    def _add_text(self, text: str, part: TextPart, author: str) -> None:
         current = next((b for b in reversed(self._blocks) if b.open and b.author == author), None)
-        if part is Part.UNMARKED:
+        if part is TextPart.UNMARKED:
             current = current or next((b for b in reversed(self._blocks) if b.open), None)
             self._add_unmarked(text, author, current)
-        elif part is Part.PIECE:
+        elif part is TextPart.PIECE:
             if current is None:
                 self._blocks.append(_Block(text, author, open=True))
             else:

@@ -21,7 +21,7 @@ from bot.nemo.errors import (
     code_of,
     error_for,
     message_of,
-    never_sent,
+    surely_not_sent,
 )
 from bot.nemo.renders import has_status
 from bot.nemo.uploads import MultipartBody
@@ -127,7 +127,7 @@ class Wire:
 
     def until_sent(self) -> AsyncIterator[stamina.Attempt]:
         """Attempts at what may only be repeated when it surely did not arrive."""
-        return self._attempts(_never_sent)
+        return self._attempts(_surely_not_sent)
 
     def _attempts(self, on: Callable[[Exception], bool]) -> AsyncIterator[stamina.Attempt]:
         return aiter(
@@ -264,7 +264,7 @@ def size_of(response: httpx.Response) -> int | None:
 
 def transport_error(call: Call, error: httpx.RequestError) -> TransportError:
     """Tell of a request that no answer came to."""
-    return TransportError(call, f"{type(error).__name__}: {error}", sent=not never_sent(error))
+    return TransportError(call, f"{type(error).__name__}: {error}", sent=not surely_not_sent(error))
 
 
 async def read_body(call: Call, response: httpx.Response) -> bytes:
@@ -313,7 +313,7 @@ def checked(call: Call, response: httpx.Response, body: bytes, token: str, *, em
     return payload
 
 
-def _never_sent(error: Exception) -> bool:
+def _surely_not_sent(error: Exception) -> bool:
     return isinstance(error, TransportError) and not error.sent
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.nemo.drafts import Kind
+from bot.nemo.drafts import TrackKind
 from bot.pictures import lettering
 
 
@@ -71,7 +71,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class TrackBox:
     """A track.
 
     Args:
@@ -83,7 +83,7 @@ class Lane:
         blocks: By row, from left to right.
     """
 
-    kind: Kind
+    kind: TrackKind
     box: Box
     icon: Box
     name: Line | None
@@ -117,7 +117,7 @@ class Layout:
     height: int
     heading: tuple[Line, ...]
     ticks: tuple[Tick, ...]
-    lanes: tuple[Lane, ...]
+    lanes: tuple[TrackBox, ...]
     hidden: Line | None
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bot.nemo.drafts import Draft, Kind, Track
+from bot.nemo.drafts import Draft, Track, TrackKind
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Box, Lane, Layout, Line, Tick, line
-from bot.pictures.lanes import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, blocks, distribute
+from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, line
+from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, blocks, distribute
 
 WIDTH_PX: Final = 1280
 """Telegram shrinks a photo whose longer side is more."""
@@ -52,9 +52,14 @@ class TimelineLabels:
     other: str
     unnamed: Callable[[int], str]
 
-    def of(self, kind: Kind) -> str:
+    def of(self, kind: TrackKind) -> str:
         """Give what a kind of track is called."""
-        names = {Kind.VIDEO: self.video, Kind.AUDIO: self.audio, Kind.TEXT: self.text, Kind.OTHER: self.other}
+        names = {
+            TrackKind.VIDEO: self.video,
+            TrackKind.AUDIO: self.audio,
+            TrackKind.TEXT: self.text,
+            TrackKind.OTHER: self.other,
+        }
         return names[kind]
 
 
@@ -75,7 +80,7 @@ def lay_out(draft: Draft, labels: TimelineLabels) -> Layout:
     top = max([_MARGIN, *(shown.box.bottom + 14 for shown in heading)])
     ticks = _ticks(scale, top) if told_ms else ()
     top = max([top, *(tick.line.box.bottom + 10 for tick in ticks)])
-    lanes: list[Lane] = []
+    lanes: list[TrackBox] = []
     rows_left = MAX_ROWS
     for index, track in enumerate(draft.tracks[:MAX_ROWS]):
         tracks_left = min(len(draft.tracks) - index, rows_left)
@@ -99,7 +104,7 @@ def _column(draft: Draft, labels: TimelineLabels) -> int:
 
 
 def _heading(draft: Draft, told_ms: int) -> tuple[Line, ...]:
-    facts = [times.written(told_ms, told_ms)] if told_ms else []
+    facts = [times.format_time(told_ms, told_ms)] if told_ms else []
     if draft.width and draft.height and max(draft.width, draft.height) < 100_000:
         facts.append(f"{draft.width}×{draft.height}")
     about = "   ".join(facts)
@@ -117,11 +122,11 @@ def _heading(draft: Draft, told_ms: int) -> tuple[Line, ...]:
 
 
 def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
-    widest = lettering.width(times.written(scale.total_ms, scale.total_ms), TIME_PX) + _TICK_GAP
+    widest = lettering.width(times.format_time(scale.total_ms, scale.total_ms), TIME_PX) + _TICK_GAP
     step = times.step_ms(scale.total_ms * widest / (scale.right - scale.left))
     ticks: list[Tick] = []
     for at_ms in range(0, scale.total_ms + 1, step):
-        text = times.written(at_ms, scale.total_ms)
+        text = times.format_time(at_ms, scale.total_ms)
         wide = lettering.width(text, TIME_PX)
         x = scale.x(at_ms)
         left = min(round(x - wide / 2), WIDTH_PX - _EDGE - int(wide) - 1)
@@ -130,7 +135,9 @@ def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
     return tuple(ticks)
 
 
-def _lane(track: Track, spread: Rows, scale: Scale, top: int, labels: TimelineLabels, *, timed: bool) -> Lane:
+def _lane(
+    track: Track, spread: Rows, scale: Scale, top: int, labels: TimelineLabels, *, timed: bool
+) -> TrackBox:
     count = len(spread.rows)
     tall = count * ROW_PX + (count - 1) * ROW_GAP_PX + 2 * _LANE_PAD
     box = Box(scale.left - _LANE_PAD, top, scale.right + _LANE_PAD, top + tall)
@@ -157,4 +164,4 @@ def _lane(track: Track, spread: Rows, scale: Scale, top: int, labels: TimelineLa
             track, row, scale, top + _LANE_PAD + number * (ROW_PX + ROW_GAP_PX), labels.unnamed, timed=timed
         )
     )
-    return Lane(track.kind, box, icon, name, hidden, tuple(made))
+    return TrackBox(track.kind, box, icon, name, hidden, tuple(made))

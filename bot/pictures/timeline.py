@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 
 from PIL import Image, ImageDraw
 
-from bot.nemo.drafts import Draft, Kind
+from bot.nemo.drafts import Draft, TrackKind
 from bot.pictures import lettering
-from bot.pictures.boxes import Block, Box, Lane, Layout, Line
-from bot.pictures.lanes import METER_INSET_PX, METER_PX
+from bot.pictures.boxes import Block, Box, Layout, Line, TrackBox
 from bot.pictures.layout import TimelineLabels, lay_out
+from bot.pictures.track_rows import METER_INSET_PX, METER_PX
 
 PAPER: Final = "#ffffff"
 BAND: Final = "#f1f3f6"
@@ -35,10 +35,10 @@ class Shades(NamedTuple):
 
 # Told apart also by those who see red and green alike, after the palette of Okabe and Ito.
 SHADES: Final = {
-    Kind.VIDEO: Shades("#d6e6f7", "#1f68ae"),
-    Kind.AUDIO: Shades("#d3eee4", "#0b7a5c"),
-    Kind.TEXT: Shades("#fbe8c4", "#9a5f00"),
-    Kind.OTHER: Shades("#e8e1f2", "#6d4c9c"),
+    TrackKind.VIDEO: Shades("#d6e6f7", "#1f68ae"),
+    TrackKind.AUDIO: Shades("#d3eee4", "#0b7a5c"),
+    TrackKind.TEXT: Shades("#fbe8c4", "#9a5f00"),
+    TrackKind.OTHER: Shades("#e8e1f2", "#6d4c9c"),
 }
 
 
@@ -108,7 +108,7 @@ def _block(canvas: ImageDraw.ImageDraw, block: Block, shades: Shades) -> None:
         _rounded(canvas, level, METER_PX // 2, shades.accent)
 
 
-def _sign(canvas: ImageDraw.ImageDraw, lane: Lane) -> None:
+def _sign(canvas: ImageDraw.ImageDraw, lane: TrackBox) -> None:
     """Draw what tells a kind without words: a play sign, a note, a T, a diamond."""
 
     def at(*points: tuple[float, float]) -> list[tuple[float, float]]:
@@ -117,17 +117,17 @@ def _sign(canvas: ImageDraw.ImageDraw, lane: Lane) -> None:
         return [(lane.icon.left * _FINE + x * side, lane.icon.top * _FINE + y * side) for x, y in points]
 
     match lane.kind:
-        case Kind.VIDEO:
+        case TrackKind.VIDEO:
             canvas.polygon(at((36, 26), (36, 74), (77, 50)), fill=PAPER)
-        case Kind.AUDIO:
+        case TrackKind.AUDIO:
             canvas.ellipse(at((27, 56), (51, 78)), fill=PAPER)
             canvas.polygon(
                 at((44, 22), (51, 22), (72, 34), (72, 46), (51, 36), (51, 68), (44, 68)), fill=PAPER
             )
-        case Kind.TEXT:
+        case TrackKind.TEXT:
             canvas.polygon(at((25, 25), (75, 25), (75, 37), (25, 37)), fill=PAPER)
             canvas.polygon(at((43, 25), (57, 25), (57, 77), (43, 77)), fill=PAPER)
-        case Kind.OTHER:
+        case TrackKind.OTHER:
             canvas.polygon(at((50, 22), (78, 50), (50, 78), (22, 50)), fill=PAPER)
 
 

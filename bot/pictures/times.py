@@ -29,7 +29,7 @@ class Span:
     end_ms: float
 
 
-def written(at_ms: int, total_ms: int) -> str:
+def format_time(at_ms: int, total_ms: int) -> str:
     """Write a time as a timeline of some length has it: ``3.5s``, ``1:05``, ``1:00:05``."""
     if total_ms < _MINUTE:
         return f"{_seconds(at_ms, total_ms)}s"
@@ -41,9 +41,9 @@ def written(at_ms: int, total_ms: int) -> str:
     return f"{hours}:{minutes:02}:{ms // _SECOND:02}"
 
 
-def written_range(start_ms: int, end_ms: int, total_ms: int) -> str:
+def format_range(start_ms: int, end_ms: int, total_ms: int) -> str:
     """Write from when to when, in the same way: ``0–3.5s``."""
-    start, end = written(start_ms, total_ms), written(end_ms, total_ms)
+    start, end = format_time(start_ms, total_ms), format_time(end_ms, total_ms)
     return end if start == end else f"{start.removesuffix('s')}–{end}"
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import typer
 
 from bot.app import CannotStart
-from bot.clock import SystemClock
+from bot.runtime.clock import SystemClock
+from bot.runtime.terminal import progress
 from bot.sandbox import conversation, page, player
 from bot.sandbox.botapi.client import People
 from bot.sandbox.conversation import WrongFile
@@ -21,7 +22,6 @@ from bot.sandbox.running import running_bot
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
 from bot.store.connect import open_store
-from bot.terminal import progress
 from bot.web.serve import serve
 
 __all__ = ["MAIN_JOB", "WrongFile", "chat", "chat_page", "play", "services"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.clock import Clock, SystemClock
+from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox import props
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member

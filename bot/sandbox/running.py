@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.app import App
-from bot.clock import Clock
-from bot.role import Role
+from bot.runtime.clock import Clock
+from bot.runtime.role import Role
 from bot.sandbox.services import Services
 from bot.settings import Settings
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.clock import Clock, SystemClock
+from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox.botapi.app import DEFAULT_TOKEN
 from bot.sandbox.botapi.app import create_app as new_botapi
 from bot.sandbox.botapi.flood import FloodLimits

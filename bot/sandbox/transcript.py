@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 
 FILE_NAME = "transcript.txt"

@@ -75,7 +75,7 @@ def greeting(body: str) -> str:
             quote.append(line[1:].strip())
         elif quote:
             break
-    return some_text("\n".join(quote).strip().strip('"“”'))
+    return bounded_text("\n".join(quote).strip().strip('"“”'))
 
 
 def first_paragraph(body: str) -> str:
@@ -87,7 +87,7 @@ def first_paragraph(body: str) -> str:
             paragraph.append(line.strip())
         elif paragraph:
             break
-    return some_text("\n".join(paragraph))
+    return bounded_text("\n".join(paragraph))
 
 
 def examples(body: str) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def one_line(value: object) -> str:
     return bounded(" ".join(str(value).split()), _MAX_LABEL_CHARS)
 
 
-def some_text(value: object) -> str:
+def bounded_text(value: object) -> str:
     """A text of a few lines at most."""
     return bounded(value.strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
 

@@ -50,7 +50,7 @@ class Card:
         emoji: Stands before the name.
         platform: Goes to NemoVideo as ``X-Skill-Platform``.
         greeting: How the bot introduces itself with this card, Markdown.
-        examples: Wishes to try, to be sent as they are.
+        examples: Requests to try, to be sent as they are.
         size_limit_bytes: The largest file that this skill takes.
         kinds: What files it takes, by extension; those it works best with first.
         body: The card's whole text, Markdown.
@@ -75,7 +75,7 @@ class Card:
 
     @property
     def file_kinds(self) -> tuple[str, ...]:
-        """The kinds of files that can be uploaded with it; a text file is a wish and goes with every card."""
+        """The kinds of files that can be uploaded with it; a text file is a request and goes with every card."""
         return tuple(kind for kind in self.kinds if kind != "txt")
 
     @property
@@ -144,7 +144,7 @@ class Cards:
         return next((name for name in self._by_name if card_mark(name) == mark), None)
 
     def example(self, mark: str) -> str | None:
-        """The wish behind a button, in the words that it showed; None when the card has changed since."""
+        """The request behind a button, in the words that it showed; None when the card has changed since."""
         name = self.marked(mark.partition(".")[0])
         if name is None:
             return None
@@ -222,7 +222,7 @@ def _read_card(path: Path, platform: str) -> Card:
     version = body.one_line(front.get("version")) or body.version(text) or _VERSION
     if not _VERSION_TEXT.fullmatch(version):
         raise Unreadable(file.line_of("version:"), f"not a version: {bounded(version, 40)!r}")
-    description = body.some_text(front.get("description")) or body.first_paragraph(text)
+    description = body.bounded_text(front.get("description")) or body.first_paragraph(text)
     if not text and not description:
         raise Unreadable(1, "says nothing: neither a description nor a body")
     return Card(
@@ -245,7 +245,7 @@ def _translated(card: Card, path: Path) -> Card:
     return replace(
         card,
         display_name=_display_name(file) or card.display_name,
-        description=body.some_text(file.front.get("description")) or card.description,
+        description=body.bounded_text(file.front.get("description")) or card.description,
         greeting=body.greeting(file.body) or card.greeting,
         examples=body.examples(file.body) or card.examples,
         body=file.body or card.body,

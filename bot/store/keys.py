@@ -99,7 +99,7 @@ def slot_key(chat: str, lane: str) -> str:
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
 TURNED_AWAY = f"{NAMESPACE}turned_away:"  # TURNED_AWAY_TTL_S: this chat was told that the bot is not for it
-PAUSED = f"{NAMESPACE}paused"  # until the bot's admins take it back: no new wish or export is begun
+PAUSED = f"{NAMESPACE}paused"  # until the bot's admins take it back: no new request or export is begun
 BUDGET = f"{NAMESPACE}budget:"  # BUDGET_TTL_S: what a person or a chat asked for on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # BUDGET_TTL_S: what all asked for on one day, and how it ended, a hash
 PEOPLE = f"{NAMESPACE}people:"  # BUDGET_TTL_S: how many people asked on one day; a count that names nobody

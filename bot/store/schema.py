@@ -20,7 +20,7 @@ Migration = Callable[[Redis], Awaitable[None]]
 MIGRATIONS: Mapping[int, Migration] = {}
 
 
-async def settle_schema(
+async def ensure_schema(
     redis: Redis, *, version: int = SCHEMA_VERSION, migrations: Mapping[int, Migration] = MIGRATIONS
 ) -> None:
     """Bring what is kept to the version that this release works with; several processes may do so at once.

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot import metrics
+from bot.runtime import metrics
 from bot.web.health import CHECK_S, Health
 from bot.web.webhook import Webhook
 

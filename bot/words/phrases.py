@@ -1,7 +1,7 @@
 """What people say instead of a command: ``导出``, ``send me the video, please``.
 
 The phrases stand in ``phrases.toml`` beside this file. Only a message that is nothing but such a phrase
-means an action; "export-ready colours, please" is a wish for the agent.
+means an action; "export-ready colours, please" is a request for the agent.
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 
-class Action(StrEnum):
+class PhraseAction(StrEnum):
     """What the bot does by itself, without asking the agent."""
 
     EXPORT = "export"
@@ -27,16 +27,16 @@ class Action(StrEnum):
 
 
 MAX_PHRASE_CHARS = 80
-"""A longer message is a wish, whatever it says."""
+"""A longer message is a request, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Phrases:
-    actions: dict[str, Action]
+    actions: dict[str, PhraseAction]
     polite: re.Pattern[str]
 
 
-def action_for(text: str) -> Action | None:
+def action_for(text: str) -> PhraseAction | None:
     """The action that a message stands for, or None when it is for the agent.
 
     Args:
@@ -71,7 +71,9 @@ def _normal(text: str) -> str:
 @cache
 def _phrases() -> _Phrases:
     table = tomllib.loads((files("bot.words") / "phrases.toml").read_text("utf-8"))
-    actions = {_normal(phrase): Action(name) for name, said in table["actions"].items() for phrase in said}
+    actions = {
+        _normal(phrase): PhraseAction(name) for name, said in table["actions"].items() for phrase in said
+    }
     before = "|".join(_bounded(word, r"{}\s+") for word in _longest_first(table["polite"]["before"]))
     after = "|".join(_bounded(word, r"\s+{}") for word in _longest_first(table["polite"]["after"]))
     return _Phrases(actions, re.compile(f"^(?:{before})|(?:{after})$"))

@@ -15,7 +15,7 @@ from typing import Any
 from bot.words.texts import languages
 
 
-class Action(StrEnum):
+class ScreenAction(StrEnum):
     """What the bot does or offers instead of what the agent told somebody to do on a screen."""
 
     EXPORT = "export"  # run the export
@@ -40,7 +40,7 @@ class Row:
     words: tuple[str, ...]
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
-    action: Action | None
+    action: ScreenAction | None
     named: bool
 
 
@@ -61,7 +61,7 @@ class Table:
     """
 
     rows: tuple[Row, ...]
-    names: tuple[tuple[re.Pattern[str], Action], ...]
+    names: tuple[tuple[re.Pattern[str], ScreenAction], ...]
     breaks: re.Pattern[str]
     opens: re.Pattern[str]
     continues: re.Pattern[str]
@@ -83,7 +83,7 @@ def table() -> Table:
     return Table(
         rows=tuple(_row(row) for found in tables for row in found["row"]),
         names=tuple(
-            (re.compile(pattern), Action(action))
+            (re.compile(pattern), ScreenAction(action))
             for found in tables
             for action, pattern in found["names"].items()
         ),
@@ -104,7 +104,7 @@ def _row(row: dict[str, Any]) -> Row:
         words=tuple(row["words"]),
         pattern=re.compile(row["pattern"]),
         unless=re.compile(row["unless"]) if "unless" in row else None,
-        action=Action(row["action"]) if "action" in row else None,
+        action=ScreenAction(row["action"]) if "action" in row else None,
         named=row.get("named", False),
     )
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.words.screen_table import Action, Row, table
+from bot.words.screen_table import Row, ScreenAction, table
 
-__all__ = ["Action", "Translated", "translate"]
+__all__ = ["ScreenAction", "Translated", "translate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Translated:
     """
 
     text: str
-    actions: frozenset[Action] = frozenset()
+    actions: frozenset[ScreenAction] = frozenset()
     edits: tuple[str, ...] = ()
 
 
@@ -65,7 +65,7 @@ def translate(text: str) -> Translated:
 
 @dataclass(slots=True)
 class _Found:
-    actions: set[Action] = field(default_factory=set)
+    actions: set[ScreenAction] = field(default_factory=set)
     edits: list[str] = field(default_factory=list)
 
 
@@ -235,14 +235,14 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], found: _Found) -> bool
         action = named if row.named and named else row.action
         if action:
             found.actions.add(action)
-        if action is Action.EDIT:
+        if action is ScreenAction.EDIT:
             edit = _edit_of(clause.text)
             if edit not in found.edits:
                 found.edits.append(edit)
     return bool(matched)
 
 
-def _named(clause: _Clause) -> Action | None:
+def _named(clause: _Clause) -> ScreenAction | None:
     lowered = clause.text.casefold()
     return next((action for pattern, action in table().names if pattern.search(lowered)), None)
 

@@ -51,7 +51,7 @@ class UnknownText(KeyError):
 class Words:
     """The texts of one language.
 
-    Example: ``Words("zh").text("live.queued", place=2)``
+    Example: ``Words("zh").text("progress.queued", place=2)``
 
     Args:
         language: A catalogue's name, see :func:`languages`.

@@ -1,8 +1,9 @@
 """Calls of the Bot API, 256 at once: the bot's way, aiogram 3, and python-telegram-bot as it comes.
 
-The bot's way is all that a send goes through: ``Outbox.call``, PTB's ``Bot`` and the transport of ``bot/http.py``; not
-Telegram's flood limits, which would hold it at 30 a second: these calls count as free. aiogram runs on uvloop
-too, stock PTB in the loop that it comes with. All send the same text to the same server over open connections.
+The bot's way is all that a send goes through: ``TelegramCalls.call``, PTB's ``Bot`` and the transport of
+``bot/runtime/http.py``; not Telegram's flood limits, which would hold it at 30 a second: these calls count as free.
+aiogram runs on uvloop too, stock PTB in the loop that it comes with. All send the same text to the same server over
+open connections.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from subprocess import PIPE
 from redis.asyncio import Redis
 from telegram.constants import ParseMode
 
-from bot.chats.addresses import Addresses
-from bot.clock import SystemClock
-from bot.collector import collect_rarely
-from bot.http import Transport, tls_context
-from bot.telegram.application import new_bot
-from bot.telegram.flood import Flood
-from bot.telegram.outbox import Outbox
+from bot.chats.telegram_ids import TelegramIds
+from bot.runtime.clock import SystemClock
+from bot.runtime.garbage_collection import collect_rarely
+from bot.runtime.http import Transport, tls_context
+from bot.telegram.receiving.application import new_bot
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.rate_limiter import RateLimiter
 from tests.bench import aiogram_calls, botapi
 from tests.bench.aiogram_calls import CHAT, TEXT, TOKEN, calls_a_second
 from tests.bench.table import Contender, Figure, ratio, take_turns
@@ -40,12 +41,12 @@ AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
 @contextlib.asynccontextmanager
 async def _ours(url: str) -> AsyncIterator[Contender]:
     clock, redis = SystemClock(), Redis()  # never asked: a private chat is where it is
-    outbox = Outbox(clock, Addresses(redis), Flood(redis, clock))
+    telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
     collect_rarely()  # As a running bot does.
     async with new_bot(TOKEN, url, lambda: Transport(tls_context()), local=False) as bot:
 
         async def send() -> None:
-            await outbox.call(
+            await telegram_calls.call(
                 CHAT,
                 lambda chat_id: bot.send_message(chat_id, TEXT, parse_mode=ParseMode.HTML),
                 repeatable=False,

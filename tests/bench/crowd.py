@@ -36,21 +36,21 @@ from statistics import median
 import uvloop
 
 from bot.app import App
-from bot.clock import SystemClock
-from bot.logs import configure_logging
-from bot.role import Role
+from bot.runtime.clock import SystemClock
+from bot.runtime.logs import configure_logging
+from bot.runtime.role import Role
 from bot.settings import load_settings
 from tests.bench.crowd_server import TOKEN, Crowd
 from tests.bench.process import memory_mb
 from tests.bench.table import Figure, alone
 
-WISH = "cut the silence at the beginning"
+PROMPT = "cut the silence at the beginning"
 MANY, FEW = 2000, 20
 SMALL_CROWDS = 5
 """After one that does not count."""
 RATE = 40
 SPEED = 10
-LIVE_EDIT_S = 3.0
+PROGRESS_EDIT_S = 3.0
 PRESS_EVERY_S = 0.2
 HOLD_S = 2.0
 PATIENCE_S = 120.0
@@ -101,7 +101,7 @@ async def _pass(crowd: Crowd, pid: int, chats: list[int]) -> Measures:
     sent = crowd.sends
     before_kb, began_s = 1024 * memory_mb(pid), _cpu_s(pid)
     async with _presses(crowd):
-        await _evenly(lambda chat: crowd.write(chat, WISH), chats)
+        await _evenly(lambda chat: crowd.write(chat, PROMPT), chats)
         await crowd.until(lambda: len(crowd.streams) == count and crowd.sends >= sent + count, PATIENCE_S)
         opened_s = _cpu_s(pid)
         await asyncio.sleep(HOLD_S)
@@ -153,7 +153,7 @@ async def _bot(url: str) -> AsyncIterator[int]:
             "NEMO_WEB_URL": url,
             "DATA_DIR": folder,
             "WORKER_JOBS": str(2 * MANY),
-            "LIVE_EDIT_S": str(SPEED * LIVE_EDIT_S),
+            "PROGRESS_EDIT_S": str(SPEED * PROGRESS_EDIT_S),
             "TURN_SILENT_S": "3600",
             "TURN_TOTAL_S": "3600",
             "LOG_LEVEL": "ERROR",

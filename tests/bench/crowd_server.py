@@ -1,6 +1,6 @@
 """Telegram and NemoVideo in one server, for thousands of chats: it answers from memory, and is not the bottleneck.
 
-It knows no more than what a wish in words needs up to the agent's answer, and keeps each turn's event stream open
+It knows no more than what a request in words needs up to the agent's answer, and keeps each turn's event stream open
 until it is told to end it. The full stand-ins of ``bot/sandbox`` take longer for a call than the bot does.
 """
 

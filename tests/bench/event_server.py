@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import uvloop
 
-from bot.open_files import raise_open_files
+from bot.runtime.file_limits import raise_open_files
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -46,8 +46,8 @@ def turns() -> Iterator[bytes]:
             yield _said(pieces[-1], partial=True)
         yield _said("".join(pieces))
         call = {"id": "call-1", "name": "generate_video"}
-        wish = {"prompt": "a cat in the rain, from behind", "duration_s": 5.5, "sent_s": time.monotonic()}
-        yield _event({"content": _content({"functionCall": {**call, "args": wish}})})
+        prompt = {"prompt": "a cat in the rain, from behind", "duration_s": 5.5, "sent_s": time.monotonic()}
+        yield _event({"content": _content({"functionCall": {**call, "args": prompt}})})
         answer = {"status": "ok", "sent_s": time.monotonic()}
         yield _event({"content": _content({"functionResponse": {**call, "response": answer}})})
         draft = {"tracks": [{"id": "video", "segments": SEGMENTS}]}

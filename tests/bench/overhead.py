@@ -1,11 +1,11 @@
-"""What the bot itself adds to the main job: a clip with a wish, in a chat that is new to it, until the video is there.
+"""What the bot itself adds to the main job: a clip with a request, in a chat that is new to it, until its video.
 
 The bot is a process of its own, with an embedded store; the stand-ins are in this one. Measured is from the moment the
 clip is in the chat to the one the video is, both as the Bot API's stand-in noted them. What the stand-ins, and the
 bot between two looks at a render, were told to take is subtracted, and nothing else:
 
 * The agent, the upload and the render are told to take no time at all. The render is found ready made: the same clip
-  and wish were rendered in the rounds that do not count.
+  and request were rendered in the rounds that do not count.
 * Each look at the render comes ``LOOK_S`` after the one before, because the settings say so (30 s where they do not).
   That pause is subtracted once for each look that NemoVideo's stand-in counted, which is one.
 

@@ -1,6 +1,6 @@
 """A clip's way from Telegram to NemoVideo: beside pipes of curl, on lines that are slow, and what memory it takes.
 
-The bot's part is its own code: ``TelegramFiles`` asks for the file and opens it, ``NemoClient`` uploads it. curl's time
+The bot's part is its own code: ``FileDownloads`` asks for the file and opens it, ``NemoClient`` uploads it. curl's time
 includes its start, about 10 ms.
 """
 
@@ -21,19 +21,19 @@ from pathlib import Path
 import uvloop
 from redis.asyncio import Redis
 
-from bot.chats.addresses import Addresses
-from bot.clock import SystemClock
-from bot.http import Transport, new_client, tls_context
-from bot.jobs.job import FileRef
+from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.model import Attachment
 from bot.jobs.steps.upload import metered
 from bot.nemo.client import NemoClient
 from bot.nemo.wire import Attribution, Credentials
+from bot.runtime.clock import SystemClock
+from bot.runtime.http import Transport, new_client, tls_context
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.samples import make_video
-from bot.telegram.application import new_bot
-from bot.telegram.files import TelegramFiles
-from bot.telegram.flood import Flood
-from bot.telegram.outbox import Outbox
+from bot.telegram.receiving.application import new_bot
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.rate_limiter import RateLimiter
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import MEBIBYTE, has_tools, serve_nginx, serve_sink
 from tests.bench.table import Contender, Figure, alone, ratio, take_turns
@@ -97,15 +97,15 @@ async def relay(api_url: str, nemo_url: str, *, local: bool = False) -> AsyncIte
     """Connect the bot's parts as the upload step has them; gives what relays once, and the seconds that it takes."""
     # A file is read without a turn: neither the count nor the addresses are asked.
     redis, clock = Redis(), SystemClock()
-    outbox = Outbox(clock, Addresses(redis), Flood(redis, clock))
+    telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
     bot = new_bot(DEFAULT_TOKEN, api_url, lambda: Transport(tls_context()), local=local)
     async with bot, new_client() as cloud, new_client() as http:
-        files = TelegramFiles(bot, outbox, cloud, local=local)
+        files = FileDownloads(bot, telegram_calls, cloud, local=local)
         nemo = NemoClient(http, nemo_url)
 
         async def once() -> float:
             began_s = time.perf_counter()
-            async with files.open(1, FileRef("file", "video", "clip.mp4", None, "video/mp4")) as opened:
+            async with files.open(1, Attachment("file", "video", "clip.mp4", None, "video/mp4")) as opened:
                 await nemo.upload_files(WHO, "session", metered([opened], lambda _: None))
             return time.perf_counter() - began_s
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 
 from bot.chats.chats import Account
-from bot.http import new_client
-from bot.jobs.steps.fetching import fetch
-from bot.jobs.workspace import Project
+from bot.jobs.steps.result_download import fetch
 from bot.nemo.client import NemoClient
 from bot.nemo.renders import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials
+from bot.projects.projects import Project
+from bot.runtime.http import new_client
 from tests.bench.servers import has_tools, serve_nginx, tool
 from tests.bench.table import Contender, Figure, ratio, take_turns
 

@@ -24,13 +24,13 @@ import httpx
 import uvloop
 from httpx_sse import aconnect_sse
 
-from bot.collector import collect_rarely
-from bot.http import new_client
 from bot.nemo.client import NemoClient
-from bot.nemo.events import Event, KeepAlive, Part, StateDelta, Text, Thought, ToolCall, ToolResult
+from bot.nemo.events import Event, KeepAlive, StateDelta, Text, TextPart, Thought, ToolCall, ToolResult
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
-from bot.open_files import raise_open_files
+from bot.runtime.file_limits import raise_open_files
+from bot.runtime.garbage_collection import collect_rarely
+from bot.runtime.http import new_client
 from tests.bench.table import Figure, alone
 
 STREAMS = 5000
@@ -43,7 +43,7 @@ OTHER_FILES = 100
 """Of a contender's process and of the server's, beside their streams."""
 
 WHO = Credentials("token", Attribution("nemo-video", "1.0.0"))
-WISH = "Make a video of a cat that walks in the rain, 20 seconds, with music and a title."
+PROMPT = "Make a video of a cat that walks in the rain, 20 seconds, with music and a title."
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ async def _first_line(module: str, *args: str) -> AsyncIterator[str]:
 async def listen_as_bot(nemo: NemoClient, tally: Tally) -> None:
     """Read a stream as a turn does."""
     heard = TurnText()
-    async with contextlib.aclosing(nemo.send_message(WHO, "session", WISH)) as events:
+    async with contextlib.aclosing(nemo.send_message(WHO, "session", PROMPT)) as events:
         async for event in events:
             heard.add(event)
             _note(event, tally)
@@ -142,7 +142,7 @@ def _note(event: Event, tally: Tally) -> None:
     match event:
         case KeepAlive():
             tally.opened.release()
-        case Thought(text) | Text(text, Part.PIECE):
+        case Thought(text) | Text(text, TextPart.PIECE):
             tally.note(float(text.partition(" ")[0]))
         case ToolCall(args=told) | ToolResult(result=told) | StateDelta(told):
             tally.note(told["sent_s"])
@@ -150,7 +150,7 @@ def _note(event: Event, tally: Tally) -> None:
 
 async def listen_as_peer(http: httpx.AsyncClient, url: str, tally: Tally) -> None:
     """Read a stream with the stock libraries."""
-    body = {"session_id": "session", "new_message": {"parts": [{"text": WISH}]}}
+    body = {"session_id": "session", "new_message": {"parts": [{"text": PROMPT}]}}
     async with aconnect_sse(http, "POST", f"{url}/run_sse", json=body, timeout=None) as source:
         tally.opened.release()
         async for event in source.aiter_sse():

@@ -21,18 +21,18 @@ from statistics import median
 import uvloop
 from telegram import Bot
 
-from bot.chats.addresses import Addresses
-from bot.clock import SystemClock
-from bot.http import Transport, tls_context
+from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.ports import Result
+from bot.runtime.clock import SystemClock
+from bot.runtime.http import Transport, tls_context
 from bot.sandbox.samples import make_video
 from bot.store.connect import open_store
-from bot.telegram.application import new_bot
-from bot.telegram.delivery import SEND_TIMEOUT_S, Delivery
-from bot.telegram.flood import Flood
-from bot.telegram.media import LOCAL_SEND_LIMIT
-from bot.telegram.once import Sent
-from bot.telegram.outbox import Outbox
+from bot.telegram.reading.attachments import LOCAL_SEND_LIMIT
+from bot.telegram.receiving.application import new_bot
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
+from bot.telegram.sending.rate_limiter import RateLimiter
+from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import Words
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import SENT_BYTES, serve_sink
@@ -164,9 +164,14 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         redis = (await stack.enter_async_context(open_store(None, data_dir))).redis
         bot = new_bot(TOKEN, url, lambda: Transport(tls_context()), local=local)
         await stack.enter_async_context(bot)
-        outbox = Outbox(clock, Addresses(redis), Flood(redis, clock))
+        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
         delivery = Delivery(
-            bot, outbox, Sent(redis), local=local, send_limit=LOCAL_SEND_LIMIT, work_dir=work_dir
+            bot,
+            telegram_calls,
+            SentMessageLog(redis),
+            local=local,
+            send_limit=LOCAL_SEND_LIMIT,
+            work_dir=work_dir,
         )
 
         async def deliver(path: Path) -> int:

@@ -11,14 +11,14 @@ from bot.chats.chats import (
     MAX_RESULTS,
     MAX_UPLOADS,
     Account,
+    CachedResult,
     Chat,
     ChatChanges,
     Chats,
-    Result,
-    Uploaded,
+    UploadedFile,
 )
 from bot.chats.key import ChatKey
-from bot.chats.secrets import Vault
+from bot.chats.token_cipher import TokenCipher
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -38,13 +38,13 @@ class StoppedClock:
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault([Fernet.generate_key().decode()])
+def token_cipher() -> TokenCipher:
+    return TokenCipher([Fernet.generate_key().decode()])
 
 
 @pytest.fixture
-def chats(redis: Redis, vault: Vault) -> Chats:
-    return Chats(redis, vault, StoppedClock())
+def chats(redis: Redis, token_cipher: TokenCipher) -> Chats:
+    return Chats(redis, token_cipher, StoppedClock())
 
 
 async def test_an_unknown_chat_has_the_defaults_and_is_not_created(chats: Chats, redis: Redis) -> None:
@@ -157,7 +157,7 @@ def test_an_export_comes_by_itself_when_it_is_wanted_and_in_the_plan(
 async def test_a_token_whose_key_is_gone_counts_as_none(chats: Chats, redis: Redis) -> None:
     client_id = await chats.ensure_client_id(KEY)
     await chats.update(KEY, own_token="o", token="t", token_expires_at=NOW, session_id="s")
-    other = Chats(redis, Vault([Fernet.generate_key().decode()]), StoppedClock())
+    other = Chats(redis, TokenCipher([Fernet.generate_key().decode()]), StoppedClock())
     assert await other.get(KEY) == Chat(key=KEY, client_id=client_id, session_id="s")
 
 
@@ -178,9 +178,9 @@ async def test_a_touch_notes_the_time_and_is_no_choice_of_a_language(chats: Chat
 
 
 async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
-    redis: Redis, vault: Vault
+    redis: Redis, token_cipher: TokenCipher
 ) -> None:
-    chats = Chats(redis, vault, StoppedClock(), ttl_days=2)
+    chats = Chats(redis, token_cipher, StoppedClock(), ttl_days=2)
     names = chat_key(str(KEY)), results_key(str(KEY))
     await chats.ensure_client_id(KEY)
     await chats.remember_result(KEY, "d", "f", "video")
@@ -204,8 +204,8 @@ async def test_the_latest_result_of_a_draft_is_found(chats: Chats) -> None:
     await chats.remember_result(KEY, "d1", "f1", "video")
     await chats.remember_result(KEY, "d2", "f2", "document")
     await chats.remember_result(KEY, "d1", "f3", "video")
-    assert await chats.find_result(KEY, "d1") == Result("d1", "f3", "video")
-    assert await chats.find_result(KEY, "d2") == Result("d2", "f2", "document")
+    assert await chats.find_result(KEY, "d1") == CachedResult("d1", "f3", "video")
+    assert await chats.find_result(KEY, "d2") == CachedResult("d2", "f2", "document")
     assert await chats.find_result(ChatKey(-100123), "d1") is None
 
 
@@ -220,8 +220,10 @@ async def test_a_result_is_found_again_for_what_it_was_to_be(chats: Chats) -> No
     await chats.remember_result(KEY, "d", "f1", "video")
     assert await chats.find_result(KEY, "d", as_file=True) is None
     await chats.remember_result(KEY, "d", "f2", "document", as_file=True)
-    assert (await chats.find_result(KEY, "d", as_file=True)) == Result("d", "f2", "document", as_file=True)
-    assert (await chats.find_result(KEY, "d")) == Result("d", "f1", "video")
+    assert (await chats.find_result(KEY, "d", as_file=True)) == CachedResult(
+        "d", "f2", "document", as_file=True
+    )
+    assert (await chats.find_result(KEY, "d")) == CachedResult("d", "f1", "video")
 
 
 async def test_what_could_only_be_a_file_does_for_both(chats: Chats) -> None:
@@ -261,7 +263,7 @@ async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, red
     await chats.remember_upload(KEY, KEY.chat_id, 7, "s1", "clip.mp4")
     await chats.remember_upload(KEY, KEY.chat_id, 8, "s1", "other.mp4")
     await chats.remember_upload(KEY, KEY.chat_id, 7, "s2", "clip.mp4")
-    assert await chats.find_upload(KEY, KEY.chat_id, 7) == Uploaded("s2", "clip.mp4")
+    assert await chats.find_upload(KEY, KEY.chat_id, 7) == UploadedFile("s2", "clip.mp4")
     assert await chats.find_upload(KEY, KEY.chat_id, 9) is None
     assert await chats.find_upload(KEY, -1_000_000_000_123, 7) is None  # Another message, of after a move.
     assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_TTL_DAYS * DAY_S

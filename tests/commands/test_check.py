@@ -12,10 +12,10 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.clock import SystemClock
 from bot.commands import check_store
 from bot.commands.check import GLYPHS, examine, look_at_fonts
-from bot.commands.findings import Finding, Verdict, ok
+from bot.commands.check_findings import Finding, Verdict, ok
+from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People
 from bot.sandbox.services import Services, serve_services
 from bot.settings import Settings

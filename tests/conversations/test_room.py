@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.steps import fetching
+from bot.jobs.steps import result_download as fetching
 from bot.sandbox import player
 from bot.sandbox.conversation import read_conversation
 from bot.store.connect import Store

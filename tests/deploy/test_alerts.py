@@ -41,8 +41,8 @@ def lags(short: str, long: str) -> Series:
 
 def jobs(done: str, failed: str) -> Series:
     return {
-        'nemovideo_jobs_total{kind="wish",outcome="done"}': done,
-        'nemovideo_jobs_total{kind="wish",outcome="failed"}': failed,
+        'nemovideo_jobs_total{kind="edit",outcome="done"}': done,
+        'nemovideo_jobs_total{kind="edit",outcome="failed"}': failed,
     }
 
 

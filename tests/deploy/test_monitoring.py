@@ -14,8 +14,8 @@ import yaml
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import metrics
 from bot.nemo.errors import BY_CODE
+from bot.runtime import metrics
 from bot.sandbox.samples import make_video
 from tests.interruptions.world import open_world, until
 
@@ -136,7 +136,7 @@ async def test_a_running_bot_gives_all_that_is_asked_for(tmp_path: Path) -> None
     clip = make_video(tmp_path / "clip.mp4", 1.0, 64, 48, 12)
     async with open_world(tmp_path, clip) as world, httpx.AsyncClient(trust_env=False) as http:
         world.bots.start(HTTP_LISTEN="127.0.0.1:0")
-        await world.wish()
+        await world.prompt()
         await world.videos()
         await world.at_rest()
         listens = re.search(r"http://127\.0\.0\.1:[1-9]\d*", world.bots.tell())
@@ -144,7 +144,7 @@ async def test_a_running_bot_gives_all_that_is_asked_for(tmp_path: Path) -> None
 
         async def job_is_counted() -> bool:
             text = (await http.get(f"{listens[0]}/metrics")).text
-            return 'nemovideo_jobs_total{kind="wish",outcome="done"} 1.0' in text
+            return 'nemovideo_jobs_total{kind="edit",outcome="done"} 1.0' in text
 
         await until(job_is_counted)
         text = (await http.get(f"{listens[0]}/metrics")).text

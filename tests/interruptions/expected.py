@@ -11,26 +11,26 @@ EDITING_CREDITS = 50
 """What an editing session costs, however many edits it has."""
 
 TITLE = 'add a title "One"'
-"""The wish that comes with the clip."""
+"""The request that comes with the clip."""
 
 
-async def expect_everything_once(world: World, wishes: Sequence[str] = (TITLE,)) -> None:
-    """Hold both ledgers against what some wishes come to, the first of them with a file.
+async def expect_everything_once(world: World, prompts: Sequence[str] = (TITLE,)) -> None:
+    """Hold both ledgers against what some requests come to, the first of them with a file.
 
     Each has one answer and one video, neither sent twice nor taken away, and one live message that is gone; NemoVideo
     was asked, and has rendered, once for each, has the clip once, and charged once.
     """
-    await world.videos(len(wishes))
+    await world.videos(len(prompts))
     await world.at_rest()
     said = await world.said()
     assert [seen.deleted_at for seen in said] == [None] * len(said), said
-    assert [kind_of(seen) for seen in said] == ["text", "video"] * len(wishes), said
+    assert [kind_of(seen) for seen in said] == ["text", "video"] * len(prompts), said
     live = await world.live()
-    assert len(live) == len(wishes)
+    assert len(live) == len(prompts)
     assert all(seen.deleted_at is not None for seen in live)
-    assert [message.text for message in await world.nemo.messages()] == list(wishes)
+    assert [message.text for message in await world.nemo.messages()] == list(prompts)
     assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
-    assert len(await world.nemo.renders()) == len(wishes)
+    assert len(await world.nemo.renders()) == len(prompts)
     sessions = [session for session in await world.nemo.sessions() if session.uploads]
     assert [len(session.uploads) for session in sessions] == [1]
     assert [len(track["sg"]) for track in sessions[0].draft["t"] if track["tt"] == 0] == [1]

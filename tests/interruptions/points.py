@@ -42,7 +42,7 @@ class AtNemo:
         if self.script is not None:
             await world.nemo.script(self.script)
         hold = await world.nemo.hold(self.endpoint, self.point, after_bytes=self.after_bytes)
-        await world.wish()
+        await world.prompt()
         await world.nemo.reached(hold, timeout_s=REACH_S)
 
         async def let_go() -> None:
@@ -70,13 +70,13 @@ class AtTelegram:
         faults = world.people.faults
         if self.once_working:
             working = await world.nemo.hold("message", "work")
-            await world.wish()
+            await world.prompt()
             await world.nemo.reached(working, timeout_s=REACH_S)
             hold = await faults.hold(self.method, when=self.when)
             await world.nemo.release(working)
         else:
             hold = await faults.hold(self.method, when=self.when)
-            await world.wish()
+            await world.prompt()
         await hold.reached(timeout_s=REACH_S)
 
         async def let_go() -> None:

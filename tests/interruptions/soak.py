@@ -1,6 +1,6 @@
 """A soak: many chats at once, processes and the store ended again and again, and in the end the ledgers compared.
 
-    uv run python -m tests.interruptions.soak --chats 50 --wishes 6 --kills 60
+    uv run python -m tests.interruptions.soak --chats 50 --requests 6 --kills 60
 
 Intake and workers are processes of their own on one store. Which of them ends is chosen by a seeded generator, and
 so is whether by SIGKILL or SIGTERM; something else starts in its place. Somebody else asks for help each time, and the
@@ -58,24 +58,24 @@ class Plan:
 
     Args:
         chats: People, each in a private chat.
-        wishes: For each of them, the first with a clip.
+        requests: For each of them, the first with a clip.
         kills: How often a process or the store is ended.
         seed: Of what is chosen.
     """
 
     chats: int
-    wishes: int
+    prompts: int
     kills: int
     seed: int
 
 
 @dataclass(slots=True)
-class Wish:
-    """One of the wishes.
+class Prompt:
+    """One of the requests.
 
     Args:
         person: Who asked.
-        text: In words that no other wish has.
+        text: In words that no other request has.
         message_id: Of the message that brought it.
         unsure: The chat was told that nobody can tell whether it arrived, and the button was pressed.
     """
@@ -91,12 +91,12 @@ class Ledger:
     """What both services have to show for it.
 
     Attributes:
-        jobs: Wishes that were sent.
+        jobs: Requests that were sent.
         ended: What was ended how often, such as ``worker SIGKILL``.
         faults: What is not as it has to be, a line each.
-        unsure: Wishes whose arrival at the agent nobody can tell, because the process was killed as it sent them. They
+        unsure: Requests whose arrival at the agent nobody can tell, as the process was killed while it sent them. They
             are never sent again by themselves: the chat is told so, with a button.
-        took_s: From the first wish to the last answer.
+        took_s: From the first request to the last answer.
         recovery_s: How long a question asked at each end of something waited for its answer.
     """
 
@@ -111,7 +111,7 @@ class Ledger:
 async def soak(plan: Plan, world: World, store: ExternalStore) -> Ledger:
     """Play a plan and compare the ledgers."""
     choose = random.Random(plan.seed)  # noqa: S311 - to be repeated
-    ledger = Ledger(jobs=plan.chats * plan.wishes)
+    checkpoints = Ledger(jobs=plan.chats * plan.prompts)
     await world.nemo.add_account(credits=EDITING_CREDITS * plan.chats, token=TOKEN)
     world.bots.redis_url = store.url
     processes = {place: _start(world, role) for place, role in enumerate(ROLES)}
@@ -123,16 +123,16 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Ledger:
     for person in people:
         await person.open()
     began_s = time.monotonic()
-    asking = [asyncio.create_task(_ask(world, person, plan.wishes, choose.random())) for person in people]
-    await _end_again_and_again(world, store, processes, plan, choose, ledger)
-    asked = [wish for wishes in await asyncio.gather(*asking) for wish in wishes]
-    for wish in asked:
-        await _see_through(wish, ledger)
+    asking = [asyncio.create_task(_ask(world, person, plan.prompts, choose.random())) for person in people]
+    await _end_again_and_again(world, store, processes, plan, choose, checkpoints)
+    asked = [prompt for prompts in await asyncio.gather(*asking) for prompt in prompts]
+    for prompt in asked:
+        await _see_through(prompt, checkpoints)
     await world.at_rest()
-    ledger.took_s = time.monotonic() - began_s
-    await _compare_telegram(people, asked, ledger)
-    await _compare_nemo(world, people, asked, ledger)
-    return ledger
+    checkpoints.took_s = time.monotonic() - began_s
+    await _compare_telegram(people, asked, checkpoints)
+    await _compare_nemo(world, people, asked, checkpoints)
+    return checkpoints
 
 
 def _start(world: World, role: str) -> Process:
@@ -140,21 +140,21 @@ def _start(world: World, role: str) -> Process:
     return world.bots.start(role, NEMO_TOKEN=TOKEN, LEASE_S=LEASE_S, JOB_TRIES="100")
 
 
-async def _ask(world: World, person: Person, wishes: int, pause_s: float) -> list[Wish]:
-    """Send one's wishes."""
+async def _ask(world: World, person: Person, prompts: int, pause_s: float) -> list[Prompt]:
+    """Send one's requests."""
     asked = []
-    for place in range(wishes):
+    for place in range(prompts):
         await asyncio.sleep(pause_s * (place + 1))
-        text = _wish(person, place)
+        text = _prompt(person, place)
         if place == 0:
             sent = await person.send_file("video", world.clip, caption=text, duration=1, width=64, height=48)
         else:
             sent = await person.say(text)
-        asked.append(Wish(person, text, sent.id))
+        asked.append(Prompt(person, text, sent.id))
     return asked
 
 
-def _wish(person: Person, place: int) -> str:
+def _prompt(person: Person, place: int) -> str:
     return f'add a title "{place + 1} of {person.json["first_name"]}"'
 
 
@@ -164,7 +164,7 @@ async def _end_again_and_again(
     processes: dict[int, Process],
     plan: Plan,
     choose: random.Random,
-    ledger: Ledger,
+    checkpoints: Ledger,
 ) -> None:
     bystander = await world.people.person("Bystander", language_code="en")
     await bystander.open()
@@ -173,18 +173,18 @@ async def _end_again_and_again(
         await asyncio.sleep(choose.uniform(0.1, 1.5))
         number = choose.choice((signal.SIGKILL, signal.SIGTERM))
         if choose.random() < STORE_SHARE:
-            ledger.ended[f"store {number.name}"] += 1
+            checkpoints.ended[f"store {number.name}"] += 1
             await asyncio.to_thread(store.stop, number)
             await asyncio.sleep(choose.uniform(0.0, 1.0))
             store.start()
         else:
             place = choose.randrange(len(ROLES))
             role, process = ROLES[place], processes[place]
-            ledger.ended[f"{role} {number.name}"] += 1
+            checkpoints.ended[f"{role} {number.name}"] += 1
             await _end(world, process, number)
             processes[place] = _start(world, role)
         answers.append(asyncio.create_task(_recovery_s(bystander)))
-    ledger.recovery_s += await asyncio.gather(*answers)
+    checkpoints.recovery_s += await asyncio.gather(*answers)
 
 
 async def _end(world: World, process: Process, number: signal.Signals) -> None:
@@ -211,91 +211,94 @@ async def _recovery_s(bystander: Person) -> float:
     return time.monotonic() - began_s
 
 
-async def _see_through(wish: Wish, ledger: Ledger) -> None:
-    """Wait for a wish's video, pressing the button when its arrival at the agent was not to be known."""
+async def _see_through(prompt: Prompt, checkpoints: Ledger) -> None:
+    """Wait for a request's video, pressing the button when its arrival at the agent was not to be known."""
 
     async def is_over() -> bool:
-        found = await _answers(wish)
+        found = await _answers(prompt)
         if any(kind_of(seen) == "video" for seen in found):
             return True
         unsure = next((seen for seen in found if seen.buttons == [RETRY]), None)
-        if unsure is not None and not wish.unsure:
-            wish.unsure = True
-            ledger.unsure += 1
-            await wish.person.press(unsure, RETRY)
+        if unsure is not None and not prompt.unsure:
+            prompt.unsure = True
+            checkpoints.unsure += 1
+            await prompt.person.press(unsure, RETRY)
         return False
 
     await until(is_over, AT_REST_S)
 
 
-async def _answers(wish: Wish) -> list[Seen]:
-    """What the bot said to a wish, but for live messages; deleted ones too."""
-    said = await wish.person.chat.messages(deleted=True, from_bots=True)
-    return [seen for seen in said if _asked_by(seen) == wish.message_id and not is_live(seen)]
+async def _answers(prompt: Prompt) -> list[Seen]:
+    """What the bot said to a request, but for live messages; deleted ones too."""
+    said = await prompt.person.chat.messages(deleted=True, from_bots=True)
+    return [seen for seen in said if _asked_by(seen) == prompt.message_id and not is_live(seen)]
 
 
 def _asked_by(seen: Seen) -> int:
     return int(seen.json.get("reply_to_message", {}).get("message_id", 0))
 
 
-async def _compare_telegram(people: list[Person], asked: list[Wish], ledger: Ledger) -> None:
-    for wish in asked:
-        found = await _answers(wish)
-        expected = ["text", "text", "video"] if wish.unsure else ["text", "video"]
+async def _compare_telegram(people: list[Person], asked: list[Prompt], checkpoints: Ledger) -> None:
+    for prompt in asked:
+        found = await _answers(prompt)
+        expected = ["text", "text", "video"] if prompt.unsure else ["text", "video"]
         if [kind_of(seen) for seen in found] != expected or any(seen.deleted_at for seen in found):
-            ledger.faults.append(f"{wish.text}: answered with {[seen.text[:60] for seen in found]}")
+            checkpoints.faults.append(f"{prompt.text}: answered with {[seen.text[:60] for seen in found]}")
     for person in people:
         name = person.json["first_name"]
         said = await person.chat.messages(deleted=True, from_bots=True)
         left = [seen.text for seen in said if is_live(seen) and seen.deleted_at is None]
         if left:
-            ledger.faults.append(f"{name}: live messages were left: {left}")
-        numbers = {wish.message_id for wish in asked if wish.person is person}
+            checkpoints.faults.append(f"{name}: live messages were left: {left}")
+        numbers = {prompt.message_id for prompt in asked if prompt.person is person}
         stray = [seen.text for seen in said if not is_live(seen) and _asked_by(seen) not in numbers]
         if stray:
-            ledger.faults.append(f"{name}: nobody asked for {stray}")
-        again = {wish.message_id for wish in asked if wish.unsure}
+            checkpoints.faults.append(f"{name}: nobody asked for {stray}")
+        again = {prompt.message_id for prompt in asked if prompt.unsure}
         videos = [
             _asked_by(seen) for seen in said if kind_of(seen) == "video" and _asked_by(seen) not in again
         ]
         if videos != sorted(videos):
-            ledger.faults.append(f"{name}: the videos came out of order")
+            checkpoints.faults.append(f"{name}: the videos came out of order")
 
 
-async def _compare_nemo(world: World, people: list[Person], asked: list[Wish], ledger: Ledger) -> None:
+async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt], checkpoints: Ledger) -> None:
     by_session: dict[str, list[str]] = defaultdict(list)
     for message in await world.nemo.messages():
         by_session[message.session_id].append(message.text)
     for person in people:
-        texts = [wish.text for wish in asked if wish.person is person and not wish.unsure]
-        again = [wish.text for wish in asked if wish.person is person and wish.unsure]
+        texts = [prompt.text for prompt in asked if prompt.person is person and not prompt.unsure]
+        again = [prompt.text for prompt in asked if prompt.person is person and prompt.unsure]
         heard = next(
             (heard for heard in by_session.values() if texts[0] in heard or set(again) & set(heard)), []
         )
         if sorted(heard) != sorted(texts + again):
-            ledger.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
+            checkpoints.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
         if [text for text in heard if text in texts] != texts:
-            ledger.faults.append(f"{person.json['first_name']}: NemoVideo was asked out of order")
+            checkpoints.faults.append(f"{person.json['first_name']}: NemoVideo was asked out of order")
     charged = Counter(charge.session_id for charge in await world.nemo.charges())
     if sorted(charged.values()) != [1] * len(people):
-        ledger.faults.append(f"charged: {charged}")
+        checkpoints.faults.append(f"charged: {charged}")
     renders = len(await world.nemo.renders())
     if renders != len(asked):
-        ledger.faults.append(f"{renders} renders for {len(asked)} wishes")
+        checkpoints.faults.append(f"{renders} renders for {len(asked)} wishes")
     uploads = [len(session.uploads) for session in await world.nemo.sessions() if session.uploads]
     if uploads != [1] * len(people):
-        ledger.faults.append(f"uploads by session: {uploads}")
+        checkpoints.faults.append(f"uploads by session: {uploads}")
 
 
-def report(plan: Plan, ledger: Ledger) -> str:
+def report(plan: Plan, checkpoints: Ledger) -> str:
     """The ledger as a table."""
-    waits = sorted(ledger.recovery_s)
+    waits = sorted(checkpoints.recovery_s)
     rows = [
-        ("chats · wishes", f"{plan.chats} · {ledger.jobs}"),
-        ("ended", ", ".join(f"{what} {count}" for what, count in sorted(ledger.ended.items())) or "nothing"),
-        ("lost, doubled, out of order", str(len(ledger.faults))),
-        ("arrival unknown, told with a button, and done when pressed", str(ledger.unsure)),
-        ("took", f"{ledger.took_s:.1f} s"),
+        ("chats · wishes", f"{plan.chats} · {checkpoints.jobs}"),
+        (
+            "ended",
+            ", ".join(f"{what} {count}" for what, count in sorted(checkpoints.ended.items())) or "nothing",
+        ),
+        ("lost, doubled, out of order", str(len(checkpoints.faults))),
+        ("arrival unknown, told with a button, and done when pressed", str(checkpoints.unsure)),
+        ("took", f"{checkpoints.took_s:.1f} s"),
     ]
     if waits:
         rows.append(
@@ -305,7 +308,7 @@ def report(plan: Plan, ledger: Ledger) -> str:
             )
         )
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join([*lines, *ledger.faults])
+    return "\n".join([*lines, *checkpoints.faults])
 
 
 async def play(plan: Plan) -> Ledger:
@@ -327,9 +330,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     plan = Plan(**vars(parser.parse_args()))
-    ledger = asyncio.run(play(plan))
-    print(report(plan, ledger))
-    sys.exit(1 if ledger.faults else 0)
+    checkpoints = asyncio.run(play(plan))
+    print(report(plan, checkpoints))
+    sys.exit(1 if checkpoints.faults else 0)
 
 
 if __name__ == "__main__":

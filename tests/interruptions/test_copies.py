@@ -63,7 +63,7 @@ async def test_the_copy_of_a_job_that_is_given_up_goes_too(worlds: Worlds) -> No
             start(world, JOB_TRIES="2")
             hold = await world.nemo.hold("upload", "before")
             if number == 0:
-                await world.wish()
+                await world.prompt()
             await world.nemo.reached(hold, timeout_s=PATIENCE_S)
             assert len(copies(world)) == 1
             await world.bots.end(world.bots.running[0], signal.SIGKILL)

@@ -90,7 +90,7 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(world: World) ->
         await world.bots.ready(process)
 
         async with full(disk):
-            await world.wish()
+            await world.prompt()
 
             async def went_away() -> bool:
                 return "store.gone" in await asyncio.to_thread(world.bots.tell)

@@ -11,7 +11,7 @@ from tests.interruptions.worlds import ENDS, Worlds
 
 async def test_an_update_that_did_not_arrive_comes_again(worlds: Worlds) -> None:
     async def play(world: World, number: signal.Signals) -> None:
-        await world.wish()
+        await world.prompt()
         hold = await world.people.faults.hold("getUpdates", when="after")
         first = world.bots.start()
         await hold.reached(timeout_s=PATIENCE_S)
@@ -32,7 +32,7 @@ async def test_an_update_that_was_stored_and_not_confirmed_is_dropped_when_it_co
         first = world.bots.start()
         await world.bots.ready(first)
         hold = await world.people.faults.hold("getUpdates", when="before")
-        await world.wish()
+        await world.prompt()
         await hold.reached(timeout_s=PATIENCE_S)  # the call whose offset confirms
 
         await world.bots.end(first, number)
@@ -47,11 +47,11 @@ async def test_an_update_that_was_stored_and_not_confirmed_is_dropped_when_it_co
 
 async def test_an_update_that_was_confirmed_is_not_lost(worlds: Worlds) -> None:
     async def play(world: World, number: signal.Signals) -> None:
-        intake = world.bots.start("intake")
-        await world.wish()
+        receiver = world.bots.start("intake")
+        await world.prompt()
         assert await world.people.confirmed(PATIENCE_S)
 
-        await world.bots.end(intake, number)
+        await world.bots.end(receiver, number)
         world.bots.start("worker")
 
         await expect_everything_once(world)
@@ -63,7 +63,7 @@ async def test_what_came_while_no_process_ran_is_received(world: World) -> None:
     first = world.bots.start()
     await world.bots.ready(first)
     await world.bots.end(first, signal.SIGKILL)
-    await world.wish()
+    await world.prompt()
     world.bots.start()
 
     await expect_everything_once(world)

@@ -13,7 +13,7 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, ExternalStore, World, until
 from tests.interruptions.worlds import ENDS, Worlds
 
-WISHES = (TITLE, 'add a title "Two"', 'add a title "Three"')
+PROMPTS = (TITLE, 'add a title "Two"', 'add a title "Three"')
 
 
 @pytest.mark.parametrize("shared", ["data directory", "REDIS_URL"])
@@ -23,30 +23,30 @@ async def test_intake_and_workers_are_processes_of_their_own(
     if shared == "REDIS_URL":
         world.bots.redis_url = external.url
     processes = [world.bots.start(role) for role in ("intake", "worker", "worker")]
-    await world.wish()
+    await world.prompt()
 
     await expect_everything_once(world)
     for process in processes:
         await world.bots.end(process, signal.SIGTERM)
 
 
-async def test_wishes_keep_their_order_when_the_second_is_interrupted(worlds: Worlds) -> None:
+async def test_prompts_keep_their_order_when_the_second_is_interrupted(worlds: Worlds) -> None:
     async def play(world: World, number: signal.Signals) -> None:
         world.bots.start("intake")
         first = world.bots.start("worker")
-        await world.wish(WISHES[0])
+        await world.prompt(PROMPTS[0])
         await world.videos()
         hold = await world.nemo.hold("message", "work")
-        await world.ada.say(WISHES[1])
+        await world.ada.say(PROMPTS[1])
         await world.nemo.reached(hold, timeout_s=PATIENCE_S)
-        await world.ada.say(WISHES[2])
+        await world.ada.say(PROMPTS[2])
         await world.ada.chat.wait(matching="In line, place 1", timeout_s=PATIENCE_S)
         await world.bots.ready(world.bots.start("worker"))
 
         await world.bots.end(first, number)
         await world.nemo.release()
 
-        await expect_everything_once(world, WISHES)
+        await expect_everything_once(world, PROMPTS)
 
     await worlds.at_each(ENDS, play)
 
@@ -56,7 +56,7 @@ async def test_the_place_in_line_is_told_once_when_its_teller_is_killed(worlds: 
         first = world.bots.start()
         let_go = await AtNemo("message", "work").arrive(world)
         hold = await world.people.faults.hold("sendMessage", when=when)
-        await world.ada.say(WISHES[1])
+        await world.ada.say(PROMPTS[1])
         await hold.reached(timeout_s=PATIENCE_S)
 
         await world.bots.end(first, signal.SIGKILL)
@@ -64,7 +64,7 @@ async def test_the_place_in_line_is_told_once_when_its_teller_is_killed(worlds: 
         await let_go()
         world.bots.start()
 
-        await expect_everything_once(world, WISHES[:2])
+        await expect_everything_once(world, PROMPTS[:2])
 
     cases: dict[str, When] = {"it is on its way": "before", "it is there": "after"}
     await worlds.at_each(cases, play)
@@ -74,7 +74,7 @@ async def test_a_process_that_tells_a_place_in_line_ends_when_told_to(world: Wor
     first = world.bots.start()
     let_go = await AtNemo("message", "work").arrive(world)
     hold = await world.people.faults.hold("sendMessage", when="after")
-    await world.ada.say(WISHES[1])
+    await world.ada.say(PROMPTS[1])
     await hold.reached(timeout_s=PATIENCE_S)
 
     await world.bots.end(first, signal.SIGTERM)
@@ -82,7 +82,7 @@ async def test_a_process_that_tells_a_place_in_line_ends_when_told_to(world: Wor
     await let_go()
     world.bots.start()
 
-    await expect_everything_once(world, WISHES[:2])
+    await expect_everything_once(world, PROMPTS[:2])
 
 
 async def test_a_worker_that_was_thought_dead_changes_nothing_when_it_goes_on(worlds: Worlds) -> None:

@@ -49,7 +49,7 @@ async def first_video(world: World) -> Seen:
     await world.ada.say("/settings")
     settings = await world.ada.chat.wait(matching="Settings of this chat", timeout_s=PATIENCE_S)
     await world.ada.press(settings, "Earlier videos")
-    await world.wish()
+    await world.prompt()
     (video,) = await world.videos()
     await world.at_rest()
     return video

@@ -121,7 +121,7 @@ async def test_deliveries_that_come_again_are_dropped(world: World) -> None:
     async with balancer.listen() as url:
         replicas = [await replica(world, url), await replica(world, url, "all")]
         balancer.targets = [address for _, address in replicas]
-        await world.wish(TITLE)
+        await world.prompt(TITLE)
         await world.videos()
         for _ in range(3):
             await world.people.ask("repeat_update")

@@ -44,7 +44,7 @@ async def _talk(world: World, token: str) -> None:
     """Whatever comes of it, an answer does, to each."""
     for said in ("/credits", "/status", "/link", "/export"):
         await _make_noise(world, token)
-        asked = await world.wish()
+        asked = await world.prompt()
         await _answered(world, asked)
         await _answered(world, await world.ada.say(said))
     await world.nemo.clear_faults()

@@ -78,7 +78,7 @@ async def test_a_trouble_that_passes_loses_nothing_and_doubles_nothing(worlds: W
         world.bots.start("worker")
         await world.bots.ready(world.bots.start("intake"))
         await begin(world)
-        await world.wish()
+        await world.prompt()
         await expect_everything_once(world)
 
     await worlds.at_each(TROUBLES[service], play)

@@ -10,8 +10,9 @@ import signal
 
 import pytest
 
-from bot.clock import SystemClock
-from bot.jobs.watch import Ages, Watch, given_up
+from bot.jobs.queue.given_up import given_up
+from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
+from bot.runtime.clock import SystemClock
 from bot.sandbox.nemovideo import scripts
 from tests.interruptions.expected import TITLE, expect_everything_once, kind_of
 from tests.interruptions.points import AtNemo, AtTelegram, Point
@@ -156,7 +157,7 @@ async def test_a_video_that_arrives_late_is_not_sent_again(world: World) -> None
     first = world.bots.start()
     faults = world.people.faults
     hold = await faults.hold("sendVideo")
-    await world.wish()
+    await world.prompt()
     await hold.reached()
     await world.bots.end(first, signal.SIGKILL)
 
@@ -172,7 +173,7 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
         process = world.bots.start(JOB_TRIES="2")
         hold = await world.nemo.hold("session", "before")
         if not await world.said() and not await world.live():
-            await world.wish()
+            await world.prompt()
         await world.nemo.reached(hold, timeout_s=PATIENCE_S)
         await world.bots.end(process, signal.SIGKILL)
 
@@ -190,9 +191,9 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     assert [seen.deleted_at is None for seen in await world.live()] == [False]
     assert await world.nemo.messages() == []
     async with world.bots.store() as redis:
-        watch = Watch(redis, SystemClock(), bound_s=60)
+        watch = StuckJobMonitor(redis, SystemClock(), bound_s=60)
         kept = [(one.chat, one.kind, one.error) for one in await given_up(redis)]
-        assert kept == [(str(world.ada.chat.id), "wish", "Interrupted")]
+        assert kept == [(str(world.ada.chat.id), "edit", "Interrupted")]
         assert await watch.ages() == Ages(0.0, 0.0)
     await world.ada.say("/stats")
     stats = await world.ada.chat.wait(matching="Given up lately: 1", timeout_s=PATIENCE_S)

@@ -88,7 +88,7 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(
         await world.bots.ready(world.bots.start())
 
         async with refusing(store.url, begin, end):
-            await world.wish()
+            await world.prompt()
 
             async def was_tried() -> bool:
                 # Where polling has no lease yet, or no longer, nobody fetches the update.

@@ -5,9 +5,9 @@ import gc
 import uvloop  # noqa: F401
 
 import bot.app
-import bot.logs
+import bot.runtime.logs
 import bot.settings  # noqa: F401
-from bot.http import tls_context
+from bot.runtime.http import tls_context
 from bot.words.phrases import action_for
 from bot.words.screen_table import table
 from bot.words.texts import Words, languages

@@ -46,7 +46,7 @@ LOOK_AGAIN_S = 0.02
 
 SETTINGS = {
     "LEASE_S": "1",
-    "LIVE_EDIT_S": "0.1",
+    "PROGRESS_EDIT_S": "0.1",
     "RENDER_POLL_S": "0.1",
     "RECOVERY_FIRST_S": "0.2",
     "RECOVERY_EVERY_S": "0.3",
@@ -197,8 +197,8 @@ class World:
     bots: Bots
     clip: Path
 
-    async def wish(self, text: str = 'add a title "One"') -> Seen:
-        """Ada sends a video with a wish in its caption."""
+    async def prompt(self, text: str = 'add a title "One"') -> Seen:
+        """Ada sends a video with a request in its caption."""
         return await self.ada.send_file("video", self.clip, caption=text, duration=1, width=64, height=48)
 
     async def said(self) -> list[Seen]:

@@ -13,11 +13,20 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.clock import Clock
-from bot.jobs.job import FileRef, Job, Kind, Lane, new_job_id
-from bot.jobs.lanes import Lanes
-from bot.jobs.ports import ChatGone, Delivered, Ledger, Message, Notice, OpenFile, Progress, Result
-from bot.jobs.runner import Runner, Step
+from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.ports import (
+    ChatGone,
+    Checkpoints,
+    Delivered,
+    LocalizedMessage,
+    OpenFile,
+    OutgoingMessage,
+    Progress,
+    Result,
+)
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.runner import JobRunner, Step
+from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import HandClock
@@ -29,8 +38,8 @@ def new_job(number: int = 0, **fields: Any) -> Job:
     given: dict[str, Any] = {
         "id": new_job_id(),
         "chat": CHAT,
-        "lane": Lane.EDIT,
-        "kind": Kind.WISH,
+        "queue": QueueName.MAIN,
+        "kind": JobKind.EDIT,
         "owner_id": 5,
         "message_id": 10 + number,
         "language": "en",
@@ -44,19 +53,19 @@ def new_job(number: int = 0, **fields: Any) -> Job:
 class Teller:
     """The chats' side of all jobs; keeps what each was told."""
 
-    told: list[tuple[str, str, Message]] = field(default_factory=list)
+    told: list[tuple[str, str, OutgoingMessage]] = field(default_factory=list)
     shown: list[tuple[str, Any]] = field(default_factory=list)
-    finished: list[tuple[str, Notice | None]] = field(default_factory=list)
+    finished: list[tuple[str, LocalizedMessage | None]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     announcing: Callable[[], Any] | None = None
 
-    def open(self, job: Job, ledger: Ledger) -> "TellerFront":
-        return TellerFront(self, job, ledger)
+    def open(self, job: Job, checkpoints: Checkpoints) -> "TellerFront":
+        return TellerFront(self, job, checkpoints)
 
     def keys_of(self, job: Job) -> list[str]:
-        return [m.key for job_id, _, m in self.told if job_id == job.id and isinstance(m, Notice)]
+        return [m.key for job_id, _, m in self.told if job_id == job.id and isinstance(m, LocalizedMessage)]
 
 
 @dataclass
@@ -65,7 +74,7 @@ class TellerFront:
 
     teller: Teller
     job: Job
-    ledger: Ledger
+    checkpoints: Checkpoints
     now: Progress | None = None
     send_limit: int = 50
     result_path: Path = Path()
@@ -79,20 +88,20 @@ class TellerFront:
 
     async def show(self) -> None:
         self._fail("show")
-        if "message_id" not in (self.ledger.get("live") or {}):
+        if "message_id" not in (self.checkpoints.get("live") or {}):
             if self.teller.announcing is not None:
                 await self.teller.announcing()
             self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            await self.ledger.save("live", {"message_id": len(self.teller.shown)})
+            await self.checkpoints.save("live", {"message_id": len(self.teller.shown)})
 
     async def show_now(self) -> None:
         await self.show()
 
-    async def say(self, slot: str, message: Message) -> None:
+    async def say(self, slot: str, message: OutgoingMessage) -> None:
         self._fail("say")
         self.teller.told.append((self.job.id, slot, message))
 
-    def open(self, file: FileRef) -> contextlib.AbstractAsyncContextManager[OpenFile]:
+    def open(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
 
     async def release(self) -> None:
@@ -104,10 +113,10 @@ class TellerFront:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
-    async def take_away(self, address: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         raise NotImplementedError
 
-    async def finish(self, closing: Notice | None) -> None:
+    async def finish(self, closing: LocalizedMessage | None) -> None:
         self._fail("finish")
         self.teller.finished.append((self.job.id, closing))
 
@@ -120,8 +129,8 @@ class Workplace:
     """One process's part: lanes, and what runs their jobs."""
 
     docket: Docket
-    lanes: Lanes
-    runner: Runner
+    job_queue: JobQueue
+    runner: JobRunner
 
 
 @pytest.fixture
@@ -136,8 +145,8 @@ async def docket(store: Store) -> AsyncIterator[Docket]:
 
 
 @pytest.fixture
-def lanes(redis: Redis, docket: Docket, clock: HandClock) -> Lanes:
-    return Lanes(redis, docket, clock, queue_limit=5)
+def job_queue(redis: Redis, docket: Docket, clock: HandClock) -> JobQueue:
+    return JobQueue(redis, docket, clock, queue_limit=5)
 
 
 @pytest.fixture
@@ -156,14 +165,14 @@ async def workplace(
     store: Store,
     clock: Clock,
     teller: Teller,
-    steps: Mapping[Kind, Sequence[Step]],
+    steps: Mapping[JobKind, Sequence[Step]],
     *,
     max_tries: int = 5,
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
     async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket:
-        lanes = Lanes(store.redis, docket, clock, queue_limit=50)
-        yield Workplace(docket, lanes, Runner(lanes, store.redis, teller, clock, steps, max_tries))
+        job_queue = JobQueue(store.redis, docket, clock, queue_limit=50)
+        yield Workplace(docket, job_queue, JobRunner(job_queue, store.redis, teller, clock, steps, max_tries))
 
 
 @contextlib.asynccontextmanager

@@ -7,13 +7,13 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.forgetting import Eraser
-from bot.jobs.gathering import Arrival, Part
-from bot.jobs.job import Job, Kind, Lane, State
-from bot.jobs.lanes import Lanes, lane_name
-from bot.jobs.ports import Notice
-from bot.jobs.runner import Ended, Run
-from bot.jobs.steps.forget import ALLOWED, PAUSE_S, clear_way, forget
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.ports import LocalizedMessage
+from bot.jobs.queue.album import ArrivedPart, RequestPart
+from bot.jobs.queue.erase_chat import ChatEraser
+from bot.jobs.queue.job_queue import JobQueue, queue_id
+from bot.jobs.steps.forget import ALLOWED, PAUSE_S, forget, stop_earlier_jobs
+from bot.jobs.worker.runner import Attempt, JobEnded
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Teller, new_job
@@ -22,20 +22,22 @@ NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
 
 
 def clearing(asked: Job) -> Job:
-    return new_job(chat=asked.chat, kind=Kind.CLEAR_WAY, lane=Lane.TAP, data={"before": asked.id})
+    return new_job(chat=asked.chat, kind=JobKind.CLEAR_WAY, queue=QueueName.TAP, data={"before": asked.id})
 
 
 class Died(BaseException):
     """Stands for ``kill -9``."""
 
 
-async def run_of(lanes: Lanes, clock: HandClock, teller: Teller, job: Job, ticket: str = "ticket") -> Run:
-    taken = await lanes.take(lane_name(job.chat, job.lane), ticket)
-    assert taken is not None
-    assert taken.job.id == job.id
-    run = Run(taken, lanes, clock)
-    run.front = teller.open(job, run)
-    return run
+async def run_of(
+    job_queue: JobQueue, clock: HandClock, teller: Teller, job: Job, ticket: str = "ticket"
+) -> Attempt:
+    claimed = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    assert claimed is not None
+    assert claimed.job.id == job.id
+    attempt = Attempt(claimed, job_queue, clock)
+    attempt.responder = teller.open(job, attempt)
+    return attempt
 
 
 async def fill(redis: Redis, chat: ChatKey, value: str) -> None:
@@ -48,13 +50,13 @@ async def names(redis: Redis, chat: ChatKey) -> set[str]:
 
 
 @pytest.fixture
-async def old(lanes: Lanes, redis: Redis) -> Job:
+async def old(job_queue: JobQueue, redis: Redis) -> Job:
     """A job of the chat that is done, among other things that are kept of it and of its neighbours."""
     job = new_job(text="my old wish")
-    await lanes.accept([job], 1)
-    taken = await lanes.take(lane_name(CHAT, Lane.EDIT), "old")
-    assert taken
-    await lanes.finish(taken, State.DONE)
+    await job_queue.accept([job], 1)
+    claimed = await job_queue.take(queue_id(CHAT, QueueName.MAIN), "old")
+    assert claimed
+    await job_queue.finish(claimed, JobState.DONE)
     for chat in (CHAT, *NEIGHBOURS):
         await fill(redis, chat, "old")
         await redis.zadd(keys.message_numbers_key(str(chat.chat_id)), {"7": 7, "9": 9})
@@ -62,109 +64,109 @@ async def old(lanes: Lanes, redis: Redis) -> Job:
 
 
 async def test_everything_goes_but_what_came_later_and_the_neighbours(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
-    asked, later = new_job(kind=Kind.FORGET), new_job(1, text="my next wish")
-    await lanes.accept([asked], 2)
-    await lanes.accept([later], 3)
-    run = await run_of(lanes, clock, teller, asked)
+    asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next wish")
+    await job_queue.accept([asked], 2)
+    await job_queue.accept([later], 3)
+    attempt = await run_of(job_queue, clock, teller, asked)
 
-    await forget(lanes, Eraser(redis))(run)
+    await forget(job_queue, ChatEraser(redis))(attempt)
 
     chat = str(CHAT)
     left = {
         keys.job_key(chat, asked.id),
-        keys.slot_key(chat, Lane.EDIT),
+        keys.slot_key(chat, QueueName.MAIN),
         keys.job_key(chat, later.id),
-        keys.lane_key(chat, Lane.EDIT),
+        keys.lane_key(chat, QueueName.MAIN),
         *(keys.update_mark(chat, number) for number in (1, 2, 3)),
         keys.message_numbers_key(chat),
     }
     assert await names(redis, CHAT) == left
     assert await redis.zrange(keys.message_numbers_key(chat), 0, -1) == ["9"]
     assert {chat: await names(redis, chat) for chat in NEIGHBOURS} == before
-    assert teller.told == [(asked.id, "forgotten", Notice("forget.done"))]
-    await lanes.finish(run.taken, State.DONE)
+    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
+    await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.SAID_JOB_TTL_S
-    assert (await run_of(lanes, clock, teller, later, "next")).job.text == "my next wish"
+    assert (await run_of(job_queue, clock, teller, later, "next")).job.text == "my next wish"
 
 
 async def test_a_second_start_erases_nothing_that_came_after_the_first(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
 ) -> None:
-    asked = new_job(kind=Kind.FORGET)
-    await lanes.accept([asked], 2)
+    asked = new_job(kind=JobKind.FORGET)
+    await job_queue.accept([asked], 2)
     teller.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await forget(lanes, Eraser(redis))(await run_of(lanes, clock, teller, asked))
+        await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
     del teller.failing["say"]
 
-    await forget(lanes, Eraser(redis))(await run_of(lanes, clock, teller, asked))
+    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
-    assert teller.told == [(asked.id, "forgotten", Notice("forget.done"))]
+    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
 async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
 ) -> None:
-    asked = new_job(kind=Kind.FORGET)
-    await lanes.accept([asked], 2)
-    first = await run_of(lanes, clock, teller, asked)
-    await run_of(lanes, clock, teller, asked)
-    assert not await Eraser(redis).erase(first.taken)
+    asked = new_job(kind=JobKind.FORGET)
+    await job_queue.accept([asked], 2)
+    first = await run_of(job_queue, clock, teller, asked)
+    await run_of(job_queue, clock, teller, asked)
+    assert not await ChatEraser(redis).erase(first.claimed)
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
 
 
 async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_chat_back(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
 ) -> None:
-    question, next_question = (new_job(kind=Kind.CREDITS, lane=Lane.ASK) for _ in range(2))
-    await lanes.accept([question, next_question], 2)
-    answering = await run_of(lanes, clock, teller, question, "question")
-    asked = new_job(kind=Kind.FORGET, data={"questions": [question.id, next_question.id]})
-    await lanes.accept([asked], 3)
-    run = await run_of(lanes, clock, teller, asked)
+    question, next_question = (new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK) for _ in range(2))
+    await job_queue.accept([question, next_question], 2)
+    answering = await run_of(job_queue, clock, teller, question, "question")
+    asked = new_job(kind=JobKind.FORGET, data={"questions": [question.id, next_question.id]})
+    await job_queue.accept([asked], 3)
+    attempt = await run_of(job_queue, clock, teller, asked)
 
     async def forgetting() -> None:
-        await forget(lanes, Eraser(redis))(run)
+        await forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
 
     await fill(redis, CHAT, "by the question")
-    assert await lanes.save(answering.taken, "any", 1) == 2  # it was asked to stop
-    await lanes.finish(answering.taken, State.CANCELLED)
-    later = new_job(kind=Kind.CREDITS, lane=Lane.ASK)
-    await lanes.accept([later], 4)
+    assert await job_queue.save(answering.claimed, "any", 1) == 2  # it was asked to stop
+    await job_queue.finish(answering.claimed, JobState.CANCELLED)
+    later = new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)
+    await job_queue.accept([later], 4)
     await clock.advance(PAUSE_S)
     await task
 
     assert not await redis.exists(keys.chat_key(str(CHAT)), keys.results_key(str(CHAT)))
-    assert await lanes.current(CHAT, Lane.ASK) == [later.id]
-    assert await lanes.find(CHAT, next_question.id) is None
+    assert await job_queue.current(CHAT, QueueName.QUICK) == [later.id]
+    assert await job_queue.find(CHAT, next_question.id) is None
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 2, 3])
 async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_in_between(
-    lanes: Lanes,
+    job_queue: JobQueue,
     clock: HandClock,
     teller: Teller,
     monkeypatch: pytest.MonkeyPatch,
     dies_after: int,
 ) -> None:
-    asked = new_job(kind=Kind.FORGET)
+    asked = new_job(kind=JobKind.FORGET)
     before = [new_job(number) for number in range(3)]
     after = new_job(9)
     clear = clearing(asked)
-    await lanes.accept(before, 1)
-    running = await run_of(lanes, clock, teller, before[0])
-    await lanes.accept([asked, clear], 2)
-    await lanes.accept([after], 3)
-    cancel = lanes.cancel
+    await job_queue.accept(before, 1)
+    running = await run_of(job_queue, clock, teller, before[0])
+    await job_queue.accept([asked, clear], 2)
+    await job_queue.accept([after], 3)
+    cancel = job_queue.cancel
     cancelled: list[str] = []
 
     async def dies(*given: Any) -> Any:
@@ -173,95 +175,97 @@ async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_i
         cancelled.append(given[-1])
         return await cancel(*given)
 
-    monkeypatch.setattr(lanes, "cancel", dies)
-    step = clear_way(lanes)
+    monkeypatch.setattr(job_queue, "cancel", dies)
+    step = stop_earlier_jobs(job_queue)
     try:
-        await step(await run_of(lanes, clock, teller, clear, "tap"))
+        await step(await run_of(job_queue, clock, teller, clear, "tap"))
     except Died:
-        monkeypatch.setattr(lanes, "cancel", cancel)
-        await step(await run_of(lanes, clock, teller, clear, "tap"))
+        monkeypatch.setattr(job_queue, "cancel", cancel)
+        await step(await run_of(job_queue, clock, teller, clear, "tap"))
 
-    assert await lanes.current(CHAT, Lane.EDIT) == [before[0].id, asked.id, after.id]
-    assert await lanes.save(running.taken, "any", 1) == 2  # asked to stop
-    await lanes.finish(running.taken, State.CANCELLED)
-    assert (await run_of(lanes, clock, teller, asked, "next")).job.kind is Kind.FORGET
+    assert await job_queue.current(CHAT, QueueName.MAIN) == [before[0].id, asked.id, after.id]
+    assert await job_queue.save(running.claimed, "any", 1) == 2  # asked to stop
+    await job_queue.finish(running.claimed, JobState.CANCELLED)
+    assert (await run_of(job_queue, clock, teller, asked, "next")).job.kind is JobKind.FORGET
 
 
 async def test_when_it_has_begun_nothing_is_stopped_any_more(
-    lanes: Lanes, clock: HandClock, teller: Teller
+    job_queue: JobQueue, clock: HandClock, teller: Teller
 ) -> None:
-    asked, wish = new_job(kind=Kind.FORGET), new_job()
-    await lanes.accept([asked], 1)
-    await run_of(lanes, clock, teller, asked)
-    await lanes.accept([wish, clearing(asked)], 2)
-    taken = await lanes.take(lane_name(CHAT, Lane.TAP), "tap")
-    assert taken
-    run = Run(taken, lanes, clock)
-    run.front = teller.open(taken.job, run)
-    await clear_way(lanes)(run)
-    assert await lanes.current(CHAT, Lane.EDIT) == [asked.id, wish.id]
-    standing = await lanes.find(CHAT, wish.id)
-    assert standing
-    assert standing.state is State.QUEUED
+    asked, prompt = new_job(kind=JobKind.FORGET), new_job()
+    await job_queue.accept([asked], 1)
+    await run_of(job_queue, clock, teller, asked)
+    await job_queue.accept([prompt, clearing(asked)], 2)
+    claimed = await job_queue.take(queue_id(CHAT, QueueName.TAP), "tap")
+    assert claimed
+    attempt = Attempt(claimed, job_queue, clock)
+    attempt.responder = teller.open(claimed.job, attempt)
+    await stop_earlier_jobs(job_queue)(attempt)
+    assert await job_queue.current(CHAT, QueueName.MAIN) == [asked.id, prompt.id]
+    status = await job_queue.find(CHAT, prompt.id)
+    assert status
+    assert status.state is JobState.QUEUED
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
 async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job, is_allowed: bool
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job, is_allowed: bool
 ) -> None:
-    answer = new_job(kind=Kind.TAP, lane=Lane.TAP)
-    asked = new_job(kind=Kind.FORGET, data={"if_allowed_by": answer.id})
-    await lanes.accept([answer, asked], 2)
-    run = await run_of(lanes, clock, teller, asked)
-    answering = await run_of(lanes, clock, teller, answer, "tap")
+    answer = new_job(kind=JobKind.TAP, queue=QueueName.TAP)
+    asked = new_job(kind=JobKind.FORGET, data={"if_allowed_by": answer.id})
+    await job_queue.accept([answer, asked], 2)
+    attempt = await run_of(job_queue, clock, teller, asked)
+    answering = await run_of(job_queue, clock, teller, answer, "tap")
 
     async def forgetting() -> None:
-        await forget(lanes, Eraser(redis))(run)
+        await forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
     if is_allowed:
-        await lanes.keep_beside(asked, ALLOWED, True)
-    await lanes.finish(answering.taken, State.DONE)
+        await job_queue.keep_beside(asked, ALLOWED, True)
+    await job_queue.finish(answering.claimed, JobState.DONE)
     await clock.advance(PAUSE_S)
     if is_allowed:
         await task
     else:
-        with pytest.raises(Ended):
+        with pytest.raises(JobEnded):
             await task
     assert bool(await redis.exists(keys.chat_key(str(CHAT)))) is not is_allowed
 
 
 async def test_what_a_later_message_belongs_to_is_known_still(
-    lanes: Lanes, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
 ) -> None:
-    earlier, later = (Part(number, 0, album=str(number)) for number in (1, 2))
-    await lanes.accept([new_job(owner_id=1)], 2, Arrival(earlier))
-    asked = new_job(kind=Kind.FORGET)
-    await lanes.accept([asked], 3)
-    (waiting, *_) = await lanes.current(CHAT, Lane.EDIT)
-    await lanes.cancel(CHAT, Lane.EDIT, waiting)
-    await lanes.accept([wish := new_job(owner_id=2)], 4, Arrival(later))
+    earlier, later = (RequestPart(number, 0, album=str(number)) for number in (1, 2))
+    await job_queue.accept([new_job(owner_id=1)], 2, ArrivedPart(earlier))
+    asked = new_job(kind=JobKind.FORGET)
+    await job_queue.accept([asked], 3)
+    (waiting, *_) = await job_queue.current(CHAT, QueueName.MAIN)
+    await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
+    await job_queue.accept([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await forget(lanes, Eraser(redis))(await run_of(lanes, clock, teller, asked))
+    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
-    assert await redis.hget(keys.album_key(chat, "2"), "job") == wish.id
-    assert await redis.get(keys.sender_key(chat, 2)) == wish.id
-    found = await lanes.asked_in(CHAT, CHAT.chat_id, 2)
+    assert await redis.hget(keys.album_key(chat, "2"), "job") == prompt.id
+    assert await redis.get(keys.sender_key(chat, 2)) == prompt.id
+    found = await job_queue.asked_in(CHAT, CHAT.chat_id, 2)
     assert found
-    assert found.job.id == wish.id
-    assert await lanes.asked_in(CHAT, CHAT.chat_id, 1) is None
+    assert found.job.id == prompt.id
+    assert await job_queue.asked_in(CHAT, CHAT.chat_id, 1) is None
 
 
-async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(lanes: Lanes, redis: Redis) -> None:
+async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
+    job_queue: JobQueue, redis: Redis
+) -> None:
     job = new_job()
-    await lanes.accept([job], 1)
-    standing = await lanes.find(CHAT, job.id)
-    assert standing
+    await job_queue.accept([job], 1)
+    status = await job_queue.find(CHAT, job.id)
+    assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))
-    await lanes.keep_beside(job, "live", {"message_id": 1})
-    assert not await lanes.claim_announcement(standing)
+    await job_queue.keep_beside(job, "live", {"message_id": 1})
+    assert not await job_queue.claim_announcement(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))

@@ -5,7 +5,7 @@ import pytest
 from bot.jobs.next_steps import MOST, first_buttons, next_buttons, next_step, next_steps
 from bot.nemo.drafts import Draft, read_draft
 from bot.skills import Card, load_cards
-from bot.telegram.buttons import pack
+from bot.telegram.sending.keyboards import pack_button
 from bot.words import Words, languages
 
 CARDS = load_cards()
@@ -91,7 +91,7 @@ def test_what_the_card_is_about_comes_first(card: Card, made: Draft, offered: li
 
 
 @pytest.mark.parametrize(
-    ("wish", "missing"),
+    ("prompt", "missing"),
     [
         ("remove the title", "add_title"),
         ("去掉标题", "add_title"),
@@ -103,22 +103,22 @@ def test_what_the_card_is_about_comes_first(card: Card, made: Draft, offered: li
         ("把背景虚化", "blur_background"),
     ],
 )
-def test_what_was_just_asked_for_is_not_offered(wish: str, missing: str) -> None:
+def test_what_was_just_asked_for_is_not_offered(prompt: str, missing: str) -> None:
     made = draft(20, title=missing == "short_cut")
     assert missing in names(made, BACKGROUND)
-    assert missing not in names(made, BACKGROUND, wish)
+    assert missing not in names(made, BACKGROUND, prompt)
 
 
 @pytest.mark.parametrize(
-    ("wish", "kept"),
+    ("prompt", "kept"),
     [
         ("put a fifteenth lamp there", "short_cut"),
         ("a subtle texture", "add_title"),
         ("musical chairs", "calm_music"),
     ],
 )
-def test_a_word_inside_another_is_not_what_was_asked_for(wish: str, kept: str) -> None:
-    assert kept in names(draft(20), plain_card(), wish)
+def test_a_word_inside_another_is_not_what_was_asked_for(prompt: str, kept: str) -> None:
+    assert kept in names(draft(20), plain_card(), prompt)
 
 
 def test_an_empty_draft_has_no_next_step() -> None:
@@ -138,18 +138,18 @@ def test_there_are_never_more_than_three_and_none_twice() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("language", languages())
-def test_each_has_words_and_knows_its_own_wish(language: str, name: str) -> None:
+def test_each_has_words_and_knows_its_own_prompt(language: str, name: str) -> None:
     suggestion = next_step(name)
     assert suggestion is not None
     words = Words(language)
     assert words.plain(suggestion.label)
-    assert suggestion.said.search(words.plain(suggestion.wish))
+    assert suggestion.said.search(words.plain(suggestion.prompt))
 
 
 def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
     (button,) = next_buttons(["faster", "of a later release"])
     assert (button.action, button.argument) == ("next", "faster")
-    assert pack(button.action, button.argument)
+    assert pack_button(button.action, button.argument)
     assert next_step("of a later release") is None
 
 
@@ -172,7 +172,7 @@ def test_what_can_be_done_with_a_file_that_just_came(
 ) -> None:
     buttons = first_buttons(card, files)
     assert [button.text or button.action for button in buttons] == offered
-    assert all(pack(button.action, button.argument) for button in buttons)
+    assert all(pack_button(button.action, button.argument) for button in buttons)
 
 
 def test_what_a_long_wide_clip_is_offered_first() -> None:

@@ -14,16 +14,16 @@ from redis.exceptions import ConnectionError as StoreAway
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
-from bot.clock import SystemClock
-from bot.jobs.job import Job, Kind, Lane, State
-from bot.jobs.lanes import Lanes, lane_name
-from bot.jobs.ports import ChatGone, Notice
-from bot.jobs.runner import Ended, Run, Runner, Step
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.ports import ChatGone, LocalizedMessage
+from bot.jobs.queue.job_queue import JobQueue, queue_id
+from bot.jobs.worker.runner import Attempt, JobEnded, JobRunner, Step
+from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
 from tests.jobs.conftest import CHAT, Teller, new_job, tickets, working, workplace
 
-EDIT = lane_name(CHAT, Lane.EDIT)
+EDIT = queue_id(CHAT, QueueName.MAIN)
 
 
 class Gate:
@@ -34,8 +34,8 @@ class Gate:
         self.arrived = asyncio.Event()
         self.open = asyncio.Event()
 
-    async def step(self, run: Run) -> None:
-        self.reached.append(run.job.id)
+    async def step(self, attempt: Attempt) -> None:
+        self.reached.append(attempt.job.id)
         self.arrived.set()
         await self.open.wait()
 
@@ -46,24 +46,26 @@ def gate() -> Gate:
 
 
 def a_runner(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, *steps: Step, tries: int = 5
-) -> Runner:
-    kinds: dict[Kind, Sequence[Step]] = dict.fromkeys(Kind, steps)
-    return Runner(lanes, redis, teller, clock, kinds, tries)
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, *steps: Step, tries: int = 5
+) -> JobRunner:
+    kinds: dict[JobKind, Sequence[Step]] = dict.fromkeys(JobKind, steps)
+    return JobRunner(job_queue, redis, teller, clock, kinds, tries)
 
 
-async def state_of(lanes: Lanes, job: Job) -> State:
-    standing = await lanes.find(job.chat, job.id)
-    assert standing is not None
-    return standing.state
+async def state_of(job_queue: JobQueue, job: Job) -> JobState:
+    status = await job_queue.find(job.chat, job.id)
+    assert status is not None
+    return status.state
 
 
-async def nothing(run: Run) -> None:
+async def nothing(attempt: Attempt) -> None:
     """Done at once."""
 
 
 @contextlib.asynccontextmanager
-async def running(runner: Runner, ticket: str = "a", job_id: str = "") -> AsyncIterator[asyncio.Task[None]]:
+async def running(
+    runner: JobRunner, ticket: str = "a", job_id: str = ""
+) -> AsyncIterator[asyncio.Task[None]]:
     """A ticket that is being run; it has ended when the block does."""
     task = asyncio.create_task(runner.work(EDIT, job_id, ticket))
     try:
@@ -76,178 +78,178 @@ async def running(runner: Runner, ticket: str = "a", job_id: str = "") -> AsyncI
 
 
 async def test_steps_are_walked_in_order_and_the_live_message_goes(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
 ) -> None:
     walked: list[str] = []
 
-    async def first(run: Run) -> None:
+    async def first(attempt: Attempt) -> None:
         walked.append("first")
-        await run.save("one", 1)
-        assert run.get("one") == 1
+        await attempt.save("one", 1)
+        assert attempt.get("one") == 1
 
-    async def second(run: Run) -> None:
+    async def second(attempt: Attempt) -> None:
         walked.append("second")
 
     job = new_job()
-    await lanes.accept([job], 1)
-    await a_runner(lanes, redis, teller, clock, first, second).work(EDIT, job.id, "a")
+    await job_queue.accept([job], 1)
+    await a_runner(job_queue, redis, teller, clock, first, second).work(EDIT, job.id, "a")
     assert walked == ["first", "second"]
-    assert await state_of(lanes, job) is State.DONE
+    assert await state_of(job_queue, job) is JobState.DONE
     assert teller.finished == [(job.id, None)]
     assert teller.told == []
     assert job.id in teller.closed
 
 
 async def test_a_step_can_end_the_job_with_its_answer(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
 ) -> None:
-    async def ends(run: Run) -> None:
-        raise Ended(Notice("error.nemo_down"))
+    async def ends(attempt: Attempt) -> None:
+        raise JobEnded(LocalizedMessage("error.nemo_down"))
 
-    async def unreached(run: Run) -> None:
+    async def unreached(attempt: Attempt) -> None:
         pytest.fail("the job was over")
 
     job = new_job()
-    await lanes.accept([job], 1)
+    await job_queue.accept([job], 1)
     with structlog.testing.capture_logs() as logs:
-        await a_runner(lanes, redis, teller, clock, ends, unreached).work(EDIT, job.id, "a")
+        await a_runner(job_queue, redis, teller, clock, ends, unreached).work(EDIT, job.id, "a")
     assert teller.keys_of(job) == ["error.nemo_down"]
-    assert await state_of(lanes, job) is State.FAILED
+    assert await state_of(job_queue, job) is JobState.FAILED
     # The operator learns why, too.
     assert [entry["answer"] for entry in logs if entry["event"] == "job.answered"] == ["error.nemo_down"]
 
 
 async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
 ) -> None:
-    async def breaks(run: Run) -> None:
+    async def breaks(attempt: Attempt) -> None:
         raise ZeroDivisionError
 
     job, next_job = new_job(1), new_job(2)
-    await lanes.accept([job, next_job], 1)
-    runner = a_runner(lanes, redis, teller, clock, breaks)
+    await job_queue.accept([job, next_job], 1)
+    runner = a_runner(job_queue, redis, teller, clock, breaks)
     await runner.work(EDIT, job.id, "a")
     assert teller.keys_of(job) == ["error.unexpected"]
-    assert await state_of(lanes, job) is State.FAILED
+    assert await state_of(job_queue, job) is JobState.FAILED
     await runner.work(EDIT, "", "b")
-    assert await state_of(lanes, next_job) is State.FAILED
+    assert await state_of(job_queue, next_job) is JobState.FAILED
 
 
 @pytest.mark.parametrize("where", ["step", "say", "finish"])
 async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, where: str
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, where: str
 ) -> None:
-    async def step(run: Run) -> None:
+    async def step(attempt: Attempt) -> None:
         if where == "step":
             raise ChatGone
-        raise Ended(Notice("error.nemo_down"))
+        raise JobEnded(LocalizedMessage("error.nemo_down"))
 
     if where != "step":
         teller.failing[where] = ChatGone()
     job = new_job()
-    await lanes.accept([job], 1)
-    await a_runner(lanes, redis, teller, clock, step).work(EDIT, job.id, "a")
-    assert await state_of(lanes, job) is State.CANCELLED
-    assert await lanes.current(CHAT, Lane.EDIT) == []
+    await job_queue.accept([job], 1)
+    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
+    assert await state_of(job_queue, job) is JobState.CANCELLED
+    assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
 async def test_what_waits_in_a_chat_that_is_gone_is_dropped(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
 ) -> None:
-    async def step(run: Run) -> None:
+    async def step(attempt: Attempt) -> None:
         raise ChatGone
 
     jobs = [new_job(number) for number in range(3)]
-    await lanes.accept(jobs, 1)
-    await a_runner(lanes, redis, teller, clock, step).work(EDIT, jobs[0].id, "a")
-    assert await lanes.current(CHAT, Lane.EDIT) == []
-    assert [await state_of(lanes, job) for job in jobs] == [State.CANCELLED] * 3
+    await job_queue.accept(jobs, 1)
+    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, jobs[0].id, "a")
+    assert await job_queue.current(CHAT, QueueName.MAIN) == []
+    assert [await state_of(job_queue, job) for job in jobs] == [JobState.CANCELLED] * 3
     assert teller.told == []
 
 
 @pytest.mark.parametrize("where", ["say", "finish"])
 async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, where: str
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, where: str
 ) -> None:
-    async def step(run: Run) -> None:
-        raise Ended(Notice("error.nemo_down"))
+    async def step(attempt: Attempt) -> None:
+        raise JobEnded(LocalizedMessage("error.nemo_down"))
 
     teller.failing[where] = RuntimeError("Telegram refuses it for a reason that nobody knew of")
     job = new_job()
-    await lanes.accept([job], 1)
-    await a_runner(lanes, redis, teller, clock, step).work(EDIT, job.id, "a")
-    assert await state_of(lanes, job) is State.FAILED
-    assert await lanes.current(CHAT, Lane.EDIT) == []
+    await job_queue.accept([job], 1)
+    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
+    assert await state_of(job_queue, job) is JobState.FAILED
+    assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
 class TestCancel:
     async def test_a_running_job_stops_within_moments(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await lanes.accept([job], 1)
+        await job_queue.accept([job], 1)
         async with runner.background():
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
                 await gate.arrived.wait()
                 began_s = time.monotonic()
-                await lanes.cancel(CHAT, Lane.EDIT, job.id)
+                await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
                 await ticket
                 assert time.monotonic() - began_s < 1
-        assert teller.finished == [(job.id, Notice("live.cancelled"))]
+        assert teller.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
         assert teller.told == []
-        assert await state_of(lanes, job) is State.CANCELLED
+        assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_missed_news_are_found_at_the_next_checkpoint(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
         went_on = False
 
-        async def saves(run: Run) -> None:
+        async def saves(attempt: Attempt) -> None:
             nonlocal went_on
-            await run.save("asked", 1)
+            await attempt.save("asked", 1)
             went_on = True
 
         job = new_job()
-        await lanes.accept([job], 1)
-        async with running(a_runner(lanes, redis, teller, clock, gate.step, saves)):
+        await job_queue.accept([job], 1)
+        async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
             await gate.arrived.wait()
-            await lanes.cancel(CHAT, Lane.EDIT, job.id)
+            await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
             gate.open.set()
         assert not went_on
-        assert teller.finished == [(job.id, Notice("live.cancelled"))]
-        assert await state_of(lanes, job) is State.CANCELLED
+        assert teller.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
+        assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
         job = new_job()
-        await lanes.accept([job], 1)
-        await lanes.take(EDIT, "a")
-        await lanes.cancel(CHAT, Lane.EDIT, job.id)
-        async with running(a_runner(lanes, redis, teller, clock, gate.step)):
+        await job_queue.accept([job], 1)
+        await job_queue.take(EDIT, "a")
+        await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
+        async with running(a_runner(job_queue, redis, teller, clock, gate.step)):
             pass
         assert gate.reached == []
-        assert await state_of(lanes, job) is State.CANCELLED
+        assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_other_jobs_go_on(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(lanes, redis, teller, clock, gate.step)
-        job, other = new_job(1), new_job(2, lane=Lane.ASK, kind=Kind.CREDITS)
-        await lanes.accept([job, other], 1)
+        runner = a_runner(job_queue, redis, teller, clock, gate.step)
+        job, other = new_job(1), new_job(2, queue=QueueName.QUICK, kind=JobKind.CREDITS)
+        await job_queue.accept([job, other], 1)
         async with runner.background():
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
-                asked = asyncio.create_task(runner.work(lane_name(CHAT, Lane.ASK), "", "b"))
+                asked = asyncio.create_task(runner.work(queue_id(CHAT, QueueName.QUICK), "", "b"))
                 await eventually(lambda: len(gate.reached) == 2)
-                await lanes.cancel(CHAT, Lane.EDIT, job.id)
+                await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
                 await ticket
                 assert not asked.done()
                 gate.open.set()
                 await asked
-        assert await state_of(lanes, other) is State.DONE
+        assert await state_of(job_queue, other) is JobState.DONE
 
 
 async def eventually_subscribed(redis: Redis) -> None:
@@ -258,53 +260,53 @@ async def eventually_subscribed(redis: Redis) -> None:
 
 class TestDrain:
     async def test_jobs_are_given_back_and_taken_up_elsewhere_from_their_checkpoints(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
-        async def saves(run: Run) -> None:
-            if run.get("asked") is None:
-                await run.save("asked", 1)
+        async def saves(attempt: Attempt) -> None:
+            if attempt.get("asked") is None:
+                await attempt.save("asked", 1)
 
-        first = a_runner(lanes, redis, teller, clock, saves, gate.step)
+        first = a_runner(job_queue, redis, teller, clock, saves, gate.step)
         job = new_job()
-        await lanes.accept([job], 1)
+        await job_queue.accept([job], 1)
         async with running(first):
             await gate.arrived.wait()
             first.drain()
         assert teller.told == []
         assert teller.finished == []
         assert job.id in teller.closed
-        assert await state_of(lanes, job) is State.RUNNING
+        assert await state_of(job_queue, job) is JobState.RUNNING
 
         found: list[tuple[int, object]] = []
 
-        async def looks(run: Run) -> None:
-            found.append((run.taken.tries, run.get("asked")))
+        async def looks(attempt: Attempt) -> None:
+            found.append((attempt.claimed.tries, attempt.get("asked")))
 
-        await a_runner(lanes, redis, teller, clock, looks).work(EDIT, "", "b")
+        await a_runner(job_queue, redis, teller, clock, looks).work(EDIT, "", "b")
         assert found == [(1, 1)]
-        assert await state_of(lanes, job) is State.DONE
+        assert await state_of(job_queue, job) is JobState.DONE
 
     async def test_a_process_that_ends_takes_nothing_more(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await lanes.accept([job], 1)
+        await job_queue.accept([job], 1)
         runner.drain()
         await runner.work(EDIT, job.id, "a")
         assert gate.reached == []
-        assert await state_of(lanes, job) is State.QUEUED
+        assert await state_of(job_queue, job) is JobState.QUEUED
 
     async def test_also_a_job_that_is_only_just_starting(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
         # It waits for the announcement of its place, which some other process is about to send.
-        runner = a_runner(lanes, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await lanes.accept([job], 1)
-        standing = await lanes.find(CHAT, job.id)
-        assert standing is not None
-        await lanes.claim_announcement(standing)
+        await job_queue.accept([job], 1)
+        status = await job_queue.find(CHAT, job.id)
+        assert status is not None
+        await job_queue.claim_announcement(status)
         async with running(runner) as ticket:
             await clock.asleep()
             runner.drain()
@@ -313,24 +315,24 @@ class TestDrain:
                 if ticket.done():
                     break
         assert gate.reached == []
-        assert await state_of(lanes, job) is State.RUNNING
+        assert await state_of(job_queue, job) is JobState.RUNNING
 
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
         (None, "done"),
-        (Ended(Notice("error.nemo_down")), "failed"),
-        (Ended(None, State.DONE), "done"),
+        (JobEnded(LocalizedMessage("error.nemo_down")), "failed"),
+        (JobEnded(None, JobState.DONE), "done"),
         (ZeroDivisionError(), "failed"),
         (ChatGone(), "cancelled"),
     ],
     ids=repr,
 )
 async def test_each_step_is_a_line_in_the_log_and_a_figure(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, error: Exception | None, outcome: str
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, error: Exception | None, outcome: str
 ) -> None:
-    async def measured(run: Run) -> None:
+    async def measured(attempt: Attempt) -> None:
         await clock.advance(2)
         if error is not None:
             raise error
@@ -341,9 +343,9 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
 
     before = counted()
     job = new_job()
-    await lanes.accept([job], 1)
+    await job_queue.accept([job], 1)
     with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
-        async with running(a_runner(lanes, redis, teller, clock, measured)):
+        async with running(a_runner(job_queue, redis, teller, clock, measured)):
             pass
 
     (line,) = [line for line in logs if line["event"] == "job.step"]
@@ -352,7 +354,7 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
         "log_level": "info",
         "job": job.id,
         "chat": str(CHAT),
-        "kind": "wish",
+        "kind": "edit",
         "step": "test_each_step_is_a_line_in_the_log_and_a_figure",
         "outcome": outcome,
         "took_s": 2.0,
@@ -361,18 +363,18 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
 
 
 async def test_a_step_that_is_interrupted_says_by_whom(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
 ) -> None:
     first, second = new_job(1), new_job(2)
-    await lanes.accept([first, second], 1)
-    runner = a_runner(lanes, redis, teller, clock, gate.step)
+    await job_queue.accept([first, second], 1)
+    runner = a_runner(job_queue, redis, teller, clock, gate.step)
     with capture_logs() as logs:
         async with runner.background():
             await eventually_subscribed(redis)
             async with running(runner):
                 await gate.arrived.wait()
                 gate.arrived.clear()
-                await lanes.cancel(CHAT, Lane.EDIT, first.id)
+                await job_queue.cancel(CHAT, QueueName.MAIN, first.id)
         async with running(runner, "b"):
             await gate.arrived.wait()
             runner.drain()
@@ -381,60 +383,60 @@ async def test_a_step_that_is_interrupted_says_by_whom(
 
 
 async def test_starts_are_counted_and_given_up_loudly(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
 ) -> None:
     job = new_job()
-    await lanes.accept([job], 1)
+    await job_queue.accept([job], 1)
     for _ in range(3):  # each of these workers died with it
-        await lanes.take(EDIT, "a")
-    async with running(a_runner(lanes, redis, teller, clock, gate.step, tries=3)):
+        await job_queue.take(EDIT, "a")
+    async with running(a_runner(job_queue, redis, teller, clock, gate.step, tries=3)):
         pass
     assert gate.reached == []
     assert teller.keys_of(job) == ["job.interrupted_too_often"]
-    assert await state_of(lanes, job) is State.FAILED
+    assert await state_of(job_queue, job) is JobState.FAILED
 
 
 async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
 ) -> None:
-    async def saves(run: Run) -> None:
-        await run.save("asked", 1)
+    async def saves(attempt: Attempt) -> None:
+        await attempt.save("asked", 1)
         pytest.fail("another has the job")
 
     job = new_job()
-    await lanes.accept([job], 1)
-    async with running(a_runner(lanes, redis, teller, clock, gate.step, saves)):
+    await job_queue.accept([job], 1)
+    async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
         await gate.arrived.wait()
-        taken = await lanes.take(EDIT, "a")
-        assert taken is not None
+        claimed = await job_queue.take(EDIT, "a")
+        assert claimed is not None
         gate.open.set()
     assert teller.told == []
     assert teller.finished == []
-    assert await state_of(lanes, job) is State.RUNNING
-    await lanes.finish(taken, State.DONE)
-    assert await state_of(lanes, job) is State.DONE
+    assert await state_of(job_queue, job) is JobState.RUNNING
+    await job_queue.finish(claimed, JobState.DONE)
+    assert await state_of(job_queue, job) is JobState.DONE
 
 
 async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_excused(
-    lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
 ) -> None:
     seen: list[tuple[int, object]] = []
 
-    async def step(run: Run) -> None:
-        seen.append((run.taken.tries, run.get("asked")))
+    async def step(attempt: Attempt) -> None:
+        seen.append((attempt.claimed.tries, attempt.get("asked")))
         if len(seen) < 4:
-            await run.save("asked", len(seen))
+            await attempt.save("asked", len(seen))
             raise StoreAway
 
     job = new_job()
-    await lanes.accept([job], 1)
-    async with running(a_runner(lanes, redis, teller, clock, step, tries=1)) as ticket:
+    await job_queue.accept([job], 1)
+    async with running(a_runner(job_queue, redis, teller, clock, step, tries=1)) as ticket:
         while not ticket.done():
             await clock.advance(1)
             await asyncio.sleep(0.001)
     assert seen == [(1, None), (1, 1), (1, 2), (1, 3)]
     assert teller.told == []
-    assert await state_of(lanes, job) is State.DONE
+    assert await state_of(job_queue, job) is JobState.DONE
 
 
 async def test_a_store_that_crashes_in_the_middle_of_a_job(
@@ -443,42 +445,42 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
     clock = HandClock()
     walked: list[object] = []
 
-    async def asks(run: Run) -> None:
-        if run.get("asked") is None:
+    async def asks(attempt: Attempt) -> None:
+        if attempt.get("asked") is None:
             walked.append("asked")
-            await run.save("asked", 1)
+            await attempt.save("asked", 1)
 
-    async def tells(run: Run) -> None:
-        await run.save("told", 2)
-        walked.append(run.get("asked"))
+    async def tells(attempt: Attempt) -> None:
+        await attempt.save("told", 2)
+        walked.append(attempt.get("asked"))
 
     async with open_store(None, tmp_path) as store:
-        steps = {Kind.WISH: [asks, gate.step, tells]}
+        steps = {JobKind.EDIT: [asks, gate.step, tells]}
         async with workplace(store, clock, teller, steps) as place, working(place, "one"):
             job = new_job()
-            await place.lanes.accept([job], 1)
+            await place.job_queue.accept([job], 1)
             await gate.arrived.wait()
             os.kill((await store.redis.info("server"))["process_id"], signal.SIGKILL)
             gate.open.set()
             async with asyncio.timeout(20):
-                while await place.lanes.current(CHAT, Lane.EDIT):
+                while await place.job_queue.current(CHAT, QueueName.MAIN):
                     await clock.advance(1)
                     await asyncio.sleep(0.01)
-            assert await state_of(place.lanes, job) is State.DONE
+            assert await state_of(place.job_queue, job) is JobState.DONE
     assert walked == ["asked", 1]
     assert teller.told == []
 
 
 class TestAnnouncements:
     async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_live_message(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
-        async def shows(run: Run) -> None:
-            await run.front.show()
+        async def shows(attempt: Attempt) -> None:
+            await attempt.responder.show()
 
-        runner = a_runner(lanes, redis, teller, clock, shows, gate.step)
+        runner = a_runner(job_queue, redis, teller, clock, shows, gate.step)
         first, second = new_job(1), new_job(2)
-        await lanes.accept([first, second], 1)
+        await job_queue.accept([first, second], 1)
         async with running(runner):
             await gate.arrived.wait()
             await runner.work(EDIT, second.id, "b")
@@ -486,11 +488,11 @@ class TestAnnouncements:
             assert teller.shown == [(first.id, None), (second.id, 1)]
             gate.open.set()
         await runner.work(EDIT, "", "d")
-        assert await state_of(lanes, second) is State.DONE
+        assert await state_of(job_queue, second) is JobState.DONE
         assert [job_id for job_id, _ in teller.shown] == [first.id, second.id]
 
     async def test_a_job_that_starts_meanwhile_waits_for_its_announcement(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
         sending, sent = asyncio.Event(), asyncio.Event()
 
@@ -498,19 +500,19 @@ class TestAnnouncements:
             sending.set()
             await sent.wait()
 
-        async def shows(run: Run) -> None:
-            await run.front.show()
+        async def shows(attempt: Attempt) -> None:
+            await attempt.responder.show()
 
-        runner = a_runner(lanes, redis, teller, clock, shows)
+        runner = a_runner(job_queue, redis, teller, clock, shows)
         first, second = new_job(1), new_job(2)
-        await lanes.accept([first, second], 1)
-        taken = await lanes.take(EDIT, "a")
-        assert taken is not None
+        await job_queue.accept([first, second], 1)
+        claimed = await job_queue.take(EDIT, "a")
+        assert claimed is not None
         teller.announcing = slowly
         announcing = asyncio.create_task(runner.work(EDIT, second.id, "b"))
         await sending.wait()
         teller.announcing = None
-        await lanes.finish(taken, State.DONE)
+        await job_queue.finish(claimed, JobState.DONE)
         async with running(runner, "c"):
             await clock.asleep()
             sent.set()
@@ -520,24 +522,24 @@ class TestAnnouncements:
         assert teller.shown == [(second.id, 1)]
 
     async def test_questions_are_not_told_their_place(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
     ) -> None:
-        questions = [new_job(n, lane=Lane.ASK, kind=Kind.CREDITS) for n in range(2)]
-        await lanes.accept(questions, 1)
-        ask = lane_name(CHAT, Lane.ASK)
-        await lanes.take(ask, "a")
-        await a_runner(lanes, redis, teller, clock, nothing).work(ask, questions[1].id, "b")
+        questions = [new_job(n, queue=QueueName.QUICK, kind=JobKind.CREDITS) for n in range(2)]
+        await job_queue.accept(questions, 1)
+        ask = queue_id(CHAT, QueueName.QUICK)
+        await job_queue.take(ask, "a")
+        await a_runner(job_queue, redis, teller, clock, nothing).work(ask, questions[1].id, "b")
         assert teller.shown == []
 
     async def test_a_chat_that_is_gone_is_no_reason_to_fail(
-        self, lanes: Lanes, redis: Redis, teller: Teller, clock: HandClock
+        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
     ) -> None:
         jobs = [new_job(1), new_job(2)]
-        await lanes.accept(jobs, 1)
-        await lanes.take(EDIT, "a")
+        await job_queue.accept(jobs, 1)
+        await job_queue.take(EDIT, "a")
         teller.failing["show"] = ChatGone()
-        await a_runner(lanes, redis, teller, clock, nothing).work(EDIT, jobs[1].id, "b")
-        assert await state_of(lanes, jobs[1]) is State.QUEUED
+        await a_runner(job_queue, redis, teller, clock, nothing).work(EDIT, jobs[1].id, "b")
+        assert await state_of(job_queue, jobs[1]) is JobState.QUEUED
 
 
 class TestWorkers:
@@ -549,27 +551,29 @@ class TestWorkers:
         now_running: dict[int, int] = {}
         side_by_side = asyncio.Event()
 
-        async def step(run: Run) -> None:
-            chat = run.job.chat.chat_id
+        async def step(attempt: Attempt) -> None:
+            chat = attempt.job.chat.chat_id
             now_running[chat] = now_running.get(chat, 0) + 1
             assert now_running[chat] == 1
             if sum(now_running.values()) > 1:
                 side_by_side.set()
             await side_by_side.wait()
             await asyncio.sleep(0.002)
-            ran.setdefault(chat, []).append(run.job.id)
+            ran.setdefault(chat, []).append(attempt.job.id)
             now_running[chat] -= 1
 
         async with contextlib.AsyncExitStack() as stack:
             for number in range(3):
-                place = await stack.enter_async_context(workplace(store, clock, teller, {Kind.WISH: [step]}))
+                place = await stack.enter_async_context(
+                    workplace(store, clock, teller, {JobKind.EDIT: [step]})
+                )
                 await stack.enter_async_context(working(place, f"worker {number}", concurrency=4))
             asked: dict[int, list[str]] = {}
             for number in range(8):
                 for chat in (1, 2, 3, 4):
                     job = new_job(number, chat=ChatKey(chat, None))
                     asked.setdefault(chat, []).append(job.id)
-                    await place.lanes.accept([job], number)
+                    await place.job_queue.accept([job], number)
             await eventually(lambda: sum(map(len, ran.values())) == 32)
         assert ran == asked
         assert teller.keys_of(new_job()) == []
@@ -578,13 +582,13 @@ class TestWorkers:
         self, store: Store, teller: Teller, gate: Gate
     ) -> None:
         clock = HandClock()
-        steps = {Kind.WISH: [gate.step]}
+        steps = {JobKind.EDIT: [gate.step]}
         async with (
             workplace(store, clock, teller, steps) as one,
             workplace(store, clock, teller, steps) as two,
         ):
             job = new_job()
-            await one.lanes.accept([job], 1)
+            await one.job_queue.accept([job], 1)
             async with working(one, "one"):
                 await gate.arrived.wait()
                 began_s = time.monotonic()
@@ -597,14 +601,14 @@ class TestWorkers:
 
     async def test_a_lane_without_a_ticket_is_found_by_the_sweep(self, store: Store, teller: Teller) -> None:
         clock = HandClock()
-        async with workplace(store, clock, teller, {Kind.WISH: [nothing]}) as place:
+        async with workplace(store, clock, teller, {JobKind.EDIT: [nothing]}) as place:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
-            await place.lanes.accept([job], 1)
+            await place.job_queue.accept([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
             async with place.runner.background(), working(place, "one"):
                 await eventually(lambda: len(teller.finished) == 1)
                 # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
-                await place.lanes.accept([other], 1)
+                await place.job_queue.accept([other], 1)
                 await eventually(lambda: len(teller.finished) == 2)
                 await settle()
 
@@ -612,18 +616,18 @@ class TestWorkers:
         clock = HandClock()
         starts = 0
 
-        async def dies(run: Run) -> None:
+        async def dies(attempt: Attempt) -> None:
             nonlocal starts
             starts += 1
 
-        async with workplace(store, clock, teller, {Kind.WISH: [dies]}) as place:
-            await place.lanes.accept([new_job()], 1)
+        async with workplace(store, clock, teller, {JobKind.EDIT: [dies]}) as place:
+            await place.job_queue.accept([new_job()], 1)
             await place.docket.clear()
-            await place.lanes.sweep()
+            await place.job_queue.sweep()
             ((_, _, ticket),) = await tickets(place.docket)
-            await place.lanes.take(EDIT, ticket)
+            await place.job_queue.take(EDIT, ticket)
             await place.docket.clear()
-            assert await place.lanes.sweep() == 1
+            assert await place.job_queue.sweep() == 1
             async with working(place, "one"):
                 await eventually(lambda: starts == 1)
 

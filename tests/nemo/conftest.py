@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.http import new_client
+from bot.runtime.http import new_client
 
 SSL_CONTEXT = ssl.create_default_context()
 

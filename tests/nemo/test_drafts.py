@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.nemo.drafts import Kind, read_draft
+from bot.nemo.drafts import TrackKind, read_draft
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -38,7 +38,7 @@ def test_the_contracts_own_example() -> None:
     )
     assert draft.is_ready
     assert (draft.duration_ms, draft.title, draft.width, draft.height) == (10000, "Urban", 1920, 1080)
-    assert [track.kind for track in draft.tracks] == [Kind.VIDEO, Kind.AUDIO, Kind.TEXT]
+    assert [track.kind for track in draft.tracks] == [TrackKind.VIDEO, TrackKind.AUDIO, TrackKind.TEXT]
     assert draft.raw is URBAN
 
 

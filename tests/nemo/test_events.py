@@ -12,10 +12,10 @@ from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
 from bot.nemo.events import (
     Event,
     KeepAlive,
-    Part,
     StateDelta,
     StreamError,
     Text,
+    TextPart,
     Thought,
     ToolCall,
     ToolResult,
@@ -43,20 +43,20 @@ def read_all(name: str) -> list[Event]:
 def test_a_whole_turn_of_a_real_server() -> None:
     assert read_all("whole_turn") == [
         Thought("Let me think"),
-        Text("Hel", Part.PIECE, "scripted"),
-        Text("lo 🎬 你好\nline2", Part.PIECE, "scripted"),
-        Text("Hello 🎬 你好\nline2", Part.WHOLE, "scripted"),
+        Text("Hel", TextPart.PIECE, "scripted"),
+        Text("lo 🎬 你好\nline2", TextPart.PIECE, "scripted"),
+        Text("Hello 🎬 你好\nline2", TextPart.WHOLE, "scripted"),
         ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, "fc-1"),
         ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}, "fc-1"),
         StateDelta({"draft": {"tracks": []}}),
-        Text("All done", Part.WHOLE, "scripted"),
+        Text("All done", TextPart.WHOLE, "scripted"),
     ]
 
 
 def test_the_other_streams_of_a_real_server() -> None:
     assert read_all("error_event") == [StreamError(None, "blocked", "SAFETY")]
     assert read_all("failure_after_text") == [
-        Text("before error", Part.WHOLE, "scripted"),
+        Text("before error", TextPart.WHOLE, "scripted"),
         StreamError(None, "RuntimeError: scripted failure 中文"),
     ]
     assert [event.text for event in read_all("silence") if isinstance(event, Text)] == ["first", "last"]
@@ -86,8 +86,8 @@ def test_the_other_streams_of_a_real_server() -> None:
         ),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
         # typed
-        ({"type": "text", "content": "Hi"}, [Text("Hi", Part.UNMARKED)]),
-        ({"type": "text", "content": "H", "partial": True}, [Text("H", Part.PIECE)]),
+        ({"type": "text", "content": "Hi"}, [Text("Hi", TextPart.UNMARKED)]),
+        ({"type": "text", "content": "H", "partial": True}, [Text("H", TextPart.PIECE)]),
         ({"type": "text", "content": {"parts": [{"text": "Hi"}]}}, [Text("Hi")]),
         ({"type": "tool_call", "name": "trim", "args": {"to": 5}}, [ToolCall("trim", {"to": 5})]),
         ({"type": "tool_call", "name": "trim", "args": '{"to":5}'}, [ToolCall("trim", {"to": 5})]),
@@ -100,10 +100,10 @@ def test_the_other_streams_of_a_real_server() -> None:
         ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
         ({"type": "error"}, [StreamError(None, "")]),
         # bare, enveloped, failed
-        ({"text": "Hi"}, [Text("Hi", Part.UNMARKED)]),
+        ({"text": "Hi"}, [Text("Hi", TextPart.UNMARKED)]),
         ({"code": 2001, "message": "no credits"}, [StreamError(2001, "no credits")]),
         ({"code": "1002", "message": "gone"}, [StreamError(1002, "gone")]),
-        ({"code": 0, "data": {"text": "Hi"}}, [Text("Hi", Part.UNMARKED)]),
+        ({"code": 0, "data": {"text": "Hi"}}, [Text("Hi", TextPart.UNMARKED)]),
         ({"code": 0, "message": "ok"}, [Unknown()]),
         ({"error": "boom"}, [StreamError(None, "boom")]),
         ({"error": {"code": 429, "message": "slow"}}, [StreamError(429, "slow")]),
@@ -138,7 +138,7 @@ def test_keep_alives(name: str, data: str) -> None:
 
 
 def test_the_type_may_stand_in_the_event_field() -> None:
-    assert read_event('{"content":"Hi"}', "text") == (Text("Hi", Part.UNMARKED),)
+    assert read_event('{"content":"Hi"}', "text") == (Text("Hi", TextPart.UNMARKED),)
     assert read_event('{"message":"no"}', "error") == (StreamError(None, "no"),)
 
 

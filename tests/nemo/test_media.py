@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.addresses import AllowedHosts
-from bot.http import new_client
 from bot.nemo import errors
 from bot.nemo.client import MAX_REDIRECTS, MediaSource, NemoClient
 from bot.nemo.renders import Render, RenderStatus
 from bot.nemo.wire import Timeouts
+from bot.runtime.allowed_hosts import AllowedHosts
+from bot.runtime.http import new_client
 from bot.web.serve import serve
 from tests.nemo.conftest import SSL_CONTEXT
 from tests.nemo.servers import raw_server, read_request

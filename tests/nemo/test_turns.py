@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.nemo.events import Event, Part, Text, Thought, ToolCall, ToolResult, read_event
+from bot.nemo.events import Event, Text, TextPart, Thought, ToolCall, ToolResult, read_event
 from bot.nemo.turns import TurnText
 from tests.nemo.test_events import STREAMS
 
@@ -21,15 +21,15 @@ def collect(*events: Event) -> TurnText:
 
 
 def piece(text: str, author: str = "a") -> Text:
-    return Text(text, Part.PIECE, author)
+    return Text(text, TextPart.PIECE, author)
 
 
 def whole(text: str, author: str = "a") -> Text:
-    return Text(text, Part.WHOLE, author)
+    return Text(text, TextPart.WHOLE, author)
 
 
 def loose(text: str) -> Text:
-    return Text(text, Part.UNMARKED)
+    return Text(text, TextPart.UNMARKED)
 
 
 TOOL = (ToolCall("trim", {}), ToolResult("trim", None))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.nemo.drafts import Draft, Kind, read_draft
+from bot.nemo.drafts import Draft, TrackKind, read_draft
 from bot.pictures import TimelineLabels, lettering
-from bot.pictures.boxes import Block, Box, Lane, Layout, Line
+from bot.pictures.boxes import Block, Box, Layout, Line, TrackBox
 from bot.pictures.layout import MAX_ROWS, MIN_TEXT_PX, WIDTH_PX, lay_out
 from tests.pictures.drafts import ANY, CHINESE, DRAFTS, ENGLISH, LIKELY, segment
 
@@ -54,7 +54,7 @@ def assert_sound(layout: Layout, draft: Draft) -> None:
         assert sum(block.count for block in lane.blocks) + hidden == len(track.segments)
 
 
-def assert_lane_sound(lane: Lane, picture: Box) -> None:
+def assert_lane_sound(lane: TrackBox, picture: Box) -> None:
     assert picture.holds(lane.box)
     signs = [lane.icon, *(shown.box for shown in (lane.name, lane.hidden) if shown)]
     assert_apart([lane.box, *signs])
@@ -96,7 +96,7 @@ def test_any_json_has_a_layout(value: Any) -> None:
     assert_sound(lay_out(draft, ENGLISH), draft)
 
 
-def lanes_of(*tracks: dict[str, Any], duration_ms: int | None = None) -> tuple[Lane, ...]:
+def lanes_of(*tracks: dict[str, Any], duration_ms: int | None = None) -> tuple[TrackBox, ...]:
     return lay_out(read_draft({"t": list(tracks), "d": duration_ms}), ENGLISH).lanes
 
 
@@ -109,7 +109,7 @@ def test_a_block_says_name_times_and_volume() -> None:
     (block,) = lane.blocks
     assert texts(block) == ["Lo-fi", "0–10s   35%"]
     assert block.level == 0.35
-    assert lane.kind is Kind.AUDIO
+    assert lane.kind is TrackKind.AUDIO
     assert lane.name
     assert lane.name.text == "Music"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from PIL import Image, ImageDraw
 
-from bot.nemo.drafts import Kind, read_draft
+from bot.nemo.drafts import TrackKind, read_draft
 from bot.pictures import TimelineLabels, draw_timeline
 from bot.pictures.layout import WIDTH_PX, lay_out
 from bot.pictures.timeline import BAND, INK, PAPER, QUIET_INK, SHADES
@@ -73,7 +73,7 @@ async def test_a_louder_track_has_a_fuller_meter() -> None:
         sg = [{"name": "a", "start": 0, "duration": 1000, "volume": volume}]
         picture = await opened({"t": [{"tt": 1, "sg": sg}]})
         found = picture.getcolors(picture.width * picture.height) or []
-        accent = tuple(bytes.fromhex(SHADES[Kind.AUDIO].accent[1:]))
+        accent = tuple(bytes.fromhex(SHADES[TrackKind.AUDIO].accent[1:]))
         amounts.append(next(count for count, colour in found if colour == accent))
     assert amounts[0] < amounts[1] < amounts[2]
 

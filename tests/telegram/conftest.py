@@ -12,34 +12,34 @@ import pytest
 from redis.asyncio import Redis
 from telegram.ext import ExtBot
 
-from bot.chats.addresses import Addresses
 from bot.chats.key import ChatKey
-from bot.http import Transport, new_client
-from bot.jobs.job import Job
+from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.model import Job
+from bot.runtime.http import Transport, new_client
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
 from bot.sandbox.samples import make_video
-from bot.telegram import media
-from bot.telegram.application import new_bot
-from bot.telegram.delivery import Delivery
-from bot.telegram.files import TelegramFiles
-from bot.telegram.flood import Bucket, Flood, Pace
-from bot.telegram.front import ChatFront, ChatFronts
-from bot.telegram.once import Sent
-from bot.telegram.outbox import Outbox
+from bot.telegram.reading import attachments as media
+from bot.telegram.receiving.application import new_bot
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
+from bot.telegram.sending.responder import TelegramResponder, TelegramResponders
+from bot.telegram.sending.send_once import SentMessageLog
 from bot.web.serve import serve
 from tests.clocks import HandClock
 from tests.jobs.conftest import new_job
 
-LIVE_EDIT_S = 3.0
+PROGRESS_EDIT_S = 3.0
 
 _PLENTY = Bucket(per_s=1000, burst=1000)
-UNHURRIED = Pace(bot=_PLENTY, chat=_PLENTY, group=_PLENTY)
+UNHURRIED = RateLimits(bot=_PLENTY, chat=_PLENTY, group=_PLENTY)
 """For tests that are about other things than flood limits."""
 
 
-def flood_of(redis: Redis, clock: HandClock, pace: Pace) -> Flood:
+def flood_of(redis: Redis, clock: HandClock, pace: RateLimits) -> RateLimiter:
     """A worker's count, by the test's time."""
-    return Flood(redis, clock, pace, time_ms=lambda: clock.now().timestamp() * 1000)
+    return RateLimiter(redis, clock, pace, time_ms=lambda: clock.now().timestamp() * 1000)
 
 
 @dataclass
@@ -71,34 +71,43 @@ class Telegram:
     bot: ExtBot[None]
     http: httpx.AsyncClient
     clock: HandClock
-    addresses: Addresses
-    outbox: Outbox
-    sent: Sent
+    telegram_ids: TelegramIds
+    telegram_calls: TelegramCalls
+    sent: SentMessageLog
     local: bool
     work_dir: Path
 
     def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
         return Delivery(
-            self.bot, self.outbox, self.sent, local=self.local, send_limit=send_limit, work_dir=self.work_dir
-        )
-
-    def files(self) -> TelegramFiles:
-        return TelegramFiles(
-            self.bot, self.outbox, self.http, local=self.local, server_dir=self.work_dir.parent / "telegram"
-        )
-
-    def front(self, job: Job, ledger: Notebook | None = None) -> ChatFront:
-        fronts = ChatFronts(
             self.bot,
-            self.outbox,
+            self.telegram_calls,
+            self.sent,
+            local=self.local,
+            send_limit=send_limit,
+            work_dir=self.work_dir,
+        )
+
+    def files(self) -> FileDownloads:
+        return FileDownloads(
+            self.bot,
+            self.telegram_calls,
+            self.http,
+            local=self.local,
+            server_dir=self.work_dir.parent / "telegram",
+        )
+
+    def responder(self, job: Job, checkpoints: Notebook | None = None) -> TelegramResponder:
+        responders = TelegramResponders(
+            self.bot,
+            self.telegram_calls,
             self.sent,
             self.files(),
             self.delivery(),
             self.clock,
-            LIVE_EDIT_S,
+            PROGRESS_EDIT_S,
             lambda text: f"sealed {text}",
         )
-        return fronts.open(job, ledger or Notebook())
+        return responders.open(job, checkpoints or Notebook())
 
     def job(
         self, chat_id: int, message_id: int | None = None, topic: int | None = None, **fields: Any
@@ -129,7 +138,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             local: bool = False,
             flood_limits: FloodLimits | None = None,
             token: str = DEFAULT_TOKEN,
-            pace: Pace = UNHURRIED,
+            pace: RateLimits = UNHURRIED,
             shares_clock: bool = False,
         ) -> Telegram:
             app = create_app(
@@ -145,16 +154,16 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             await stack.enter_async_context(bot)
             work_dir = tmp_path / "results"
             work_dir.mkdir(exist_ok=True)
-            addresses = Addresses(redis)
+            telegram_ids = TelegramIds(redis)
             return Telegram(
                 url,
                 people,
                 bot,
                 http,
                 clock,
-                addresses,
-                Outbox(clock, addresses, flood_of(redis, clock, pace)),
-                Sent(redis),
+                telegram_ids,
+                TelegramCalls(clock, telegram_ids, flood_of(redis, clock, pace)),
+                SentMessageLog(redis),
                 local,
                 work_dir,
             )

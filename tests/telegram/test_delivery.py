@@ -10,12 +10,12 @@ from PIL import Image
 from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video
-from bot.telegram.delivery import Delivery
+from bot.telegram.sending.delivery import Delivery
 from bot.words import Words
 from tests.clocks import passing
+from tests.media.test_video_facts import frame_of
+from tests.media.test_video_facts import make_video as made_of
 from tests.telegram.conftest import Notebook, Start, Telegram
-from tests.telegram.test_video import frame_of
-from tests.telegram.test_video import make_video as made_of
 
 
 async def deliver(
@@ -23,11 +23,13 @@ async def deliver(
     ada: Person,
     result: Result,
     *,
-    ledger: Notebook | None = None,
+    checkpoints: Notebook | None = None,
     by: Delivery | None = None,
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
-    work = (by or telegram.delivery()).deliver(job, ledger or Notebook(), "delivered", result, Words("en"))
+    work = (by or telegram.delivery()).deliver(
+        job, checkpoints or Notebook(), "delivered", result, Words("en")
+    )
     return (await passing(telegram.clock, work)).file_id
 
 
@@ -104,14 +106,14 @@ async def test_what_can_not_be_played_goes_as_a_document(telegram: Telegram, tmp
 
 
 async def test_what_telegram_refuses_as_a_video_goes_as_a_file_once(telegram: Telegram, clip: Path) -> None:
-    ada, ledger = await ada_of(telegram), Notebook()
+    ada, checkpoints = await ada_of(telegram), Notebook()
     await telegram.people.faults.error(
         "sendVideo", code=400, description="Bad Request: VIDEO_CONTENT_TYPE_INVALID", times=1
     )
-    file_id = await deliver(telegram, ada, result_of(clip), ledger=ledger)
+    file_id = await deliver(telegram, ada, result_of(clip), checkpoints=checkpoints)
     await ada.chat.wait(kind="document")
     # An attempt that died before it could say so finds the file, though the video would be taken by now.
-    assert await deliver(telegram, ada, result_of(clip), ledger=ledger) == file_id
+    assert await deliver(telegram, ada, result_of(clip), checkpoints=checkpoints) == file_id
     (call,) = await telegram.people.calls("sendDocument")
     assert call["result"]["document"]["file_id"] == file_id
     assert len(await telegram.people.calls("sendVideo")) == 1
@@ -205,11 +207,11 @@ async def test_a_lost_answer_does_not_double_the_video(
 ) -> None:
     ada = await ada_of(telegram)
     await telegram.people.faults.drop("sendVideo", when=when)
-    ledger = Notebook()
-    await deliver(telegram, ada, result_of(clip), ledger=ledger)
+    checkpoints = Notebook()
+    await deliver(telegram, ada, result_of(clip), checkpoints=checkpoints)
     assert len(await ada.chat.messages(kind="video")) == 1
     assert len(await telegram.people.calls("sendVideo")) == sends
-    await deliver(telegram, ada, result_of(clip), ledger=ledger)
+    await deliver(telegram, ada, result_of(clip), checkpoints=checkpoints)
     assert len(await telegram.people.calls("sendVideo")) == sends
 
 

@@ -9,19 +9,19 @@ from docket import Docket
 from redis.asyncio import Redis
 from telegram import Update
 
-from bot.chats.admission import Admission
+from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
-from bot.chats.secrets import Vault
-from bot.jobs.job import Job, Kind, Lane
-from bot.jobs.lanes import Lanes
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.queue.job_queue import JobQueue
 from bot.skills import load_cards
 from bot.store import keys
-from bot.telegram.admin import AdminCommands
-from bot.telegram.application import AnyApplication, failure_of, new_application
-from bot.telegram.desk import Desk
-from bot.telegram.handlers import Handlers
-from bot.telegram.limits import Limits
-from bot.telegram.once import Sent
+from bot.telegram.handlers.admin import AdminCommands
+from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.reading.file_refusals import FileRefusals
+from bot.telegram.receiving.application import AnyApplication, failure_of, new_application
+from bot.telegram.sending.send_once import SentMessageLog
 from tests.jobs.conftest import docket as docket_fixture
 from tests.telegram.conftest import Telegram
 
@@ -51,15 +51,15 @@ Received = Callable[[Json], Awaitable[list[Job]]]
 @pytest.fixture
 async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received:
     """Gives updates to the handlers, and returns the jobs that came of each."""
-    lanes = Lanes(redis, docket, telegram.clock)
-    chats = Chats(redis, Vault.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
-    desk = Desk(lanes, chats, Sent(redis), load_cards(), telegram.clock)
-    application: AnyApplication = new_application(telegram.bot, telegram.addresses)
-    admission = Admission(redis, [], [], [ANN["id"]])
-    AdminCommands(desk, admission, [ANN["id"]]).register(application)
-    Handlers(desk, Limits(fetch=20_000_000, take=500_000_000, send=50_000_000), telegram.addresses).register(
-        application
-    )
+    job_queue = JobQueue(redis, docket, telegram.clock)
+    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
+    submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
+    application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
+    access = AccessControl(redis, [], [], [ANN["id"]])
+    AdminCommands(submitter, access, [ANN["id"]]).register(application)
+    Handlers(
+        submitter, FileRefusals(fetch=20_000_000, take=500_000_000, send=50_000_000), telegram.telegram_ids
+    ).register(application)
     await application.initialize()
     numbers = itertools.count(1)
 
@@ -94,7 +94,7 @@ def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
 )
 async def test_whoever_writes_owns_the_job(received: Received, sender: Json, owner: int) -> None:
     (job,) = await received(message("/edit a cat", GROUP, **sender))
-    assert (job.kind, job.owner_id, job.message_id) == (Kind.WISH, owner, 7)
+    assert (job.kind, job.owner_id, job.message_id) == (JobKind.EDIT, owner, 7)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_edit_in_answer_to_a_channels_post_takes_its_video(received: Recei
 async def test_a_press_that_leads_nowhere_is_answered(received: Received, body: Json) -> None:
     query = {"id": "42", "from": ANN, "chat_instance": "1", **body}
     (job,) = await received({"callback_query": query})
-    assert (job.lane, job.kind) == (Lane.TAP, Kind.TAP)
+    assert (job.queue, job.kind) == (QueueName.TAP, JobKind.TAP)
     assert (job.data["query"], job.data["toast"], job.data["redraw"]) == ("42", "toast.old_button", "")
 
 
@@ -227,25 +227,25 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     received: Received, said: str, origin: Json
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
-    assert (job.kind, job.data["key"]) == (Kind.SAY, "error.forwarded_order")
+    assert (job.kind, job.data["key"]) == (JobKind.SAY, "error.forwarded_order")
     assert "nmv_" not in job.to_json()
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert [job.kind for job in await received(in_group)] == (
-        [Kind.HIDE] if said.startswith("/login") else []
+        [JobKind.HIDE] if said.startswith("/login") else []
     )
 
 
 async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     own = {"type": "user", "date": 1, "sender_user": ANN}
     (job,) = await received(message("/new", PRIVATE, forward_origin=own, **{"from": ANN}))
-    assert job.kind is Kind.NEW
+    assert job.kind is JobKind.NEW
 
 
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
-async def test_a_forwarded_wish_is_a_wish(received: Received, said: str) -> None:
+async def test_a_forwarded_prompt_is_a_prompt(received: Received, said: str) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert job.kind is Kind.WISH
+    assert job.kind is JobKind.EDIT
 
 
 def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
@@ -259,18 +259,18 @@ def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
 async def test_a_forged_press_on_somebody_elses_job_waits_for_whether_it_is_an_admins(
     received: Received, action: str
 ) -> None:
-    (wish,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
-    jobs = await received(press(f"1:{action}:{wish.id}", BO))
-    assert [job.kind for job in jobs] == [Kind.TAP]
+    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    jobs = await received(press(f"1:{action}:{prompt.id}", BO))
+    assert [job.kind for job in jobs] == [JobKind.TAP]
     assert "for_admin" in jobs[0].data
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
 async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received, action: str) -> None:
-    (wish,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
     in_private = {**PRIVATE, "id": BO["id"]}
-    (job,) = await received(press(f"1:{action}:{wish.id}", BO, in_private))
-    assert (job.kind, job.data["toast"]) == (Kind.TAP, "toast.old_button")
+    (job,) = await received(press(f"1:{action}:{prompt.id}", BO, in_private))
+    assert (job.kind, job.data["toast"]) == (JobKind.TAP, "toast.old_button")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received,
 )
 async def test_forged_data_asks_for_nothing_but_an_answer(received: Received, data: str) -> None:
     jobs = await received(press(data, BO, {**PRIVATE, "id": BO["id"]}))
-    assert [job.kind for job in jobs] == [Kind.TAP]
+    assert [job.kind for job in jobs] == [JobKind.TAP]
 
 
 @pytest.mark.parametrize("said", ["/announce Send me your tokens", "/pause", "/ban 4711", "/stats"])
@@ -304,6 +304,6 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_eit
     received: Received, said: str
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert (job.kind, job.data["key"]) == (Kind.SAY, "error.forwarded_order")
+    assert (job.kind, job.data["key"]) == (JobKind.SAY, "error.forwarded_order")
     (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
-    assert job.kind is Kind.STATS
+    assert job.kind is JobKind.STATS

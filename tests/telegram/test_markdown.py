@@ -8,7 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bot.telegram.markdown import MAX_ANSWER_CHARS, MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, Piece, to_pieces
+from bot.telegram.sending.markdown import (
+    MAX_ANSWER_CHARS,
+    MAX_PIECE_ENTITIES,
+    MAX_PIECE_UTF16,
+    Piece,
+    to_pieces,
+)
 
 
 def utf16(text: str) -> int:

@@ -11,23 +11,23 @@ import pytest
 from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.clock import SystemClock
 from bot.jobs.ports import Button
+from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import Cards, load_cards
-from bot.telegram.buttons import Action, Press, keyboard
-from bot.telegram.markdown import to_pieces
-from bot.telegram.skills import (
+from bot.telegram.handlers.skills import (
     MOST_CARDS,
     card_of_start,
     card_view,
     list_view,
-    wish_behind,
+    prompt_behind,
     without_button,
 )
+from bot.telegram.sending.keyboards import ButtonAction, ButtonPress, keyboard
+from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages
 
 PHOTOS_ONLY = """\
@@ -178,10 +178,10 @@ async def test_however_often_a_next_step_is_pressed_it_is_sent_once(world: World
         toasts = await asyncio.gather(*(world.press(video, data=data) for _ in range(3)))
         other = await world.ann.chat.wait(kind="video", after=video.id)
         toasts.append(await world.press(video, data=data))
-        wish = "Add calm music that fits the picture."
-        assert sorted(toasts) == ["I have that wish already"] * 3 + [f"Sent: {wish}"]
+        prompt = "Add calm music that fits the picture."
+        assert sorted(toasts) == ["I have that wish already"] * 3 + [f"Sent: {prompt}"]
         assert other.json["reply_to_message"]["message_id"] == video.id
-        assert [message.text for message in await world.nemo.messages()][1:] == [wish]
+        assert [message.text for message in await world.nemo.messages()][1:] == [prompt]
         assert len(await world.nemo.charges()) == len(charged) + 1
 
 
@@ -281,9 +281,12 @@ def test_where_a_link_leads(arguments: list[str] | None, card: str | None) -> No
 
 def test_a_button_sends_words_of_the_chats_language() -> None:
     cards = load_cards()
-    assert wish_behind(Press(Action.NEXT, "calm_music"), cards, Words("zh")) == "加上贴合画面的舒缓音乐。"
-    assert wish_behind(Press(Action.NEXT, "gone"), cards, Words("zh")) is None
-    assert wish_behind(Press(Action.EXAMPLE, "gone"), cards, Words("en")) is None
+    assert (
+        prompt_behind(ButtonPress(ButtonAction.NEXT, "calm_music"), cards, Words("zh"))
+        == "加上贴合画面的舒缓音乐。"
+    )
+    assert prompt_behind(ButtonPress(ButtonAction.NEXT, "gone"), cards, Words("zh")) is None
+    assert prompt_behind(ButtonPress(ButtonAction.EXAMPLE, "gone"), cards, Words("en")) is None
 
 
 def test_only_the_pressed_button_goes() -> None:

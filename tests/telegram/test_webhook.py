@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 from telegram.error import BadRequest
 
-from bot.telegram.intake import ALLOWED_UPDATES
-from bot.telegram.webhook import settle_webhook
+from bot.telegram.receiving.receiver import ALLOWED_UPDATES
+from bot.telegram.receiving.webhook import ensure_webhook
 from tests.telegram.conftest import Telegram
 
 URL = "https://127.0.0.1:8443/hook"
@@ -17,7 +17,7 @@ SECRET = "s3cret-of-nobody-at-all"
 
 
 async def settle(telegram: Telegram, redis: Redis, url: str = URL, secret: str = SECRET) -> None:
-    await settle_webhook(telegram.bot, redis, url, secret, telegram.clock)
+    await ensure_webhook(telegram.bot, redis, url, secret, telegram.clock)
 
 
 async def times_set(telegram: Telegram) -> int:

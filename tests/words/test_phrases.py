@@ -2,41 +2,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.words import Action, action_for
+from bot.words import PhraseAction, action_for
 
 ACTIONS = {
-    Action.EXPORT: [
+    PhraseAction.EXPORT: [
         "export", "Export!", "EXPORT", "export please", "Please export.",
         "could you export the video, please?", "download", "send me the video",
         "Send me the video, please", "ｅｘｐｏｒｔ", "export 🎬", "please, export now", "导出",
         "请导出", "导出一下", "帮我导出视频吧", "请帮我导出一下，谢谢！", "下载", "把视频发给我",
         "可以导出吗？", "导出MP4", "导出 ！",
     ],
-    Action.CREDITS: [
+    PhraseAction.CREDITS: [
         "credits", "Credits?", "balance", "my balance please", "How many credits do I have left?",
         "What’s my balance?", "积分", "余额", "查余额", "还剩多少积分？", "请查看积分",
     ],
-    Action.STATUS: [
+    PhraseAction.STATUS: [
         "status", "Show tracks", "show me the timeline", "状态", "看看时间轴", "请显示轨道。",
     ],
-    Action.UPLOAD: [
+    PhraseAction.UPLOAD: [
         "upload", "Upload a file", "上传", "我要上传视频", "如何上传？",
     ],
-    Action.NEW: [
+    PhraseAction.NEW: [
         "new project", "start over", "新建项目", "重新开始吧",
     ],
-    Action.HELP: [
+    PhraseAction.HELP: [
         "help", "Help!", "what can you do?", "帮助", "怎么用？",
     ],
-    Action.CANCEL: [
+    PhraseAction.CANCEL: [
         "cancel", "Stop!", "取消", "停止一下",
     ],
-    Action.SETTINGS: [
+    PhraseAction.SETTINGS: [
         "settings", "设置", "打开设置",
     ],
 }  # fmt: skip
 
-WISHES = [
+PROMPTS = [
     "export-ready colours, please",
     "add the status line 'balance is key'",
     "make export buttons glow",
@@ -80,12 +80,12 @@ WISHES = [
 @pytest.mark.parametrize(
     ("action", "said"), [(a, said) for a, phrases in ACTIONS.items() for said in phrases]
 )
-def test_phrases_mean_their_action(action: Action, said: str) -> None:
+def test_phrases_mean_their_action(action: PhraseAction, said: str) -> None:
     assert action_for(said) is action
 
 
-@pytest.mark.parametrize("said", WISHES)
-def test_wishes_go_to_the_agent(said: str) -> None:
+@pytest.mark.parametrize("said", PROMPTS)
+def test_prompts_go_to_the_agent(said: str) -> None:
     assert action_for(said) is None
 
 
@@ -94,15 +94,15 @@ PHRASES = st.sampled_from([(a, said) for a, phrases in ACTIONS.items() for said 
 
 @given(PHRASES, st.text(" \n\t!?.。！？…,，", max_size=5), st.booleans())
 def test_punctuation_space_and_case_do_not_matter(
-    phrase: tuple[Action, str], around: str, is_upper: bool
+    phrase: tuple[PhraseAction, str], around: str, is_upper: bool
 ) -> None:
     action, said = phrase
     assert action_for(around + (said.upper() if is_upper else said) + around) is action
 
 
 @given(PHRASES, st.sampled_from(["colours", "the sunset in red", "背景", "把颜色调暖"]), st.booleans())
-def test_a_phrase_inside_a_longer_wish_is_none(
-    phrase: tuple[Action, str], more: str, is_before: bool
+def test_a_phrase_inside_a_longer_prompt_is_none(
+    phrase: tuple[PhraseAction, str], more: str, is_before: bool
 ) -> None:
     said = phrase[1]
     assert action_for(f"{more} {said}" if is_before else f"{said} {more}") is None
@@ -113,5 +113,5 @@ def test_any_text_can_be_asked(said: str) -> None:
     action_for(said)
 
 
-def test_a_long_message_is_a_wish() -> None:
+def test_a_long_message_is_a_prompt() -> None:
     assert action_for("please " * 20 + "export") is None

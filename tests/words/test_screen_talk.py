@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.sandbox.nemovideo.scripts import screen_talk
 from bot.words import languages
-from bot.words.screen_talk import MAX_EDITS, Action, Translated, translate
+from bot.words.screen_talk import MAX_EDITS, ScreenAction, Translated, translate
 
 WITH_TABLE = [
     language
@@ -46,14 +46,14 @@ def test_a_row_means_its_action(row: dict[str, Any]) -> None:
     """A named row may mean what its button is called, and a button without a meaning means nothing."""
     if "action" in row:
         meant = [translate(text).actions for text, _ in row["takes"]]
-        assert sum(Action(row["action"]) in actions for actions in meant) >= len(meant) - 2
+        assert sum(ScreenAction(row["action"]) in actions for actions in meant) >= len(meant) - 2
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["says"].strip()[:30])
 def test_whole_answers(answer: dict[str, Any]) -> None:
     done = translate(answer["says"])
     assert done.text == answer["left"]
-    assert done.actions == frozenset(Action(name) for name in answer["actions"])
+    assert done.actions == frozenset(ScreenAction(name) for name in answer["actions"])
     assert list(done.edits) == answer["edits"]
 
 
@@ -70,23 +70,23 @@ def test_every_table_has_its_examples(language: str) -> None:
 def test_the_stand_ins_answer_is_left_with_its_content(language: str) -> None:
     done = translate(screen_talk(language)[-1]["text"])
     assert done.text in ("The clip has a calmer ending now.", "结尾现在更平静了。")
-    assert done.actions == frozenset(Action)
+    assert done.actions == frozenset(ScreenAction)
     assert len(done.edits) == 1
 
 
 @pytest.mark.parametrize(
     ("text", "action"),
     [
-        ("Click Export.", Action.EXPORT),
-        ("Click “Download”.", Action.EXPORT),
-        ("Click the **Billing** tab.", Action.CREDITS),
-        ("Open the timeline panel.", Action.TIMELINE),
-        ("点击“导出”。", Action.EXPORT),
-        ("点击【账户】。", Action.CREDITS),
-        ("打开时间轴面板。", Action.TIMELINE),
+        ("Click Export.", ScreenAction.EXPORT),
+        ("Click “Download”.", ScreenAction.EXPORT),
+        ("Click the **Billing** tab.", ScreenAction.CREDITS),
+        ("Open the timeline panel.", ScreenAction.TIMELINE),
+        ("点击“导出”。", ScreenAction.EXPORT),
+        ("点击【账户】。", ScreenAction.CREDITS),
+        ("打开时间轴面板。", ScreenAction.TIMELINE),
     ],
 )
-def test_the_name_of_a_button_tells_the_action(text: str, action: Action) -> None:
+def test_the_name_of_a_button_tells_the_action(text: str, action: ScreenAction) -> None:
     assert action in translate(text).actions
 
 
@@ -142,7 +142,7 @@ def test_only_takes_out_and_once_is_enough(text: str) -> None:
     assert is_within(done.text, text)
     assert translate(done.text).text == done.text
     assert len(done.edits) <= MAX_EDITS
-    assert bool(done.edits) == (Action.EDIT in done.actions)
+    assert bool(done.edits) == (ScreenAction.EDIT in done.actions)
 
 
 @given(st.lists(st.sampled_from(KEEPS), max_size=8), st.sampled_from(["\n", "\n\n", "\n- "]))

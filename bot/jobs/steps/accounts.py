@@ -3,79 +3,89 @@
 from __future__ import annotations
 
 from bot.chats.chats import Account
-from bot.jobs.accounts import works_with
-from bot.jobs.job import State
+from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.ports import Button, Confidential, Membership, Notice, Report
-from bot.jobs.runner import Ended, Run, Step
-from bot.jobs.workspace import Workspace
+from bot.jobs.ports import Button, GroupAdmins, ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.steps.service_errors import ended_by, register_buttons
+from bot.jobs.worker.runner import Attempt, JobEnded, Step
 from bot.nemo.errors import AuthError, NemoError
+from bot.projects.accounts import uses_token
+from bot.projects.projects import Projects
 
 
-def login(workspace: Workspace) -> Step:
+def login(projects: Projects) -> Step:
     """Checks the token that somebody brought, and lets their chat work with it."""
 
-    async def step(run: Run) -> None:
-        token = workspace.chats.unseal(run.job.data["token"])
-        checked = run.get("checked")
+    async def step(attempt: Attempt) -> None:
+        token = projects.chats.unseal(attempt.job.data["token"])
+        checked = attempt.get("checked")
         if checked is None:
             try:
-                credits_ = await workspace.check_token(run.job, token)
+                credits_ = await projects.check_token(attempt.job, token)
             except AuthError as error:
-                raise Ended(Notice("login.refused")) from error
+                raise JobEnded(LocalizedMessage("login.refused")) from error
             except NemoError as error:
-                raise await workspace.ended_by(run.job, error) from error
-            chat = await workspace.chats.get(run.job.chat)
-            left = chat.session_id is not None and not works_with(chat, token)
+                raise await ended_by(projects, attempt.job, error) from error
+            chat = await projects.chats.get(attempt.job.chat)
+            left = chat.session_id is not None and not uses_token(chat, token)
             checked = {"available": round(credits_.available or 0), "left_project": left}
-            await run.save("checked", checked)
-        await workspace.accounts.bring_own(run.job.chat, token)
-        heading = Notice("login.done", {"available": checked["available"]})
+            await attempt.save("checked", checked)
+        await projects.accounts.bring_own(attempt.job.chat, token)
+        heading = LocalizedMessage("login.done", {"available": checked["available"]})
         lines = _new_project(left_project=checked["left_project"])
-        await run.front.say("login", Report(heading, (*lines, Notice("login.way_back"))))
+        await attempt.responder.say(
+            "login", ListMessage(heading, (*lines, LocalizedMessage("login.way_back")))
+        )
 
     return step
 
 
-def logout(workspace: Workspace) -> Step:
+def logout(projects: Projects) -> Step:
     """Forgets the token that somebody brought."""
 
-    async def step(run: Run) -> None:
-        asked = run.get("asked")
+    async def step(attempt: Attempt) -> None:
+        asked = attempt.get("asked")
         if asked is None:
-            chat = await workspace.chats.get(run.job.chat)
+            chat = await projects.chats.get(attempt.job.chat)
             if chat.own_token is None:
-                raise Ended(Notice("logout.nothing"), State.DONE)
+                raise JobEnded(LocalizedMessage("logout.nothing"), JobState.DONE)
             asked = {"left_project": chat.session_id is not None}
-            await run.save("asked", asked)
-        await workspace.accounts.drop_own(run.job.chat)
-        account = (await workspace.chats.get(run.job.chat)).account
+            await attempt.save("asked", asked)
+        await projects.accounts.drop_own(attempt.job.chat)
+        account = (await projects.chats.get(attempt.job.chat)).account
         kind = "operator" if account is Account.OPERATOR else "anonymous"
         lines = _new_project(left_project=asked["left_project"])
-        await run.front.say("logout", Report(Notice(f"logout.done_{kind}"), lines))
+        await attempt.responder.say("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))
 
     return step
 
 
-def give_link(workspace: Workspace, membership: Membership) -> Step:
+def give_link(projects: Projects, group_admins: GroupAdmins) -> Step:
     """Answers where the project opens in a browser; that of a group is for the eyes of the admin who asks."""
 
-    async def step(run: Run) -> None:
-        job = run.job
-        if not job.chat.is_private and not await membership.is_admin(job.chat, job.owner_id):
-            raise Ended(Notice("link.admins_only"), State.DONE)
-        if not job.data.get("begin") and not await workspace.is_set_up(job.chat):
-            raise Ended(Notice("link.no_project", {"begin": how_to_begin(job.chat)}), State.DONE)
-        link = await workspace.browser_link(job)
+    async def step(attempt: Attempt) -> None:
+        job = attempt.job
+        if not job.chat.is_private and not await group_admins.is_admin(job.chat, job.owner_id):
+            raise JobEnded(LocalizedMessage("link.admins_only"), JobState.DONE)
+        if not job.data.get("begin") and not await projects.is_set_up(job.chat):
+            raise JobEnded(
+                LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
+            )
+        link = await projects.browser_link(job)
         if link is None:
-            raise Ended(Notice("link.unavailable", buttons=(Button("button.retry", "retry", job.id),)))
-        chat = await workspace.chats.get(job.chat)
-        buttons = (Button("button.open_browser", url=link), *workspace.register_buttons(chat))
+            raise JobEnded(
+                LocalizedMessage("link.unavailable", buttons=(Button("button.retry", "retry", job.id),))
+            )
+        chat = await projects.chats.get(job.chat)
+        buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
-        await run.front.say("link", Confidential(Notice(key, buttons=buttons), (Notice("link.in_private"),)))
+        await attempt.responder.say(
+            "link",
+            PrivateMessage(LocalizedMessage(key, buttons=buttons), (LocalizedMessage("link.in_private"),)),
+        )
 
     return step
 
 
-def _new_project(*, left_project: bool) -> tuple[Notice, ...]:
-    return (Notice("account.new_project"),) if left_project else ()
+def _new_project(*, left_project: bool) -> tuple[LocalizedMessage, ...]:
+    return (LocalizedMessage("account.new_project"),) if left_project else ()

@@ -10,13 +10,13 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.crew import up_since
-from bot.jobs.guest_tokens import GIVEN_A_WEEK, GuestTokens
-from bot.jobs.job import Kind, Lane, new_job_id
-from bot.jobs.lanes import LaneFull, Lanes
-from bot.jobs.ports import Bytes, Notice, Report, Seconds
-from bot.jobs.runner import Run, Step
-from bot.jobs.watch import given_up
+from bot.jobs.model import JobKind, QueueName, new_job_id
+from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Seconds
+from bot.jobs.queue.given_up import given_up
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
+from bot.jobs.worker.runner import Attempt, Step
+from bot.jobs.worker.supervisor import up_since
+from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
 log = structlog.get_logger(__name__)
 
@@ -24,66 +24,70 @@ MOST_WORKERS = 20
 """Listed in one message."""
 
 
-def tell_stats(lanes: Lanes, guest_tokens: GuestTokens, redis: Redis) -> Step:
+def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: Redis) -> Step:
     """Answers what was asked for today, what runs and waits, what was given up, and which workers are there."""
 
-    async def step(run: Run) -> None:
-        today, at_work = await lanes.today(), await lanes.at_work()
-        left = max(GIVEN_A_WEEK - await guest_tokens.used_this_week(), 0)
+    async def step(attempt: Attempt) -> None:
+        today, at_work = await job_queue.today(), await job_queue.at_work()
+        left = max(GUEST_ACCOUNTS_PER_WEEK - await guest_accounts.used_this_week(), 0)
         lines = [
-            Notice("stats.ended", {"done": today.done, "failed": today.failed, "cancelled": today.cancelled}),
-            Notice("stats.people", {"people": today.people, "size": Bytes(today.bytes)}),
-            Notice(
+            LocalizedMessage(
+                "stats.ended", {"done": today.done, "failed": today.failed, "cancelled": today.cancelled}
+            ),
+            LocalizedMessage("stats.people", {"people": today.people, "size": Bytes(today.bytes)}),
+            LocalizedMessage(
                 "stats.now",
                 {
                     "running": sum(1 for one in at_work if one.runs),
                     "waiting": sum(one.waiting for one in at_work),
                 },
             ),
-            Notice("stats.tokens", {"left": left, "most": GIVEN_A_WEEK}),
+            LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
         ]
         if ended := await given_up(redis):
             last = ended[0]
             lines.append(
-                Notice(
+                LocalizedMessage(
                     "stats.given_up",
                     {"n": len(ended), "kind": last.kind, "error": last.error, "id": last.id},
                 )
             )
         # Docket's signs of life come in real time, whatever the clock is.
         now = datetime.now(UTC)
-        for name in sorted(await lanes.workers())[:MOST_WORKERS]:
+        for name in sorted(await job_queue.workers())[:MOST_WORKERS]:
             since = up_since(name)
             up = Seconds(0.0 if since is None else (now - since).total_seconds())
-            lines.append(Notice("stats.worker", {"name": name.partition("#")[0], "up": up}))
-        if await lanes.is_paused():
-            lines.append(Notice("stats.paused"))
-        await run.front.say("stats", Report(Notice("stats.heading", {"jobs": today.jobs}), tuple(lines)))
+            lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
+        if await job_queue.is_paused():
+            lines.append(LocalizedMessage("stats.paused"))
+        await attempt.responder.say(
+            "stats", ListMessage(LocalizedMessage("stats.heading", {"jobs": today.jobs}), tuple(lines))
+        )
 
     return step
 
 
-def announce(lanes: Lanes) -> Step:
+def announce(job_queue: JobQueue) -> Step:
     """Gives every chat with running or waiting jobs the prepared text, each once however often this starts."""
 
-    async def step(run: Run) -> None:
-        chats = run.get("chats")
+    async def step(attempt: Attempt) -> None:
+        chats = attempt.get("chats")
         if chats is None:
-            chats = [[str(one.chat), one.language] for one in await lanes.at_work()]
-            await run.save("chats", chats)
+            chats = [[str(one.chat), one.language] for one in await job_queue.at_work()]
+            await attempt.save("chats", chats)
         for chat, language in chats:
             word = replace(
-                run.job,
+                attempt.job,
                 id=new_job_id(),
                 chat=ChatKey.parse(chat),
-                lane=Lane.ASK,
-                kind=Kind.SAY,
+                queue=QueueName.QUICK,
+                kind=JobKind.SAY,
                 message_id=None,
                 language=language,
             )
-            with contextlib.suppress(LaneFull):  # Somebody asks faster than can be answered.
-                await lanes.accept([word], f"{run.job.id}:word")
+            with contextlib.suppress(QueueFull):  # Somebody asks faster than can be answered.
+                await job_queue.accept([word], f"{attempt.job.id}:word")
         log.info("admin.announced", chats=len(chats))
-        await run.front.say("announced", Notice("admin.announced", {"n": len(chats)}))
+        await attempt.responder.say("announced", LocalizedMessage("admin.announced", {"n": len(chats)}))
 
     return step

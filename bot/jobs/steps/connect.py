@@ -5,46 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 from bot.chats.chats import Chat
-from bot.jobs.job import Kind, State
+from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.ports import Notice, Progress
-from bot.jobs.runner import Ended, Run, Step
-from bot.jobs.workspace import Project, Workspace
+from bot.jobs.ports import LocalizedMessage, Progress
+from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.worker.runner import Attempt, JobEnded, Step
 from bot.nemo.errors import NemoError
+from bot.projects.projects import Project, Projects
 
 
-def connect(workspace: Workspace) -> Step:
+def connect(projects: Projects) -> Step:
     """The step that makes sure of a project, telling the chat the first time."""
 
     async def open_project(project: Project) -> Project:
         return project  # Opening is all there is to do.
 
-    async def step(run: Run) -> None:
-        before, chat = run.get("connected"), await workspace.chats.get(run.job.chat)
+    async def step(attempt: Attempt) -> None:
+        before, chat = attempt.get("connected"), await projects.chats.get(attempt.job.chat)
         if before is None:
             before = _connection(chat)
-            await run.save("connected", before)
+            await attempt.save("connected", before)
         is_first = not chat.greeted
-        if chat.session_id is None and run.job.kind is Kind.EXPORT:
+        if chat.session_id is None and attempt.job.kind is JobKind.EXPORT:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
-            raise Ended(Notice("export.nothing_yet", {"begin": how_to_begin(run.job.chat)}), State.DONE)
-        run.front.progress(Progress("setup.working" if is_first else "live.connect"))
-        await run.front.show()
+            raise JobEnded(
+                LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)}),
+                JobState.DONE,
+            )
+        attempt.responder.progress(Progress("setup.working" if is_first else "progress.connect"))
+        await attempt.responder.show()
         try:
-            project = await workspace.call(run.job, open_project)
+            project = await projects.call(attempt.job, open_project)
         except NemoError as error:
-            raise await workspace.ended_by(run.job, error) from error
+            raise await ended_by(projects, attempt.job, error) from error
         now = _connection(project)
         if before["session"] is not None and before["whose"] != now["whose"]:
             # The operator set a token, took it away, or the guest account became another.
-            await run.front.say("new_project", Notice("account.new_project"))
+            await attempt.responder.say("new_project", LocalizedMessage("account.new_project"))
         if now != before:
-            await run.save("connected", now)
+            await attempt.save("connected", now)
         if is_first:
             # Whoever has the link can take the project over: not for everyone in a group.
-            link = await workspace.browser_link(run.job) if run.job.chat.is_private else None
-            run.front.progress(Progress("setup.ready", fraction=0.05, link=link or ""))
-            await run.front.show_now()
+            link = await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+            attempt.responder.progress(Progress("setup.ready", fraction=0.05, link=link or ""))
+            await attempt.responder.show_now()
 
     return step
 

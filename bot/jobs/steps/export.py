@@ -12,13 +12,13 @@ from uuid import uuid4
 import structlog
 
 from bot.chats.chats import shown_at
-from bot.jobs.job import Kind, State
+from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
-from bot.jobs.ports import Button, Bytes, Delivered, FileGone, Notice, Progress, Result
-from bot.jobs.runner import Ended, Interruption, Run, Step
-from bot.jobs.steps.fetching import NoRoom, TooLarge, fetch
-from bot.jobs.steps.telling import wants_export
-from bot.jobs.workspace import Workspace
+from bot.jobs.ports import Button, Bytes, Delivered, FileGone, LocalizedMessage, Progress, Result
+from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
+from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.worker.runner import Attempt, Interruption, JobEnded, Step
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -29,6 +29,7 @@ from bot.nemo.errors import (
     UnexpectedAnswer,
 )
 from bot.nemo.renders import Render, RenderStatus
+from bot.projects.projects import Projects
 from bot.skills import Cards
 
 log = structlog.get_logger(__name__)
@@ -64,178 +65,189 @@ class ExportOptions:
     total_s: float = 3600.0
 
 
-def export(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
+def export(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
     """The step that renders and fetches, where the job asks for it or the turn calls for it."""
 
-    async def step(run: Run) -> None:
-        if run.get("result") is None and await _is_wanted(workspace, run):
-            await _export(workspace, options, cards, run)
+    async def step(attempt: Attempt) -> None:
+        if attempt.get("result") is None and await _is_wanted(projects, attempt):
+            await _export(projects, options, cards, attempt)
 
     return step
 
 
-def deliver(workspace: Workspace, options: ExportOptions, cards: Cards) -> Step:
+def deliver(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
     """The step that sends the result."""
 
-    async def step(run: Run) -> None:
-        result = run.get("result")
+    async def step(attempt: Attempt) -> None:
+        result = attempt.get("result")
         if result is None:
             return
-        run.front.progress(Progress("live.deliver", fraction=FRACTION_FETCHED))
-        path = run.front.result_path if result["fetched"] else None
+        attempt.responder.progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        path = attempt.responder.result_path if result["fetched"] else None
         if path is not None and not path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
-            await _export(workspace, options, cards, run)
-            result = run.get("result")
+            await _export(projects, options, cards, attempt)
+            result = attempt.get("result")
         try:
-            delivered = await run.front.deliver("delivered", await _result(workspace, run, result))
+            delivered = await attempt.responder.deliver("delivered", await _result(projects, attempt, result))
         except FileGone:
-            await run.save("no_reuse", True)
-            await _export(workspace, options, cards, run)
-            result = run.get("result")
-            delivered = await run.front.deliver("delivered_anew", await _result(workspace, run, result))
+            await attempt.save("no_reuse", True)
+            await _export(projects, options, cards, attempt)
+            result = attempt.get("result")
+            delivered = await attempt.responder.deliver(
+                "delivered_anew", await _result(projects, attempt, result)
+            )
         if delivered.file_id and not result["file_id"]:
-            await workspace.chats.remember_result(
-                run.job.chat,
+            await projects.chats.remember_result(
+                attempt.job.chat,
                 result["digest"],
                 delivered.file_id,
                 delivered.kind,
                 as_file=result.get("as_file", False),
             )
-        await _take_earlier_away(workspace, run, delivered)
+        await _take_earlier_away(projects, attempt, delivered)
 
     return step
 
 
-async def _take_earlier_away(workspace: Workspace, run: Run, delivered: Delivered) -> None:
+async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: Delivered) -> None:
     """The new video is there: the project's earlier one goes, where the chat wants it so.
 
     What somebody answered to or pinned stays, but for its buttons. The last write tells that all is done: an attempt
     that comes after it does nothing any more.
     """
-    key = run.job.chat
-    if (await workspace.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
+    key = attempt.job.chat
+    if (await projects.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
         return
     # A worker that was taken for dead stops here.
-    await run.save("replacing", delivered.message_id)
-    chat = await workspace.chats.get(key)
+    await attempt.save("replacing", delivered.message_id)
+    chat = await projects.chats.get(key)
     is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
     if chat.shown is not None and chat.replace_results and is_same_project:
         where, _, message_id = chat.shown.partition(":")
-        await run.front.take_away(int(where), int(message_id), only_buttons=chat.shown_used)
-    await workspace.chats.show(
+        await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
+    await projects.chats.show(
         key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown
     )
 
 
-async def _is_wanted(workspace: Workspace, run: Run) -> bool:
-    if run.job.kind is Kind.EXPORT:
+async def _is_wanted(projects: Projects, attempt: Attempt) -> bool:
+    if attempt.job.kind is JobKind.EXPORT:
         return True
-    outcome = run.get("turn")
+    outcome = attempt.get("turn")
     if outcome is None or not wants_export(outcome):
         return False
-    return (await workspace.chats.get(run.job.chat)).exports_by_itself
+    return (await projects.chats.get(attempt.job.chat)).exports_by_itself
 
 
-async def _export(workspace: Workspace, options: ExportOptions, cards: Cards, run: Run) -> None:
+async def _export(projects: Projects, options: ExportOptions, cards: Cards, attempt: Attempt) -> None:
     """Leave a checkpoint ``result``, or none when there is nothing to export."""
     try:
-        draft = await _draft(workspace, run)
+        draft = await _draft(projects, attempt)
         if draft is None or not draft.is_ready:
-            if run.job.kind is Kind.EXPORT:
-                raise Ended(Notice("export.nothing_yet", {"begin": how_to_begin(run.job.chat)}), State.DONE)
+            if attempt.job.kind is JobKind.EXPORT:
+                raise JobEnded(
+                    LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)}),
+                    JobState.DONE,
+                )
             return
-        card = cards.active((await workspace.chats.get(run.job.chat)).skill)
-        await run.save("next", [one.name for one in next_steps(draft, card, run.job.text)])
-        as_file = (await workspace.chats.get(run.job.chat)).send_as_file
-        known = await workspace.chats.find_result(run.job.chat, draft.digest(), as_file=as_file)
-        if known is not None and not run.get("no_reuse"):
-            await _keep_result(run, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
+        card = cards.active((await projects.chats.get(attempt.job.chat)).skill)
+        await attempt.save("next", [one.name for one in next_steps(draft, card, attempt.job.text)])
+        as_file = (await projects.chats.get(attempt.job.chat)).send_as_file
+        known = await projects.chats.find_result(attempt.job.chat, draft.digest(), as_file=as_file)
+        if known is not None and not attempt.get("no_reuse"):
+            await _keep_result(attempt, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
             return
-        render = await _render(workspace, options, run, draft)
-        await workspace.chats.update(run.job.chat, export_refused=None)
-        await _fetch(workspace, run, draft, render, as_file=as_file)
+        render = await _render(projects, options, attempt, draft)
+        await projects.chats.update(attempt.job.chat, export_refused=None)
+        await _fetch(projects, attempt, draft, render, as_file=as_file)
     except NemoError as error:
         if isinstance(error, ExportNotInPlan):
             # Asked for by hand it is tried again: the account may have another plan by then.
-            await workspace.chats.update(run.job.chat, export_refused=True)
-        raise await workspace.ended_by(run.job, error) from error
+            await projects.chats.update(attempt.job.chat, export_refused=True)
+        raise await ended_by(projects, attempt.job, error) from error
     except asyncio.CancelledError:
-        await _give_up_render(workspace, run)
+        await _give_up_render(projects, attempt)
         raise
 
 
-async def _draft(workspace: Workspace, run: Run) -> Draft | None:
-    nemo = workspace.nemo
+async def _draft(projects: Projects, attempt: Attempt) -> Draft | None:
+    nemo = projects.nemo
 
     async def tell() -> None:
-        await run.front.say("session_gone", Notice("error.session_gone"))
+        await attempt.responder.say("session_gone", LocalizedMessage("error.session_gone"))
 
-    state = await workspace.call(
-        run.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
+    state = await projects.call(
+        attempt.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
     )
     return state.draft
 
 
-async def _render(workspace: Workspace, options: ExportOptions, run: Run, draft: Draft) -> Render:
+async def _render(projects: Projects, options: ExportOptions, attempt: Attempt, draft: Draft) -> Render:
     """Render, once more if it fails.
 
     Raises:
         Ended: It failed for good.
     """
-    first = run.get("render")["number"] if run.get("render") else 1
+    first = attempt.get("render")["number"] if attempt.get("render") else 1
     render = None
     for number in range(first, RENDERS + 1):
-        render = await _one_render(workspace, options, run, draft, number)
+        render = await _one_render(projects, options, attempt, draft, number)
         if render.status is RenderStatus.COMPLETED:
             return render
         log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
-    reason = render.error if render is not None and render.error else Notice("export.reason_unknown")
-    raise Ended(Notice("export.failed", {"reason": reason}, (Button("button.retry", "retry", run.job.id),)))
+    reason = (
+        render.error if render is not None and render.error else LocalizedMessage("export.reason_unknown")
+    )
+    raise JobEnded(
+        LocalizedMessage(
+            "export.failed", {"reason": reason}, (Button("button.retry", "retry", attempt.job.id),)
+        )
+    )
 
 
 async def _one_render(
-    workspace: Workspace, options: ExportOptions, run: Run, draft: Draft, number: int
+    projects: Projects, options: ExportOptions, attempt: Attempt, draft: Draft, number: int
 ) -> Render:
-    nemo = workspace.nemo
-    kept = run.get("render")
+    nemo = projects.nemo
+    kept = attempt.get("render")
     is_resumed = kept is not None and kept["number"] == number
     render_id = kept["id"] if is_resumed else f"render_{uuid4().hex}"
     if not is_resumed:
         # Before the call: a render is found again by its id.
-        await run.save("render", {"number": number, "id": render_id})
-    stage = "live.render" if number == 1 else "export.failed_once"
-    run.front.progress(
+        await attempt.save("render", {"number": number, "id": render_id})
+    stage = "progress.render" if number == 1 else "export.failed_once"
+    attempt.responder.progress(
         Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
     )
     render = None
     if is_resumed:
         with contextlib.suppress(ServiceError):
-            render = await workspace.call(run.job, lambda p: nemo.render_status(p.who, render_id))
+            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
     if render is None or render.status is RenderStatus.UNKNOWN:
         try:
-            render = await workspace.call(
-                run.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
+            render = await projects.call(
+                attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
             )
         except (TransportError, UnexpectedAnswer) as error:
             # It may have begun all the same: the polls will tell.
             log.warning("render.start_unknown", error=str(error))
             render = Render(render_id, RenderStatus.UNKNOWN)
     if render.render_id != render_id:
-        await run.save("render", {"number": number, "id": render.render_id})
-    return await _poll(workspace, options, run, render)
+        await attempt.save("render", {"number": number, "id": render.render_id})
+    return await _poll(projects, options, attempt, render)
 
 
-async def _poll(workspace: Workspace, options: ExportOptions, run: Run, render: Render) -> Render:
-    nemo = workspace.nemo
-    ends_s = run.clock.monotonic_s() + options.total_s
+async def _poll(projects: Projects, options: ExportOptions, attempt: Attempt, render: Render) -> Render:
+    nemo = projects.nemo
+    ends_s = attempt.clock.monotonic_s() + options.total_s
     silent, lost, render_id = 0, 0, render.render_id
     while not render.status.is_over:
-        if run.clock.monotonic_s() >= ends_s:
+        if attempt.clock.monotonic_s() >= ends_s:
             return Render(render_id, RenderStatus.FAILED)
-        await run.clock.sleep(options.poll_s)
+        await attempt.clock.sleep(options.poll_s)
         try:
-            render = await workspace.call(run.job, lambda p: nemo.render_status(p.who, render_id))
+            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
             silent = lost = 0
         except (TransportError, ServiceError, UnexpectedAnswer) as error:
             silent += 1
@@ -245,15 +257,15 @@ async def _poll(workspace: Workspace, options: ExportOptions, run: Run, render: 
             if silent >= SILENT_POLLS:
                 raise
         else:
-            _show(run, render, options)
+            _show(attempt, render, options)
     return render
 
 
-def _show(run: Run, render: Render, options: ExportOptions) -> None:
+def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
     done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
-    run.front.progress(
+    attempt.responder.progress(
         Progress(
-            "live.render",
+            "progress.render",
             fraction=done,
             until=FRACTION_RENDERED,
             # A little different each time, so that the bar moves on from where the poll put it.
@@ -262,62 +274,64 @@ def _show(run: Run, render: Render, options: ExportOptions) -> None:
     )
 
 
-async def _fetch(workspace: Workspace, run: Run, draft: Draft, render: Render, *, as_file: bool) -> None:
-    run.front.progress(
-        Progress("live.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
+async def _fetch(
+    projects: Projects, attempt: Attempt, draft: Draft, render: Render, *, as_file: bool
+) -> None:
+    attempt.responder.progress(
+        Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
     )
-    limit = run.front.send_limit
+    limit = attempt.responder.send_limit
     for tried in range(1, FETCHES + 1):
         # A link that breaks in the middle may do so every time: the second way is the download call alone.
         source = render if tried != 2 else replace(render, url=None)
         try:
-            size = await workspace.call(
-                run.job, partial(fetch, workspace.nemo, source, run.front.result_path, limit)
+            size = await projects.call(
+                attempt.job, partial(fetch, projects.nemo, source, attempt.responder.result_path, limit)
             )
         except TooLarge as error:
             no_room = isinstance(error, NoRoom)
             if no_room:
                 log.warning("fetch.no_room", size=error.size)
             size = error.size or render.size_bytes or limit
-            link = render.url or await _browser_link(workspace, run)
+            link = render.url or await _browser_link(projects, attempt)
             if link is None:
-                raise Ended(_not_sent(run, size, limit, no_room=no_room)) from error
+                raise JobEnded(_not_sent(attempt, size, limit, no_room=no_room)) from error
             why_link = "no_room" if no_room else "too_large"
-            await _keep_result(run, draft, size=size, link=link, why_link=why_link)
+            await _keep_result(attempt, draft, size=size, link=link, why_link=why_link)
             return
         except HostNotAllowed as error:
             # For the operator to put into NEMO_MEDIA_HOSTS; whoever asked can fetch it all the same.
             log.warning("fetch.host_not_allowed", host=error.host)
             if not render.url:
                 raise
-            await _keep_result(run, draft, size=render.size_bytes, link=render.url, why_link="elsewhere")
+            await _keep_result(attempt, draft, size=render.size_bytes, link=render.url, why_link="elsewhere")
             return
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             if tried == FETCHES or isinstance(error, ExportNotInPlan):
                 raise
             log.warning("fetch.broke", tried=tried, error=str(error))
-            await run.clock.sleep(FETCH_PAUSE_S * tried)
+            await attempt.clock.sleep(FETCH_PAUSE_S * tried)
         else:
             await _keep_result(
-                run, draft, size=size, fetched=True, duration_s=render.duration_s, as_file=as_file
+                attempt, draft, size=size, fetched=True, duration_s=render.duration_s, as_file=as_file
             )
             return
 
 
-def _not_sent(run: Run, size: int, limit: int, *, no_room: bool) -> Notice:
+def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:
     if no_room:
-        retry = Button("button.retry", "retry", run.job.id)
-        return Notice("deliver.no_room", {"size": Bytes(size)}, (retry,))
-    return Notice("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
+        retry = Button("button.retry", "retry", attempt.job.id)
+        return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (retry,))
+    return LocalizedMessage("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
 
 
-async def _browser_link(workspace: Workspace, run: Run) -> str | None:
+async def _browser_link(projects: Projects, attempt: Attempt) -> str | None:
     # Whoever has it can take the project over: not for everyone in a group.
-    return await workspace.browser_link(run.job) if run.job.chat.is_private else None
+    return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
 
 
 async def _keep_result(
-    run: Run,
+    attempt: Attempt,
     draft: Draft,
     *,
     file_id: str = "",
@@ -329,8 +343,8 @@ async def _keep_result(
     duration_s: float | None = None,
     as_file: bool = False,
 ) -> None:
-    took_s = (run.clock.now() - run.job.asked_at).total_seconds()
-    await run.save(
+    took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
+    await attempt.save(
         "result",
         {
             "digest": draft.digest(),
@@ -347,11 +361,11 @@ async def _keep_result(
     )
 
 
-async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Result:
+async def _result(projects: Projects, attempt: Attempt, kept: dict[str, Any]) -> Result:
     return Result(
-        browser_link=await _browser_link(workspace, run) or "",
-        buttons=next_buttons(run.get("next") or ()),
-        path=run.front.result_path if kept["fetched"] else None,
+        browser_link=await _browser_link(projects, attempt) or "",
+        buttons=next_buttons(attempt.get("next") or ()),
+        path=attempt.responder.result_path if kept["fetched"] else None,
         link=kept["link"],
         why_link=kept.get("why_link", "too_large"),
         size=kept["size"],
@@ -363,12 +377,12 @@ async def _result(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Resul
     )
 
 
-async def _give_up_render(workspace: Workspace, run: Run) -> None:
+async def _give_up_render(projects: Projects, attempt: Attempt) -> None:
     """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
-    if run.interruption is not Interruption.CANCELLED or run.get("render") is None:
+    if attempt.interruption is not Interruption.CANCELLED or attempt.get("render") is None:
         return
-    with contextlib.suppress(NemoError, Ended, TimeoutError):
+    with contextlib.suppress(NemoError, JobEnded, TimeoutError):
         async with asyncio.timeout(CANCEL_PATIENCE_S):
-            await workspace.call(
-                run.job, lambda p: workspace.nemo.cancel_render(p.who, run.get("render")["id"])
+            await projects.call(
+                attempt.job, lambda p: projects.nemo.cancel_render(p.who, attempt.get("render")["id"])
             )

@@ -4,42 +4,43 @@ from __future__ import annotations
 
 from bot.chats.chats import Account
 from bot.chats.key import ChatKey
-from bot.jobs.job import Job, Lane, State
-from bot.jobs.lanes import Lanes
+from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import (
     Button,
-    Confidential,
-    Membership,
-    Notice,
+    GroupAdmins,
+    ListMessage,
+    LocalizedMessage,
     Param,
-    Report,
+    PrivateMessage,
     Seconds,
     TimelinePicture,
 )
-from bot.jobs.redrawing import close_announcement
-from bot.jobs.runner import Ended, Run, Step
-from bot.jobs.told_changes import segment_name, track_label
-from bot.jobs.workspace import Project, Workspace
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.redraw import close_announcement
+from bot.jobs.steps.change_list import segment_name, track_label
+from bot.jobs.steps.service_errors import ended_by, register_buttons
+from bot.jobs.worker.runner import Attempt, JobEnded, Step
 from bot.nemo.answers import Credits
 from bot.nemo.drafts import Draft, Segment, Track
 from bot.nemo.errors import NemoError
+from bot.projects.projects import Project, Projects
 
 MOST_TRACKS = 20
 
 
-def tell_credits(workspace: Workspace) -> Step:
+def show_credits(projects: Projects) -> Step:
     """Answers how many credits are left."""
 
     async def ask(project: Project) -> Credits:
-        return await workspace.nemo.credits(project.who)
+        return await projects.nemo.credits(project.who)
 
-    async def step(run: Run) -> None:
+    async def step(attempt: Attempt) -> None:
         try:
-            found = await workspace.call(run.job, ask)
+            found = await projects.call(attempt.job, ask)
         except NemoError as error:
-            raise await workspace.ended_by(run.job, error) from error
-        chat = await workspace.chats.get(run.job.chat)
+            raise await ended_by(projects, attempt.job, error) from error
+        chat = await projects.chats.get(attempt.job.chat)
         balance = {
             name: round(amount or 0)
             for name, amount in (
@@ -49,13 +50,13 @@ def tell_credits(workspace: Workspace) -> Step:
             )
         }
         account = "own" if chat.account is Account.NONE else str(chat.account)
-        await run.front.say(
+        await attempt.responder.say(
             "credits",
-            Confidential(
-                Report(
-                    Notice("credits.balance", balance),
-                    (Notice("credits.costs"), Notice(f"credits.account_{account}")),
-                    workspace.register_buttons(chat) if run.job.chat.is_private else (),
+            PrivateMessage(
+                ListMessage(
+                    LocalizedMessage("credits.balance", balance),
+                    (LocalizedMessage("credits.costs"), LocalizedMessage(f"credits.account_{account}")),
+                    register_buttons(projects, chat) if attempt.job.chat.is_private else (),
                 )
             ),
         )
@@ -63,80 +64,82 @@ def tell_credits(workspace: Workspace) -> Step:
     return step
 
 
-def tell_status(workspace: Workspace, lanes: Lanes) -> Step:
+def show_status(projects: Projects, job_queue: JobQueue) -> Step:
     """Answers what is on the timeline, and what runs and waits."""
 
-    async def step(run: Run) -> None:
+    async def step(attempt: Attempt) -> None:
         draft = None
-        if await workspace.is_set_up(run.job.chat):
-            nemo = workspace.nemo
+        if await projects.is_set_up(attempt.job.chat):
+            nemo = projects.nemo
             try:
-                state = await workspace.call(run.job, lambda p: nemo.state(p.who, p.session_id))
+                state = await projects.call(attempt.job, lambda p: nemo.state(p.who, p.session_id))
             except NemoError as error:
-                raise await workspace.ended_by(run.job, error) from error
+                raise await ended_by(projects, attempt.job, error) from error
             draft = state.draft
-        heading, lines = timeline(draft, run.job.chat)
-        work = await _work(run.job, lanes)
+        heading, lines = timeline(draft, attempt.job.chat)
+        work = await _work(attempt.job, job_queue)
         if draft is None or not draft.is_ready:
-            return await run.front.say("status", Report(heading, (*lines, *work)))
-        credits_left = await _credits_beside(workspace, run)
-        caption = Report(heading, (*lines, *work, *credits_left), (Button("button.export", "export"),))
-        return await run.front.say("status", TimelinePicture(draft, caption))
+            return await attempt.responder.say("status", ListMessage(heading, (*lines, *work)))
+        credits_left = await _credits_beside(projects, attempt)
+        caption = ListMessage(heading, (*lines, *work, *credits_left), (Button("button.export", "export"),))
+        return await attempt.responder.say("status", TimelinePicture(draft, caption))
 
     return step
 
 
-async def _credits_beside(workspace: Workspace, run: Run) -> tuple[Notice, ...]:
+async def _credits_beside(projects: Projects, attempt: Attempt) -> tuple[LocalizedMessage, ...]:
     """A line with the credits, where they are nobody else's business; no answer is worth waiting for it."""
-    if not run.job.chat.is_private:
+    if not attempt.job.chat.is_private:
         return ()
     try:
-        found = await workspace.call(run.job, lambda p: workspace.nemo.credits(p.who))
-    except (NemoError, Ended):
+        found = await projects.call(attempt.job, lambda p: projects.nemo.credits(p.who))
+    except NemoError:
         return ()
-    return (Notice("status.credits", {"available": round(found.available or 0)}),)
+    return (LocalizedMessage("status.credits", {"available": round(found.available or 0)}),)
 
 
-def cancel_job(lanes: Lanes, membership: Membership) -> Step:
+def cancel_job(job_queue: JobQueue, group_admins: GroupAdmins) -> Step:
     """Stops the job that its data name; doing it twice is doing it once."""
 
-    async def step(run: Run) -> None:
-        chat, data = run.job.chat, run.job.data
-        if data.get("as_admin") and not await membership.is_admin(chat, run.job.owner_id):
-            raise Ended(Notice("toast.not_yours"), State.DONE)
-        standing = await lanes.find(chat, data["job"])
-        was = await lanes.cancel(chat, Lane.EDIT, data["job"])
-        if standing is not None and was in (State.QUEUED, State.CANCELLED):
-            await close_announcement(lanes, run.job, standing.job)
-        await run.front.say("cancelled", Notice("job.cancelled"))
+    async def step(attempt: Attempt) -> None:
+        chat, data = attempt.job.chat, attempt.job.data
+        if data.get("as_admin") and not await group_admins.is_admin(chat, attempt.job.owner_id):
+            raise JobEnded(LocalizedMessage("toast.not_yours"), JobState.DONE)
+        status = await job_queue.find(chat, data["job"])
+        was = await job_queue.cancel(chat, QueueName.MAIN, data["job"])
+        if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
+            await close_announcement(job_queue, attempt.job, status.job)
+        await attempt.responder.say("cancelled", LocalizedMessage("job.cancelled"))
 
     return step
 
 
-def new_project(workspace: Workspace) -> Step:
+def new_project(projects: Projects) -> Step:
     """Begins an empty project."""
 
-    async def step(run: Run) -> None:
-        if run.get("forgotten") is None:
-            await workspace.forget_session(run.job.chat)
-            await run.save("forgotten", True)
-        await run.front.say("new", Notice("new.done", {"begin": how_to_begin(run.job.chat)}))
+    async def step(attempt: Attempt) -> None:
+        if attempt.get("forgotten") is None:
+            await projects.forget_session(attempt.job.chat)
+            await attempt.save("forgotten", True)
+        await attempt.responder.say(
+            "new", LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
+        )
 
     return step
 
 
-def timeline(draft: Draft | None, chat: ChatKey) -> tuple[Notice, tuple[Notice, ...]]:
+def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:
     """The tracks of a draft, a line each; of an empty one how to begin in the chat."""
     if draft is None or not draft.is_ready:
-        return Notice("status.empty", {"begin": how_to_begin(chat)}), ()
+        return LocalizedMessage("status.empty", {"begin": how_to_begin(chat)}), ()
     shown = [track for track in draft.tracks if track.segments]
-    heading = Notice(
+    heading = LocalizedMessage(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
     )
     return heading, tuple(_track(place, track) for place, track in enumerate(shown[:MOST_TRACKS], 1))
 
 
-def _track(place: int, track: Track) -> Notice:
+def _track(place: int, track: Track) -> LocalizedMessage:
     first, last = track.segments[0], track.segments[-1]
     params: dict[str, Param] = {
         "place": place,
@@ -147,8 +150,8 @@ def _track(place: int, track: Track) -> Notice:
     }
     volume = first.volume if track.volume is None else track.volume
     if volume is None:
-        return Notice("status.track", params)
-    return Notice("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})
+        return LocalizedMessage("status.track", params)
+    return LocalizedMessage("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})
 
 
 def _names(track: Track) -> str:
@@ -157,16 +160,16 @@ def _names(track: Track) -> str:
     return ", ".join(str(segment_name(segment, track)) for segment in shown) + more
 
 
-async def _work(job: Job, lanes: Lanes) -> tuple[Notice, ...]:
-    ids = await lanes.current(job.chat, Lane.EDIT)
+async def _work(job: Job, job_queue: JobQueue) -> tuple[LocalizedMessage, ...]:
+    ids = await job_queue.current(job.chat, QueueName.MAIN)
     waiting = len(ids)
     if waiting == 0:
-        return (Notice("status.idle"),)
-    if await lanes.is_paused():
-        first = await lanes.find(job.chat, ids[0])
-        if first is not None and first.state is State.QUEUED:
-            return (Notice("status.paused", {"n": waiting}),)
-    lines = [Notice("status.working")]
+        return (LocalizedMessage("status.idle"),)
+    if await job_queue.is_paused():
+        first = await job_queue.find(job.chat, ids[0])
+        if first is not None and first.state is JobState.QUEUED:
+            return (LocalizedMessage("status.paused", {"n": waiting}),)
+    lines = [LocalizedMessage("status.working")]
     if waiting > 1:
-        lines.append(Notice("status.waiting", {"n": waiting - 1}))
+        lines.append(LocalizedMessage("status.waiting", {"n": waiting - 1}))
     return tuple(lines)

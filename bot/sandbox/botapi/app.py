@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.clock import Clock, SystemClock
-from bot.http import tls_context
+from bot.runtime.clock import Clock, SystemClock
+from bot.runtime.http import tls_context
 from bot.sandbox.botapi.context import Context, Method
 from bot.sandbox.botapi.control_reads import ACTIONS
 from bot.sandbox.botapi.errors import NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection

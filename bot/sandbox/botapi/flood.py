@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.errors import too_many_requests
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.errors import ApiError, DropConnection
 
 FILE_DOWNLOAD = "file"

@@ -9,7 +9,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.journal import Fault
 
 CHUNK_BYTES = 256 * 1024

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.files import FileStore
 from bot.sandbox.botapi.flood import FloodGate, FloodLimits
 from bot.sandbox.botapi.journal import Changes, Journal

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.botapi.errors import ApiError, conflict
 
 MAX_POLL_S = 50

@@ -1,4 +1,4 @@
-"""The agent: carries out what `wishes` understood, on a session's draft, and says so."""
+"""The agent: carries out what `requests` understood, on a session's draft, and says so."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,27 +6,27 @@ from typing import Any
 from bot.sandbox.nemovideo import drafts
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.media import Media
-from bot.sandbox.nemovideo.sessions import Session
-from bot.sandbox.nemovideo.wishes import (
+from bot.sandbox.nemovideo.prompts import (
     AddClips,
     Background,
     Between,
     Generate,
     Music,
+    Prompt,
     Remove,
     Speed,
     Title,
     Trim,
     Volume,
-    Wish,
 )
+from bot.sandbox.nemovideo.sessions import Session
 
 MUSIC_VOLUME = 0.35
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done for one wish.
+    """What was done for one request.
 
     Attributes:
         tool: The tool's name, as the stream shows it.
@@ -71,21 +71,21 @@ def nothing_there(chinese: bool) -> str:
     return "The timeline is empty so far. Send me a clip first, or ask me to generate one."
 
 
-def carry_out(session: Session, wish: Wish, generated: Media | None = None) -> Done:
-    """Change the draft as a wish says.
+def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) -> Done:
+    """Change the draft as a request says.
 
     Args:
         session: Whose draft is changed.
-        wish: What to do.
+        prompt: What to do.
         generated: The clip that was made for a `Generate`.
     """
     draft = session.draft
-    own_sound = not isinstance(wish, Generate) and _place_unplaced(session, wish)
-    match wish:
+    own_sound = not isinstance(prompt, Generate) and _place_unplaced(session, prompt)
+    match prompt:
         case Generate() if generated is not None:
-            return _generate(session, wish, generated)
+            return _generate(session, prompt, generated)
         case Trim() | Between():
-            return _trim(draft, wish)
+            return _trim(draft, prompt)
         case Title(text):
             drafts.add_title(draft, text)
             return Done("add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。")
@@ -133,28 +133,28 @@ def carry_out(session: Session, wish: Wish, generated: Media | None = None) -> D
             )
 
 
-def _generate(session: Session, wish: Generate, clip: Media) -> Done:
+def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
     drafts.place(session.draft, clip)
     session.generated.append(
         {
             "type": "video",
-            "prompt": wish.prompt,
+            "prompt": prompt.prompt,
             "url": clip.url,
-            "duration": wish.seconds,
+            "duration": prompt.seconds,
             "status": "completed",
         }
     )
     return Done(
         "generate_video",
-        {"prompt": wish.prompt, "duration_s": wish.seconds},
-        f"I generated a {wish.seconds:g}-second clip: {wish.prompt}.",
-        f"已生成{wish.seconds:g}秒的视频：{wish.prompt}。",
+        {"prompt": prompt.prompt, "duration_s": prompt.seconds},
+        f"I generated a {prompt.seconds:g}-second clip: {prompt.prompt}.",
+        f"已生成{prompt.seconds:g}秒的视频：{prompt.prompt}。",
     )
 
 
-def _trim(draft: Draft, wish: Trim | Between) -> Done:
+def _trim(draft: Draft, prompt: Trim | Between) -> Done:
     length = int(draft["d"])
-    match wish:
+    match prompt:
         case Between(start_s, end_s):
             start, end = round(start_s * 1000), min(length, round(end_s * 1000))
         case Trim(None):
@@ -178,14 +178,14 @@ def _trim(draft: Draft, wish: Trim | Between) -> Done:
     )
 
 
-def _place_unplaced(session: Session, wish: Wish) -> bool:
-    """Bring newer uploads in: clips follow when asked to join, else the wish is about them alone.
+def _place_unplaced(session: Session, prompt: Prompt) -> bool:
+    """Bring newer uploads in: clips follow when asked to join, else the request is about them alone.
 
     Returns:
         Whether there was sound among them.
     """
     waiting = session.take_unplaced()
-    if not isinstance(wish, AddClips | Music) and any(upload.kind != "audio" for upload in waiting):
+    if not isinstance(prompt, AddClips | Music) and any(upload.kind != "audio" for upload in waiting):
         drafts.keep(session.draft, 0, 0)
     for upload in waiting:
         drafts.place(session.draft, upload.as_media())

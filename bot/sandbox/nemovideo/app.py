@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.clock import Clock, SystemClock
+from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox.nemovideo import api, control, streaming
 from bot.sandbox.nemovideo.api import ApiError
 from bot.sandbox.nemovideo.faults import FaultLayer

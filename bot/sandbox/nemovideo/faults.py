@@ -17,7 +17,7 @@ from typing import Literal
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.nemovideo.requests import endpoint_of
 from bot.sandbox.nemovideo.signal import Signal
 

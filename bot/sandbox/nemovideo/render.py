@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.nemovideo.drafts import AUDIO, TEXT, VIDEO, Draft
 from bot.sandbox.nemovideo.encode import Clip, Spec
 from bot.sandbox.nemovideo.media import MediaStore, Served

@@ -8,7 +8,7 @@ from datetime import datetime
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.nemovideo.signal import Signal
 
 ENDPOINTS = {

@@ -11,7 +11,7 @@ A script is a list of steps, plain JSON objects of one key each, carried out in 
     {"error_event": {code, message}}   an ADK event with `errorCode`
     {"shape": "typed"}         the shape of what follows
     {"agent": true}            the rule-based agent answers the message here, as it would by itself
-    {"edit": "…"}              the agent carries out this wish, pays for it, and says nothing
+    {"edit": "…"}              the agent carries out this request, pays for it, and says nothing
     {"extra": "…"}             the same by itself: it costs nothing
     {"draft": {…}}             the draft becomes this
     {"wait_s": 3}              silence
@@ -90,12 +90,12 @@ def shaped(shape: Shape) -> Script:
 
 
 def silent_edit(wish: str) -> Script:
-    """The draft changes as a wish says, and the stream ends without a word."""
+    """The draft changes as a request says, and the stream ends without a word."""
     return [{"edit": wish}]
 
 
 def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a title "My video"')) -> Script:
-    """The agent answers a wish for a clip, then adds music and a title that nobody asked for."""
+    """The agent answers a request for a clip, then adds music and a title that nobody asked for."""
     return [
         {"edit": wish},
         {"tool": {"name": "generate_video", "args": {"prompt": wish}, "result": {"status": "ok"}}},
@@ -118,7 +118,10 @@ def screen_talk(language: str = "en", wish: str | None = None) -> Script:
             "在时间线中预览。点击导出按钮下载视频。请在账户页面查看积分和账单。"
         ),
     }
-    return [*([{"edit": wish}] if wish else []), {"text": texts["zh" if language.startswith("zh") else "en"]}]
+    return [
+        *([{"edit": wish}] if wish else []),
+        {"text": texts["zh" if language.startswith("zh") else "en"]},
+    ]
 
 
 def trailing_issue() -> Script:

@@ -39,7 +39,7 @@ class Music:
     """A loop of two chords.
 
     Args:
-        mood: One of `wishes`' moods; any other sounds like the first.
+        mood: One of `requests`' moods; any other sounds like the first.
     """
 
     def __init__(self, mood: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import Media, Served
+from bot.sandbox.nemovideo.prompts import Generate, Prompt, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
-from bot.sandbox.nemovideo.wishes import Generate, Wish, parse
 from bot.sandbox.nemovideo.world import World
 
 _CANVAS = (640, 360)
@@ -46,7 +46,7 @@ class Turn:
         return self._script is not None
 
     def cost_now(self) -> int:
-        """What the message's wishes cost at least, before anything is done."""
+        """What the message's requests cost at least, before anything is done."""
         return max(self._prices(parse(self._message.text)), default=0)
 
     async def run(self) -> None:
@@ -132,24 +132,24 @@ class Turn:
 
     async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
         """The agent at work, to whom a script may have put the words."""
-        wishes = parse(text)
+        prompts = parse(text)
         chinese = agent.is_chinese(text, self._session.language)
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace
-        generates = any(isinstance(wish, Generate) for wish in wishes)
-        if not wishes or not (generates or drafts.is_ready(self._session.draft)):
+        generates = any(isinstance(prompt, Generate) for prompt in prompts)
+        if not prompts or not (generates or drafts.is_ready(self._session.draft)):
             await self._world.clock.sleep(pace.text_s)
-            talk = agent.nothing_there if wishes else None
+            talk = agent.nothing_there if prompts else None
             said = talk(chinese) if talk is not None else agent.small_talk(self._session, chinese)
             shown(*self._events.text(said, last=True))
             return
         shown(*self._events.thought("Working out what to change"))
         await self._world.faults.stand(self._world.faults.armed("message", "work"))
         done = []
-        prices = [0] * len(wishes) if free else self._prices(wishes)
-        for wish, price in zip(wishes, prices, strict=True):
+        prices = [0] * len(prompts) if free else self._prices(prompts)
+        for prompt, price in zip(prompts, prices, strict=True):
             try:
-                one = await self._carry_out(wish, price)
+                one = await self._carry_out(prompt, price)
             except NoCreditsError as error:
                 self._send(encode({"code": 2001, "message": f"Insufficient credits: {error}", "data": None}))
                 return
@@ -158,32 +158,34 @@ class Turn:
             done.append(one.said_zh if chinese else one.said)
         shown(*self._events.text(("" if chinese else " ").join(done), last=True))
 
-    async def _carry_out(self, wish: Wish, price: int) -> agent.Done:
+    async def _carry_out(self, prompt: Prompt, price: int) -> agent.Done:
         accounts, session, pace = self._world.accounts, self._session, self._world.settings.pace
         held = accounts.freeze(self._account, price)
         try:
-            await self._world.clock.sleep(pace.generate_s if isinstance(wish, Generate) else pace.edit_s)
-            done = agent.carry_out(session, wish, self._clip(wish) if isinstance(wish, Generate) else None)
+            await self._world.clock.sleep(pace.generate_s if isinstance(prompt, Generate) else pace.edit_s)
+            done = agent.carry_out(
+                session, prompt, self._clip(prompt) if isinstance(prompt, Generate) else None
+            )
         except BaseException:
             accounts.release(held)
             raise
-        generates = isinstance(wish, Generate)
+        generates = isinstance(prompt, Generate)
         session.paid = session.paid or (price > 0 and not generates)
         accounts.charge(held, session.id, "clip" if generates else "editing session")
         self._world.signal.notify()
         return done
 
-    def _prices(self, wishes: list[Wish]) -> list[int]:
-        """What each wish of a message costs; edits that come with a new clip are part of it."""
-        if any(isinstance(wish, Generate) for wish in wishes):
-            return [CLIP_CREDITS if isinstance(wish, Generate) else 0 for wish in wishes]
+    def _prices(self, prompts: list[Prompt]) -> list[int]:
+        """What each request of a message costs; edits that come with a new clip are part of it."""
+        if any(isinstance(prompt, Generate) for prompt in prompts):
+            return [CLIP_CREDITS if isinstance(prompt, Generate) else 0 for prompt in prompts]
         first = 0 if self._session.paid else EDITING_SESSION_CREDITS
-        return [first if index == 0 else 0 for index in range(len(wishes))]
+        return [first if index == 0 else 0 for index in range(len(prompts))]
 
-    def _clip(self, wish: Generate) -> Media:
-        served = Served("clip.mp4", generated=(wish.prompt, wish.seconds))
+    def _clip(self, prompt: Generate) -> Media:
+        served = Served("clip.mp4", generated=(prompt.prompt, prompt.seconds))
         url = self._world.media.add(self._base_url, served)
-        return Media("video", wish.prompt, url, wish.seconds, *_CANVAS)
+        return Media("video", prompt.prompt, url, prompt.seconds, *_CANVAS)
 
 
 def words_of(new_message: Any) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from bot.http import tls_context
+from bot.runtime.http import tls_context
 from bot.sandbox import samples
 from bot.sandbox.nemovideo.media import (
     MediaStore,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.sandbox.nemovideo.accounts import Accounts
 from bot.sandbox.nemovideo.faults import Faults
 from bot.sandbox.nemovideo.media import MediaStore

@@ -11,7 +11,7 @@ PACE = Pace(text_s=0.8, edit_s=2.5, generate_s=4.0, render_s=4.0, upload_s=0.8)
 
 SETTINGS = {
     "RENDER_POLL_S": 1.5,
-    "LIVE_EDIT_S": 1,
+    "PROGRESS_EDIT_S": 1,
     "RECOVERY_FIRST_S": 5,
     "RECOVERY_EVERY_S": 5,
 }

@@ -119,7 +119,7 @@ CLIPS: dict[str, Clip] = {
         "audio", "Ten seconds of a tone", lambda path: samples.make_audio(path, 10, frequency_hz=220)
     ),
     "voice.ogg": Clip("voice", "A voice message", lambda path: samples.make_audio(path, 3)),
-    "wish.txt": Clip(
+    "prompt.txt": Clip(
         "document",
         "A wish in a text file",
         lambda path: path.write_text('make a 3 second video of a cat, with the title "Meow"\n', "utf-8"),

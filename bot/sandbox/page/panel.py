@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from bot.jobs.gathering import gathered
+from bot.jobs.queue.album import gathered
 from bot.sandbox.botapi.state import Json
 from bot.sandbox.nemovideo.settings import Settings
 from bot.sandbox.services import Services
@@ -88,7 +88,7 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
                 "id": job.id,
                 "chat": job.chat.chat_id,
                 "kind": job.kind,
-                "lane": job.lane,
+                "lane": job.queue,
                 "state": fields["state"],
                 "attempt": int(fields["attempt"]),
                 "asked_at": job.asked_at.isoformat(),

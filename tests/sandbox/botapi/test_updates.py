@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.clock import SystemClock
+from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.updates import UpdateQueue
 
 

@@ -4,18 +4,18 @@ from typing import Any
 import pytest
 
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.nemovideo.wishes import (
+from bot.sandbox.nemovideo.prompts import (
     AddClips,
     Background,
     Between,
     Generate,
     Music,
+    Prompt,
     Remove,
     Speed,
     Title,
     Trim,
     Volume,
-    Wish,
     parse,
 )
 from bot.sandbox.samples import make_audio, make_video
@@ -23,7 +23,7 @@ from tests.sandbox.nemovideo.caller import Caller, texts
 
 
 @pytest.mark.parametrize(
-    ("text", "wishes"),
+    ("text", "prompts"),
     [
         ("Make a 5-second clip of a cat", [Generate("a cat", 5)]),
         ("generate a video about the sea at night", [Generate("the sea at night", 5)]),
@@ -64,8 +64,8 @@ from tests.sandbox.nemovideo.caller import Caller, texts
         ("", []),
     ],
 )
-def test_wishes_are_understood(text: str, wishes: list[Wish]) -> None:
-    assert parse(text) == wishes
+def test_prompts_are_understood(text: str, prompts: list[Prompt]) -> None:
+    assert parse(text) == prompts
 
 
 def shown(draft: dict[str, Any]) -> list[tuple[int, str, int, int]]:

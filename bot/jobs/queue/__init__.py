@@ -1,0 +1,1 @@
+"""Redis side of jobs: enqueue, claim, finish; albums; daily quotas."""

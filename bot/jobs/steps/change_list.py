@@ -1,0 +1,110 @@
+"""What changed between two drafts, as lines for the chat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.jobs.ports import LocalizedMessage, Param, Seconds
+from bot.nemo import changes
+from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
+
+MOST_LINES = 12
+
+NO_DRAFT = read_draft(None)
+
+_LABELS = {
+    TrackKind.VIDEO: "track.video",
+    TrackKind.AUDIO: "track.audio",
+    TrackKind.TEXT: "track.text",
+    TrackKind.OTHER: "track.other",
+}
+
+
+def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMessage, ...]:
+    """A line for each change that can be named, the first dozen."""
+    found = changes.compare(before or NO_DRAFT, after or NO_DRAFT)
+    lines = [line for change in found if (line := _line(change)) is not None]
+    more = len(lines) - MOST_LINES
+    if more > 0:
+        return (*lines[:MOST_LINES], LocalizedMessage("change.more", {"n": more}))
+    return tuple(lines)
+
+
+def track_label(track: Track) -> LocalizedMessage:
+    """What to call a track's kind."""
+    return LocalizedMessage(_LABELS[track.kind])
+
+
+def segment_name(segment: Segment | None, track: Track) -> Param:
+    """What to call a clip."""
+    if segment is None:
+        return track_label(track)
+    return segment.text or segment.name
+
+
+def _line(change: changes.Change) -> LocalizedMessage | None:
+    match change:
+        case changes.TrackAdded(track):
+            return _track_line("change.track_added", track)
+        case changes.TrackRemoved(track):
+            return _track_line("change.track_removed", track)
+        case changes.SegmentAdded(track, segment):
+            return LocalizedMessage(
+                "change.segment_added",
+                {
+                    "track": track_label(track),
+                    "name": segment_name(segment, track),
+                    "start": _time(segment.start_ms),
+                    "end": _time(segment.end_ms),
+                },
+            )
+        case changes.SegmentRemoved(track, segment):
+            return LocalizedMessage(
+                "change.segment_removed", {"track": track_label(track), "name": segment_name(segment, track)}
+            )
+        case changes.SegmentMoved(track, segment, before, after):
+            return _change("change.moved", segment_name(segment, track), _time(before), _time(after))
+        case changes.SegmentRetimed(track, segment, before, after):
+            return _change("change.retimed", segment_name(segment, track), _length(before), _length(after))
+        case changes.SegmentRenamed(_, _, before, after) | changes.TrackRenamed(_, before, after):
+            return LocalizedMessage("change.renamed", {"before": before or "–", "after": after or "–"})
+        case changes.TextChanged(_, _, before, after):
+            return LocalizedMessage("change.text", {"before": before or "–", "after": after or "–"})
+        case changes.VolumeChanged(track, segment, before, after):
+            return _change("change.volume", segment_name(segment, track), _volume(before), _volume(after))
+        case changes.DurationChanged(before, after):
+            return LocalizedMessage("change.length", {"before": _time(before), "after": _time(after)})
+        case changes.SizeChanged(before, after):
+            return LocalizedMessage("change.canvas", {"before": _size(before), "after": _size(after)})
+        case _:
+            # A clip's effect, its file, the order of tracks: nothing that can be named in a line.
+            return None
+
+
+def _track_line(key: str, track: Track) -> LocalizedMessage:
+    if not track.segments:
+        return LocalizedMessage(key, {"track": track_label(track)})
+    names = ", ".join(str(segment.text or segment.name) for segment in track.segments[:3])
+    return LocalizedMessage(f"{key}_named", {"track": track_label(track), "name": names})
+
+
+def _change(key: str, name: Param, before: Param, after: Param) -> LocalizedMessage:
+    return LocalizedMessage(key, {"name": name, "before": before, "after": after})
+
+
+def _time(ms: int | None) -> Param:
+    return "–" if ms is None else Seconds(ms / 1000, tenths=True)
+
+
+def _length(span: Sequence[int | None]) -> Param:
+    start, end = span
+    return "–" if start is None or end is None else Seconds((end - start) / 1000, tenths=True)
+
+
+def _volume(volume: float | None) -> str:
+    return "–" if volume is None else f"{round(volume * 100)}%"
+
+
+def _size(size: Sequence[int | None]) -> str:
+    width, height = size
+    return f"{width or '–'} × {height or '–'}"

@@ -1,0 +1,98 @@
+"""A finished video's way from NemoVideo to the disk: its facts and its picture can only be read from a file."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+from bot.nemo.client import NemoClient
+from bot.nemo.renders import Render
+from bot.projects.projects import Project
+from bot.runtime import metrics
+
+WRITE_BYTES = 512 * 1024
+"""Collected before a write, so that threads are not started for every small piece."""
+
+SPARE_BYTES = 100 * 1024 * 1024
+"""Left free on the disk: an embedded store writes to the same one."""
+
+
+class TooLarge(Exception):
+    """The result is larger than what can be sent.
+
+    Args:
+        size: Bytes, where the download tells.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class NoRoom(TooLarge):
+    """The result is larger than what the disk has left."""
+
+
+async def fetch(nemo: NemoClient, render: Render, path: Path, limit: int, project: Project) -> int:
+    """Stream a result to disk.
+
+    Args:
+        nemo: Where it is.
+        render: What to fetch.
+        path: Where to; there once it is whole.
+        limit: Bytes of the largest file that is of use.
+        project: The render's.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        TooLarge: More than the limit.
+        NoRoom: More than the disk has.
+        NemoError: See ``NemoClient.download``.
+    """
+    async with nemo.download(project.who, render) as download:
+        if download.size_bytes is not None and download.size_bytes > limit:
+            raise TooLarge(download.size_bytes)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        if await asyncio.to_thread(_free_bytes, path.parent) < (download.size_bytes or 0) + SPARE_BYTES:
+            raise NoRoom(download.size_bytes)
+        # Put in its place when whole: a worker that was taken for dead may be at the same job still.
+        part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
+        try:
+            size = await _write(download.chunks, part, limit)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise NoRoom(download.size_bytes) from error
+        else:
+            await asyncio.to_thread(part.replace, path)
+        finally:
+            await asyncio.to_thread(part.unlink, missing_ok=True)
+    return size
+
+
+def _free_bytes(directory: Path) -> int:
+    return shutil.disk_usage(directory).free
+
+
+async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:
+    size = waiting_bytes = 0
+    waiting: list[bytes] = []
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in chunks:
+            waiting.append(chunk)
+            waiting_bytes += len(chunk)
+            size += len(chunk)
+            metrics.DOWNLOADED.inc(len(chunk))
+            if size > limit:
+                raise TooLarge
+            if waiting_bytes >= WRITE_BYTES:
+                await asyncio.to_thread(file.writelines, waiting)
+                waiting, waiting_bytes = [], 0
+        await asyncio.to_thread(file.writelines, waiting)
+    return size

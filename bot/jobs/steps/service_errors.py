@@ -1,0 +1,103 @@
+"""What an error of NemoVideo means for the chat: its words, and the button that leads on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from bot.chats.chats import Account, Chat
+from bot.jobs.file_refusals import size_refused
+from bot.jobs.model import Job
+from bot.jobs.ports import Button, LocalizedMessage, PrivateMessage
+from bot.jobs.worker.runner import JobEnded
+from bot.nemo.answers import register_link
+from bot.nemo.errors import (
+    BY_CODE,
+    AuthError,
+    ExportNotInPlan,
+    FileTooLarge,
+    FileTypeRefused,
+    NemoError,
+    NoCredits,
+    RateLimited,
+    ServiceError,
+)
+from bot.projects.accounts import GuestAccountsUsedUp
+from bot.projects.projects import Projects
+from bot.runtime import metrics
+
+log = structlog.get_logger(__name__)
+
+_REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
+"""What is said when the service refuses a token that only its owner can renew."""
+
+
+async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
+    """What an error means for the chat, with the button that leads on."""
+    metrics.ERRORS.labels(_label(error)).inc()
+    chat = await projects.chats.get(job.chat)
+    retry = Button("button.retry", "retry", job.id)
+    match error:
+        case GuestAccountsUsedUp():
+            key = "error.tokens_used_up" if job.chat.is_private else "error.tokens_used_up_group"
+            notice = LocalizedMessage(key, buttons=(retry,))
+        case AuthError():
+            notice = LocalizedMessage(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
+        case NoCredits():
+            notice = _account_notice(projects, "error.no_credits_", chat, "button.top_up")
+        case ExportNotInPlan():
+            notice = _account_notice(projects, "error.export_plan_", chat, "button.upgrade")
+            notice = replace(notice, buttons=(*notice.buttons, Button("button.export", "export")))
+        case FileTypeRefused():
+            name = job.files[0].name if job.files else ""
+            kinds = " ".join(projects.card(chat, job.language).file_kinds)
+            notice = LocalizedMessage("error.file_type", {"name": name, "kinds": kinds})
+        case FileTooLarge():
+            notice = size_refused(projects.options.size_limit, projects.card(chat, job.language))
+        case RateLimited():
+            notice = LocalizedMessage("error.busy", buttons=(retry,))
+        case ServiceError() if error.code is not None:
+            notice = LocalizedMessage(
+                "error.turn_failed", {"reason": error.message or str(error.code)}, (retry,)
+            )
+        case _:
+            notice = LocalizedMessage("error.nemo_down", buttons=(retry,))
+    log.warning("nemo.refused", error=type(error).__name__, code=error.code, status=error.status)
+    is_lacking = isinstance(error, NoCredits | ExportNotInPlan)
+    if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
+        return JobEnded(PrivateMessage(notice, (LocalizedMessage("error.account"),)))
+    return JobEnded(notice)
+
+
+def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
+    """Return the button with which a guest gets an account of their own.
+
+    Whoever registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
+    admin of the group.
+    """
+    if chat.account is not Account.ANONYMOUS:
+        return ()
+    return (Button("button.register", url=register_link(projects.options.web_url, chat.user_id)),)
+
+
+def _account_notice(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
+    """What an account lacks, in the words for its kind, with the button that leads on."""
+    match chat.account:
+        case Account.OWN:
+            return LocalizedMessage(f"{group}own", buttons=(Button(label, url=projects.options.web_url),))
+        case Account.OPERATOR:
+            return LocalizedMessage(f"{group}operator")
+        case _:
+            kind = "anonymous" if chat.key.is_private else "group"
+            buttons = register_buttons(projects, chat) if chat.key.is_private else ()
+            return LocalizedMessage(f"{group}{kind}", buttons=buttons)
+
+
+def _label(error: NemoError) -> str:
+    """An error's code, or the HTTP status, as a metric's label: those that the service documents, and no others."""
+    known = (error.code, error.status)
+    named = next((str(value) for value in known if value in BY_CODE), None)
+    if named is not None:
+        return named
+    return "5xx" if error.status is not None and error.status >= 500 else "other"

@@ -1,0 +1,185 @@
+"""Whose account a chat works with: its own, else the operator's, else a guest's."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from bot.chats.chats import Account, Chat, ChatChanges, Chats
+from bot.chats.key import ChatKey
+from bot.nemo.answers import AnonymousToken
+from bot.nemo.client import NemoClient
+from bot.nemo.errors import NemoError, RateLimited
+from bot.nemo.wire import Attribution
+from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.retries import with_retries
+from bot.runtime.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+RENEW_AHEAD = timedelta(minutes=5)
+"""A guest token is renewed so long before it ends, so that it does not end in the middle of something."""
+
+NO_PROJECT: ChatChanges = {"session_id": None, "task_id": None}
+
+OTHER_ACCOUNT: ChatChanges = {**NO_PROJECT, "export_refused": None}
+"""What ends with an account: another one can't see its project, and may have another plan."""
+
+
+class Requester(Protocol):
+    """Whoever a call is made for; a job is one."""
+
+    @property
+    def chat(self) -> ChatKey:
+        """The chat whose project the call is about."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """``en`` or ``zh``, in which a new project's agent answers."""
+        ...
+
+
+class GuestAccountsUsedUp(NemoError):
+    """The service gives no more guest accounts to this address this week."""
+
+
+def uses_token(chat: Chat, token: str) -> bool:
+    """Whether a chat works with this token of its own already."""
+    return chat.account is Account.OWN and chat.own_token == token
+
+
+class Accounts:
+    """Finds each chat's token, and changes accounts.
+
+    Args:
+        nemo: The service.
+        chats: What is known of each chat.
+        guest_accounts: Counts those that the service gave.
+        clock: Time.
+        operator_token: Used for every chat without a token of its own, when there is one.
+    """
+
+    def __init__(
+        self,
+        nemo: NemoClient,
+        chats: Chats,
+        guest_accounts: GuestAccountCounter,
+        clock: Clock,
+        operator_token: str | None,
+    ) -> None:
+        self._nemo = nemo
+        self._chats = chats
+        self._guest_accounts = guest_accounts
+        self._clock = clock
+        self._operator_token = operator_token
+
+    def next_in_order(self, chat: Chat) -> Account:
+        """The kind of account that the chat's next call is made with."""
+        if chat.own_token is not None:
+            return Account.OWN
+        return Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
+
+    async def token(self, job: Requester, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
+        """The token for a chat's calls, and the chat as it is with that.
+
+        Args:
+            job: For whom.
+            chat: Its chat, as it is now.
+            attribution: Who asks.
+
+        Raises:
+            GuestAccountsUsedUp: There are no guest tokens left.
+            NemoError: The service did not give one.
+        """
+        account = self.next_in_order(chat)
+        # Read again only where something was written: this is on the way of every call.
+        if account is Account.ANONYMOUS and await self._see_to_guest(job, chat, attribution):
+            chat = await self._chats.get(job.chat)
+        if chat.account is not account:
+            await self._change_account(job.chat, {"account": account})
+            chat = await self._chats.get(job.chat)
+        token = {
+            Account.OWN: chat.own_token,
+            Account.OPERATOR: self._operator_token,
+            Account.ANONYMOUS: chat.token,
+        }[account]
+        if token is None:
+            raise AssertionError("a token was just there")
+        return token, chat
+
+    async def renew(self, job: Requester, attribution: Attribution) -> bool:
+        """Get a guest token under the chat's client id, which never changes.
+
+        Returns:
+            Whether the chat lost its project by it: that of another user can't be seen.
+
+        Raises:
+            GuestAccountsUsedUp: There are none left.
+            NemoError: The service did not give one.
+        """
+        try:
+            given = await with_retries(self._clock, lambda: self._ask(job.chat, attribution))
+        except RateLimited as error:
+            log.warning(
+                "account.guest_tokens_used_up",
+                used=await self._guest_accounts.used_this_week(),
+                code=error.code,
+            )
+            raise GuestAccountsUsedUp(
+                error.call, error.message, code=error.code, status=error.status
+            ) from None
+        return await self._keep(job.chat, given)
+
+    async def bring_own(self, key: ChatKey, token: str) -> None:
+        """Let a chat work with a token of its own from now on; twice is as good as once."""
+        if not uses_token(await self._chats.get(key), token):
+            await self._change_account(key, {"own_token": token, "account": Account.OWN})
+
+    async def drop_own(self, key: ChatKey) -> None:
+        """Forget a chat's own token; the next account in order takes its place. Twice is as good as once."""
+        if (await self._chats.get(key)).own_token is not None:
+            account = Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
+            await self._change_account(key, {"own_token": None, "account": account})
+
+    async def _see_to_guest(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
+        """Make sure of a guest token; tells whether the chat may have another one now."""
+        if chat.token is None or self._ends_within(chat, timedelta(0)):
+            await self.renew(job, attribution)
+            return True
+        if not self._ends_within(chat, RENEW_AHEAD):
+            return False
+        # The old one still holds: where there is no new one yet, the next call asks again.
+        with contextlib.suppress(NemoError):
+            await self._keep(job.chat, await self._ask(job.chat, attribution))
+        return True
+
+    def _ends_within(self, chat: Chat, time: timedelta) -> bool:
+        return chat.token_expires_at is not None and chat.token_expires_at - time <= self._clock.now()
+
+    async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
+        client_id = await self._chats.ensure_client_id(key)
+        given = await self._nemo.anonymous_token(str(client_id), attribution)
+        await self._guest_accounts.note(given.token)
+        return given
+
+    async def _keep(self, key: ChatKey, given: AnonymousToken) -> bool:
+        before = await self._chats.get(key)
+        is_other = before.account is Account.ANONYMOUS and before.user_id != given.user_id
+        changes: ChatChanges = {
+            "token": given.token,
+            "user_id": given.user_id,
+            "token_expires_at": given.expires_at,
+        }
+        if is_other:
+            await self._change_account(key, changes)
+        else:
+            await self._chats.update(key, **changes)
+        return is_other and before.session_id is not None
+
+    async def _change_account(self, key: ChatKey, changes: ChatChanges) -> None:
+        everything: ChatChanges = {**OTHER_ACCOUNT, **changes}
+        await self._chats.update(key, **everything)

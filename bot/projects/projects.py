@@ -1,0 +1,224 @@
+"""A chat's way into NemoVideo: whose token, which project, and what to do when either is no longer good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from bot.chats.chats import Account, Chat, Chats
+from bot.chats.key import ChatKey
+from bot.nemo.answers import ClaimToken, Credits, claim_link
+from bot.nemo.client import NemoClient
+from bot.nemo.errors import (
+    AuthError,
+    NemoError,
+    SessionGone,
+)
+from bot.nemo.wire import Attribution, Credentials
+from bot.projects.accounts import NO_PROJECT, Accounts, Requester
+from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.retries import with_retries
+from bot.runtime.clock import Clock
+from bot.skills import Card, Cards
+from bot.words import nemo_language
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+LINK_PATIENCE_S = 5.0
+"""How long a delivery waits for the address under its button; it goes without one then."""
+
+LINK_MARGIN = timedelta(hours=24)
+"""A browser link is made anew so long before it ends, so that one under a message holds for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a call about a chat's project needs."""
+
+    who: Credentials
+    session_id: str
+    task_id: str | None
+    account: Account
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """How chats reach NemoVideo.
+
+    Args:
+        web_url: Of the web site, for links that people open.
+        operator_token: Used for every chat, when there is one.
+        size_limit: Bytes of the largest file that is taken.
+    """
+
+    web_url: str
+    operator_token: str | None
+    size_limit: int
+
+
+class Projects:
+    """Opens chats' projects and makes calls about them.
+
+    Args:
+        nemo: The service.
+        chats: What is known of each chat.
+        cards: The skill cards, for the attribution headers.
+        guest_accounts: Counts guest tokens.
+        clock: For waits.
+        options: See there.
+    """
+
+    def __init__(
+        self,
+        nemo: NemoClient,
+        chats: Chats,
+        cards: Cards,
+        guest_accounts: GuestAccountCounter,
+        clock: Clock,
+        options: ProjectOptions,
+    ) -> None:
+        self.nemo = nemo
+        self.chats = chats
+        self.options = options
+        self.accounts = Accounts(nemo, chats, guest_accounts, clock, options.operator_token)
+        self._cards = cards
+        self._clock = clock
+
+    async def is_set_up(self, key: ChatKey) -> bool:
+        """Whether the chat has a project already."""
+        return (await self.chats.get(key)).session_id is not None
+
+    async def open(self, job: Requester) -> Project:
+        """The chat's project, made when there is none.
+
+        Raises:
+            GuestAccountsUsedUp: There are no guest tokens left.
+            NemoError: The service did not make one.
+        """
+        chat = await self.chats.get(job.chat)
+        attribution = self._attribution(chat)
+        token, chat = await self.accounts.token(job, chat, attribution)
+        who = Credentials(token, attribution)
+        if chat.session_id is None:
+            session = await self.nemo.create_session(who, nemo_language(job.language))
+            await self.chats.update(
+                job.chat, session_id=session.session_id, task_id=session.task_id, greeted=True
+            )
+            chat = await self.chats.get(job.chat)
+        if chat.session_id is None:
+            raise AssertionError("a session was just kept")
+        return Project(who, chat.session_id, chat.task_id, chat.account, chat.user_id)
+
+    async def call(
+        self,
+        job: Requester,
+        make: Callable[[Project], Awaitable[T]],
+        *,
+        on_new_session: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Make a call about the chat's project; mend what can be mended, each thing once.
+
+        A bad anonymous token is renewed, a lost project made anew, a 429 waited out, and a call that never reached
+        the service made again. Nothing else is repeated: the call may have been carried out.
+
+        Args:
+            job: Whose chat.
+            make: Starts the call.
+            on_new_session: Told when the old project turned out to be gone.
+
+        Raises:
+            NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
+        """
+
+        async def attempt() -> T:
+            return await make(await self.open(job))
+
+        async def mend(error: AuthError | SessionGone) -> None:
+            if await self._mend(job, error) and on_new_session is not None:
+                await on_new_session()
+
+        return await with_retries(self._clock, attempt, mend)
+
+    async def check_token(self, job: Requester, token: str) -> Credits:
+        """What the account of a token that somebody offers has; the chat goes on with its own until it is kept.
+
+        Raises:
+            AuthError: The token is not good.
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        who = Credentials(token, self._attribution(await self.chats.get(job.chat)))
+        return await with_retries(self._clock, lambda: self.nemo.credits(who))
+
+    async def browser_link(self, job: Requester) -> str | None:
+        """The address that opens the chat's project in a browser, if it can be had without much waiting.
+
+        Whoever opens it can take the project over: it is for private chats only. It is kept until shortly before its
+        end, so that not every video asks for another one.
+        """
+        try:
+            async with asyncio.timeout(LINK_PATIENCE_S):
+                project = await self.open(job)
+                if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
+                    return claim_link(self.options.web_url, ClaimToken(kept))
+                task_id = project.task_id or await self._find_task(job, project)
+                claim = await self.nemo.claim_token(project.who, task_id, project.session_id)
+        except (NemoError, TimeoutError) as error:
+            log.warning("link.unavailable", error=type(error).__name__)
+            return None
+        await self.chats.update(
+            job.chat,
+            claim_token=claim.token,
+            claim_session_id=project.session_id,
+            claim_expires_at=None
+            if claim.expires_in_s is None
+            else self._clock.now() + timedelta(seconds=claim.expires_in_s),
+        )
+        return claim_link(self.options.web_url, claim)
+
+    def card(self, chat: Chat, language: str) -> Card:
+        """Return the chat's active skill card in a language."""
+        return self._cards.active(chat.skill, language)
+
+    async def forget_session(self, key: ChatKey) -> None:
+        """Let the next call begin an empty project."""
+        await self.chats.update(key, **NO_PROJECT)
+
+    async def _mend(self, job: Requester, error: AuthError | SessionGone) -> bool:
+        """Put right what a call was refused for.
+
+        Returns:
+            Whether the project was lost.
+        """
+        chat = await self.chats.get(job.chat)
+        if isinstance(error, SessionGone):
+            log.info("account.session_gone", chat=str(job.chat))
+            await self.forget_session(job.chat)
+            return True
+        if chat.account is not Account.ANONYMOUS:
+            raise error
+        log.info("account.token_refused", chat=str(job.chat))
+        return await self.accounts.renew(job, self._attribution(chat))
+
+    def _kept_claim(self, chat: Chat) -> str | None:
+        ends = chat.claim_expires_at
+        holds = ends is None or ends - LINK_MARGIN > self._clock.now()
+        return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
+
+    async def _find_task(self, job: Requester, project: Project) -> str:
+        """The project's task, from its state: the answer that made the project need not have named it."""
+        found = (await self.nemo.state(project.who, project.session_id)).task_id
+        if found is not None:
+            await self.chats.update(job.chat, task_id=found)
+        return found or ""
+
+    def _attribution(self, chat: Chat) -> Attribution:
+        card = self.card(chat, "en")
+        return Attribution(card.name, card.version, card.platform)

@@ -1,0 +1,61 @@
+"""Calls to NemoVideo, made again where that can double nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bot.nemo.errors import AuthError, RateLimited, SessionGone, TransportError
+from bot.runtime.clock import Clock
+
+T = TypeVar("T")
+
+RATE_LIMIT_PAUSE_S = 30.0
+"""The service's own advice for a 429; once."""
+
+LONGEST_RATE_LIMIT_PAUSE_S = 120.0
+"""A service that asks for more patience than this is not waited for: the chat is told instead."""
+
+PAUSES_S = (1.0, 3.0, 10.0)
+"""Between tries of a call that never reached the service."""
+
+
+async def with_retries(
+    clock: Clock,
+    make: Callable[[], Awaitable[T]],
+    mend: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,
+) -> T:
+    """Make a call, and make it again after what can be mended, each thing once.
+
+    A 429 is waited out, and a call that never reached the service is made again. Nothing else is repeated: the call
+    may have been carried out.
+
+    Args:
+        clock: For the waits.
+        make: Starts the call.
+        mend: Puts right a refused token or a lost project; raises where it can't.
+
+    Raises:
+        NemoError: What the caller has to judge.
+    """
+    mended: set[type[Exception]] = set()
+    pauses = iter(PAUSES_S)
+    while True:
+        try:
+            return await make()
+        except RateLimited as error:
+            pause_s = RATE_LIMIT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
+            if RateLimited in mended or pause_s > LONGEST_RATE_LIMIT_PAUSE_S:
+                raise
+            mended.add(RateLimited)
+            await clock.sleep(pause_s)
+        except (AuthError, SessionGone) as error:
+            if mend is None or type(error) in mended:
+                raise
+            mended.add(type(error))
+            await mend(error)
+        except TransportError as error:
+            next_s = next(pauses, None)
+            if error.sent or next_s is None:
+                raise
+            await clock.sleep(next_s)

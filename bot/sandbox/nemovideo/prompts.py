@@ -1,0 +1,269 @@
+"""Understands requests by rules, in English and Chinese: `parse(text)` gives what to do, in order."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_ENGLISH_DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DIGITS = {
+    **dict(zip(_ENGLISH_DIGITS, range(1, 11), strict=True)),
+    **dict(zip("一二三四五六七八九十", range(1, 11), strict=True)),
+    "两": 2,
+}
+_NUMBER = rf"(\d+(?:\.\d+)?|{'|'.join(_DIGITS)})"
+_TIME = rf"{_NUMBER}\s*-?\s*(s\b|sec(?:ond)?s?\b|秒钟?|min(?:ute)?s?\b|分钟)"
+
+_MOODS = {
+    "Lo-fi": r"lo-?fi|chill|放松",
+    "Upbeat": r"upbeat|happy|energetic|fun|funky|欢快|轻快|动感",
+    "Calm": r"calm|soft|gentle|relax\w*|ambient|piano|平静|舒缓|钢琴|轻柔",
+    "Epic": r"epic|cinematic|dramatic|heroic|史诗|电影感|震撼",
+    "Sad": r"sad|melanchol\w+|emotional|悲伤|忧伤",
+    "Jazz": r"jazz\w*|爵士",
+    "Electronic": r"electronic|techno|edm|synth\w*|电子",
+}
+_MUSIC = r"(?:music|bgm|soundtrack|song|beat|配乐|音乐)"
+_TITLE = r"(?:titles?|captions?|subtitles?|headings?|text|标题|字幕|文字)"
+_CLIP = (
+    r"(?:clip|video|film|movie|animation|footage|time-?lapse|short|reel|视频|片段|短片|影片|动画|延时|画面)"
+)
+_QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
+_REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|移除|去除|不要)"
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Make a clip of some seconds that shows what the words say."""
+
+    prompt: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Keep the first or last seconds, or take them away; ``None`` seconds is half of everything."""
+
+    seconds: float | None
+    end: Literal["first", "last"] = "first"
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Keep what lies between two times in seconds."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """Show words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """Lay music of a mood under it."""
+
+    mood: str
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Put something else behind."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Play it that many times as fast."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Set how loud it is; ``None`` with a step makes it louder or quieter."""
+
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take a track away."""
+
+    what: Literal["music", "title"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddClips:
+    """Put what was uploaded at the end."""
+
+
+Prompt = Generate | Trim | Between | Title | Music | Background | Speed | Volume | Remove | AddClips
+
+
+def parse(text: str) -> list[Prompt]:
+    """Tell what a text asks for.
+
+    Args:
+        text: A person's words.
+
+    Returns:
+        What to do, in the order to do it in; nothing for mere talk.
+    """
+    words = " ".join(text.split())
+    generate = _generate(words)
+    rest = words.replace(generate.prompt, " ") if generate else words
+    found: list[Prompt | None] = [
+        generate,
+        None if generate else _add_clips(rest),
+        None if generate else _trim(rest),
+        _remove(rest),
+        _speed(rest),
+        _background(rest),
+        _volume(rest),
+        _title(rest),
+        _music(rest, with_is_enough=generate is not None),
+    ]
+    return [prompt for prompt in found if prompt is not None]
+
+
+def mood_of(text: str) -> str:
+    """The mood that a text names, or the usual one."""
+    return next((mood for mood, pattern in _MOODS.items() if _has(pattern, text)), "Lo-fi")
+
+
+def _has(pattern: str, text: str) -> re.Match[str] | None:
+    return re.search(pattern, text, re.IGNORECASE)
+
+
+def _seconds(number: str, unit: str) -> float:
+    value = float(_DIGITS.get(number.lower(), number))
+    return value * 60 if unit.lower().startswith("m") or unit.startswith("分") else value
+
+
+def _generate(text: str) -> Generate | None:
+    english = (
+        r"\b(?:make|generate|create|produce|give|render)\s+(?:me\s+)?"
+        rf"(?:an?\b|another\b|some\b|the\b|new\b|{_NUMBER}).*?\b{_CLIP}\b"
+    )
+    chinese = rf"(?:生成|制作|创建|做|来|拍).*?(?:一个|一段|一条|一部|个|段|条|{_NUMBER}\s*秒).*?{_CLIP}"
+    if not (_has(english, text) or _has(chinese, text)) or _has(
+        r"\bmake the\b|\b(?:of|in) the (?:clip|video)\b", text
+    ):
+        return None
+    time = _has(_TIME, text)
+    seconds = _seconds(time[1], time[2]) if time else 5.0
+    subject = (
+        _has(
+            rf"{_CLIP}\s+(?:of|about|showing|with|where|in which)\s+(.+?)"
+            rf"(?:,?\s+(?:and|with|plus)\s+(?:an?\s+|some\s+)?[\w-]*\s*(?:{_MUSIC}|{_TITLE})\b.*)?[.!]?$",
+            text,
+        )
+        or _has(r"(?:关于|展示)(.+?)的", text)
+        or _has(rf"秒钟?的?(.+?)(?:的)?{_CLIP}", text)
+    )
+    return Generate((subject[1] if subject else text).strip(" ,.!，。！"), min(seconds, 60.0))
+
+
+def _add_clips(text: str) -> AddClips | None:
+    english = (
+        r"\b(?:add|append|merge|join|combine|include|insert|use)\b.*"
+        r"\b(?:clips?|videos?|photos?|pictures?|images?|files?|them|it)\b"
+    )
+    chinese = r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)"
+    if _has(rf"\b(?:to|in|into|from|of) (?:the|my|this) (?:clip|video)|{_MUSIC}|{_TITLE}", text):
+        return None
+    return AddClips() if _has(english, text) or _has(chinese, text) else None
+
+
+def _trim(text: str) -> Trim | Between | None:
+    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|剪|裁|截|保留|缩短|去掉|删"
+    if not _has(verb, text):
+        return None
+    between = _has(
+        rf"(?:from|between|从|第)?\s*{_NUMBER}\s*(?:s|sec\w*|秒)?\s*(?:to|and|-|–|到|至)\s*{_TIME}", text
+    )
+    if between:
+        return Between(_seconds(between[1], "s"), _seconds(between[2], between[3]))
+    edge = _has(rf"(first|last|final|开头|前|最后|末尾|后)\s*(?:的)?\s*{_TIME}", text)
+    if edge:
+        end: Literal["first", "last"] = "first" if edge[1].lower() in {"first", "前", "开头"} else "last"
+        keeps = _has(r"\bkeep|保留|\bto the (?:first|last)|\bonly", text)
+        return Trim(_seconds(edge[2], edge[3]), end, remove=not keeps)
+    time = _has(_TIME, text)
+    if time:
+        return Trim(_seconds(time[1], time[2]))
+    return Trim(None) if _has(r"\bshort|缩短|短一", text) else None
+
+
+def _title(text: str) -> Title | None:
+    if not _has(rf"\b{_TITLE}\b|标题|字幕|文字", text) or _has(
+        rf"{_REMOVE}\s*(?:the\s+|this\s+)?{_TITLE}", text
+    ):
+        return None
+    words = (
+        _has(_QUOTED, text)
+        or _has(rf"{_TITLE}\s*(?:that says|saying|with the words|reading|called|[:：])\s*(.+)$", text)
+        or _has(r"(?:标题|字幕|文字)(?:为|是|写着|叫)?\s*(.+)$", text)
+    )
+    return Title(words[1].strip(" .!。！")) if words and words[1].strip(" .!。！") else Title("Untitled")
+
+
+def _music(text: str, *, with_is_enough: bool) -> Music | None:
+    verbs = r"add|put|lay|make|generate|create|compose|match|want|need|give|find|use|change|replace"
+    if with_is_enough:
+        verbs += "|with|and"
+    chinese = "加|配|来|添|换|生成|做|制作|要|带"
+    if not _has(_MUSIC, text) or _has(
+        rf"{_REMOVE}\s*(?:the\s+|all\s+|this\s+|background\s+|背景)*{_MUSIC}", text
+    ):
+        return None
+    if _has(rf"\b(?:{verbs})\b.*{_MUSIC}|(?:{chinese}).*{_MUSIC}|{_MUSIC}[,，]?\s*(?:please)?$", text):
+        return Music(mood_of(text))
+    return None
+
+
+def _remove(text: str) -> Remove | None:
+    gap = r"\s*(?:the\s+|all\s+|this\s+|any\s+|background\s+|背景|所有)*"
+    if _has(rf"{_REMOVE}{gap}{_MUSIC}", text):
+        return Remove("music")
+    return Remove("title") if _has(rf"{_REMOVE}{gap}{_TITLE}", text) else None
+
+
+def _background(text: str) -> Background | None:
+    if not _has(r"background(?!\s*(?:music|song|track))|backdrop|背景(?!音乐)", text):
+        return None
+    what = _has(
+        r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text
+    ) or _has(r"背景(?:换|改|变|替换)?(?:成|为|到)\s*(.+?)[。！]?$", text)
+    changes = _has(r"change|replace|swap|set|make|put|remove|blur|换|改|变|替换|去|虚化", text)
+    if what:
+        return Background(what[1].strip())
+    return Background("blur" if _has(r"blur|虚化", text) else "plain") if changes else None
+
+
+def _speed(text: str) -> Speed | None:
+    times = _has(r"(\d+(?:\.\d+)?)\s*(?:x\b|×|times\b|倍)", text)
+    if _has(r"slow|慢", text):
+        return Speed(
+            1 / float(times[1]) if times and float(times[1]) > 1 else float(times[1]) if times else 0.5
+        )
+    if times and float(times[1]):
+        return Speed(float(times[1]))
+    return Speed(2.0) if _has(r"\bfaster\b|speed (?:it )?up|加速|快一点|快点|加快", text) else None
+
+
+def _volume(text: str) -> Volume | None:
+    if _has(r"\bmute\b|静音", text):
+        return Volume(0.0)
+    if not _has(r"volume|loud|quiet|音量|大声|小声", text):
+        return None
+    percent = _has(r"(\d+)\s*[%％]", text)
+    if percent:
+        return Volume(min(int(percent[1]), 200) / 100)
+    return Volume(0.3) if _has(r"quiet|lower|down|小", text) else Volume(1.5)

@@ -1,0 +1,1 @@
+"""Updates come in here: polling, webhook, PTB's Application, deduplication."""

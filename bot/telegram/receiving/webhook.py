@@ -1,0 +1,70 @@
+"""Telling Telegram where to deliver: once by any of the processes, and again only when something changed."""
+
+from __future__ import annotations
+
+import hashlib
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from telegram import Bot
+from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
+
+from bot.runtime.clock import Clock
+from bot.store import keys
+from bot.telegram.receiving.receiver import ALLOWED_UPDATES, FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_s
+
+log = structlog.get_logger(__name__)
+
+MAX_CONNECTIONS = 40
+"""Deliveries that Telegram has under way at once, over all replicas: its own default. Each takes a few ms."""
+
+LOCK_S = 60.0
+"""For one process to ask Telegram twice."""
+
+
+async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: Clock) -> None:
+    """See to it that Telegram delivers to an address; however many processes do so at once, it is told once.
+
+    Args:
+        bot: Telegram.
+        redis: Remembers a digest of what it was told, because it does not give the secret back.
+        url: Where to.
+        secret: What each delivery has to bring.
+        clock: For pauses while Telegram or the store is away.
+
+    Raises:
+        BadRequest: Telegram does not take the address.
+        InvalidToken: It does not know the bot.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            async with redis.lock(keys.WEBHOOK_LOCK, timeout=LOCK_S):
+                return await _set_unless_the_same(bot, redis, url, secret)
+        except EndPointNotFound as error:
+            raise InvalidToken(error.message) from error
+        except (BadRequest, InvalidToken):
+            raise
+        except (TelegramError, RedisError) as error:
+            log.warning("webhook.not_set_yet", error=type(error).__name__)
+            asked_s = wait_s(error) if isinstance(error, TelegramError) else None
+            await clock.sleep(asked_s or pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+async def _set_unless_the_same(bot: Bot, redis: Redis, url: str, secret: str) -> None:
+    told = "\n".join((bot.token, url, secret, *ALLOWED_UPDATES, str(MAX_CONNECTIONS)))
+    digest = hashlib.sha256(told.encode()).hexdigest()
+    found = await bot.get_webhook_info()
+    if (
+        found.url == url
+        and set(found.allowed_updates) == set(ALLOWED_UPDATES)
+        and await redis.get(keys.WEBHOOK) == digest
+    ):
+        return
+    await bot.set_webhook(
+        url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, max_connections=MAX_CONNECTIONS
+    )
+    await redis.set(keys.WEBHOOK, digest)
+    log.info("webhook.set", was_set=bool(found.url))

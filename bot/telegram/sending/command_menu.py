@@ -1,0 +1,220 @@
+"""What Telegram shows of the bot: its commands in each kind of chat and language, and what it says of itself.
+
+Each part is set only when it is not what was set last: a bot that sets its commands at every start is locked out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import LockError, RedisError
+from telegram import (
+    Bot,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+)
+from telegram.error import BadRequest, RetryAfter, TelegramError
+
+from bot.runtime.clock import Clock
+from bot.store import keys
+from bot.telegram.sending.api_calls import wait_s
+from bot.words import Words, languages
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 900.0
+
+LOCK_LEASE_S = 60.0
+"""How long a process may take for one part, before another may take over."""
+
+DEFAULT_LANGUAGE = "en"
+"""Shown to whoever's language has no catalogue."""
+
+_OF_ADMIN = "commands:admin:"
+"""Begins the names of the parts that are for one person alone."""
+
+_GROUP: Final = (
+    "edit",
+    "export",
+    "status",
+    "cancel",
+    "new",
+    "skill",
+    "credits",
+    "settings",
+    "language",
+    "privacy",
+    "help",
+)
+
+_PRIVATE: Final = (
+    "export",
+    "status",
+    "credits",
+    "new",
+    "cancel",
+    "skill",
+    "settings",
+    "language",
+    "link",
+    "login",
+    "logout",
+    "privacy",
+    "forget",
+    "edit",
+    "help",
+)
+
+OF_ADMINS: Final = ("stats", "pause", "resume", "announce", "ban", "unban")
+"""Commands of those who run the bot, in their private chats with it."""
+
+COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
+    BotCommandScopeAllPrivateChats(): _PRIVATE,
+    BotCommandScopeAllGroupChats(): _GROUP,
+    BotCommandScopeAllChatAdministrators(): (*_GROUP, "link", "forget"),
+}
+"""In each kind of chat what can be done there, the most useful first; ``/start`` is a button of Telegram's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One thing to set.
+
+    Args:
+        name: What it is, and in which language.
+        says: All that it says.
+        set: Sets it.
+        admin: For whose private chat alone it is; none of it can be set before they begin that.
+    """
+
+    name: str
+    says: Any
+    set: Callable[[], Awaitable[Any]]
+    admin: int | None = None
+
+
+class CommandMenu:
+    """Keeps it up to date; many processes may, of which one does.
+
+    Args:
+        bot: Telegram.
+        redis: Remembers what was set.
+        clock: For pauses.
+        admins: Ids of those who run the bot.
+    """
+
+    def __init__(self, bot: Bot, redis: Redis, clock: Clock, admins: Collection[int] = ()) -> None:
+        self._bot = bot
+        self._redis = redis
+        self._clock = clock
+        self._admins = admins
+
+    @contextlib.asynccontextmanager
+    async def background(self) -> AsyncIterator[None]:
+        """Set it while the block runs, whenever Telegram lets it."""
+        task = asyncio.create_task(self.run(), name="menu")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Set what changed; ends when all is as it should be."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                lock = self._redis.lock(keys.MENU_LOCK, timeout=LOCK_LEASE_S, blocking=False)
+                async with lock:
+                    return await self._set_all(lock.reacquire)
+            except RetryAfter as error:
+                log.info("menu.told_to_wait", wait_s=wait_s(error))
+                await self._clock.sleep(wait_s(error))
+            except LockError:
+                # Another process is at it; whether it came to its end shows then.
+                await self._clock.sleep(LOCK_LEASE_S)
+            except (TelegramError, RedisError) as error:
+                log.info("menu.later", error=type(error).__name__)
+                await self._clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _set_all(self, keep: Callable[[], Awaitable[Any]]) -> None:
+        for part in self._parts():
+            digest = hashlib.sha256(json.dumps(part.says).encode()).hexdigest()
+            # Of this bot: another one may have used the store before.
+            field = f"{self._bot.id}:{part.name}"
+            if await self._redis.hget(keys.MENU, field) == digest:
+                continue
+            await keep()
+            try:
+                await part.set()
+            except BadRequest as error:
+                if part.admin is None:
+                    raise
+                # Has not begun a private chat: the next start tries again.
+                log.info("menu.admin_not_there", admin=part.admin, error=error.message)
+                continue
+            await self._redis.hset(keys.MENU, field, digest)
+            log.info("menu.set", part=part.name)
+        await self._take_back(keep)
+
+    async def _take_back(self, keep: Callable[[], Awaitable[Any]]) -> None:
+        """Take the commands of those who run the bot from whoever does so no more."""
+        prefix = f"{self._bot.id}:{_OF_ADMIN}"
+        told: Any = await self._redis.hgetall(keys.MENU)
+        for field in told:
+            admin, _, language = field.removeprefix(prefix).partition(":")
+            if not field.startswith(prefix) or int(admin) in self._admins:
+                continue
+            await keep()
+            with contextlib.suppress(BadRequest):  # The chat is gone.
+                await self._bot.delete_my_commands(BotCommandScopeChat(int(admin)), _code(language))
+            await self._redis.hdel(keys.MENU, field)
+
+    def _parts(self) -> Iterator[_Part]:
+        bot = self._bot
+        for language in languages():
+            words = Words(language)
+            code = _code(language)
+            for scope, names in COMMANDS.items():
+                yield self._commands(f"commands:{scope.type}:{language}", scope, names, words)
+            for admin in self._admins:
+                name = f"{_OF_ADMIN}{admin}:{language}"
+                everything = (*_PRIVATE, *OF_ADMINS)
+                yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
+            about, short = words.plain("bot.description"), words.plain("bot.short_description")
+            yield _Part(
+                f"description:{language}",
+                about,
+                partial(bot.set_my_description, about, code),
+            )
+            yield _Part(
+                f"short_description:{language}",
+                short,
+                partial(bot.set_my_short_description, short, code),
+            )
+
+    def _commands(
+        self, part: str, scope: BotCommandScope, names: Sequence[str], words: Words, admin: int | None = None
+    ) -> _Part:
+        commands = [(name, words.plain(f"command.{name}")) for name in names]
+        code = _code(words.language)
+        set_them = partial(self._bot.set_my_commands, commands, scope=scope, language_code=code)
+        return _Part(part, commands, set_them, admin)
+
+
+def _code(language: str) -> str:
+    return "" if language == DEFAULT_LANGUAGE else language

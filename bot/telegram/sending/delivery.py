@@ -1,0 +1,212 @@
+"""The finished video's way into the chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.jobs.model import Job
+from bot.jobs.ports import Button, Checkpoints, Delivered, FileGone, Result
+from bot.media.cover import CoverPictures, pictures_of
+from bot.media.video_facts import NotAVideo, VideoFacts, describe
+from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
+from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.progress_message import reply_to
+from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+SEND_TIMEOUT_S = 900.0
+"""For one video to be sent. With an own server this covers that server's whole upload to Telegram."""
+
+FILE_NAME = "nemovideo.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    caption: str
+    keyboard: InlineKeyboardMarkup | None
+    facts: VideoFacts | None = None
+    pictures: CoverPictures | None = None
+
+
+class Delivery:
+    """Sends results.
+
+    Args:
+        bot: Telegram.
+        telegram_calls: Makes the calls.
+        sent: Message numbers.
+        local: Whether the Bot API server is an own one that reads files by their path.
+        send_limit: Bytes of the largest file that the server in use takes.
+        work_dir: Where results lie; with an own server a directory that it sees under the same path.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        telegram_calls: TelegramCalls,
+        sent: SentMessageLog,
+        *,
+        local: bool,
+        send_limit: int,
+        work_dir: Path,
+    ) -> None:
+        self._bot = bot
+        self._telegram_calls = telegram_calls
+        self._sent = sent
+        self._local = local
+        self.send_limit = send_limit
+        self.work_dir = work_dir
+
+    async def deliver(
+        self, job: Job, checkpoints: Checkpoints, slot: str, result: Result, words: Words
+    ) -> Delivered:
+        """Send a result once.
+
+        Raises:
+            FileGone: Telegram no longer knows the ``file_id``; render again.
+            ChatGone: Nobody there.
+        """
+        buttons: list[Button] = []
+        if result.link:
+            buttons.append(Button("button.download", url=result.link))
+        if result.browser_link and result.browser_link != result.link:
+            buttons.append(Button("button.open_browser", url=result.browser_link))
+        prepared = await self._prepare(result, words, buttons)
+        as_file = f"{slot}:file"
+        if checkpoints.get(as_file) is not None:  # An attempt that died had been refused the video.
+            return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
+        try:
+            return await self._deliver(job, checkpoints, slot, result, prepared)
+        except BadRequest as error:
+            if is_medium_forbidden(error):
+                log.info("delivery.medium_forbidden", error=error.message)
+                told = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
+                without = replace(result, path=None, file_id="")
+                await self._deliver(job, checkpoints, f"{slot}:forbidden", without, told)
+                return Delivered("")
+            if result.file_id:
+                log.info("delivery.file_id_refused", error=error.message)
+                raise FileGone(result.file_id) from error
+            if result.path is None or result.as_file:
+                raise
+            # Telegram does not like it as a video; a file is not looked into.
+            log.warning("delivery.video_refused", error=error.message)
+            return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
+
+    async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
+        took = words.duration(result.took_s)
+        markup = keyboard([*buttons, *result.buttons], words)
+        if result.file_id:
+            return _Prepared(words.text("deliver.again"), markup)
+        size = words.size(result.size or 0)
+        if result.path is None:
+            link = words.link(result.link, FILE_NAME)
+            match result.why_link:
+                case "no_room":
+                    text = words.text("deliver.link_no_room", size=size, link=link)
+                case "elsewhere":
+                    text = words.text("deliver.link_elsewhere", link=link)
+                case _:
+                    limit = words.size(self.send_limit)
+                    text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
+            return _Prepared(text, markup)
+        try:
+            facts = await describe(result.path)
+            pictures = await pictures_of(result.path)
+        except NotAVideo:
+            log.warning("delivery.not_playable")
+            duration = words.duration(result.duration_s or 0)
+            return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), markup)
+        caption = words.text(
+            "deliver.caption", duration=words.duration(max(1, facts.duration_s)), size=size, took=took
+        )
+        return _Prepared(caption, markup, facts, pictures)
+
+    async def _deliver(
+        self, job: Job, checkpoints: Checkpoints, slot: str, result: Result, prepared: _Prepared
+    ) -> Delivered:
+        async def send(chat_id: int) -> Message:
+            common: dict[str, Any] = {
+                "message_thread_id": job.chat.topic_id,
+                "reply_parameters": reply_to(job, chat_id),
+                "reply_markup": prepared.keyboard,
+                "parse_mode": ParseMode.HTML,
+            }
+            if result.file_id:
+                # An id keeps the kind of what it was sent as.
+                again = {"caption": prepared.caption, **common}
+                match result.kind:
+                    case "animation":
+                        return await self._bot.send_animation(chat_id, result.file_id, **again)
+                    case "document":
+                        return await self._bot.send_document(chat_id, result.file_id, **again)
+                    case _:
+                        return await self._bot.send_video(chat_id, result.file_id, **again)
+            if result.path is None:
+                return await self._bot.send_message(chat_id, prepared.caption, **common)
+            return await self._send_file(chat_id, result.path, prepared, common, as_file=result.as_file)
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            same: dict[str, Any] = {
+                "chat_id": chat_id,
+                "message_id": message_id,
+                "reply_markup": prepared.keyboard,
+                "parse_mode": ParseMode.HTML,
+            }
+            if result.path is None and not result.file_id:
+                return await self._bot.edit_message_text(prepared.caption, **same)
+            return await self._bot.edit_message_caption(caption=prepared.caption, **same)
+
+        done = await send_once(
+            checkpoints, slot, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
+        )
+        where = done.get("chat_id", job.place)
+        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"], where)
+
+    async def _send_file(
+        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool
+    ) -> Message:
+        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        with path.open("rb") as handle:
+            # A path is sent as such to an own server. An open file is streamed; read_file_handle would read it whole.
+            media: Path | InputFile = (
+                path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
+            )
+            facts, pictures = prepared.facts, prepared.pictures
+            thumbnail = pictures.thumbnail if pictures else None
+            if facts is None or not facts.is_played or as_file:
+                return await self._bot.send_document(
+                    chat_id,
+                    media,
+                    caption=prepared.caption,
+                    thumbnail=thumbnail,
+                    # Else Telegram looks into it and makes it the video, or the animation, that it was not to be.
+                    disable_content_type_detection=True,
+                    filename=FILE_NAME,
+                    **common,
+                    **timeouts,
+                )
+            return await self._bot.send_video(
+                chat_id,
+                media,
+                caption=prepared.caption,
+                width=facts.width,
+                height=facts.height,
+                # Rounded up, so that no clip is 0:00.
+                duration=max(1, round(facts.duration_s)),
+                cover=pictures.cover if pictures else None,
+                thumbnail=thumbnail,
+                supports_streaming=facts.faststart,
+                filename=FILE_NAME,
+                **common,
+                **timeouts,
+            )

@@ -1,0 +1,65 @@
+"""Who is an admin of a group: implements ``Membership`` of ``jobs/ports.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+from telegram import Bot
+from telegram.error import BadRequest
+
+from bot.chats.key import ChatKey
+from bot.store import keys
+from bot.telegram.sending.api_calls import TelegramCalls
+
+NO_HOLDS_S = 3
+"""How long it is not asked again who is an admin, for whoever was not: they may just have been made one."""
+
+
+class CachedGroupAdmins:
+    """Asks Telegram, and remembers for a minute.
+
+    Args:
+        bot: Telegram.
+        telegram_calls: Makes the calls.
+        redis: Where it is remembered.
+    """
+
+    def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis) -> None:
+        self._bot = bot
+        self._telegram_calls = telegram_calls
+        self._redis = redis
+
+    async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
+        """See ``Membership``.
+
+        Raises:
+            TelegramError: Telegram does not answer at once.
+        """
+        if user_id == chat.chat_id:
+            return True
+        name = keys.admins_key(str(ChatKey(chat.chat_id)))
+        known: Any = await self._redis.get(name)
+        if known is not None and str(user_id) in known.split():
+            return True
+        age_s = keys.ADMINS_TTL_S - await self._redis.ttl(name)
+        if known is not None and age_s < NO_HOLDS_S:
+            return False
+        admins = await self._admins(chat.chat_id)
+        await self._redis.set(name, " ".join(map(str, admins)), ex=keys.ADMINS_TTL_S)
+        return user_id in admins
+
+    async def _admins(self, chat_id: int) -> list[int]:
+        # All of them in one call, which a bot may make without being one; getChatMember of others it may not.
+        try:
+            members = await self._telegram_calls.call(
+                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False, at_once=True
+            )
+        except BadRequest:
+            return []  # No group.
+        return [member.user.id for member in members]
+
+
+def private_chat_url(username: str, start: str = "") -> str:
+    """Where anyone begins a private chat with the bot; ``start`` goes along with ``/start``."""
+    return f"https://t.me/{username}" + (f"?start={start}" if start else "")

@@ -1,0 +1,76 @@
+"""What a group's job has to tell to one person: sent to their private chat, or kept until they begin one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from bot.chats.key import ChatKey
+from bot.jobs.model import Job, JobState
+from bot.jobs.packed_messages import pack_list_message, unpack_list_message
+from bot.jobs.ports import GroupAdmins, ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.runner import Attempt, JobEnded, Step
+
+KEPT = "confided"
+"""The checkpoint that holds what waits to be read in private, encrypted: links in it are as good as the account."""
+
+_PAYLOAD = re.compile(r"see_(?P<chat>-\d+)(?:_(?P<topic>\d+))?_(?P<job>[0-9a-f]{16})")
+
+
+def for_private(message: LocalizedMessage | ListMessage, chat_title: str) -> ListMessage:
+    """What is told of a group in a private chat: which group it is about, and buttons that work from there."""
+    report = message if isinstance(message, ListMessage) else ListMessage(message, (), message.buttons)
+    buttons = tuple(button for button in report.buttons if button.url)
+    lines = (LocalizedMessage(report.heading.key, report.heading.params), *report.lines)
+    return ListMessage(LocalizedMessage("private.of_group", {"title": chat_title}), lines, buttons)
+
+
+def for_group(confidential: PrivateMessage, *, is_sent: bool) -> ListMessage:
+    """What the group reads, without the button that leads to the private chat."""
+    where = LocalizedMessage("private.sent" if is_sent else "private.waits")
+    buttons = tuple(button for button in confidential.buttons if not button.url)
+    heading, *lines = (*confidential.about, where)
+    return ListMessage(heading, tuple(lines), buttons)
+
+
+def start_payload(job: Job) -> str:
+    """What ``/start`` brings along from the button under a group's message."""
+    return f"see_{str(job.chat).replace(':', '_')}_{job.id}"
+
+
+def read_payload(payload: str) -> dict[str, str] | None:
+    """The chat and the job that a payload names."""
+    found = _PAYLOAD.fullmatch(payload)
+    if found is None:
+        return None
+    chat = ChatKey(int(found["chat"]), int(found["topic"]) if found["topic"] else None)
+    return {"chat": str(chat), "job": found["job"]}
+
+
+def sealed(report: ListMessage, seal: Callable[[str], str]) -> str:
+    """The form in which it is kept."""
+    return seal(json.dumps(pack_list_message(report)))
+
+
+def show_private_message(
+    job_queue: JobQueue, unseal: Callable[[str], str], group_admins: GroupAdmins
+) -> Step:
+    """The step that shows what was kept, to whoever asked for it.
+
+    What an anonymous admin asked for, any admin of the group may read.
+    """
+
+    async def step(attempt: Attempt) -> None:
+        chat = ChatKey.parse(attempt.job.data["chat"])
+        standing = await job_queue.find(chat, attempt.job.data["job"])
+        kept = await job_queue.checkpoint(standing.job, KEPT) if standing is not None else None
+        if standing is None or kept is None:
+            raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
+        reader, asker = attempt.job.owner_id, standing.job.owner_id
+        if reader != asker and not (asker == chat.chat_id and await group_admins.is_admin(chat, reader)):
+            raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
+        await attempt.responder.say("confided", unpack_list_message(json.loads(unseal(kept))))
+
+    return step

@@ -1,0 +1,66 @@
+import pytest
+from redis.asyncio import Redis
+
+from bot.chats.access_control import AccessControl, AccessDenied
+from bot.store import keys
+
+ADMIN, ANN, BO, CLUB, OTHER = 1, 2, 3, -10, -20
+
+
+def closed(redis: Redis) -> AccessControl:
+    return AccessControl(redis, users=[ANN], chats=[CLUB], admins=[ADMIN])
+
+
+@pytest.mark.parametrize(
+    ("person", "chat", "refused"),
+    [
+        (ANN, ANN, None),
+        (ANN, OTHER, None),
+        (BO, CLUB, None),
+        (CLUB, CLUB, None),  # an anonymous admin
+        (ADMIN, OTHER, None),
+        (BO, BO, AccessDenied.CLOSED),
+        (BO, OTHER, AccessDenied.CLOSED),
+        (OTHER, OTHER, AccessDenied.CLOSED),
+    ],
+)
+async def test_lists_admit_their_people_everywhere_and_everyone_in_their_chats(
+    redis: Redis, person: int, chat: int, refused: AccessDenied | None
+) -> None:
+    assert await closed(redis).refusal(person, chat) is refused
+
+
+async def test_without_lists_everyone_may(redis: Redis) -> None:
+    assert await AccessControl(redis, [], [], [ADMIN]).refusal(BO, OTHER) is None
+
+
+@pytest.mark.parametrize(("someone", "person", "chat"), [(BO, BO, BO), (BO, BO, CLUB), (CLUB, ANN, CLUB)])
+async def test_a_ban_counts_for_every_process_and_before_any_list(
+    redis: Redis, someone: int, person: int, chat: int
+) -> None:
+    assert await closed(redis).ban(someone)
+    assert await closed(redis).refusal(person, chat) is AccessDenied.BANNED
+    assert await closed(redis).unban(someone)
+    assert await closed(redis).refusal(person, chat) is not AccessDenied.BANNED
+    assert not await closed(redis).unban(someone)
+
+
+async def test_admins_of_the_bot_cant_be_banned(redis: Redis) -> None:
+    assert not await closed(redis).ban(ADMIN)
+    await closed(redis).ban(CLUB)
+    assert await closed(redis).refusal(ADMIN, CLUB) is None
+
+
+async def test_a_chat_is_told_once_a_day_and_for_the_same_update_again(redis: Redis) -> None:
+    access = closed(redis)
+    assert [await access.may_be_told(BO, update) for update in (7, 7, 8)] == [True, True, False]
+    assert await access.may_be_told(OTHER, 8)
+    assert 0 < await redis.ttl(keys.turned_away_key(str(BO))) <= keys.TURNED_AWAY_TTL_S
+
+
+@pytest.mark.parametrize("ids", [(CLUB, OTHER), (OTHER, CLUB)])
+async def test_a_group_that_moved_counts_under_both_of_its_ids(redis: Redis, ids: tuple[int, int]) -> None:
+    access = closed(redis)
+    assert await access.refusal(BO, *ids) is None
+    await access.ban(CLUB)
+    assert await access.refusal(BO, *ids) is AccessDenied.BANNED

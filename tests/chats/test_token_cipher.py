@@ -1,0 +1,104 @@
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def test_what_is_encrypted_is_read_back_and_not_seen() -> None:
+    token_cipher = TokenCipher([new_key()])
+    secret = token_cipher.encrypt("nmv_usr_密")
+    assert "nmv_usr" not in secret
+    assert token_cipher.decrypt(secret) == "nmv_usr_密"
+
+
+def test_the_first_key_encrypts_and_all_decrypt() -> None:
+    old, new = new_key(), new_key()
+    secret = TokenCipher([old]).encrypt("t")
+    both = TokenCipher([new, old])
+    assert both.decrypt(secret) == "t"
+    assert TokenCipher([new]).decrypt(both.rotate(secret)) == "t"
+    with pytest.raises(TokenCipherError, match="No encryption key"):
+        TokenCipher([new]).decrypt(secret)
+
+
+@pytest.mark.parametrize("damaged", ["", "gAAAAA", "密", "plain token"])
+def test_what_was_not_encrypted_is_refused(damaged: str) -> None:
+    with pytest.raises(TokenCipherError):
+        TokenCipher([new_key()]).decrypt(damaged)
+
+
+def test_a_malformed_key_is_named_by_its_place_only() -> None:
+    with pytest.raises(TokenCipherError, match="key 2 is malformed") as caught:
+        TokenCipher([new_key(), "hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_without_keys_there_is_no_vault() -> None:
+    with pytest.raises(TokenCipherError, match="no encryption key"):
+        TokenCipher([])
+
+
+def test_the_kept_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    data_dir = tmp_path / "new" / "data"
+    secret = TokenCipher.open([], data_dir).encrypt("t")
+    assert (data_dir / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert TokenCipher.open([], data_dir).decrypt(secret) == "t"
+
+
+def test_keys_of_the_settings_leave_the_data_directory_alone(tmp_path: Path) -> None:
+    TokenCipher.open([new_key()], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_rights_of_the_kept_key_that_are_too_wide_are_taken_away(tmp_path: Path) -> None:
+    secret = TokenCipher.open([], tmp_path).encrypt("t")
+    (tmp_path / KEY_FILE).chmod(0o644)
+    assert TokenCipher.open([], tmp_path).decrypt(secret) == "t"
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_key_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / KEY_FILE).write_text("half a k")
+    with pytest.raises(TokenCipherError, match="malformed"):
+        TokenCipher.open([], tmp_path)
+    assert (tmp_path / KEY_FILE).read_text() == "half a k"
+
+
+async def test_all_who_start_at_once_end_with_one_key(tmp_path: Path) -> None:
+    vaults = await asyncio.gather(*(asyncio.to_thread(TokenCipher.open, [], tmp_path) for _ in range(8)))
+    secret = vaults[0].encrypt("t")
+    assert [token_cipher.decrypt(secret) for token_cipher in vaults] == ["t"] * 8
+
+
+async def test_a_process_with_another_key_is_refused_at_start(redis: Redis) -> None:
+    key = new_key()
+    await TokenCipher([key]).check(redis)
+    await TokenCipher([key]).check(redis)
+    with pytest.raises(TokenCipherError, match="ENCRYPTION_KEYS"):
+        await TokenCipher([new_key()]).check(redis)
+
+
+async def test_keys_can_be_changed_one_after_the_other(redis: Redis) -> None:
+    first, second = new_key(), new_key()
+    await TokenCipher([first]).check(redis)
+    await TokenCipher([second, first]).check(redis)
+    await TokenCipher([second]).check(redis)
+    with pytest.raises(TokenCipherError):
+        await TokenCipher([first]).check(redis)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_a_key_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / KEY_FILE).write_text(new_key())
+    os.chown(tmp_path / KEY_FILE, 12345, 12345)
+    with pytest.raises(Exception, match="belongs to another user"):
+        TokenCipher.open([], tmp_path)

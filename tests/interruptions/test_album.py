@@ -1,0 +1,68 @@
+"""An album, interrupted while it is being gathered: none of it is lost, none comes twice, and it is one request."""
+
+from __future__ import annotations
+
+import signal
+
+from bot.sandbox.nemovideo.faults import Point
+from tests.interruptions.expected import EDITING_CREDITS, kind_of
+from tests.interruptions.world import PATIENCE_S, World
+from tests.interruptions.worlds import ENDS, Worlds
+
+CAPTION = 'add a title "One"'
+
+
+async def send_part(world: World, caption: str = "") -> None:
+    await world.ada.send_file(
+        "video", world.clip, caption=caption, album="1", duration=1, width=64, height=48
+    )
+
+
+async def expect_one_album(world: World, parts: int) -> None:
+    await world.videos()
+    await world.at_rest()
+    assert [kind_of(seen) for seen in await world.said()] == ["text", "video"]
+    assert len(await world.live()) == 1
+    assert [message.text for message in await world.nemo.messages()] == [CAPTION]
+    assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
+    sessions = [session for session in await world.nemo.sessions() if session.uploads]
+    assert [len(session.uploads) for session in sessions] == [parts]
+
+
+async def test_the_rest_of_an_album_joins_what_a_dead_process_began_to_gather(worlds: Worlds) -> None:
+    async def play(world: World, number: signal.Signals) -> None:
+        first = world.bots.start()
+        await world.bots.ready(first)
+        await send_part(world)
+        await send_part(world, CAPTION)
+        assert await world.people.confirmed(PATIENCE_S)
+        await world.begun()
+
+        await world.bots.end(first, number)
+        assert await world.nemo.uploads() == []
+        await send_part(world)
+        world.bots.start()
+
+        await expect_one_album(world, 3)
+
+    await worlds.at_each(ENDS, play)
+
+
+async def test_what_joined_during_the_upload_is_brought_by_the_next_process(worlds: Worlds) -> None:
+    async def play(world: World, point: Point) -> None:
+        first = world.bots.start()
+        hold = await world.nemo.hold("upload", point)
+        await send_part(world, CAPTION)
+        await send_part(world)
+        await world.nemo.reached(hold, timeout_s=PATIENCE_S)
+        await send_part(world)
+        assert await world.people.confirmed(PATIENCE_S)
+
+        await world.bots.end(first, signal.SIGKILL)
+        await world.nemo.release(hold)
+        world.bots.start()
+
+        await expect_one_album(world, 3)
+
+    points: dict[str, Point] = {"nothing has arrived": "before", "all has arrived": "answer"}
+    await worlds.at_each(points, play)

@@ -1,0 +1,177 @@
+"""What is known of jobs that run for long, and of those that were given up."""
+
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from bot.chats.key import ChatKey
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.ports import ListMessage
+from bot.jobs.queue.erase_chat import ChatEraser
+from bot.jobs.queue.given_up import GivenUp, given_up
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
+from bot.jobs.steps.admin import show_stats
+from bot.jobs.worker.runner import Attempt, JobRunner
+from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
+from bot.projects.guest_accounts import GuestAccountCounter
+from bot.store import keys
+from tests.clocks import HandClock
+from tests.jobs.conftest import CHAT, Teller, new_job
+
+BOUND_S = 600.0
+CLUB = ChatKey(-100500, 7)
+
+
+@pytest.fixture
+def watch(redis: Redis, clock: HandClock) -> StuckJobMonitor:
+    return StuckJobMonitor(redis, clock, BOUND_S)
+
+
+async def begin(job_queue: JobQueue, job: Job, ticket: str = "a") -> ClaimedJob:
+    await job_queue.accept([job], job.id)
+    return await again(job_queue, job, ticket)
+
+
+async def again(job_queue: JobQueue, job: Job, ticket: str) -> ClaimedJob:
+    claimed = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    assert claimed is not None
+    assert claimed.job.id == job.id
+    return claimed
+
+
+async def warned(watch: StuckJobMonitor) -> list[str]:
+    with capture_logs() as logs:
+        await watch.look()
+    return [entry["job"] for entry in logs if entry["event"] == "job.silent"]
+
+
+async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+) -> None:
+    first = await begin(job_queue, new_job())
+    await clock.advance(100)
+    second = await begin(job_queue, new_job(chat=CLUB))
+    await clock.advance(20)
+    assert await watch.ages() == Ages(120.0, 120.0)
+    await job_queue.save(first, "asked", 1)
+    await clock.advance(5)
+    assert await watch.ages() == Ages(125.0, 25.0)
+    await job_queue.finish(first, JobState.DONE)
+    assert await watch.ages() == Ages(25.0, 25.0)
+    await job_queue.finish(second, JobState.DONE)
+    assert await watch.ages() == Ages(0.0, 0.0)
+
+
+async def test_a_job_that_starts_again_and_again_gets_no_younger(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+) -> None:
+    job = new_job()
+    claimed = await begin(job_queue, job)
+    await clock.advance(300)
+    await job_queue.park(claimed, "a")
+    assert await watch.ages() == Ages(300.0, 300.0)
+    await again(job_queue, job, "b")
+    assert await watch.ages() == Ages(300.0, 300.0)
+
+
+async def test_an_earlier_attempt_that_goes_on_is_no_sign_of_life(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+) -> None:
+    job = new_job()
+    earlier = await begin(job_queue, job)
+    await job_queue.park(earlier, "a")
+    later = await again(job_queue, job, "b")
+    await clock.advance(50)
+    await job_queue.save(earlier, "asked", 1)
+    await job_queue.finish(earlier, JobState.DONE)
+    assert await watch.ages() == Ages(50.0, 50.0)
+    await job_queue.finish(later, JobState.DONE)
+    await job_queue.save(later, "said", 1)  # work beside it that ends late
+    assert await watch.ages() == Ages(0.0, 0.0)
+
+
+async def test_a_job_that_may_hang_is_warned_of_until_it_goes_on(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+) -> None:
+    hangs = await begin(job_queue, new_job())
+    await clock.advance(BOUND_S)
+    await begin(job_queue, new_job(chat=CLUB))
+    assert await warned(watch) == []
+    await clock.advance(1)
+    assert await warned(watch) == [hangs.job.id]
+    assert await warned(watch) == [hangs.job.id]
+    await job_queue.save(hangs, "asked", 1)
+    assert await warned(watch) == []
+
+
+async def test_what_was_erased_from_the_store_is_nothing_to_warn_of(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis
+) -> None:
+    claimed = await begin(job_queue, new_job())
+    await redis.delete(keys.job_key(str(CHAT), claimed.job.id))
+    await clock.advance(BOUND_S + 1)
+    assert await warned(watch) == []
+    assert await watch.ages() == Ages(0.0, 0.0)
+
+
+async def test_no_age_is_negative_when_the_wall_clock_was_set_back(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis
+) -> None:
+    await begin(job_queue, new_job())
+    await job_queue.accept([new_job(1)], 2)
+    for name in (keys.RUNNING, keys.SAVED, keys.QUEUE):
+        (job,) = [str(job) for job in await redis.zrange(name, 0, -1)]
+        await redis.zadd(name, {job: (clock.now() + timedelta(hours=1)).timestamp()})
+    assert await watch.ages() == Ages(0.0, 0.0)
+    assert await job_queue.waiting() == (1, 0.0)
+    assert await warned(watch) == []
+
+
+async def fails(attempt: Attempt) -> None:
+    raise ZeroDivisionError
+
+
+async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot(
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Teller
+) -> None:
+    job = new_job()
+    await job_queue.accept([job], 1)
+    runner = JobRunner(job_queue, redis, teller, clock, {JobKind.EDIT: [fails]}, max_tries=5)
+    await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
+    assert teller.keys_of(job) == ["error.unexpected"]
+    assert await given_up(redis) == [
+        GivenUp(job.id, str(CHAT), "edit", clock.now(), ZeroDivisionError.__name__)
+    ]
+    assert 0 < await redis.ttl(keys.GIVEN_UP) <= keys.GIVEN_UP_TTL_S
+
+    asked = await begin(job_queue, new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS))
+    attempt = Attempt(asked, job_queue, clock)
+    attempt.responder = teller.open(asked.job, attempt)
+    await show_stats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
+    _, _, told = teller.told[-1]
+    assert isinstance(told, ListMessage)
+    (shown,) = [line.params for line in told.lines if line.key == "stats.given_up"]
+    assert shown == {"n": 1, "kind": "edit", "error": "ZeroDivisionError", "id": job.id}
+
+
+async def test_a_job_is_kept_once_however_often_the_store_is_told_and_only_the_latest_are(
+    job_queue: JobQueue, watch: StuckJobMonitor, redis: Redis
+) -> None:
+    for number in range(keys.GIVEN_UP_KEPT + 2):
+        claimed = await begin(job_queue, new_job(number))
+        await job_queue.finish(claimed, JobState.FAILED, f"Error{number}")
+        await job_queue.finish(claimed, JobState.FAILED, f"Error{number}")
+    kept = [one.error for one in await given_up(redis)]
+    assert kept == [f"Error{number}" for number in range(keys.GIVEN_UP_KEPT + 1, 1, -1)]
+
+
+async def test_an_erased_chat_leaves_none_of_them(
+    job_queue: JobQueue, watch: StuckJobMonitor, redis: Redis
+) -> None:
+    for chat in (CHAT, CLUB, CHAT):
+        await job_queue.finish(await begin(job_queue, new_job(chat=chat)), JobState.FAILED, "Interrupted")
+    asked = await begin(job_queue, new_job(kind=JobKind.FORGET))
+    assert await ChatEraser(redis).erase(asked)
+    assert [one.chat for one in await given_up(redis)] == [str(CLUB)]

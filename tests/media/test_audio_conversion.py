@@ -1,0 +1,65 @@
+import io
+from array import array
+from pathlib import Path
+
+import av
+import pytest
+
+from bot.media import audio_conversion as sound
+from bot.media.audio_conversion import convert
+from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.sandbox import samples
+from tests.media import decoders
+
+
+async def converted(path: Path, kind: str, wanted: str) -> av.container.InputContainer:
+    with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
+        size = await convert(source, kind, target, wanted, path.name)
+        assert target.tell() == 0
+        content = target.read()
+    assert size == len(content)
+    return av.open(io.BytesIO(content), "r")
+
+
+async def test_a_voice_becomes_m4a_of_the_same_length(tmp_path: Path) -> None:
+    path = samples.make_audio(tmp_path / "voice.ogg", 3)
+    with await converted(path, "ogg", "m4a") as made:
+        stream = made.streams.audio[0]
+        assert (stream.codec_context.name, stream.channels) == ("aac", 1)
+        assert float(made.duration or 0) / av.time_base == pytest.approx(3, abs=0.1)
+        samples_of = [array("f", bytes(frame.planes[0])) for frame in made.decode(audio=0)]
+        assert max(max(piece) for piece in samples_of) > 0.1
+
+
+async def test_a_lossless_file_becomes_wav_and_loses_nothing(tmp_path: Path) -> None:
+    path = samples.make_audio(tmp_path / "song.flac", 1)
+    with await converted(path, "flac", "wav") as made, av.open(path) as given:
+        before = b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in given.decode(audio=0))
+        after = b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in made.decode(audio=0))
+        assert made.streams.audio[0].codec_context.name == "pcm_s16le"
+    assert len(after) == 2 * samples.SAMPLE_RATE
+    assert after == before
+
+
+@pytest.mark.parametrize("content", [b"OggS" + bytes(500), b"", b"OggS"])
+async def test_what_holds_no_sound_is_not_taken(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "voice.ogg"
+    path.write_bytes(content)
+    with pytest.raises(FileTypeUnsupported):
+        await converted(path, "ogg", "m4a")
+
+
+async def test_a_sound_whose_decoder_crashes_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound, "_convert", decoders.crash)
+    with pytest.raises(FileTypeUnsupported):
+        await converted(samples.make_audio(tmp_path / "voice.ogg", 1), "ogg", "m4a")
+
+
+async def test_sound_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "MAX_SOUND_S", 1)
+    path = samples.make_audio(tmp_path / "long.ogg", 3)
+    with pytest.raises(AudioTooLong) as refused:
+        await converted(path, "ogg", "m4a")
+    assert refused.value.limit_s == pytest.approx(1, abs=0.1)

@@ -1,0 +1,307 @@
+import ipaddress
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.media.links import (
+    ALLOWED_PORTS,
+    MAX_LINK_CHARS,
+    MAX_LINKS,
+    MEDIA_ENDINGS,
+    FoundLinks,
+    RefusalReason,
+    find_links,
+)
+
+CLIP = "https://example.com/clip.mp4"
+
+MEDIA = [
+    (CLIP, CLIP),
+    ("HTTPS://Example.COM/Clip.MP4", "https://example.com/Clip.MP4"),
+    ("http://example.com/a/b/song.m4a?sig=a%2Fb&x=1", "http://example.com/a/b/song.m4a?sig=a%2Fb&x=1"),
+    ("https://example.com/clip.mp4#t=5", CLIP),
+    ("https://example.com/clip%2Emp4", "https://example.com/clip%2Emp4"),
+    ("https://example.com/my%20clip.mp4", "https://example.com/my%20clip.mp4"),
+    ("https://example.com/视频.mp4", "https://example.com/%E8%A7%86%E9%A2%91.mp4"),
+    ("https://example.com:8443/a.webm", "https://example.com:8443/a.webm"),
+    ("https://example.com./clip.mp4", CLIP),
+    ("https://example.com/clip_(1).mp4", "https://example.com/clip_(1).mp4"),
+    ("https://münchen.de/bild.jpg", "https://xn--mnchen-3ya.de/bild.jpg"),
+    ("https://视频.com/a.mp4", "https://xn--cy2a840a.com/a.mp4"),
+    ("https://8.8.8.8/a.mp4", "https://8.8.8.8/a.mp4"),
+    ("https://[2606:4700:4700::1111]/a.mp4", "https://[2606:4700:4700::1111]/a.mp4"),
+    ("https://notyoutube.com/a.mp4", "https://notyoutube.com/a.mp4"),
+    ("https://youtube.com.example.net/a.mp4", "https://youtube.com.example.net/a.mp4"),
+    ("https://netflux.com/x.com/a.mp4", "https://netflux.com/x.com/a.mp4"),
+    ("https://www.dropbox.com/s/abc/clip.mp4?dl=1", "https://www.dropbox.com/s/abc/clip.mp4?dl=1"),
+    ("https://i.redd.it/cat.jpg", "https://i.redd.it/cat.jpg"),
+    *((f"https://example.com/a.{kind}", f"https://example.com/a.{kind}") for kind in sorted(MEDIA_ENDINGS)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("link", "sent"), MEDIA)
+def test_a_media_address_is_uploaded(link: str, sent: str) -> None:
+    assert find_links(link) == FoundLinks((sent,), "", ())
+
+
+PAGES = [
+    "make it like https://example.com/style",
+    "https://example.com",
+    "https://example.com/clip.mp4.html",
+    "https://example.com/mp4",
+    "https://example.com/?file=clip.mp4",
+    "https://example.com/a.mp4/info",
+    "http://example.com:3000/style as an example",
+    "see https://t.me/somechannel/12",
+    "example.com/clip.mp4",
+    "clip.mp4",
+    "www.example.com/clip.mp4",
+    "Title: Hello",
+    "title:Hello",
+    "data:100MB were used",
+    "at 12:30 https://...",
+    "a text without any address",
+    "two  spaces\n\n\nand lines",
+    "mailto:me@example.com",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", PAGES)
+def test_everything_else_stays_in_the_prompt_as_it_is(text: str) -> None:
+    assert find_links(text) == FoundLinks((), text, ())
+
+
+SITES = [
+    ("https://www.youtube.com/watch?v=abc", "YouTube"),
+    ("https://youtu.be/abc", "YouTube"),
+    ("https://m.YouTube.com/shorts/abc.mp4", "YouTube"),
+    ("https://ｙｏｕｔｕｂｅ.com/watch", "YouTube"),
+    ("https://youtube.com./watch", "YouTube"),
+    ("https://youtube.com:443/watch", "YouTube"),
+    ("https://open.spotify.com/track/1", "Spotify"),
+    ("https://vm.tiktok.com/x/", "TikTok"),
+    ("https://v.douyin.com/x/", "Douyin (抖音)"),
+    ("https://www.bilibili.com/video/BV1", "Bilibili"),
+    ("https://b23.tv/x", "Bilibili"),
+    ("https://www.instagram.com/reel/x/", "Instagram"),
+    ("https://fb.watch/x/", "Facebook"),
+    ("https://x.com/a/status/1", "X"),
+    ("https://twitter.com/a/status/1", "X"),
+    ("https://vimeo.com/1", "Vimeo"),
+    ("https://soundcloud.com/a/b", "SoundCloud"),
+    ("https://music.apple.com/us/album/1", "Apple Music"),
+    ("https://music.163.com/#/song?id=1", "NetEase Music (网易云音乐)"),
+]
+
+
+@pytest.mark.parametrize(("link", "site"), SITES)
+def test_a_streaming_site_is_refused_by_its_name(link: str, site: str) -> None:
+    (refused,) = find_links(f"use {link} please").refused
+    assert (refused.url, refused.reason, refused.site) == (link, RefusalReason.STREAMING_SITE, site)
+
+
+@pytest.mark.parametrize(
+    ("link", "site"),
+    [
+        ("https://drive.google.com/file/d/1/view", "Google Drive"),
+        ("https://www.dropbox.com/s/abc/clip.mp4?dl=0", "Dropbox"),
+        ("https://1drv.ms/v/abc", "OneDrive"),
+        ("https://pan.baidu.com/s/abc", "Baidu Netdisk (百度网盘)"),
+    ],
+)
+def test_a_page_about_a_file_is_refused_by_its_name(link: str, site: str) -> None:
+    (refused,) = find_links(link).refused
+    assert (refused.reason, refused.site) == (RefusalReason.SHARE_PAGE, site)
+
+
+INSIDE = """
+    localhost LOCALHOST localhost. a.localhost 127.0.0.1 127.1 127.0.0.1. 127.255.0.9 0.0.0.0 0 10.0.0.1 172.16.0.1
+    172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1 198.18.0.1 192.0.2.1 224.0.0.1 240.0.0.1
+    255.255.255.255 2130706433 0x7f000001 0x7f.0.0.1 0x7f.1 0177.0.0.1 017700000001 127.0x0.1 1.2.3.4.5 999.1.1.1
+    [::1] [::] [fc00::1] [fd12:3456::1] [fe80::1] [fe80::1%25eth0] [fec0::1] [::ffff:127.0.0.1] [::ffff:8.8.8.8]
+    [::127.0.0.1] [64:ff9b::7f00:1] [2002:7f00:1::] [2001:db8::1] [ff02::1] [2001:0:1::1]
+    printer.local nas.lan db.internal metadata.google.internal router.home.arpa x.home.arpa intranet corp.intranet
+    server metadata 127.0.0.1.nip.io a.10.0.0.1.sslip.io localtest.me x.onion a.test
+    １２７.０.０.１ 127。0。0。1 ⑫7.0.0.1 ｌｏｃａｌｈｏｓｔ metadata.azure.com
+"""
+PRIVATE = INSIDE.split()
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_an_address_inside_a_network_is_refused(host: str) -> None:
+    if "。" in host:  # ends an address in Chinese text: what stands before it is a short form of IPv4
+        assert [r.reason for r in find_links(f"http://{host}/a.mp4").refused] == [
+            RefusalReason.PRIVATE_ADDRESS
+        ]
+        return
+    found = find_links(f"http://{host}/a.mp4")
+    assert found.media == ()
+    assert [r.reason for r in found.refused] == [RefusalReason.PRIVATE_ADDRESS]
+    assert [r.reason for r in find_links(f"http://{host}:8080/").refused] == [RefusalReason.PRIVATE_ADDRESS]
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        ("https://user:secret@example.com/a.mp4", RefusalReason.HAS_PASSWORD),
+        ("https://secret@example.com/a.mp4", RefusalReason.HAS_PASSWORD),
+        ("https://example.com:secret@127.0.0.1/a.mp4", RefusalReason.HAS_PASSWORD),
+        ("https://api.telegram.org/file/bot123:secret/videos/a.mp4", RefusalReason.HAS_PASSWORD),
+        ("https://example.com:22/a.mp4", RefusalReason.BAD_PORT),
+        ("https://example.com:6379/a.mp4", RefusalReason.BAD_PORT),
+        ("https://example.com:99999/a.mp4", RefusalReason.BROKEN),
+        ("https://user:secret@exa mple/a.mp4".replace(" ", "%20"), RefusalReason.BROKEN),
+        ("http://[::1/a.mp4", RefusalReason.BROKEN),
+        ("https://exa..mple.com/a.mp4", RefusalReason.BROKEN),
+        ("https://straße.de/a.mp4", RefusalReason.BROKEN),
+        (f"https://example.com/{'a' * MAX_LINK_CHARS}.mp4", RefusalReason.TOO_LONG),
+        (f"https://example.com/{'视' * 600}.mp4", RefusalReason.TOO_LONG),
+        ("file:///etc/passwd", RefusalReason.BAD_SCHEME),
+        ("ftp://example.com/a.mp4", RefusalReason.BAD_SCHEME),
+        ("ftp://user:secret@example.com/a.mp4", RefusalReason.BAD_SCHEME),
+        (f"https://user:secret@example.com/{'a' * MAX_LINK_CHARS}.mp4", RefusalReason.TOO_LONG),
+        ("data:video/mp4;base64,AAAA", RefusalReason.BAD_SCHEME),
+        ("javascript:alert(1)", RefusalReason.BAD_SCHEME),
+        ("rtsp://example.com/a.mp4", RefusalReason.BAD_SCHEME),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_other_addresses_that_are_refused(link: str, reason: RefusalReason) -> None:
+    found = find_links(link)
+    (refused,) = found.refused
+    assert refused.reason == reason
+    assert found.media == ()
+    assert len(refused.url) <= MAX_LINK_CHARS
+    assert "secret" not in refused.url
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        (f"{CLIP} make it shorter", "make it shorter"),
+        (f"make it shorter {CLIP}", "make it shorter"),
+        (f"make {CLIP} shorter", "make shorter"),
+        (f"make ({CLIP}) shorter", "make shorter"),
+        (f"make {CLIP}, please, shorter.", "make, please, shorter."),
+        (f"Shorten {CLIP}.", "Shorten."),
+        (f"Can you shorten {CLIP}?", "Can you shorten?"),
+        (f"{CLIP}, make it shorter", "make it shorter"),
+        (f"{CLIP}\nmake it shorter", "make it shorter"),
+        (f"make it\n{CLIP}\nshorter", "make it\nshorter"),
+        (f"<{CLIP}>", ""),
+        (f"{CLIP} {CLIP}", ""),
+        (f"把{CLIP}剪短", "把剪短"),
+        (f"{CLIP}剪短一点", "剪短一点"),
+        (f"{CLIP}?a=1剪短一点", "剪短一点"),
+        (f"请剪短：{CLIP}。", "请剪短：。"),
+        (f"keep  two spaces, {CLIP} and\n\n\nlines", "keep  two spaces, and\n\n\nlines"),
+        (f"{CLIP} like https://example.com/style", "like https://example.com/style"),
+    ],
+)  # fmt: skip
+def test_the_rest_is_the_prompt(text: str, rest: str) -> None:
+    found = find_links(text)
+    assert found.rest == rest
+    assert len(found.media) == 1
+    assert found.media[0].startswith(CLIP)
+
+
+def test_a_refused_address_stays_in_the_prompt() -> None:
+    text = "cut it like https://youtu.be/abc does"
+    assert find_links(text).rest == text
+
+
+def test_each_address_counts_once_and_in_order() -> None:
+    found = find_links(
+        "https://a.com/2.mp4 https://a.com/1.mp4 https://A.com/2.mp4 https://youtu.be/a https://youtu.be/a"
+    )
+    assert found.media == ("https://a.com/2.mp4", "https://a.com/1.mp4")
+    assert len(found.refused) == 1
+
+
+def test_more_media_than_one_upload_takes() -> None:
+    links = [f"https://example.com/{n}.mp4" for n in range(MAX_LINKS + 2)]
+    found = find_links(" ".join(links))
+    assert found.media == tuple(links[:MAX_LINKS])
+    assert [(r.url, r.reason) for r in found.refused] == [
+        (link, RefusalReason.TOO_MANY) for link in links[MAX_LINKS:]
+    ]
+    assert found.rest == " ".join(links[MAX_LINKS:])
+
+
+def test_a_lookalike_is_sent_in_the_form_that_shows_it() -> None:
+    (sent,) = find_links("https://уoutube.com/a.mp4").media  # a Cyrillic letter
+    assert urlsplit(sent).hostname == "xn--outube-vrf.com"
+
+
+HOSTS = st.one_of(
+    st.sampled_from([*PRIVATE, "example.com", "youtube.com", "a@b", "a:b@c.de", "[", "]", "münchen.de", ""]),
+    st.text(max_size=12),
+    st.ip_addresses().map(lambda ip: f"[{ip}]" if ip.version == 6 else str(ip)),
+    st.integers(0, 2**32).map(str),
+)
+LINKS = st.builds(
+    lambda scheme, host, port, path: f"{scheme}{host}{port}{path}",
+    st.sampled_from(["http://", "https://", "HTTP://", "http:/", "http:", "ftp://", "//", "http:///", "http:\\\\"]),
+    HOSTS,
+    st.sampled_from(["", ":80", ":8080", ":22", ":x", ":99999", ":"]),
+    st.sampled_from(["/a.mp4", "/a.MOV?x=1#y", "", "/", "/视频.mp4", ".mp4", "/%00.mp4", "/../a.mp4", "/a.mp4加字幕"]),
+)  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.one_of(LINKS, st.text(max_size=20), st.sampled_from([" ", "\n", "(", ")", ", ", "。"])), max_size=8
+    )
+)
+def test_whatever_comes_only_public_hosts_are_fetched(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    found = find_links(text)
+    assert len(found.media) <= MAX_LINKS
+    assert not {refused.url for refused in found.refused} & set(found.media)
+    left = iter(text)
+    assert all(char in left for char in found.rest if char != " ")
+    if not found.media:
+        assert found.rest == text
+    for link in found.media:
+        assert link.isascii()
+        assert link == find_links(link).media[0]
+        parts = urlsplit(link)
+        assert parts.scheme in ("http", "https")
+        assert parts.username is None
+        assert parts.port is None or parts.port in ALLOWED_PORTS
+        assert parts.hostname
+        assert "." in parts.hostname or ":" in parts.hostname
+        try:
+            address = ipaddress.ip_address(parts.hostname)
+        except ValueError:
+            assert not parts.hostname.rpartition(".")[2].isdigit()
+        else:
+            assert address.is_global
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://" * 5000,
+        "https://a.mp4" * 3000,
+        "https://example.com/" + ".mp4" * 9000,
+        "https://example.com/a.mp4?" + ".mp4?" * 9000 + "剪",
+        "https://example.com/" + "(" * 20000 + ")" * 20000,
+        "https://" + "a." * 20000 + "com/a.mp4",
+        "https://" + "é" * 2000 + ".com/a.mp4",
+        "https://a.com/1.mp4 " * 4000,
+        "https://youtu.be/a " * 4000,
+        "".join(f"https://youtu.be/{n} " for n in range(4000)),
+        "a" * 40000 + ":",
+        " " * 40000 + "https://a.com/1.mp4" + " " * 40000,
+    ],
+    ids=lambda text: text[:16],
+)
+def test_hostile_texts_take_no_time(text: str) -> None:
+    started = time.process_time()
+    find_links(text)
+    assert time.process_time() - started < 1.0

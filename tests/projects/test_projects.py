@@ -1,0 +1,431 @@
+"""Accounts, projects and links of chats, over HTTP against NemoVideo's stand-in and with the real store."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from bot.chats.chats import Account, Chat, Chats
+from bot.chats.key import ChatKey
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.model import Job
+from bot.jobs.ports import LocalizedMessage, PrivateMessage
+from bot.jobs.steps.service_errors import ended_by
+from bot.nemo.answers import Credits
+from bot.nemo.client import NemoClient
+from bot.nemo.errors import (
+    AuthError,
+    Call,
+    ExportNotInPlan,
+    NemoError,
+    NoCredits,
+    RateLimited,
+    ServiceError,
+    TransportError,
+)
+from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
+from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
+from bot.projects.projects import LINK_MARGIN, Project, ProjectOptions, Projects
+from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S
+from bot.runtime.http import new_client
+from bot.sandbox.nemovideo.app import create_app
+from bot.sandbox.nemovideo.client import NemoControl
+from bot.skills import load_cards
+from bot.store import keys
+from bot.web.serve import serve
+from tests.jobs.conftest import new_job
+
+WEB = "https://nemovideo.example"
+OPERATOR = "nmv_usr_operators_token"
+GROUP = ChatKey(-100123)
+CALL = Call("POST", "/x")
+DAY = timedelta(days=1)
+
+
+class QuickClock:
+    """Time passes when somebody sleeps, or when a test says so; nobody waits."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.at.timestamp()
+
+    async def sleep(self, duration_s: float) -> None:
+        self.slept.append(duration_s)
+        self.at += timedelta(seconds=duration_s)
+
+
+@dataclass
+class Office:
+    """Workspaces that share a store, beside the service."""
+
+    nemo: NemoControl
+    chats: Chats
+    clock: QuickClock
+    guest_accounts: GuestAccountCounter
+    open: Callable[[str | None], Projects]
+
+    async def asked(self, endpoint: str) -> int:
+        return sum(request.endpoint == endpoint for request in await self.nemo.requests())
+
+
+@pytest.fixture
+async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
+    clock = QuickClock()
+    token_cipher = TokenCipher([Fernet.generate_key().decode()])
+    chats = Chats(redis, token_cipher, clock)
+    guest_accounts = GuestAccountCounter(redis, clock)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
+        nemo = await stack.enter_async_context(NemoControl(url))
+        http = await stack.enter_async_context(new_client())
+
+        def open_workspace(operator_token: str | None = None) -> Projects:
+            options = ProjectOptions(WEB, operator_token, 1000)
+            cards = load_cards(platform="test")
+            return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, options)
+
+        yield Office(nemo, chats, clock, guest_accounts, open_workspace)
+
+
+async def whole(project: Project) -> Project:
+    return project
+
+
+async def credits_of(projects: Projects, job: Job) -> Credits:
+    return await projects.call(job, lambda project: projects.nemo.credits(project.who))
+
+
+async def test_the_chats_own_token_goes_before_the_operators_and_that_before_a_guests(office: Office) -> None:
+    job, operated, plain = new_job(), office.open(OPERATOR), office.open(None)
+    await office.nemo.add_account(token=OPERATOR, credits=11)
+    own = await office.nemo.add_account(credits=22)
+
+    assert (await credits_of(plain, job)).available == 100
+    assert (await credits_of(operated, job)).available == 11
+    await operated.accounts.bring_own(job.chat, own.token)
+    assert (await credits_of(operated, job)).available == 22
+    assert (await credits_of(plain, job)).available == 22
+    await operated.accounts.drop_own(job.chat)
+    assert (await credits_of(operated, job)).available == 11
+    # The guest's token was kept all the while.
+    assert (await credits_of(plain, job)).available == 100
+    assert await office.asked("anonymous-token") == 1
+
+
+async def test_another_account_begins_a_new_project_and_keeps_the_client_id(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    own = await office.nemo.add_account()
+    guests = await projects.call(job, whole)
+    client_id = (await office.chats.get(job.chat)).client_id
+    await office.chats.update(job.chat, export_refused=True)
+
+    await projects.accounts.bring_own(job.chat, own.token)
+    owns = await projects.call(job, whole)
+    assert owns.session_id != guests.session_id
+    assert owns.account is Account.OWN
+    chat = await office.chats.get(job.chat)
+    assert not chat.export_refused
+    assert chat.client_id == client_id
+
+    await projects.accounts.bring_own(job.chat, own.token)  # the same one is no other account
+    assert (await projects.call(job, whole)).session_id == owns.session_id
+
+    await projects.accounts.drop_own(job.chat)
+    assert (await office.chats.get(job.chat)).own_token is None
+    assert (await projects.call(job, whole)).session_id not in (owns.session_id, guests.session_id)
+    assert len({account.client_id for account in await office.nemo.accounts()} - {None}) == 1
+
+
+@pytest.mark.parametrize("left", [timedelta(0), RENEW_AHEAD - timedelta(seconds=1)])
+async def test_a_guest_token_is_renewed_before_it_ends_and_the_project_stays(
+    office: Office, left: timedelta
+) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    kept = await office.chats.get(job.chat)
+    assert kept.token_expires_at is not None
+
+    office.clock.at = kept.token_expires_at - left
+    # The service thinks it over: what it gives has to be another token.
+    await office.nemo.move_clock(left.total_seconds())
+    after = await projects.call(job, whole)
+
+    assert after.session_id == before.session_id
+    assert after.who.token != before.who.token
+    assert await office.asked("anonymous-token") == 2
+    assert len(await office.nemo.accounts()) == 1
+
+
+async def test_a_token_that_still_holds_serves_while_there_is_no_new_one(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    kept = await office.chats.get(job.chat)
+    assert kept.token_expires_at is not None
+    office.clock.at = kept.token_expires_at - RENEW_AHEAD
+    await office.nemo.fault("anonymous-token", status=429, times=-1)
+
+    assert await projects.call(job, whole) == before
+    assert office.clock.slept == []
+
+
+@pytest.mark.parametrize("code", [1001, 1010, 1011])
+@pytest.mark.parametrize("status", [200, 401])
+async def test_a_guest_token_that_is_refused_is_renewed_once_and_the_project_stays(
+    office: Office, code: int, status: int
+) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.nemo.set(auth_code=code, auth_status=status)
+    before = await projects.call(job, whole)
+    (guest,) = await office.nemo.accounts()
+    await office.nemo.change_account(guest.user_id, expired=True)
+
+    assert (await credits_of(projects, job)).available == 100
+    assert await projects.call(job, whole) == replace(before, who=(await projects.call(job, whole)).who)
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    await office.chats.update(job.chat, user_id="anon_somebody_else")
+    (guest,) = await office.nemo.accounts()
+    await office.nemo.change_account(guest.user_id, expired=True)
+    told = []
+
+    async def tell() -> None:
+        told.append(True)
+
+    async def project_after_credits(project: Project) -> Project:
+        await projects.nemo.credits(project.who)
+        return project
+
+    after = await projects.call(job, project_after_credits, on_new_session=tell)
+    assert after.session_id != before.session_id
+    assert told == [True]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+async def test_a_refused_token_of_somebodys_own_is_told_and_never_replaced(
+    office: Office, is_own: bool
+) -> None:
+    job = new_job()
+    projects = office.open(None if is_own else OPERATOR)
+    account = await office.nemo.add_account(token=OPERATOR)
+    if is_own:
+        await projects.accounts.bring_own(job.chat, OPERATOR)
+    await projects.call(job, whole)
+    await office.nemo.change_account(account.user_id, expired=True)
+
+    with pytest.raises(AuthError) as caught:
+        await credits_of(projects, job)
+    told = (await ended_by(projects, job, caught.value)).message
+    assert isinstance(told, PrivateMessage)
+    notice = told.message
+    assert isinstance(notice, LocalizedMessage)
+    assert notice.key == ("error.token_refused_own" if is_own else "error.token_refused")
+    assert await office.asked("anonymous-token") == 0
+
+
+async def test_too_many_requests_are_waited_out_once(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.nemo.fault("credits", status=429)
+    assert (await credits_of(projects, job)).available == 100
+    assert office.clock.slept == [RATE_LIMIT_PAUSE_S]
+
+    await office.nemo.fault("credits", status=429, times=2)
+    with pytest.raises(RateLimited):
+        await credits_of(projects, job)
+    assert office.clock.slept == [RATE_LIMIT_PAUSE_S] * 2
+
+
+async def test_a_service_that_wants_an_hour_of_patience_is_not_waited_for(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.nemo.fault("credits", status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(RateLimited):
+        await credits_of(projects, job)
+    assert office.clock.slept == []
+
+
+async def test_only_what_never_reached_the_service_is_sent_again(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    tries: list[bool] = []
+
+    async def call(project: Project) -> None:
+        tries.append(True)
+        raise TransportError(CALL, "lost", sent=sent)
+
+    sent = True
+    with pytest.raises(TransportError):
+        await projects.call(job, call)
+    assert len(tries) == 1
+    tries.clear()
+    sent = False
+    with pytest.raises(TransportError):
+        await projects.call(job, call)
+    assert len(tries) == 1 + len(PAUSES_S)
+    assert office.clock.slept == list(PAUSES_S)
+
+
+@pytest.mark.parametrize(
+    ("chat", "key"),
+    [(ChatKey(4711), "error.tokens_used_up"), (GROUP, "error.tokens_used_up_group")],
+)
+async def test_a_chat_learns_when_the_addresss_tokens_are_used_up(
+    office: Office, chat: ChatKey, key: str
+) -> None:
+    job, projects = new_job(chat=chat), office.open(None)
+    await office.nemo.set(anonymous_per_address=0)
+    with structlog.testing.capture_logs() as logs, pytest.raises(GuestAccountsUsedUp) as caught:
+        await projects.call(job, whole)
+    message = (await ended_by(projects, job, caught.value)).message
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
+    assert [button.action for button in message.buttons] == ["retry"]
+    assert office.clock.slept == [RATE_LIMIT_PAUSE_S]
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == [
+        "account.guest_tokens_used_up"
+    ]
+
+
+async def test_the_operator_is_warned_before_guest_tokens_run_out(office: Office, redis: Redis) -> None:
+    projects = office.open(None)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(1, GUEST_ACCOUNTS_PER_WEEK + 1):
+            await projects.call(new_job(chat=ChatKey(number)), whole)
+            assert await office.guest_accounts.used_this_week() == number
+    warnings = [entry for entry in logs if entry["event"] == "account.guest_tokens_low"]
+    assert [(entry["used"], entry["left"]) for entry in warnings] == [(7, 3), (9, 1)]
+    assert {entry["log_level"] for entry in warnings} == {"warning"}
+    assert 0 < await redis.ttl(keys.GUEST_TOKENS) <= keys.GUEST_TOKENS_TTL_S
+
+
+async def test_guest_tokens_are_counted_for_a_week_each_once_by_all_workers(
+    office: Office, redis: Redis
+) -> None:
+    others = GuestAccountCounter(redis, office.clock)
+    await office.guest_accounts.note("nmv_usr_first")
+    await others.note("nmv_usr_first")
+    office.clock.at += 4 * DAY
+    await others.note("nmv_usr_second")
+    assert await office.guest_accounts.used_this_week() == 2
+    office.clock.at += WEEK - 4 * DAY
+    assert await office.guest_accounts.used_this_week() == 1
+    await others.note("nmv_usr_third")
+    assert await redis.zcard(keys.GUEST_TOKENS) == 2
+    assert "nmv" not in str(await redis.zrange(keys.GUEST_TOKENS, 0, -1))
+
+
+ANONYMOUS = Chat(key=ChatKey(4711), account=Account.ANONYMOUS, user_id="anon_1")
+REGISTER = f"{WEB}/register?bind=anon_1"
+
+
+@pytest.mark.parametrize("error", [NoCredits, ExportNotInPlan])
+@pytest.mark.parametrize(
+    ("chat", "kind", "link"),
+    [
+        (ANONYMOUS, "anonymous", REGISTER),
+        (replace(ANONYMOUS, key=GROUP), "group", ""),
+        (replace(ANONYMOUS, account=Account.OWN), "own", WEB),
+        (replace(ANONYMOUS, account=Account.OPERATOR), "operator", ""),
+    ],
+)
+async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
+    office: Office, error: type[ServiceError], chat: Chat, kind: str, link: str
+) -> None:
+    await office.chats.update(chat.key, account=chat.account, user_id=chat.user_id)
+    ended = await ended_by(office.open(None), new_job(chat=chat.key), error(CALL))
+    assert isinstance(ended.message, PrivateMessage)
+    notice = ended.message.message
+    assert isinstance(notice, LocalizedMessage)
+    group = "error.no_credits" if error is NoCredits else "error.export_plan"
+    assert notice.key == f"{group}_{kind}"
+    assert "".join(button.url for button in notice.buttons) == link
+
+
+async def test_a_browser_link_is_asked_for_once_and_again_before_it_ends(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    first = await projects.browser_link(job)
+    assert first is not None
+    assert first.startswith(f"{WEB}/workspace/claim?ct=clm_")
+    assert await projects.browser_link(job) == first
+    assert await office.asked("claim-token") == 1
+
+    office.clock.at += WEEK - LINK_MARGIN
+    later = await projects.browser_link(job)
+    assert later not in (None, first)
+
+
+async def test_a_project_that_came_without_its_task_has_a_link(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    task = (await projects.call(job, whole)).task_id
+    assert task is not None
+    await office.chats.update(job.chat, task_id=None)
+    assert await projects.browser_link(job) is not None
+    assert (await office.chats.get(job.chat)).task_id == task
+
+
+async def test_a_new_project_has_a_link_of_its_own(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    first = await projects.browser_link(job)
+    await projects.forget_session(job.chat)
+    second = await projects.browser_link(job)
+    assert None not in (first, second)
+    assert first != second
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"code": 1001}, {"body": "<html>"}])
+async def test_a_link_that_can_not_be_had_is_none(office: Office, fault: dict[str, Any]) -> None:
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    await office.nemo.fault("claim-token", **fault)
+    assert await projects.browser_link(job) is None
+    assert await projects.browser_link(job) is not None
+
+
+async def test_a_token_is_checked_without_a_change_to_the_chat(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    own = await office.nemo.add_account(credits=5)
+    assert (await projects.check_token(job, own.token)).available == 5
+    with pytest.raises(AuthError):
+        await projects.check_token(job, "nmv_usr_of_nobody")
+    with pytest.raises(AuthError):
+        await projects.check_token(job, "a line\nbreak and 中文")
+    assert await office.chats.get(job.chat) == Chat(key=job.chat)
+
+
+async def test_a_project_speaks_the_language_of_the_job(office: Office) -> None:
+    projects = office.open(None)
+    for language in ("en", "zh"):
+        job = new_job(language=language)
+        await projects.call(job, whole)
+        await projects.forget_session(job.chat)
+    assert [session.language for session in await office.nemo.sessions()] == ["en", "zh-CN"]
+
+
+async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    errors: list[tuple[NemoError, str]] = [
+        (RateLimited(CALL), "error.busy"),
+        (AuthError(CALL), "error.nemo_down"),
+        (TransportError(CALL, sent=True), "error.nemo_down"),
+        (ServiceError(CALL, "odd", code=7), "error.turn_failed"),
+    ]
+    for error, key in errors:
+        notice = (await ended_by(projects, job, error)).message
+        assert isinstance(notice, LocalizedMessage)
+        assert notice.key == key
+        assert [(button.action, button.argument) for button in notice.buttons] == [("retry", job.id)]

@@ -1,0 +1,82 @@
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.runtime.allowed_hosts import AllowedHosts, HostRule, is_public
+
+
+@pytest.mark.parametrize(
+    ("rule", "allowed", "refused"),
+    [
+        (
+            "cdn.example",
+            [("https", "cdn.example", None), ("https", "CDN.example.", 443)],
+            [
+                ("http", "cdn.example", None),
+                ("https", "cdn.example", 8443),
+                ("https", "a.cdn.example", None),
+                ("https", "cdn.example.evil", None),
+                ("https", "evilcdn.example", None),
+                ("ftp", "cdn.example", None),
+            ],
+        ),
+        (
+            "*.cdn.example",
+            [("https", "a.cdn.example", None), ("https", "a.b.cdn.example", None)],
+            [("https", "cdn.example", None), ("https", "evilcdn.example", None), ("https", "", None)],
+        ),
+        ("cdn.example:8443", [("https", "cdn.example", 8443)], [("https", "cdn.example", None)]),
+        (
+            "http://127.0.0.1:8080",
+            [("http", "127.0.0.1", 8080)],
+            [("http", "127.0.0.1", 8081), ("https", "127.0.0.1", 8080), ("http", "2130706433", 8080)],
+        ),
+        ("http://[::1]:8080", [("http", "::1", 8080)], [("http", "::2", 8080)]),
+    ],
+)
+def test_a_rule_means_what_it_says(
+    rule: str, allowed: list[tuple[str, str, int | None]], refused: list[tuple[str, str, int | None]]
+) -> None:
+    hosts = AllowedHosts(["other.example", rule])
+    assert all(hosts.allow(*place) for place in allowed)
+    assert not any(hosts.allow(*place) for place in refused)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["", "*", "*.", "*.example", "a.*.example", "ftp://a.example", "https://a.example/path", "https://u@a.example",
+     "a b", "a.example:port", "例.example", "https://", "a.example?x",
+     "127.1", "2130706433", "*.0.1", "1.2.3.4.5"],
+)  # fmt: skip
+def test_what_is_no_rule_is_told(rule: str) -> None:
+    with pytest.raises(ValueError, match=r"host|[Pp]ort"):
+        HostRule.parse(rule)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_rule_or_told(text: str) -> None:
+    try:
+        rule = HostRule.parse(text)
+    except ValueError:
+        return
+    assert rule.host
+
+
+def test_nothing_is_allowed_by_no_rules() -> None:
+    assert not AllowedHosts([]).allow("https", "nemovideo.ai", None)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True), ("2606:4700:4700::1111", True), ("127.0.0.1", False), ("10.1.2.3", False),
+        ("172.16.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False), ("100.64.0.1", False),
+        ("0.0.0.0", False), ("224.0.0.1", False), ("255.255.255.255", False), ("::1", False),
+        ("fe80::1", False), ("fc00::1", False), ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)  # fmt: skip
+def test_which_addresses_are_public(address: str, public: bool) -> None:
+    assert is_public(ipaddress.ip_address(address)) is public

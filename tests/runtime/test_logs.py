@@ -1,0 +1,126 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import structlog
+
+from bot.runtime.logs import configure_logging, redact
+
+BOT_TOKEN = "7000000001:AAswordfish-token_of_nobody-at-all"
+NEMO_TOKEN = "nmv_usr_swordfish-with-dashes"
+PASSWORD = "sword@fish/pass"
+
+SECRET_TEXTS = [
+    f"the token is {BOT_TOKEN}",
+    f"https://api.telegram.org/bot{BOT_TOKEN}/getMe failed",
+    f"GET https://api.telegram.org/file/bot{BOT_TOKEN}/videos/file_1.mp4",
+    f"https://api.telegram.org/bot{BOT_TOKEN.replace(':', '%3A')}/getMe",
+    f"account {NEMO_TOKEN}, please",
+    f"Authorization: Bearer {NEMO_TOKEN}",
+    "authorization: bearer swordfish.of.another.kind",
+    "https://nemovideo.com/workspace/claim?ct=clm_swordfish",
+    f"redis://:{PASSWORD}@host:6379/0 is away",
+    f"rediss://user:{PASSWORD}@host:6379/0",
+    "unix://:swordfish@/run/redis.sock",
+]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, kept = list(root.handlers), root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**kept)
+    structlog.contextvars.clear_contextvars()
+
+
+def fail_twice(secret: str) -> None:
+    try:
+        json.loads("{" + secret)
+    except ValueError as cause:
+        raise RuntimeError(f"again {secret}") from cause
+
+
+def leaks(text: str) -> bool:
+    return "swordfish" in text or "fish/pass" in text
+
+
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+def test_secrets_are_taken_out(text: str) -> None:
+    assert not leaks(redact(text))
+    assert "***" in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-01T12:00:00Z took 12:30 for job 0123456789abcdef",
+        "https://nemovideo.com/register?bind=anon_1",
+        "redis://localhost:6379/0 is away",
+        "127.0.0.1:40123 asked, message 12345:6",
+    ],
+)
+def test_everything_else_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("secret", SECRET_TEXTS)
+def test_no_line_has_a_secret(form: str, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("DEBUG", form)
+    log = structlog.get_logger("bot.test")
+    with structlog.contextvars.bound_contextvars(about=secret):
+        log.info("one.event", value=secret, nested={"deep": [secret]})
+    log.warning(secret)
+    try:
+        fail_twice(secret)
+    except RuntimeError:
+        log.exception("it.failed")
+    logging.getLogger("some.library").warning("said %s", secret)
+    try:
+        fail_twice(secret)
+    except RuntimeError:
+        logging.getLogger("some.library").exception("with a trace")
+    out = capsys.readouterr().err
+    assert "one.event" in out
+    assert "some.library" in out or "said" in out
+    assert not leaks(out)
+    if form == "json":
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert [line["level"] for line in lines] == ["info", "warning", "error", "warning", "error"]
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO"])
+async def test_http_libraries_do_not_tell_addresses(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(level, "text")
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), trust_env=False) as http:
+        await http.get(f"https://api.telegram.org/bot{BOT_TOKEN}/getMe")
+    assert capsys.readouterr().err == ""
+
+
+def test_levels_and_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("WARNING", "json")
+    log = structlog.get_logger("bot.test")
+    log.info("not.heard")
+    log.warning("was.heard", size=3, text='with "quotes" and Bearer swordfish"')
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert found["event"] == "was.heard"
+    assert found["size"] == 3
+    assert found["level"] == "warning"
+    assert found["timestamp"].endswith("Z")
+
+
+def test_setting_up_twice_does_not_double_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "text")
+    configure_logging("INFO", "text")
+    structlog.get_logger("bot.test").info("once.only")
+    assert capsys.readouterr().err.count("once.only") == 1

@@ -1,0 +1,147 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from telegram import Animation, Chat, Document, Message, PhotoSize, Sticker, VideoNote
+
+from bot.jobs.model import Attachment
+from bot.telegram.reading.attachments import (
+    NAME_LENGTH,
+    attachment_of,
+    fitting_name,
+    is_drawn,
+    is_promising,
+    kind_of_content,
+    safe_name,
+)
+
+
+@pytest.fixture(autouse=True)
+def _as_the_bot_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+
+
+def message(**media: object) -> Message:
+    return Message(1, datetime.now(UTC), Chat(1, "private"), **media)  # type: ignore[arg-type]
+
+
+def sticker(**flags: bool) -> Message:
+    given = {"is_animated": False, "is_video": False} | flags
+    return message(sticker=Sticker("id", "unique", 512, 512, type="regular", **given))  # type: ignore[arg-type]
+
+
+def document(name: str, content_type: str) -> Attachment:
+    return Attachment("id", "document", name, 10, content_type)
+
+
+def test_of_a_photo_the_largest_size_counts() -> None:
+    sizes = [PhotoSize("small", "s", 90, 60, 1000), PhotoSize("large", "l", 1280, 800, 90_000)]
+    found = attachment_of(message(photo=sizes))
+    assert found == Attachment(
+        "large", "photo", "photo_1.jpg", 90_000, "image/jpeg", width=1280, height=800, message_id=1
+    )
+
+
+def test_an_animation_is_no_document() -> None:
+    both = {
+        "animation": Animation(
+            "a", "u", 320, 180, timedelta(seconds=2), file_name="cat.mp4", mime_type="video/mp4"
+        ),
+        "document": Document("a", "u", file_name="cat.mp4", mime_type="video/mp4"),
+    }
+    found = attachment_of(message(**both))
+    assert found is not None
+    assert (found.kind, found.name, found.duration_s, found.width) == ("animation", "cat.mp4", 2.0, 320)
+
+
+def test_a_video_note_is_as_high_as_wide() -> None:
+    found = attachment_of(message(video_note=VideoNote("v", "u", 384, timedelta(seconds=5))))
+    assert found is not None
+    assert (found.name, found.width, found.height) == ("video_note_1.mp4", 384, 384)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "drawn"),
+    [
+        (sticker(), "sticker_1.webp", False),
+        (sticker(is_video=True), "sticker_1.webm", False),
+        (sticker(is_animated=True), "sticker_1.tgs", True),
+    ],
+)
+def test_stickers_are_named_by_their_kind(given: Message, name: str, drawn: bool) -> None:
+    found = attachment_of(given)
+    assert found is not None
+    assert (found.name, is_drawn(found)) == (name, drawn)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "promising"),
+    [
+        ("clip.mp4", "", True),
+        ("CLIP.MOV", "application/octet-stream", True),
+        ("song.flac", "audio/flac", True),
+        ("old.3gp", "video/3gpp", True),
+        ("without_an_ending.bin", "application/octet-stream", True),
+        ("backup.dat2", "", True),
+        ("export.data", "video/mp4", True),
+        ("notes.pdf", "application/pdf", False),
+        ("notes.pdf", "application/octet-stream", False),
+        ("archive.zip", "application/zip", False),
+        ("film.wmv", "video/x-ms-wmv", False),
+    ],
+)
+def test_which_documents_are_worth_a_look(name: str, content_type: str, promising: bool) -> None:
+    assert is_promising(document(name, content_type)) is promising
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "sniffed", "found"),
+    [
+        ("video", "clip.mp4", "mp4", "mp4"),
+        ("audio", "song.mp4", "mp4", "m4a"),
+        ("document", "song.m4a", "mp4", "m4a"),
+        ("document", "song.mp3", "ogg", "ogg"),
+        ("document", "x.bin", None, None),
+    ],
+)
+def test_the_content_tells_the_kind(kind: str, name: str, sniffed: str | None, found: str | None) -> None:
+    assert kind_of_content(Attachment("id", kind, name, 1, ""), sniffed) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd", "passwd.mp4"),
+        ("C:\\Users\\Ann\\My clip.MP4", "My clip.mp4"),
+        ('a"b\r\nc.mov', "a_b_c.mov"),
+        ("假期 视频.mp4", "假期 视频.mp4"),
+        ("...", "file.mp4"),
+        (".mp4", "mp4.mp4"),
+        ("😀😀.mp4", "file.mp4"),
+        ("🏖 beach 🏖.mov", "beach.mov"),
+        ("clip.😀", "clip.mp4"),
+        ("שלום \u202egpj.mp4", "שלום _gpj.mp4"),
+        ("x" * 300 + ".mkv", "x" * 76 + ".mkv"),
+    ],
+)
+def test_names_keep_a_safe_form(given: str, name: str) -> None:
+    assert safe_name(given, "mp4") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fitting"),
+    [
+        ("clip.mp4", "mp4", "clip.mp4"),
+        ("clip.m4v", "mp4", "clip.mp4"),
+        ("voice.ogg", "m4a", "voice.m4a"),
+        ("a.b", "png", "a.png"),
+    ],
+)
+def test_the_ending_fits_the_content(name: str, kind: str, fitting: str) -> None:
+    assert fitting_name(name, kind) == fitting
+
+
+@pytest.mark.parametrize(
+    "given", ["a" * 300, "." + "a" * 300, "a." + "b" * 300, "a" * 300 + ".mp4", "字" * 300 + ".é" * 90]
+)
+def test_no_name_is_longer_than_the_bound(given: str) -> None:
+    assert len(safe_name(given, "mp4")) <= NAME_LENGTH

@@ -1,0 +1,134 @@
+import pytest
+
+from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.sandbox.botapi.client import Person, Seen
+from tests.clocks import passing
+from tests.telegram.conftest import Notebook, Telegram
+
+RETRY = (Button("button.retry", "retry", "0123456789abcdef"),)
+
+
+async def said(
+    telegram: Telegram, message: OutgoingMessage, checkpoints: Notebook | None = None
+) -> tuple[Person, list[Seen]]:
+    ada = await telegram.people.person()
+    await ada.start()
+    responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+    await passing(telegram.clock, responder.say("answer", message))
+    return ada, [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
+
+
+async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> None:
+    text = "\n\n".join(f"Paragraph **{number}** " + "word " * 100 for number in range(18))
+    _, messages = await said(telegram, AgentMessage(text, RETRY))
+    assert len(messages) >= 3
+    assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
+    replies = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
+    assert replies == [1] + [None] * (len(messages) - 1)
+    assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    channel = await telegram.people.new_chat("channel", "News", ada)
+    talk = await telegram.people.new_chat("supergroup", "Talk", ada)
+    await telegram.people.link(channel, talk)
+    await ada.say("news", channel)
+    (post,) = await talk.messages()
+    asked = await ada.say("tell me more", talk, reply_to=post.id)
+    responder = telegram.responder(telegram.job(talk.id, asked.id))
+    await passing(telegram.clock, responder.say("answer", AgentMessage("word " * 2500)))
+    pieces = await talk.messages(from_bots=True)
+    assert len(pieces) >= 3
+    assert {piece.json["reply_to_message"]["message_id"] for piece in pieces} == {asked.id}
+    assert {piece.json["message_thread_id"] for piece in pieces} == {asked.json["message_thread_id"]}
+
+
+@pytest.mark.parametrize(
+    "words", ["can't parse entities: whatever", "ENTITY_BOUNDS_INVALID", "ENTITY_TEXTURL_INVALID"]
+)
+async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Telegram, words: str) -> None:
+    await telegram.people.faults.error("sendMessage", code=400, description=f"Bad Request: {words}")
+    _, messages = await said(telegram, AgentMessage("some **bold** words", RETRY))
+    assert [seen.text for seen in messages] == ["some bold words"]
+    assert "entities" not in messages[0].json
+    assert messages[0].buttons
+    assert await telegram.people.calls("editMessageText") == []
+
+
+async def test_each_slot_is_said_once(telegram: Telegram) -> None:
+    checkpoints = Notebook()
+    ada, _ = await said(telegram, AgentMessage("word " * 1500), checkpoints)
+    responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+    await responder.say("answer", AgentMessage("word " * 1500))
+    assert len(await telegram.people.calls("sendMessage")) == 2
+    await responder.say("ending", LocalizedMessage("job.cancelled"))
+    assert len(await telegram.people.calls("sendMessage")) == 3
+
+
+async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
+    _, messages = await said(
+        telegram, LocalizedMessage("error.turn_failed", {"reason": "<b>&</b> <script>"}, RETRY)
+    )
+    assert "<b>&</b> <script>" in messages[0].text
+
+
+async def test_a_quiet_notice_comes_without_a_sound(telegram: Telegram) -> None:
+    await said(telegram, LocalizedMessage("edited.done", quiet=True))
+    await said(telegram, LocalizedMessage("edited.begun"))
+    calls = await telegram.people.calls("sendMessage")
+    assert [str(call["params"]["disable_notification"]).lower() for call in calls] == ["true", "false"]
+
+
+async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
+    lines = (
+        LocalizedMessage("change.text", {"before": "<a>", "after": "b"}),
+        LocalizedMessage("change.more", {"n": 2}),
+    )
+    _, (message,) = await said(telegram, ListMessage(LocalizedMessage("answer.silent_edit"), lines))
+    assert len(message.text.splitlines()) == 3
+    assert "“<a>”" in message.text
+
+
+async def delete_message(
+    telegram: Telegram, chat_id: int, message_id: int, *, only_buttons: bool = False
+) -> None:
+    responder = telegram.responder(telegram.job(chat_id, 1))
+    await passing(telegram.clock, responder.delete_message(chat_id, message_id, only_buttons=only_buttons))
+
+
+async def test_an_earlier_message_is_taken_away_however_often(telegram: Telegram) -> None:
+    ada, (message,) = await said(telegram, LocalizedMessage("help.text", buttons=RETRY))
+    for _ in range(2):
+        await delete_message(telegram, ada.chat.id, message.id)
+    assert [m for m in await ada.chat.messages() if m.json["from"]["is_bot"]] == []
+    assert await telegram.people.calls("editMessageReplyMarkup") == []
+
+
+@pytest.mark.parametrize("only_buttons", [False, True])
+async def test_one_that_may_not_be_deleted_loses_its_buttons(telegram: Telegram, only_buttons: bool) -> None:
+    ada, (message,) = await said(telegram, LocalizedMessage("help.text", buttons=RETRY))
+    assert message.buttons
+    await telegram.people.faults.error(
+        "deleteMessage", code=400, description="Bad Request: message can't be deleted for everyone", times=2
+    )
+    for _ in range(2):
+        await delete_message(telegram, ada.chat.id, message.id, only_buttons=only_buttons)
+    (left,) = [m for m in await ada.chat.messages() if m.json["from"]["is_bot"]]
+    assert not left.buttons
+    assert len(await telegram.people.calls("deleteMessage")) == (0 if only_buttons else 2)
+
+
+@pytest.mark.parametrize("only_buttons", [False, True])
+async def test_nothing_is_taken_from_the_supergroup_that_the_group_became(
+    telegram: Telegram, only_buttons: bool
+) -> None:
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("group", "Film club", ada, bot="administrator")
+    moved = await group.migrate(ada)
+    for word in ("one", "two", "three"):
+        await ada.say(word, moved)
+    before = [(m.id, m.text) for m in await moved.messages()]
+    for message_id, _ in before:
+        await delete_message(telegram, group.id, message_id, only_buttons=only_buttons)
+    assert [(m.id, m.text) for m in await moved.messages()] == before

@@ -1,0 +1,192 @@
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from telegram import Message
+from telegram.error import BadRequest
+
+from bot.sandbox.botapi.client import ChatHandle
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, mailbox, send_once
+from tests.clocks import passing
+from tests.telegram.conftest import Died, Notebook, Telegram
+
+
+async def once(
+    telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", slot: str = "said"
+) -> Any:
+    async def send(chat: int) -> Message:
+        return await telegram.bot.send_message(chat, text)
+
+    async def edit(chat: int, message_id: int) -> Message | bool:
+        return await telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id)
+
+    sending = send_once(checkpoints, slot, chat_id, telegram.telegram_calls, telegram.sent, send, edit)
+    return await passing(telegram.clock, sending)
+
+
+async def said(chat: ChatHandle) -> list[str]:
+    return [seen.text for seen in await chat.messages() if seen.json["from"]["is_bot"]]
+
+
+def dies_with_the_answer(name: str, value: Any) -> bool:
+    return "message_id" in value
+
+
+async def test_a_message_is_sent_once(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    checkpoints = Notebook()
+    done = await once(telegram, ada.chat.id, checkpoints)
+    assert await once(telegram, ada.chat.id, checkpoints) == done == checkpoints.get("said")
+    assert await said(ada.chat) == ["hello"]
+
+
+async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    begun = await ada.start()
+    await telegram.sent.note(ada.chat.id, begun.id)
+    checkpoints = Notebook(dies_at=dies_with_the_answer)
+    with pytest.raises(Died):
+        await once(telegram, ada.chat.id, checkpoints)
+    checkpoints.dies_at = None
+    found = await once(telegram, ada.chat.id, checkpoints)
+    (message,) = [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
+    assert found["message_id"] == message.id
+    assert len(message.versions) == 1
+
+
+async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_too(
+    telegram: Telegram,
+) -> None:
+    ada = await telegram.people.person()
+    begun = await ada.start()
+    await telegram.sent.note(ada.chat.id, begun.id)
+    checkpoints = Notebook(dies_at=dies_with_the_answer)
+    for _ in range(2):
+        with pytest.raises(Died):
+            await once(telegram, ada.chat.id, checkpoints)
+    checkpoints.dies_at = None
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await said(ada.chat) == ["hello"]
+
+
+async def test_a_message_that_was_not_sent_is_sent_again(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    checkpoints = Notebook({"said": {"after": 0}})
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await said(ada.chat) == ["hello"]
+
+
+@pytest.mark.parametrize(("when", "sends"), [("after", 1), ("before", 2)])
+async def test_a_lost_answer_is_looked_for_at_once(telegram: Telegram, when: Any, sends: int) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    await telegram.people.faults.drop("sendMessage", when=when)
+    await once(telegram, ada.chat.id, Notebook())
+    assert await said(ada.chat) == ["hello"]
+    assert len(await telegram.people.calls("sendMessage")) == sends
+
+
+async def test_an_outcome_that_stays_unknown_is_tried_three_times(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    await telegram.people.faults.drop("sendMessage", times=None)
+    with pytest.raises(OutcomeUnknown):
+        await once(telegram, ada.chat.id, Notebook())
+    assert len(await telegram.people.calls("sendMessage")) == 3
+
+
+async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
+    ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
+    start = await ada.start()
+    await telegram.sent.note(ada.chat.id, start.id)
+    checkpoints = Notebook(dies_at=dies_with_the_answer)
+    with pytest.raises(Died):
+        await once(telegram, ada.chat.id, checkpoints)
+    checkpoints.dies_at = None
+    # Meanwhile: people write, and the bot says other things, here and in chats of the same mailbox.
+    await telegram.sent.note(ada.chat.id, (await ada.say("and louder")).id)
+    await bob.start()
+    await once(telegram, bob.chat.id, Notebook(), "for Bob")
+    await once(telegram, ada.chat.id, Notebook(), "another job's", slot="other")
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await said(ada.chat) == ["hello", "another job's"]
+    assert await said(bob.chat) == ["for Bob"]
+    for chat in (ada.chat, bob.chat):
+        assert all(len(seen.versions) == 1 for seen in await chat.messages())
+
+
+async def test_a_message_that_was_saved_but_not_noted_is_not_taken_for_a_lost_one(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    start = await ada.start()
+    await telegram.sent.note(ada.chat.id, start.id)
+    progress_message = await telegram.bot.send_message(ada.chat.id, "live")
+    # It died right after this checkpoint, and had begun to say something.
+    checkpoints = Notebook(
+        {"live": {"message_id": progress_message.message_id, "file_id": ""}, "said": {"after": start.id}}
+    )
+    await once(telegram, ada.chat.id, checkpoints, "live", slot="live")
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await said(ada.chat) == ["live", "hello"]
+
+
+async def test_supergroups_count_for_themselves(telegram: Telegram, redis: Redis) -> None:
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("supergroup", "Group", ada)
+    for _ in range(3):
+        await ada.say("something", group)
+    checkpoints = Notebook(dies_at=dies_with_the_answer)
+    with pytest.raises(Died):
+        await once(telegram, group.id, checkpoints)
+    checkpoints.dies_at = None
+    await once(telegram, group.id, checkpoints)
+    assert await said(group) == ["hello"]
+
+
+async def test_a_refusal_is_no_reason_to_look_for_the_message(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    checkpoints = Notebook()
+    with pytest.raises(BadRequest):
+        await once(telegram, ada.chat.id, checkpoints, "  ")
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await telegram.people.calls("editMessageText") == []
+    assert await said(ada.chat) == ["hello"]
+
+
+async def test_a_supergroups_number_is_noted_where_it_counts(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("group", "Group", ada)
+    supergroup = await group.migrate(ada)
+    done = await once(telegram, group.id, Notebook())
+    assert await telegram.sent.newest(supergroup.id) == done["message_id"]
+
+
+class TestSent:
+    async def test_numbers_of_one_mailbox(self, redis: Redis) -> None:
+        sent = SentMessageLog(redis)
+        assert await sent.newest(5) == 0
+        await asyncio.gather(*(sent.note(5, number) for number in (3, 9, 4)))
+        await sent.note(-77, 12)
+        await sent.note(-1001234567890, 99)
+        assert await sent.newest(5) == 12
+        assert await sent.newest(-1001234567890) == 99
+        assert await sent.unaccounted(5, 8) == [10, 11, 13, 14, 15, 16, 17]
+
+    async def test_only_so_many_are_tried(self, redis: Redis) -> None:
+        sent = SentMessageLog(redis)
+        await sent.note(5, 1)
+        await sent.note(5, 1000)
+        tried = await sent.unaccounted(5, 1)
+        assert len(tried) == PROBE_LIMIT
+        assert tried[0] == 2
+
+    @pytest.mark.parametrize(
+        ("chat_id", "name"),
+        [(5, "own"), (-77, "own"), (-999_999_999_999, "own"), (-1001234567890, "-1001234567890")],
+    )
+    def test_mailboxes(self, chat_id: int, name: str) -> None:
+        assert mailbox(chat_id) == name
