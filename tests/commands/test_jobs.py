@@ -16,6 +16,7 @@ from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import one_line
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
+from bot.jobs.payloads import PressPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
@@ -138,7 +139,7 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     [drawing] = await job_queue.current(CHAT, QueueName.DRAW)
     standing = await job_queue.find(CHAT, drawing)
     assert standing is not None
-    assert (standing.job.kind, standing.job.data) == (JobKind.REDRAW, {"redraw": "cancelled", "message": 77})
+    assert standing.job.payload == PressPayload(redraw="cancelled", message_id=77)
     assert any(name == queue_id(CHAT, QueueName.DRAW) for name, _, _ in await tickets(docket))
 
 

@@ -13,17 +13,10 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.ports import (
-    ChatGone,
-    Checkpoints,
-    Delivered,
-    LocalizedMessage,
-    OpenFile,
-    OutgoingMessage,
-    Progress,
-    Result,
-)
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.runner import JobRunner, Step
 from bot.runtime.clock import Clock
@@ -88,11 +81,11 @@ class TellerFront:
 
     async def show(self) -> None:
         self._fail("show")
-        if "message_id" not in (self.checkpoints.get("live") or {}):
+        if "message_id" not in (self.checkpoints.get_value("live") or {}):
             if self.teller.announcing is not None:
                 await self.teller.announcing()
             self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            await self.checkpoints.save("live", {"message_id": len(self.teller.shown)})
+            await self.checkpoints.save_value("live", {"message_id": len(self.teller.shown)})
 
     async def show_now(self) -> None:
         await self.show()

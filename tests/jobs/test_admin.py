@@ -7,8 +7,9 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ListMessage, LocalizedMessage
+from bot.jobs.payloads import AnnouncePayload, SayPayload
 from bot.jobs.queue.job_queue import ActiveChat, JobQueue, queue_id
 from bot.jobs.steps.admin import announce, show_stats
 from bot.jobs.worker.runner import Attempt
@@ -20,6 +21,8 @@ from tests.jobs.conftest import CHAT, Teller, new_job, tickets
 
 CLUB = ChatKey(-100500, 7)
 EDIT = queue_id(CHAT, QueueName.MAIN)
+
+WORD = LocalizedMessage("admin.word", {"text": UncutText("back at noon")})
 
 
 class Died(BaseException):
@@ -88,7 +91,9 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
     await job_queue.accept([new_job(), new_job(1)], 1)
     await job_queue.accept([new_job(chat=CLUB, language="zh")], 2)
     await job_queue.accept([new_job(chat=ChatKey(9), kind=JobKind.CREDITS, queue=QueueName.QUICK)], 3)
-    asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.ANNOUNCE, data={"word": 1})
+    asked = new_job(
+        chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.ANNOUNCE, payload=AnnouncePayload(message=WORD)
+    )
     await job_queue.accept([asked], 4)
 
     accept = job_queue.accept
@@ -114,10 +119,10 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
         for one in ids:
             status = await job_queue.find(chat, one)
             assert status
-            assert (status.job.kind, status.job.language, dict(status.job.data)) == (
+            assert (status.job.kind, status.job.language, status.job.payload) == (
                 JobKind.SAY,
                 language,
-                {"word": 1},
+                SayPayload(message=WORD),
             )
     assert teller.told == [(asked.id, "announced", LocalizedMessage("admin.announced", {"n": 2}))]
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bot.jobs.messages import Bytes, LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
-from bot.jobs.ports import Bytes, LocalizedMessage
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import (
     ALBUM_PAUSE_S,
     FILE_PAUSE_S,
@@ -215,7 +216,7 @@ class TestClosing:
         ]
         assert late is not None
         assert (late.job.text, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
-        assert late.job.data["late"] is True
+        assert late.job.payload_as(EditPayload).is_late
 
     async def test_a_late_caption_is_the_prompt_of_an_album_that_had_none(self, job_queue: JobQueue) -> None:
         await accept(job_queue, ALBUM[0])

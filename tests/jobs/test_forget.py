@@ -7,8 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, queue_id
@@ -22,7 +23,12 @@ NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
 
 
 def clearing(asked: Job) -> Job:
-    return new_job(chat=asked.chat, kind=JobKind.CLEAR_WAY, queue=QueueName.TAP, data={"before": asked.id})
+    return new_job(
+        chat=asked.chat,
+        kind=JobKind.CLEAR_WAY,
+        queue=QueueName.TAP,
+        payload=StopEarlierPayload(erase_id=asked.id),
+    )
 
 
 class Died(BaseException):
@@ -127,7 +133,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     question, next_question = (new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK) for _ in range(2))
     await job_queue.accept([question, next_question], 2)
     answering = await run_of(job_queue, clock, teller, question, "question")
-    asked = new_job(kind=JobKind.FORGET, data={"questions": [question.id, next_question.id]})
+    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(quick_job_ids=(question.id, next_question.id)))
     await job_queue.accept([asked], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
@@ -212,7 +218,7 @@ async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
     job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job, is_allowed: bool
 ) -> None:
     answer = new_job(kind=JobKind.TAP, queue=QueueName.TAP)
-    asked = new_job(kind=JobKind.FORGET, data={"if_allowed_by": answer.id})
+    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(if_allowed_by=answer.id))
     await job_queue.accept([answer, asked], 2)
     attempt = await run_of(job_queue, clock, teller, asked)
     answering = await run_of(job_queue, clock, teller, answer, "tap")

@@ -14,8 +14,9 @@ from redis.exceptions import ConnectionError as StoreAway
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ChatGone, LocalizedMessage
+from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue, queue_id
 from bot.jobs.worker.runner import Attempt, JobEnded, JobRunner, Step
 from bot.runtime.clock import SystemClock
@@ -84,8 +85,8 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
 
     async def first(attempt: Attempt) -> None:
         walked.append("first")
-        await attempt.save("one", 1)
-        assert attempt.get("one") == 1
+        await attempt.save_value("one", 1)
+        assert attempt.get_value("one") == 1
 
     async def second(attempt: Attempt) -> None:
         walked.append("second")
@@ -208,7 +209,7 @@ class TestCancel:
 
         async def saves(attempt: Attempt) -> None:
             nonlocal went_on
-            await attempt.save("asked", 1)
+            await attempt.save_value("asked", 1)
             went_on = True
 
         job = new_job()
@@ -263,8 +264,8 @@ class TestDrain:
         self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
     ) -> None:
         async def saves(attempt: Attempt) -> None:
-            if attempt.get("asked") is None:
-                await attempt.save("asked", 1)
+            if attempt.get_value("asked") is None:
+                await attempt.save_value("asked", 1)
 
         first = a_runner(job_queue, redis, teller, clock, saves, gate.step)
         job = new_job()
@@ -280,7 +281,7 @@ class TestDrain:
         found: list[tuple[int, object]] = []
 
         async def looks(attempt: Attempt) -> None:
-            found.append((attempt.claimed.tries, attempt.get("asked")))
+            found.append((attempt.claimed.tries, attempt.get_value("asked")))
 
         await a_runner(job_queue, redis, teller, clock, looks).work(EDIT, "", "b")
         assert found == [(1, 1)]
@@ -400,7 +401,7 @@ async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
     job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
 ) -> None:
     async def saves(attempt: Attempt) -> None:
-        await attempt.save("asked", 1)
+        await attempt.save_value("asked", 1)
         pytest.fail("another has the job")
 
     job = new_job()
@@ -423,9 +424,9 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
     seen: list[tuple[int, object]] = []
 
     async def step(attempt: Attempt) -> None:
-        seen.append((attempt.claimed.tries, attempt.get("asked")))
+        seen.append((attempt.claimed.tries, attempt.get_value("asked")))
         if len(seen) < 4:
-            await attempt.save("asked", len(seen))
+            await attempt.save_value("asked", len(seen))
             raise StoreAway
 
     job = new_job()
@@ -446,13 +447,13 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
     walked: list[object] = []
 
     async def asks(attempt: Attempt) -> None:
-        if attempt.get("asked") is None:
+        if attempt.get_value("asked") is None:
             walked.append("asked")
-            await attempt.save("asked", 1)
+            await attempt.save_value("asked", 1)
 
     async def tells(attempt: Attempt) -> None:
-        await attempt.save("told", 2)
-        walked.append(attempt.get("asked"))
+        await attempt.save_value("told", 2)
+        walked.append(attempt.get_value("asked"))
 
     async with open_store(None, tmp_path) as store:
         steps = {JobKind.EDIT: [asks, gate.step, tells]}

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ListMessage
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id

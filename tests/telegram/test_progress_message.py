@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.jobs.ports import Bytes, LocalizedMessage, Progress
+from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
 from tests.clocks import passing, settle

@@ -1,11 +1,12 @@
 import pytest
 
-from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.sandbox.botapi.client import Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
 
-RETRY = (Button("button.retry", "retry", "0123456789abcdef"),)
+RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 
 
 async def said(

@@ -10,8 +10,9 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Seconds
 from bot.jobs.model import JobKind, QueueName, new_job_id
-from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Seconds
+from bot.jobs.payloads import AnnouncePayload, SayPayload
 from bot.jobs.queue.given_up import given_up
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.worker.runner import Attempt, Step
@@ -71,10 +72,10 @@ def announce(job_queue: JobQueue) -> Step:
     """Gives every chat with running or waiting jobs the prepared text, each once however often this starts."""
 
     async def step(attempt: Attempt) -> None:
-        chats = attempt.get("chats")
+        chats = attempt.get_value("chats")
         if chats is None:
             chats = [[str(one.chat), one.language] for one in await job_queue.at_work()]
-            await attempt.save("chats", chats)
+            await attempt.save_value("chats", chats)
         for chat, language in chats:
             word = replace(
                 attempt.job,
@@ -82,6 +83,7 @@ def announce(job_queue: JobQueue) -> Step:
                 chat=ChatKey.parse(chat),
                 queue=QueueName.QUICK,
                 kind=JobKind.SAY,
+                payload=SayPayload(message=attempt.job.payload_as(AnnouncePayload).message),
                 message_id=None,
                 language=language,
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, ShowCredits
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
-from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.questions import show_credits, timeline
 from bot.jobs.worker.runner import Attempt, JobEnded
@@ -31,7 +32,7 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt) -> Non
         Ended: The turn failed; what it brought before that has been told.
         ServiceError: It was refused with one of the documented codes.
     """
-    outcome = attempt.get("turn")
+    outcome = attempt.get_value("turn")
     before, after = draft_of(outcome["before"]), draft_of(outcome["after"])
     said = translate(outcome["text"])
     lines = change_lines(before, after) if has_changed(outcome) else ()
@@ -46,7 +47,7 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt) -> Non
         if type(error) is not ServiceError:
             raise error
         reason = outcome["reason"] or "?"
-        retry = Button("button.retry", "retry", attempt.job.id)
+        retry = Button("button.retry", Retry(attempt.job.id))
         raise JobEnded(LocalizedMessage("error.turn_failed", {"reason": reason}, (retry,)))
 
 
@@ -79,14 +80,14 @@ async def _buttons(
         return ()
     if not wants_export(outcome):
         # What was brought may lie on the timeline since its upload: then the turn found nothing to change.
-        is_fresh = attempt.get("uploaded") is not None or attempt.get("linked") is not None
-        return (Button("button.export", "export"),) if is_fresh else ()
+        is_fresh = attempt.get_value("uploaded") is not None or attempt.get_value("linked") is not None
+        return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
     chat = await projects.chats.get(job.chat)
     if chat.exports_by_itself:
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(outcome) else ()
-    return (Button("button.export", "export"), *next_buttons(one.name for one in further))
+    return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
 async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Draft | None) -> None:
@@ -97,13 +98,13 @@ async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Dr
         else:
             await attempt.responder.say(
                 "credits",
-                LocalizedMessage("answer.see_credits", buttons=(Button("button.credits", "credits"),)),
+                LocalizedMessage("answer.see_credits", buttons=(Button("button.credits", ShowCredits()),)),
             )
     if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
         heading, tracks = timeline(after, attempt.job.chat)
         await attempt.responder.say("tracks", ListMessage(heading, tracks))
     if said.edits:
-        offer = Button("button.do_it", "offer", attempt.job.id)
+        offer = Button("button.do_it", RunOffer(attempt.job.id))
         await attempt.responder.say(
             "offer", LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}, (offer,))
         )
@@ -127,9 +128,9 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
         return
     _, tracks = timeline(after, attempt.job.chat)
     strip = [
-        Button(f"button.strip_{EXTRAS[kind]}", "strip", f"{EXTRAS[kind]}.{attempt.job.id}") for kind in extra
+        Button(f"button.strip_{EXTRAS[kind]}", RemoveExtra(EXTRAS[kind], attempt.job.id)) for kind in extra
     ]
-    keep = Button("button.keep", "keep", attempt.job.id)
+    keep = Button("button.keep", KeepExtras(attempt.job.id))
     await attempt.responder.say(
         "extras", ListMessage(LocalizedMessage("answer.all_tracks"), tracks, (keep, *strip))
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.next_steps import first_buttons
-from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.runner import Attempt
 from bot.skills import Card
 
@@ -27,11 +28,11 @@ _KINDS = {
 
 async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
     """Tell what came, and ask what is to be done with it."""
-    uploaded = attempt.get("uploaded") or {}
+    uploaded = attempt.get_value("uploaded") or {}
     known: Mapping[str, Any] = uploaded.get("files") or {}
     files = [file for file in attempt.job.files if not known or file.file_id in known]
-    links = attempt.job.data.get("links")
-    if attempt.job.data.get("late"):
+    links = attempt.job.payload_as(EditPayload).links
+    if attempt.job.payload_as(EditPayload).is_late:
         await attempt.responder.say("received", LocalizedMessage("upload.late", {"n": max(1, len(files))}))
     elif files:
         told = [_told(file, known.get(file.file_id) or {}) for file in files]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.chats.chats import Chat
+from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.ports import LocalizedMessage, Progress
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.runner import Attempt, JobEnded, Step
 from bot.nemo.errors import NemoError
@@ -21,10 +21,10 @@ def connect(projects: Projects) -> Step:
         return project  # Opening is all there is to do.
 
     async def step(attempt: Attempt) -> None:
-        before, chat = attempt.get("connected"), await projects.chats.get(attempt.job.chat)
+        before, chat = attempt.get_value("connected"), await projects.chats.get(attempt.job.chat)
         if before is None:
             before = _connection(chat)
-            await attempt.save("connected", before)
+            await attempt.save_value("connected", before)
         is_first = not chat.greeted
         if chat.session_id is None and attempt.job.kind is JobKind.EXPORT:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
@@ -43,7 +43,7 @@ def connect(projects: Projects) -> Step:
             # The operator set a token, took it away, or the guest account became another.
             await attempt.responder.say("new_project", LocalizedMessage("account.new_project"))
         if now != before:
-            await attempt.save("connected", now)
+            await attempt.save_value("connected", now)
         if is_first:
             # Whoever has the link can take the project over: not for everyone in a group.
             link = await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None

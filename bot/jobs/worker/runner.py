@@ -12,19 +12,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.jobs.buttons import Retry
+from bot.jobs.checkpoints import C, Checkpoint, field_of
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import (
-    PROGRESS_MESSAGE,
-    Button,
-    ChatGone,
-    ListMessage,
-    LocalizedMessage,
-    OutgoingMessage,
-    PrivateMessage,
-    Progress,
-    Responder,
-    ResponderFactory,
-)
+from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone, Responder, ResponderFactory
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome, parse_queue_id
 from bot.runtime import metrics
@@ -91,11 +83,11 @@ class Attempt:
         self._checkpoints = dict(claimed.checkpoints)
         self._task: asyncio.Task[Any] | None = None
 
-    def get(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         """A checkpoint of this attempt or an earlier one."""
         return self._checkpoints.get(name)
 
-    async def save(self, name: str, value: Any) -> None:
+    async def save_value(self, name: str, value: Any) -> None:
         """Keep a checkpoint; a job that was cancelled, or that another worker has, stops here."""
         self._checkpoints[name] = value
         match await self._job_queue.save(self.claimed, name, value):
@@ -110,6 +102,19 @@ class Attempt:
         if self.interruption is Interruption.SUPERSEDED:
             # It hits the attempt's own task alone; work beside that, as of a live message that is late, ends here.
             raise asyncio.CancelledError
+
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        """Return what this attempt or an earlier one saved."""
+        value = self.get_value(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint; a job that was cancelled, or that another worker has, stops here."""
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        """Forget a checkpoint."""
+        await self.save_value(field_of(checkpoint, key), None)
 
     async def record_upload_size(self, size: int) -> None:
         """Tell how many bytes the job's files really have."""
@@ -274,7 +279,7 @@ class JobRunner:
         # The worker that tells a waiting job its place may be at it right now: without its message's number
         # this attempt would send a second live message.
         waited_s = 0.0
-        while attempt.claimed.announced and "message_id" not in (attempt.get(PROGRESS_MESSAGE) or {}):
+        while attempt.claimed.announced and "message_id" not in (attempt.get_value(PROGRESS_MESSAGE) or {}):
             if waited_s >= ANNOUNCEMENT_PATIENCE_S:
                 return
             await self._clock.sleep(0.1)
@@ -330,7 +335,7 @@ class JobRunner:
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
                 log.error("job.given_up", tries=attempt.claimed.tries - 1)
-                retry = Button("button.retry", "retry", attempt.job.id)
+                retry = Button("button.retry", Retry(attempt.job.id))
                 raise JobEnded(LocalizedMessage("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
@@ -491,11 +496,24 @@ class _Waiting:
         self._job = job
         self._saved: dict[str, Any] = {}
 
-    def get(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         """What was saved here."""
         return self._saved.get(name)
 
-    async def save(self, name: str, value: Any) -> None:
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        """Return what was saved."""
+        value = self.get_value(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint."""
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        """Forget a checkpoint."""
+        await self.save_value(field_of(checkpoint, key), None)
+
+    async def save_value(self, name: str, value: Any) -> None:
         """Keep what is to be found when the job starts."""
         self._saved[name] = value
         await self._job_queue.keep_beside(self._job, name, value)

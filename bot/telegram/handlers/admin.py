@@ -14,9 +14,9 @@ from telegram import (
 from telegram.ext import CommandHandler, filters
 
 from bot.chats.access_control import AccessControl
+from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind, QueueName
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import LocalizedMessage, UncutText
+from bot.jobs.payloads import AnnouncePayload
 from bot.telegram.handlers.handlers import ForwardedCommand
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -89,9 +89,9 @@ class AdminCommands:
             return await self._submitter.say(
                 update, LocalizedMessage("admin.announce_how", {"most": MAX_WORD_CHARS})
             )
-        word = pack_message(LocalizedMessage("admin.word", {"text": UncutText(text)}))
+        word = AnnouncePayload(message=LocalizedMessage("admin.word", {"text": UncutText(text)}))
         await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.ANNOUNCE, data=word)]
+            update, [self._submitter.job(update, QueueName.QUICK, JobKind.ANNOUNCE, payload=word)]
         )
 
 

@@ -18,9 +18,10 @@ from telegram.ext import (
 )
 
 from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.buttons import RunEdited
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import Button, LocalizedMessage
+from bot.jobs.payloads import CancelPayload, SayPayload, SkillPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -49,7 +50,6 @@ from bot.telegram.reading.senders import (
     without_mention,
 )
 from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.keyboards import ButtonAction
 from bot.telegram.sending.private_messages import read_payload
 from bot.words.phrases import PhraseAction, action_for
 
@@ -167,7 +167,7 @@ class Handlers:
         seen = read_payload(context.args[0]) if context.args else None
         if seen is not None and chat_key(_message(update)).is_private:
             return await self._submitter.accept(
-                update, [self._submitter.job(update, QueueName.QUICK, JobKind.CONFIDED, data=dict(seen))]
+                update, [self._submitter.job(update, QueueName.QUICK, JobKind.CONFIDED, payload=seen)]
             )
         if (said := card_of_start(context.args)) is not None:
             return await self._choose_skill(update, said)
@@ -186,7 +186,8 @@ class Handlers:
 
     async def _show_skill(self, update: Update, view: str) -> None:
         await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.SKILL, data={"view": view})]
+            update,
+            [self._submitter.job(update, QueueName.QUICK, JobKind.SKILL, payload=SkillPayload(view=view))],
         )
 
     async def _help(self, update: Update, context: Context) -> None:
@@ -248,15 +249,15 @@ class Handlers:
         if not jobs:
             return await self._submitter.say(update, LocalizedMessage("job.nothing_to_cancel"))
         # One's own before those of others, which only an admin may stop.
-        data = {"job": jobs[0], "as_admin": True}
+        payload = CancelPayload(job_id=jobs[0], only_admin=True)
         for job_id in jobs:
             status = await self._submitter.job_queue.find(chat, job_id)
             if status and may_change(update, status.job.owner_id):
-                data = {"job": job_id}
+                payload = CancelPayload(job_id=job_id)
                 break
         # A job, and by its id: an update that comes twice must not stop the next one too.
         return await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.TAP, JobKind.CANCEL, data=data)]
+            update, [self._submitter.job(update, QueueName.TAP, JobKind.CANCEL, payload=payload)]
         )
 
     async def _edit(self, update: Update, context: Context) -> None:
@@ -331,7 +332,9 @@ class Handlers:
         linked = read_links(text)
         jobs: list[Job] = []
         if (told := linked.told or told) is not None:
-            jobs.append(self._submitter.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(told)))
+            jobs.append(
+                self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=told))
+            )
         if linked.is_over:
             return await self._submitter.accept(update, jobs)
         words = PartText(linked.prompt.strip()[:MAX_PROMPT_CHARS], linked.media)
@@ -401,12 +404,14 @@ class Handlers:
             told = "edited.without_result"
         if words.text and not status.job.text:
             told = "edited.added"  # A file that came without words has them now.
-        buttons = (Button("button.run_edited", ButtonAction.EDITED, offer.id),) if words.text else ()
+        buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
         # Nobody waits for an answer to a request that has one: it is offered without a sound.
         notice = LocalizedMessage(told, buttons=buttons, quiet=told == "edited.done")
-        data = pack_message(notice) | {"links": list(words.links), "of": status.job.id}
+        payload = SayPayload(message=notice, links=words.links, edited_job_id=status.job.id)
         part = RequestPart(message.message_id, _sent_at(message))
-        await self._submitter.accept(update, [replace(offer, data=data)], ArrivedPart(part, words, "edited"))
+        await self._submitter.accept(
+            update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")
+        )
 
 
 def _about(message: Message) -> Message:

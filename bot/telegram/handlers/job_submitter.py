@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import structlog
 from telegram import Message, Update
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import Payload, PressPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
@@ -51,7 +50,9 @@ class JobSubmitter:
 
     async def say(self, update: Update, notice: LocalizedMessage) -> None:
         """Answer with a text."""
-        await self.accept(update, [self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(notice))])
+        await self.accept(
+            update, [self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=notice))]
+        )
 
     async def accept(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> None:
         """Store what an update asks for; it may be confirmed when this returns.
@@ -96,7 +97,7 @@ class JobSubmitter:
         return await self.job_queue.find(job.chat, job.id) is not None
 
     async def _saying(self, update: Update, notice: LocalizedMessage) -> Job:
-        job = self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(notice))
+        job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=notice))
         return await self._in_language(update, job)
 
     async def packed(self, update: Update, job: Job) -> str:
@@ -109,7 +110,7 @@ class JobSubmitter:
         if query is None:
             return
         chat = query.message.chat.id if query.message is not None else query.from_user.id
-        tap = {"query": query.id, "toast": toast, "redraw": ""}
+        press = PressPayload(query_id=query.id, toast=toast)
         job = Job(
             id=new_job_id(),
             chat=ChatKey(chat),
@@ -119,7 +120,7 @@ class JobSubmitter:
             message_id=None,
             language="en",
             asked_at=self._clock.now(),
-            data=tap,
+            payload=press,
         )
         with contextlib.suppress(QueueFull):
             await self.job_queue.accept([await self._in_language(update, job)], update.update_id)
@@ -138,11 +139,11 @@ class JobSubmitter:
             answer: A text, or for a pressed button a toast's key.
         """
         if isinstance(answer, LocalizedMessage):
-            job = self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(answer))
+            job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=answer))
         else:
             query = update.callback_query
-            tap = {"query": query.id if query else "", "toast": answer, "redraw": "", "message": 0}
-            job = self.job(update, QueueName.TAP, JobKind.TAP, data=tap)
+            press = PressPayload(query_id=query.id if query else "", toast=answer)
+            job = self.job(update, QueueName.TAP, JobKind.TAP, payload=press)
         job = replace(job, language=await self.language_in(update, job.chat))
         with contextlib.suppress(QueueFull):  # Pressed over and over: there is an answer on its way.
             await self.job_queue.accept([job], update.update_id)
@@ -162,7 +163,7 @@ class JobSubmitter:
         *,
         text: str = "",
         files: tuple[Attachment, ...] = (),
-        data: dict[str, Any] | None = None,
+        payload: Payload | None = None,
         message_id: int | None = None,
     ) -> Job:
         """A job of whoever caused an update, for the chat where that was."""
@@ -181,7 +182,7 @@ class JobSubmitter:
             language=language_of(language_code(update.effective_user)),
             text=text,
             files=files,
-            data=data or {},
+            payload=payload,
             asked_at=self._clock.now(),
             address=address_of(message.chat),
             chat_title=message.chat.title or "",
@@ -199,7 +200,10 @@ class JobSubmitter:
 
 def _without_success(job: Job) -> Job:
     """A press whose request finds no place any more: its button stays as it is, and no toast claims anything."""
-    return replace(job, data={**job.data, "toast": "", "redraw": ""}) if job.kind is JobKind.TAP else job
+    if job.kind is not JobKind.TAP:
+        return job
+    press = job.payload_as(PressPayload)
+    return replace(job, payload=press.model_copy(update={"toast": "", "redraw": ""}))
 
 
 def _refused(update: Update, arrival: ArrivedPart | None) -> int | str:

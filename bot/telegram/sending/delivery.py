@@ -11,8 +11,10 @@ from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import Button
 from bot.jobs.model import Job
-from bot.jobs.ports import Button, Checkpoints, Delivered, FileGone, Result
+from bot.jobs.ports import Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, pictures_of
 from bot.media.video_facts import NotAVideo, VideoFacts, describe
 from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
@@ -82,7 +84,7 @@ class Delivery:
             buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
         as_file = f"{slot}:file"
-        if checkpoints.get(as_file) is not None:  # An attempt that died had been refused the video.
+        if checkpoints.get_value(as_file) is not None:  # An attempt that died had been refused the video.
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
         try:
             return await self._deliver(job, checkpoints, slot, result, prepared)

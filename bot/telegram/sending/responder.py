@@ -17,22 +17,19 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import (
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import (
     AgentMessage,
     Button,
-    ChatGone,
-    Checkpoints,
-    Delivered,
     ListMessage,
     LocalizedMessage,
-    OpenFile,
     OutgoingMessage,
     PrivateMessage,
     Progress,
-    Result,
     TimelinePicture,
 )
+from bot.jobs.model import Attachment, Job, JobKind
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.media import decoder_process as decoding
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -126,13 +123,13 @@ class TelegramResponder:
 
     async def release(self) -> None:
         """See ``ports.Front``: an own Bot API server keeps what it fetched for a day otherwise."""
-        for copy in self._checkpoints_of_job.get(_COPIES) or ():
+        for copy in self._checkpoints_of_job.get_value(_COPIES) or ():
             await self._files.discard(copy)
 
     async def _note_copy(self, copy: str) -> None:
-        copies = self._checkpoints_of_job.get(_COPIES) or []
+        copies = self._checkpoints_of_job.get_value(_COPIES) or []
         if copy not in copies:
-            await self._checkpoints_of_job.save(_COPIES, [*copies, copy])
+            await self._checkpoints_of_job.save_value(_COPIES, [*copies, copy])
 
     @property
     def send_limit(self) -> int:
@@ -202,7 +199,7 @@ class TelegramResponder:
                 )
                 is_sent = True
         if not is_sent:
-            await self._checkpoints_of_job.save(KEPT, sealed(told, self._responders.seal))
+            await self._checkpoints_of_job.save_value(KEPT, sealed(told, self._responders.seal))
             start = start_payload(job)
         seen = for_group(message, is_sent=is_sent)
         way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
