@@ -105,19 +105,19 @@ class ChatGone(Exception):
 class Responder(Protocol):
     """The chat's side of one job."""
 
-    def progress(self, progress: Progress) -> None:
+    def report_progress(self, progress: Progress) -> None:
         """Let the live message show this from its next edit on. Cheap; call it as often as you like."""
         ...
 
-    async def show(self) -> None:
+    async def show_progress(self) -> None:
         """Put the live message into the chat now, if it is not there yet."""
         ...
 
-    async def show_now(self) -> None:
+    async def flush_progress(self) -> None:
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
         ...
 
-    async def say(self, slot: str, message: OutgoingMessage) -> None:
+    async def send(self, slot: str, message: OutgoingMessage) -> None:
         """Send a message of its own, once for each slot even across crashes.
 
         Raises:
@@ -125,7 +125,7 @@ class Responder(Protocol):
         """
         ...
 
-    def open(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
+    def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Start to read a file that lies with Telegram.
 
         Raises:
@@ -136,7 +136,7 @@ class Responder(Protocol):
         """
         ...
 
-    async def release(self) -> None:
+    async def release_files(self) -> None:
         """Have the copies deleted that were made for the job to read; twice is as good as once. Never fails."""
         ...
 
@@ -145,7 +145,7 @@ class Responder(Protocol):
         ...
 
     @property
-    def send_limit(self) -> int:
+    def send_limit_bytes(self) -> int:
         """Bytes of the largest video that can be sent to the chat."""
         ...
 
@@ -172,7 +172,7 @@ class Responder(Protocol):
         """
         ...
 
-    async def finish(self, closing: LocalizedMessage | None) -> None:
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         """Take the live message away, or let it say one last thing."""
         ...
 

@@ -24,7 +24,7 @@ async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, addres
     fresh = replace(
         by, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=payload, address=address
     )
-    await job_queue.accept([fresh], f"{by.id}:{message_id}")
+    await job_queue.enqueue([fresh], f"{by.id}:{message_id}")
 
 
 async def close_announcement(job_queue: JobQueue, by: Job, job: Job) -> None:

@@ -36,7 +36,7 @@ def login(projects: Projects) -> Step:
         await projects.accounts.bring_own(attempt.job.chat, token)
         heading = LocalizedMessage("login.done", {"available": checked["available"]})
         lines = _new_project(left_project=checked["left_project"])
-        await attempt.responder.say(
+        await attempt.responder.send(
             "login", ListMessage(heading, (*lines, LocalizedMessage("login.way_back")))
         )
 
@@ -58,7 +58,7 @@ def logout(projects: Projects) -> Step:
         account = (await projects.chats.get(attempt.job.chat)).account
         kind = "operator" if account is Account.OPERATOR else "anonymous"
         lines = _new_project(left_project=asked["left_project"])
-        await attempt.responder.say("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))
+        await attempt.responder.send("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))
 
     return step
 
@@ -82,7 +82,7 @@ def give_link(projects: Projects, group_admins: GroupAdmins) -> Step:
         chat = await projects.chats.get(job.chat)
         buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
-        await attempt.responder.say(
+        await attempt.responder.send(
             "link",
             PrivateMessage(LocalizedMessage(key, buttons=buttons), (LocalizedMessage("link.in_private"),)),
         )

@@ -61,7 +61,7 @@ def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: 
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
         if await job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
-        await attempt.responder.say(
+        await attempt.responder.send(
             "stats", ListMessage(LocalizedMessage("stats.heading", {"jobs": today.jobs}), tuple(lines))
         )
 
@@ -88,8 +88,8 @@ def announce(job_queue: JobQueue) -> Step:
                 language=language,
             )
             with contextlib.suppress(QueueFull):  # Somebody asks faster than can be answered.
-                await job_queue.accept([word], f"{attempt.job.id}:word")
+                await job_queue.enqueue([word], f"{attempt.job.id}:word")
         log.info("admin.announced", chats=len(chats))
-        await attempt.responder.say("announced", LocalizedMessage("admin.announced", {"n": len(chats)}))
+        await attempt.responder.send("announced", LocalizedMessage("admin.announced", {"n": len(chats)}))
 
     return step

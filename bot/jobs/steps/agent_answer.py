@@ -38,7 +38,7 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt) -> Non
     lines = change_lines(before, after) if has_changed(outcome) else ()
     buttons = await _buttons(projects, cards, attempt, outcome, after)
     if (answer := _answer(said, lines, outcome, after, buttons, attempt.job.chat)) is not None:
-        await attempt.responder.say("answer", answer)
+        await attempt.responder.send("answer", answer)
     await _act(projects, attempt, said, after)
     if outcome["raw_told"] and after is not None:
         await _offer_extras(attempt, before, after)
@@ -96,16 +96,16 @@ async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Dr
         if attempt.job.chat.is_private:
             await show_credits(projects)(attempt)
         else:
-            await attempt.responder.say(
+            await attempt.responder.send(
                 "credits",
                 LocalizedMessage("answer.see_credits", buttons=(Button("button.credits", ShowCredits()),)),
             )
     if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
         heading, tracks = timeline(after, attempt.job.chat)
-        await attempt.responder.say("tracks", ListMessage(heading, tracks))
+        await attempt.responder.send("tracks", ListMessage(heading, tracks))
     if said.edits:
         offer = Button("button.do_it", RunOffer(attempt.job.id))
-        await attempt.responder.say(
+        await attempt.responder.send(
             "offer", LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}, (offer,))
         )
 
@@ -131,7 +131,7 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
         Button(f"button.strip_{EXTRAS[kind]}", RemoveExtra(EXTRAS[kind], attempt.job.id)) for kind in extra
     ]
     keep = Button("button.keep", KeepExtras(attempt.job.id))
-    await attempt.responder.say(
+    await attempt.responder.send(
         "extras", ListMessage(LocalizedMessage("answer.all_tracks"), tracks, (keep, *strip))
     )
 

@@ -142,7 +142,7 @@ class _Turn:
         """
         state = await self._projects.nemo.state(project.who, project.session_id)
         await self._run.save_value("asked", {"before": state.draft.raw if state.draft else None})
-        self._run.responder.progress(_stage("progress.turn", USUAL_EDIT_S))
+        self._run.responder.report_progress(_stage("progress.turn", USUAL_EDIT_S))
         try:
             await self._listen(project, heard)
         except NemoError as error:
@@ -174,7 +174,7 @@ class _Turn:
         """Tell at once that a video was made, when the agent goes on with music, titles and effects by itself."""
         await self._clock.sleep(RAW_PAUSE_S)
         await self._run.save_value("raw_told", True)
-        await self._run.responder.say("raw", LocalizedMessage("answer.raw_ready"))
+        await self._run.responder.send("raw", LocalizedMessage("answer.raw_ready"))
 
     async def _consume(self, project: Project, heard: _Heard, signs: _SignsOfLife) -> None:
         kept_s = self._clock.monotonic_s()
@@ -212,7 +212,9 @@ class _Turn:
         return changed
 
     def _show(self, stage: str, usual_s: float, heard: _Heard) -> None:
-        self._run.responder.progress(_stage(stage, usual_s, translate(heard.text.text[-PREVIEW_CHARS:]).text))
+        self._run.responder.report_progress(
+            _stage(stage, usual_s, translate(heard.text.text[-PREVIEW_CHARS:]).text)
+        )
 
     async def _recover(self, before: Any) -> Any:
         """Look at the project until it has changed.
@@ -223,7 +225,7 @@ class _Turn:
         Raises:
             Ended: It never did.
         """
-        self._run.responder.progress(_stage("progress.recovering", USUAL_GENERATION_S))
+        self._run.responder.report_progress(_stage("progress.recovering", USUAL_GENERATION_S))
         await self._clock.sleep(self._options.recovery_first_s)
         for reading in range(self._options.recovery_readings):
             if reading:
@@ -242,7 +244,7 @@ class _Turn:
         log.warning("turn.lost")
         text = self._run.get_value("turn_text")
         if text:
-            await self._run.responder.say("partial", AgentMessage(translate(text).text))
+            await self._run.responder.send("partial", AgentMessage(translate(text).text))
         raise JobEnded(
             LocalizedMessage("error.stream_lost", buttons=(Button("button.retry", Retry(self._run.job.id)),))
         )
@@ -264,7 +266,7 @@ class _Turn:
         )
 
     async def _session_gone(self) -> None:
-        await self._run.responder.say("session_gone", LocalizedMessage("error.session_gone"))
+        await self._run.responder.send("session_gone", LocalizedMessage("error.session_gone"))
 
     async def _state(self) -> ProjectState:
         nemo = self._projects.nemo

@@ -84,7 +84,7 @@ def deliver(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
         result = attempt.get_value("result")
         if result is None:
             return
-        attempt.responder.progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
         path = attempt.responder.result_path if result["fetched"] else None
         if path is not None and not path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
@@ -177,7 +177,7 @@ async def _draft(projects: Projects, attempt: Attempt) -> Draft | None:
     nemo = projects.nemo
 
     async def tell() -> None:
-        await attempt.responder.say("session_gone", LocalizedMessage("error.session_gone"))
+        await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
 
     state = await projects.call(
         attempt.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
@@ -219,7 +219,7 @@ async def _one_render(
         # Before the call: a render is found again by its id.
         await attempt.save_value("render", {"number": number, "id": render_id})
     stage = "progress.render" if number == 1 else "export.failed_once"
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
     )
     render = None
@@ -265,7 +265,7 @@ async def _poll(projects: Projects, options: ExportOptions, attempt: Attempt, re
 
 def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
     done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress(
             "progress.render",
             fraction=done,
@@ -279,10 +279,10 @@ def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
 async def _fetch(
     projects: Projects, attempt: Attempt, draft: Draft, render: Render, *, as_file: bool
 ) -> None:
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
     )
-    limit = attempt.responder.send_limit
+    limit = attempt.responder.send_limit_bytes
     for tried in range(1, FETCHES + 1):
         # A link that breaks in the middle may do so every time: the second way is the download call alone.
         source = render if tried != 2 else replace(render, url=None)

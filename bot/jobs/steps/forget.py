@@ -58,7 +58,7 @@ def forget(job_queue: JobQueue, eraser: ChatEraser) -> Step:
             while not await eraser.erase(attempt.claimed):
                 await _pause(attempt)
             log.info("chat.forgotten")
-        await attempt.responder.say("forgotten", LocalizedMessage("forget.done"))
+        await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
 
     return step
 

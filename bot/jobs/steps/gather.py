@@ -59,7 +59,7 @@ async def tell_refusals(attempt: Attempt, found: GatheredJob) -> None:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
     is_over = bool(refusals) and not found.job.files and not found.job.payload_as(EditPayload).links
     for message_id, refusal in refusals.values():
-        await attempt.responder.say(f"refused.{message_id}", refusal)
+        await attempt.responder.send(f"refused.{message_id}", refusal)
     if is_over:
         raise JobEnded(None)
 

@@ -52,7 +52,7 @@ def show_credits(projects: Projects) -> Step:
             )
         }
         account = "own" if chat.account is Account.NONE else str(chat.account)
-        await attempt.responder.say(
+        await attempt.responder.send(
             "credits",
             PrivateMessage(
                 ListMessage(
@@ -81,10 +81,10 @@ def show_status(projects: Projects, job_queue: JobQueue) -> Step:
         heading, lines = timeline(draft, attempt.job.chat)
         work = await _work(attempt.job, job_queue)
         if draft is None or not draft.is_ready:
-            return await attempt.responder.say("status", ListMessage(heading, (*lines, *work)))
+            return await attempt.responder.send("status", ListMessage(heading, (*lines, *work)))
         credits_left = await _credits_beside(projects, attempt)
         caption = ListMessage(heading, (*lines, *work, *credits_left), (Button("button.export", Export()),))
-        return await attempt.responder.say("status", TimelinePicture(draft, caption))
+        return await attempt.responder.send("status", TimelinePicture(draft, caption))
 
     return step
 
@@ -111,7 +111,7 @@ def cancel_job(job_queue: JobQueue, group_admins: GroupAdmins) -> Step:
         was = await job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await close_announcement(job_queue, attempt.job, status.job)
-        await attempt.responder.say("cancelled", LocalizedMessage("job.cancelled"))
+        await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
 
     return step
 
@@ -123,7 +123,7 @@ def new_project(projects: Projects) -> Step:
         if attempt.get_value("forgotten") is None:
             await projects.forget_session(attempt.job.chat)
             await attempt.save_value("forgotten", True)
-        await attempt.responder.say(
+        await attempt.responder.send(
             "new", LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
         )
 

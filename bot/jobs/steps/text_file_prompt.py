@@ -75,7 +75,7 @@ async def _all_of(opened: OpenFile, name: str) -> bytes:
 
 async def _read(attempt: Attempt, file: Attachment) -> str:
     try:
-        async with attempt.responder.open(file) as opened:
+        async with attempt.responder.open_file(file) as opened:
             data = await _all_of(opened, file.name)
     except FileGone as error:
         raise JobEnded(LocalizedMessage("error.file_gone")) from error

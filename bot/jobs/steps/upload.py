@@ -56,7 +56,7 @@ def upload(projects: Projects, cards: Cards) -> Step:
             raise await ended_by(projects, attempt.job, error) from error
         if attempt.get_value("uploaded") is not None:
             # Only now: another attempt would have had to read them again.
-            await attempt.responder.release()
+            await attempt.responder.release_files()
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 
@@ -160,7 +160,9 @@ async def _send_links(projects: Projects, attempt: Attempt, links: Sequence[str]
         await attempt.save_value("linking", {"before": known, "size": 0, "files": links})
         await projects.nemo.upload_urls(project.who, project.session_id, links)
 
-    attempt.responder.progress(Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE))
+    attempt.responder.report_progress(
+        Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
+    )
     try:
         await projects.call(attempt.job, send)
     except ServiceError as error:
@@ -239,7 +241,7 @@ async def _open_all(
         except JobEnded as refused:
             if len(left_out) + 1 >= len(attempt.job.files) or refused.message is None:
                 raise
-            await attempt.responder.say(f"unusable.{len(left_out)}", refused.message)
+            await attempt.responder.send(f"unusable.{len(left_out)}", refused.message)
             await attempt.save_value("refused", [*left_out, file.file_id])
     names = _distinct([file.name for file in opened.values()])
     return {
@@ -279,7 +281,7 @@ def _meter(attempt: Attempt, total: int) -> Callable[[int], None]:
         done += length
         share = done / total if total else 1.0
         fraction = FRACTION_BEFORE + (FRACTION_AFTER - FRACTION_BEFORE) * share
-        attempt.responder.progress(
+        attempt.responder.report_progress(
             Progress("progress.upload_sized", {"done": Bytes(done), "total": Bytes(total)}, fraction)
         )
 
@@ -296,9 +298,9 @@ async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -
 async def _open(
     projects: Projects, attempt: Attempt, card: Card, file: Attachment, stack: contextlib.AsyncExitStack
 ) -> OpenFile:
-    attempt.responder.progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
+    attempt.responder.report_progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
     try:
-        opened = await stack.enter_async_context(attempt.responder.open(file))
+        opened = await stack.enter_async_context(attempt.responder.open_file(file))
     except FileGone as error:
         raise JobEnded(LocalizedMessage("error.file_gone")) from error
     except FileTypeUnsupported as error:

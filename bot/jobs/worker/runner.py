@@ -239,7 +239,7 @@ class JobRunner:
             try:
                 if self._draining:
                     return await self._job_queue.add_ticket(queue, job_id)
-                claimed = await self._job_queue.take(queue, ticket)
+                claimed = await self._job_queue.claim(queue, ticket)
                 if claimed is None:
                     return await self._announce_unless_drained(queue, job_id)
                 if await self._attempt(claimed, ticket):
@@ -307,7 +307,7 @@ class JobRunner:
                     await self._job_queue.park(attempt.claimed, ticket)
                     log.info("job.parked")
                 case _:
-                    await attempt.responder.release()
+                    await attempt.responder.release_files()
                     await attempt.responder.discard_result()
                     await self._job_queue.finish(
                         attempt.claimed,
@@ -357,8 +357,8 @@ class JobRunner:
             message, state = LocalizedMessage("error.unexpected"), JobState.FAILED
         try:
             if message is not None:
-                await attempt.responder.say("ending", message)
-            await attempt.responder.finish(None)
+                await attempt.responder.send("ending", message)
+            await attempt.responder.finish_progress(None)
         except RedisError:
             raise
         except ChatGone:
@@ -398,7 +398,7 @@ class JobRunner:
     async def _tell_cancelled(self, attempt: Attempt) -> JobState:
         try:
             with contextlib.suppress(ChatGone):
-                await attempt.responder.finish(LocalizedMessage("progress.cancelled"))
+                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
         except RedisError:
             raise
         except Exception:
@@ -430,12 +430,12 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _Waiting(self._job_queue, status.job))
         try:
-            responder.progress(Progress("progress.queued", {"place": status.place}))
-            await responder.show()
+            responder.report_progress(Progress("progress.queued", {"place": status.place}))
+            await responder.show_progress()
             left = await self._job_queue.find(chat, job_id)
             if left is not None and left.state is JobState.CANCELLED:
                 # While it was being told its place; whoever cancelled it knew of no message to close.
-                await responder.finish(LocalizedMessage("progress.cancelled"))
+                await responder.finish_progress(LocalizedMessage("progress.cancelled"))
         except ChatGone:
             log.info("job.chat_gone", chat=queue)
         finally:

@@ -128,7 +128,7 @@ class ButtonPresses:
                 await self._submitter.chats.update(chat_key(query.message), **changes)
         press = press.model_copy(update={"toast": toast, "redraw": redraw})
         # First the answer, which somebody waits for: what is asked for may be of the same lane.
-        await self._submitter.accept(update, [replace(answer, payload=press), *jobs])
+        await self._submitter.enqueue(update, [replace(answer, payload=press), *jobs])
 
     async def _press_of_a_job(
         self,
@@ -144,7 +144,7 @@ class ButtonPresses:
         press = PressPayload(query_id=query.id, message_id=message.message_id)
         if status is None:
             press = press.model_copy(update={"toast": "toast.old_button", "redraw": redraw})
-            return await self._submitter.accept(update, [replace(answer, payload=press)])
+            return await self._submitter.enqueue(update, [replace(answer, payload=press)])
         jobs: list[Job] = []
         match action:
             case KeepExtras():
@@ -170,7 +170,7 @@ class ButtonPresses:
         elif isinstance(action, Cancel):
             toast, redraw = await stop(self._submitter.job_queue, status)
         press = press.model_copy(update={"toast": toast, "redraw": redraw})
-        await self._submitter.accept(update, [*jobs, replace(answer, payload=press)])
+        await self._submitter.enqueue(update, [*jobs, replace(answer, payload=press)])
 
     async def _pressed_prompt(
         self, update: Update, message: Message, action: RunExample | RunSuggestion

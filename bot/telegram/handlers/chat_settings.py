@@ -25,7 +25,7 @@ def show_settings(chats: Chats, cards: Cards) -> Step:
 
     async def step(attempt: Attempt) -> None:
         words = Words(attempt.job.language)
-        await attempt.responder.say(
+        await attempt.responder.send(
             "settings", settings_view(await chats.get(attempt.job.chat), cards, words)
         )
 

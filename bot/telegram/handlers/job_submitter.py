@@ -48,13 +48,13 @@ class JobSubmitter:
         self._sent = sent
         self._clock = clock
 
-    async def say(self, update: Update, notice: LocalizedMessage) -> None:
+    async def reply(self, update: Update, notice: LocalizedMessage) -> None:
         """Answer with a text."""
-        await self.accept(
+        await self.enqueue(
             update, [self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=notice))]
         )
 
-    async def accept(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> None:
+    async def enqueue(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> None:
         """Store what an update asks for; it may be confirmed when this returns.
 
         Args:
@@ -69,7 +69,7 @@ class JobSubmitter:
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_languages(update, jobs), asyncio.gather(*notes))
         try:
-            await self.job_queue.accept(jobs, update.update_id, arrival)
+            await self.job_queue.enqueue(jobs, update.update_id, arrival)
         except (QueueFull, QuotaExceeded) as error:
             log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
             notice = LocalizedMessage("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
@@ -78,7 +78,7 @@ class JobSubmitter:
             refusal = await self._saying(update, notice)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.queue is QueueName.TAP]
-            await self.job_queue.accept([*at_once, refusal], _refused(update, arrival))
+            await self.job_queue.enqueue([*at_once, refusal], _refused(update, arrival))
             return
         if not any(job.kind in COUNTED for job in jobs):
             return
@@ -90,7 +90,7 @@ class JobSubmitter:
             told.append(await self._saying(update, LocalizedMessage("job.paused")))
         if told:
             with contextlib.suppress(QueueFull):
-                await self.job_queue.accept(told, f"{update.update_id}:told")
+                await self.job_queue.enqueue(told, f"{update.update_id}:told")
 
     async def _is_waiting(self, job: Job) -> bool:
         """Whether a job was stored as one of its own: a part of a request may only have joined another."""
@@ -123,7 +123,7 @@ class JobSubmitter:
             payload=press,
         )
         with contextlib.suppress(QueueFull):
-            await self.job_queue.accept([await self._in_language(update, job)], update.update_id)
+            await self.job_queue.enqueue([await self._in_language(update, job)], update.update_id)
 
     async def _in_languages(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
         return [await self._in_language(update, job) for job in jobs]
@@ -146,7 +146,7 @@ class JobSubmitter:
             job = self.job(update, QueueName.TAP, JobKind.TAP, payload=press)
         job = replace(job, language=await self.language_in(update, job.chat))
         with contextlib.suppress(QueueFull):  # Pressed over and over: there is an answer on its way.
-            await self.job_queue.accept([job], update.update_id)
+            await self.job_queue.enqueue([job], update.update_id)
 
     async def note(self, message: Message) -> None:
         """Remember that a message with this number exists, and that somebody needs what it answers to or pins."""

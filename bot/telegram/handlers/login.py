@@ -97,7 +97,7 @@ def hide(bot: Bot, telegram_calls: TelegramCalls) -> Step:
         payload = attempt.job.payload_as(DeleteTokenPayload)
         notice = payload.deleted if attempt.get_value("hidden") else payload.kept
         if notice is not None:
-            await attempt.responder.say("hidden", notice)
+            await attempt.responder.send("hidden", notice)
 
     return step
 

@@ -95,13 +95,13 @@ async def _do(attempt: Attempt, job_queue: JobQueue, chats: Chats, deed: IfAdmin
         return [*await stop(job_queue, standing)]
     if deed.jobs:
         try:
-            await job_queue.accept([Job.from_json(job) for job in deed.jobs], attempt.job.id)
+            await job_queue.enqueue([Job.from_json(job) for job in deed.jobs], attempt.job.id)
         except QueueFull:
             return ["error.queue_full", ""]
         except QuotaExceeded as error:
             why = SayPayload(message=quota_exceeded(error.scarce, job_queue.quotas))
             told = replace(attempt.job, id=new_job_id(), queue=QueueName.QUICK, kind=JobKind.SAY, payload=why)
-            await job_queue.accept([told], f"{attempt.job.id}:budget")
+            await job_queue.enqueue([told], f"{attempt.job.id}:budget")
             return ["", ""]
     return None
 

@@ -30,7 +30,7 @@ from bot.words import Words
 
 async def send_prepared(attempt: Attempt) -> None:
     """Send the text that the handler prepared."""
-    await attempt.responder.say("said", attempt.job.payload_as(SayPayload).message)
+    await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)
 
 
 def answer_press(
@@ -58,7 +58,7 @@ def answer_press(
                 attempt.job, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=press
             )
             with contextlib.suppress(QueueFull):
-                await job_queue.accept([drawing], f"{attempt.job.id}:redraw")
+                await job_queue.enqueue([drawing], f"{attempt.job.id}:redraw")
 
     return step
 

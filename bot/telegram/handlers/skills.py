@@ -53,7 +53,7 @@ def show_skills(cards: Cards, chats: Chats) -> Step:
                     else ""
                 )
                 view = card_view(cards.active(chosen, words.language), words, start=start)
-        await attempt.responder.say("skill", view)
+        await attempt.responder.send("skill", view)
 
     return step
 

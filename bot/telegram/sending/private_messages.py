@@ -72,6 +72,6 @@ def show_private_message(
         reader, asker = attempt.job.owner_id, standing.job.owner_id
         if reader != asker and not (asker == chat.chat_id and await group_admins.is_admin(chat, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        await attempt.responder.say("confided", STORED_LIST.validate_json(unseal(kept)))
+        await attempt.responder.send("confided", STORED_LIST.validate_json(unseal(kept)))
 
     return step
