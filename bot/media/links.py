@@ -5,13 +5,12 @@ Nothing here opens a connection; whether a name leads to a public address is kno
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from bot.runtime.allowed_hosts import is_public
+from bot.runtime.allowed_hosts import ascii_host, is_public
 
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
@@ -143,7 +142,6 @@ _PROMPT_BEHIND = re.compile(
 )
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 _TRAILING: Final = ".,;:!?'*_~…"
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
 
 
@@ -203,7 +201,7 @@ def _judge(link: str, scheme: str) -> str | RefusedLink | None:
         return RefusedLink(_without_password(link)[:MAX_LINK_CHARS], RefusalReason.TOO_LONG)
     try:
         parts = urlsplit(link)
-        host, port = _host(parts), parts.port
+        host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
     if "@" in parts.netloc or _is_within(host, WITH_TOKEN):
@@ -252,30 +250,6 @@ def _without_password(link: str) -> str:
 
 # Everything that may stand in a path or query as it is, escapes included; the rest becomes UTF-8 escapes.
 _KEPT = "%/:@!$&'()*+,;=-._~?"
-
-
-def _host(parts: SplitResult) -> str:
-    """The host in the form that goes over the wire: small ASCII letters, no dot at the end.
-
-    Raises:
-        ValueError: It has no such form.
-    """
-    host = parts.hostname or ""
-    if ":" in host:
-        return host
-    # Full-width digits and dots are an address to a browser as well: 127。0。0。1.
-    host = unicodedata.normalize("NFKC", host).replace("。", ".").lower().removesuffix(".")
-    if any(char in host for char in _DEVIATING):
-        raise ValueError("read in two ways")
-    ascii_host = host if host.isascii() else host.encode("idna").decode("ascii").lower()
-    labels = ascii_host.split(".")
-    if len(ascii_host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError("not a host")
-    return ascii_host
-
-
-# The codec follows IDNA of 2003, browsers that of 2008: these would lead to different hosts.
-_DEVIATING: Final = "ßς\u200c\u200d"
 
 
 def _is_public(host: str) -> bool:
