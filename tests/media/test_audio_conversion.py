@@ -52,7 +52,7 @@ async def test_what_holds_no_sound_is_not_taken(tmp_path: Path, content: bytes) 
 async def test_a_sound_whose_decoder_crashes_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound, "_convert", decoders.crash)
+    monkeypatch.setattr(sound, "_convert", decoders.abort)
     with pytest.raises(FileTypeUnsupported):
         await converted(samples.make_audio(tmp_path / "voice.ogg", 1), "ogg", "m4a")
 
