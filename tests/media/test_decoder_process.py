@@ -17,9 +17,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bot.media import cover, decoder_process, video_facts
-from bot.media.cover import pictures_of
+from bot.media.cover import make_cover
 from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.video_facts import NotAVideo, describe
+from bot.media.video_facts import NotAVideo, read_video_facts
 from tests.clocks import eventually
 from tests.media.decoders import (
     abort,
@@ -178,9 +178,9 @@ async def test_a_decoder_that_dies_costs_only_the_facts_and_the_cover(
     bounds = Bounds(wall_s=0.5, cpu_s=20)
     for module in (video_facts, cover):
         monkeypatch.setattr(module, "BOUNDS", bounds)
-    monkeypatch.setattr(video_facts, "_describe", work)
-    monkeypatch.setattr(cover, "_pictures_of", work)
-    looks: list[Callable[[Path], Awaitable[Any]]] = [describe, pictures_of]
+    monkeypatch.setattr(video_facts, "_read_facts", work)
+    monkeypatch.setattr(cover, "_make_cover", work)
+    looks: list[Callable[[Path], Awaitable[Any]]] = [read_video_facts, make_cover]
     for look in looks:
         with pytest.raises(NotAVideo):
             await look(path)
@@ -197,7 +197,7 @@ async def test_a_video_that_declares_huge_frames_is_refused_unopened(tmp_path: P
     content[head + 80 : head + 88] = b"\xff\xff\x00\x00" * 2
     path.write_bytes(content)
     try:
-        facts = await describe(path)
+        facts = await read_video_facts(path)
     except NotAVideo:
         return
     # The frames themselves have the actual size.
@@ -215,6 +215,6 @@ async def test_thousands_of_frames_are_not_all_decoded(tmp_path: Path) -> None:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     began_s = time.monotonic()
-    assert (await describe(path)).width == 64
-    await pictures_of(path)
+    assert (await read_video_facts(path)).width == 64
+    await make_cover(path)
     assert time.monotonic() - began_s < 3 * video_facts.MAX_WORK_S
