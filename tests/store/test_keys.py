@@ -27,7 +27,7 @@ def made(function: Callable[..., str], others: list[inspect.Parameter]) -> str:
 NAMES = sorted(name for name in names_of_a_chat() if "*" not in name)
 
 
-def test_a_chats_keys_share_a_slot_of_a_cluster() -> None:
+def test_a_chats_keys_share_a_cluster_slot() -> None:
     assert len(NAMES) >= 8
     assert len(set(NAMES)) == len(NAMES)
     assert len({key_slot(name.encode()) for name in NAMES}) == 1
