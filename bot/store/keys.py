@@ -188,12 +188,6 @@ def message_numbers_key(mailbox: str) -> str:
 
 # All of a chat --------------------------------------------------------------------------------------------
 
-OF_A_CHAT = (
-    *(ADMINS, ALBUM, ASKED, CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SENDER),
-    *(SLOT, TURNED_AWAY, UPDATE, UPLOADS),
-)
-"""Everything that belongs to a chat begins so, and has the chat between braces behind it."""
-
 KEPT_WHEN_FORGOTTEN = (LANE, SLOT, UPDATE)
 """What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""
 
