@@ -91,7 +91,7 @@ class WrongSettings(Exception):
 class Settings(BaseSettings):
     """What an operator can set. A blank value counts as not set.
 
-    Each field's description is what ``.env.example`` and the README's table say of it.
+    Each field's description is its comment in ``.env.example``.
     """
 
     model_config = SettingsConfigDict(
@@ -359,16 +359,6 @@ def env_example() -> str:
         comment = "\n".join(f"# {line}" for line in described)
         blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
     return "\n".join([head, *blocks])
-
-
-def settings_table() -> str:
-    """The same as a Markdown table, for the README."""
-    rows = ["| setting | default | what it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = _default(field)
-        shown = f"`{default}`" if default else ""
-        rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
-    return "\n".join(rows)
 
 
 def _default(field: FieldInfo) -> str:
