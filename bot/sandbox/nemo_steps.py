@@ -1,4 +1,4 @@
-"""What NemoVideo does in a conversation, and what it must have been asked for."""
+"""Play and check a conversation's steps about NemoVideo."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bot.sandbox.stage import LOOK_AGAIN_S, Unmet
 
 
 async def play_nemo(nemo: NemoControl, step: NemoStep) -> None:
-    """Set the stand-in up as a step wants it, and check what the step expects of it.
+    """Set the stand-in up as a step says, and check what the step expects of it.
 
     Raises:
-        Unmet: It is not as expected.
+        Unmet: An expectation didn't hold in time.
     """
     if step.switches:
         await nemo.set(**step.switches)
@@ -77,7 +77,7 @@ async def _figures(nemo: NemoControl) -> dict[str, Any]:
 
 
 def _is_as(found: Any, wanted: Any) -> bool:
-    """Whether a figure of NemoVideo's is as expected; of an upload only what is named counts."""
+    """Return whether a value is as expected; of an upload, only the fields that are given count."""
     if not isinstance(wanted, Uploaded):
         return bool(found == wanted)
     if found is None or (wanted.name is not None and wanted.name not in found.name):

@@ -1,4 +1,4 @@
-"""Media of a message: from an upload, a link, a local path or a file id to Telegram's media object."""
+"""Turn an upload, a URL, a local path or a file ID into a message's media object."""
 
 import asyncio
 import mimetypes
@@ -58,8 +58,8 @@ class Incoming:
     """A file on its way into the store.
 
     Attributes:
-        path: Where it lies now.
-        keep: Whether it belongs to somebody else and stays there.
+        path: The file on disk now.
+        keep: Whether it belongs to somebody else and has to stay there.
     """
 
     path: Path
@@ -71,24 +71,24 @@ class Incoming:
 
 
 def incoming(upload: Upload) -> Incoming:
-    """An upload as a file on its way."""
+    """Return an upload as a file on its way into the store."""
     return Incoming(upload.path, upload.name, upload.size, upload.content_type, upload.sha256)
 
 
 async def from_request(context: Context, kind: str, field: str, options: Params | None = None) -> Json:
-    """The media that a request sends.
+    """Return the media that a request sends.
 
     Args:
         context: The request.
         kind: ``video``, ``photo``, ...
-        field: The parameter with the file; ``media`` in an album's item.
-        options: Width, duration, thumbnail and so on; the request's own parameters if not given.
+        field: Name of the parameter with the file; ``media`` in an album's item.
+        options: Width, duration, thumbnail and so on; by default the request's parameters.
 
     Returns:
         The fields of the message: ``{"video": {...}}``.
 
     Raises:
-        ApiError: There is no file, or not one that can be sent like this.
+        ApiError: The file is missing, or can't be sent like this.
     """
     options = options or context.params
     value = options.text(field)
@@ -120,7 +120,7 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
 
 
 def _detected(source: Incoming) -> str:
-    """What Telegram makes of a document that it may look into: of an MP4 a video, without sound an animation."""
+    """Return the kind Telegram detects for a document: video for an MP4, animation for one without sound."""
     if not source.name.lower().endswith(".mp4"):
         return "document"
     match probe.has_sound(source.path):
@@ -131,7 +131,7 @@ def _detected(source: Incoming) -> str:
 
 
 def known(file: StoredFile, kind: str) -> Json:
-    """The media of a file that Telegram has already; it keeps its kind.
+    """Return the media of a file that Telegram already has; it keeps its kind.
 
     Raises:
         ApiError: Photos can't become documents nor the other way round.
@@ -163,15 +163,15 @@ async def stored(
     *,
     probed_bytes: int = probe.PROBED_BYTES,
 ) -> Json:
-    """Take a file in and describe it.
+    """Store a file and return its media object.
 
     Args:
-        store: Where it goes.
-        kind: As what it is sent.
+        store: The store for it.
+        kind: The media kind it is sent as.
         source: The file.
-        options: What the sender declares of it.
-        thumbnail: As uploaded; ignored where Telegram ignores it.
-        probed_bytes: Larger files are not looked into; people's own clients look into all.
+        options: What the sender declares about it.
+        thumbnail: The uploaded thumbnail; ignored where Telegram ignores it.
+        probed_bytes: Size above which a file isn't probed. People's own clients probe all.
     """
     if source.size == 0:
         raise bad_request("file must be non-empty")
@@ -249,7 +249,7 @@ def _declared_thumbnail(store: FileStore, upload: Upload) -> Json:
 
 
 def _attached(context: Context, options: Params, name: str) -> Upload | None:
-    """A picture that goes with a file; Telegram looks at it only when it comes by multipart."""
+    """Return the picture sent with a file; Telegram takes it only from multipart."""
     value = options.text(name)
     if value.startswith("attach://"):
         return context.params.uploads.get(value.removeprefix("attach://"))
@@ -273,7 +273,7 @@ def _photo(store: FileStore, source: Incoming) -> Json:
                 "height": height,
             }
         )
-        # Any of the sizes stands for the whole photo when it is sent again.
+        # Each of the size's IDs sends the whole photo again.
         file.media = {"sizes": sizes}
     return {"sizes": sizes}
 
@@ -282,7 +282,7 @@ async def _fetched(context: Context, kind: str, url: str) -> Incoming:
     """Fetch a link, as Telegram's servers do.
 
     Raises:
-        ApiError: Telegram says the same whatever the reason, but for a page that is no medium.
+        ApiError: The URL failed; Telegram names a reason only for web pages.
     """
     target = context.world.files.incoming / uuid.uuid4().hex
     limit = LINK_PHOTO_BYTES if kind == "photo" else LINK_BYTES
@@ -328,6 +328,6 @@ async def _local(uri: str) -> Incoming:
 
 
 def kind_in(message: Json) -> str | None:
-    """The kind of media that a message carries."""
+    """Return the kind of media in a message, or `None`."""
     order: tuple[Any, ...] = ("animation", *_DECLARED)
     return next((kind for kind in order if kind in message), None)

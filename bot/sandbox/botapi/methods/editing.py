@@ -1,4 +1,4 @@
-"""Changing, deleting and pinning what was sent."""
+"""Methods that edit, delete and pin messages."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def _changed(context: Context, message: Message, content: Json) -> Any:
     """Put new content and keyboard into a message.
 
     Raises:
-        ApiError: Nothing would change.
+        ApiError: The message would stay the same.
     """
     before = content_of(message.json)
     inline, _ = context.keyboard()
@@ -63,7 +63,7 @@ def _changed(context: Context, message: Message, content: Json) -> Any:
 
 @method("editMessageText", sends=True)
 async def edit_message_text(context: Context) -> Any:
-    """A new text for a text."""
+    """Replace the text of a text message."""
     message = _target(context)
     content = context.formatted("text", MAX_TEXT, "entities")
     if not content:
@@ -78,7 +78,7 @@ async def edit_message_text(context: Context) -> Any:
 
 @method("editMessageCaption", sends=True)
 async def edit_message_caption(context: Context) -> Any:
-    """A new caption, or none."""
+    """Replace or remove a caption."""
     message = _target(context)
     caption = context.formatted("caption", MAX_CAPTION, "caption_entities")
     if media.kind_in(message.json) is None:
@@ -89,7 +89,7 @@ async def edit_message_caption(context: Context) -> Any:
 
 @method("editMessageMedia", sends=True)
 async def edit_message_media(context: Context) -> Any:
-    """Another medium; a text may become one too."""
+    """Replace the medium, or turn a text into one."""
     message = _target(context)
     given = context.params.json("media", "InputMedia")
     if not isinstance(given, dict) or given.get("type") not in _KINDS:
@@ -102,7 +102,7 @@ async def edit_message_media(context: Context) -> Any:
 
 @method("editMessageReplyMarkup", sends=True)
 async def edit_message_reply_markup(context: Context) -> Any:
-    """Other buttons, or none."""
+    """Replace or remove the buttons."""
     message = _target(context)
     return _changed(context, message, content_of(message.json))
 
@@ -120,7 +120,7 @@ def _delete(context: Context, chat: Chat, message: Message) -> None:
 
 @method("deleteMessage")
 async def delete_message(context: Context) -> Any:
-    """One message."""
+    """Delete a message."""
     chat = context.chat()
     message = chat.existing(context.params.integer("message_id"))
     if message is None:
@@ -131,7 +131,7 @@ async def delete_message(context: Context) -> Any:
 
 @method("deleteMessages")
 async def delete_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Delete messages, skipping those that don't exist."""
     chat = context.chat()
     ids = context.params.integers("message_ids")
     if not 1 <= len(ids) <= _MAX_AT_ONCE:
@@ -144,7 +144,7 @@ async def delete_messages(context: Context) -> Any:
 
 @method("pinChatMessage")
 async def pin_chat_message(context: Context) -> Any:
-    """Pin; needs an admin's rights outside private chats."""
+    """Pin a message; needs admin rights outside private chats."""
     chat = context.chat()
     message_id = context.params.integer("message_id")
     if chat.existing(message_id) is None:
@@ -157,7 +157,7 @@ async def pin_chat_message(context: Context) -> Any:
 
 @method("unpinChatMessage")
 async def unpin_chat_message(context: Context) -> Any:
-    """Unpin one, by default the latest."""
+    """Unpin a message, by default the latest."""
     chat = context.chat()
     _may_pin(context, chat)
     message_id = context.params.integer("message_id", chat.pinned[-1] if chat.pinned else 0)
@@ -170,7 +170,7 @@ async def unpin_chat_message(context: Context) -> Any:
 
 @method("unpinAllChatMessages")
 async def unpin_all_chat_messages(context: Context) -> Any:
-    """Unpin all."""
+    """Unpin all messages."""
     chat = context.chat()
     _may_pin(context, chat)
     chat.pinned.clear()

@@ -1,4 +1,4 @@
-"""Forwarding and copying messages that are there already."""
+"""Methods that forward and copy messages."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def _ids(context: Context) -> list[int]:
 
 @method("forwardMessage", sends=True)
 async def forward_message(context: Context) -> Any:
-    """One message, with where it came from."""
+    """Forward a message with its origin."""
     chat = context.chat()
     message = _message(_source(context), context.params.integer("message_id"), "forward")
     return context.shown(posted(context, chat, _forwarded(message)).json)
@@ -54,7 +54,7 @@ async def forward_message(context: Context) -> Any:
 
 @method("forwardMessages", sends=True)
 async def forward_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Forward messages, skipping those that don't exist."""
     chat, source = context.chat(), _source(context)
     found = [message for one in _ids(context) if (message := source.existing(one))]
     return [{"message_id": posted(context, chat, _forwarded(one)).json["message_id"]} for one in found]
@@ -62,7 +62,7 @@ async def forward_messages(context: Context) -> Any:
 
 @method("copyMessage", sends=True)
 async def copy_message(context: Context) -> Any:
-    """One message as if the bot had written it."""
+    """Copy a message as if the bot had written it."""
     chat = context.chat()
     message = _message(_source(context), context.params.integer("message_id"), "copy")
     return {"message_id": posted(context, chat, _copied(context, message)).json["message_id"]}
@@ -70,7 +70,7 @@ async def copy_message(context: Context) -> Any:
 
 @method("copyMessages", sends=True)
 async def copy_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Copy messages, skipping those that don't exist."""
     chat, source = context.chat(), _source(context)
     found = [message for one in _ids(context) if (message := source.existing(one))]
     return [{"message_id": posted(context, chat, _copied(context, one)).json["message_id"]} for one in found]

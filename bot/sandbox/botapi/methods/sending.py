@@ -1,4 +1,4 @@
-"""Sending: text, media of every kind, albums, and the small signs that are no messages."""
+"""Methods that send: text, media, albums, chat actions, drafts and reactions."""
 
 from typing import Any
 from uuid import uuid4
@@ -34,7 +34,7 @@ MAX_ALBUM = 10
 
 
 def posted(context: Context, chat: Chat, content: Json, more: Json | None = None) -> Message:
-    """Post a bot's message; a channel's goes on to its discussion group."""
+    """Post a bot's message, and a channel's to its discussion group too."""
     message = context.send(chat, content, more)
     if chat.type == "channel" and chat.linked is not None:
         repost_to_group(context.world, chat, message, but=context.bot)
@@ -43,7 +43,7 @@ def posted(context: Context, chat: Chat, content: Json, more: Json | None = None
 
 @method("sendMessage", sends=True)
 async def send_message(context: Context) -> Any:
-    """A text."""
+    """Send a text."""
     chat = context.chat()
     content = context.formatted("text", MAX_TEXT, "entities")
     if not content:
@@ -85,7 +85,7 @@ for _kind, _name in {
 
 @method("sendMediaGroup", sends=True)
 async def send_media_group(context: Context) -> Any:
-    """An album."""
+    """Send an album."""
     chat = context.chat()
     items = context.params.json("media", "media")
     if not isinstance(items, list):
@@ -114,7 +114,7 @@ async def send_media_group(context: Context) -> Any:
 
 @method("sendChatAction")
 async def send_chat_action(context: Context) -> Any:
-    """Tell that the bot is typing, sending a video and so on."""
+    """Show that the bot is typing, sending a video and so on."""
     chat = context.chat()
     action = context.params.text("action")
     if action not in _CHAT_ACTIONS:
@@ -127,7 +127,7 @@ async def send_chat_action(context: Context) -> Any:
 
 @method("sendMessageDraft")
 async def send_message_draft(context: Context) -> Any:
-    """A text that grows; private chats only, and gone by itself."""
+    """Show a growing draft of a text, in private chats only."""
     chat = context.chat()
     if chat.type != "private":
         raise bad_request("message drafts can be sent only to private chats")
@@ -143,7 +143,7 @@ async def send_message_draft(context: Context) -> Any:
 
 @method("setMessageReaction")
 async def set_message_reaction(context: Context) -> Any:
-    """An emoji on a message; an empty list takes it away."""
+    """Set the bot's reaction to a message, or remove it with an empty list."""
     chat = context.chat()
     message_id = context.params.integer("message_id")
     if chat.existing(message_id) is None:

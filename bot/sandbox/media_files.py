@@ -1,4 +1,4 @@
-"""The files that people send in a conversation, made on the spot, and a look into those that come back."""
+"""Generate the files that people send in a conversation, and read facts from those the bot delivers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SOUNDS = frozenset({".mp3", ".m4a", ".aac", ".wav", ".ogg", ".flac"})
 
 
 def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
-    """Write a file as the conversation describes it.
+    """Generate a file as the conversation describes it.
 
     Args:
-        file: What it is.
-        directory: Where to; made.
+        file: Its description.
+        directory: Directory for it, which is created.
 
     Returns:
-        The file, and what the sender's client declares of it.
+        The file, and what the sender's client declares about it.
     """
     path = directory / (file.holds or file.name or _NAMES.get(file.kind, "clip.mp4"))
     path.parent.mkdir(parents=True)
@@ -47,7 +47,7 @@ def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """What a video really is, by decoding it.
+    """Return the facts of a video by decoding it.
 
     Returns:
         ``seconds``, ``width``, ``height`` and whether it has ``sound``.
@@ -63,6 +63,6 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 
 def is_lit(path: Path) -> bool:
-    """Whether a picture is neither black nor white."""
+    """Return whether a picture is neither black nor white."""
     with Image.open(path) as picture:
         return 20 < ImageStat.Stat(picture.convert("L")).mean[0] < 235
