@@ -239,11 +239,27 @@ class Membership(_Model):
     rights: dict[str, bool] = Field(default_factory=dict)
 
 
+class CallDrop(_Model):
+    """Calls of bots whose connection breaks; no methods mean all."""
+
+    methods: tuple[str, ...] = ()
+    when: Literal["before", "after"] = "before"
+    times: int | None = 1
+
+
+class CallError(CallDrop):
+    """Calls of bots that are refused."""
+
+    code: int
+    description: str
+    retry_after: int = 0
+
+
 class TelegramStep(_Model):
     """How Telegram behaves from here on, and what happens to people and chats there."""
 
-    error: dict[str, Any] | None = None
-    drop: dict[str, Any] | None = None
+    error: CallError | None = None
+    drop: CallDrop | None = None
     lose: str | None = None
     clear: bool = False
     copies: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,33 @@ def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
     return made, {"duration": round(file.seconds), "width": file.width, "height": file.height}
 
 
-def facts_of(path: Path) -> dict[str, Any]:
-    """Return the facts of a video by decoding it.
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a video's content is.
 
-    Returns:
-        ``seconds``, ``width``, ``height`` and whether it has ``sound``.
+    Attributes:
+        seconds: Its length.
+        width: Width of its picture in pixels.
+        height: Height of its picture in pixels.
+        sound: Whether it has a sound track.
     """
+
+    seconds: float
+    width: int
+    height: int
+    sound: bool
+
+
+def facts_of(path: Path) -> VideoFacts:
+    """Return the facts of a video by decoding it."""
     with av.open(str(path)) as container:
         frame = next(container.decode(container.streams.video[0]))
-        return {
-            "seconds": float(container.duration or 0) / av.time_base,
-            "width": frame.width,
-            "height": frame.height,
-            "sound": bool(container.streams.audio),
-        }
+        return VideoFacts(
+            seconds=float(container.duration or 0) / av.time_base,
+            width=frame.width,
+            height=frame.height,
+            sound=bool(container.streams.audio),
+        )
 
 
 def is_lit(path: Path) -> bool:

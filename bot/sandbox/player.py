@@ -31,7 +31,7 @@ from bot.sandbox.conversation import (
     TelegramStep,
     WrongFile,
 )
-from bot.sandbox.expecting import Expectations
+from bot.sandbox.expectations import Expectations
 from bot.sandbox.nemo_steps import play_nemo
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
@@ -318,11 +318,9 @@ class Player:
     async def _telegram_step(self, step: TelegramStep) -> None:
         faults = self._people.faults
         if step.error is not None:
-            options = dict(step.error)
-            await faults.error(*options.pop("methods", []), **options)
+            await faults.error(*step.error.methods, **step.error.model_dump(exclude={"methods"}))
         if step.drop is not None:
-            options = dict(step.drop)
-            await faults.drop(*options.pop("methods", []), **options)
+            await faults.drop(*step.drop.methods, **step.drop.model_dump(exclude={"methods"}))
         if step.clear:
             await faults.clear()
         if step.copies is not None:

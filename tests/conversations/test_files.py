@@ -93,6 +93,7 @@ def test_the_description_names_every_key() -> None:
         format_.BotStep,
         format_.NemoStep,
         format_.TelegramStep,
+        format_.CallError,
     )
     missing = [name for model in models for name in model.model_fields if name not in told]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from bot.sandbox import media_files
@@ -118,7 +119,7 @@ class Expectations:
     async def _check_video(self, message: Seen, wanted: Video) -> None:
         path = self._stage.work_dir / "delivered.mp4"
         await self._stage.people.save(message.media["file_id"], path)
-        facts = await asyncio.to_thread(media_files.facts_of, path)
+        facts: dict[str, float | bool] = asdict(await asyncio.to_thread(media_files.facts_of, path))
         facts["cover"] = bool(message.media.get("cover")) and await self._is_lit(message.media["cover"][-1])
         for name, value in wanted.model_dump(exclude_none=True).items():
             found = facts[name]
