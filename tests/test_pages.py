@@ -88,6 +88,15 @@ def test_settings_metrics_and_log_events_that_are_named_exist(page: Path) -> Non
             assert code in metric_names, code
 
 
+def test_log_events_that_the_alerts_name_exist() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "bot").rglob("*.py"))
+    events = re.findall(
+        r"([a-z_]+\.[a-z_]+) in the log", (ROOT / "deploy/monitoring/alerts.yaml").read_text("utf-8")
+    )
+    assert events
+    assert {event for event in events if f'"{event}"' not in source} == set()
+
+
 def test_a_summary_is_the_first_line_in_markdown(tmp_path: Path) -> None:
     module = tmp_path / "any.py"
     module.write_text('"""Ask ``one|two`` by :func:`render`.\n\nMore.\n"""\n', "utf-8")
