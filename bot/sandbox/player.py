@@ -264,7 +264,7 @@ class Player:
         on = self._stage.labels[step.on] if step.on else None
         message = await self._with_button(self._people.chat(on.chat_id) if on else chat, wanted, on)
         answer = await member.press(message, wanted) or {}
-        self._transcript.pressed(member.json["first_name"], wanted, answer)
+        self._transcript.add_press(member.json["first_name"], wanted, answer)
         if step.toast is not None and step.toast not in str(answer.get("text")):
             raise Unmet(f"expected the toast “{step.toast}”, it was {answer or 'none'}")
         if step.opens is not None and step.opens not in str(answer.get("url")):

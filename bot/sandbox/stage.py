@@ -69,7 +69,7 @@ async def until(
     messages = await chat.messages(deleted=True, from_bots=True)
     while (found := look(messages)) is None:
         if time.monotonic() >= ends_s:
-            there = "\n".join(f"    {shown(m)}" for m in messages) or "    nothing"
+            there = "\n".join(f"    {describe(m)}" for m in messages) or "    nothing"
             raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
         # Returns at the next message, or after a while for edits and deletions.
         messages = await chat.messages(
@@ -88,7 +88,7 @@ def is_progress_message(message: Seen) -> bool:
     return any(button["text"].startswith(CANCEL_MARK) for row in rows for button in row)
 
 
-def shown(message: Seen) -> str:
+def describe(message: Seen) -> str:
     """Describe a message in a line, for errors."""
     kind = next((f"[{kind}] " for kind in MEDIA_KINDS if kind in message.json), "")
     kind = "(progress) " if is_progress_message(message) else kind

@@ -46,7 +46,7 @@ class Transcript:
         self._began = clock.now()
         self._lines: list[tuple[datetime, str]] = []
 
-    def pressed(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
+    def add_press(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
         """Add a button press with its answer."""
         toast = f" → “{answer['text']}”" if answer.get("text") and "url" not in answer else ""
         opened = f" → {answer['url']}" if answer.get("url") else ""

@@ -153,13 +153,13 @@ class BotApiServer:
         with contextlib.suppress(ValueError):
             items = json.loads(given) if isinstance(given, str) else given
             count = len(items) if isinstance(items, list) and items else 1
-        self.world.flood.take(bot.id, chat_id, chat_id < 0, count)
+        self.world.flood.acquire(bot.id, chat_id, chat_id < 0, count)
 
     async def download(self, request: Request) -> Response:
         """Answer with a file's content; a server with ``--local`` refuses, as the real one does."""
         world = self.world
         bot = world.bot_of(request.path_params["token"])
-        file = world.files.at(request.path_params["path"])
+        file = world.files.find_path(request.path_params["path"])
         if bot is None or world.local or file is None or not file.path.exists():
             error = ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
             return JSONResponse(error.json(), status_code=error.code)

@@ -99,7 +99,7 @@ class Context:
             raise forbidden("bot can't initiate conversation with a user")
         return chat
 
-    def formatted(self, name: str, limit: int, entities_name: str, source: Params | None = None) -> Json:
+    def read_text(self, name: str, limit: int, entities_name: str, source: Params | None = None) -> Json:
         """Return a text parameter with its entities, checked.
 
         Args:
@@ -117,8 +117,8 @@ class Context:
         if mode:
             text, given = markup.parse(text, mode, self.world.user)
         else:
-            given = entities.checked(params.json(entities_name, "entities"))
-        text, found = entities.finished(text, given)
+            given = entities.check_entities(params.json(entities_name, "entities"))
+        text, found = entities.normalize(text, given)
         if entities.utf16_len(text) > limit:
             raise bad_request("message is too long" if name == "text" else "message caption is too long")
         if not text:
@@ -148,7 +148,7 @@ class Context:
             if thread_id in chat.closed_topics:
                 raise bad_request("TOPIC_CLOSED")
             return {"message_thread_id": thread_id, "is_topic_message": True}
-        if chat.type != "supergroup" or chat.existing(thread_id) is None:
+        if chat.type != "supergroup" or chat.find_message(thread_id) is None:
             raise bad_request("message thread not found")
         return {"message_thread_id": thread_id}
 
@@ -171,7 +171,7 @@ class Context:
         source: Chat | None = chat
         if other is not None and str(other) != str(chat.id):
             source = self._find(str(other))
-        target = source.existing(message_id) if source else None
+        target = source.find_message(message_id) if source else None
         if target is None:
             if given.get("allow_sending_without_reply"):
                 return {}
@@ -224,9 +224,9 @@ class Context:
             fields["effect_id"] = self.params.text("message_effect_id")
         return self.world.post(chat, fields, other)
 
-    def shown(self, value: Any) -> Any:
+    def with_own_file_ids(self, value: Any) -> Any:
         """Return a result with the file IDs of this bot."""
-        return self.world.shown_to(self.bot, value)
+        return self.world.with_file_ids_of(self.bot, value)
 
 
 def sender_of(bot: Bot, chat: Chat) -> Json:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.sandbox.botapi import media, membership, people
-from bot.sandbox.botapi.entities import MAX_CAPTION, MAX_TEXT, checked, utf16_len
+from bot.sandbox.botapi.entities import MAX_CAPTION, MAX_TEXT, check_entities, utf16_len
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.flood import FloodLimits
 from bot.sandbox.botapi.params import Params
@@ -52,7 +52,7 @@ def the_user(world: World, params: Params, name: str = "user") -> Json:
 
 def the_message(world: World, params: Params, chat: Chat | None = None) -> Message:
     """Return the message that the parameters name."""
-    found = (chat or the_chat(world, params)).existing(params.integer("message"))
+    found = (chat or the_chat(world, params)).find_message(params.integer("message"))
     if found is None:
         raise bad_request("no such message")
     return found
@@ -157,7 +157,7 @@ async def content_of(world: World, params: Params) -> Json:
 
     ``media`` overrides fields of the media object, as a lying client does; ``extra`` is put into the message as it is.
     """
-    given = checked(params.json("entities", "entities"))
+    given = check_entities(params.json("entities", "entities"))
     extra = params.json("extra", "extra") or {}
     kind = params.text("kind")
     if not kind:
@@ -168,11 +168,13 @@ async def content_of(world: World, params: Params) -> Json:
             raise bad_request("there is nothing to write")
         return {**content, **extra}
     if "file" in params.uploads:
-        source = media.incoming(params.uploads["file"])
+        source = media.from_upload(params.uploads["file"])
         thumbnail = params.uploads.get("thumbnail")
-        content = await media.stored(world.files, kind, source, params, thumbnail, probed_bytes=source.size)
+        content = await media.store_media(
+            world.files, kind, source, params, thumbnail, probed_bytes=source.size
+        )
     else:
-        content = media.known(world.files.find(params.text("file_id"), 0), kind)
+        content = media.from_stored(world.files.find(params.text("file_id"), 0), kind)
     lies = params.json("media", "media")
     if lies and isinstance(content[kind], dict):
         content[kind] = {**content[kind], **lies}
@@ -232,7 +234,7 @@ async def forward_all(world: World, params: Params) -> Any:
     if comment := params.text("comment"):
         sent.append(people.write(world, chat, user, people.text_content(comment, []), **_where(params)))
     for number in params.json("messages", "messages") or []:
-        message = source.existing(int(number))
+        message = source.find_message(int(number))
         if message is None:
             raise bad_request("no such message")
         sent.append(people.forward(world, source, message, chat, user, **_where(params)))
@@ -245,7 +247,7 @@ async def edit(world: World, params: Params) -> Any:
     chat = the_chat(world, params)
     message = the_message(world, params, chat)
     if not params.has("kind") and media.kind_in(message.json):
-        given = checked(params.json("entities", "entities"))
+        given = check_entities(params.json("entities", "entities"))
         content = people.text_content(params.text("caption"), given, "caption")
     else:
         content = await content_of(world, params)

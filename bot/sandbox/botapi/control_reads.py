@@ -124,7 +124,7 @@ async def updates(world: World, params: Params) -> Any:
     With ``timeout_s``, wait until none is pending.
     """
     queue = the_bot(world, params).queue
-    await queue.drained(params.number("timeout_s") or 0)
+    await queue.wait_until_empty(params.number("timeout_s") or 0)
     return {"pending": queue.pending, "made": queue.made}
 
 

@@ -41,7 +41,7 @@ def utf16_len(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def found_in(text: str) -> list[Entity]:
+def find_entities(text: str) -> list[Entity]:
     """Return the entities that Telegram finds in plain text: commands, mentions, links and so on."""
     entities: list[Entity] = []
     taken: list[tuple[int, int]] = []
@@ -57,10 +57,10 @@ def found_in(text: str) -> list[Entity]:
             entities.append(
                 {"type": kind, "offset": utf16_len(text[:start]), "length": utf16_len(text[start:end])}
             )
-    return sort(entities)
+    return sort_entities(entities)
 
 
-def sort(entities: list[Entity]) -> list[Entity]:
+def sort_entities(entities: list[Entity]) -> list[Entity]:
     """Sort entities as Telegram does: by start, the longer first."""
 
     def key(entity: Entity) -> tuple[int, int, int]:
@@ -71,7 +71,7 @@ def sort(entities: list[Entity]) -> list[Entity]:
     return sorted(entities, key=key)
 
 
-def finished(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
+def normalize(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
     """Return a text as Telegram stores it: trimmed, with the given entities and those that it finds itself.
 
     Args:
@@ -91,14 +91,14 @@ def finished(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
     closed = [entity for entity in entities if entity["type"] in _CLOSED]
     entities += [
         entity
-        for entity in found_in(stripped)
+        for entity in find_entities(stripped)
         if not any(
             entity["offset"] < other["offset"] + other["length"]
             and other["offset"] < entity["offset"] + entity["length"]
             for other in closed
         )
     ]
-    return stripped, sort(_merged(entities))
+    return stripped, sort_entities(_merged(entities))
 
 
 def _merged(entities: list[Entity]) -> list[Entity]:
@@ -145,7 +145,7 @@ _GIVEN = frozenset(
 _FIELDS = ("url", "user", "language", "custom_emoji_id", "unix_time", "date_time_format")
 
 
-def checked(given: Any) -> list[Entity]:
+def check_entities(given: Any) -> list[Entity]:
     """Return the valid entities of a request.
 
     Raises:

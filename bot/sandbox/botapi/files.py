@@ -141,7 +141,7 @@ class FileStore:
         self._paths[file_path] = stored
         return stored
 
-    def fetched(self, file: StoredFile, token: str) -> Path:
+    def local_copy(self, file: StoredFile, token: str) -> Path:
         """Return a local server's own copy, fetched again if it was deleted.
 
         Args:
@@ -157,7 +157,7 @@ class FileStore:
                 shutil.copyfile(file.path, copy)
         return copy
 
-    def at(self, file_path: str) -> StoredFile | None:
+    def find_path(self, file_path: str) -> StoredFile | None:
         """Return the file with a ``file_path``."""
         return self._paths.get(file_path)
 

@@ -45,7 +45,7 @@ class FloodGate:
         self._clock = clock
         self._buckets: dict[tuple[str, int, int], _Bucket] = {}
 
-    def take(self, bot_id: int, chat_id: int, is_group: bool, count: int = 1) -> None:
+    def acquire(self, bot_id: int, chat_id: int, is_group: bool, count: int = 1) -> None:
         """Count messages about to be sent.
 
         Args:

@@ -70,7 +70,7 @@ class Incoming:
     keep: bool = False
 
 
-def incoming(upload: Upload) -> Incoming:
+def from_upload(upload: Upload) -> Incoming:
     """Return an upload as a file on its way into the store."""
     return Incoming(upload.path, upload.name, upload.size, upload.content_type, upload.sha256)
 
@@ -98,7 +98,7 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
         if upload is None:
             raise bad_request("wrong file identifier/HTTP URL specified: attached file not found")
     if upload is not None:
-        source = incoming(upload)
+        source = from_upload(upload)
     elif not value:
         raise bad_request(f"there is no {kind.replace('_', ' ')} in the request")
     elif value.startswith(("http://", "https://")):
@@ -106,15 +106,15 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
     elif value.startswith("file://") and context.world.local:
         source = await _local(value)
     else:
-        return known(context.world.files.find(value, context.bot.id), kind)
+        return from_stored(context.world.files.find(value, context.bot.id), kind)
     if kind == "document" and not options.flag("disable_content_type_detection"):
         kind = await asyncio.to_thread(_detected, source)
-    content = await stored(
+    content = await store_media(
         context.world.files, kind, source, options, _attached(context, options, "thumbnail")
     )
     cover = _attached(context, options, "cover") if kind == "video" else None
     if cover is not None:
-        made = await asyncio.to_thread(_photo, context.world.files, incoming(cover))
+        made = await asyncio.to_thread(_photo, context.world.files, from_upload(cover))
         content["video"]["cover"] = made["sizes"]
     return content
 
@@ -130,7 +130,7 @@ def _detected(source: Incoming) -> str:
             return "video" if heard else "animation"
 
 
-def known(file: StoredFile, kind: str) -> Json:
+def from_stored(file: StoredFile, kind: str) -> Json:
     """Return the media of a file that Telegram already has; it keeps its kind.
 
     Raises:
@@ -154,7 +154,7 @@ def _content(kind: str, media: Json) -> Json:
     return content
 
 
-async def stored(
+async def store_media(
     store: FileStore,
     kind: str,
     source: Incoming,

@@ -34,7 +34,7 @@ _SERVICE = frozenset(
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
 
 
-def hears(bot: Bot, chat: Chat, message: Json) -> bool:
+def gets_update(bot: Bot, chat: Chat, message: Json) -> bool:
     """Return whether a bot gets an update of a message; privacy mode hides most of a group's messages."""
     status = chat.status(bot.id)
     if chat.type == "channel":
@@ -62,7 +62,7 @@ def announce(
     """Send the bots of a chat an update of a message."""
     kind = ("edited_" if edited else "") + ("channel_post" if chat.type == "channel" else "message")
     for bot in list(world.bots_in(chat)):
-        if bot is not but and hears(bot, chat, message.json):
+        if bot is not but and gets_update(bot, chat, message.json):
             world.send_update(bot, kind, message.json)
 
 
@@ -93,7 +93,7 @@ def _sender(world: World, chat: Chat, user: Json, sent_as: str) -> Json:
 
 def text_content(text: str, given: list[entities.Entity], name: str = "text") -> Json:
     """Return a text or caption with its entities."""
-    text, found = entities.finished(text, given)
+    text, found = entities.normalize(text, given)
     names = {"text": "entities", "caption": "caption_entities"}
     if not text:
         return {}
@@ -139,7 +139,7 @@ def write(
         thread = {"message_thread_id": thread_id, "is_topic_message": True}
     fields = {**_sender(world, chat, user, sent_as), **thread}
     if reply_to or (reply_to_topic and thread):
-        target = chat.existing(reply_to or thread_id)
+        target = chat.find_message(reply_to or thread_id)
         if target is None:
             raise bad_request("message to be replied not found")
         fields |= reply_fields(chat, target, thread)

@@ -100,7 +100,7 @@ class Chat:
         """Return a member's status; ``left`` for strangers."""
         return str(self.members.get(user_id, {}).get("status", "left"))
 
-    def existing(self, message_id: int) -> Message | None:
+    def find_message(self, message_id: int) -> Message | None:
         """Return a message, unless it was deleted."""
         message = self.messages.get(message_id)
         return message if message is not None and message.deleted is None else None
@@ -302,21 +302,21 @@ class World:
         self.callbacks[callback.id] = callback
         return callback
 
-    def shown_to(self, bot: Bot, value: Any) -> Any:
+    def with_file_ids_of(self, bot: Bot, value: Any) -> Any:
         """Return a deep copy with the file IDs of a bot."""
         match value:
             case dict():
                 return {
                     name: self.files.id_for(bot.id, part)
                     if name in {"file_id", "small_file_id", "big_file_id"}
-                    else self.shown_to(bot, part)
+                    else self.with_file_ids_of(bot, part)
                     for name, part in value.items()
                 }
             case list():
-                return [self.shown_to(bot, part) for part in value]
+                return [self.with_file_ids_of(bot, part) for part in value]
         return value
 
     def send_update(self, bot: Bot, kind: str, payload: Json) -> None:
         """Add an update to a bot's queue."""
-        bot.queue.add(kind, self.shown_to(bot, payload))
+        bot.queue.add(kind, self.with_file_ids_of(bot, payload))
         self.changes.notify()

@@ -133,7 +133,7 @@ class UpdateQueue:
             self.pending = self.pending[offset:]
         self._wake()
 
-    async def drained(self, timeout_s: float) -> None:
+    async def wait_until_empty(self, timeout_s: float) -> None:
         """Wait until no update is pending, or for ``timeout_s`` real seconds."""
         try:
             async with asyncio.timeout(timeout_s):

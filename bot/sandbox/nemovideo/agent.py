@@ -25,7 +25,7 @@ MUSIC_VOLUME = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class AppliedPrompt:
     """What was done for one prompt.
 
     Attributes:
@@ -71,7 +71,7 @@ def nothing_there(chinese: bool) -> str:
     return "The timeline is empty so far. Send me a clip first, or ask me to generate one."
 
 
-def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) -> Done:
+def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) -> AppliedPrompt:
     """Change the draft as a prompt says.
 
     Args:
@@ -88,14 +88,16 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return _trim(draft, prompt)
         case Title(text):
             drafts.add_title(draft, text)
-            return Done("add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。")
+            return AppliedPrompt(
+                "add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。"
+            )
         case Music() if own_sound:
-            return Done(
+            return AppliedPrompt(
                 "add_bgm", {"source": "upload"}, "I laid your sound under it.", "已配上你上传的声音。"
             )
         case Music(mood):
             drafts.add_music(draft, mood, MUSIC_VOLUME)
-            return Done(
+            return AppliedPrompt(
                 "add_bgm",
                 {"mood": mood},
                 f"I laid {mood} music under it at 35%.",
@@ -103,7 +105,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Background(what):
             drafts.change_background(draft, what)
-            return Done(
+            return AppliedPrompt(
                 "replace_background",
                 {"prompt": what},
                 f"I changed the background to {what}.",
@@ -111,21 +113,21 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Speed(factor):
             drafts.change_speed(draft, factor)
-            return Done(
+            return AppliedPrompt(
                 "change_speed", {"factor": factor}, f"It plays at {factor:g}x now.", f"现在是{factor:g}倍速。"
             )
         case Volume(level):
             drafts.change_volume(draft, level)
-            return Done(
+            return AppliedPrompt(
                 "set_volume", {"volume": level}, f"The volume is {level:.0%} now.", f"音量现在是{level:.0%}。"
             )
         case Remove(what):
             drafts.remove(draft, drafts.AUDIO if what == "music" else drafts.TEXT)
             name = "音乐" if what == "music" else "标题"
-            return Done("remove_track", {"track": what}, f"I removed the {what}.", f"已去掉{name}。")
+            return AppliedPrompt("remove_track", {"track": what}, f"I removed the {what}.", f"已去掉{name}。")
         case _:
             count = len(drafts.segments(draft, drafts.VIDEO))
-            return Done(
+            return AppliedPrompt(
                 "add_clips",
                 {"count": count},
                 f"The timeline has {count} clips now.",
@@ -133,7 +135,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
 
 
-def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
+def _generate(session: Session, prompt: Generate, clip: Media) -> AppliedPrompt:
     drafts.place(session.draft, clip)
     session.generated.append(
         {
@@ -144,7 +146,7 @@ def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
             "status": "completed",
         }
     )
-    return Done(
+    return AppliedPrompt(
         "generate_video",
         {"prompt": prompt.prompt, "duration_s": prompt.seconds},
         f"I generated a {prompt.seconds:g}-second clip: {prompt.prompt}.",
@@ -152,7 +154,7 @@ def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
     )
 
 
-def _trim(draft: Draft, prompt: Trim | Between) -> Done:
+def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
     length = int(draft["d"])
     match prompt:
         case Between(start_s, end_s):
@@ -170,7 +172,7 @@ def _trim(draft: Draft, prompt: Trim | Between) -> Done:
         drafts.keep(draft, start, end)
     args = {"start_ms": start, "end_ms": end}
     seconds_now = draft["d"] / 1000
-    return Done(
+    return AppliedPrompt(
         "trim",
         args,
         f"I trimmed it; it is {seconds_now:g} second{'s' * (seconds_now != 1)} long now.",

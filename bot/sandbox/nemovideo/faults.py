@@ -109,14 +109,14 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
 
-    def take(self, endpoint: str) -> Fault | None:
+    def take_fault(self, endpoint: str) -> Fault | None:
         """Return the fault of a request and count it down."""
         rule = next((rule for rule in self.rules if rule.endpoint == endpoint and rule.times), None)
         if rule is not None and rule.times > 0:
             rule.times -= 1
         return rule
 
-    def armed(self, endpoint: str, point: Point) -> Hold | None:
+    def find_hold(self, endpoint: str, point: Point) -> Hold | None:
         """Return the hold that a request will stop at."""
         return next(
             (
@@ -127,7 +127,7 @@ class Faults:
             None,
         )
 
-    async def stand(self, hold: Hold | None) -> None:
+    async def wait_at(self, hold: Hold | None) -> None:
         """Wait at a hold until it is released."""
         if hold is None or hold.released or not hold.times:
             return
@@ -170,8 +170,8 @@ class FaultLayer:
         if endpoint is None:
             await self._app(scope, receive, send)
             return
-        faults, fault = self._faults, self._faults.take(endpoint)
-        await faults.stand(faults.armed(endpoint, "before"))
+        faults, fault = self._faults, self._faults.take_fault(endpoint)
+        await faults.wait_at(faults.find_hold(endpoint, "before"))
         if fault is not None and fault.latency_s:
             await faults.clock.sleep(fault.latency_s)
         if fault is not None and fault.answers:
@@ -180,7 +180,7 @@ class FaultLayer:
             await _answer(fault, scope, receive, send)
             return
         body, answer, answer_body = (
-            faults.armed(endpoint, point) for point in ("body", "answer", "answer_body")
+            faults.find_hold(endpoint, point) for point in ("body", "answer", "answer_body")
         )
         if body is not None:
             receive = self._held_receive(receive, body)
@@ -198,7 +198,7 @@ class FaultLayer:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen >= hold.after_bytes:
-                await self._faults.stand(hold)
+                await self._faults.wait_at(hold)
             return message
 
         return held
@@ -213,16 +213,16 @@ class FaultLayer:
         async def held(message: Message) -> None:
             nonlocal sent
             if message["type"] == "http.response.start":
-                await self._faults.stand(answer)
+                await self._faults.wait_at(answer)
                 await send(_claiming(message, claimed))
                 if body is not None and body.after_bytes == 0:
-                    await self._faults.stand(body)
+                    await self._faults.wait_at(body)
                 return
             data: bytes = message.get("body", b"")
             if body is not None and sent < body.after_bytes <= sent + len(data):
                 first = body.after_bytes - sent
                 await send({"type": "http.response.body", "body": data[:first], "more_body": True})
-                await self._faults.stand(body)
+                await self._faults.wait_at(body)
                 sent, data = sent + first, data[first:]
             end = min((limit for limit in (cut, claimed) if limit is not None), default=None)
             last = not message.get("more_body", False)

@@ -113,7 +113,7 @@ class AgentTurn:
                 self._session.draft = value
                 self._world.signal.notify()
             case "hold":
-                await self._world.faults.stand(self._world.faults.armed(value, "work"))
+                await self._world.faults.wait_at(self._world.faults.find_hold(value, "work"))
             case "cut":
                 self.cut = True
                 self._chunks.put_nowait(None)
@@ -144,7 +144,7 @@ class AgentTurn:
             shown(*self._events.text(said, last=True))
             return
         shown(*self._events.thought("Working out what to change"))
-        await self._world.faults.stand(self._world.faults.armed("message", "work"))
+        await self._world.faults.wait_at(self._world.faults.find_hold("message", "work"))
         done = []
         prices = [0] * len(prompts) if free else self._prices(prompts)
         for prompt, price in zip(prompts, prices, strict=True):
@@ -158,7 +158,7 @@ class AgentTurn:
             done.append(one.said_zh if chinese else one.said)
         shown(*self._events.text(("" if chinese else " ").join(done), last=True))
 
-    async def _carry_out(self, prompt: Prompt, price: int) -> agent.Done:
+    async def _carry_out(self, prompt: Prompt, price: int) -> agent.AppliedPrompt:
         accounts, session, pace = self._world.accounts, self._session, self._world.settings.pace
         held = accounts.freeze(self._account, price)
         try:

@@ -37,9 +37,9 @@ async def get_chat(context: Context) -> Any:
         info["permissions"] = dict.fromkeys(MEMBER_RIGHTS, True)
     if chat.linked is not None:
         info["linked_chat_id"] = chat.linked
-    if chat.pinned and (pinned := chat.existing(chat.pinned[-1])):
+    if chat.pinned and (pinned := chat.find_message(chat.pinned[-1])):
         info["pinned_message"] = pinned.json
-    return context.shown(info)
+    return context.with_own_file_ids(info)
 
 
 @method("getChatMember")

@@ -136,7 +136,7 @@ async def get_file(context: Context) -> Any:
         "file_id": file.file_id,
         "file_unique_id": file.unique_id,
         "file_size": file.size,
-        "file_path": str(world.files.fetched(file, context.bot.token)) if world.local else file.file_path,
+        "file_path": str(world.files.local_copy(file, context.bot.token)) if world.local else file.file_path,
     }
 
 
