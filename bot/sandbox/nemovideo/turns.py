@@ -92,21 +92,6 @@ class AgentTurn:
     async def _step(self, step: scripts.Step) -> None:
         ((name, value),) = step.items()
         match name:
-            case "raw":
-                self._send(value)
-            case "raw_base64":
-                if not self.cut:
-                    self._chunks.put_nowait(base64.b64decode(value))
-            case "json":
-                self._send(encode(value))
-            case "text":
-                self._send(*self._events.text(value))
-            case "thought":
-                self._send(*self._events.thought(value))
-            case "tool":
-                self._send(*self._events.tool(value["name"], value["args"], value["result"]))
-            case "error_event":
-                self._send(self._events.error_event(value["code"], value["message"]))
             case "shape":
                 self._events = Events(value, self._world.now().timestamp())
             case "draft":
@@ -127,6 +112,26 @@ class AgentTurn:
                 self._quiet = name == "wait_s"
                 await self._world.clock.sleep(float("inf") if value is None else value)
                 self._quiet = False
+            case _:
+                self._send_step(name, value)
+
+    def _send_step(self, name: str, value: Any) -> None:
+        match name:
+            case "raw":
+                self._send(value)
+            case "raw_base64":
+                if not self.cut:
+                    self._chunks.put_nowait(base64.b64decode(value))
+            case "json":
+                self._send(encode(value))
+            case "text":
+                self._send(*self._events.text(value))
+            case "thought":
+                self._send(*self._events.thought(value))
+            case "tool":
+                self._send(*self._events.tool(value["name"], value["args"], value["result"]))
+            case "error_event":
+                self._send(self._events.error_event(value["code"], value["message"]))
             case _:
                 raise ValueError(f"unknown step {name!r}")
 

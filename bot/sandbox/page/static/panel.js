@@ -1,4 +1,4 @@
-// The side panel: switches of both services, the bot's jobs, and what the services were asked and paid.
+// The side panel: switches of both services, the bot's jobs, requests to the services, and charges.
 
 import { getJson, nemo } from "./api.js";
 import { $, el, toast } from "./dom.js";
@@ -33,7 +33,7 @@ addWords({
 
 let schema = null;
 let changes = Promise.resolve();
-const parts = {}; // the nodes that change with what happens
+const parts = {}; // the nodes that are updated
 
 export async function setUpPanel() {
   $("panel-toggle").addEventListener("click", () => show($("panel").hidden));
@@ -49,7 +49,7 @@ function show(isShown) {
   if (isShown) { drawPanel(); $("panel").querySelector("button").focus(); }
 }
 
-/** Change something, one after the other, and look at once at what came of it. */
+/** Run changes one after the other and refresh the panel after each. */
 function change(run) {
   changes = changes.then(async () => {
     try {
@@ -62,7 +62,7 @@ function change(run) {
   });
 }
 
-/** Draw what changed; the switches themselves stay, so that the keyboard stays on them. */
+/** Draw what changed, but keep the switches, so that they keep the keyboard focus. */
 export function drawPanel() {
   const panel = state.panel;
   if (!panel) return;
@@ -151,7 +151,7 @@ function switches(table) {
     }
     const box = el("input", { type: "checkbox", role: "switch", "data-switch": one.id });
     box.addEventListener("change", () => {
-      const wanted = box.checked; // by its turn the box may be drawn anew
+      const wanted = box.checked; // the box may be drawn again before the change runs
       change(() => one.set(wanted));
     });
     parts.boxes.push([one, box]);
@@ -159,7 +159,7 @@ function switches(table) {
   }));
 }
 
-/** A form of every setting, made from its schema: a box, a choice, or a field. */
+/** Build a form of all settings from their schema: checkboxes, choices and fields. */
 function drawSettings(now) {
   if (!schema) return;
   if (!parts.inputs) {

@@ -1,4 +1,4 @@
-// The page's own words. What the bot says is the bot's.
+// The page's own texts. The bot's texts come from the bot.
 
 const WORDS = {
   en: {
@@ -53,7 +53,7 @@ const KEPT = "nemovideo-sandbox-language";
 
 export let language = localStorage.getItem(KEPT) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
-/** More words, from another module: {en: {…}, zh: {…}}. */
+/** Add texts of another module: {en: {…}, zh: {…}}. */
 export function addWords(words) {
   for (const code of Object.keys(WORDS)) Object.assign(WORDS[code], words[code]);
 }
@@ -69,7 +69,7 @@ export function setLanguage(code) {
   applyWords();
 }
 
-/** Put the words where the page's HTML asks for them. */
+/** Set the texts that the page's HTML refers to. */
 export function applyWords() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
