@@ -91,7 +91,7 @@ class WrongSettings(Exception):
 class Settings(BaseSettings):
     """What an operator can set. A blank value counts as not set.
 
-    Each field's description is its comment in ``.env.example``.
+    Each field's description is what ``.env.example`` and the README's table say of it.
     """
 
     model_config = SettingsConfigDict(
@@ -110,58 +110,55 @@ class Settings(BaseSettings):
     )
     shared_dir: Path | None = Field(
         None,
-        description="With TELEGRAM_LOCAL_MODE: a directory that bot and Bot API server see under the same path, "
-        "for finished videos on their way. Default: results/ in DATA_DIR.",
+        description="With TELEGRAM_LOCAL_MODE: a directory that bot and Bot API server see under the same path; "
+        "finished videos wait there. Default: results/ in DATA_DIR.",
     )
     telegram_files_dir: Path | None = Field(
         None,
-        description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. The "
-        "bot deletes what people sent there once it is used, and nothing outside of it. "
-        "Default: /var/lib/telegram-bot-api.",
+        description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. What people sent is "
+        "deleted there once it is used, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
     )
     webhook_url: WebAddress | None = Field(
         None,
-        description="The public https:// address to which Telegram delivers updates, with a path of your choice. It "
-        "has to lead to HTTP_LISTEN. Default: the bot polls for updates and needs no address.",
+        description="The public https:// address to which Telegram delivers updates, with a path of your choice; it "
+        "leads to HTTP_LISTEN. Default: updates are fetched by polling, and no address is needed.",
     )
     webhook_secret: WebhookSecret | None = Field(
         None,
         validate_default=True,
-        description="With WEBHOOK_URL: proves that a delivery comes from Telegram. Make one with: "
+        description="With WEBHOOK_URL: tells Telegram's deliveries from anybody else's. Make one with: "
         "openssl rand -hex 32",
     )
     http_listen: ListenAddress | None = Field(
         None,
-        description="host:port for the webhook, /healthz, /readyz and /metrics. Default: 127.0.0.1:8080 with "
-        "WEBHOOK_URL, otherwise none of them is served.",
+        description="host:port for the webhook, /healthz, /readyz and /metrics. Default: 127.0.0.1:8080 where the "
+        "webhook comes in, otherwise none of them is served.",
     )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
     nemo_web_url: WebAddress = Field(
-        "https://nemovideo.com", description="NemoVideo's website, for links that people open."
+        "https://nemovideo.com", description="NemoVideo's web site, for links that people open."
     )
     nemo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("nemovideo.ai", "*.nemovideo.ai", "nemovideo.com", "*.nemovideo.com"),
-        description="Hosts that results are downloaded from besides NEMO_API_URL, comma-separated; *.example means all "
-        "hosts below it. By https and its usual port, unless scheme or port are given (http://10.0.0.5:8080). Names "
+        description="Hosts that results are fetched from besides NEMO_API_URL, comma-separated; *.example means all "
+        "below it. By https and its usual port, unless scheme or port stand here too (http://10.0.0.5:8080). Names "
         "that lead into a private network are refused.",
     )
     nemo_token: SecretStr | None = Field(
         None,
-        description="An account's token, used for every chat. Without it each chat gets a guest account, of which "
-        "NemoVideo gives about ten a week to one IP address.",
+        description="An account's token, used for every chat. Without it each chat gets an anonymous account, of which "
+        "NemoVideo gives about ten a week to one address.",
     )
     skill_source: str | None = Field(
-        None,
-        max_length=64,
-        description="Sent as X-Skill-Platform. Default: depends on the skill card's directory.",
+        None, max_length=64, description="Sent as X-Skill-Platform. Default: by where the skill card lies."
     )
     default_skill: str = Field(
-        "video-editing-ai-background", description="Name of the skill card that a new chat starts with."
+        "video-editing-ai-background", description="Name of the skill card that a new chat begins with."
     )
     skills_dir: Path | None = Field(
         None,
-        description="A directory with your own skill cards, each a folder with a SKILL.md. Read at start, besides "
-        "~/.clawhub/ and ~/.cursor/skills/. If two cards have the same name, the one here counts.",
+        description="A directory with skill cards of your own, a SKILL.md in a folder each. Read at start, besides "
+        "~/.clawhub/ and ~/.cursor/skills/; of two of one name the one here counts.",
     )
     redis_url: RedisAddress | None = Field(
         None,
@@ -170,28 +167,28 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("nemovideo-bot", appauthor=False)),
-        description="Directory of the embedded store, the encryption key and files on their way. Default: the "
-        "platform's directory for user data.",
+        description="Where the embedded store, the encryption key and files on their way lie. Default: the platform's "
+        "directory for user data.",
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys for tokens at rest, comma-separated; the first encrypts, all decrypt. Default: one made at "
-        "the first start and kept in DATA_DIR. Needed if several machines share REDIS_URL.",
+        "first start and kept in DATA_DIR. Needed where several machines share REDIS_URL.",
     )
     allowed_users: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="IDs of people who may use the bot, in every chat, comma-separated. Default, without "
+        description="Ids of people who may use the bot, in every chat, comma-separated. Default, without "
         "ALLOWED_CHATS too: everyone.",
     )
     allowed_chats: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="IDs of groups in which everyone may use the bot, comma-separated. A group that becomes a "
-        "supergroup gets a new ID.",
+        description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
+        "supergroup gets a new id.",
     )
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="IDs of the bot's operators, comma-separated: they may always use it, and send it admin commands "
-        "in private.",
+        description="Ids of people who run the bot, comma-separated: they may always use it, and command it in their "
+        "private chats with it.",
     )
     daily_jobs_per_person: int = Field(
         0, ge=0, le=1_000_000, description="Requests that a person may make in a day of UTC. 0: any number."
@@ -208,19 +205,17 @@ class Settings(BaseSettings):
     daily_mb_per_chat: int = Field(
         0, ge=0, le=1_000_000, description="MB of files that a chat may send in a day of UTC. 0: any amount."
     )
-    chat_ttl_days: int = Field(
-        90, ge=1, le=3650, description="Days after which the data of an unused chat is erased."
-    )
-    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two polls of a render.")
+    chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
+    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
     progress_edit_s: float = Field(
-        3.0, gt=0, le=60, description="Minimum seconds between two edits of a job's progress message."
+        3.0, gt=0, le=60, description="Least seconds between two edits of a job's live message."
     )
     recovery_first_s: float = Field(
-        30.0, gt=0, le=600, description="Seconds from a broken answer to the first check of the project."
+        30.0, gt=0, le=600, description="After a broken answer: seconds before the project is looked at."
     )
-    recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the checks after that.")
+    recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the looks after that.")
     recovery_readings: int = Field(
-        5, ge=1, le=100, description="Checks without a change after which the request counts as failed."
+        5, ge=1, le=100, description="Unchanged looks after which the wish counts as failed."
     )
     turn_silent_s: float = Field(
         600.0,
@@ -228,10 +223,8 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds of nothing but keep-alives before an answer counts as broken.",
     )
-    turn_total_s: float = Field(900.0, gt=0, le=3600, description="Seconds that an answer may take in all.")
-    render_total_s: float = Field(
-        3600.0, gt=0, le=86400, description="Seconds that a render may take in all."
-    )
+    turn_total_s: float = Field(900.0, gt=0, le=3600, description="Seconds an answer may take in all.")
+    render_total_s: float = Field(3600.0, gt=0, le=86400, description="Seconds a render may take in all.")
     max_upload_mb: int = Field(500, ge=1, le=2000, description="Largest file that NemoVideo takes, in MB.")
     worker_jobs: int = Field(1000, ge=1, le=100_000, description="Jobs that one worker process runs at once.")
     queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat.")
@@ -239,20 +232,16 @@ class Settings(BaseSettings):
         10_000,
         ge=1,
         le=1_000_000,
-        description="Edits that may wait in all chats together. More are refused politely.",
+        description="Edits that may wait in all chats together; more are refused politely.",
     )
-    job_tries: int = Field(
-        5, ge=1, le=100, description="Attempts after which an interrupted job is given up."
-    )
+    job_tries: int = Field(5, ge=1, le=100, description="Starts after which an interrupted job is given up.")
     lease_s: float = Field(
         10.0,
         ge=1,
         le=600,
         description="Seconds after which the jobs of a dead worker are taken up by another.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least severe level that is logged."
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
     log_format: Literal["text", "json"] = Field(
         "text", description="Readable lines, or one JSON object each."
     )
@@ -370,6 +359,16 @@ def env_example() -> str:
         comment = "\n".join(f"# {line}" for line in described)
         blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
     return "\n".join([head, *blocks])
+
+
+def settings_table() -> str:
+    """The same as a Markdown table, for the README."""
+    rows = ["| setting | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = _default(field)
+        shown = f"`{default}`" if default else ""
+        rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)
 
 
 def _default(field: FieldInfo) -> str:

@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.settings import Settings, WrongSettings, env_example, load_settings
+from bot.settings import Settings, WrongSettings, env_example, load_settings, settings_table
 
 ROOT = Path(__file__).parents[1]
+
+TABLE_BEGIN = "<!-- settings: begin -->"
+TABLE_END = "<!-- settings: end -->"
 
 
 @pytest.fixture(autouse=True)
@@ -239,6 +242,20 @@ def test_the_example_can_be_uncommented_as_it_is(tmp_path: Path) -> None:
     assert load_settings() == load_settings(None)
 
 
-def test_the_example_shows_the_defaults_and_no_path_of_this_machine() -> None:
-    assert "\n#RENDER_POLL_S=30\n" in env_example()
-    assert str(Path.home()) not in env_example()
+def test_the_readme_has_the_table_of_today() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    if TABLE_BEGIN not in readme:
+        pytest.skip("the README has no table of settings yet")
+    kept = readme.partition(TABLE_BEGIN)[2].partition(TABLE_END)[0].strip()
+    assert kept == settings_table().strip(), (
+        'put this between the markers: python -c "import bot.settings as s; print(s.settings_table())"'
+    )
+
+
+def test_the_table_names_every_setting_with_its_default_and_no_path_of_this_machine() -> None:
+    table = settings_table()
+    rows = {row.split("`")[1]: row for row in table.splitlines()[2:]}
+    assert set(rows) == {name.upper() for name in Settings.model_fields}
+    assert "`30`" in rows["RENDER_POLL_S"]
+    assert str(Path.home()) not in table + env_example()
+    assert all(row.count("|") == 4 for row in rows.values())
