@@ -30,9 +30,10 @@ from bot.jobs.steps.admin import announce, show_stats
 from bot.jobs.steps.ask_agent import TurnLimits, ask_agent
 from bot.jobs.steps.connect import connect
 from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.forget import forget, stop_earlier_jobs
+from bot.jobs.steps.forget import forget
 from bot.jobs.steps.gather import gather
 from bot.jobs.steps.questions import cancel_job, new_project, show_credits, show_status
+from bot.jobs.steps.say import send_prepared
 from bot.jobs.steps.text_file_prompt import read_prompt
 from bot.jobs.steps.upload import upload
 from bot.jobs.worker.runner import JobRunner, Step
@@ -53,13 +54,11 @@ from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
-from bot.telegram.handlers.access import AccessGuard
-from bot.telegram.handlers.admin import AdminCommands
+from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.chat_settings import show_settings
-from bot.telegram.handlers.handlers import Handlers
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import hide
-from bot.telegram.handlers.press_steps import answer_press, redraw_pressed, send_prepared
+from bot.telegram.handlers.login import delete_message, hide
+from bot.telegram.handlers.registration import HandlerServices, register_handlers
 from bot.telegram.handlers.skills import show_skills
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
@@ -71,6 +70,7 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.private_messages import show_private_message
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
@@ -159,9 +159,7 @@ class App:
             if stop.is_set():
                 return
             sent = SentMessageLog(store.redis)
-            access = AccessControl(
-                store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
-            )
+            telegram_calls = self._telegram_calls(store.redis)
             cards = await asyncio.to_thread(_cards, settings)
             tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
@@ -170,16 +168,17 @@ class App:
                 await stack.enter_async_context(
                     CommandMenu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, job_queue, sent, cards, store.redis)
+                runner = await self._runner(
+                    stack, bot, telegram_calls, tls, chats, job_queue, sent, cards, store.redis
+                )
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
                 supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
                 health.checks["worker"] = _always(lambda: supervisor.is_heard)
             if self._role is not Role.WORKER:
-                receiver = await self._receiver(
-                    bot, job_queue, chats, sent, cards, access, TelegramIds(store.redis)
-                )
+                submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
+                receiver = await self._receiver(stack, bot, telegram_calls, submitter, store.redis)
                 receiving = (
                     self._poll(receiver, store.redis)
                     if webhook is None
@@ -268,20 +267,28 @@ class App:
 
     async def _receiver(
         self,
+        stack: contextlib.AsyncExitStack,
         bot: ExtBot[None],
-        job_queue: JobQueue,
-        chats: Chats,
-        sent: SentMessageLog,
-        cards: Cards,
-        access: AccessControl,
-        telegram_ids: TelegramIds,
+        telegram_calls: TelegramCalls,
+        submitter: JobSubmitter,
+        redis: Redis,
     ) -> UpdateReceiver:
+        settings, telegram_ids = self._settings, TelegramIds(redis)
         application = new_application(bot, telegram_ids)
-        submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
-        AccessGuard(submitter, access).register(application)
-        AdminCommands(submitter, access, self._settings.admins).register(application)
-        Handlers(submitter, self._limits(), telegram_ids).register(application)
+        services = HandlerServices(
+            submitter=submitter,
+            access=AccessControl(redis, settings.allowed_users, settings.allowed_chats, settings.admins),
+            group_admins=CachedGroupAdmins(bot, telegram_calls, redis),
+            refusals=self._limits(),
+            telegram_ids=telegram_ids,
+            messages=PressedMessages(bot, telegram_calls),
+            delete_message=delete_message(bot, telegram_calls),
+            admins=settings.admins,
+        )
+        register_handlers(application, services)
         await application.initialize()
+        await application.start()
+        stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
@@ -306,10 +313,18 @@ class App:
         finally:
             webhook.close()
 
+    def _telegram_calls(self, redis: Redis) -> TelegramCalls:
+        clock = self._clock
+        # The store's time, which all machines share, unless time runs otherwise here.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        return TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
+
     async def _runner(
         self,
         stack: contextlib.AsyncExitStack,
         bot: ExtBot[None],
+        telegram_calls: TelegramCalls,
         tls: ssl.SSLContext,
         chats: Chats,
         job_queue: JobQueue,
@@ -318,10 +333,6 @@ class App:
         redis: Any,
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
-        # The store's time, which all machines share, unless time runs otherwise here.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
@@ -372,18 +383,20 @@ class App:
                 job_queue,
                 cards,
                 {
-                    JobKind.CLEAR_WAY: [stop_earlier_jobs(job_queue)],
                     JobKind.FORGET: [forget(job_queue, ChatEraser(redis))],
                     JobKind.SAY: [send_prepared],
                     JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
-                    JobKind.TAP: [answer_press(bot, telegram_calls, job_queue, chats, group_admins)],
-                    JobKind.REDRAW: [redraw_pressed(bot, telegram_calls, cards, chats)],
                     JobKind.SETTINGS: [show_settings(chats, cards)],
                     JobKind.SKILL: [show_skills(cards, chats)],
-                    JobKind.HIDE: [hide(bot, telegram_calls)],
+                    JobKind.HIDE: [hide(delete_message(bot, telegram_calls))],
                     JobKind.LINK: [give_link(projects, group_admins)],
                     JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
-                    JobKind.CANCEL: [cancel_job(job_queue, group_admins)],
+                    JobKind.CANCEL: [
+                        cancel_job(
+                            job_queue,
+                            close_position_message(job_queue, PressedMessages(bot, telegram_calls)),
+                        )
+                    ],
                 },
             ),
             settings.job_tries,

@@ -9,7 +9,7 @@ from telegram import BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.ext import CommandHandler
 
 from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.registration import HandlerServices, register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.command_menu import COMMANDS, OF_ADMINS, CommandMenu
 from bot.words import Words, languages
@@ -52,10 +52,13 @@ async def test_each_kind_of_chat_has_its_commands_in_each_language(
 async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
     telegram: Telegram, redis: Redis
 ) -> None:
-    application, unused = new_application(telegram.bot, telegram.telegram_ids), cast(Any, None)
-    Handlers(unused, unused, telegram.telegram_ids).register(application)
-    everybodys = _commands_of(application) - {"start"}  # Telegram's own button.
-    AdminCommands(unused, unused, (5,)).register(application)
+    application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
+    unused = cast(Any, None)
+    register_handlers(
+        application, HandlerServices(unused, unused, unused, unused, unused, unused, unused, (5,))
+    )
+    AdminCommands(unused, unused, (5,)).register(of_admins)
+    everybodys = _commands_of(application) - _commands_of(of_admins) - {"start"}  # Telegram's own button.
     shown = {scope.type: set(names) for scope, names in COMMANDS.items()}
     only_private, only_admins = {"login", "logout"}, {"link", "forget"}
     assert shown == {
@@ -63,7 +66,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
         "all_group_chats": everybodys - only_private - only_admins,
         "all_chat_administrators": everybodys - only_private,
     }
-    assert set(OF_ADMINS) == _commands_of(application) - everybodys - {"start"}
+    assert set(OF_ADMINS) == _commands_of(of_admins)
 
 
 def _commands_of(application: AnyApplication) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from bot.chats.chats import Account
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export
@@ -17,12 +19,10 @@ from bot.jobs.messages import (
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.redraw import close_announcement
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.jobs.steps.service_errors import ended_by, register_buttons
-from bot.jobs.worker.runner import Attempt, JobEnded, Step
+from bot.jobs.worker.runner import Attempt, Step
 from bot.nemo.answers import Credits
 from bot.nemo.drafts import Draft, Segment, Track
 from bot.nemo.errors import NemoError
@@ -100,18 +100,22 @@ async def _credits_beside(projects: Projects, attempt: Attempt) -> tuple[Localiz
     return (LocalizedMessage("status.credits", {"available": round(found.available or 0)}),)
 
 
-def cancel_job(job_queue: JobQueue, group_admins: GroupAdmins) -> Step:
-    """Stops the job that its data name; doing it twice is doing it once."""
+def cancel_job(job_queue: JobQueue, close_position_message: Callable[[Job], Awaitable[None]]) -> Step:
+    """Make the step that stops the job named by the payload; doing it twice is doing it once.
+
+    Args:
+        job_queue: The queue of the job.
+        close_position_message: Lets the message with a waiting job's position say that the job is stopped.
+    """
 
     async def step(attempt: Attempt) -> None:
         chat, payload = attempt.job.chat, attempt.job.payload_as(CancelPayload)
-        if payload.only_admin and not await group_admins.is_admin(chat, attempt.job.owner_id):
-            raise JobEnded(LocalizedMessage("toast.not_yours"), JobState.DONE)
         status = await job_queue.find(chat, payload.job_id)
         was = await job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
-            await close_announcement(job_queue, attempt.job, status.job)
-        await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
+            await close_position_message(status.job)
+        if not payload.is_silent:
+            await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
 
     return step
 

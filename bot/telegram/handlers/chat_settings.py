@@ -1,8 +1,8 @@
-"""The settings of a chat, all in one message; each is changed where it stands."""
+"""The settings of a chat, all in one message; each is changed by its button."""
 
 from __future__ import annotations
 
-from bot.chats.chats import Chat, Chats
+from bot.chats.chats import Chat, ChatChanges, Chats
 from bot.jobs.buttons import (
     ChooseLanguage,
     ChooseSkill,
@@ -14,14 +14,59 @@ from bot.jobs.buttons import (
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import Cards
+from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import Permissions, asker_of
+from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
 
 BACK = Button("button.settings", ShowSettings())
-"""Leads from a list back to the settings that it took the place of."""
+"""Leads from a list back to the settings."""
+
+
+class SettingsHandlers:
+    """Handles the buttons of the settings.
+
+    Args:
+        submitter: Knows the chats and the cards.
+        permissions: Tells who may change a chat.
+    """
+
+    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
+        self._submitter = submitter
+        self._permissions = permissions
+
+    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+        """Add the handlers."""
+        switches = (SetAutoExport, SetSendAsFile, SetReplaceResults)
+        application.add_handler(presses.handler(self._press, ShowSettings, *switches))
+
+    async def _press(
+        self, press: Press, action: ShowSettings | SetAutoExport | SetSendAsFile | SetReplaceResults
+    ) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        chats, cards = self._submitter.chats, self._submitter.cards
+        changes: ChatChanges = {}
+        match action:
+            case SetAutoExport(on):
+                changes = {"auto_export": on}
+            case SetSendAsFile(on):
+                changes = {"send_as_file": on}
+            case SetReplaceResults(on):
+                changes = {"replace_results": on}
+        if changes:
+            await chats.update(press.chat, **changes)
+
+        async def show(words: Words) -> View:
+            return settings_view(await chats.get(press.chat), cards, words)
+
+        return PressReply("toast.saved" if changes else "", show=show)
 
 
 def show_settings(chats: Chats, cards: Cards) -> Step:
-    """The step that answers ``/settings``."""
+    """Make the step that answers ``/settings``."""
 
     async def step(attempt: Attempt) -> None:
         words = Words(attempt.job.language)
@@ -33,12 +78,12 @@ def show_settings(chats: Chats, cards: Cards) -> Step:
 
 
 def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
-    """What holds in a chat, with a button to change each.
+    """List a chat's settings, with a button to change each.
 
     Args:
-        chat: As it is now.
+        chat: The chat with its settings.
         cards: The skill cards.
-        words: Of the language in which this is told.
+        words: The words of the reader's language.
     """
     card = cards.active(chat.skill, words.language)
     if chat.language is None and not chat.key.is_private:
@@ -65,7 +110,7 @@ def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
 def _switch(
     action: type[SetAutoExport | SetSendAsFile | SetReplaceResults], name: str, *, on: bool
 ) -> Button:
-    # The wanted value: pressing twice is pressing once.
+    # The button holds the wanted value, so that pressing it twice is pressing it once.
     return Button(f"button.settings_{name}_{_on(on)}", action(not on))
 
 

@@ -1,0 +1,68 @@
+"""Commands and buttons that ask for one job and nothing else.
+
+/new, /export, /credits, /status, /link, /logout and /settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from telegram import Update
+from telegram.ext import CommandHandler, filters
+
+from bot.jobs.buttons import ButtonAction, Export, NewProject, ShowCredits, ShowLink, ShowStatus
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import LinkPayload
+from bot.telegram.handlers.button_presses import ButtonPresses, Press, PressReply
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.receiving.application import AnyApplication, Context
+
+COMMAND_JOBS: Mapping[str, tuple[QueueName, JobKind]] = {
+    "new": (QueueName.MAIN, JobKind.NEW),
+    "export": (QueueName.MAIN, JobKind.EXPORT),
+    "credits": (QueueName.QUICK, JobKind.CREDITS),
+    "status": (QueueName.QUICK, JobKind.STATUS),
+    "link": (QueueName.QUICK, JobKind.LINK),
+    "logout": (QueueName.MAIN, JobKind.LOGOUT),
+    "settings": (QueueName.QUICK, JobKind.SETTINGS),
+}
+"""The job that each command asks for."""
+
+_BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
+    Export: "export",
+    NewProject: "new",
+    ShowCredits: "credits",
+    ShowStatus: "status",
+    ShowLink: "link",
+}
+"""The buttons that do what a command does."""
+
+
+class JobCommands:
+    """Handles these commands and buttons.
+
+    Args:
+        submitter: Stores the jobs.
+    """
+
+    def __init__(self, submitter: JobSubmitter) -> None:
+        self._submitter = submitter
+
+    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+        """Add the handlers."""
+        for command in COMMAND_JOBS:
+            application.add_handler(
+                CommandHandler(command, partial(self.run, command), filters=filters.UpdateType.MESSAGE)
+            )
+        application.add_handler(presses.handler(self._press, *_BUTTON_COMMANDS))
+
+    async def run(self, command: str, update: Update, context: Context) -> None:
+        """Store the job of a command."""
+        await self._submitter.submit(update, *COMMAND_JOBS[command])
+
+    async def _press(self, press: Press, action: ButtonAction) -> PressReply:
+        # Only the button makes a project where there is none.
+        payload = LinkPayload(opens_project=True) if isinstance(action, ShowLink) else None
+        await self._submitter.submit(press.update, *COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]], payload)
+        return PressReply()

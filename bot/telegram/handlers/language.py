@@ -1,0 +1,68 @@
+"""Choosing the language of a chat: ``/language``, and the buttons with its list."""
+
+from __future__ import annotations
+
+from telegram import Update
+from telegram.ext import CommandHandler, filters
+
+from bot.jobs.buttons import ChooseLanguage
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.chat_settings import BACK
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import Permissions, asker_of
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.sending.pressed_messages import View
+from bot.words import Words, languages
+
+
+class LanguageHandlers:
+    """Handles ``/language`` and its buttons.
+
+    Args:
+        submitter: Stores jobs, and knows the chats.
+        permissions: Tells who may change a chat.
+    """
+
+    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
+        self._submitter = submitter
+        self._permissions = permissions
+
+    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+        """Add the handlers."""
+        application.add_handler(
+            CommandHandler("language", self._language, filters=filters.UpdateType.MESSAGE)
+        )
+        application.add_handler(presses.handler(self._choose, ChooseLanguage))
+
+    async def _language(self, update: Update, context: Context) -> None:
+        language = await self._submitter.language_in(update, chat_key(message_of(update)))
+        await self._submitter.reply(update, language_list(language))
+
+    async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        if action.language not in languages():
+            return PressReply(show=_show_list)
+        await self._submitter.chats.update(press.chat, language=action.language)
+        return PressReply("toast.saved", show=_show_list)
+
+
+async def _show_list(words: Words) -> View:
+    return language_list(words.language)
+
+
+def language_list(current: str) -> LocalizedMessage:
+    """Make the list of languages, as buttons with their own names, and the way to all settings.
+
+    Args:
+        current: The language in use.
+    """
+    buttons = [_language_button(name, current) for name in languages()]
+    return LocalizedMessage("language.choose", buttons=(*buttons, BACK))
+
+
+def _language_button(name: str, current: str) -> Button:
+    own_name = Words(name).plain("language.name")
+    return Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))

@@ -1,0 +1,70 @@
+"""``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
+
+from __future__ import annotations
+
+from telegram import Update
+from telegram.constants import ChatType
+from telegram.ext import CommandHandler, MessageHandler, filters
+
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, QueueName
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
+from bot.telegram.handlers.skills import START, card_of_start, choose_skill, show_skill
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.sending.private_messages import read_payload
+
+
+class StartHelpHandlers:
+    """Handles ``/start``, ``/help`` and unknown commands.
+
+    Args:
+        submitter: Stores the jobs.
+        login: Handles tokens that stand in an unknown command.
+    """
+
+    def __init__(self, submitter: JobSubmitter, login: LoginHandlers) -> None:
+        self._submitter = submitter
+        self._login = login
+
+    def register(self, application: AnyApplication) -> None:
+        """Add the handlers of the two commands."""
+        messages = filters.UpdateType.MESSAGE
+        application.add_handler(CommandHandler("start", self._start, filters=messages))
+        application.add_handler(CommandHandler("help", self.help, filters=messages))
+
+    def register_unknown(self, application: AnyApplication) -> None:
+        """Add the handler of unknown commands, behind those of all that exist."""
+        unknown = filters.UpdateType.MESSAGE & filters.COMMAND
+        application.add_handler(MessageHandler(unknown, self._unknown_command))
+
+    async def _start(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        argument = context.args[0] if context.args else ""
+        if context.args == [LOGIN_START]:
+            return await self._submitter.reply(update, login_how(message, context.bot.username))
+        private_answer = read_payload(argument) if argument else None
+        if private_answer is not None and chat_key(message).is_private:
+            await self._submitter.submit(update, QueueName.QUICK, JobKind.CONFIDED, private_answer)
+            return None
+        if (card := card_of_start(context.args)) is not None:
+            return await choose_skill(self._submitter, update, card)
+        return await show_skill(self._submitter, update, START)
+
+    async def help(self, update: Update, context: Context) -> None:
+        """Say what the bot does."""
+        await self._submitter.reply(update, LocalizedMessage("help.text"))
+
+    async def _unknown_command(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        text = message.text or message.caption or ""
+        if (token := token_in(text)) is not None:
+            return await self._login.use_token(update, context, token)
+        command = text.split()[0] if text else "/"
+        is_addressed = command.lower().endswith(f"@{context.bot.username}".lower())
+        if message.chat.type == ChatType.PRIVATE or is_addressed:
+            return await self._submitter.reply(
+                update, LocalizedMessage("error.unknown_command", {"command": command})
+            )
+        return await self._submitter.note(message)
