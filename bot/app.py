@@ -54,11 +54,14 @@ from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
+from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.chat_settings import show_settings
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import delete_message, hide
-from bot.telegram.handlers.registration import HandlerServices, register_handlers
+from bot.telegram.handlers.login import hide
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.handlers.skills import show_skills
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
@@ -276,16 +279,16 @@ class App:
         settings, telegram_ids = self._settings, TelegramIds(redis)
         application = new_application(bot, telegram_ids)
         services = HandlerServices(
+            application=application,
             submitter=submitter,
+            permissions=Permissions(CachedGroupAdmins(bot, telegram_calls, redis)),
             access=AccessControl(redis, settings.allowed_users, settings.allowed_chats, settings.admins),
-            group_admins=CachedGroupAdmins(bot, telegram_calls, redis),
             refusals=self._limits(),
             telegram_ids=telegram_ids,
-            messages=PressedMessages(bot, telegram_calls),
-            delete_message=delete_message(bot, telegram_calls),
+            presses=ButtonPresses(submitter, PressedMessages(bot, telegram_calls)),
             admins=settings.admins,
         )
-        register_handlers(application, services)
+        register_handlers(services)
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
@@ -334,6 +337,7 @@ class App:
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
+        pressed_messages = PressedMessages(bot, telegram_calls)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -388,14 +392,11 @@ class App:
                     JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
                     JobKind.SETTINGS: [show_settings(chats, cards)],
                     JobKind.SKILL: [show_skills(cards, chats)],
-                    JobKind.HIDE: [hide(delete_message(bot, telegram_calls))],
+                    JobKind.HIDE: [hide(pressed_messages)],
                     JobKind.LINK: [give_link(projects, group_admins)],
                     JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
                     JobKind.CANCEL: [
-                        cancel_job(
-                            job_queue,
-                            close_position_message(job_queue, PressedMessages(bot, telegram_calls)),
-                        )
+                        cancel_job(job_queue, close_position_message(job_queue, pressed_messages))
                     ],
                 },
             ),

@@ -9,7 +9,9 @@ from telegram import BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.ext import CommandHandler
 
 from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.registration import HandlerServices, register_handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.handler_family import HandlerServices
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.command_menu import COMMANDS, OF_ADMINS, CommandMenu
 from bot.words import Words, languages
@@ -54,10 +56,9 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
 ) -> None:
     application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
     unused = cast(Any, None)
-    register_handlers(
-        application, HandlerServices(unused, unused, unused, unused, unused, unused, unused, (5,))
-    )
-    AdminCommands(unused, unused, (5,)).register(of_admins)
+    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), (5,))
+    register_handlers(HandlerServices(application, *rest))
+    AdminCommands(HandlerServices(of_admins, *rest)).register()
     everybodys = _commands_of(application) - _commands_of(of_admins) - {"start"}  # Telegram's own button.
     shown = {scope.type: set(names) for scope, names in COMMANDS.items()}
     only_private, only_admins = {"login", "logout"}, {"link", "forget"}

@@ -20,9 +20,11 @@ from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.job_queue import JobQueue, queue_id
 from bot.skills import load_cards
 from bot.store import keys
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import delete_message
-from bot.telegram.handlers.registration import HandlerServices, register_handlers
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.group_admins import CachedGroupAdmins
@@ -88,17 +90,18 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     job_queue = JobQueue(redis, docket, telegram.clock)
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
+    submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
     services = HandlerServices(
-        submitter=JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock),
+        application=application,
+        submitter=submitter,
         access=AccessControl(redis, [], [], [ANN["id"]]),
-        group_admins=CachedGroupAdmins(bot, calls, redis),
+        permissions=Permissions(CachedGroupAdmins(bot, calls, redis)),
         refusals=FileRefusals(fetch=20_000_000, take=500_000_000, send=50_000_000),
         telegram_ids=telegram.telegram_ids,
-        messages=PressedMessages(bot, calls),
-        delete_message=delete_message(bot, calls),
+        presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
         admins=[ANN["id"]],
     )
-    register_handlers(application, services)
+    register_handlers(services)
     await application.initialize()
     await application.start()
     yield Received(telegram, redis, application, job_queue, chats)

@@ -6,37 +6,25 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
 
-from bot.chats.access_control import AccessControl
 from bot.jobs.messages import LocalizedMessage
-from bot.telegram.handlers.button_presses import ButtonPresses, PressReply
-from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.button_presses import PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.commands import COMMAND
 from bot.telegram.reading.senders import owner_id, telegram_chat_id_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 
 _BEFORE_ALL = -1
 """The group of handlers that PTB asks before the ordinary ones."""
 
 
-class AccessGuard:
-    """Lets updates pass, or answers them itself.
+class AccessGuard(HandlerFamily):
+    """Lets updates pass, or answers them itself."""
 
-    Args:
-        submitter: Stores the answers to messages.
-        access: Tells who may use the bot.
-        presses: Answers presses.
-    """
-
-    def __init__(self, submitter: JobSubmitter, access: AccessControl, presses: ButtonPresses) -> None:
-        self._submitter = submitter
-        self._access = access
-        self._presses = presses
-
-    def register(self, application: AnyApplication) -> None:
+    def register(self) -> None:
         """Add the handler."""
-        application.add_handler(TypeHandler(Update, self.check), group=_BEFORE_ALL)
+        self._services.application.add_handler(TypeHandler(Update, self._check), group=_BEFORE_ALL)
 
-    async def check(self, update: Update, context: Context) -> None:
+    async def _check(self, update: Update, context: Context) -> None:
         """Let an update pass if its sender may use the bot.
 
         Raises:
@@ -48,15 +36,15 @@ class AccessGuard:
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return
-        reason = await self._access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        reason = await self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
         if reason is None:
             return
         if update.callback_query is not None:
-            self._presses.answer(update, context.application, PressReply("toast.not_admitted"))
+            self._services.presses.answer(update, context.application, PressReply("toast.not_admitted"))
         elif (
             message is not None
             and _is_addressed(update, message, context)
-            and await self._access.may_be_told(chat.id, update.update_id)
+            and await self._services.access.may_be_told(chat.id, update.update_id)
         ):
             await self._submitter.refuse_access(update, LocalizedMessage(f"door.{reason}"))
         raise ApplicationHandlerStop

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from telegram import (
     Message,
     MessageOriginChannel,
@@ -11,49 +9,33 @@ from telegram import (
     MessageOriginUser,
     Update,
 )
-from telegram.ext import CommandHandler, filters
+from telegram.ext import filters
 
-from bot.chats.access_control import AccessControl
 from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import AnnouncePayload
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.ignored_messages import ForwardedCommand
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 
 MAX_ANNOUNCEMENT_CHARS = 3000
 """The longest announcement; with its frame it has to fit into one message."""
 
 
-class AdminCommands:
-    """Handles these commands.
+class AdminCommands(HandlerFamily):
+    """Handles these commands."""
 
-    Args:
-        submitter: Stores the jobs.
-        access: Keeps the bans.
-        admins: Ids of the operators.
-    """
-
-    def __init__(self, submitter: JobSubmitter, access: AccessControl, admins: Collection[int]) -> None:
-        self._submitter = submitter
-        self._access = access
-        self._admins = admins
-
-    def register(self, application: AnyApplication) -> None:
+    def register(self) -> None:
         """Add the handlers, before that of unknown commands."""
-        theirs = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE & filters.User(user_id=self._admins)
+        theirs = filters.ChatType.PRIVATE & filters.User(user_id=self._services.admins)
         # A command that somebody else wrote and they forward is not theirs.
         theirs &= ~ForwardedCommand()
-        commands = {
-            "stats": self._stats,
-            "ban": self._ban,
-            "unban": self._unban,
-            "pause": self._pause,
-            "resume": self._resume,
-            "announce": self._announce,
-        }
-        for name, callback in commands.items():
-            application.add_handler(CommandHandler(name, callback, filters=theirs))
+        self.on_command("stats", self._stats, theirs)
+        self.on_command("ban", self._ban, theirs)
+        self.on_command("unban", self._unban, theirs)
+        self.on_command("pause", self._pause, theirs)
+        self.on_command("resume", self._resume, theirs)
+        self.on_command("announce", self._announce, theirs)
 
     async def _stats(self, update: Update, context: Context) -> None:
         await self._submitter.submit(update, QueueName.QUICK, JobKind.STATS)
@@ -62,7 +44,7 @@ class AdminCommands:
         person_id = _person_meant(update.message, context)
         if person_id is None:
             return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        done = await self._access.ban(person_id)
+        done = await self._services.access.ban(person_id)
         key = "admin.banned" if done else "admin.ban_refused"
         await self._submitter.reply(update, LocalizedMessage(key, {"id": str(person_id)}))
 
@@ -70,7 +52,7 @@ class AdminCommands:
         person_id = _person_meant(update.message, context)
         if person_id is None:
             return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        await self._access.unban(person_id)
+        await self._services.access.unban(person_id)
         await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(person_id)}))
 
     async def _pause(self, update: Update, context: Context) -> None:

@@ -1,8 +1,7 @@
-"""What all pressed buttons share: the press is read, handled, and answered in a background task."""
+"""What all pressed buttons share: a press is read, handled, and answered in background tasks."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -12,11 +11,11 @@ from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, ButtonAction, unpack
-from bot.jobs.position_message import PositionMessage
+from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import chat_key, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.pressed_messages import MessageLocation, PressedMessages, View
+from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words
 
 NO_BUTTONS = InlineKeyboardMarkup([])
@@ -62,7 +61,7 @@ class PressReply:
     params: Mapping[str, str] = field(default_factory=dict)
     show: ShowView | None = None
     buttons: InlineKeyboardMarkup | None = None
-    stopped: tuple[PositionMessage, ...] = ()
+    stopped: tuple[MessageLocation, ...] = ()
 
 
 OLD_BUTTON = PressReply("toast.old_button")
@@ -82,12 +81,12 @@ class ButtonPresses:
 
     def __init__(self, submitter: JobSubmitter, messages: PressedMessages) -> None:
         self._submitter = submitter
-        self._messages = messages
+        self.messages = messages
 
     def handler(
         self, handle: HandlePress, *actions: type[ButtonAction]
     ) -> CallbackQueryHandler[Context, None]:
-        """Make the handler of one family of actions; without actions, of all presses that are left."""
+        """Make the handler of these actions."""
 
         async def on_press(update: Update, context: Context) -> None:
             query = update.callback_query
@@ -102,45 +101,41 @@ class ButtonPresses:
             self.answer(update, context.application, reply)
 
         names = "|".join(action.name for action in actions)
-        return CallbackQueryHandler(on_press, pattern=rf"^{VERSION}:(?:{names})(?::|$)" if actions else None)
+        return CallbackQueryHandler(on_press, pattern=rf"^{VERSION}:(?:{names})(?::|$)")
+
+    async def answer_unknown(self, update: Update, context: Context) -> None:
+        """Handle a press of a button that no release has sent."""
+        self.answer(update, context.application, OLD_BUTTON)
 
     def answer(self, update: Update, application: AnyApplication, reply: PressReply) -> None:
-        """Answer a press and redraw its message, in a background task: both may have to wait for Telegram."""
-        if update.callback_query is not None:
-            application.create_task(
-                self._answer(update, update.callback_query, reply), update, name="press answer"
-            )
+        """Answer a press and redraw its message, in background tasks: both may have to wait for Telegram."""
+        query = update.callback_query
+        if query is None:
+            return
+        application.create_task(self._answer(update, query, reply), update, name="press answer")
+        if isinstance(query.message, Message):
+            redraw = self._redraw(update, query.message, reply)
+            application.create_task(redraw, update, name="press redraw")
 
     async def _answer(self, update: Update, query: CallbackQuery, reply: PressReply) -> None:
-        message = query.message if isinstance(query.message, Message) else None
-        if message is not None:
-            chat = chat_key(message)
-        else:
-            chat = ChatKey(query.message.chat.id if query.message is not None else query.from_user.id)
+        chat = ChatKey(query.message.chat.id if query.message is not None else query.from_user.id)
+        if isinstance(query.message, Message):
+            chat = chat_key(query.message)
         words = Words(await self._submitter.language_in(update, chat))
         toast = words.plain(reply.toast, **reply.params) if reply.toast else None
-        calls = [self._messages.answer(query.id, chat.chat_id, toast)]
-        if message is not None:
-            calls.append(self._redraw(update, message, reply))
-        calls += [
-            self._messages.close(
-                MessageLocation(chat.chat_id, stopped.telegram_chat_id, stopped.message_id), words
-            )
-            for stopped in reply.stopped
-        ]
-        # The answer does not wait for the edits, which the chat's limits may hold back.
-        await asyncio.gather(*calls)
+        await self.messages.answer(query.id, chat.chat_id, toast)
 
     async def _redraw(self, update: Update, message: Message, reply: PressReply) -> None:
         chat, show = chat_key(message), reply.show
         where = MessageLocation(chat.chat_id, telegram_chat_id_of(message.chat), message.message_id)
         if reply.buttons is not None:
-            await self._messages.set_buttons(where, reply.buttons)
-        if show is None:
-            return
+            await self.messages.set_buttons(where, reply.buttons)
+        if show is not None:
 
-        async def make_view() -> tuple[View, Words]:
-            words = Words(await self._submitter.language_in(update, chat))
-            return await show(words), words
+            async def make_view() -> tuple[View, Words]:
+                words = Words(await self._submitter.language_in(update, chat))
+                return await show(words), words
 
-        await self._messages.show(where, make_view)
+            await self.messages.show(where, make_view)
+        for stopped in reply.stopped:
+            await self.messages.close(stopped, Words(await self._submitter.language_in(update, chat)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from telegram import Update
-from telegram.ext import CommandHandler, filters
 
 from bot.jobs.buttons import Cancel
 from bot.jobs.messages import LocalizedMessage
@@ -13,31 +12,22 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, ButtonPresses, Press, PressReply
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, is_own
+from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.senders import chat_key, message_of
-from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.pressed_messages import MessageLocation, PressedMessages, View
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words
 
 
-class CancelHandlers:
-    """Handles ``/cancel`` and the button Cancel.
+class CancelHandlers(HandlerFamily):
+    """Handles ``/cancel`` and the button Cancel."""
 
-    Args:
-        submitter: Stores jobs.
-        permissions: Tells who may stop what.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        application.add_handler(CommandHandler("cancel", self.cancel, filters=filters.UpdateType.MESSAGE))
-        application.add_handler(presses.handler(self._press, Cancel))
+        self.on_command("cancel", self.cancel)
+        self.on_press(self._press, Cancel)
 
     async def cancel(self, update: Update, context: Context) -> None:
         """Stop one's own first job; an admin of the group may stop that of others."""
@@ -83,8 +73,7 @@ def close_position_message(
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 
     async def close(job: Job) -> None:
-        if (told := await position_message_of(job_queue, job)) is not None:
-            where = MessageLocation(job.chat.chat_id, told.telegram_chat_id, told.message_id)
-            await messages.close(where, Words(job.language))
+        if (message := await position_message_of(job_queue, job)) is not None:
+            await messages.close(message, Words(job.language))
 
     return close

@@ -14,10 +14,9 @@ from bot.jobs.buttons import (
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import Cards
-from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of
-from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
 
@@ -25,22 +24,12 @@ BACK = Button("button.settings", ShowSettings())
 """Leads from a list back to the settings."""
 
 
-class SettingsHandlers:
-    """Handles the buttons of the settings.
+class SettingsHandlers(HandlerFamily):
+    """Handles the buttons of the settings."""
 
-    Args:
-        submitter: Knows the chats and the cards.
-        permissions: Tells who may change a chat.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        switches = (SetAutoExport, SetSendAsFile, SetReplaceResults)
-        application.add_handler(presses.handler(self._press, ShowSettings, *switches))
+        self.on_press(self._press, ShowSettings, SetAutoExport, SetSendAsFile, SetReplaceResults)
 
     async def _press(
         self, press: Press, action: ShowSettings | SetAutoExport | SetSendAsFile | SetReplaceResults

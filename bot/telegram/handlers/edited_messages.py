@@ -14,36 +14,27 @@ from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import JobStatus
 from bot.jobs.queue.retry import not_uploaded
-from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
-from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.login import token_in
-from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.requests import sent_at
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
 from bot.telegram.reading.links import read_links
 from bot.telegram.reading.senders import chat_key, telegram_chat_id_of, without_mention
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
 
-class EditedMessageHandlers:
-    """Handles edited messages and the button that runs one again.
+class EditedMessageHandlers(HandlerFamily):
+    """Handles edited messages and the button that runs one again."""
 
-    Args:
-        submitter: Stores the jobs.
-        permissions: Tells who may run a request again.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        application.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited))
-        application.add_handler(presses.handler(self._run, RunEdited))
+        edited = MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited)
+        self._services.application.add_handler(edited)
+        self.on_press(self._run, RunEdited)
 
     async def _edited(self, update: Update, context: Context) -> None:
         message = update.edited_message

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from telegram import Message, MessageOriginUser, Update
 from telegram.constants import ChatType
-from telegram.ext import ApplicationHandlerStop, MessageHandler, filters
+from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.jobs.messages import LocalizedMessage
-from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.login import token_in
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
 from bot.telegram.reading.senders import is_for_other_bot, is_from_bot, message_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
 _BEFORE_ACCESS = -2
@@ -42,21 +42,13 @@ class ForwardedCommand(filters.MessageFilter):
         return is_private and attachment_of(message) is None and action_for(text) is not None
 
 
-class IgnoredMessages:
-    """Keeps messages from the other handlers.
+class IgnoredMessages(HandlerFamily):
+    """Keeps messages from the other handlers."""
 
-    Args:
-        submitter: Notes their numbers, and answers where a person waits for an answer.
-    """
-
-    def __init__(self, submitter: JobSubmitter) -> None:
-        self._submitter = submitter
-
-    def register(self, application: AnyApplication) -> None:
-        """Add the handlers; those of commands have to come later."""
-        messages = filters.UpdateType.MESSAGE
-        application.add_handler(MessageHandler(messages, self._stop_for_others), group=_BEFORE_ACCESS)
-        application.add_handler(MessageHandler(messages & ForwardedCommand(), self._forwarded_command))
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_message(filters.ALL, self._stop_for_others, _BEFORE_ACCESS)
+        self.on_message(ForwardedCommand(), self._forwarded_command)
 
     async def _stop_for_others(self, update: Update, context: Context) -> None:
         """Stop what nobody has said to this bot, or what comes from another bot."""

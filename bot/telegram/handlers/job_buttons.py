@@ -12,11 +12,10 @@ from bot.jobs.next_steps import next_step
 from bot.jobs.queue.retry import retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import Cards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.reading.senders import telegram_chat_id_of
-from bot.telegram.receiving.application import AnyApplication
 from bot.words import Words, bounded
 
 MAX_TOAST_CHARS = 150
@@ -26,22 +25,13 @@ OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
 """The answer to a press on a job that is not known any more."""
 
 
-class JobButtons:
-    """Handles these buttons.
+class JobButtons(HandlerFamily):
+    """Handles these buttons."""
 
-    Args:
-        submitter: Stores the jobs.
-        permissions: Tells who may ask for more of a job.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        application.add_handler(presses.handler(self._run_prompt, RunExample, RunSuggestion))
-        application.add_handler(presses.handler(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer))
+        self.on_press(self._run_prompt, RunExample, RunSuggestion)
+        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))

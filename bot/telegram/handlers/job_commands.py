@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from functools import partial
 
 from telegram import Update
-from telegram.ext import CommandHandler, filters
 
 from bot.jobs.buttons import ButtonAction, Export, NewProject, ShowCredits, ShowLink, ShowStatus
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import LinkPayload
-from bot.telegram.handlers.button_presses import ButtonPresses, Press, PressReply
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.handlers.button_presses import Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.receiving.application import Context
 
 COMMAND_JOBS: Mapping[str, tuple[QueueName, JobKind]] = {
     "new": (QueueName.MAIN, JobKind.NEW),
@@ -39,27 +38,17 @@ _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
 """The buttons that do what a command does."""
 
 
-class JobCommands:
-    """Handles these commands and buttons.
+class JobCommands(HandlerFamily):
+    """Handles these commands and buttons."""
 
-    Args:
-        submitter: Stores the jobs.
-    """
-
-    def __init__(self, submitter: JobSubmitter) -> None:
-        self._submitter = submitter
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        for command in COMMAND_JOBS:
-            application.add_handler(
-                CommandHandler(command, partial(self.run, command), filters=filters.UpdateType.MESSAGE)
-            )
-        application.add_handler(presses.handler(self._press, *_BUTTON_COMMANDS))
+        for command, (queue, kind) in COMMAND_JOBS.items():
+            self.on_command(command, partial(self._command, queue, kind))
+        self.on_press(self._press, *_BUTTON_COMMANDS)
 
-    async def run(self, command: str, update: Update, context: Context) -> None:
-        """Store the job of a command."""
-        await self._submitter.submit(update, *COMMAND_JOBS[command])
+    async def _command(self, queue: QueueName, kind: JobKind, update: Update, context: Context) -> None:
+        await self._submitter.submit(update, queue, kind)
 
     async def _press(self, press: Press, action: ButtonAction) -> PressReply:
         # Only the button makes a project where there is none.

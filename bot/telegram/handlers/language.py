@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from telegram import Update
-from telegram.ext import CommandHandler, filters
 
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.chat_settings import BACK
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.senders import chat_key, message_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, languages
 
 
-class LanguageHandlers:
-    """Handles ``/language`` and its buttons.
+class LanguageHandlers(HandlerFamily):
+    """Handles ``/language`` and its buttons."""
 
-    Args:
-        submitter: Stores jobs, and knows the chats.
-        permissions: Tells who may change a chat.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        application.add_handler(
-            CommandHandler("language", self._language, filters=filters.UpdateType.MESSAGE)
-        )
-        application.add_handler(presses.handler(self._choose, ChooseLanguage))
+        self.on_command("language", self._language)
+        self.on_press(self._choose, ChooseLanguage)
 
     async def _language(self, update: Update, context: Context) -> None:
         language = await self._submitter.language_in(update, chat_key(message_of(update)))

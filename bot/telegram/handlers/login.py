@@ -6,28 +6,21 @@ A message that holds a token is deleted before anything else happens, and the to
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeAlias
 
-import structlog
-from telegram import Bot, Message, Update
+from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.error import BadRequest
-from telegram.ext import CommandHandler, filters
 
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
+from bot.jobs.position_message import MessageLocation
 from bot.jobs.worker.runner import Attempt, Step
-from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.senders import message_of, telegram_chat_id_of
-from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
-from bot.telegram.sending.pressed_messages import MessageLocation
-
-log = structlog.get_logger(__name__)
+from bot.telegram.sending.pressed_messages import PressedMessages
 
 LOGIN_START = "login"
 """What ``/start`` brings along from the button under a refused ``/login``."""
@@ -36,21 +29,12 @@ LOGIN_START = "login"
 _TOKEN = re.compile(r"nmv_[\w-]{8,}")
 
 
-class LoginHandlers:
-    """Handles ``/login``, and tokens wherever else they stand.
+class LoginHandlers(HandlerFamily):
+    """Handles ``/login``, and tokens wherever else they stand."""
 
-    Args:
-        submitter: Stores the jobs.
-        delete: Deletes a message.
-    """
-
-    def __init__(self, submitter: JobSubmitter, delete: DeleteMessage) -> None:
-        self._submitter = submitter
-        self._delete = delete
-
-    def register(self, application: AnyApplication) -> None:
-        """Add the handler."""
-        application.add_handler(CommandHandler("login", self._login, filters=filters.UpdateType.MESSAGE))
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("login", self._login)
 
     async def _login(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -75,7 +59,9 @@ class LoginHandlers:
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.
         where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), message.message_id)
-        context.application.create_task(self._delete(where), update, name="delete token")
+        context.application.create_task(
+            self._services.presses.messages.delete(where), update, name="delete token"
+        )
         # No answer may quote the message.
         await self._submitter.enqueue(update, [replace(job, message_id=None) for job in jobs])
 
@@ -104,40 +90,14 @@ def login_how(message: Message, username: str) -> LocalizedMessage:
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))
 
 
-DeleteMessage: TypeAlias = Callable[[MessageLocation], Awaitable[bool]]
-"""Deletes a message; tells whether it is gone."""
-
-
-def delete_message(bot: Bot, telegram_calls: TelegramCalls) -> DeleteMessage:
-    """Make what deletes a message that should not be seen."""
-
-    async def delete(message: MessageLocation) -> bool:
-        if message.telegram_chat_id != await telegram_calls.address(message.chat_id):
-            return False  # The group has become a supergroup since: there the number means another message.
-        try:
-            await telegram_calls.call(
-                message.chat_id,
-                lambda chat_id: bot.delete_message(chat_id, message.message_id),
-                repeatable=True,
-            )
-        except BadRequest as error:
-            if "not found" in error.message.lower():
-                return True  # Deleted already, by hand or by us.
-            log.info("accounts.not_deletable", error=error.message)
-            return False
-        return True
-
-    return delete
-
-
-def hide(delete: DeleteMessage) -> Step:
+def hide(messages: PressedMessages) -> Step:
     """Make the step that deletes a message with a token in it, and says so where that can't be done."""
 
     async def step(attempt: Attempt) -> None:
         payload = attempt.job.payload_as(DeleteTokenPayload)
         if attempt.get_value("hidden") is None:
             where = MessageLocation(attempt.job.chat.chat_id, attempt.job.place, payload.message_id)
-            await attempt.save_value("hidden", await delete(where))
+            await attempt.save_value("hidden", await messages.delete(where))
         notice = payload.deleted if attempt.get_value("hidden") else payload.kept
         if notice is not None:
             await attempt.responder.send("hidden", notice)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import CommandHandler, filters
 
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
@@ -14,36 +13,25 @@ from bot.jobs.buttons import ForgetChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
 from bot.jobs.model import JobKind, JobState, QueueName, press_id
 from bot.jobs.payloads import ForgetPayload
-from bot.jobs.position_message import PositionMessage, position_message_of
+from bot.jobs.position_message import MessageLocation, position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, ButtonPresses, Press, PressReply
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.senders import message_of, telegram_chat_id_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
 
 
-class PrivacyHandlers:
-    """Handles ``/privacy``, ``/forget`` and the button that erases.
+class PrivacyHandlers(HandlerFamily):
+    """Handles ``/privacy``, ``/forget`` and the button that erases."""
 
-    Args:
-        submitter: Stores the jobs.
-        permissions: Tells who is an admin of a group.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        messages = filters.UpdateType.MESSAGE
-        application.add_handler(CommandHandler("privacy", self._privacy, filters=messages))
-        application.add_handler(CommandHandler("forget", self._forget, filters=messages))
-        application.add_handler(presses.handler(self._erase, ForgetChat))
+        self.on_command("privacy", self._privacy)
+        self.on_command("forget", self._forget)
+        self.on_press(self._erase, ForgetChat)
 
     async def _privacy(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
@@ -61,10 +49,12 @@ class PrivacyHandlers:
         if before is not None and before.state is not JobState.CANCELLED:
             # The update may have come before, and the process may have died before it stopped all.
             return replace(OLD_BUTTON, stopped=await stop_jobs_before(job_queue, press.chat, erase_id))
-        questions = await job_queue.current(press.chat, QueueName.QUICK)
-        payload = ForgetPayload(quick_job_ids=tuple(questions))
         erase = self._submitter.job(
-            press.update, QueueName.MAIN, JobKind.FORGET, payload=payload, message_id=message.message_id
+            press.update,
+            QueueName.MAIN,
+            JobKind.FORGET,
+            payload=ForgetPayload(quick_job_ids=await _questions(job_queue, press.chat)),
+            message_id=message.message_id,
         )
         if before is None:
             erase = replace(erase, id=erase_id)
@@ -74,7 +64,14 @@ class PrivacyHandlers:
         return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=stopped)
 
 
-async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[PositionMessage, ...]:
+async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
+    """Return the quick jobs to stop: all but those that delete a message with a token in it."""
+    ids = await job_queue.current(chat, QueueName.QUICK)
+    statuses = [await job_queue.find(chat, job_id) for job_id in ids]
+    return tuple(one.job.id for one in statuses if one is not None and one.job.kind is not JobKind.HIDE)
+
+
+async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[MessageLocation, ...]:
     """Stop all requests before the job that erases the chat; return the messages that told the position of any.
 
     The last one is stopped first, so that none of them begins.
@@ -82,7 +79,7 @@ async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) ->
     ids = await job_queue.current(chat, QueueName.MAIN)
     # A job that is not there is over: what waits now came later.
     earlier = ids[: ids.index(erase_id)] if erase_id in ids else []
-    told: list[PositionMessage] = []
+    told: list[MessageLocation] = []
     for job_id in reversed(earlier):
         status = await job_queue.find(chat, job_id)
         was = await job_queue.cancel(chat, QueueName.MAIN, job_id)

@@ -2,65 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import CommandHandler, MessageHandler, filters
+from telegram.ext import filters
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.cancel import CancelHandlers
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.job_commands import COMMAND_JOBS
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.skills import START, show_skill
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
-from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.reading.links import read_links
 from bot.telegram.reading.senders import is_for_bot, is_reply, message_of, without_mention
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for
 
-HandleMessage: TypeAlias = Callable[[Update, Context], Awaitable[Any]]
 
-
-class RequestHandlers:
+class RequestHandlers(HandlerFamily):
     """Handles messages that are requests.
 
     Args:
-        submitter: Stores the jobs.
-        refusals: Tells which files can't be used.
+        services: What the handlers use.
         login: Handles tokens that stand in a request.
-        phrases: What does the phrases that need no agent.
+        cancel: Handles the phrase that is ``/cancel`` in words.
     """
 
-    def __init__(
-        self,
-        submitter: JobSubmitter,
-        refusals: FileRefusals,
-        login: LoginHandlers,
-        phrases: Mapping[PhraseAction, HandleMessage],
-    ) -> None:
-        self._submitter = submitter
-        self._refusals = refusals
+    def __init__(self, services: HandlerServices, login: LoginHandlers, cancel: CancelHandlers) -> None:
+        super().__init__(services)
+        self._refusals = services.refusals
         self._login = login
-        self._phrases = {PhraseAction.UPLOAD: self._upload_help, **phrases}
+        self._cancel = cancel
 
-    def register_edit(self, application: AnyApplication) -> None:
+    def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
-        messages = filters.UpdateType.MESSAGE
-        application.add_handler(CommandHandler("edit", self._edit, filters=messages))
+        self.on_command("edit", self._edit)
         # PTB's command handlers read no captions, where a request with a file stands.
-        application.add_handler(MessageHandler(messages & filters.CaptionRegex(EDIT_COMMAND), self._edit))
+        self.on_message(filters.CaptionRegex(EDIT_COMMAND), self._edit)
 
-    def register_messages(self, application: AnyApplication) -> None:
+    def register_messages(self) -> None:
         """Add the handler of all other messages, behind those of commands."""
-        messages = filters.UpdateType.MESSAGE & ~filters.StatusUpdate.ALL
-        application.add_handler(MessageHandler(messages, self._message))
+        self.on_message(~filters.StatusUpdate.ALL, self._message)
 
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
@@ -79,8 +67,7 @@ class RequestHandlers:
         has_file = attachment_of(message) is not None
         phrase = None if has_file else action_for(text)
         if phrase is not None:
-            await self._phrases[phrase](update, context)
-            return None
+            return await self._phrase(update, context, phrase)
         if not text and not has_file and not message.text:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
             if message.chat.type == ChatType.PRIVATE:
@@ -92,6 +79,19 @@ class RequestHandlers:
             notice = LocalizedMessage("error.command_in_caption", {"command": command[0].strip()})
             text = text[command.end() :]
         return await self._request(update, context, text, _source_of(message), notice)
+
+    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction) -> None:
+        """Do what the bot does by itself, without the agent."""
+        match phrase:
+            case PhraseAction.UPLOAD:
+                card = await self._submitter.card(update, message_of(update))
+                await self._submitter.reply(update, self._refusals.how(card))
+            case PhraseAction.HELP:
+                await self._submitter.reply(update, LocalizedMessage("help.text"))
+            case PhraseAction.CANCEL:
+                await self._cancel.cancel(update, context)
+            case _:
+                await self._submitter.submit(update, *COMMAND_JOBS[phrase])
 
     async def _request(
         self,
@@ -168,10 +168,6 @@ class RequestHandlers:
         arrival = ArrivedPart(await self._part(update, message), how="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
-
-    async def _upload_help(self, update: Update, context: Context) -> None:
-        card = await self._submitter.card(update, message_of(update))
-        await self._submitter.reply(update, self._refusals.how(card))
 
 
 def _source_of(message: Message) -> Message:

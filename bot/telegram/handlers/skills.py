@@ -9,7 +9,6 @@ from typing import Final
 
 from telegram import Update
 from telegram.constants import MessageLimit
-from telegram.ext import CommandHandler, filters
 
 from bot.chats.chats import Chats
 from bot.jobs.buttons import ChooseSkill, RunExample
@@ -18,12 +17,13 @@ from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import LINK_PREFIX, Card, Cards, card_mark, example_mark
-from bot.telegram.handlers.button_presses import NOT_YOURS, ButtonPresses, Press, PressReply
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.chat_settings import BACK
+from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of
+from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.senders import chat_key, message_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, bounded
 
@@ -42,22 +42,13 @@ _LABEL_CHARS: Final = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
 
 
-class SkillHandlers:
-    """Handles ``/skill`` and the buttons of the list.
+class SkillHandlers(HandlerFamily):
+    """Handles ``/skill`` and the buttons of the list."""
 
-    Args:
-        submitter: Stores jobs, and knows the chats and the cards.
-        permissions: Tells who may change a chat.
-    """
-
-    def __init__(self, submitter: JobSubmitter, permissions: Permissions) -> None:
-        self._submitter = submitter
-        self._permissions = permissions
-
-    def register(self, application: AnyApplication, presses: ButtonPresses) -> None:
+    def register(self) -> None:
         """Add the handlers."""
-        application.add_handler(CommandHandler("skill", self._skill, filters=filters.UpdateType.MESSAGE))
-        application.add_handler(presses.handler(self._choose, ChooseSkill))
+        self.on_command("skill", self._skill)
+        self.on_press(self._choose, ChooseSkill)
 
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 from telegram import Update
 from telegram.constants import ChatType
-from telegram.ext import CommandHandler, MessageHandler, filters
+from telegram.ext import filters
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
-from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
 from bot.telegram.handlers.skills import START, card_of_start, choose_skill, show_skill
 from bot.telegram.reading.senders import chat_key, message_of
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.receiving.application import Context
 from bot.telegram.sending.private_messages import read_payload
 
 
-class StartHelpHandlers:
+class StartHelpHandlers(HandlerFamily):
     """Handles ``/start``, ``/help`` and unknown commands.
 
     Args:
-        submitter: Stores the jobs.
+        services: What the handlers use.
         login: Handles tokens that stand in an unknown command.
     """
 
-    def __init__(self, submitter: JobSubmitter, login: LoginHandlers) -> None:
-        self._submitter = submitter
+    def __init__(self, services: HandlerServices, login: LoginHandlers) -> None:
+        super().__init__(services)
         self._login = login
 
-    def register(self, application: AnyApplication) -> None:
+    def register(self) -> None:
         """Add the handlers of the two commands."""
-        messages = filters.UpdateType.MESSAGE
-        application.add_handler(CommandHandler("start", self._start, filters=messages))
-        application.add_handler(CommandHandler("help", self.help, filters=messages))
+        self.on_command("start", self._start)
+        self.on_command("help", self._help)
 
-    def register_unknown(self, application: AnyApplication) -> None:
+    def register_unknown(self) -> None:
         """Add the handler of unknown commands, behind those of all that exist."""
-        unknown = filters.UpdateType.MESSAGE & filters.COMMAND
-        application.add_handler(MessageHandler(unknown, self._unknown_command))
+        self.on_message(filters.COMMAND, self._unknown_command)
 
     async def _start(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -52,8 +50,7 @@ class StartHelpHandlers:
             return await choose_skill(self._submitter, update, card)
         return await show_skill(self._submitter, update, START)
 
-    async def help(self, update: Update, context: Context) -> None:
-        """Say what the bot does."""
+    async def _help(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, LocalizedMessage("help.text"))
 
     async def _unknown_command(self, update: Update, context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import warnings
 from collections.abc import Callable
@@ -62,7 +63,6 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
     def __init__(self, *, telegram_ids: TelegramIds, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._telegram_ids = telegram_ids
-        self._background_tasks: set[asyncio.Task[Any]] = set()
 
     async def process_update(self, update: object) -> None:
         """See ``Application``.
@@ -90,22 +90,11 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
         log.error("background_task.failed", exc_info=error)
         return False
 
-    def create_task(
-        self, coroutine: Any, update: object | None = None, *, name: str | None = None
-    ) -> asyncio.Task[Any]:
-        """See ``Application``."""
-        task: asyncio.Task[Any] = super().create_task(coroutine, update, name=name)
-        self._background_tasks.add(task)
-        task.add_done_callback(self._background_tasks.discard)
-        return task
-
     async def stop(self) -> None:
-        """Give background tasks a moment to end, cancel those that wait for Telegram still, and stop."""
-        if self._background_tasks:
-            _, pending = await asyncio.wait(self._background_tasks, timeout=STOP_TIMEOUT_S)
-            for task in pending:
-                task.cancel()
-        await super().stop()
+        """Stop; background tasks that take too long to end, because Telegram asks to wait, are cancelled."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await super().stop()
 
 
 def _with_chat_id(value: Any, telegram_chat_id: int, kept_as: int) -> Any:

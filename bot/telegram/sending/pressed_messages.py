@@ -1,20 +1,21 @@
-"""Answering button presses, and editing the messages that the buttons belong to."""
+"""The calls that a pressed button needs: its answer, and edits of the message that it belongs to."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+import structlog
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
 from bot.jobs.ports import ChatGone
+from bot.jobs.position_message import MessageLocation
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
@@ -22,24 +23,10 @@ from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 
+log = structlog.get_logger(__name__)
+
 View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage
 MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words]]]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageLocation:
-    """A message of the bot.
-
-    Args:
-        chat_id: The id under which its chat is kept.
-        telegram_chat_id: The id that the chat had in Telegram when the message was sent. In a supergroup that the
-            group has become since, the message's number means another message.
-        message_id: The message's number.
-    """
-
-    chat_id: int
-    telegram_chat_id: int
-    message_id: int
 
 
 class PressedMessages:
@@ -118,6 +105,23 @@ class PressedMessages:
                 chat_id, message.message_id, reply_markup=buttons
             ),
         )
+
+    async def delete(self, message: MessageLocation) -> bool:
+        """Delete a message, and tell whether it is gone."""
+        if message.telegram_chat_id != await self._telegram_calls.address(message.chat_id):
+            return False
+        try:
+            await self._telegram_calls.call(
+                message.chat_id,
+                lambda chat_id: self._bot.delete_message(chat_id, message.message_id),
+                repeatable=True,
+            )
+        except BadRequest as error:
+            if "not found" in error.message.lower():
+                return True  # Deleted already, by hand or by us.
+            log.info("message.not_deletable", error=error.message)
+            return False
+        return True
 
     async def _edit(self, message: MessageLocation, edit: Callable[[int], Awaitable[object]]) -> None:
         async def make(chat_id: int) -> object:
