@@ -442,9 +442,9 @@ class App:
     def _limits(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
         return FileRefusals(
-            fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            take=self._settings.max_upload_mb * MEBIBYTE,
-            send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
+            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 

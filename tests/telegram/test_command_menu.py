@@ -13,7 +13,7 @@ from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
-from bot.telegram.sending.command_menu import COMMANDS, OF_ADMINS, CommandMenu
+from bot.telegram.sending.command_menu import ADMIN_COMMANDS, COMMANDS, CommandMenu
 from bot.words import Words, languages
 from tests.telegram.conftest import Telegram
 
@@ -67,7 +67,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
         "all_group_chats": everybodys - only_private - only_admins,
         "all_chat_administrators": everybodys - only_private,
     }
-    assert set(OF_ADMINS) == _commands_of(of_admins)
+    assert set(ADMIN_COMMANDS) == _commands_of(of_admins)
 
 
 def _commands_of(application: AnyApplication) -> set[str]:
@@ -82,7 +82,7 @@ async def test_those_who_run_the_bot_see_their_commands_as_long_as_they_do(
     await ada.start()
     await settle(CommandMenu(telegram.bot, redis, telegram.clock, (ada.id, bo.id)))
     scope = BotCommandScopeChat(ada.id)
-    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *OF_ADMINS}
+    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *ADMIN_COMMANDS}
     for code in (None, "zh"):
         there = await telegram.bot.get_my_commands(scope=scope, language_code=code)
         assert {one.command for one in there} == everything

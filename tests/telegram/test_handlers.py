@@ -16,7 +16,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import CancelPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue, queue_id
 from bot.skills import load_cards
 from bot.store import keys
@@ -96,7 +96,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         submitter=submitter,
         access=AccessControl(redis, [], [], [ANN["id"]]),
         permissions=Permissions(CachedGroupAdmins(bot, calls, redis)),
-        refusals=FileRefusals(fetch=20_000_000, take=500_000_000, send=50_000_000),
+        refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
         admins=[ANN["id"]],
@@ -382,7 +382,7 @@ async def test_an_update_with_a_press_that_comes_twice_asks_once(received: Recei
 async def test_cancel_that_comes_twice_stops_one_job(received: Received) -> None:
     waiting = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0] for _ in range(3)]
     (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}), times=2)
-    assert job.kind is JobKind.CANCEL
+    assert (job.kind, job.payload) == (JobKind.CANCEL, CancelPayload(job_id=waiting[0].id))
     left = await received.job_queue.current(waiting[0].chat, QueueName.MAIN)
     assert left == [one.id for one in waiting[1:]]
 
@@ -440,6 +440,24 @@ async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Receive
     assert job.kind is JobKind.HIDE
     assert "nmv_" not in job.to_json()
     assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
+
+
+async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_stopped(
+    received: Received,
+) -> None:
+    (running,) = await received(message("/new", PRIVATE, **{"from": ANN}))
+    for number in range(50):
+        body = {"update_id": 1000 + number, **message("/credits", PRIVATE, **{"from": ANN})}
+        await received.application.process_update(Update.de_json(body, received.telegram.bot))
+    jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
+    assert {job.kind for job in jobs} == {JobKind.HIDE, JobKind.LOGIN}
+    (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}))
+    assert job.payload == CancelPayload(job_id=running.id)
+    # Erasing the chat stops the questions, but not what deletes a token.
+    (erase,) = await received(press("1:forget:", ANN, PRIVATE))
+    [hidden] = [job.id for job in jobs if job.kind is JobKind.HIDE]
+    assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
+    assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
 
 
 async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is(

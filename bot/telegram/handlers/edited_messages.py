@@ -45,7 +45,7 @@ class EditedMessageHandlers(HandlerFamily):
         )
         text = EDIT_COMMAND.sub("", without_mention(message, context.bot.username))
         links = read_links(text)
-        if status is None or links.is_over or token_in(text) is not None:
+        if status is None or links.is_refused or token_in(text) is not None:
             return  # It was no request before, or is none now.
         if COMMAND.match(text) or (attachment_of(message) is None and action_for(text) is not None):
             # The agent would charge for a command; and to run it now would be too late.

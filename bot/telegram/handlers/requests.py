@@ -85,7 +85,7 @@ class RequestHandlers(HandlerFamily):
         match phrase:
             case PhraseAction.UPLOAD:
                 card = await self._submitter.card(update, message_of(update))
-                await self._submitter.reply(update, self._refusals.how(card))
+                await self._submitter.reply(update, self._refusals.upload_help(card))
             case PhraseAction.HELP:
                 await self._submitter.reply(update, LocalizedMessage("help.text"))
             case PhraseAction.CANCEL:
@@ -122,10 +122,10 @@ class RequestHandlers(HandlerFamily):
             return await show_skill(self._submitter, update, START)
         # Before the words are cut, so that no address is cut in half.
         links = read_links(text)
-        notice = links.told or notice
+        notice = links.notice or notice
         said = SayPayload(message=notice) if notice is not None else None
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=said)] if said else []
-        if links.is_over:
+        if links.is_refused:
             await self._submitter.enqueue(update, jobs)
             return None
         words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)

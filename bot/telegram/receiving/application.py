@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
 """How long background tasks may take to end when the process stops."""
 
 
