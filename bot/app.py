@@ -200,7 +200,7 @@ class App:
         """What brings the figures that lie in the store up to date."""
 
         async def measure() -> None:
-            count, age_s = await job_queue.waiting()
+            count, age_s = await job_queue.statistics.waiting()
             metrics.QUEUE.set(count)
             metrics.QUEUE_AGE.set(age_s)
             ages = await watch.ages()

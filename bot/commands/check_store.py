@@ -92,9 +92,11 @@ async def _schema(redis: Redis) -> Finding:
     kept: Any = await redis.get(keys.SCHEMA)
     if kept is None:
         return ok(name, "empty, new")
+    found = f"{kept}, this release works with {SCHEMA_VERSION}"
     if int(kept) > SCHEMA_VERSION:
-        found = f"{kept}, this release knows {SCHEMA_VERSION}"
         return wrong(name, found, "Update the bot: a later release wrote the store")
+    if int(kept) < SCHEMA_VERSION:
+        return wrong(name, found, "Empty the store, or give the bot another one: an older release wrote it")
     return ok(name, str(kept))
 
 
@@ -103,7 +105,7 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
     name = "encryption key"
     given = [key.get_secret_value() for key in settings.encryption_keys]
     is_there = (settings.data_dir / KEY_FILE).exists()
-    marker = await redis.get(keys.VAULT_MARKER)
+    marker = await redis.get(keys.ENCRYPTION_MARKER)
     if not given and not is_there:
         if marker is None:
             return ok(name, "none yet: it is made at the first start")

@@ -10,7 +10,7 @@ from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.job_queue import JobQueue
 
 
-async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, address: int | None) -> None:
+async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, telegram_chat_id: int) -> None:
     """Have a message redrawn as presses of its buttons do, once for each message.
 
     Args:
@@ -18,11 +18,16 @@ async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, addres
         by: The job that asks for it.
         how: ``cancelled`` or ``no_buttons``.
         message_id: Of the message.
-        address: The id that its chat had in Telegram when it was sent.
+        telegram_chat_id: The id that its chat had in Telegram when it was sent.
     """
     payload = PressPayload(redraw=how, message_id=message_id)
     fresh = replace(
-        by, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=payload, address=address
+        by,
+        id=new_job_id(),
+        queue=QueueName.DRAW,
+        kind=JobKind.REDRAW,
+        payload=payload,
+        telegram_chat_id=telegram_chat_id,
     )
     await job_queue.enqueue([fresh], f"{by.id}:{message_id}")
 
@@ -32,5 +37,9 @@ async def close_announcement(job_queue: JobQueue, by: Job, job: Job) -> None:
     progress_message = await job_queue.checkpoint(job, PROGRESS_MESSAGE) or {}
     if "message_id" in progress_message:
         await redraw(
-            job_queue, by, "cancelled", progress_message["message_id"], progress_message.get("chat_id")
+            job_queue,
+            by,
+            "cancelled",
+            progress_message["message_id"],
+            progress_message.get("chat_id") or by.chat.chat_id,
         )

@@ -120,7 +120,7 @@ async def test_a_password_is_asked_for_beyond_this_machine(
 
 async def test_a_store_of_others(settings: Settings, redis: Redis) -> None:
     await redis.set(keys.SCHEMA, 99)
-    await redis.set(keys.VAULT_MARKER, Fernet(Fernet.generate_key()).encrypt(b"x").decode())
+    await redis.set(keys.ENCRYPTION_MARKER, Fernet(Fernet.generate_key()).encrypt(b"x").decode())
     assert wrongs(await found(settings)).keys() >= {"store: version of the data", "encryption key"}
     own = changed(settings, encryption_keys=Fernet.generate_key().decode())
     assert wrongs(await found(own))["encryption key"] == "the store was written with another"

@@ -106,7 +106,7 @@ class RecordingResponder:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> None:
         raise NotImplementedError
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:

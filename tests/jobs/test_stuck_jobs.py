@@ -11,7 +11,8 @@ from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.given_up import GivenUp, given_up
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.admin import show_stats
 from bot.jobs.worker.runner import Attempt, JobRunner
 from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
@@ -121,11 +122,11 @@ async def test_no_age_is_negative_when_the_wall_clock_was_set_back(
 ) -> None:
     await begin(job_queue, new_job())
     await job_queue.enqueue([new_job(1)], 2)
-    for name in (keys.RUNNING, keys.SAVED, keys.QUEUE):
+    for name in (keys.STARTED_JOBS, keys.SAVED_JOBS, keys.WAITING_JOBS):
         (job,) = [str(job) for job in await redis.zrange(name, 0, -1)]
         await redis.zadd(name, {job: (clock.now() + timedelta(hours=1)).timestamp()})
     assert await watch.ages() == Ages(0.0, 0.0)
-    assert await job_queue.waiting() == (1, 0.0)
+    assert await job_queue.statistics.waiting() == (1, 0.0)
     assert await warned(watch) == []
 
 

@@ -29,7 +29,7 @@ def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: 
     """Answers what was asked for today, what runs and waits, what was given up, and which workers are there."""
 
     async def step(attempt: Attempt) -> None:
-        today, at_work = await job_queue.today(), await job_queue.at_work()
+        today, at_work = await job_queue.statistics.today(), await job_queue.statistics.active_chats()
         left = max(GUEST_ACCOUNTS_PER_WEEK - await guest_accounts.used_this_week(), 0)
         lines = [
             LocalizedMessage(
@@ -39,7 +39,7 @@ def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: 
             LocalizedMessage(
                 "stats.now",
                 {
-                    "running": sum(1 for one in at_work if one.runs),
+                    "running": sum(1 for one in at_work if one.is_running),
                     "waiting": sum(one.waiting for one in at_work),
                 },
             ),
@@ -55,14 +55,14 @@ def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: 
             )
         # Docket's signs of life come in real time, whatever the clock is.
         now = datetime.now(UTC)
-        for name in sorted(await job_queue.workers())[:MOST_WORKERS]:
+        for name in sorted(await job_queue.statistics.workers())[:MOST_WORKERS]:
             since = up_since(name)
             up = Seconds(0.0 if since is None else (now - since).total_seconds())
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
         if await job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
         await attempt.responder.send(
-            "stats", ListMessage(LocalizedMessage("stats.heading", {"jobs": today.jobs}), tuple(lines))
+            "stats", ListMessage(LocalizedMessage("stats.heading", {"jobs": today.requests}), tuple(lines))
         )
 
     return step
@@ -74,7 +74,7 @@ def announce(job_queue: JobQueue) -> Step:
     async def step(attempt: Attempt) -> None:
         chats = attempt.get_value("chats")
         if chats is None:
-            chats = [[str(one.chat), one.language] for one in await job_queue.at_work()]
+            chats = [[str(one.chat), one.language] for one in await job_queue.statistics.active_chats()]
             await attempt.save_value("chats", chats)
         for chat, language in chats:
             word = replace(

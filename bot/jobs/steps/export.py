@@ -119,7 +119,7 @@ async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: De
     that comes after it does nothing any more.
     """
     key = attempt.job.chat
-    if (await projects.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
+    if (await projects.chats.get(key)).shown == shown_at(delivered.telegram_chat_id, delivered.message_id):
         return
     # A worker that was taken for dead stops here.
     await attempt.save_value("replacing", delivered.message_id)
@@ -129,7 +129,7 @@ async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: De
         where, _, message_id = chat.shown.partition(":")
         await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
     await projects.chats.show(
-        key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown
+        key, delivered.telegram_chat_id, delivered.message_id, chat.session_id, instead_of=chat.shown
     )
 
 

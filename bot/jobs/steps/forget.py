@@ -30,14 +30,16 @@ def stop_earlier_jobs(job_queue: JobQueue) -> Step:
     async def step(attempt: Attempt) -> None:
         chat, erase_id = attempt.job.chat, attempt.job.payload_as(StopEarlierPayload).erase_id
         if attempt.job.message_id is not None:
-            await redraw(job_queue, attempt.job, "no_buttons", attempt.job.message_id, attempt.job.address)
+            await redraw(
+                job_queue, attempt.job, "no_buttons", attempt.job.message_id, attempt.job.telegram_chat_id
+            )
         ids = await job_queue.current(chat, QueueName.MAIN)
         # It has begun, or is over: what waits now came later.
         before = ids[: ids.index(erase_id)] if erase_id in ids else []
         for job_id in reversed(before):
             status = await job_queue.find(chat, job_id)
             await job_queue.cancel(chat, QueueName.MAIN, job_id)
-            if status is not None and status.place:
+            if status is not None and status.position:
                 await close_announcement(job_queue, attempt.job, status.job)
 
     return step

@@ -30,8 +30,8 @@ async def skip_known_files(projects: Projects, attempt: Attempt, found: Gathered
     for file in attempt.job.files:
         if file.message_id is None or file.is_text:
             continue
-        known = await projects.chats.find_upload(key, attempt.job.place, file.message_id)
-        is_latest = chat.shown == shown_at(attempt.job.place, file.message_id)
+        known = await projects.chats.find_upload(key, attempt.job.telegram_chat_id, file.message_id)
+        is_latest = chat.shown == shown_at(attempt.job.telegram_chat_id, file.message_id)
         if is_latest and chat.shown_session_id == chat.session_id:
             left_out.add(file.file_id)
         elif file.file_id in brought:

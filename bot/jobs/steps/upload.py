@@ -196,7 +196,7 @@ async def _send(
                     name = opened[file.file_id].name
                     job = attempt.job
                     await projects.chats.remember_upload(
-                        job.chat, job.place, file.message_id, project.session_id, name
+                        job.chat, job.telegram_chat_id, file.message_id, project.session_id, name
                     )
 
     await projects.call(attempt.job, send)

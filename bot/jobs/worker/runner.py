@@ -18,7 +18,8 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMes
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone, Responder, ResponderFactory
 from bot.jobs.queue.album import GatheredJob
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome, parse_queue_id
+from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.jobs.queue.tickets import parse_queue_id
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -322,7 +323,7 @@ class JobRunner:
                 return True  # Whoever comes next finds that the lane lost its ticket.
             await attempt.responder.close()
             await self._clock.sleep(STORE_PAUSE_S)
-            await self._job_queue.excuse(attempt.claimed)
+            await self._job_queue.uncount_attempt(attempt.claimed)
             return False
         return True
 
@@ -343,7 +344,7 @@ class JobRunner:
             raise
         except ChatGone:
             log.info("job.chat_gone")
-            await self._job_queue.drop_waiting(attempt.job)
+            await self._job_queue.cancel_others(attempt.job)
             state = JobState.CANCELLED
         except JobEnded as end:
             message, state = end.message, end.state
@@ -422,7 +423,7 @@ class JobRunner:
             return
         chat, _ = parse_queue_id(queue)
         status = await self._job_queue.find(chat, job_id)
-        if status is None or status.state is not JobState.QUEUED or status.place == 0:
+        if status is None or status.state is not JobState.QUEUED or status.position == 0:
             return
         if status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # Whether it goes on is told, and soon.
@@ -430,7 +431,7 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _Waiting(self._job_queue, status.job))
         try:
-            responder.report_progress(Progress("progress.queued", {"place": status.place}))
+            responder.report_progress(Progress("progress.queued", {"place": status.position}))
             await responder.show_progress()
             left = await self._job_queue.find(chat, job_id)
             if left is not None and left.state is JobState.CANCELLED:

@@ -51,8 +51,8 @@ class StuckJobMonitor:
     async def ages(self) -> Ages:
         """How old the oldest are; never negative, whatever became of the wall clock."""
         async with self._redis.pipeline() as pipe:
-            pipe.zrange(keys.RUNNING, 0, 0, withscores=True)
-            pipe.zrange(keys.SAVED, 0, 0, withscores=True)
+            pipe.zrange(keys.STARTED_JOBS, 0, 0, withscores=True)
+            pipe.zrange(keys.SAVED_JOBS, 0, 0, withscores=True)
             began, saved = await pipe.execute()
         now_s = self._clock.now().timestamp()
         return Ages(_since_s(began, now_s), _since_s(saved, now_s))
@@ -68,15 +68,15 @@ class StuckJobMonitor:
 
     async def look(self) -> None:
         """Warn of each job that may hang, and forget those whose data is gone."""
-        oldest: list[Any] = await self._redis.zrange(keys.SAVED, 0, LOOK_AT - 1, withscores=True)
+        oldest: list[Any] = await self._redis.zrange(keys.SAVED_JOBS, 0, LOOK_AT - 1, withscores=True)
         now_s = self._clock.now().timestamp()
         for job, at in oldest:
             silent_s = now_s - at
             if silent_s <= self._bound_s:
                 return
             if await self._redis.hget(job, "state") != JobState.RUNNING:
-                await self._redis.zrem(keys.SAVED, job)
-                await self._redis.zrem(keys.RUNNING, job)
+                await self._redis.zrem(keys.SAVED_JOBS, job)
+                await self._redis.zrem(keys.STARTED_JOBS, job)
                 continue
             log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
 

@@ -11,7 +11,7 @@ from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, fi
 from bot.chats.access_control import AccessControl
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.senders import address_of, owner_id
+from bot.telegram.reading.senders import owner_id, telegram_chat_id
 from bot.telegram.receiving.application import AnyApplication, Context
 
 _BEFORE_ALL = -1
@@ -48,7 +48,7 @@ class AccessGuard:
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return
-        why = await self._access.refusal(owner_id(update), chat.id, address_of(chat))
+        why = await self._access.refusal(owner_id(update), chat.id, telegram_chat_id(chat))
         if why is None:
             return
         if update.callback_query is not None:

@@ -40,7 +40,7 @@ from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import asker_of, may_change, stop
 from bot.telegram.handlers.privacy import forget_jobs
 from bot.telegram.handlers.skills import prompt_behind, without_button
-from bot.telegram.reading.senders import address_of, chat_key
+from bot.telegram.reading.senders import chat_key, telegram_chat_id
 from bot.telegram.receiving.application import Context
 from bot.words import Words, bounded, languages
 
@@ -188,7 +188,7 @@ class ButtonPresses:
         self, update: Update, message: Message, action: ButtonAction, text: str, toast: str
     ) -> tuple[list[Job], str]:
         """The request that a button sends, unless it did before; and the toast."""
-        job_id = press_id(address_of(message.chat), message.message_id, pack(action))
+        job_id = press_id(telegram_chat_id(message.chat), message.message_id, pack(action))
         if await self._submitter.job_queue.find(chat_key(message), job_id) is not None:
             return [], "toast.sent_already"
         job = self._submitter.job(
@@ -232,7 +232,7 @@ class ButtonPresses:
                 files=files,
                 message_id=offer.message_id,
                 owner_id=offer.owner_id,
-                address=offer.address,
+                telegram_chat_id=offer.telegram_chat_id,
                 payload=EditPayload(links=payload.links),
             )
             for job in jobs

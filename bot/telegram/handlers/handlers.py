@@ -40,13 +40,13 @@ from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.reading.links import read_links
 from bot.telegram.reading.senders import (
-    address_of,
     chat_key,
     is_for_bot,
     is_for_other_bot,
     is_from_bot,
     is_reply,
     may_write,
+    telegram_chat_id,
     without_mention,
 )
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -149,7 +149,7 @@ class Handlers:
     async def _moved(self, update: Update, context: Context) -> None:
         """A group became a supergroup; both tell of it, in an order that is not promised."""
         message = _message(update)
-        here = address_of(message.chat)
+        here = telegram_chat_id(message.chat)
         if message.migrate_to_chat_id is not None:
             await self._telegram_ids.moved(here, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
@@ -159,7 +159,7 @@ class Handlers:
         """Removed, blocked or muted: what runs there ends without a word, and what is kept is left to age."""
         change = update.my_chat_member
         if change is not None and not may_write(change.new_chat_member):
-            await self._submitter.job_queue.drop(change.chat.id)
+            await self._submitter.job_queue.cancel_chat(change.chat.id)
 
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:
@@ -344,7 +344,7 @@ class Handlers:
         if source is not message:
             # What is answered is the file, and all of its album; the request is this message's.
             own = RequestPart(message.message_id, _sent_at(message))
-            arrival = ArrivedPart(own, words, of_album=part.album, answered=part)
+            arrival = ArrivedPart(own, words, replied_album=part.album, replied_part=part)
         return await self._submitter.enqueue(
             update, [*jobs, self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)], arrival
         )
@@ -377,7 +377,7 @@ class Handlers:
             return await self._submitter.note(message)
         prompt = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(
-            update, [prompt], ArrivedPart(await self._part(update, message), how="beside")
+            update, [prompt], ArrivedPart(await self._part(update, message), kind="beside")
         )
 
     async def _edited(self, update: Update, context: Context) -> None:
@@ -385,8 +385,8 @@ class Handlers:
         message = update.edited_message
         if message is None:
             return
-        status = await self._submitter.job_queue.asked_in(
-            chat_key(message), address_of(message.chat), message.message_id
+        status = await self._submitter.job_queue.find_by_message(
+            chat_key(message), telegram_chat_id(message.chat), message.message_id
         )
         text = without_mention(message, context.bot.username)
         text = _EDIT_CAPTION.sub("", text)

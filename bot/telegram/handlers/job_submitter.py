@@ -13,7 +13,7 @@ from telegram import Message, Update
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, PressPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
@@ -21,7 +21,7 @@ from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import Card, Cards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.senders import address_of, chat_key, language_code, owner_id
+from bot.telegram.reading.senders import chat_key, language_code, owner_id, telegram_chat_id
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
@@ -64,7 +64,7 @@ class JobSubmitter:
         """
         message = update.message
         notes = [] if message is None else [self.note(message)]
-        if arrival is None or arrival.how != "beside":
+        if arrival is None or arrival.kind != "beside":
             notes.append(self.chats.touch(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_languages(update, jobs), asyncio.gather(*notes))
@@ -74,7 +74,7 @@ class JobSubmitter:
             log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
             notice = LocalizedMessage("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
             if isinstance(error, QuotaExceeded):
-                notice = quota_exceeded(error.scarce, self.job_queue.quotas)
+                notice = quota_exceeded(error.warning, self.job_queue.quotas)
             refusal = await self._saying(update, notice)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.queue is QueueName.TAP]
@@ -84,7 +84,7 @@ class JobSubmitter:
             return
         told = [
             await self._saying(update, quota_warning(scarce, self.job_queue.quotas))
-            for scarce in await self.job_queue.scarce(jobs[0].chat, update.update_id)
+            for scarce in await self.job_queue.quota_warnings(jobs[0].chat, update.update_id)
         ]
         if await self.job_queue.is_paused() and await self._is_waiting(jobs[-1]):
             told.append(await self._saying(update, LocalizedMessage("job.paused")))
@@ -102,7 +102,7 @@ class JobSubmitter:
 
     async def packed(self, update: Update, job: Job) -> str:
         """A job that another one starts, if it finds that it may."""
-        return (await self._in_language(update, job)).to_json()
+        return STORED_JOB.dump_json(await self._in_language(update, job)).decode()
 
     async def answer_unplaced(self, update: Update, toast: str) -> None:
         """Answer a press whose message can't be read any more: too old, or sent through another bot's results."""
@@ -150,10 +150,12 @@ class JobSubmitter:
 
     async def note(self, message: Message) -> None:
         """Remember that a message with this number exists, and that somebody needs what it answers to or pins."""
-        await self._sent.note(address_of(message.chat), message.message_id)
+        await self._sent.note(telegram_chat_id(message.chat), message.message_id)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
-                await self.chats.mark_used(chat_key(message), address_of(message.chat), needed.message_id)
+                await self.chats.mark_used(
+                    chat_key(message), telegram_chat_id(message.chat), needed.message_id
+                )
 
     def job(
         self,
@@ -184,7 +186,7 @@ class JobSubmitter:
             files=files,
             payload=payload,
             asked_at=self._clock.now(),
-            address=address_of(message.chat),
+            telegram_chat_id=telegram_chat_id(message.chat),
             chat_title=message.chat.title or "",
         )
 

@@ -15,10 +15,11 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.chats.chats import ChatChanges, Chats
-from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.model import STORED_JOB, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import IfAdmin, PressPayload, SayPayload
 from bot.jobs.ports import GroupAdmins
-from bot.jobs.queue.job_queue import JobQueue, JobStatus, QueueFull
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.steps.forget import ALLOWED
 from bot.jobs.worker.runner import Attempt
@@ -95,11 +96,11 @@ async def _do(attempt: Attempt, job_queue: JobQueue, chats: Chats, deed: IfAdmin
         return [*await stop(job_queue, standing)]
     if deed.jobs:
         try:
-            await job_queue.enqueue([Job.from_json(job) for job in deed.jobs], attempt.job.id)
+            await job_queue.enqueue([STORED_JOB.validate_json(job) for job in deed.jobs], attempt.job.id)
         except QueueFull:
             return ["error.queue_full", ""]
         except QuotaExceeded as error:
-            why = SayPayload(message=quota_exceeded(error.scarce, job_queue.quotas))
+            why = SayPayload(message=quota_exceeded(error.warning, job_queue.quotas))
             told = replace(attempt.job, id=new_job_id(), queue=QueueName.QUICK, kind=JobKind.SAY, payload=why)
             await job_queue.enqueue([told], f"{attempt.job.id}:budget")
             return ["", ""]

@@ -67,7 +67,7 @@ def redraw_pressed(bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chats:
     """The step that redraws the message of a pressed button."""
 
     async def step(attempt: Attempt) -> None:
-        if attempt.job.place != await telegram_calls.address(attempt.job.chat.chat_id):
+        if attempt.job.telegram_chat_id != await telegram_calls.telegram_chat_id(attempt.job.chat.chat_id):
             return  # Of before the group became a supergroup: there the number means another message.
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
             words = Words(attempt.job.language)

@@ -15,7 +15,7 @@ from bot.jobs.payloads import ForgetPayload, IfAdmin, StopEarlierPayload
 from bot.store import keys
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import may_change
-from bot.telegram.reading.senders import address_of, chat_key, owner_id
+from bot.telegram.reading.senders import chat_key, owner_id, telegram_chat_id
 
 _DAY_S = 86_400
 
@@ -26,10 +26,10 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "chat_days": chat_ttl_days,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
-        "said_for": Seconds(keys.SAID_JOB_TTL_S),
+        "said_for": Seconds(keys.BRIEF_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
         "album_days": keys.ALBUM_TTL_S // _DAY_S,
-        "budget_days": keys.BUDGET_TTL_S // _DAY_S,
+        "budget_days": keys.QUOTA_TTL_S // _DAY_S,
     }
     return LocalizedMessage("privacy.text", params)
 
@@ -57,7 +57,9 @@ async def forget_jobs(
         The jobs, and what is done only if an admin of the group pressed, see ``telegram/handlers/permissions.py``.
     """
     chat = chat_key(message)
-    erase_id = press_id(address_of(message.chat), message.message_id, f"{ForgetChat.name}:{owner_id(update)}")
+    erase_id = press_id(
+        telegram_chat_id(message.chat), message.message_id, f"{ForgetChat.name}:{owner_id(update)}"
+    )
     before = await submitter.job_queue.find(chat, erase_id)
     if before is not None and before.state is not JobState.CANCELLED:
         return [], None

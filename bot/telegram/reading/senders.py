@@ -8,7 +8,7 @@ from telegram import Chat, ChatMember, ChatMemberRestricted, Message, MessageEnt
 
 from bot.chats.key import ChatKey
 
-ADDRESS = "address"
+TELEGRAM_CHAT_ID = "telegram_chat_id"
 """What is added to chats of updates that are kept under another id, see ``telegram/receiving/application.py``."""
 
 _GENERAL = 1
@@ -28,9 +28,9 @@ def chat_key(message: Message) -> ChatKey:
     return ChatKey(message.chat.id, topic)
 
 
-def address_of(chat: Chat) -> int:
+def telegram_chat_id(chat: Chat) -> int:
     """The id that a chat has in Telegram; what is kept of it may be under the one it had before."""
-    return int(chat.api_kwargs.get(ADDRESS, chat.id))
+    return int(chat.api_kwargs.get(TELEGRAM_CHAT_ID, chat.id))
 
 
 def owner_id(update: Update) -> int:

@@ -14,7 +14,7 @@ from telegram.warnings import PTBUserWarning
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.runtime.http import Transport
-from bot.telegram.reading.senders import ADDRESS
+from bot.telegram.reading.senders import TELEGRAM_CHAT_ID
 from bot.telegram.sending.bot_requests import BotRequest
 
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
@@ -67,14 +67,14 @@ class _ChatIdTranslatingApplication(Application[Any, Any, Any, Any, Any, Any]):
         await super().process_update(update)
 
 
-def _renamed(value: Any, address: int, kept_as: int) -> Any:
+def _renamed(value: Any, telegram_chat_id: int, kept_as: int) -> Any:
     match value:
-        case {"id": found, "type": _} if found == address:
-            return {**value, "id": kept_as, ADDRESS: address}
+        case {"id": found, "type": _} if found == telegram_chat_id:
+            return {**value, "id": kept_as, TELEGRAM_CHAT_ID: telegram_chat_id}
         case dict():
-            return {name: _renamed(part, address, kept_as) for name, part in value.items()}
+            return {name: _renamed(part, telegram_chat_id, kept_as) for name, part in value.items()}
         case list():
-            return [_renamed(part, address, kept_as) for part in value]
+            return [_renamed(part, telegram_chat_id, kept_as) for part in value]
     return value
 
 
