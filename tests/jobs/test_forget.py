@@ -12,7 +12,7 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.forget import ALLOWED, PAUSE_S, forget, stop_earlier_jobs
 from bot.jobs.worker.runner import Attempt, JobEnded
@@ -97,6 +97,25 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
     assert (await run_of(job_queue, clock, teller, later, "next")).job.text == "my next wish"
+
+
+async def test_a_chat_whose_queue_is_full_can_be_erased(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+) -> None:
+    waiting = [new_job(number) for number in range(5)]
+    for number, job in enumerate(waiting, 10):
+        await job_queue.enqueue([job], number)
+    with pytest.raises(QueueFull):
+        await job_queue.enqueue([new_job()], 20)
+    asked = new_job(kind=JobKind.FORGET)
+    assert await job_queue.enqueue([asked], 21)
+    for job in waiting:
+        await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
+
+    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+
+    assert not await redis.exists(keys.chat_key(str(CHAT)))
+    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
 async def test_a_second_start_erases_nothing_that_came_after_the_first(
