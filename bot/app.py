@@ -175,7 +175,7 @@ class App:
                 # In real time, which docket's signs of life come in whatever the clock is.
                 supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
-                health.checks["worker"] = _always(lambda: supervisor.is_heard)
+                health.checks["worker"] = _always(lambda: supervisor.is_alive)
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(
                     bot, job_queue, chats, sent, cards, access, TelegramIds(store.redis)
