@@ -17,36 +17,31 @@ ENCRYPTION_MARKER = (
 
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
-
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
-
-
-MOVED_TO = (
-    f"{NAMESPACE}moved_to"  # for ever: where groups are that became supergroups, a hash by the id they had
-)
+MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
-ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: who may speak for a group, ids with spaces between
+ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: ids of a group's admins, with spaces between
 
-ADMINS_TTL_S = 60  # who is no admin any more passes for one no longer than this
+ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 
 def admins_key(chat: str) -> str:
-    """Who may speak for a group; that goes for all of its topics."""
+    """Return the key of a group's admins, which are those of all its topics."""
     return f"{ADMINS}{{{chat}}}"
 
 
 def chat_key(chat: str) -> str:
-    """What is known of a chat."""
+    """Return the key of what is known of a chat."""
     return f"{CHAT}{{{chat}}}"
 
 
 def results_key(chat: str) -> str:
-    """The latest videos delivered to a chat."""
+    """Return the key of the latest videos delivered to a chat."""
     return f"{RESULTS}{{{chat}}}"
 
 
 def uploads_key(chat: str) -> str:
-    """The latest files that were brought into a chat's projects."""
+    """Return the key of the latest files that were uploaded into a chat's projects."""
     return f"{UPLOADS}{{{chat}}}"
 
 

@@ -1,4 +1,4 @@
-"""Lanes on the real store, jobs to put into them, and a chat's side that writes down what it is told."""
+"""Queues on the real store, jobs to put into them, and responders that record what they are told."""
 
 import asyncio
 import contextlib
@@ -119,7 +119,7 @@ class RecordingResponder:
 
 @dataclass
 class Workplace:
-    """One process's part: lanes, and what runs their jobs."""
+    """One process: queues, and what runs their jobs."""
 
     docket: Docket
     job_queue: JobQueue
@@ -148,7 +148,7 @@ def teller() -> Responders:
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
-    """Lane, job and key of each ticket that waits for a worker."""
+    """Queue, job and key of each ticket that waits for a worker."""
     there = await docket.snapshot()
     return [(str(one.args[0]), str(one.args[1]), one.key) for one in (*there.future, *there.running)]
 
