@@ -1,4 +1,4 @@
-"""Retries: a new job that does what an ended one left undone."""
+"""Trying a job again: the one that does what is left of it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bot.jobs.queue.job_queue import JobQueue
 
 
 async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
-    """Return the job that retries another one, not stored yet; ``None`` if there is one already.
+    """The job that tries another one again, not stored yet; None when there is one already.
 
     Args:
-        job_queue: Finds jobs and their checkpoints.
-        chats: Knows the chat's project, which may hold some of the job's files.
-        old: The job that ended.
-        asked_at: When the retry is asked for, UTC.
+        job_queue: Where jobs are.
+        chats: Whose project may hold some of the job's files already.
+        old: What ended.
+        asked_at: When it is asked for, UTC.
     """
     again = retry_id(old.id)
     if await job_queue.find(old.chat, again) is not None:
@@ -32,7 +32,7 @@ async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: dateti
 async def _left_to_do(
     job_queue: JobQueue, chats: Chats, job: Job
 ) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
-    """Return kind, files and payload of what is left: nothing is charged again, and no clip is uploaded twice."""
+    """What a failed job has still to do: what was charged is not asked for again, nor is a clip doubled."""
     turn = await job_queue.checkpoint(job, "turn")
     if job.kind is JobKind.EDIT and turn is not None and not turn["failed"]:
         return JobKind.EXPORT, (), None
@@ -46,10 +46,10 @@ async def _left_to_do(
 async def not_uploaded(
     job_queue: JobQueue, chats: Chats, job: Job
 ) -> tuple[tuple[Attachment, ...], list[str]]:
-    """Return the files and links of a job that are not in the project that the chat has now."""
+    """The files and links of a job that are not in the project that the chat has now."""
     session_id = (await chats.get(job.chat)).session_id
     uploaded, linked = [await job_queue.checkpoint(job, name) for name in ("uploaded", "linked")]
-    # A prompt in a text file was not uploaded: it is read again.
+    # Words in a file were not uploaded: they are read again.
     there = _brought(uploaded, session_id, [file.file_id for file in job.files if not file.is_text])
     files = tuple(file for file in job.files if file.file_id not in there)
     links = job.payload_as(EditPayload).links
@@ -57,7 +57,7 @@ async def not_uploaded(
 
 
 def _brought(done: Mapping[str, Any] | None, session_id: str | None, everything: Sequence[str]) -> set[str]:
-    """Return which of the files or links a job uploaded into the project that the chat has now."""
+    """What a failed job brought into the project that the chat has now."""
     if not done or done.get("session") != session_id:
         return set()
     return set(done.get("files", everything))
