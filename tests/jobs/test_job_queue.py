@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import (
     BotFull,
@@ -371,6 +372,33 @@ async def test_a_job_that_begins_just_then_is_not_overlooked(job_queue: JobQueue
         )
         assert current == [job.id]
         await job_queue.finish(claimed, JobState.DONE)
+
+
+class Announced(Checkpoint):
+    name = "announced"
+    message_id: int = 0
+
+
+async def test_a_checkpoint_of_a_waiting_job_is_there_when_it_starts(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    assert await job_queue.load_checkpoint(job, Announced) is None
+    await job_queue.save_checkpoint(job, Announced(message_id=3))
+    await job_queue.save_checkpoint(job, Announced(message_id=4), "other")
+    assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
+    assert await job_queue.load_checkpoint(job, Announced, "other") == Announced(message_id=4)
+    claimed = await take(job_queue, "a")
+    assert claimed.checkpoints == {"announced": {"message_id": 3}, "announced:other": {"message_id": 4}}
+
+
+async def test_a_deleted_checkpoint_is_none(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    claimed = await take(job_queue, "a")
+    await job_queue.save(claimed, "announced", {"message_id": 3, "of a later release": 1})
+    assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
+    await job_queue.save(claimed, "announced", None)
+    assert await job_queue.load_checkpoint(job, Announced) is None
 
 
 class TestSweep:

@@ -400,7 +400,8 @@ class JobQueue(JobReader):
             checkpoint: What to save.
             key: Tells several of one class apart, such as an idempotency key.
         """
-        await self.keep_beside(job, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        field = JobField.CHECKPOINT + field_of(type(checkpoint), key)
+        await self._save_waiting([_key(job)], field=field, value=checkpoint.model_dump_json())
 
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""

@@ -89,7 +89,9 @@ class JobReader:
             checkpoint: The class to load.
             key: Tells several of one class apart, such as an idempotency key.
         """
-        value = await self.checkpoint(job, field_of(checkpoint, key))
+        field = JobField.CHECKPOINT + field_of(checkpoint, key)
+        text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), field)
+        value = json.loads(text or "null")  # A deleted one is null.
         return None if value is None else checkpoint.model_validate(value)
 
     async def checkpoint(self, job: Job, name: str) -> Any:
