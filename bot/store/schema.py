@@ -1,4 +1,4 @@
-"""The version of the stored data, so that no release works with data that another one wrote in another form."""
+"""The version of the data in the store: data of another version is refused instead of misread."""
 
 from redis.asyncio import Redis
 
@@ -6,25 +6,23 @@ from bot.store.errors import SchemaRefused
 from bot.store.keys import SCHEMA
 
 SCHEMA_VERSION = 2
+"""Raise it with every change to keys, fields or stored values that this release can't read."""
 
 
 async def ensure_schema(redis: Redis) -> None:
-    """Mark an empty store with the version of this release, and refuse a store of another version.
+    """Mark an empty store with this release's version, or check that the store has it.
 
     Args:
-        redis: The store.
+        redis: The store; several processes may do this at once.
 
     Raises:
-        SchemaRefused: Another release wrote the store.
+        SchemaRefused: An older or a newer release wrote the store.
     """
     await redis.set(SCHEMA, SCHEMA_VERSION, nx=True)
-    stored = int(await redis.get(SCHEMA) or 0)
-    if stored > SCHEMA_VERSION:
-        raise SchemaRefused(
-            f"A later release wrote the store (version {stored}, this one knows {SCHEMA_VERSION}): update the bot"
-        )
-    if stored < SCHEMA_VERSION:
-        raise SchemaRefused(
-            f"An older release wrote the store (version {stored}, this one needs {SCHEMA_VERSION}), "
-            "and nothing converts it: empty the store, or give the bot another one"
-        )
+    version = int(await redis.get(SCHEMA) or 0)
+    if version == SCHEMA_VERSION:
+        return
+    written = f"release wrote the store (version {version}, this release needs {SCHEMA_VERSION})"
+    if version > SCHEMA_VERSION:
+        raise SchemaRefused(f"A later {written}: update the bot")
+    raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")
