@@ -163,7 +163,7 @@ class App:
                 store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             )
             cards = await asyncio.to_thread(_cards, settings)
-            tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
+            tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
             runner: JobRunner | None = None
             if self._role is not Role.INTAKE:
