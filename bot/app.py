@@ -165,7 +165,7 @@ class App:
                 # In real time, which docket's signs of life come in whatever the clock is.
                 supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
-                health.checks["worker"] = _always(lambda: supervisor.is_heard)
+                health.checks["worker"] = _always(lambda: supervisor.is_alive)
             if self._role is not Role.WORKER:
                 submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
                 receiver = await self._receiver(stack, bot, telegram_calls, submitter, store.redis)
@@ -189,7 +189,7 @@ class App:
         """What brings the figures that lie in the store up to date."""
 
         async def measure() -> None:
-            count, age_s = await job_queue.waiting()
+            count, age_s = await job_queue.statistics.waiting()
             metrics.QUEUE.set(count)
             metrics.QUEUE_AGE.set(age_s)
             ages = await watch.ages()

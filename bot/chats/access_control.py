@@ -55,8 +55,8 @@ class AccessControl:
 
     async def may_be_told(self, chat_id: int, update_id: int) -> bool:
         """Whether an update may be answered with a refusal: one a day in each chat, the same when it comes again."""
-        key = keys.turned_away_key(str(chat_id))
-        await self._redis.set(key, update_id, nx=True, ex=keys.TURNED_AWAY_TTL_S)
+        key = keys.access_denied_key(str(chat_id))
+        await self._redis.set(key, update_id, nx=True, ex=keys.ACCESS_DENIED_TTL_S)
         return bool(await self._redis.get(key) == str(update_id))
 
     async def ban(self, someone: int) -> bool:

@@ -281,25 +281,30 @@ class Chats:
             await transaction.execute()
 
     async def show(
-        self, key: ChatKey, address: int, message_id: int, session_id: str | None, instead_of: str | None
+        self,
+        key: ChatKey,
+        telegram_chat_id: int,
+        message_id: int,
+        session_id: str | None,
+        instead_of: str | None,
     ) -> None:
         """Keep where the latest finished video stands.
 
         Args:
             key: Which chat.
-            address: The id that this has in Telegram.
+            telegram_chat_id: The id that this has in Telegram.
             message_id: Of its message.
             session_id: Of its project.
             instead_of: What was shown before; when something else is by now, nothing is changed.
         """
         await self._show(
             keys=[chat_key(str(key)), results_key(str(key))],
-            args=[instead_of or "", shown_at(address, message_id), session_id or "", self._ttl_s],
+            args=[instead_of or "", shown_at(telegram_chat_id, message_id), session_id or "", self._ttl_s],
         )
 
-    async def mark_used(self, key: ChatKey, address: int, message_id: int) -> None:
+    async def mark_used(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Note that somebody still needs a message, should it be the latest finished video."""
-        await self._use(keys=[chat_key(str(key))], args=[shown_at(address, message_id)])
+        await self._use(keys=[chat_key(str(key))], args=[shown_at(telegram_chat_id, message_id)])
 
     async def remember_result(
         self, key: ChatKey, draft_digest: str, file_id: str, kind: str, *, as_file: bool = False
@@ -339,30 +344,30 @@ class Chats:
         return None
 
     async def remember_upload(
-        self, key: ChatKey, address: int, message_id: int, session_id: str, name: str
+        self, key: ChatKey, telegram_chat_id: int, message_id: int, session_id: str, name: str
     ) -> None:
         """Keep which file of a project a message brought, for when somebody answers to it.
 
         Args:
             key: Which chat.
-            address: The id that this had in Telegram.
+            telegram_chat_id: The id that this had in Telegram.
             message_id: Of the message.
             session_id: The project.
             name: What the file is called there.
         """
         uploads = uploads_key(str(key))
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.lpush(uploads, json.dumps([message_id, session_id, name, address]))
+            transaction.lpush(uploads, json.dumps([message_id, session_id, name, telegram_chat_id]))
             transaction.ltrim(uploads, 0, MAX_UPLOADS - 1)
             transaction.expire(uploads, self._ttl_s)
             await transaction.execute()
 
-    async def find_upload(self, key: ChatKey, address: int, message_id: int) -> UploadedFile | None:
+    async def find_upload(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> UploadedFile | None:
         """The file that a message brought the last time, if that is still known."""
         for text in cast(list[str], await self._redis.lrange(uploads_key(str(key)), 0, -1)):
             brought_by, session_id, name, *where = json.loads(text)
             # An earlier release did not keep where.
-            if brought_by == message_id and (where or [key.chat_id])[0] == address:
+            if brought_by == message_id and (where or [key.chat_id])[0] == telegram_chat_id:
                 return UploadedFile(session_id, name)
         return None
 
@@ -378,9 +383,9 @@ class Chats:
                 return str(value)
 
 
-def shown_at(address: int, message_id: int) -> str:
+def shown_at(telegram_chat_id: int, message_id: int) -> str:
     """Where a message stands; with the id of its chat in Telegram: a group that moves leaves its messages behind."""
-    return f"{address}:{message_id}"
+    return f"{telegram_chat_id}:{message_id}"
 
 
 def _read_bool(text: str) -> bool:

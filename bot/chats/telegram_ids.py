@@ -27,23 +27,23 @@ class TelegramIds:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def moved(self, kept_as: int, address: int) -> None:
+    async def moved(self, kept_as: int, telegram_chat_id: int) -> None:
         """Note a move. Telegram tells of it twice, and refuses a send with it: all say the same."""
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hset(MOVED_TO, str(kept_as), address)
-            transaction.hset(MOVED_FROM, str(address), kept_as)
+            transaction.hset(MOVED_TO, str(kept_as), telegram_chat_id)
+            transaction.hset(MOVED_FROM, str(telegram_chat_id), kept_as)
             await transaction.execute()
 
-    async def address(self, chat_id: int) -> int:
+    async def telegram_chat_id(self, chat_id: int) -> int:
         """Where messages to a chat go."""
         if not _SUPERGROUPS < chat_id < 0:
             return chat_id
         found: Any = await self._redis.hget(MOVED_TO, str(chat_id))
         return int(found) if found else chat_id
 
-    async def kept_as(self, address: int) -> int:
+    async def kept_as(self, telegram_chat_id: int) -> int:
         """Under which id what is known of a chat is kept."""
-        if address >= _SUPERGROUPS:
-            return address
-        found: Any = await self._redis.hget(MOVED_FROM, str(address))
-        return int(found) if found else address
+        if telegram_chat_id >= _SUPERGROUPS:
+            return telegram_chat_id
+        found: Any = await self._redis.hget(MOVED_FROM, str(telegram_chat_id))
+        return int(found) if found else telegram_chat_id

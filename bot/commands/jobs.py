@@ -15,12 +15,14 @@ from bot.app import open_job_queue
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
-from bot.jobs.queue.album import gathered
+from bot.jobs.queue.album import read_gathered_job
+from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import GivenUp, given_up
-from bot.jobs.queue.job_queue import CHECKPOINT, JobQueue, QueueFull
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
+from bot.jobs.queue.job_reader import read_checkpoints
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of
 from bot.runtime.clock import Clock
@@ -52,7 +54,7 @@ class JobRow:
     Args:
         job: What was asked, with all that joined it.
         state: Where it stands.
-        place: In its queue; 0 when it does not wait.
+        position: In its queue; 0 if it does not wait.
         starts: How often it was begun.
         is_stopping: Whether it was asked to stop and still runs.
         saved: Names of its checkpoints, such as ``agent_asked``.
@@ -60,7 +62,7 @@ class JobRow:
 
     job: Job
     state: JobState
-    place: int
+    position: int
     starts: int
     is_stopping: bool
     saved: tuple[str, ...]
@@ -74,7 +76,7 @@ class JobRow:
             "queue": job.queue.value,
             "kind": job.kind.value,
             "state": self.state.value,
-            "place": self.place,
+            "position": self.position,
             "stopping": self.is_stopping,
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),
@@ -119,11 +121,11 @@ class JobAdmin:
         states = states or CURRENT
         rows: list[JobRow] = []
         if JobState.RUNNING in states:
-            rows += await self._in_order(keys.RUNNING, JobState.RUNNING, chat, limit)
+            rows += await self._in_order(keys.STARTED_JOBS, JobState.RUNNING, chat, limit)
         if JobState.QUEUED in states:
-            waiting = await self._in_order(keys.QUEUE, JobState.QUEUED, chat, limit - len(rows))
+            waiting = await self._in_order(keys.WAITING_JOBS, JobState.QUEUED, chat, limit - len(rows))
             # The set knows seconds, in which somebody may ask for much.
-            rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.place))
+            rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.position))
         if over := set(states) - set(CURRENT):
             rows += await self._over(over, chat, limit - len(rows))
         return rows
@@ -176,13 +178,13 @@ class JobAdmin:
         """When jobs were asked for, of those that are wanted; by their keys."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hmget(name, ["request", "state"])
+                pipe.hmget(name, [JobField.REQUEST, JobField.STATE])
             answers = await pipe.execute()
         found: dict[str, datetime] = {}
         for name, (request, state) in zip(names, answers, strict=True):
             if request is None or state not in states:
                 continue  # It aged out meanwhile.
-            found[name] = Job.from_json(request).asked_at
+            found[name] = STORED_JOB.validate_json(request).asked_at
         return found
 
     async def row(self, job_id: str) -> JobRow:
@@ -203,20 +205,20 @@ class JobAdmin:
 
     async def _row(self, name: str) -> JobRow | None:
         fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))
-        if "request" not in fields:
+        if JobField.REQUEST not in fields:
             return None
-        job = gathered(fields).job
-        state = JobState(fields["state"])
+        job = read_gathered_job(fields).job
+        state = JobState(fields[JobField.STATE])
         at: Any = None
         if state is JobState.QUEUED:
-            at = await self._redis.lpos(keys.lane_key(str(job.chat), job.queue), job.id)
+            at = await self._redis.lpos(keys.queue_key(str(job.chat), job.queue), job.id)
         return JobRow(
             job,
             state,
             0 if at is None else int(at) + 1,
-            int(fields["attempt"]),
-            "cancel" in fields and state is JobState.RUNNING,
-            tuple(sorted(name.removeprefix(CHECKPOINT) for name in fields if name.startswith(CHECKPOINT))),
+            int(fields[JobField.ATTEMPT]),
+            JobField.CANCEL_REQUESTED in fields and state is JobState.RUNNING,
+            tuple(sorted(read_checkpoints(fields))),
         )
 
     async def cancel(self, job_id: str) -> JobRow:
@@ -273,7 +275,7 @@ class JobAdmin:
         try:
             await self._job_queue.enqueue([again], f"retry:{job_id}")
         except QuotaExceeded as error:
-            raise CommandRefused(f"The day's budget of the {error.scarce.whose} is used up") from None
+            raise CommandRefused(f"Today's quota of the {error.warning.scope} is used up") from None
         except QueueFull:
             raise CommandRefused(
                 "Too much is waiting already, see QUEUE_LIMIT and TOTAL_QUEUE_LIMIT"

@@ -13,7 +13,7 @@ import typer
 from bot.commands.check_findings import Finding, Verdict
 from bot.commands.jobs import JobRow
 from bot.jobs.model import MAX_PROMPT_CHARS
-from bot.jobs.queue.given_up import GivenUp
+from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.runtime.logs import redact
 
 MAX_CELL_CHARS = 60
@@ -59,7 +59,7 @@ def print_given_up(found: Sequence[GivenUp], *, as_json: bool) -> None:
     """Print jobs that were given up, a line each."""
     lines = [("ID", "KIND", "CHAT", "GIVEN UP (UTC)", "ERROR")]
     lines += [(one.id, one.kind, one.chat, _moment(one.at), one.error) for one in found]
-    _print_list([one.to_dict() for one in found], lines, as_json=as_json)
+    _print_list([STORED_GIVEN_UP.dump_python(one, mode="json") for one in found], lines, as_json=as_json)
 
 
 def _print_list(values: Sequence[Any], lines: Sequence[Sequence[str]], *, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def print_job(row: JobRow) -> None:
     facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, most=MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
-    for name in ("place", "stopping"):
+    for name in ("position", "stopping"):
         del facts[name]
     print_table(
         [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in ("", None)]
@@ -88,8 +88,8 @@ def print_job(row: JobRow) -> None:
 
 
 def _state(row: JobRow) -> str:
-    if row.place:
-        return f"queued, place {row.place}"
+    if row.position:
+        return f"queued, position {row.position}"
     return "running, stopping" if row.is_stopping else row.state.value
 
 

@@ -1,13 +1,14 @@
-"""What a chat asked for, as it lies in Redis."""
+"""A job: what a chat asked for, as it is stored in Redis."""
 
 import hashlib
-import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo
 
 from bot.chats.key import ChatKey
 from bot.jobs.payloads import (
@@ -27,14 +28,14 @@ from bot.jobs.payloads import (
 P = TypeVar("P", bound=Payload)
 
 MAX_PROMPT_CHARS = 8000
-"""The longest request that is passed on; more is no request but a book."""
+"""Longest prompt that is passed on; the rest is cut."""
 
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
 
 
 class QueueName(StrEnum):
-    """Queues of one chat. Each keeps its order and runs one job at a time; the lanes run side by side."""
+    """Queues of one chat. Each keeps its order and runs one job at a time; the queues run side by side."""
 
     MAIN = "main"  # everything that changes or renders the chat's project
     QUICK = "quick"  # questions, answered while an edit is running
@@ -43,50 +44,50 @@ class QueueName(StrEnum):
 class JobKind(StrEnum):
     """What a job is for."""
 
-    EDIT = "edit"  # words, files or both, for the agent; the export may follow
+    EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
     NEW = "new"  # start an empty project
     CREDITS = "credits"
     STATUS = "status"
     LINK = "link"  # where the project opens in a browser
-    LOGIN = "login"  # work with a token that somebody brought; encrypted in ``data``
-    LOGOUT = "logout"  # forget it
+    LOGIN = "login"  # use the token in the payload, which is encrypted
+    LOGOUT = "logout"  # delete that token
     HIDE = "hide"  # delete a message that holds a token
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
-    SETTINGS = "settings"  # show what holds in the chat
+    SETTINGS = "settings"  # show the chat's settings
     CANCEL = "cancel"  # stop another job of the chat
     FORGET = "forget"  # erase the chat
-    STATS = "stats"  # how the bot stands, for those who run it
-    ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
-    CONFIDED = "confided"  # show in private what came of a job in a group
+    STATS = "stats"  # today's figures, for the operator
+    ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
+    CONFIDED = "confided"  # show the answer to a job of a group in private
     SAY = "say"  # a text that needs no other service: help, refusals
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
-    QUEUED = "queued"  # in its lane's list
-    RUNNING = "running"  # in its lane's slot; some worker has it, or had it when it died
+    QUEUED = "queued"  # its id is in the list of its queue
+    RUNNING = "running"  # a worker has it, or had it when it died
     DONE = "done"  # answered
     FAILED = "failed"  # answered with an error
-    CANCELLED = "cancelled"  # by the chat; said so
+    CANCELLED = "cancelled"  # stopped by the chat
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that lies with Telegram.
+    """A file at Telegram.
 
     Args:
-        file_id: Telegram's handle, good for this bot only.
+        file_id: Telegram's handle; valid for this bot only.
         kind: video, photo, audio, document, ….
         name: A safe file name with its extension.
-        size: Bytes, when Telegram tells.
+        size: Bytes; ``None`` if Telegram doesn't say.
         content_type: As declared; the content decides in the end.
-        duration_s: Of sound and video, in seconds, when Telegram tells; so are the next two.
-        width: In pixels.
-        height: In pixels.
+        duration_s: Length of audio and video in seconds; ``None`` if Telegram doesn't say.
+        width: In pixels; ``None`` if Telegram doesn't say.
+        height: In pixels; ``None`` if Telegram doesn't say.
         message_id: The message that brought it.
-        is_result: Whether that was the bot's, with a finished video.
+        is_result: Whether that message was the bot's, with a finished video.
     """
 
     file_id: str
@@ -100,39 +101,46 @@ class Attachment:
     message_id: int | None = None
     is_result: bool = False
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Self:
-        """From its stored form; fields of an earlier or later release may be missing or too many."""
-        return cls(**{name: body[name] for name in cls.__slots__ if name in body})
-
     @property
     def is_text(self) -> bool:
-        """Whether it is a text file, whose words are the request."""
+        """Whether it is a text file, whose content is a prompt."""
         return self.kind == "document" and self.name.lower().endswith(".txt")
+
+
+def _read_chat(value: Any) -> Any:
+    return ChatKey.parse(value) if isinstance(value, str) else value
+
+
+def _read_payload(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, dict):
+        return value
+    payload = PAYLOADS.get(info.data["kind"])
+    return payload.model_validate(value) if payload else None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing that a chat asked for; what its steps need to know of the request.
+    """What a chat asked for: everything that the steps need to know of the request.
 
     Args:
         id: 16 hex digits.
         chat: Where it was asked.
         queue: Which of the chat's queues it waits in.
         kind: What it is for.
-        owner_id: Telegram id of whoever asked.
-        message_id: The request, which answers reply to.
+        owner_id: Telegram id of the person or chat that asked.
+        message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
         asked_at: When it was received, UTC.
-        text: The request, without command.
-        files: What came with it.
+        text: The prompt, without command.
+        files: The files that came with it.
         payload: What else its kind needs; ``None`` if that is nothing.
-        address: The id that the chat had in Telegram then, which ``message_id`` belongs to; None is that of ``chat``.
-        chat_title: What the group is called, for what is told of it in private.
+        telegram_chat_id: The id that the chat had in Telegram then, which ``message_id`` and the message ids of the
+            files belong to; 0 stands for the id in ``chat``.
+        chat_title: The group's name, for messages about it in private.
     """
 
     id: str
-    chat: ChatKey
+    chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]
     queue: QueueName
     kind: JobKind
     owner_id: int
@@ -141,43 +149,17 @@ class Job:
     asked_at: datetime
     text: str = ""
     files: tuple[Attachment, ...] = ()
-    payload: Payload | None = None
-    address: int | None = None
+    payload: Annotated[SerializeAsAny[Payload] | None, BeforeValidator(_read_payload)] = None
+    telegram_chat_id: int = 0
     chat_title: str = ""
 
-    @property
-    def place(self) -> int:
-        """The id in Telegram of the chat that its messages' numbers belong to, those of its files too."""
-        return self.chat.chat_id if self.address is None else self.address
+    def __post_init__(self) -> None:
+        if not self.telegram_chat_id:
+            object.__setattr__(self, "telegram_chat_id", self.chat.chat_id)
 
     def payload_as(self, payload: type[P]) -> P:
-        """Return the payload of a kind that has this class; an empty one where the job was made without."""
+        """Return the payload of a kind that has this class; an empty one if the job was made without."""
         return self.payload if isinstance(self.payload, payload) else payload()
-
-    def to_json(self) -> str:
-        """The form that is stored."""
-        body = asdict(self)
-        body["chat"] = str(self.chat)
-        body["asked_at"] = self.asked_at.isoformat()
-        body["payload"] = None if self.payload is None else self.payload.model_dump(mode="json")
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read the stored form; fields that a later release added are ignored."""
-        body = json.loads(text)
-        known = {name: body[name] for name in cls.__slots__ if name in body}
-        return cls(
-            **known
-            | {
-                "chat": ChatKey.parse(body["chat"]),
-                "queue": QueueName(body["queue"]),
-                "kind": JobKind(body["kind"]),
-                "payload": _read_payload(JobKind(body["kind"]), body.get("payload")),
-                "files": tuple(Attachment.of(file) for file in body["files"]),
-                "asked_at": datetime.fromisoformat(body["asked_at"]),
-            }
-        )
 
 
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
@@ -192,31 +174,30 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.CONFIDED: PrivateAnswerPayload,
     JobKind.SAY: SayPayload,
 }
-"""What jobs of each kind carry; the others carry nothing."""
+"""The payload class of each kind; the other kinds have none."""
 
-
-def _read_payload(kind: JobKind, body: Any) -> Payload | None:
-    return None if body is None or kind not in PAYLOADS else PAYLOADS[kind].model_validate(body)
+STORED_JOB = TypeAdapter(Job)
+"""Reads and writes the stored form of a job. Fields that a later release added are ignored."""
 
 
 def retry_id(job_id: str) -> str:
-    """The id of the job that tries another one again: always the same, so that two presses start one."""
+    """Return the id of the job that retries another one: always the same, so that two presses start one job."""
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
-def press_id(address: int, message_id: int, data: str) -> str:
-    """The id of the job that a button starts: always the same, so that two presses start one.
+def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
+    """Return the id of the job that a button starts: always the same, so that two presses start one job.
 
     Args:
-        address: The id that the button's chat has in Telegram: a group that moves counts its messages anew.
-        message_id: Of the button's message.
-        data: What it carries.
+        telegram_chat_id: The id that the button's chat has in Telegram: a group that moves numbers its messages anew.
+        message_id: The message with the button.
+        data: The button's callback data.
     """
-    return hashlib.sha256(f"press of {data} in {address}/{message_id}".encode()).hexdigest()[
+    return hashlib.sha256(f"press of {data} in {telegram_chat_id}/{message_id}".encode()).hexdigest()[
         : 2 * JOB_ID_BYTES
     ]
 
 
 def new_job_id() -> str:
-    """A fresh id; random, so that nobody can guess the job behind a button."""
+    """Return a random id, which nobody can guess."""
     return secrets.token_hex(JOB_ID_BYTES)

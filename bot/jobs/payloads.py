@@ -1,4 +1,4 @@
-"""What a job needs beside its prompt and files: one class a kind, stored with the job."""
+"""What a job needs beside its prompt and files: one class for each kind, stored with the job."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Payload(BaseModel):
 
 
 class EditPayload(Payload):
-    """Of a request to the agent.
+    """A request to the agent.
 
     Args:
-        links: Addresses of media that NemoVideo fetches.
+        links: Links to media that NemoVideo fetches.
         is_late: Whether its files came after the request that they belong to was begun.
     """
 
@@ -26,17 +26,17 @@ class EditPayload(Payload):
 
 
 class LinkPayload(Payload):
-    """Of a question for the browser link.
+    """A question for the browser link.
 
     Args:
-        opens_project: Whether a project is made where there is none.
+        opens_project: Whether a project is made if the chat has none.
     """
 
     opens_project: bool = False
 
 
 class LoginPayload(Payload):
-    """Of a token that somebody brought.
+    """A NemoVideo token of the chat's own.
 
     Args:
         encrypted_token: The token as ``TokenCipher`` has encrypted it.
@@ -46,12 +46,12 @@ class LoginPayload(Payload):
 
 
 class DeleteTokenPayload(Payload):
-    """Of a message with a token in it, which must not stay in the chat.
+    """A message with a token in it, which must not stay in the chat.
 
     Args:
         message_id: The message to delete.
-        deleted: What to say when it is gone; ``None`` for nothing.
-        kept: What to say when it can't be deleted.
+        deleted: Sent when it is deleted; ``None`` for nothing.
+        kept: Sent when it can't be deleted.
     """
 
     message_id: int
@@ -60,7 +60,7 @@ class DeleteTokenPayload(Payload):
 
 
 class SkillPayload(Payload):
-    """Of a look at the skill cards.
+    """A question for the skill cards.
 
     Args:
         view: ``start``, ``list`` or ``card``.
@@ -70,7 +70,7 @@ class SkillPayload(Payload):
 
 
 class CancelPayload(Payload):
-    """Of a request to stop a job.
+    """A request to stop a job.
 
     Args:
         job_id: The job to stop.
@@ -82,21 +82,21 @@ class CancelPayload(Payload):
 
 
 class ForgetPayload(Payload):
-    """Of the erasure of a chat.
+    """The erasure of a chat.
 
     Args:
-        quick_job_ids: Questions that were asked before it; they are stopped.
+        quick_job_ids: Questions that were asked before it, which are stopped.
     """
 
     quick_job_ids: tuple[str, ...] = ()
 
 
 class SayPayload(Payload):
-    """Of a text that the handler prepared.
+    """A text that the handler prepared.
 
     Args:
         message: The text.
-        links: Of an edited request that the message offers to run again: its addresses of media.
+        links: Links to media in the edited request that the message offers to run.
         edited_job_id: The job whose request was edited; empty if the message offers none.
     """
 
@@ -106,7 +106,7 @@ class SayPayload(Payload):
 
 
 class AnnouncePayload(Payload):
-    """Of an admin's word to all chats with running or waiting jobs.
+    """The operator's text to all chats with running or waiting jobs.
 
     Args:
         message: The text.
@@ -116,7 +116,7 @@ class AnnouncePayload(Payload):
 
 
 class PrivateAnswerPayload(Payload):
-    """Of a look, in private, at what came of a job in a group.
+    """A question in private for the answer to a job of a group.
 
     Args:
         chat: The group, as a stored ``ChatKey``.

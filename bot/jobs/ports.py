@@ -72,13 +72,13 @@ class Delivered:
         file_id: To send it again without bytes; empty when a link was sent.
         kind: What it became: video, animation or document.
         message_id: Of its message.
-        address: The id in Telegram of the chat where that is.
+        telegram_chat_id: The id in Telegram of the chat where that is.
     """
 
     file_id: str
     kind: str = "video"
     message_id: int = 0
-    address: int = 0
+    telegram_chat_id: int = 0
 
 
 class FileGone(Exception):
@@ -161,11 +161,11 @@ class Responder(Protocol):
         """
         ...
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
+    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """Delete a message; twice is as good as once.
 
         Args:
-            address: The id that its chat had in Telegram: what is in a group that has moved since stays there.
+            telegram_chat_id: The id that its chat had in Telegram: what is in a group that has moved since stays there.
             message_id: Which one.
             only_buttons: Leave it there without its buttons, as is done where it can't be deleted any more.
 

@@ -30,4 +30,6 @@ async def position_message_of(job_queue: JobQueue, job: Job) -> MessageLocation 
     saved = await job_queue.checkpoint(job, PROGRESS_MESSAGE) or {}
     if "message_id" not in saved:
         return None
-    return MessageLocation(job.chat.chat_id, saved.get("chat_id") or job.place, saved["message_id"])
+    return MessageLocation(
+        job.chat.chat_id, saved.get("chat_id") or job.telegram_chat_id, saved["message_id"]
+    )

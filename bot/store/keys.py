@@ -15,131 +15,136 @@ CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the ri
 
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
-
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
-
-
-MOVED_TO = (
-    f"{NAMESPACE}moved_to"  # for ever: where groups are that became supergroups, a hash by the id they had
-)
+MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
-ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: who may speak for a group, ids with spaces between
+ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: ids of a group's admins, with spaces between
 
-ADMINS_TTL_S = 60  # who is no admin any more passes for one no longer than this
+ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 
 def admins_key(chat: str) -> str:
-    """Who may speak for a group; that goes for all of its topics."""
+    """Return the key of a group's admins, which are those of all its topics."""
     return f"{ADMINS}{{{chat}}}"
 
 
 def chat_key(chat: str) -> str:
-    """What is known of a chat."""
+    """Return the key of what is known of a chat."""
     return f"{CHAT}{{{chat}}}"
 
 
 def results_key(chat: str) -> str:
-    """The latest videos delivered to a chat."""
+    """Return the key of the latest videos delivered to a chat."""
     return f"{RESULTS}{{{chat}}}"
 
 
 def uploads_key(chat: str) -> str:
-    """The latest files that were brought into a chat's projects."""
+    """Return the key of the latest files that were uploaded into a chat's projects."""
     return f"{UPLOADS}{{{chat}}}"
 
 
 # Of jobs --------------------------------------------------------------------------------------------------
 
 UPDATE = f"{NAMESPACE}update:"  # UPDATE_TTL_S: this update was received, drop its repetitions
-JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that refer to it: a hash
-LANE = f"{NAMESPACE}lane:"  # while jobs wait in it: a list of job ids
-SLOT = f"{NAMESPACE}slot:"  # while a job runs, or waits to be taken up again: a hash of job and ticket
-LANES = f"{NAMESPACE}lanes"  # for ever, its members an hour after last use: lanes that the sweep looks at
-ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: an album's parts as far as seen, and its job, a hash
-SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: the job that somebody's newest message belongs to
-ASKED = f"{NAMESPACE}asked:"  # JOB_TTL_S: the job that a message belongs to
-QUEUE = f"{NAMESPACE}queue"  # while any wait: the keys of jobs in all edit lanes, by when they came
-RUNNING = f"{NAMESPACE}running"  # while any run: the keys of jobs that have begun, by when they did
-SAVED = f"{NAMESPACE}saved"  # while any run: the same, by when they saved something last
+JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that refer to it: a hash of JobField
+QUEUE = f"{NAMESPACE}queue:"  # while jobs wait in it: a list of job ids
+RUNNING = f"{NAMESPACE}running:"  # while a job of the queue runs, or waits to be taken up again: a hash: job, ticket
+QUEUES = f"{NAMESPACE}queues"  # for ever, its members an hour after last use: queues that the sweep looks at
+ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
+SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: id of the job that a person's newest message belongs to
+REQUEST = f"{NAMESPACE}request:"  # JOB_TTL_S: id of the job that a message belongs to
+WAITING_JOBS = (
+    f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in all main queues, by when they came
+)
+STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
+SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
-CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are told
+CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
 
-UPDATE_TTL_S = 2 * 86_400  # Telegram keeps what is not confirmed for a day
+UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day
 JOB_TTL_S = 7 * 86_400
+BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 GIVEN_UP_TTL_S = 30 * 86_400
 GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400
-SENDER_TTL_S = 86_400  # updates that were kept for so long while no bot ran belong together still
-SAID_JOB_TTL_S = 3600  # of jobs that only said something: no button refers to them
+SENDER_TTL_S = 86_400  # as long as Telegram keeps updates while no bot runs: those belong together still
 
 
 def update_mark(chat: str, update_id: int | str) -> str:
-    """The mark of a received update, or of a job that asked for others."""
+    """Return the key that marks an update, or a job that asked for others, as received."""
     return f"{UPDATE}{{{chat}}}:{update_id}"
 
 
 def job_key(chat: str, job_id: str) -> str:
-    """A job: its request, its state, its checkpoints."""
+    """Return the key of a job: its request, its state, its checkpoints."""
     return f"{JOB}{{{chat}}}:{job_id}"
 
 
-def lane_key(chat: str, lane: str) -> str:
-    """The jobs that wait in one of a chat's lanes."""
-    return f"{LANE}{{{chat}}}:{lane}"
+def queue_key(chat: str, queue: str) -> str:
+    """Return the key of the jobs that wait in one of a chat's queues."""
+    return f"{QUEUE}{{{chat}}}:{queue}"
 
 
-def slot_key(chat: str, lane: str) -> str:
-    """The job that runs in one of a chat's lanes."""
-    return f"{SLOT}{{{chat}}}:{lane}"
+def running_key(chat: str, queue: str) -> str:
+    """Return the key of the job that runs in one of a chat's queues."""
+    return f"{RUNNING}{{{chat}}}:{queue}"
+
+
+def album_key(chat: str, album: str) -> str:
+    """Return the key of what was seen of an album."""
+    return f"{ALBUM}{{{chat}}}:{album}"
+
+
+def sender_key(chat: str, owner_id: int) -> str:
+    """Return the key of the job that a person's newest message in a chat belongs to."""
+    return f"{SENDER}{{{chat}}}:{owner_id}"
+
+
+def request_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
+    """Return the key of the job that a message belongs to; a group that moves numbers its messages anew."""
+    return f"{REQUEST}{{{chat}}}:{telegram_chat_id}:{message_id}"
 
 
 # Of people ------------------------------------------------------------------------------------------------
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
-TURNED_AWAY = f"{NAMESPACE}turned_away:"  # TURNED_AWAY_TTL_S: this chat was told that the bot is not for it
-PAUSED = f"{NAMESPACE}paused"  # until the bot's admins take it back: no new request or export is begun
-BUDGET = f"{NAMESPACE}budget:"  # BUDGET_TTL_S: what a person or a chat asked for on one day, a hash
-TOTALS = f"{NAMESPACE}totals:"  # BUDGET_TTL_S: what all asked for on one day, and how it ended, a hash
-PEOPLE = f"{NAMESPACE}people:"  # BUDGET_TTL_S: how many people asked on one day; a count that names nobody
+ACCESS_DENIED = (
+    f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with "this bot is not for you"
+)
+PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
+QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
+TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
+PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
 
-TURNED_AWAY_TTL_S = 86_400
-BUDGET_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
+ACCESS_DENIED_TTL_S = 86_400
+QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
 
 
-def budget_key(whose: str, someone: int, day: str) -> str:
-    """What somebody asked for on a day: a person (``whose`` is so called), or a chat."""
-    return f"{BUDGET}{whose}:{someone}:{day}"
+def quota_key(scope: str, owner_id: int, day: str) -> str:
+    """Return the key of what was used on a day.
+
+    Args:
+        scope: ``person`` or ``chat``.
+        owner_id: Telegram id of the person or the chat.
+        day: ISO date, UTC.
+    """
+    return f"{QUOTA}{scope}:{owner_id}:{day}"
 
 
 def totals_key(day: str) -> str:
-    """What all asked for on a day."""
+    """Return the key of what all chats used on a day."""
     return f"{TOTALS}{day}"
 
 
 def people_key(day: str) -> str:
-    """How many people asked for something on a day."""
+    """Return the key of how many people asked for something on a day."""
     return f"{PEOPLE}{day}"
 
 
-def turned_away_key(chat: str) -> str:
-    """Which update was answered with the word that the bot is not for this chat."""
-    return f"{TURNED_AWAY}{{{chat}}}"
-
-
-def album_key(chat: str, album: str) -> str:
-    """What was seen of an album."""
-    return f"{ALBUM}{{{chat}}}:{album}"
-
-
-def sender_key(chat: str, owner_id: int) -> str:
-    """The job that somebody's newest message in a chat belongs to."""
-    return f"{SENDER}{{{chat}}}:{owner_id}"
-
-
-def asked_key(chat: str, address: int, message_id: int) -> str:
-    """The job that a message of a chat belongs to; a group that moves to another address counts its messages anew."""
-    return f"{ASKED}{{{chat}}}:{address}:{message_id}"
+def access_denied_key(chat: str) -> str:
+    """Return the key of the update by which a chat was told that the bot is not for it."""
+    return f"{ACCESS_DENIED}{{{chat}}}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------
@@ -188,10 +193,10 @@ def message_numbers_key(mailbox: str) -> str:
 
 # All of a chat --------------------------------------------------------------------------------------------
 
-KEPT_WHEN_FORGOTTEN = (LANE, SLOT, UPDATE)
+KEPT_WHEN_FORGOTTEN = (QUEUE, RUNNING, UPDATE)
 """What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""
 
 
 def chat_pattern(chat: str) -> str:
-    """What the names of all of a chat's keys match, and no others."""
+    """Return a pattern that matches all keys of a chat and no others."""
     return f"{NAMESPACE}*{{{chat}}}*"

@@ -55,7 +55,7 @@ async def test_a_chat_is_told_once_a_day_and_for_the_same_update_again(redis: Re
     access = closed(redis)
     assert [await access.may_be_told(BO, update) for update in (7, 7, 8)] == [True, True, False]
     assert await access.may_be_told(OTHER, 8)
-    assert 0 < await redis.ttl(keys.turned_away_key(str(BO))) <= keys.TURNED_AWAY_TTL_S
+    assert 0 < await redis.ttl(keys.access_denied_key(str(BO))) <= keys.ACCESS_DENIED_TTL_S
 
 
 @pytest.mark.parametrize("ids", [(CLUB, OTHER), (OTHER, CLUB)])

@@ -20,7 +20,8 @@ from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import HandClock
@@ -58,7 +59,7 @@ async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     await job_queue.enqueue([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
 
     rows = await office.rows()
-    assert [(row.job.text, row.state, row.place) for row in rows] == [
+    assert [(row.job.text, row.state, row.position) for row in rows] == [
         ("first", JobState.RUNNING, 0),
         ("second", JobState.QUEUED, 1),
         ("third", JobState.QUEUED, 2),
@@ -244,7 +245,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
 
     code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)
     assert (code, err) == (0, "")
-    assert out.splitlines()[1].split()[:4] == [job.id, "queued,", "place", "1"]
+    assert out.splitlines()[1].split()[:4] == [job.id, "queued,", "position", "1"]
     assert "短片 with music" in out
 
     await job_queue.finish(

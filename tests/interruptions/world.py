@@ -221,7 +221,7 @@ class World:
         async with self.bots.store() as redis:
 
             async def is_begun() -> bool:
-                return [key async for key in redis.scan_iter(f"{keys.SLOT}*")] != []
+                return [key async for key in redis.scan_iter(f"{keys.RUNNING}*")] != []
 
             await until(is_begun)
 
@@ -231,7 +231,7 @@ class World:
 
             async def is_at_rest() -> bool:
                 # What waits before what runs: a job that begins between the two would be seen in neither place.
-                for prefix in (keys.LANE, keys.SLOT):
+                for prefix in (keys.QUEUE, keys.RUNNING):
                     async for _ in redis.scan_iter(f"{prefix}*"):
                         return False
                 return True

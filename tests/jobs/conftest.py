@@ -1,4 +1,4 @@
-"""Lanes on the real store, jobs to put into them, and a chat's side that writes down what it is told."""
+"""Queues on the real store, jobs to put into them, and responders that record what they are told."""
 
 import asyncio
 import contextlib
@@ -107,7 +107,7 @@ class RecordingResponder:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
+    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         raise NotImplementedError
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
@@ -138,7 +138,7 @@ class FunctionStep:
 
 @dataclass
 class Workplace:
-    """One process's part: lanes, and what runs their jobs."""
+    """One process: queues, and what runs their jobs."""
 
     docket: Docket
     job_queue: JobQueue
@@ -167,7 +167,7 @@ def teller() -> Responders:
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
-    """Lane, job and key of each ticket that waits for a worker."""
+    """Queue, job and key of each ticket that waits for a worker."""
     there = await docket.snapshot()
     return [(str(one.args[0]), str(one.args[1]), one.key) for one in (*there.future, *there.running)]
 

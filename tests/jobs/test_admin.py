@@ -10,7 +10,9 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import AnnouncePayload, SayPayload
-from bot.jobs.queue.job_queue import ActiveChat, JobQueue, queue_id
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.statistics import ActiveChat
+from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
@@ -139,7 +141,10 @@ async def test_the_numbers_are_those_of_today(
         assert claimed
         await job_queue.finish(claimed, state)
     await job_queue.claim(queue_id(CLUB, QueueName.MAIN), "club")
-    assert await job_queue.at_work() == [ActiveChat(CLUB, True, 0, "en"), ActiveChat(CHAT, False, 1, "en")]
+    assert await job_queue.statistics.active_chats() == [
+        ActiveChat(CLUB, True, 0, "en"),
+        ActiveChat(CHAT, False, 1, "en"),
+    ]
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], 4)
     await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(

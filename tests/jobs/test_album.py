@@ -14,8 +14,8 @@ from bot.jobs.queue.album import (
     ALBUM_PAUSE_S,
     FILE_PAUSE_S,
     LONGEST_S,
+    ArrivalKind,
     ArrivedPart,
-    How,
     PartText,
     RequestPart,
 )
@@ -39,13 +39,13 @@ def arrival(
     number: int,
     text: str = "",
     *,
-    how: How = "asked",
-    of_album: str = "",
+    kind: ArrivalKind = "asked",
+    replied_album: str = "",
     has_file: bool = True,
     **fields: Any,
 ) -> ArrivedPart:
     given: dict[str, Any] = {"sent_at": SENT_AT, "files": (file(number),) if has_file else ()}
-    return ArrivedPart(RequestPart(number, **given | fields), PartText(text), how, of_album)
+    return ArrivedPart(RequestPart(number, **given | fields), PartText(text), kind, replied_album)
 
 
 def words(number: int, text: str, **fields: Any) -> ArrivedPart:
@@ -149,7 +149,7 @@ async def test_a_repeated_update_adds_nothing(job_queue: JobQueue, redis: Redis)
     assert await everything(redis) == before
 
 
-async def test_in_a_full_lane_a_part_still_joins_and_a_new_prompt_does_not(job_queue: JobQueue) -> None:
+async def test_in_a_full_queue_a_part_still_joins_and_a_new_prompt_does_not(job_queue: JobQueue) -> None:
     await accept(job_queue, *[words(number, f"wish {number}", sent_at=number * 10) for number in range(1, 5)])
     await accept(job_queue, ALBUM[0])
     await accept(job_queue, ALBUM[1])
@@ -160,18 +160,18 @@ async def test_in_a_full_lane_a_part_still_joins_and_a_new_prompt_does_not(job_q
 
 class TestGroups:
     async def test_parts_that_came_before_the_one_that_asks_belong_to_it(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, arrival(1, album="a", how="beside"), arrival(2, "merge", album="a"))
-        await accept(job_queue, arrival(3, album="a", how="beside"))
+        await accept(job_queue, arrival(1, album="a", kind="beside"), arrival(2, "merge", album="a"))
+        await accept(job_queue, arrival(3, album="a", kind="beside"))
         assert await jobs(job_queue) == [("merge", ["1.mp4", "2.mp4", "3.mp4"])]
 
     async def test_an_album_that_asks_for_nothing_is_no_job(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, arrival(1, album="a", how="beside"), arrival(2, album="a", how="beside"))
+        await accept(job_queue, arrival(1, album="a", kind="beside"), arrival(2, album="a", kind="beside"))
         assert await jobs(job_queue) == []
 
     async def test_an_answer_to_an_album_takes_all_of_it_that_was_seen(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, *[arrival(number, album="a", how="beside") for number in (1, 2, 3)])
+        await accept(job_queue, *[arrival(number, album="a", kind="beside") for number in (1, 2, 3)])
         answer = ArrivedPart(
-            RequestPart(9, SENT_AT + 500), PartText("merge"), of_album="a", answered=arrival(2).part
+            RequestPart(9, SENT_AT + 500), PartText("merge"), replied_album="a", replied_part=arrival(2).part
         )
         await accept(job_queue, answer, owner_id=77)
         assert await jobs(job_queue) == [("merge", ["1.mp4", "2.mp4", "3.mp4"])]
@@ -236,7 +236,7 @@ class TestEdits:
 
     async def _edit(self, job_queue: JobQueue, number: int, text: str) -> None:
         offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, text=text)
-        await job_queue.enqueue([offer], next(_updates), words(number, text, how="edited"))
+        await job_queue.enqueue([offer], next(_updates), words(number, text, kind="edited"))
 
     async def test_the_words_of_a_waiting_prompt_change(self, job_queue: JobQueue) -> None:
         await accept(job_queue, *ALBUM)
@@ -370,10 +370,10 @@ class TestRefusals:
 
 async def test_a_message_number_means_another_message_once_the_group_has_moved(job_queue: JobQueue) -> None:
     old, new = -4711, -1_000_000_004_711
-    await accept(job_queue, words(7, "asked before"), address=old)
-    await accept(job_queue, words(7, "asked after", sent_at=SENT_AT + 60), address=new)
-    found = [await job_queue.asked_in(CHAT, address, 7) for address in (old, new)]
+    await accept(job_queue, words(7, "asked before"), telegram_chat_id=old)
+    await accept(job_queue, words(7, "asked after", sent_at=SENT_AT + 60), telegram_chat_id=new)
+    found = [await job_queue.find_by_message(CHAT, chat_id, 7) for chat_id in (old, new)]
     assert [one.job.text for one in found if one] == ["asked before", "asked after"]
-    edit = arrival(7, "changed", how="edited", has_file=False)
-    await accept(job_queue, edit, address=new)
+    edit = arrival(7, "changed", kind="edited", has_file=False)
+    await accept(job_queue, edit, telegram_chat_id=new)
     assert await jobs(job_queue) == [("asked before", []), ("changed", [])]

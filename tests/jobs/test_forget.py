@@ -11,7 +11,8 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.job_queue import JobQueue, queue_id
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
+from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.forget import PAUSE_S, Forget
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
@@ -73,9 +74,9 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     chat = str(CHAT)
     left = {
         keys.job_key(chat, asked.id),
-        keys.slot_key(chat, QueueName.MAIN),
+        keys.running_key(chat, QueueName.MAIN),
         keys.job_key(chat, later.id),
-        keys.lane_key(chat, QueueName.MAIN),
+        keys.queue_key(chat, QueueName.MAIN),
         *(keys.update_mark(chat, number) for number in (1, 2, 3)),
         keys.message_numbers_key(chat),
     }
@@ -84,8 +85,27 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert {chat: await names(redis, chat) for chat in NEIGHBOURS} == before
     assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
-    assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.SAID_JOB_TTL_S
+    assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
     assert (await run_of(job_queue, clock, teller, later, "next")).job.text == "my next wish"
+
+
+async def test_a_chat_whose_queue_is_full_can_be_erased(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+) -> None:
+    waiting = [new_job(number) for number in range(5)]
+    for number, job in enumerate(waiting, 10):
+        await job_queue.enqueue([job], number)
+    with pytest.raises(QueueFull):
+        await job_queue.enqueue([new_job()], 20)
+    asked = new_job(kind=JobKind.FORGET)
+    assert await job_queue.enqueue([asked], 21)
+    for job in waiting:
+        await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
+
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+
+    assert not await redis.exists(keys.chat_key(str(CHAT)))
+    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
 async def test_a_second_start_erases_nothing_that_came_after_the_first(
@@ -163,10 +183,10 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
     assert await redis.hget(keys.album_key(chat, "2"), "job") == prompt.id
     assert await redis.get(keys.sender_key(chat, 2)) == prompt.id
-    found = await job_queue.asked_in(CHAT, CHAT.chat_id, 2)
+    found = await job_queue.find_by_message(CHAT, CHAT.chat_id, 2)
     assert found
     assert found.job.id == prompt.id
-    assert await job_queue.asked_in(CHAT, CHAT.chat_id, 1) is None
+    assert await job_queue.find_by_message(CHAT, CHAT.chat_id, 1) is None
 
 
 async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(

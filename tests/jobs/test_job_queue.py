@@ -7,17 +7,17 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import (
-    QUEUE_IDLE,
     BotFull,
     ClaimedJob,
     JobQueue,
     QueueFull,
     SaveOutcome,
-    parse_queue_id,
-    queue_id,
 )
+from bot.jobs.queue.sweep import IDLE_QUEUE_KEPT
+from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
@@ -35,7 +35,7 @@ async def everything(redis: Redis) -> dict[str, Any]:
     """What is stored, apart from docket's."""
     found: dict[str, Any] = {}
     async for key in redis.scan_iter(f"{keys.NAMESPACE}*"):
-        if key.startswith((keys.DOCKET, keys.PEOPLE)) or key == keys.LANES:
+        if key.startswith((keys.DOCKET, keys.PEOPLE)) or key == keys.QUEUES:
             continue
         match await redis.type(key):
             case "hash":
@@ -49,29 +49,27 @@ async def everything(redis: Redis) -> dict[str, Any]:
     return found
 
 
-class SaysTwice:
-    """Sends each of a job's writes a second time, as redis-py does when an answer was lost."""
+def repeat_writes(job_queue: JobQueue) -> None:
+    """Run each of the queue's scripts a second time, as redis-py does when an answer was lost."""
 
-    def __init__(self, job_queue: JobQueue) -> None:
-        for name in ("_enqueue_script", "_finish", "_save", "_park", "_cancel"):
-            setattr(job_queue, name, self._twice(getattr(job_queue, name)))
-
-    @staticmethod
-    def _twice(script: Any) -> Any:
-        async def run(**values: Any) -> Any:
-            await script(**values)
-            return await script(**values)
+    def twice(script: Any) -> Any:
+        async def run(*values: Any, **named: Any) -> Any:
+            await script(*values, **named)
+            return await script(*values, **named)
 
         return run
+
+    for name in ("_enqueue", "_finish", "_save", "_park", "_cancel"):
+        setattr(job_queue, name, twice(getattr(job_queue, name)))
 
 
 @pytest.mark.parametrize("chat", [ChatKey(5, None), ChatKey(-1001234567890, 45)])
 @pytest.mark.parametrize("queue", list(QueueName))
-def test_names_of_lanes_are_read_back(chat: ChatKey, queue: QueueName) -> None:
+def test_ids_of_queues_are_read_back(chat: ChatKey, queue: QueueName) -> None:
     assert parse_queue_id(queue_id(chat, queue)) == (chat, queue)
 
 
-async def test_jobs_of_a_lane_come_in_the_order_they_were_asked(job_queue: JobQueue) -> None:
+async def test_jobs_of_a_queue_come_in_the_order_they_were_asked(job_queue: JobQueue) -> None:
     jobs = [new_job(number) for number in range(4)]
     for number, job in enumerate(jobs):
         assert await job_queue.enqueue([job], number)
@@ -85,7 +83,7 @@ async def test_jobs_of_a_lane_come_in_the_order_they_were_asked(job_queue: JobQu
     assert await job_queue.claim(EDIT, "late") is None
 
 
-async def test_one_at_a_time_in_a_lane_and_lanes_side_by_side(job_queue: JobQueue) -> None:
+async def test_one_at_a_time_in_a_queue_and_queues_side_by_side(job_queue: JobQueue) -> None:
     edits = [new_job(1), new_job(2)]
     question = new_job(3, queue=QueueName.QUICK, kind=JobKind.CREDITS)
     elsewhere = new_job(4, chat=ChatKey(4711, 9))
@@ -115,7 +113,7 @@ async def test_the_same_number_in_another_chat_is_another_update(job_queue: JobQ
 
 
 async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, redis: Redis) -> None:
-    SaysTwice(job_queue)
+    repeat_writes(job_queue)
     first, second, third, fourth = jobs = [new_job(number) for number in range(4)]
     for number, job in enumerate(jobs):
         await job_queue.enqueue([job], number)
@@ -132,7 +130,7 @@ async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, 
     assert await job_queue.current(CHAT, QueueName.MAIN) == [third.id, fourth.id]
 
 
-async def test_a_finish_whose_answer_was_lost_leaves_the_next_jobs_slot_alone(job_queue: JobQueue) -> None:
+async def test_a_finish_whose_answer_was_lost_leaves_the_next_job_alone(job_queue: JobQueue) -> None:
     first, second = new_job(1), new_job(2)
     await job_queue.enqueue([first, second], 1)
     claimed = await take(job_queue, "a")
@@ -213,7 +211,7 @@ async def test_a_parked_job_goes_to_another_ticket_at_once_and_is_excused(
 
 async def test_excuses_are_counted_off(job_queue: JobQueue) -> None:
     await job_queue.enqueue([new_job()], 1)
-    await job_queue.excuse(await take(job_queue, "a"))
+    await job_queue.uncount_attempt(await take(job_queue, "a"))
     assert (await take(job_queue, "a")).tries == 1
     assert (await take(job_queue, "a")).tries == 2
 
@@ -239,7 +237,7 @@ async def test_all_chats_together_may_have_so_much_waiting(
     for number, chat in enumerate(chats[:3]):
         await job_queue.enqueue([new_job(id=f"job{number}", chat=chat)], number)
     await clock.advance(7)
-    assert await job_queue.waiting() == (3, 7.0)
+    assert await job_queue.statistics.waiting() == (3, 7.0)
 
     late = new_job(id="late", chat=chats[3])
     with pytest.raises(BotFull):
@@ -253,14 +251,14 @@ async def test_all_chats_together_may_have_so_much_waiting(
     await take(job_queue, "t", queue_id(chats[0], QueueName.MAIN))
     await job_queue.enqueue([late], 9)
     await job_queue.cancel(chats[1], QueueName.MAIN, "job1")
-    assert (await job_queue.waiting())[0] == 2
+    assert (await job_queue.statistics.waiting())[0] == 2
 
 
 async def test_what_was_erased_while_it_waited_counts_no_more(job_queue: JobQueue, redis: Redis) -> None:
     await job_queue.enqueue([new_job(id="one")], 1)
-    await redis.delete(keys.job_key(str(CHAT), "one"), keys.lane_key(str(CHAT), QueueName.MAIN))
+    await redis.delete(keys.job_key(str(CHAT), "one"), keys.queue_key(str(CHAT), QueueName.MAIN))
     await job_queue.sweep()
-    assert await job_queue.waiting() == (0, 0.0)
+    assert await job_queue.statistics.waiting() == (0, 0.0)
 
 
 async def test_a_running_job_does_not_count_as_waiting(job_queue: JobQueue) -> None:
@@ -277,7 +275,7 @@ async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_
     for number, chat in enumerate((group, group, topic, other)):
         await job_queue.enqueue([new_job(number, chat=chat)], number)
     running = await take(job_queue, "a", queue_id(group, QueueName.MAIN))
-    await job_queue.drop(group.chat_id)
+    await job_queue.cancel_chat(group.chat_id)
     assert await job_queue.save(running, "asked", 1) is SaveOutcome.CANCELLED
     assert await job_queue.current(group, QueueName.MAIN) == [running.job.id]
     assert await job_queue.current(topic, QueueName.MAIN) == []
@@ -292,7 +290,7 @@ class TestCancel:
         assert await job_queue.current(CHAT, QueueName.MAIN) == [first.id, third.id]
         status = await job_queue.find(CHAT, second.id)
         assert status is not None
-        assert (status.state, status.place) == (JobState.CANCELLED, 0)
+        assert (status.state, status.position) == (JobState.CANCELLED, 0)
         assert await redis.ttl(keys.job_key(str(CHAT), second.id)) > 0
 
     async def test_a_running_job_is_asked_to_stop(self, job_queue: JobQueue, redis: Redis) -> None:
@@ -329,16 +327,16 @@ class TestCancel:
         assert await job_queue.cancel(other, QueueName.MAIN, job.id) is None
 
 
-async def test_places_in_the_queue(job_queue: JobQueue) -> None:
+async def test_positions_in_the_queue(job_queue: JobQueue) -> None:
     jobs = [new_job(number) for number in range(3)]
     await job_queue.enqueue(jobs, 1)
     await take(job_queue, "a")
-    places = []
+    positions = []
     for job in jobs:
         status = await job_queue.find(CHAT, job.id)
         assert status is not None
-        places.append((status.state, status.place))
-    assert places == [(JobState.RUNNING, 0), (JobState.QUEUED, 1), (JobState.QUEUED, 2)]
+        positions.append((status.state, status.position))
+    assert positions == [(JobState.RUNNING, 0), (JobState.QUEUED, 1), (JobState.QUEUED, 2)]
 
 
 async def test_only_one_announces(job_queue: JobQueue) -> None:
@@ -376,8 +374,35 @@ async def test_a_job_that_begins_just_then_is_not_overlooked(job_queue: JobQueue
         await job_queue.finish(claimed, JobState.DONE)
 
 
+class Announced(Checkpoint):
+    name = "announced"
+    message_id: int = 0
+
+
+async def test_a_checkpoint_of_a_waiting_job_is_there_when_it_starts(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    assert await job_queue.load_checkpoint(job, Announced) is None
+    await job_queue.save_checkpoint(job, Announced(message_id=3))
+    await job_queue.save_checkpoint(job, Announced(message_id=4), "other")
+    assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
+    assert await job_queue.load_checkpoint(job, Announced, "other") == Announced(message_id=4)
+    claimed = await take(job_queue, "a")
+    assert claimed.checkpoints == {"announced": {"message_id": 3}, "announced:other": {"message_id": 4}}
+
+
+async def test_a_deleted_checkpoint_is_none(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    claimed = await take(job_queue, "a")
+    await job_queue.save(claimed, "announced", {"message_id": 3, "of a later release": 1})
+    assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
+    await job_queue.save(claimed, "announced", None)
+    assert await job_queue.load_checkpoint(job, Announced) is None
+
+
 class TestSweep:
-    async def test_a_lane_whose_ticket_was_never_added_gets_one(
+    async def test_a_queue_whose_ticket_was_never_added_gets_one(
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
@@ -399,7 +424,7 @@ class TestSweep:
         assert len(await tickets(docket)) <= 5
         assert (await take(job_queue, "b", name)).tries == 1
 
-    async def test_a_lane_that_is_just_being_filled_is_no_reason_to_worry(self, job_queue: JobQueue) -> None:
+    async def test_a_queue_that_is_just_being_filled_is_no_reason_to_worry(self, job_queue: JobQueue) -> None:
         await job_queue.enqueue([new_job()], 1)
         with capture_logs() as told:
             await job_queue.sweep()
@@ -414,7 +439,7 @@ class TestSweep:
         await take(job_queue, "a ticket that docket does not know")
         with capture_logs() as told:
             assert await job_queue.sweep() == 1
-        assert [line["event"] for line in told] == ["lanes.ticket_was_missing"]
+        assert [line["event"] for line in told] == ["queue.ticket_missing"]
         ((_, _, ticket),) = await tickets(docket)
         again = await take(job_queue, ticket)
         assert (again.job, again.attempt) == (job, 2)
@@ -434,35 +459,35 @@ class TestSweep:
         assert await job_queue.sweep() == 0
         assert await job_queue.claim(EDIT, "another") is None
 
-    async def test_idle_lanes_are_forgotten_after_a_while(
+    async def test_idle_queues_are_forgotten_after_a_while(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock, docket: Docket
     ) -> None:
         job = new_job()
         await job_queue.enqueue([job], 1)
         ((_, _, ticket),) = await tickets(docket)
         claimed = await take(job_queue, ticket)
-        await clock.advance(QUEUE_IDLE.total_seconds() + 1)
+        await clock.advance(IDLE_QUEUE_KEPT.total_seconds() + 1)
         await job_queue.sweep()
-        assert await redis.zcard(keys.LANES) == 1
+        assert await redis.zcard(keys.QUEUES) == 1
         await job_queue.finish(claimed, JobState.DONE)
         await job_queue.sweep()
-        assert await redis.zcard(keys.LANES) == 0
+        assert await redis.zcard(keys.QUEUES) == 0
 
-    async def test_a_lane_that_waits_for_long_is_not_forgotten(
+    async def test_a_queue_that_waits_for_long_is_not_forgotten(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
-        await clock.advance(QUEUE_IDLE.total_seconds() * 3)
+        await clock.advance(IDLE_QUEUE_KEPT.total_seconds() * 3)
         await job_queue.sweep()
-        assert await redis.zcard(keys.LANES) == 1
+        assert await redis.zcard(keys.QUEUES) == 1
 
 
 @pytest.mark.parametrize(
     ("kind", "kept_s"),
     [
         (JobKind.EDIT, keys.JOB_TTL_S),
-        (JobKind.SAY, keys.SAID_JOB_TTL_S),
-        (JobKind.FORGET, keys.SAID_JOB_TTL_S),
+        (JobKind.SAY, keys.BRIEF_JOB_TTL_S),
+        (JobKind.CANCEL, keys.BRIEF_JOB_TTL_S),
     ],
 )
 async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(

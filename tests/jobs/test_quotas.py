@@ -11,19 +11,20 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.queue.album import ArrivedPart, How, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, QueueFull, queue_id
-from bot.jobs.queue.quotas import TAKEN, DailyLimit, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.album import ArrivalKind, ArrivedPart, PartText, RequestPart
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, QueueFull
+from bot.jobs.queue.quotas import SENT_CHECKPOINTS, DailyLimit, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
-from tests.jobs.test_job_queue import SaysTwice
+from tests.jobs.test_job_queue import repeat_writes
 
 CLUB = ChatKey(-100500, 7)
 ANN = 5
 
 
-def lanes_with(
+def queue_with(
     redis: Redis, docket: Docket, clock: HandClock, person: DailyLimit, chat: DailyLimit
 ) -> JobQueue:
     return JobQueue(redis, docket, clock, quotas=Quotas(clock, person, chat), queue_limit=50)
@@ -31,7 +32,7 @@ def lanes_with(
 
 @pytest.fixture
 def job_queue(redis: Redis, docket: Docket, clock: HandClock) -> JobQueue:
-    return lanes_with(redis, docket, clock, DailyLimit(3, 1000), DailyLimit(10, 5000))
+    return queue_with(redis, docket, clock, DailyLimit(3, 1000), DailyLimit(10, 5000))
 
 
 def clip(size: int | None) -> Attachment:
@@ -40,7 +41,7 @@ def clip(size: int | None) -> Attachment:
 
 async def used(redis: Redis, clock: HandClock, whose: str = "person", someone: int = ANN) -> dict[str, int]:
     day = clock.now().date().isoformat()
-    found: Any = await redis.hgetall(keys.budget_key(whose, someone, day))
+    found: Any = await redis.hgetall(keys.quota_key(whose, someone, day))
     return {name: int(value) for name, value in found.items()}
 
 
@@ -55,8 +56,8 @@ async def test_a_request_is_charged_to_the_person_and_the_chat_with_what_its_fil
 ) -> None:
     job = new_job(chat=CLUB, files=(clip(300), clip(None)))
     await job_queue.enqueue([job], 1)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
-    assert await used(redis, clock, "chat", CLUB.chat_id) == {"jobs": 1, "bytes": 300}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 300}
+    assert await used(redis, clock, "chat", CLUB.chat_id) == {"requests": 1, "bytes": 300}
 
 
 @pytest.mark.parametrize(
@@ -73,19 +74,19 @@ async def test_prompts_and_exports_count_and_nothing_else(
     job_queue: JobQueue, redis: Redis, clock: HandClock, fields: dict[str, Any], jobs: int
 ) -> None:
     await job_queue.enqueue([new_job(**fields)], 1)
-    assert (await used(redis, clock)).get("jobs", 0) == jobs
+    assert (await used(redis, clock)).get("requests", 0) == jobs
 
 
 async def test_a_repeated_update_is_charged_once(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
-    SaysTwice(job_queue)
+    repeat_writes(job_queue)
     job = new_job(files=(clip(300),))
     for _ in range(2):
         await job_queue.enqueue([job], 1)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 300}
     await job_queue.finish(await take(job_queue, job), JobState.FAILED)
-    assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 0, "bytes": 0}
     totals = await redis.hgetall(keys.totals_key(clock.now().date().isoformat()))
-    assert totals == {"jobs": "1", "bytes": "300", "failed": "1"}
+    assert totals == {"requests": "1", "bytes": "300", "failed": "1"}
 
 
 async def test_many_at_once_never_get_more_than_there_is(
@@ -98,18 +99,18 @@ async def test_many_at_once_never_get_more_than_there_is(
             return False
 
     assert sum(await asyncio.gather(*(ask(number) for number in range(1, 20)))) == 3
-    assert (await used(redis, clock))["jobs"] == 3
+    assert (await used(redis, clock))["requests"] == 3
 
 
 @pytest.mark.parametrize(
     ("before", "asked", "over"),
     [
-        ([new_job(number) for number in range(3)], new_job(3), QuotaWarning("person", "jobs", 0)),
+        ([new_job(number) for number in range(3)], new_job(3), QuotaWarning("person", "requests", 0)),
         ([new_job(files=(clip(900),))], new_job(files=(clip(101),)), QuotaWarning("person", "bytes", 100)),
         (
             [new_job(number, chat=CLUB, owner_id=number) for number in range(10)],
             new_job(chat=CLUB),
-            QuotaWarning("chat", "jobs", 0),
+            QuotaWarning("chat", "requests", 0),
         ),
     ],
 )
@@ -121,21 +122,21 @@ async def test_what_is_over_the_budget_is_refused_whole(
     charged = await used(redis, clock)
     with pytest.raises(QuotaExceeded) as refused:
         await job_queue.enqueue([asked], 99)
-    assert refused.value.scarce == over
+    assert refused.value.warning == over
     assert await used(redis, clock) == charged
     assert await job_queue.find(asked.chat, asked.id) is None
     assert await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)
 
 
-async def test_a_full_lane_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
+async def test_a_full_queue_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
     job_queue = JobQueue(redis, docket, clock, quotas=Quotas(clock, DailyLimit(3)), queue_limit=1)
     await job_queue.enqueue([new_job()], 1)
     with pytest.raises(QueueFull):
         await job_queue.enqueue([new_job(1)], 2)
-    assert (await used(redis, clock))["jobs"] == 1
+    assert (await used(redis, clock))["requests"] == 1
 
 
-@pytest.mark.parametrize("checkpoint", TAKEN)
+@pytest.mark.parametrize("checkpoint", SENT_CHECKPOINTS)
 async def test_what_went_to_nemovideo_stays_charged(
     job_queue: JobQueue, redis: Redis, clock: HandClock, checkpoint: str
 ) -> None:
@@ -144,7 +145,7 @@ async def test_what_went_to_nemovideo_stays_charged(
     claimed = await take(job_queue, job)
     await job_queue.save(claimed, checkpoint, {})
     await job_queue.finish(claimed, JobState.CANCELLED)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 300}
 
 
 @pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED, JobState.DONE])
@@ -156,18 +157,18 @@ async def test_what_ends_before_that_is_given_back(
     claimed = await take(job_queue, job)
     await job_queue.save(claimed, "connected", {})
     await job_queue.finish(claimed, state)
-    assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
 
 async def test_what_is_cancelled_while_it_waits_is_given_back_once(
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
-    SaysTwice(job_queue)
+    repeat_writes(job_queue)
     job = new_job(files=(clip(300),))
     await job_queue.enqueue([job], 1)
     await job_queue.enqueue([new_job(1)], 2)
     await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 0}
 
 
 async def test_bytes_are_corrected_when_they_are_known(
@@ -178,10 +179,10 @@ async def test_bytes_are_corrected_when_they_are_known(
     claimed = await take(job_queue, job)
     for _ in range(2):  # by an attempt that died, and by the next
         await job_queue.record_upload_size(claimed, 700)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 700}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 700}
     await job_queue.finish(claimed, JobState.FAILED)
     await job_queue.record_upload_size(claimed, 900)
-    assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
 
 async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
@@ -190,14 +191,14 @@ async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
     job = new_job()
     await job_queue.enqueue([job], 1)
     yesterday = clock.now().date().isoformat()
-    await clock.advance(job_queue.quotas.anew_in_s)
+    await clock.advance(job_queue.quotas.resets_in_s)
     assert clock.now().date().isoformat() != yesterday
     assert clock.now().hour == clock.now().minute == 0
-    await redis.delete(keys.budget_key("person", ANN, yesterday), keys.totals_key(yesterday))
+    await redis.delete(keys.quota_key("person", ANN, yesterday), keys.totals_key(yesterday))
     await job_queue.enqueue([new_job(1)], 2)
     await job_queue.finish(await take(job_queue, job), JobState.CANCELLED)
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 0}
-    assert not await redis.exists(keys.budget_key("person", ANN, yesterday), keys.totals_key(yesterday))
+    assert await used(redis, clock) == {"requests": 1, "bytes": 0}
+    assert not await redis.exists(keys.quota_key("person", ANN, yesterday), keys.totals_key(yesterday))
 
 
 async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job_queue: JobQueue) -> None:
@@ -205,49 +206,49 @@ async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job
     for number in range(3):
         await job_queue.enqueue([new_job(number)], number)
         await job_queue.enqueue([new_job(number)], number)
-        told.append(await job_queue.scarce(CHAT, number))
-    assert told == [[], [QuotaWarning("person", "jobs", 1)], []]
+        told.append(await job_queue.quota_warnings(CHAT, number))
+    assert told == [[], [QuotaWarning("person", "requests", 1)], []]
     await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
-    assert await job_queue.scarce(CHAT, 9) == [QuotaWarning("person", "bytes", 150)]
+    assert await job_queue.quota_warnings(CHAT, 9) == [QuotaWarning("person", "bytes", 150)]
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
     await job_queue.enqueue([new_job(files=(clip(300),))], 1)
     day = clock.now().date().isoformat()
     for key in (
-        keys.budget_key("person", ANN, day),
-        keys.budget_key("chat", CHAT.chat_id, day),
+        keys.quota_key("person", ANN, day),
+        keys.quota_key("chat", CHAT.chat_id, day),
         keys.totals_key(day),
         keys.people_key(day),
     ):
-        assert 0 < await redis.ttl(key) <= keys.BUDGET_TTL_S, key
+        assert 0 < await redis.ttl(key) <= keys.QUOTA_TTL_S, key
     assert await redis.pfcount(keys.people_key(day)) == 1
 
 
 async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
-    def part(number: int, text: str, how: How = "asked") -> ArrivedPart:
-        files = () if how == "edited" else (clip(100),)
-        return ArrivedPart(RequestPart(number, sent_at=5, files=files, album="a"), PartText(text), how)
+    def part(number: int, text: str, kind: ArrivalKind = "asked") -> ArrivedPart:
+        files = () if kind == "edited" else (clip(100),)
+        return ArrivedPart(RequestPart(number, sent_at=5, files=files, album="a"), PartText(text), kind)
 
     for number, text in enumerate(["", "add these", "and this"], 1):
         await job_queue.enqueue([new_job(text="")], number, part(number, text))
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 300}
 
     (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
     await job_queue.cancel(CHAT, QueueName.MAIN, job_id)
-    assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
     await job_queue.enqueue(
         [new_job(text="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
     )
-    assert await used(redis, clock) == {"jobs": 0, "bytes": 10}
+    assert await used(redis, clock) == {"requests": 0, "bytes": 10}
     offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY)
     await job_queue.enqueue(
         [offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited")
     )
-    assert await used(redis, clock) == {"jobs": 1, "bytes": 10}
+    assert await used(redis, clock) == {"requests": 1, "bytes": 10}
 
 
 async def send_album(job_queue: JobQueue, captions: Sequence[str], sizes: Sequence[int]) -> list[bool]:
@@ -284,7 +285,7 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
         assert claimed.cancelled
         await job_queue.finish(claimed, JobState.CANCELLED)
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
-    assert await used(redis, clock) == {"jobs": 3, "bytes": 0}
+    assert await used(redis, clock) == {"requests": 3, "bytes": 0}
     # Who asks for something with it later finds all of it.
     seen: Any = await redis.hgetall(keys.album_key(str(CHAT), "a"))
     assert {name for name in seen if name.startswith("part:")} == {"part:10", "part:11", "part:12"}

@@ -17,7 +17,8 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
-from bot.jobs.queue.job_queue import JobQueue, queue_id
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.jobs.worker.runner import JobRunner
 from bot.runtime.clock import SystemClock

@@ -11,7 +11,8 @@ from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.given_up import GivenUp, given_up
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.runner import JobRunner
@@ -26,7 +27,7 @@ CLUB = ChatKey(-100500, 7)
 
 
 @pytest.fixture
-def watch(redis: Redis, clock: HandClock) -> StuckJobMonitor:
+def monitor(redis: Redis, clock: HandClock) -> StuckJobMonitor:
     return StuckJobMonitor(redis, clock, BOUND_S)
 
 
@@ -42,43 +43,43 @@ async def again(job_queue: JobQueue, job: Job, ticket: str) -> ClaimedJob:
     return claimed
 
 
-async def warned(watch: StuckJobMonitor) -> list[str]:
+async def warned(monitor: StuckJobMonitor) -> list[str]:
     with capture_logs() as logs:
-        await watch.look()
+        await monitor.check()
     return [entry["job"] for entry in logs if entry["event"] == "job.silent"]
 
 
 async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock
 ) -> None:
     first = await begin(job_queue, new_job())
     await clock.advance(100)
     second = await begin(job_queue, new_job(chat=CLUB))
     await clock.advance(20)
-    assert await watch.ages() == Ages(120.0, 120.0)
+    assert await monitor.ages() == Ages(120.0, 120.0)
     await job_queue.save(first, "asked", 1)
     await clock.advance(5)
-    assert await watch.ages() == Ages(125.0, 25.0)
+    assert await monitor.ages() == Ages(125.0, 25.0)
     await job_queue.finish(first, JobState.DONE)
-    assert await watch.ages() == Ages(25.0, 25.0)
+    assert await monitor.ages() == Ages(25.0, 25.0)
     await job_queue.finish(second, JobState.DONE)
-    assert await watch.ages() == Ages(0.0, 0.0)
+    assert await monitor.ages() == Ages(0.0, 0.0)
 
 
 async def test_a_job_that_starts_again_and_again_gets_no_younger(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock
 ) -> None:
     job = new_job()
     claimed = await begin(job_queue, job)
     await clock.advance(300)
     await job_queue.park(claimed, "a")
-    assert await watch.ages() == Ages(300.0, 300.0)
+    assert await monitor.ages() == Ages(300.0, 300.0)
     await again(job_queue, job, "b")
-    assert await watch.ages() == Ages(300.0, 300.0)
+    assert await monitor.ages() == Ages(300.0, 300.0)
 
 
 async def test_an_earlier_attempt_that_goes_on_is_no_sign_of_life(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock
 ) -> None:
     job = new_job()
     earlier = await begin(job_queue, job)
@@ -87,47 +88,47 @@ async def test_an_earlier_attempt_that_goes_on_is_no_sign_of_life(
     await clock.advance(50)
     await job_queue.save(earlier, "asked", 1)
     await job_queue.finish(earlier, JobState.DONE)
-    assert await watch.ages() == Ages(50.0, 50.0)
+    assert await monitor.ages() == Ages(50.0, 50.0)
     await job_queue.finish(later, JobState.DONE)
     await job_queue.save(later, "said", 1)  # work beside it that ends late
-    assert await watch.ages() == Ages(0.0, 0.0)
+    assert await monitor.ages() == Ages(0.0, 0.0)
 
 
 async def test_a_job_that_may_hang_is_warned_of_until_it_goes_on(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock
 ) -> None:
     hangs = await begin(job_queue, new_job())
     await clock.advance(BOUND_S)
     await begin(job_queue, new_job(chat=CLUB))
-    assert await warned(watch) == []
+    assert await warned(monitor) == []
     await clock.advance(1)
-    assert await warned(watch) == [hangs.job.id]
-    assert await warned(watch) == [hangs.job.id]
+    assert await warned(monitor) == [hangs.job.id]
+    assert await warned(monitor) == [hangs.job.id]
     await job_queue.save(hangs, "asked", 1)
-    assert await warned(watch) == []
+    assert await warned(monitor) == []
 
 
 async def test_what_was_erased_from_the_store_is_nothing_to_warn_of(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis
 ) -> None:
     claimed = await begin(job_queue, new_job())
     await redis.delete(keys.job_key(str(CHAT), claimed.job.id))
     await clock.advance(BOUND_S + 1)
-    assert await warned(watch) == []
-    assert await watch.ages() == Ages(0.0, 0.0)
+    assert await warned(monitor) == []
+    assert await monitor.ages() == Ages(0.0, 0.0)
 
 
 async def test_no_age_is_negative_when_the_wall_clock_was_set_back(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis
 ) -> None:
     await begin(job_queue, new_job())
     await job_queue.enqueue([new_job(1)], 2)
-    for name in (keys.RUNNING, keys.SAVED, keys.QUEUE):
+    for name in (keys.STARTED_JOBS, keys.SAVED_JOBS, keys.WAITING_JOBS):
         (job,) = [str(job) for job in await redis.zrange(name, 0, -1)]
         await redis.zadd(name, {job: (clock.now() + timedelta(hours=1)).timestamp()})
-    assert await watch.ages() == Ages(0.0, 0.0)
-    assert await job_queue.waiting() == (1, 0.0)
-    assert await warned(watch) == []
+    assert await monitor.ages() == Ages(0.0, 0.0)
+    assert await job_queue.statistics.waiting() == (1, 0.0)
+    assert await warned(monitor) == []
 
 
 async def fails(attempt: Attempt) -> None:
@@ -135,7 +136,7 @@ async def fails(attempt: Attempt) -> None:
 
 
 async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Responders
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Responders
 ) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
@@ -158,7 +159,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
 
 
 async def test_a_job_is_kept_once_however_often_the_store_is_told_and_only_the_latest_are(
-    job_queue: JobQueue, watch: StuckJobMonitor, redis: Redis
+    job_queue: JobQueue, monitor: StuckJobMonitor, redis: Redis
 ) -> None:
     for number in range(keys.GIVEN_UP_KEPT + 2):
         claimed = await begin(job_queue, new_job(number))
@@ -169,7 +170,7 @@ async def test_a_job_is_kept_once_however_often_the_store_is_told_and_only_the_l
 
 
 async def test_an_erased_chat_leaves_none_of_them(
-    job_queue: JobQueue, watch: StuckJobMonitor, redis: Redis
+    job_queue: JobQueue, monitor: StuckJobMonitor, redis: Redis
 ) -> None:
     for chat in (CHAT, CLUB, CHAT):
         await job_queue.finish(await begin(job_queue, new_job(chat=chat)), JobState.FAILED, "Interrupted")

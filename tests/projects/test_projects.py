@@ -218,6 +218,26 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
     assert told == [True]
 
 
+async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one_was_lost(
+    office: Office,
+) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    await projects.forget_session(job.chat)
+    await office.chats.update(job.chat, user_id="anon_somebody_else")
+    (guest,) = await office.nemo.accounts()
+    await office.nemo.change_account(guest.user_id, expired=True)
+    told = []
+
+    async def tell() -> None:
+        told.append(True)
+
+    after = await projects.call(job, whole, on_new_session=tell)
+    assert after.session_id != before.session_id
+    assert await office.asked("anonymous-token") == 2
+    assert told == []
+
+
 @pytest.mark.parametrize("is_own", [True, False])
 async def test_a_refused_token_of_somebodys_own_is_told_and_never_replaced(
     office: Office, is_own: bool
@@ -430,3 +450,12 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
         assert isinstance(notice, LocalizedMessage)
         assert notice.key == key
         assert [button.action for button in notice.buttons] == [Retry(job.id)]
+
+
+async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(office: Office) -> None:
+    await office.guest_accounts.note("nmv_usr_first")
+    office.clock.at += 6 * DAY
+    await office.guest_accounts.note("nmv_usr_first")
+    assert await office.guest_accounts.used_this_week() == 1
+    office.clock.at += 2 * DAY
+    assert await office.guest_accounts.used_this_week() == 0

@@ -16,9 +16,9 @@ async def test_of_those_turned_away_only_the_answer_is_kept_and_not_for_long(
 
         kept = await world.kept(bo.id)
         prefixes = {key.split("{")[0] for key in kept}
-        assert prefixes <= {keys.TURNED_AWAY, keys.JOB, keys.UPDATE, keys.SLOT}
-        assert keys.TURNED_AWAY in prefixes
-        assert max(ttl for key, ttl in kept.items() if key.startswith(keys.JOB)) <= keys.SAID_JOB_TTL_S
+        assert prefixes <= {keys.ACCESS_DENIED, keys.JOB, keys.UPDATE, keys.RUNNING}
+        assert keys.ACCESS_DENIED in prefixes
+        assert max(ttl for key, ttl in kept.items() if key.startswith(keys.JOB)) <= keys.BRIEF_JOB_TTL_S
         for key in kept:
             if await world.redis.type(key) == "hash":
                 assert "secret" not in str(await world.redis.hgetall(key))

@@ -15,7 +15,7 @@ async def at_rest(world: World, chat_id: int) -> dict[str, int]:
     async with asyncio.timeout(20):
         while True:
             kept = await world.kept(chat_id)
-            if not any(key.startswith((keys.LANE, keys.SLOT)) for key in kept):
+            if not any(key.startswith((keys.QUEUE, keys.RUNNING)) for key in kept):
                 return kept
             await asyncio.sleep(0.05)
 
@@ -63,9 +63,9 @@ async def test_after_a_long_conversation_every_key_has_a_lifetime_and_can_be_era
         await ann.chat.wait(matching="I have erased")
         kept = await at_rest(world, ann.id)
         assert {key.partition("{")[0] for key in kept} <= {keys.JOB, keys.UPDATE, keys.CHAT}
-        assert all(0 < ttl <= keys.SAID_JOB_TTL_S for key, ttl in kept.items() if key.startswith(keys.JOB))
-        quotas = [key async for key in world.redis.scan_iter(f"{keys.BUDGET}*")]
-        assert quotas == [keys.budget_key("person", ann.id, quotas[0].rpartition(":")[2])]
+        assert all(0 < ttl <= keys.BRIEF_JOB_TTL_S for key, ttl in kept.items() if key.startswith(keys.JOB))
+        quotas = [key async for key in world.redis.scan_iter(f"{keys.QUOTA}*")]
+        assert quotas == [keys.quota_key("person", ann.id, quotas[0].rpartition(":")[2])]
 
 
 async def test_what_was_erased_is_nowhere(tmp_path: Path, store: Store) -> None:

@@ -15,9 +15,10 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
+from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, ForgetPayload, SayPayload
-from bot.jobs.queue.job_queue import JobQueue, queue_id
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.tickets import queue_id
 from bot.skills import load_cards
 from bot.store import keys
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -75,7 +76,7 @@ class Received:
         await self.application.stop()
         await self.application.start()
         new = [name async for name in self.redis.scan_iter(f"{keys.JOB}*") if name not in before]
-        return [Job.from_json(str(await self.redis.hget(name, "request"))) for name in new]
+        return [STORED_JOB.validate_json(str(await self.redis.hget(name, "request"))) for name in new]
 
     async def toast(self) -> str | None:
         """The text of the latest answer to a press; it has to be there."""
@@ -226,11 +227,11 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
         where = old if way == "to" else new
         await received(message("", where, **{f"migrate_{way}_chat_id": ids[other], "from": ANN}))
     (asked,) = await received(message("/edit a cat", new, **{"from": ANONYMOUS, "sender_chat": new}))
-    assert (asked.chat.chat_id, asked.address, asked.owner_id) == (old["id"], new["id"], old["id"])
+    assert (asked.chat.chat_id, asked.telegram_chat_id, asked.owner_id) == (old["id"], new["id"], old["id"])
     body = message("x", new, **{"from": ANN})["message"]
     query = {"id": "1", "from": ANN, "chat_instance": "1", "message": body, "data": "1:status:"}
     pressed = await received({"callback_query": query})
-    assert {(job.chat, job.address) for job in pressed} == {(asked.chat, new["id"])}
+    assert {(job.chat, job.telegram_chat_id) for job in pressed} == {(asked.chat, new["id"])}
     numbers = await redis.zrange(keys.message_numbers_key(str(new["id"])), 0, -1)
     assert numbers == ["7"]
 
@@ -264,7 +265,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
     assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
-    assert "nmv_" not in job.to_json()
+    assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert [job.kind for job in await received(in_group)] == (
@@ -438,7 +439,7 @@ async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Receive
     said = message("/login@other_bot nmv_tokenofmine", GROUP, **{"from": ANN})
     (job,) = await received(said)
     assert job.kind is JobKind.HIDE
-    assert "nmv_" not in job.to_json()
+    assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
 
 

@@ -1,87 +1,65 @@
-"""Erasing all that is kept of a chat, in one write, and never what came after it was asked for."""
+"""Erases all that is kept of a chat, in one write, and nothing that came after it was asked for."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from redis.asyncio import Redis
 
+from bot.jobs.checkpoints import Checkpoint, field_of
 from bot.jobs.model import QueueName
+from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_queue import ClaimedJob
+from bot.jobs.queue.lua_script import LuaScript
 from bot.store import keys
 
-_ERASE = """
--- KEYS: own job, slot of questions, then per lane: list, slot.
--- ARGV: attempt, prefix of job keys, key of message numbers, those given up, the chat, then what to erase.
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-if redis.call('HEXISTS', KEYS[1], 'saved:erased') == 1 then return 1 end
--- A question that is being answered may set up an account, and would write the chat back.
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-local spared = {[KEYS[1]] = true}
--- What tells to which job a message, a sender or an album belongs goes with that job.
-local function is_spared(name)
-  if spared[name] then return true end
-  local kind, id = redis.call('TYPE', name).ok, nil
-  if kind == 'string' then id = redis.call('GET', name) end
-  if kind == 'hash' then id = redis.call('HGET', name, 'job') end
-  return id and spared[ARGV[2] .. id]
-end
-for i = 3, #KEYS, 2 do
-  spared[KEYS[i]], spared[KEYS[i + 1]] = true, true
-  for _, id in ipairs(redis.call('LRANGE', KEYS[i], 0, -1)) do spared[ARGV[2] .. id] = true end
-  local running = redis.call('HGET', KEYS[i + 1], 'job')
-  if running then spared[ARGV[2] .. running] = true end
-end
-for _, entry in ipairs(redis.call('LRANGE', ARGV[4], 0, -1)) do
-  if cjson.decode(entry).chat == ARGV[5] then redis.call('LREM', ARGV[4], 0, entry) end
-end
-for i = 6, #ARGV do
-  if not is_spared(ARGV[i]) then
-    -- Of message numbers the newest stays: without it a send that is looked for would be taken for older messages.
-    if ARGV[i] == ARGV[3] then
-      redis.call('ZREMRANGEBYRANK', ARGV[i], 0, -2)
-    else
-      redis.call('DEL', ARGV[i])
-    end
-  end
-end
-redis.call('HSET', KEYS[1], 'saved:erased', 'true')
-return 1
-"""
+
+class ChatErased(Checkpoint):
+    """Saved in one step with the erasure itself."""
+
+    name: ClassVar[str] = "erased"
 
 
 class ChatEraser:
     """Erases chats.
 
     Args:
-        redis: Where everything is.
+        redis: With ``decode_responses``.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._erase = redis.register_script(_ERASE)
+        self._erase = LuaScript(redis, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
-        """Erase the chat of a job that runs in its lane of edits, but for the job itself and those that wait.
+        """Erase the chat of a job, but for the job itself and the jobs that wait; once, however often it starts.
 
-        Once for each job, however often it starts: what came later stays.
+        Args:
+            claimed: A job that runs in the main queue.
 
         Returns:
-            ``False`` when it has to be tried again: a question is being answered just now.
+            ``False`` if it has to be tried again: a question is being answered just now.
         """
-        chat = claimed.job.chat
-        names = [name async for name in self._redis.scan_iter(keys.chat_pattern(str(chat)), count=1000)]
-        own = keys.job_key(str(chat), claimed.job.id)
-        job_queue = [name(str(chat), queue) for queue in QueueName for name in (keys.lane_key, keys.slot_key)]
-        gone = [name for name in names if not name.startswith(keys.KEPT_WHEN_FORGOTTEN)]
-        return bool(
-            await self._erase(
-                keys=[own, keys.slot_key(str(chat), QueueName.QUICK), *job_queue],
-                args=[
-                    claimed.attempt,
-                    keys.job_key(str(chat), ""),
-                    keys.message_numbers_key(str(chat)),
-                    keys.GIVEN_UP,
-                    str(chat),
-                    *gone,
-                ],
-            )
+        chat = str(claimed.job.chat)
+        names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
+        is_erased = await self._erase(
+            [
+                keys.job_key(chat, claimed.job.id),
+                keys.running_key(chat, QueueName.QUICK),
+                keys.GIVEN_UP,
+                keys.message_numbers_key(chat),
+            ],
+            attempt=claimed.attempt,
+            chat=chat,
+            job_prefix=keys.job_key(chat, ""),
+            queues=[
+                {"queue_key": keys.queue_key(chat, queue), "running_key": keys.running_key(chat, queue)}
+                for queue in QueueName
+            ],
+            erase=[name for name in names if not name.startswith(keys.KEPT_WHEN_FORGOTTEN)],
+            done={
+                "field": JobField.CHECKPOINT + field_of(ChatErased),
+                "value": ChatErased().model_dump_json(),
+            },
         )
+        return bool(is_erased)

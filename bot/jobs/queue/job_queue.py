@@ -1,9 +1,9 @@
-"""Each chat's queues in Redis, and the tickets that make some worker look at them.
+"""Each chat's queues in Redis.
 
-A lane is a list of job ids and a slot. A **ticket** is a docket task that carries only the lane's name: it takes the
-head of the list into the slot, runs it, and empties the slot. The list keeps the order; the slot lets one job run
-at a time; a ticket that dies with its worker is delivered again and finds its job in the slot. A ticket that finds
-the slot taken just ends, because whoever empties the slot adds a ticket for the next one.
+A queue is a list of job ids, and the job that runs. A **ticket** is a docket task that carries only the id of a queue:
+it takes the head of the list, runs it, and frees the queue. The list keeps the order, and one job runs at a time. A
+ticket that dies with its worker is delivered again and finds its job running. A ticket that finds another one's job
+running just ends, because whoever ends that job adds a ticket for the next one.
 
 Every start of a job raises its ``attempt``, which fences off earlier starts: a worker that was believed dead and
 goes on regardless can't save anything any more.
@@ -12,67 +12,60 @@ goes on regardless can't save anything any more.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import IntEnum
-from typing import Any, cast
-from uuid import uuid4
+from typing import Any
 
-import structlog
 from docket import Docket
-from docket.dependencies import TaskKey
-from docket.execution import Disposition, ExecutionState
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import C, Checkpoint, field_of
-from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.queue import scripts
-from bot.jobs.queue.album import ArrivedPart, GatheredJob, gathered
-from bot.jobs.queue.given_up import given_up_entry
-from bot.jobs.queue.quotas import QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
+from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
+from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
+from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.lua_script import LuaScript
+from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.statistics import QueueStatistics
+from bot.jobs.queue.sweep import QueueSweep
+from bot.jobs.queue.tickets import TicketHandler, Tickets, parse_queue_id, queue_id
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
 
-log = structlog.get_logger(__name__)
-
-SWEEP_BATCH = 100
-"""How many of those that wait longest a sweep looks at."""
-
-QUEUE_IDLE = timedelta(hours=1)
-"""How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
-
 _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
-CHECKPOINT = "saved:"
-"""Prefix of the fields that hold a job's checkpoints, beside its state."""
+
+_URGENT = frozenset({JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL})
+"""A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
 
 class QueueFull(Exception):
-    """The chat has as much waiting as it may."""
+    """As many jobs wait in the chat's queue as may."""
 
 
 class BotFull(QueueFull):
-    """All chats together have as much waiting as they may."""
+    """As many jobs wait in all chats together as may."""
 
 
 class SaveOutcome(IntEnum):
-    """What saving a checkpoint found."""
+    """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
 
-    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
+    SUPERSEDED = 0  # not saved: a later attempt has the job; stop without a trace
     OK = 1
     CANCELLED = 2  # saved, and the chat has asked to stop
 
 
 class CloseOutcome(IntEnum):
-    """What closing a job found."""
+    """What came of closing a job; ``lua/close.lua`` returns it."""
 
     SUPERSEDED = 0  # a later attempt has the job: stop without a trace
     OK = 1
-    CHANGED = 2  # more has joined it, or its words were edited: it is open still
+    CHANGED = 2  # a part joined it, or a text was edited: it is still open
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +74,11 @@ class ClaimedJob:
 
     Args:
         gathered: What was asked, with all its parts so far.
-        attempt: Its number of starts, which fences the earlier ones off.
-        tries: Starts that count against it: those which a drain or the store ended are excused.
-        checkpoints: What earlier attempts saved.
-        cancelled: The chat has asked to stop it.
-        announced: Somebody tells, or told, the chat its place in the queue.
+        attempt: How many times it was started; fences off earlier starts.
+        tries: Starts that count against it: not those that a drain or the store ended.
+        checkpoints: What earlier attempts saved, by name.
+        cancelled: Whether the chat has asked to stop it.
+        announced: Whether some process sends, or sent, its position in the queue.
     """
 
     gathered: GatheredJob
@@ -101,73 +94,18 @@ class ClaimedJob:
         return self.gathered.job
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """What is known of a job from outside."""
-
-    job: Job
-    state: JobState
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveChat:
-    """A chat that has something to do.
-
-    Args:
-        chat: Which.
-        runs: Whether a job of its runs.
-        waiting: How many wait.
-        language: In which it is answered.
-    """
-
-    chat: ChatKey
-    runs: bool
-    waiting: int
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """What all chats asked for on one day, and how it ended.
-
-    Args:
-        jobs: Requests and exports.
-        bytes: Of files.
-        people: How many asked, nearly.
-        done: Jobs that were answered.
-        failed: With an error.
-        cancelled: By the chat.
-    """
-
-    jobs: int
-    bytes: int
-    people: int
-    done: int
-    failed: int
-    cancelled: int
-
-
-TicketHandler = Callable[[str, str, str], Awaitable[None]]
-"""Runs a ticket: lane name, id of the job that it was added for, the ticket's own key."""
-
-
-async def _no_worker(queue: str, job_id: str, ticket: str) -> None:
-    raise RuntimeError("this process adds tickets but does not run them")
-
-
-class JobQueue:
+class JobQueue(JobReader):
     """The chats' queues.
 
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
         clock: For what ages out.
-        quotas: What a day allows.
-        queue_limit: Jobs that may wait in one lane.
-        total_limit: Jobs that may wait in the edit lanes of all chats.
+        quotas: What a day allows; without, everything.
+        queue_limit: How many jobs may wait in one queue.
+        total_limit: How many jobs may wait in the main queues of all chats.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
-        update_ttl_s: How long an update's number is remembered.
+        update_ttl_s: How long an update is remembered.
     """
 
     def __init__(
@@ -182,33 +120,43 @@ class JobQueue:
         finished_ttl_s: int = keys.JOB_TTL_S,
         update_ttl_s: int = keys.UPDATE_TTL_S,
     ) -> None:
-        self._redis = redis
-        self._docket = docket
+        super().__init__(redis)
         self._clock = clock
         self.quotas = quotas or Quotas(clock)
+        self.statistics = QueueStatistics(redis, docket, clock)
+        self._tickets = Tickets(docket)
+        self._sweep = QueueSweep(redis, self._tickets, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
-        self._enqueue_script = redis.register_script(scripts.ACCEPT)
-        self._claim_script = redis.register_script(scripts.TAKE)
-        self._save = redis.register_script(scripts.SAVE)
-        self._record_upload_size = redis.register_script(scripts.WEIGH)
-        self._finish = redis.register_script(scripts.FINISH)
-        self._park = redis.register_script(scripts.PARK)
-        self._beside = redis.register_script(scripts.BESIDE)
-        self._cancel = redis.register_script(scripts.CANCEL)
-        self._claim = redis.register_script(scripts.CLAIM)
-        self._close = redis.register_script(scripts.CLOSE)
-        self.run_tickets_with(_no_worker)
+        self._enqueue = LuaScript(redis, "enqueue", "quotas", "album")
+        self._claim = LuaScript(redis, "claim")
+        self._save = LuaScript(redis, "save")
+        self._save_waiting = LuaScript(redis, "save_waiting")
+        self._record_upload_size = LuaScript(redis, "record_upload_size", "quotas")
+        self._close = LuaScript(redis, "close")
+        self._finish = LuaScript(redis, "finish", "quotas")
+        self._park = LuaScript(redis, "park")
+        self._cancel = LuaScript(redis, "cancel", "quotas")
+        self._claim_announcement = LuaScript(redis, "claim_announcement")
 
-    def run_tickets_with(self, run: TicketHandler) -> None:
-        """Say what a ticket does in this process."""
+    def run_tickets_with(self, handler: TicketHandler) -> None:
+        """Set what a ticket does in this process."""
+        self._tickets.run_with(handler)
 
-        async def work(queue: str, job_id: str, ticket: str = TaskKey()) -> None:
-            await run(queue, job_id, ticket)
+    async def add_ticket(self, name: str, job_id: str = "") -> None:
+        """Make some worker look at a queue.
 
-        self._docket.register(work)
+        Args:
+            name: Id of the queue.
+            job_id: The job that the ticket is for; empty for whichever is next.
+        """
+        await self._tickets.add(name, job_id)
+
+    async def sweep(self) -> int:
+        """Give a ticket to every queue that lost its own, and return how many were added."""
+        return await self._sweep.run()
 
     async def enqueue(
         self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
@@ -216,267 +164,247 @@ class JobQueue:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
         Args:
-            jobs: In the order in which they are to run within their lanes.
+            jobs: In the order in which they are to run within their queues.
             update_id: Telegram's number of the update that asked for them, or a name for what else did.
-            arrival: A part of a request. The edit job, which has no words and files of its own, is stored for it,
-                unless it joins one that waits for more. With an edit of words the jobs are for a request that was
-                begun already; one that was not only has its words changed.
+            arrival: A part of a request. The edit job, which has no text and files of its own, is stored for it,
+                unless it joins one that waits for more. With an edit of a text the jobs are for a request that was
+                begun already; one that was not only has its text changed.
 
         Returns:
             Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
 
         Raises:
-            LaneFull: Nothing was stored, for this chat or all of them have enough waiting.
-            OverBudget: Neither.
+            QueueFull: Nothing was stored: for this chat, or all of them, enough is waiting.
+            QuotaExceeded: Nothing was stored: today's quota does not allow it.
         """
-        names = {queue_id(job.chat, job.queue): job.id for job in jobs}
-        # Before the jobs, so that the sweep knows the lane whatever happens in between.
-        await self._redis.zadd(keys.LANES, dict.fromkeys(names, self._clock.now().timestamp()))
-        chat = str(jobs[0].chat)
-        part = arrival.part if arrival else None
-        key_list = [
-            keys.update_mark(chat, update_id),
-            keys.album_key(chat, part.album if part else ""),
-            keys.sender_key(chat, jobs[0].owner_id),
-            keys.asked_key(chat, jobs[0].place, part.message_id if part else 0),
-            keys.album_key(chat, arrival.of_album if arrival else ""),
-        ]
-        arguments: list[str | int] = [
-            self._update_ttl_s,
-            self.quotas.charge(jobs, arrival),
-            keys.job_key(chat, ""),
-            arrival.facts(self._clock.now().timestamp()) if arrival else "",
-        ]
-        for job in jobs:
-            key_list += [
-                keys.job_key(chat, job.id),
-                keys.lane_key(chat, job.queue),
-                keys.slot_key(chat, job.queue),
-            ]
-            is_gathered = arrival is not None and job.kind is JobKind.EDIT
-            # A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped.
-            is_urgent = job.kind in (JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL)
-            limit = 2 * self._queue_limit if is_urgent else self._queue_limit
-            arguments += [job.id, job.to_json(), limit, 1 if is_gathered else ""]
-        arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
-        answer = await self._enqueue_script(keys=key_list, args=arguments)
+        now_s = self._clock.now().timestamp()
+        queues = {queue_id(job.chat, job.queue): job.id for job in jobs}
+        # Before the jobs, so that the sweep knows the queue whatever happens in between.
+        await self._redis.zadd(keys.QUEUES, dict.fromkeys(queues, now_s))
+        chat, part = str(jobs[0].chat), arrival.part if arrival else None
+        argument: dict[str, Any] = {
+            "update_ttl_s": self._update_ttl_s,
+            "now_s": int(now_s),
+            "job_prefix": keys.job_key(chat, ""),
+            "total_limit": self._total_limit,
+            "ttl": {
+                "album_s": keys.ALBUM_TTL_S,
+                "sender_s": keys.SENDER_TTL_S,
+                "request_s": keys.JOB_TTL_S,
+            },
+            "jobs": [self._enqueue_entry(job, takes_part=arrival is not None) for job in jobs],
+        }
+        if (charge := self.quotas.charge(jobs, arrival)) is not None:
+            argument["charge"] = charge
+        if arrival is not None:
+            argument["part"] = arrival.argument(now_s)
+        answer = await self._enqueue(
+            [
+                keys.update_mark(chat, update_id),
+                keys.album_key(chat, part.album if part else ""),
+                keys.sender_key(chat, jobs[0].owner_id),
+                keys.request_key(chat, jobs[0].telegram_chat_id, part.message_id if part else 0),
+                keys.album_key(chat, arrival.replied_album if arrival else ""),
+                keys.WAITING_JOBS,
+            ],
+            **argument,
+        )
         match answer:
-            case ["full"]:
+            case ["queue_full"]:
                 raise QueueFull
-            case ["busy"]:
+            case ["bot_full"]:
                 raise BotFull
-            case ["over", whose, what, left]:
-                raise QuotaExceeded(QuotaWarning(whose, what, left))
-        for name, job_id in names.items():
+            case ["quota_exceeded", scope, resource, left]:
+                raise QuotaExceeded(QuotaWarning(scope, resource, left))
+        for name, job_id in queues.items():
             await self.add_ticket(name, job_id)
         metrics.UPDATES.labels("stored" if answer[0] == "new" else "repeated").inc()
         return bool(answer[0] == "new")
 
-    async def scarce(self, chat: ChatKey, update_id: int) -> list[QuotaWarning]:
-        """What an accepted update has made scarce; the same as long as its mark is kept."""
-        text = await self._redis.get(keys.update_mark(str(chat), update_id))
-        return [QuotaWarning(*one) for one in json.loads(text or "[]")]
+    def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
+        chat = str(job.chat)
+        return {
+            "id": job.id,
+            "key": keys.job_key(chat, job.id),
+            "queue_key": keys.queue_key(chat, job.queue),
+            "request": STORED_JOB.dump_json(job).decode(),
+            "queue_limit": self._queue_limit * (2 if job.kind in _URGENT else 1),
+            "takes_part": takes_part and job.kind is JobKind.EDIT,
+            "is_main": job.queue is QueueName.MAIN,
+        }
 
-    async def add_ticket(self, name: str, job_id: str = "") -> None:
-        """Make some worker look at a lane, under a key that was never used: docket drops repeated ones silently."""
-        await self._docket.add("work", key=uuid4().hex)(name, job_id)
+    async def quota_warnings(self, chat: ChatKey, update_id: int) -> list[QuotaWarning]:
+        """Return of which quotas an accepted update left little; the same as long as its mark is kept."""
+        text = await self._redis.get(keys.update_mark(str(chat), update_id))
+        return [QuotaWarning(*warning) for warning in json.loads(text or "[]")]
 
     async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
-        """Take the lane's next job, or the one that this ticket had before.
+        """Take the queue's next job, or the one that this ticket had before.
+
+        Args:
+            name: Id of the queue.
+            ticket: The ticket's own key.
 
         Returns:
-            ``None`` when another ticket has the lane, nothing waits, or new jobs are not begun just now.
+            ``None`` if another ticket has the queue, nothing waits, or new jobs are not begun just now.
         """
         chat, queue = parse_queue_id(name)
-        answer = await self._claim_script(
-            keys=[keys.lane_key(str(chat), queue), keys.slot_key(str(chat), queue)],
-            args=[
-                *(ticket, keys.job_key(str(chat), ""), keys.PAUSED, keys.QUEUE),
-                *(keys.RUNNING, keys.SAVED, int(self._clock.now().timestamp())),
+        answer = await self._claim(
+            [
+                keys.queue_key(str(chat), queue),
+                keys.running_key(str(chat), queue),
+                keys.PAUSED,
+                keys.WAITING_JOBS,
+                keys.STARTED_JOBS,
+                keys.SAVED_JOBS,
             ],
+            ticket=ticket,
+            job_prefix=keys.job_key(str(chat), ""),
+            now_s=self._now_s(),
         )
-        if answer[0] != "taken":
+        if answer[0] != "claimed":
             return None
-        fields = await self._fields(chat, answer[1])
+        _, job_id, attempt = answer
+        fields = await self._fields(chat, job_id)
         return ClaimedJob(
-            gathered=gathered(fields),
-            attempt=answer[2],
-            tries=answer[2] - int(fields["excused"]),
-            checkpoints={
-                name.removeprefix(CHECKPOINT): json.loads(value)
-                for name, value in fields.items()
-                if name.startswith(CHECKPOINT)
-            },
-            cancelled="cancel" in fields,
-            announced="announced" in fields,
+            gathered=read_gathered_job(fields),
+            attempt=attempt,
+            tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
+            checkpoints=read_checkpoints(fields),
+            cancelled=JobField.CANCEL_REQUESTED in fields,
+            announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
         )
 
     async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
-        """Keep a checkpoint of a job that was taken."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return SaveOutcome(
-            await self._save(
-                keys=[keys.job_key(str(claimed.job.chat), claimed.job.id)],
-                args=[
-                    *(claimed.attempt, CHECKPOINT + name, text),
-                    *(keys.SAVED, int(self._clock.now().timestamp())),
-                ],
-            )
-        )
-
-    async def record_upload_size(self, claimed: ClaimedJob, size: int) -> None:
-        """Count the bytes that a job really brings instead of those that were declared."""
-        await self._record_upload_size(
-            keys=[keys.job_key(str(claimed.job.chat), claimed.job.id)], args=[claimed.attempt, size]
-        )
-
-    async def gathered(self, job: Job) -> GatheredJob:
-        """A job with all of its parts so far."""
-        return gathered(await self._fields(job.chat, job.id))
-
-    async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let nothing more join a job; doing it twice is doing it once.
+        """Save a checkpoint of a running job.
 
         Args:
             claimed: The job.
-            version: Of what the caller has seen of it.
+            name: Name of the checkpoint.
+            value: What JSON can hold.
         """
-        key = keys.job_key(str(claimed.job.chat), claimed.job.id)
-        return CloseOutcome(await self._close(keys=[key], args=[claimed.attempt, version]))
+        outcome = await self._save(
+            [_key(claimed.job), keys.SAVED_JOBS],
+            attempt=claimed.attempt,
+            field=JobField.CHECKPOINT + name,
+            value=_json(value),
+            now_s=self._now_s(),
+        )
+        return SaveOutcome(outcome)
 
-    async def asked_in(self, chat: ChatKey, address: int, message_id: int) -> JobStatus | None:
-        """The job that a message belongs to, if it is still known; ``address`` is the chat's id in Telegram."""
-        job_id: Any = await self._redis.get(keys.asked_key(str(chat), address, message_id))
-        return None if job_id is None else await self.find(chat, job_id)
+    async def record_upload_size(self, claimed: ClaimedJob, size_bytes: int) -> None:
+        """Replace the declared size of a job's files in today's quota with the actual one."""
+        await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
+
+    async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
+        """Let no more parts join a job; doing it twice is doing it once.
+
+        Args:
+            claimed: The job.
+            version: The version that the caller has seen.
+        """
+        return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:
-        """Empty the slot, and let the next job start.
+        """End a job, and let the next one start.
 
         Args:
             claimed: The job.
             state: How it ended.
-            error: Why it was given up, if it was; kept for whoever runs the bot.
+            error: Why it was given up, if it was; kept for the operator.
         """
         job = claimed.job
-        entry = given_up_entry(job.id, str(job.chat), job.kind, self._clock.now(), error) if error else ""
+        argument: dict[str, Any] = {}
+        if error:
+            given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
+            argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()
         waiting = await self._finish(
-            keys=[
-                keys.job_key(str(job.chat), job.id),
-                keys.lane_key(str(job.chat), job.queue),
-                keys.slot_key(str(job.chat), job.queue),
+            [
+                _key(job),
+                keys.queue_key(str(job.chat), job.queue),
+                keys.running_key(str(job.chat), job.queue),
+                keys.STARTED_JOBS,
+                keys.SAVED_JOBS,
+                keys.GIVEN_UP,
             ],
-            args=[
-                *(claimed.attempt, state, self._kept_s(job), job.id),
-                *(keys.RUNNING, keys.SAVED, keys.GIVEN_UP, entry, keys.GIVEN_UP_TTL_S, keys.GIVEN_UP_KEPT),
-            ],
+            attempt=claimed.attempt,
+            id=job.id,
+            state=state,
+            ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S)
+            if job.kind in _BRIEF
+            else self._finished_ttl_s,
+            fields_of_sent=FIELDS_OF_SENT,
+            given_up_ttl_s=keys.GIVEN_UP_TTL_S,
+            given_up_kept=keys.GIVEN_UP_KEPT,
+            **argument,
         )
         if waiting > 0:
             await self.add_ticket(queue_id(job.chat, job.queue))
 
     async def park(self, claimed: ClaimedJob, ticket: str) -> None:
-        """Give a started job back at once, to be taken up by any worker; this start is not held against it."""
+        """Give a started job back at once, to be taken up by any worker; this start does not count against it."""
         job = claimed.job
-        await self._park(
-            keys=[keys.job_key(str(job.chat), job.id), keys.slot_key(str(job.chat), job.queue)],
-            args=[ticket, 1],
-        )
+        running_key = keys.running_key(str(job.chat), job.queue)
+        await self._park([_key(job), running_key], ticket=ticket, is_counted=False)
         await self.add_ticket(queue_id(job.chat, job.queue))
 
-    async def excuse(self, claimed: ClaimedJob) -> None:
-        """Do not hold this start against the job: the store was away, the job did nothing wrong."""
-        await self._redis.hincrby(keys.job_key(str(claimed.job.chat), claimed.job.id), "excused", 1)
+    async def uncount_attempt(self, claimed: ClaimedJob) -> None:
+        """Don't count this start against the job: the store was away, the job did nothing wrong."""
+        await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Take a waiting job out, or ask a running one to stop.
+        """Take a waiting job out of its queue, or ask a running one to stop.
 
         Returns:
-            The state it was in; ``None`` when it is not known any more.
+            The state that it was in; ``None`` if it is not known any more.
         """
-        was = await self._cancel(
-            keys=[keys.job_key(str(chat), job_id), keys.lane_key(str(chat), queue)],
-            args=[job_id, self._finished_ttl_s, keys.QUEUE],
+        state = await self._cancel(
+            [keys.job_key(str(chat), job_id), keys.queue_key(str(chat), queue), keys.WAITING_JOBS],
+            id=job_id,
+            ttl_s=self._finished_ttl_s,
+            fields_of_sent=FIELDS_OF_SENT,
         )
-        if was == "running":
+        if state == "running":
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
-        return None if was == "gone" else JobState(was)
+        return None if state == "unknown" else JobState(state)
 
-    async def drop(self, chat_id: int) -> None:
-        """Stop everything of a chat and of all its topics: the bot is not there any more."""
-        names = [name async for name, _ in self._redis.zscan_iter(keys.LANES, match=f"{chat_id}*")]
-        for chat, queue in map(parse_queue_id, names):
+    async def cancel_chat(self, chat_id: int) -> None:
+        """Cancel all jobs of a chat and of its topics: the bot is not there any more."""
+        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat_id}*")]
+        for chat, queue in map(parse_queue_id, ids):
             if chat.chat_id == chat_id:
                 for job_id in await self.current(chat, queue):
                     await self.cancel(chat, queue, job_id)
 
-    async def drop_waiting(self, job: Job) -> None:
-        """Take out all that waits behind a job which found that nobody is there any more."""
+    async def cancel_others(self, job: Job) -> None:
+        """Cancel all jobs in the queue of a running one, which found that nobody is there any more."""
         for job_id in await self.current(job.chat, job.queue):
             if job_id != job.id:
                 await self.cancel(job.chat, job.queue, job_id)
-
-    async def find(self, chat: ChatKey, job_id: str) -> JobStatus | None:
-        """A job by its id, with its place in the queue (0 when it runs or is finished)."""
-        fields = await self._fields(chat, job_id)
-        if not fields:
-            return None
-        job = gathered(fields).job
-        at: Any = await self._redis.lpos(keys.lane_key(str(chat), job.queue), job_id)
-        return JobStatus(job, JobState(fields["state"]), 0 if at is None else int(at) + 1)
-
-    async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
-        """Ids of the running job, if any, and of those that wait, in their order."""
-        # Read at one moment: a job that begins between two would be seen in neither place.
-        async with self._redis.pipeline() as pipe:
-            pipe.hget(keys.slot_key(str(chat), queue), "job")
-            pipe.lrange(keys.lane_key(str(chat), queue), 0, -1)
-            running, waiting = await pipe.execute()
-        return [*([running] if running else []), *waiting]
 
     async def pause(self) -> None:
         """Begin no more requests and exports, in any process; they wait, and what runs goes on."""
         await self._redis.set(keys.PAUSED, 1)
 
     async def resume(self) -> None:
-        """Begin them again."""
+        """Begin requests and exports again."""
         await self._redis.delete(keys.PAUSED)
         await self.sweep()
 
-    async def is_paused(self) -> bool:
-        """Whether new requests and exports wait."""
-        return bool(await self._redis.exists(keys.PAUSED))
-
-    async def at_work(self) -> list[ActiveChat]:
-        """Every chat whose requests or exports run or wait."""
-        names = {name async for name, _ in self._redis.zscan_iter(keys.LANES)}
-        found = []
-        for chat, queue in map(parse_queue_id, sorted(names)):
-            ids = await self.current(chat, queue) if queue is QueueName.MAIN else []
-            if not ids or (first := await self.find(chat, ids[0])) is None:
-                continue
-            runs = first.state is JobState.RUNNING
-            found.append(ActiveChat(chat, runs, len(ids) - runs, first.job.language))
-        return found
-
-    async def today(self) -> DayTotals:
-        """What was asked for since midnight UTC."""
-        day = self._clock.now().date().isoformat()
-        totals: Any = await self._redis.hgetall(keys.totals_key(day))
-        counts = {name: int(totals.get(name, 0)) for name in ("jobs", "bytes", "done", "failed", "cancelled")}
-        return DayTotals(**counts, people=await self._redis.pfcount(keys.people_key(day)))
-
-    async def workers(self) -> set[str]:
-        """Names of the workers that are there, see ``jobs/worker/supervisor.py``."""
-        return {worker.name for worker in await self._docket.workers()}
-
     async def claim_announcement(self, status: JobStatus) -> bool:
-        """Whether the caller is the first who wants to tell this job's place, and the job waits still."""
-        job = status.job
-        return bool(await self._claim(keys=[keys.job_key(str(job.chat), job.id)]))
+        """Return whether the caller is the first to announce this job's position, and the job still waits."""
+        return bool(await self._claim_announcement([_key(status.job)]))
 
-    async def checkpoint(self, job: Job, name: str) -> Any:
-        """One checkpoint, as it is in the store now."""
-        text = await self._redis.hget(keys.job_key(str(job.chat), job.id), CHECKPOINT + name)
-        return None if text is None else json.loads(text)
+    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
+
+        Args:
+            job: The waiting job.
+            checkpoint: What to save.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        field = JobField.CHECKPOINT + field_of(type(checkpoint), key)
+        await self._save_waiting([_key(job)], field=field, value=checkpoint.model_dump_json())
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         """Return a checkpoint as it is in the store now, or ``None``.
@@ -489,97 +417,17 @@ class JobQueue:
         value = await self.checkpoint(job, field_of(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
-    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
-
-        Args:
-            job: The waiting job.
-            checkpoint: What to save.
-            key: Tells several of one class apart, such as an idempotency key.
-        """
-        await self.keep_beside(job, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
-
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        await self._beside(keys=[keys.job_key(str(job.chat), job.id)], args=[CHECKPOINT + name, text])
+        await self._save_waiting([_key(job)], field=JobField.CHECKPOINT + name, value=_json(value))
 
-    async def waiting(self) -> tuple[int, float]:
-        """How many jobs wait in all chats' edit lanes, and for how many seconds the oldest has."""
-        count = await self._redis.zcard(keys.QUEUE)
-        oldest: list[Any] = await self._redis.zrange(keys.QUEUE, 0, 0, withscores=True)
-        age_s = self._clock.now().timestamp() - float(oldest[0][1]) if oldest else 0.0
-        return int(count), max(0.0, age_s)
-
-    async def _sweep_queue(self) -> None:
-        """Forget those that wait no more, though nobody took them: a chat's data may be erased."""
-        longest: list[Any] = await self._redis.zrange(keys.QUEUE, 0, SWEEP_BATCH - 1)
-        for job in longest:
-            if await self._redis.hget(job, "state") != JobState.QUEUED:
-                await self._redis.zrem(keys.QUEUE, job)
-
-    async def sweep(self) -> int:
-        """Give a ticket to every lane that lost its own: a crash came between storing a job and adding one.
-
-        Returns:
-            How many tickets were added.
-        """
-        added = 0
-        await self._sweep_queue()
-        paused = await self.is_paused()
-        before = (self._clock.now() - QUEUE_IDLE).timestamp()
-        async for name, seen in self._redis.zscan_iter(keys.LANES):
-            chat, queue = parse_queue_id(name)
-            slot: Any = await self._redis.hgetall(keys.slot_key(str(chat), queue))
-            lost: Any = None
-            died = 0
-            if not slot:
-                lost = await self._redis.lindex(keys.lane_key(str(chat), queue), 0)
-                if paused and lost and await self._redis.hexists(keys.job_key(str(chat), lost), "charged"):
-                    continue
-            elif not await self._is_alive(slot["ticket"]):
-                lost = slot["job"]
-                if slot["ticket"]:
-                    # It ended without giving the job back: the job may be what ended it, and has this held against it.
-                    died = await self._park(
-                        keys=[keys.job_key(str(chat), lost), keys.slot_key(str(chat), queue)],
-                        args=[slot["ticket"], 0],
-                    )
-            if lost:
-                # Named after the job: one that only waits for a free worker is not given ever more of them.
-                ticket = await self._docket.add("work", key=f"sweep:{name}:{lost}")(name, "")
-                if ticket.disposition is Disposition.SCHEDULED:
-                    added += 1
-                    # Else its ticket may be about to be added, or wait for a worker: one too many does no harm.
-                    if died:
-                        log.warning("lanes.ticket_was_missing", queue=name)
-            elif not slot and float(seen) < before:
-                await self._redis.zrem(keys.LANES, name)
-        return added
-
-    def _kept_s(self, job: Job) -> int:
-        ttl_s = self._finished_ttl_s
-        return min(ttl_s, keys.SAID_JOB_TTL_S) if job.kind in _BRIEF else ttl_s
-
-    async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
-        fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))
-        return cast(dict[str, str], fields)
-
-    async def _is_alive(self, ticket: str) -> bool:
-        execution = await self._docket.get_execution(ticket) if ticket else None
-        return execution is not None and execution.state not in (
-            ExecutionState.COMPLETED,
-            ExecutionState.FAILED,
-            ExecutionState.CANCELLED,
-        )
+    def _now_s(self) -> int:
+        return int(self._clock.now().timestamp())
 
 
-def queue_id(chat: ChatKey, queue: QueueName) -> str:
-    """A lane's name, as tickets carry it."""
-    return f"{chat}/{queue}"
+def _key(job: Job) -> str:
+    return keys.job_key(str(job.chat), job.id)
 
 
-def parse_queue_id(name: str) -> tuple[ChatKey, QueueName]:
-    """The chat and the lane of a name."""
-    chat, _, queue = name.rpartition("/")
-    return ChatKey.parse(chat), QueueName(queue)
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

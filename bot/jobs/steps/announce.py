@@ -45,7 +45,7 @@ class Announce:
         """See ``Step``."""
         saved = attempt.load(ChatsToTell)
         if saved is None:
-            active = await self._job_queue.at_work()
+            active = await self._job_queue.statistics.active_chats()
             saved = ChatsToTell(chats=tuple((str(one.chat), one.language) for one in active))
             await attempt.save(saved)
         payload = SayPayload(message=attempt.job.payload_as(AnnouncePayload).message)

@@ -29,7 +29,7 @@ class DeleteToken:
         saved = attempt.load(TokenDeleted)
         if saved is None:
             is_deleted = await attempt.responder.delete_message(
-                attempt.job.place, payload.message_id, only_buttons=False
+                attempt.job.telegram_chat_id, payload.message_id, only_buttons=False
             )
             saved = TokenDeleted(is_deleted=is_deleted)
             await attempt.save(saved)

@@ -85,7 +85,7 @@ class Deliver:
         that comes after it does nothing any more.
         """
         key, chats = attempt.job.chat, self._projects.chats
-        if (await chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
+        if (await chats.get(key)).shown == shown_at(delivered.telegram_chat_id, delivered.message_id):
             return
         await attempt.save(ReplacingResult(message_id=delivered.message_id))
         chat = await chats.get(key)
@@ -93,7 +93,9 @@ class Deliver:
         if chat.shown is not None and chat.replace_results and is_same_project:
             where, _, message_id = chat.shown.partition(":")
             await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
-        await chats.show(key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown)
+        await chats.show(
+            key, delivered.telegram_chat_id, delivered.message_id, chat.session_id, instead_of=chat.shown
+        )
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
         return Result(

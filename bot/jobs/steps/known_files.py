@@ -31,8 +31,8 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
     for file in job.files:
         if file.message_id is None:
             continue
-        known = await projects.chats.find_upload(job.chat, job.place, file.message_id)
-        is_latest = chat.shown == shown_at(job.place, file.message_id)
+        known = await projects.chats.find_upload(job.chat, job.telegram_chat_id, file.message_id)
+        is_latest = chat.shown == shown_at(job.telegram_chat_id, file.message_id)
         if is_latest and chat.shown_session_id == chat.session_id:
             left_out.add(file.file_id)
         elif file.file_id in uploaded.sources:

@@ -35,7 +35,8 @@ class ShowStats:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        today, active = await self._job_queue.today(), await self._job_queue.at_work()
+        statistics = self._job_queue.statistics
+        today, active = await statistics.today(), await statistics.active_chats()
         left = max(GUEST_ACCOUNTS_PER_WEEK - await self._guest_accounts.used_this_week(), 0)
         lines = [
             LocalizedMessage(
@@ -45,7 +46,7 @@ class ShowStats:
             LocalizedMessage(
                 "stats.now",
                 {
-                    "running": sum(chat.runs for chat in active),
+                    "running": sum(chat.is_running for chat in active),
                     "waiting": sum(chat.waiting for chat in active),
                 },
             ),
@@ -61,11 +62,11 @@ class ShowStats:
             lines.append(LocalizedMessage("stats.given_up", params))
         # In real time, as docket's heartbeats are, whatever the clock is.
         now = datetime.now(UTC)
-        for name in sorted(await self._job_queue.workers())[:MOST_WORKERS]:
+        for name in sorted(await statistics.workers())[:MOST_WORKERS]:
             since = up_since(name)
             up = Seconds(0.0 if since is None else (now - since).total_seconds())
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
         if await self._job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
-        heading = LocalizedMessage("stats.heading", {"jobs": today.jobs})
+        heading = LocalizedMessage("stats.heading", {"jobs": today.requests})
         await attempt.responder.send("stats", ListMessage(heading, tuple(lines)))

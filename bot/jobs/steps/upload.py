@@ -192,7 +192,7 @@ class Upload:
                         name = opened[file.file_id].name
                         job = attempt.job
                         await self._projects.chats.remember_upload(
-                            job.chat, job.place, file.message_id, project.session_id, name
+                            job.chat, job.telegram_chat_id, file.message_id, project.session_id, name
                         )
 
         await self._projects.call(attempt.job, send)

@@ -16,7 +16,8 @@ from bot.jobs.checkpoints import ProgressMessageSent, StoredCheckpoints
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, parse_queue_id
+from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.tickets import parse_queue_id
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, Step
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
@@ -154,7 +155,7 @@ class JobRunner:
                 return True  # The sweep of another process finds that the queue lost its ticket.
             await attempt.responder.close()
             await self._clock.sleep(STORE_PAUSE_S)
-            await self._job_queue.excuse(attempt.claimed)
+            await self._job_queue.uncount_attempt(attempt.claimed)
             return False
         return True
 
@@ -210,7 +211,7 @@ class JobRunner:
             raise
         except ChatGone:
             log.info("job.chat_gone")
-            await self._job_queue.drop_waiting(attempt.job)
+            await self._job_queue.cancel_others(attempt.job)
             return None, JobState.CANCELLED
         except JobEnded as end:
             return end.message, end.state
@@ -274,7 +275,7 @@ class JobRunner:
             return
         chat, _ = parse_queue_id(queue)
         status = await self._job_queue.find(chat, job_id)
-        if status is None or status.state is not JobState.QUEUED or status.place == 0:
+        if status is None or status.state is not JobState.QUEUED or status.position == 0:
             return
         if status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # These are answered soon.
@@ -282,7 +283,7 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
-            responder.report_progress(Progress("progress.queued", {"place": status.place}))
+            responder.report_progress(Progress("progress.queued", {"place": status.position}))
             await responder.show_progress()
             latest = await self._job_queue.find(chat, job_id)
             if latest is not None and latest.state is JobState.CANCELLED:

@@ -1,4 +1,4 @@
-"""Which jobs run for how long, so that one that hangs is seen."""
+"""Finds jobs that make no progress."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.jobs.model import JobState
+from bot.jobs.queue.fields import JobField
 from bot.runtime.clock import Clock
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 60.0
+CHECK_EVERY_S = 60.0
 
-LOOK_AT = 20
-"""How many of those that have saved nothing for longest are looked at; one that hangs is among them."""
+CHECKED_JOBS = 20
+"""How many of the jobs that have saved nothing for longest are checked each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Of the jobs that run in any process, or that wait to be taken up again.
+    """Ages of the jobs that run in any process, or wait to be taken up again; 0 if there are none.
 
     Args:
-        running_s: How long ago the oldest began.
-        silent_s: How long the one has saved nothing that did so longest ago.
+        running_s: Seconds since the first of them began.
+        silent_s: Seconds since the longest silent one saved something.
     """
 
     running_s: float
@@ -35,12 +36,12 @@ class Ages:
 
 
 class StuckJobMonitor:
-    """Reads what the lanes write down of running jobs.
+    """Warns of running jobs that have saved nothing for long.
 
     Args:
-        redis: Where it is.
-        clock: Time.
-        bound_s: A running job that has saved nothing for longer is warned of.
+        redis: With ``decode_responses``.
+        clock: Source of time; tests pass a manual one.
+        bound_s: Seconds without a checkpoint after which a running job is warned of.
     """
 
     def __init__(self, redis: Redis, clock: Clock, bound_s: float) -> None:
@@ -49,37 +50,37 @@ class StuckJobMonitor:
         self._bound_s = bound_s
 
     async def ages(self) -> Ages:
-        """How old the oldest are; never negative, whatever became of the wall clock."""
+        """Return the ages of the oldest jobs; never negative, even if the wall clock was set back."""
         async with self._redis.pipeline() as pipe:
-            pipe.zrange(keys.RUNNING, 0, 0, withscores=True)
-            pipe.zrange(keys.SAVED, 0, 0, withscores=True)
-            began, saved = await pipe.execute()
+            pipe.zrange(keys.STARTED_JOBS, 0, 0, withscores=True)
+            pipe.zrange(keys.SAVED_JOBS, 0, 0, withscores=True)
+            started, saved = await pipe.execute()
         now_s = self._clock.now().timestamp()
-        return Ages(_since_s(began, now_s), _since_s(saved, now_s))
+        return Ages(_age_s(started, now_s), _age_s(saved, now_s))
 
     async def run(self) -> None:
-        """Look again and again, for ever."""
+        """Check again and again, for ever."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except RedisError:
-                log.warning("watch.store_away", exc_info=True)
-            await self._clock.sleep(LOOK_EVERY_S)
+                log.warning("stuck_jobs.store_away", exc_info=True)
+            await self._clock.sleep(CHECK_EVERY_S)
 
-    async def look(self) -> None:
-        """Warn of each job that may hang, and forget those whose data is gone."""
-        oldest: list[Any] = await self._redis.zrange(keys.SAVED, 0, LOOK_AT - 1, withscores=True)
+    async def check(self) -> None:
+        """Warn of each job that may be stuck, and forget those whose data is gone."""
+        oldest: list[Any] = await self._redis.zrange(keys.SAVED_JOBS, 0, CHECKED_JOBS - 1, withscores=True)
         now_s = self._clock.now().timestamp()
-        for job, at in oldest:
-            silent_s = now_s - at
+        for job, saved_at in oldest:
+            silent_s = now_s - saved_at
             if silent_s <= self._bound_s:
                 return
-            if await self._redis.hget(job, "state") != JobState.RUNNING:
-                await self._redis.zrem(keys.SAVED, job)
-                await self._redis.zrem(keys.RUNNING, job)
+            if await self._redis.hget(job, JobField.STATE) != JobState.RUNNING:
+                await self._redis.zrem(keys.SAVED_JOBS, job)
+                await self._redis.zrem(keys.STARTED_JOBS, job)
                 continue
             log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
 
 
-def _since_s(found: list[Any], now_s: float) -> float:
-    return max(0.0, now_s - float(found[0][1])) if found else 0.0
+def _age_s(first: list[Any], now_s: float) -> float:
+    return max(0.0, now_s - float(first[0][1])) if first else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from bot.jobs.queue.album import gathered
+from bot.jobs.queue.album import read_gathered_job
 from bot.sandbox.botapi.state import Json
 from bot.sandbox.nemovideo.settings import Settings
 from bot.sandbox.services import Services
@@ -82,7 +82,7 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
         fields: Any = await redis.hgetall(key)
         if "request" not in fields:
             continue
-        job = gathered(fields).job
+        job = read_gathered_job(fields).job
         found.append(
             {
                 "id": job.id,

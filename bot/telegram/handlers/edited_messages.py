@@ -12,7 +12,7 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import JobStatus
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry import not_uploaded
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -40,7 +40,7 @@ class EditedMessageHandlers(HandlerFamily):
         message = update.edited_message
         if message is None:
             return
-        status = await self._submitter.job_queue.asked_in(
+        status = await self._submitter.job_queue.find_by_message(
             chat_key(message), telegram_chat_id_of(message.chat), message.message_id
         )
         text = EDIT_COMMAND.sub("", without_mention(message, context.bot.username))
@@ -85,7 +85,7 @@ class EditedMessageHandlers(HandlerFamily):
                 files=files,
                 message_id=offer.message_id,
                 owner_id=offer.owner_id,
-                address=offer.address,
+                telegram_chat_id=offer.telegram_chat_id,
                 payload=EditPayload(links=offer.payload.links),
             )
         return await send_prompt(self._submitter, press, job)

@@ -36,4 +36,4 @@ class GroupHandlers(HandlerFamily):
         """Stop all jobs of a chat where the bot can't write any more; what is kept of it is left to expire."""
         change = update.my_chat_member
         if change is not None and not may_write(change.new_chat_member):
-            await self._submitter.job_queue.drop(change.chat.id)
+            await self._submitter.job_queue.cancel_chat(change.chat.id)

@@ -21,7 +21,12 @@ from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import Card, Cards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.senders import chat_key, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.senders import (
+    chat_key,
+    language_code,
+    owner_id,
+    telegram_chat_id_of,
+)
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
@@ -72,7 +77,7 @@ class JobSubmitter:
         """
         message = update.message
         notes = [] if message is None else [self.note(message)]
-        if arrival is None or arrival.how != "beside":
+        if arrival is None or arrival.kind != "beside":
             notes.append(self.chats.touch(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*notes))
@@ -82,7 +87,7 @@ class JobSubmitter:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
             refusal = LocalizedMessage("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
             if isinstance(error, QuotaExceeded):
-                refusal = quota_exceeded(error.scarce, self.job_queue.quotas)
+                refusal = quota_exceeded(error.warning, self.job_queue.quotas)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.HIDE]
             await self.job_queue.enqueue(
@@ -97,7 +102,7 @@ class JobSubmitter:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
         warnings = [
             await self._saying(update, quota_warning(scarce, self.job_queue.quotas))
-            for scarce in await self.job_queue.scarce(job.chat, update.update_id)
+            for scarce in await self.job_queue.quota_warnings(job.chat, update.update_id)
         ]
         # A part of a request may only have joined another job, which may have begun.
         if await self.job_queue.is_paused() and await self.job_queue.find(job.chat, job.id) is not None:
@@ -165,7 +170,7 @@ class JobSubmitter:
             files=files,
             payload=payload,
             asked_at=self.clock.now(),
-            address=telegram_chat_id_of(message.chat),
+            telegram_chat_id=telegram_chat_id_of(message.chat),
             chat_title=message.chat.title or "",
         )
 

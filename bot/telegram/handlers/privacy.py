@@ -99,10 +99,10 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "chat_days": chat_ttl_days,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
-        "said_for": Seconds(keys.SAID_JOB_TTL_S),
+        "said_for": Seconds(keys.BRIEF_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
         "album_days": keys.ALBUM_TTL_S // _DAY_S,
-        "budget_days": keys.BUDGET_TTL_S // _DAY_S,
+        "budget_days": keys.QUOTA_TTL_S // _DAY_S,
     }
     return LocalizedMessage("privacy.text", params)
 

@@ -1,4 +1,4 @@
-"""Messages about the daily limits."""
+"""Messages about daily quotas."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from bot.jobs.messages import Bytes, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.quotas import Quotas, QuotaWarning
 
 
-def quota_exceeded(scarce: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
-    """Say why a request is refused, and when the count starts again."""
-    limit = quotas.limit(scarce)
-    params: dict[str, Param] = {"anew_in": Seconds(quotas.anew_in_s)}
-    if scarce.what == "jobs":
-        return LocalizedMessage(f"budget.over_jobs_{scarce.whose}", {**params, "n": limit})
-    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(scarce.left)}
-    return LocalizedMessage(f"budget.over_bytes_{scarce.whose}", {**params, **sizes})
+def quota_exceeded(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
+    """Say why a request is refused, and when the quota resets."""
+    limit = quotas.limit(warning)
+    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
+    if warning.resource == "requests":
+        return LocalizedMessage(f"budget.over_jobs_{warning.scope}", {**params, "n": limit})
+    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
+    return LocalizedMessage(f"budget.over_bytes_{warning.scope}", {**params, **sizes})
 
 
-def quota_warning(scarce: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
-    """Say how much is left before a limit is reached."""
-    params: dict[str, Param] = {"anew_in": Seconds(quotas.anew_in_s)}
-    if scarce.what == "jobs":
-        return LocalizedMessage(f"budget.left_jobs_{scarce.whose}", {**params, "n": scarce.left})
-    return LocalizedMessage(f"budget.left_bytes_{scarce.whose}", {**params, "left": Bytes(scarce.left)})
+def quota_warning(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
+    """Say how little of a quota is left."""
+    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
+    if warning.resource == "requests":
+        return LocalizedMessage(f"budget.left_jobs_{warning.scope}", {**params, "n": warning.left})
+    return LocalizedMessage(f"budget.left_bytes_{warning.scope}", {**params, "left": Bytes(warning.left)})

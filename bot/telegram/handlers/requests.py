@@ -134,7 +134,7 @@ class RequestHandlers(HandlerFamily):
         if source is not message:
             # The file, with all of its album, is of the message replied to; the request is this message's.
             own = RequestPart(message.message_id, sent_at(message))
-            arrival = ArrivedPart(own, words, of_album=part.album, answered=part)
+            arrival = ArrivedPart(own, words, replied_album=part.album, replied_part=part)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
@@ -166,7 +166,7 @@ class RequestHandlers(HandlerFamily):
         if attachment_of(message) is None or not is_several:
             return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        arrival = ArrivedPart(await self._part(update, message), how="beside")
+        arrival = ArrivedPart(await self._part(update, message), kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 

@@ -75,9 +75,9 @@ class TelegramCalls:
         self.rate_limiter = rate_limiter
         self._telegram_ids = telegram_ids
 
-    async def address(self, chat_id: int) -> int:
+    async def telegram_chat_id(self, chat_id: int) -> int:
         """Where a chat is: a group that became a supergroup has another id than it is kept under."""
-        return await self._telegram_ids.address(chat_id)
+        return await self._telegram_ids.telegram_chat_id(chat_id)
 
     async def call(
         self,
@@ -110,7 +110,7 @@ class TelegramCalls:
             OutcomeUnknown: Not repeatable, and it may have been carried out.
             TelegramError: Refused, or Telegram stayed away.
         """
-        chat_id = await self.address(chat_id)
+        chat_id = await self.telegram_chat_id(chat_id)
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         pause_s = FIRST_PAUSE_S
         while True:
@@ -156,7 +156,7 @@ class TelegramCalls:
 
     async def turn(self, chat_id: int, urgency: SendPriority) -> None:
         """Wait until something may be sent to a chat."""
-        await self.rate_limiter.turn(await self.address(chat_id), urgency)
+        await self.rate_limiter.turn(await self.telegram_chat_id(chat_id), urgency)
 
     async def _turn(self, chat_id: int, urgency: SendPriority) -> None:
         if urgency is not SendPriority.EDIT:

@@ -171,7 +171,7 @@ class Delivery:
         done = await send_once(
             checkpoints, slot, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
         )
-        where = done.get("chat_id", job.place)
+        where = done.get("chat_id", job.telegram_chat_id)
         return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"], where)
 
     async def _send_file(

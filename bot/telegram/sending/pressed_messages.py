@@ -108,7 +108,7 @@ class PressedMessages:
 
     async def delete(self, message: MessageLocation) -> bool:
         """Delete a message, and tell whether it is gone."""
-        if message.telegram_chat_id != await self._telegram_calls.address(message.chat_id):
+        if message.telegram_chat_id != await self._telegram_calls.telegram_chat_id(message.chat_id):
             return False
         try:
             await self._telegram_calls.call(

@@ -177,7 +177,9 @@ class ProgressMessage:
     async def _is_behind(self) -> bool:
         """Whether the message is in a group that has become a supergroup, where its number means another one."""
         where = (self._checkpoints_of_job.get_value(SLOT) or {}).get("chat_id")
-        return where is not None and where != await self._telegram_calls.address(self._job.chat.chat_id)
+        return where is not None and where != await self._telegram_calls.telegram_chat_id(
+            self._job.chat.chat_id
+        )
 
     async def _leave_behind(self) -> bool:
         """Let go of a message that can't be reached any more; tells whether it is so."""
@@ -326,7 +328,7 @@ class ProgressMessage:
 
 def reply_to(job: Job, chat_id: int) -> ReplyParameters | None:
     """Answer the request, or nothing if it is gone, or was made before the group became the supergroup ``chat_id``."""
-    if job.message_id is None or job.place != chat_id:
+    if job.message_id is None or job.telegram_chat_id != chat_id:
         return None
     return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 

@@ -165,16 +165,18 @@ class TelegramResponder:
         """See ``ports.Front``."""
         return await self._delivery.deliver(self._job, self._checkpoints_of_job, slot, result, self._words)
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
+    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
         here = self._job.chat.chat_id
 
         async def delete(chat_id: int) -> bool:
             # In a supergroup that the group became the number may be anybody's message.
-            return chat_id == address and await self._bot.delete_message(chat_id, message_id)
+            return chat_id == telegram_chat_id and await self._bot.delete_message(chat_id, message_id)
 
         async def strip(chat_id: int) -> object:
-            return chat_id != address or await self._bot.edit_message_reply_markup(chat_id, message_id)
+            return chat_id != telegram_chat_id or await self._bot.edit_message_reply_markup(
+                chat_id, message_id
+            )
 
         if not only_buttons:
             try:
@@ -191,7 +193,7 @@ class TelegramResponder:
         job, is_sent, start = self._job, False, ""
         told = for_private(message.message, job.chat_title)
         if job.owner_id > 0:
-            person = replace(job, chat=ChatKey(job.owner_id), message_id=None, address=None)
+            person = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
             with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
                 await TelegramResponder(self._responders, person, self._checkpoints_of_job).send(
                     f"{slot}.private", told

@@ -121,7 +121,7 @@ async def send_once(
         OutcomeUnknown: Sent several times with no answer, and not found.
         TelegramError: Refused.
     """
-    chat_id = await telegram_calls.address(chat_id)
+    chat_id = await telegram_calls.telegram_chat_id(chat_id)
     saved = checkpoints.get_value(slot)
     for _ in range(SENDS_LIMIT):
         if saved is not None and "message_id" in saved:

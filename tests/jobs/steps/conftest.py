@@ -19,7 +19,8 @@ from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, JobStatus, SaveOutcome
+from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_accounts import GuestAccountCounter
@@ -142,7 +143,7 @@ class RecordingResponder:
         if result.file_id in self.gone_file_ids:
             raise FileGone
         self.delivered.append((slot, result))
-        return Delivered("" if result.link else "file of the result", message_id=77, address=4711)
+        return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
 
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         self.deleted.append((address, message_id, only_buttons))

@@ -1,0 +1,35 @@
+"""Fields of a job's hash in Redis. The scripts in ``lua/`` use the same names literally."""
+
+from enum import StrEnum
+
+
+class JobField(StrEnum):
+    """What a job's hash holds. Flags are set to 1, and absent otherwise."""
+
+    REQUEST = "request"  # the Job as JSON; never changed
+    STATE = "state"  # a JobState
+    ATTEMPT = "attempt"  # how many times it was started
+    UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it
+    CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
+    ANNOUNCEMENT_CLAIMED = "announcement_claimed"  # flag: a process sends, or sent, its position in the queue
+    CHARGE = "charge"  # what it costs so far, as JSON; see lua/quotas.lua
+    GIVEN_UP = "given_up"  # flag: it is on the list of jobs that were given up
+
+    # Of a request that arrives in parts; see album.py
+    VERSION = "version"  # counts the changes of its parts and texts
+    CLOSED = "closed"  # flag: no more parts join it
+    PART_COUNT = "part_count"  # how many parts joined it
+    LAST_PART_AT = "last_part_at"  # when the last part arrived, seconds of our clock
+    LAST_SENT_AT = "last_sent_at"  # when that was sent, seconds of Telegram's clock
+    HAS_PROMPT = "has_prompt"  # flag: a part has a text of the person's own
+    HAS_FILE = "has_file"  # flag: a part has a file
+    IS_LATE = "is_late"  # flag: its album belongs to a request that was begun before
+    WAS_ASKED = "was_asked"  # flag: that request had a prompt already
+
+    # Prefixes
+    CHECKPOINT = "checkpoint:"  # + name: a checkpoint as JSON
+    PART = "part:"  # + message id: a RequestPart as JSON
+    TEXT = "text:"  # + message id: the part's PartText as JSON
+    OFFERED = (
+        "offered:"  # + message id: an edited PartText that came too late, and was offered as a new request
+    )

@@ -1,0 +1,113 @@
+"""What is stored of the chats' jobs, for everyone who only reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import C, field_of
+from bot.jobs.model import Job, JobState, QueueName
+from bot.jobs.queue.album import GatheredJob, read_gathered_job
+from bot.jobs.queue.fields import JobField
+from bot.store import keys
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What is known of a job from outside.
+
+    Args:
+        job: What was asked.
+        state: The job's state.
+        position: 1 for the first job that waits; 0 if it runs or is over.
+    """
+
+    job: Job
+    state: JobState
+    position: int
+
+
+class JobReader:
+    """Finds jobs in the store.
+
+    Args:
+        redis: With ``decode_responses``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def find(self, chat: ChatKey, job_id: str) -> JobStatus | None:
+        """Find a job by its id."""
+        fields = await self._fields(chat, job_id)
+        if not fields:
+            return None
+        job = read_gathered_job(fields).job
+        index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
+        return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
+
+    async def find_by_message(
+        self, chat: ChatKey, telegram_chat_id: int, message_id: int
+    ) -> JobStatus | None:
+        """Find the job that a message belongs to.
+
+        Args:
+            chat: The chat of the message.
+            telegram_chat_id: The id that the chat had in Telegram when the message was sent.
+            message_id: The message.
+        """
+        key = keys.request_key(str(chat), telegram_chat_id, message_id)
+        job_id: Any = await self._redis.get(key)
+        return None if job_id is None else await self.find(chat, job_id)
+
+    async def gathered(self, job: Job) -> GatheredJob:
+        """Load a job with all of its parts so far."""
+        return read_gathered_job(await self._fields(job.chat, job.id))
+
+    async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
+        """Return the ids of the running job, if any, and of those that wait, in their order."""
+        # Read at one moment: a job that begins between two reads would be in neither answer.
+        async with self._redis.pipeline() as pipe:
+            pipe.hget(keys.running_key(str(chat), queue), "job")
+            pipe.lrange(keys.queue_key(str(chat), queue), 0, -1)
+            running, waiting = await pipe.execute()
+        return [*([running] if running else []), *waiting]
+
+    async def is_paused(self) -> bool:
+        """Return whether new requests and exports have to wait."""
+        return bool(await self._redis.exists(keys.PAUSED))
+
+    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
+        """Return a checkpoint as it is in the store now, or ``None``.
+
+        Args:
+            job: The job; no attempt of this process needs to have it.
+            checkpoint: The class to load.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        field = JobField.CHECKPOINT + field_of(checkpoint, key)
+        text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), field)
+        value = json.loads(text or "null")  # A deleted one is null.
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def checkpoint(self, job: Job, name: str) -> Any:
+        """Return one checkpoint, as it is in the store now."""
+        text = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.CHECKPOINT + name)
+        return None if text is None else json.loads(text)
+
+    async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
+        fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))
+        return cast(dict[str, str], fields)
+
+
+def read_checkpoints(fields: dict[str, str]) -> dict[str, Any]:
+    """Return the checkpoints among a job's fields, by their names."""
+    return {
+        field.removeprefix(JobField.CHECKPOINT): json.loads(text)
+        for field, text in fields.items()
+        if field.startswith(JobField.CHECKPOINT)
+    }

@@ -1,0 +1,31 @@
+-- Give a ticket the next job of a queue, or the job that it had before.
+--
+-- Guarantee: a queue runs one job at a time, and one ticket has it; each start raises the attempt, which fences the
+-- earlier ones off.
+-- Races: of two tickets the later one gets 'busy', unless the job was parked; then the first to come has it.
+--
+-- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints
+-- Argument: ticket, job_prefix, now_s
+-- Answer: {'claimed', id, attempt}, {'busy'}, {'empty'} or {'paused'}
+local queue, running, paused, waiting, started, last_saved = unpack(KEYS)
+local args = cjson.decode(ARGV[1])
+
+local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
+if id then
+  if ticket ~= '' and ticket ~= args.ticket then return {'busy'} end
+else
+  id = redis.call('LINDEX', queue, 0)
+  if not id then return {'empty'} end
+  if redis.call('EXISTS', paused) == 1 and redis.call('HEXISTS', args.job_prefix .. id, 'charge') == 1 then
+    return {'paused'}
+  end
+  redis.call('LPOP', queue)
+  redis.call('ZREM', waiting, args.job_prefix .. id)
+end
+local job = args.job_prefix .. id
+redis.call('HSET', running, 'job', id, 'ticket', args.ticket)
+redis.call('HSET', job, 'state', 'running')
+-- Only the first start counts: a job that begins again and again makes no progress either.
+redis.call('ZADD', started, 'NX', args.now_s, job)
+redis.call('ZADD', last_saved, 'NX', args.now_s, job)
+return {'claimed', id, redis.call('HINCRBY', job, 'attempt', 1)}

@@ -1,0 +1,77 @@
+-- Store what an update asks for: its jobs, its part of a request, what they cost, and the mark of the update.
+--
+-- Guarantee: an update is taken once; mark, jobs, part and charge are one write, or nothing is written.
+-- Races: of two processes with the same update the second gets 'repeated'. A part that comes while a job is closed
+-- either joins it, and the one who closes it has to look again, or begins a job of its own.
+--
+-- KEYS: update mark, album, sender, request, replied album, all waiting jobs
+-- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, sender_s, request_s),
+--   jobs (each: id, key, queue_key, request, queue_limit, takes_part, is_main),
+--   charge (see quotas.lua) and part (see album.lua), both only if there is one
+-- Answer: {'new'}, {'repeated'}, {'queue_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
+-- Needs: quotas.lua, album.lua
+local update_mark, waiting = KEYS[1], KEYS[6]
+local keys = {album = KEYS[2], sender = KEYS[3], request = KEYS[4], replied_album = KEYS[5]}
+local args = cjson.decode(ARGV[1])
+local charge, part, ttl = args.charge, args.part, args.ttl
+
+if redis.call('EXISTS', update_mark) == 1 then return {'repeated'} end
+if part and part.album ~= '' then
+  local refusal = redis.call('HGET', keys.album, 'refusal')
+  if refusal then
+    save_album_part(keys, part, ttl)
+    return cjson.decode(refusal)
+  end
+end
+
+local verdict, old_id = 'new', nil
+if part then verdict, old_id = find_job(keys, part, args.job_prefix) end
+local old_job = old_id and args.job_prefix .. old_id
+local needs_no_job = {joined = true, edited = true, kept = true, same = true, unknown = true}
+
+-- Beside the job that a part joins, an update may bring others, such as a word of what is wrong with its file.
+local jobs, main_jobs = {}, {}
+for _, job in ipairs(args.jobs) do
+  if not needs_no_job[verdict] or (verdict == 'joined' and not job.takes_part) then
+    table.insert(jobs, job)
+    if job.is_main then table.insert(main_jobs, job) end
+    if redis.call('LLEN', job.queue_key) >= job.queue_limit then return {'queue_full'} end
+  end
+end
+if #main_jobs > 0 and redis.call('ZCARD', waiting) + #main_jobs > args.total_limit then return {'bot_full'} end
+
+local was_asked = verdict == 'late' and redis.call('HEXISTS', old_job, 'has_prompt') == 1
+if charge then
+  if verdict == 'joined' then charge.job_key = old_job elseif needs_no_job[verdict] then charge = nil end
+  -- A request counts once, however many of its parts have a text.
+  if charge and (was_asked or counts_as_request(charge.job_key)) then charge.requests = 0 end
+end
+local refusal = charge and find_exceeded_quota(charge)
+if refusal then
+  if part and part.album ~= '' then refuse_album(keys, part, verdict == 'joined' and old_job, refusal, ttl) end
+  return refusal
+end
+
+for _, job in ipairs(jobs) do
+  redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'attempt', 0, 'uncounted_attempts', 0)
+  redis.call('RPUSH', job.queue_key, job.id)
+  if job.takes_part then
+    add_part(keys, job.key, job.id, part, ttl)
+    if verdict == 'late' then redis.call('HSET', job.key, 'is_late', 1) end
+    if was_asked then redis.call('HSET', job.key, 'was_asked', 1) end
+    if verdict == 'new' and part.album ~= '' then add_album(job.key, keys.album, job.id, ttl) end
+    if part.replied_album ~= '' then add_album(job.key, keys.replied_album, job.id, ttl) end
+  end
+end
+for _, job in ipairs(main_jobs) do redis.call('ZADD', waiting, args.now_s, job.key) end
+if verdict == 'joined' then add_part(keys, old_job, old_id, part, ttl) end
+if verdict == 'started' then redis.call('HSET', old_job, 'offered:' .. part.message_id, part.text) end
+if verdict == 'edited' then
+  save_text(old_job, part)
+  if part.has_prompt then charge_request(old_job) end
+end
+if verdict == 'kept' and part.album ~= '' then save_album_part(keys, part, ttl) end
+local warnings = charge and charge_job(charge) or {}
+-- cjson writes an empty table as an object.
+redis.call('SET', update_mark, #warnings > 0 and cjson.encode(warnings) or '[]', 'EX', args.update_ttl_s)
+return {'new'}

@@ -1,0 +1,38 @@
+"""Lua scripts: each changes several keys of Redis in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+
+
+class LuaScript:
+    """A script in ``lua/``; its head says which keys and which argument it takes, and what it guarantees.
+
+    Args:
+        redis: Where it runs.
+        name: Name of its file, without suffix.
+        libraries: Names of files with functions that it needs.
+    """
+
+    def __init__(self, redis: Redis, name: str, *libraries: str) -> None:
+        self._script = redis.register_script("\n".join(map(_read, (*libraries, name))))
+
+    async def __call__(self, keys: Sequence[str], **argument: Any) -> Any:
+        """Run the script.
+
+        Args:
+            keys: In the order that its head names.
+            argument: The members of its one JSON object. Leave out what is ``None``: Lua takes JSON's null for true.
+        """
+        return await self._script(keys=list(keys), args=[json.dumps(argument, ensure_ascii=False)])
+
+
+@cache
+def _read(name: str) -> str:
+    return (files(__package__) / "lua" / f"{name}.lua").read_text("utf-8")

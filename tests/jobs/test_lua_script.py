@@ -1,0 +1,38 @@
+import re
+from importlib.resources import files
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.jobs.model import JobState
+from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.lua_script import LuaScript
+
+SCRIPTS = sorted(file.name.removesuffix(".lua") for file in (files("bot.jobs.queue") / "lua").iterdir())
+LIBRARIES = ("album", "quotas")
+_HASH_CALL = re.compile(r"redis\.call\('H\w+', (?:job|old_job|job\.key|job_prefix \.\. id), (.*)")
+
+
+def text_of(name: str) -> str:
+    return (files("bot.jobs.queue") / "lua" / f"{name}.lua").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_name_the_fields_of_a_job_as_python_does(name: str) -> None:
+    known = {*JobField, *JobState}
+    for line in _HASH_CALL.findall(text_of(name)):
+        assert set(re.findall(r"'([^']*)'", line)) <= known, line
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in LIBRARIES])
+def test_each_script_says_what_it_guarantees_and_who_loses_each_race(name: str) -> None:
+    for heading in ("Guarantee", "Races", "KEYS"):
+        assert f"\n-- {heading}: " in text_of(name)
+
+
+async def test_an_argument_arrives_as_it_was_given(redis: Redis) -> None:
+    """Prompts in all scripts, and whatever JSON has to escape."""
+    await redis.hset("job", "state", "running")
+    for text in ('quotes " and \\', "lines\nand tabs\t", "把标题改大 🎬", "\x00\x7f\u2028", ""):
+        await LuaScript(redis, "save_waiting")(["job"], field="checkpoint:x", value=text)
+        assert await redis.hget("job", "checkpoint:x") == text

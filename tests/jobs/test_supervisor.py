@@ -1,0 +1,122 @@
+"""Workers with and without heartbeats; what they run ends before they do."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from docket import Docket, Worker
+from redis.exceptions import ConnectionError as StoreGone
+
+from bot.jobs.worker.supervisor import CHECK_EVERY_S, SILENT_S, WorkerSupervisor
+from tests.clocks import HandClock, settle
+
+
+@dataclass
+class Hall:
+    """Docket as the supervisor sees it: which workers run, and when each sent its last heartbeat."""
+
+    clock: HandClock
+    running: list[str] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
+    is_store_away: bool = False
+    made: int = 0
+    busy: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def workers(self) -> list[Any]:
+        if self.is_store_away:
+            raise StoreGone
+        beats = self.clock.monotonic_s()
+        seen = {name: 0.0 if name in self.silent else beats for name in self.running}
+        return [
+            SimpleNamespace(name=name, last_seen=datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=at))
+            for name, at in seen.items()
+        ]
+
+    def new_worker(self) -> Any:
+        self.made += 1
+        return FakeWorker(self, f"worker {self.made}")
+
+
+@dataclass
+class FakeWorker:
+    hall: Hall
+    name: str
+
+    async def __aenter__(self) -> None:
+        self.hall.running.append(self.name)
+
+    async def __aexit__(self, *_: object) -> None:
+        if (busy := self.hall.busy.get(self.name)) is not None:
+            await busy.wait()
+        self.hall.running.remove(self.name)
+
+    async def run_forever(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def hall(clock: HandClock) -> Hall:
+    return Hall(clock)
+
+
+@contextlib.asynccontextmanager
+async def supervised(hall: Hall) -> AsyncIterator[tuple[WorkerSupervisor, asyncio.Task[None]]]:
+    supervisor = WorkerSupervisor(cast(Docket, hall), lambda: cast(Worker, hall.new_worker()), hall.clock)
+    task = asyncio.create_task(supervisor.run())
+    await hall.clock.asleep()
+    try:
+        yield supervisor, task
+    finally:
+        for busy in hall.busy.values():
+            busy.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_worker_with_heartbeats_stays(hall: Hall) -> None:
+    async with supervised(hall) as (supervisor, _):
+        assert not supervisor.is_alive  # Nobody has heard of it yet.
+        await hall.clock.advance(10 * SILENT_S)
+        assert supervisor.is_alive
+        assert hall.running == ["worker 1"]
+    assert hall.running == []
+
+
+async def test_a_silent_worker_is_replaced_and_ends_what_it_runs(hall: Hall) -> None:
+    hall.busy["worker 1"] = asyncio.Event()
+    async with supervised(hall) as (supervisor, _):
+        await hall.clock.advance(CHECK_EVERY_S)
+        hall.silent.add("worker 1")
+        await hall.clock.advance(SILENT_S)
+        assert supervisor.is_alive
+        await hall.clock.advance(2 * CHECK_EVERY_S)
+        assert hall.running == ["worker 1", "worker 2"]
+        hall.busy["worker 1"].set()
+        await settle()
+        assert hall.running == ["worker 2"]
+
+
+async def test_no_worker_is_replaced_while_the_store_is_away(hall: Hall) -> None:
+    async with supervised(hall) as (supervisor, _):
+        await hall.clock.advance(CHECK_EVERY_S)
+        hall.is_store_away = True
+        await hall.clock.advance(10 * SILENT_S)
+        assert not supervisor.is_alive
+        assert hall.made == 1
+
+
+async def test_the_end_waits_for_what_runs(hall: Hall) -> None:
+    hall.busy["worker 1"] = asyncio.Event()
+    async with supervised(hall) as (_, task):
+        task.cancel()
+        await settle()
+        assert not task.done()
+        hall.busy["worker 1"].set()
+        await asyncio.wait({task}, timeout=5)
+        assert task.done()
+        assert hall.running == []
