@@ -146,7 +146,7 @@ class App:
             health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
             webhook = await self._serve(stack, health)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
-            chats = Chats(store.redis, token_cipher, self._clock, settings.chat_ttl_days)
+            chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             # No step waits longer for one thing than for an answer of the agent or for a render.
             watch = StuckJobMonitor(
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
@@ -343,7 +343,7 @@ class App:
             ),
             clock,
             settings.progress_edit_s,
-            chats.seal,
+            chats.encrypt,
         )
         guest_accounts = GuestAccountCounter(redis, clock)
         projects = Projects(
@@ -382,7 +382,7 @@ class App:
                     JobKind.SKILL: [show_skills(cards, chats)],
                     JobKind.HIDE: [hide(bot, telegram_calls)],
                     JobKind.LINK: [give_link(projects, group_admins)],
-                    JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
+                    JobKind.CONFIDED: [show_private_message(job_queue, chats.decrypt, group_admins)],
                     JobKind.CANCEL: [cancel_job(job_queue, group_admins)],
                 },
             ),

@@ -287,5 +287,5 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
         )
         _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
         yield JobAdmin(
-            store.redis, job_queue, Chats(store.redis, token_cipher, clock, settings.chat_ttl_days), clock
+            store.redis, job_queue, Chats(store.redis, token_cipher, settings.chat_ttl_days), clock
         )

@@ -33,7 +33,7 @@ CLIP = Attachment("file-1", "video", "beach.mp4", 1000, "video/mp4")
 
 @pytest.fixture
 async def office(redis: Redis, job_queue: JobQueue, clock: HandClock) -> JobAdmin:
-    return JobAdmin(redis, job_queue, Chats(redis, TokenCipher([KEY]), clock), clock)
+    return JobAdmin(redis, job_queue, Chats(redis, TokenCipher([KEY])), clock)
 
 
 async def started(job_queue: JobQueue, job: Any, ticket: str = "t") -> ClaimedJob:

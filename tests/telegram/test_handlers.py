@@ -52,7 +52,7 @@ Received = Callable[[Json], Awaitable[list[Job]]]
 async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received:
     """Gives updates to the handlers, and returns the jobs that came of each."""
     job_queue = JobQueue(redis, docket, telegram.clock)
-    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
+    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
     application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
     access = AccessControl(redis, [], [], [ANN["id"]])

@@ -17,7 +17,7 @@ def login(projects: Projects) -> Step:
     """Checks the token that somebody brought, and lets their chat work with it."""
 
     async def step(attempt: Attempt) -> None:
-        token = projects.chats.unseal(attempt.job.data["token"])
+        token = projects.chats.decrypt(attempt.job.data["token"])
         checked = attempt.get("checked")
         if checked is None:
             try:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from bot.chats.chats import shown_at
+from bot.chats.chats import CachedResult, ChatFields
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.ports import Button, Bytes, Delivered, FileGone, LocalizedMessage, Progress, Result
@@ -98,12 +98,14 @@ def deliver(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
                 "delivered_anew", await _result(projects, attempt, result)
             )
         if delivered.file_id and not result["file_id"]:
-            await projects.chats.remember_result(
+            await projects.chats.save_result(
                 attempt.job.chat,
-                result["digest"],
-                delivered.file_id,
-                delivered.kind,
-                as_file=result.get("as_file", False),
+                CachedResult(
+                    draft_digest=result["digest"],
+                    file_id=delivered.file_id,
+                    kind=delivered.kind,
+                    as_file=result.get("as_file", False),
+                ),
             )
         await _take_earlier_away(projects, attempt, delivered)
 
@@ -117,18 +119,17 @@ async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: De
     that comes after it does nothing any more.
     """
     key = attempt.job.chat
-    if (await projects.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
+    if (await projects.chats.get(key)).is_latest_result(delivered.address, delivered.message_id):
         return
     # A worker that was taken for dead stops here.
     await attempt.save("replacing", delivered.message_id)
     chat = await projects.chats.get(key)
-    is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
-    if chat.shown is not None and chat.replace_results and is_same_project:
-        where, _, message_id = chat.shown.partition(":")
-        await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
-    await projects.chats.show(
-        key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown
-    )
+    is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
+    if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
+        await attempt.responder.delete_message(
+            chat.result_chat_id, chat.result_message_id, only_buttons=chat.result_in_use
+        )
+    await projects.chats.save_latest_result(chat, delivered.address, delivered.message_id)
 
 
 async def _is_wanted(projects: Projects, attempt: Attempt) -> bool:
@@ -159,12 +160,12 @@ async def _export(projects: Projects, options: ExportOptions, cards: Cards, atte
             await _keep_result(attempt, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
             return
         render = await _render(projects, options, attempt, draft)
-        await projects.chats.update(attempt.job.chat, export_refused=None)
+        await projects.chats.update(attempt.job.chat, ChatFields(export_refused=False))
         await _fetch(projects, attempt, draft, render, as_file=as_file)
     except NemoError as error:
         if isinstance(error, ExportNotInPlan):
             # Asked for by hand it is tried again: the account may have another plan by then.
-            await projects.chats.update(attempt.job.chat, export_refused=True)
+            await projects.chats.update(attempt.job.chat, ChatFields(export_refused=True))
         raise await ended_by(projects, attempt.job, error) from error
     except asyncio.CancelledError:
         await _give_up_render(projects, attempt)

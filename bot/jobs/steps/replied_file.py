@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.chats.chats import shown_at
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.worker.runner import Attempt, JobEnded
@@ -30,9 +29,9 @@ async def skip_known_files(projects: Projects, attempt: Attempt, found: Gathered
     for file in attempt.job.files:
         if file.message_id is None or file.is_text:
             continue
-        known = await projects.chats.find_upload(key, attempt.job.place, file.message_id)
-        is_latest = chat.shown == shown_at(attempt.job.place, file.message_id)
-        if is_latest and chat.shown_session_id == chat.session_id:
+        known = await projects.chats.find_project_file(key, attempt.job.place, file.message_id)
+        is_latest = chat.is_latest_result(attempt.job.place, file.message_id)
+        if is_latest and chat.result_session_id == chat.session_id:
             left_out.add(file.file_id)
         elif file.file_id in brought:
             names += [file.name] if file.is_result else []

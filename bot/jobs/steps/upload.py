@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from bot.chats.chats import ProjectFile
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.model import Attachment, Job
 from bot.jobs.ports import (
@@ -198,10 +199,14 @@ async def _send(
             await _keep(projects, attempt, "upload", total, _facts(opened, answer))
             for file in files:
                 if file.message_id is not None and file.file_id in opened:
-                    name = opened[file.file_id].name
-                    job = attempt.job
-                    await projects.chats.remember_upload(
-                        job.chat, job.place, file.message_id, project.session_id, name
+                    await projects.chats.save_project_file(
+                        attempt.job.chat,
+                        ProjectFile(
+                            telegram_chat_id=attempt.job.place,
+                            message_id=file.message_id,
+                            session_id=project.session_id,
+                            name=opened[file.file_id].name,
+                        ),
                     )
 
     await projects.call(attempt.job, send)

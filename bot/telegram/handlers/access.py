@@ -56,7 +56,7 @@ class AccessGuard:
         elif (
             message is not None
             and _is_addressed(update, message, context)
-            and await self._access.may_be_told(chat.id, update.update_id)
+            and await self._access.may_send_refusal(chat.id, update.update_id)
         ):
             await self._submitter.turn_away(update, LocalizedMessage(f"door.{why}"))
         raise ApplicationHandlerStop

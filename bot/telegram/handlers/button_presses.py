@@ -7,7 +7,7 @@ from typing import Any
 
 from telegram import CallbackQuery, Message, Update
 
-from bot.chats.chats import ChatChanges
+from bot.chats.chats import ChatFields
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.queue.retry import not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
@@ -64,7 +64,7 @@ class ButtonPresses:
         jobs: list[Job] = []
         toast, redraw = "", ""
         more: dict[str, Any] = {}
-        changes: ChatChanges = {}
+        changes: ChatFields | None = None
         answer = self._submitter.job(update, QueueName.TAP, JobKind.TAP)
         match press:
             case None:
@@ -77,7 +77,7 @@ class ButtonPresses:
                 jobs.append(self._submitter.job(update, QueueName.QUICK, JobKind.LINK, data={"begin": True}))
             case ButtonPress(ButtonAction.LANGUAGE, name):
                 if name in languages():
-                    changes, toast = {"language": name}, "toast.saved"
+                    changes, toast = ChatFields(language=name), "toast.saved"
                 else:
                     name = await self._submitter.language_in(update, chat_key(query.message))
                 redraw = f"language:{name}"
@@ -86,7 +86,7 @@ class ButtonPresses:
             case ButtonPress(ButtonAction.SKILL, mark):
                 card, toast = self._submitter.cards.marked(mark), "toast.skill_gone"
                 if card is not None:
-                    changes, toast, redraw = {"skill": card}, "toast.skill_chosen", f"skill:{card}"
+                    changes, toast, redraw = ChatFields(skill=card), "toast.skill_chosen", f"skill:{card}"
             case ButtonPress(ButtonAction.EXAMPLE | ButtonAction.NEXT):
                 prompts, toast = await self._pressed_prompt(update, query.message, press)
                 jobs += prompts
@@ -105,7 +105,7 @@ class ButtonPresses:
             if not may_change(update, asker_of(query.message)):
                 more = {"for_admin": for_admin(changes=changes)}
             elif changes:
-                await self._submitter.chats.update(chat_key(query.message), **changes)
+                await self._submitter.chats.update(chat_key(query.message), changes)
         tap = {"query": query.id, "toast": toast, "redraw": redraw, "message": query.message.message_id}
         # First the answer, which somebody waits for: what is asked for may be of the same lane.
         await self._submitter.accept(update, [replace(answer, data=tap | more), *jobs])

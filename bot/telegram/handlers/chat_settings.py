@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.chats.chats import Chat, ChatChanges, Chats
+from bot.chats.chats import Chat, ChatFields, Chats
 from bot.jobs.ports import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import Cards
 from bot.telegram.sending.keyboards import ButtonAction
 from bot.words import Words
 
-SWITCHES: dict[ButtonAction, Callable[[bool], ChatChanges]] = {
-    ButtonAction.AUTO_EXPORT: lambda on: {"auto_export": on},
-    ButtonAction.SEND_AS_FILE: lambda on: {"send_as_file": on},
-    ButtonAction.REPLACE_RESULTS: lambda on: {"replace_results": on},
+SWITCHES: dict[ButtonAction, Callable[[bool], ChatFields]] = {
+    ButtonAction.AUTO_EXPORT: lambda on: ChatFields(auto_export=on),
+    ButtonAction.SEND_AS_FILE: lambda on: ChatFields(send_as_file=on),
+    ButtonAction.REPLACE_RESULTS: lambda on: ChatFields(replace_results=on),
 }
 """What the buttons that are on or off change of a chat."""
 

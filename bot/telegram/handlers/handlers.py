@@ -17,6 +17,7 @@ from telegram.ext import (
     filters,
 )
 
+from bot.chats.chats import ChatFields
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
 from bot.jobs.packed_messages import pack_message
@@ -151,9 +152,9 @@ class Handlers:
         message = _message(update)
         here = address_of(message.chat)
         if message.migrate_to_chat_id is not None:
-            await self._telegram_ids.moved(here, message.migrate_to_chat_id)
+            await self._telegram_ids.record_migration(here, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
-            await self._telegram_ids.moved(message.migrate_from_chat_id, here)
+            await self._telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
     async def _group_admins(self, update: Update, context: Context) -> None:
         """Removed, blocked or muted: what runs there ends without a word, and what is kept is left to age."""
@@ -181,7 +182,7 @@ class Handlers:
     async def _choose_skill(self, update: Update, said: str) -> None:
         name = self._submitter.cards.named(said)
         if name is not None:
-            await self._submitter.chats.update(chat_key(_message(update)), skill=name)
+            await self._submitter.chats.update(chat_key(_message(update)), ChatFields(skill=name))
         await self._show_skill(update, CARD if name else LIST)
 
     async def _show_skill(self, update: Update, view: str) -> None:
@@ -218,7 +219,7 @@ class Handlers:
         message, new_job = _message(update), partial(self._submitter.job, update)
         username = message.get_bot().username
         await self._submitter.accept(
-            update, login_jobs(message, token, new_job, self._submitter.chats.seal, username)
+            update, login_jobs(message, token, new_job, self._submitter.chats.encrypt, username)
         )
 
     async def _logout(self, update: Update, context: Context) -> None:

@@ -64,7 +64,7 @@ class JobSubmitter:
         message = update.message
         notes = [] if message is None else [self.note(message)]
         if arrival is None or arrival.how != "beside":
-            notes.append(self.chats.touch(jobs[0].chat))
+            notes.append(self.chats.extend_ttl(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_languages(update, jobs), asyncio.gather(*notes))
         try:
@@ -152,7 +152,9 @@ class JobSubmitter:
         await self._sent.note(address_of(message.chat), message.message_id)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
-                await self.chats.mark_used(chat_key(message), address_of(message.chat), needed.message_id)
+                await self.chats.mark_result_in_use(
+                    chat_key(message), address_of(message.chat), needed.message_id
+                )
 
     def job(
         self,

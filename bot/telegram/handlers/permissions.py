@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.error import TelegramError
 
-from bot.chats.chats import ChatChanges, Chats
+from bot.chats.chats import ChatFields, Chats
 from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.packed_messages import pack_message
 from bot.jobs.ports import GroupAdmins
@@ -53,7 +53,7 @@ def for_admin(
     *,
     stops: str = "",
     jobs: Sequence[str] = (),
-    changes: ChatChanges | None = None,
+    changes: ChatFields | None = None,
     lets: str = "",
     refusal: str = "toast.not_yours",
 ) -> dict[str, Any]:
@@ -66,7 +66,8 @@ def for_admin(
         lets: Id of a job that has its place in the queue already, and goes on; otherwise it is stopped.
         refusal: The toast for others.
     """
-    return {"stops": stops, "jobs": [*jobs], "changes": changes or {}, "lets": lets, "refusal": refusal}
+    saved = changes.model_dump(mode="json", exclude_unset=True) if changes else {}
+    return {"stops": stops, "jobs": [*jobs], "changes": saved, "lets": lets, "refusal": refusal}
 
 
 async def if_admin(
@@ -101,7 +102,7 @@ async def _do(attempt: Attempt, job_queue: JobQueue, chats: Chats, deed: dict[st
     """Do it; the toast and how the message is redrawn, where that is not as was foreseen."""
     chat = attempt.job.chat
     if deed.get("changes"):
-        await chats.update(chat, **cast(ChatChanges, deed["changes"]))
+        await chats.update(chat, ChatFields.model_validate(deed["changes"]))
     if deed.get("lets") and (waiting := await job_queue.find(chat, deed["lets"])) is not None:
         await job_queue.keep_beside(waiting.job, ALLOWED, True)
     if deed["stops"] and (standing := await job_queue.find(chat, deed["stops"])) is not None:

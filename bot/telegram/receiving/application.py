@@ -57,7 +57,7 @@ class _ChatIdTranslatingApplication(Application[Any, Any, Any, Any, Any, Any]):
         chat = update.effective_chat if isinstance(update, Update) else None
         if isinstance(update, Update) and chat is not None:
             try:
-                kept_as = await self.telegram_ids.kept_as(chat.id)
+                kept_as = await self.telegram_ids.stored_id(chat.id)
             except RedisError as error:
                 self.bot_data[_FAILURES][update.update_id] = error
                 return

@@ -77,7 +77,7 @@ class TelegramCalls:
 
     async def address(self, chat_id: int) -> int:
         """Where a chat is: a group that became a supergroup has another id than it is kept under."""
-        return await self._telegram_ids.address(chat_id)
+        return await self._telegram_ids.current_id(chat_id)
 
     async def call(
         self,
@@ -134,7 +134,7 @@ class TelegramCalls:
                     await self.clock.sleep(asked_s)
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
-                await self._telegram_ids.moved(chat_id, error.new_chat_id)
+                await self._telegram_ids.record_migration(chat_id, error.new_chat_id)
                 chat_id = error.new_chat_id
             except Forbidden as error:
                 metrics.SENDS.labels(urgency, "refused").inc()
