@@ -286,7 +286,7 @@ class App:
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
-        ttl_s = min(POLL_LEASE_S, self._settings.lease_s)
+        ttl_s = min(POLL_LEASE_S, self._settings.dead_worker_s)
         lease = PollingLock(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
         metrics.POLLING.set_function(lambda: lease.is_held)
         await lease.while_held(receiver.run)
@@ -420,7 +420,7 @@ class App:
             docket,
             name=worker_name(),
             concurrency=self._settings.worker_jobs,
-            redelivery_timeout=timedelta(seconds=self._settings.lease_s),
+            redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
         )

@@ -298,8 +298,8 @@ async def test_the_command_prints_a_table_and_exits_with_1(settings: Settings, t
 
 
 async def test_settings_that_are_wrong_are_told_in_the_table(tmp_path: Path) -> None:
-    code, out, err = await run("check", cwd=tmp_path, TELEGRAM_BOT_TOKEN="hush", LEASE_S="-1")
+    code, out, err = await run("check", cwd=tmp_path, TELEGRAM_BOT_TOKEN="hush", DEAD_WORKER_S="-1")
     assert (code, err) == (1, "")
     assert "✗ settings: TELEGRAM_BOT_TOKEN" in out
-    assert "✗ settings: LEASE_S" in out
+    assert "✗ settings: DEAD_WORKER_S" in out
     assert "hush" not in out
