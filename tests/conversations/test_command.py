@@ -32,8 +32,8 @@ async def started(
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-c",
-        "from bot.cli import main; main()",
+        "-m",
+        "bot",
         *arguments,
         cwd=cwd,
         env={**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **settings},
