@@ -206,7 +206,7 @@ async def check_nemovideo(
     account: Finding
     try:
         async with asyncio.timeout(TOTAL_TIMEOUT_S):
-            credits = await NemoClient(http, settings.nemo_api_url).credits(who)
+            credits = await NemoClient(http, settings.nemo_api_url).get_credits(who)
         left = credits.available
         account = ok("NemoVideo: account", f"of NEMO_TOKEN, {'?' if left is None else round(left)} credits")
         if left is not None and left <= 0:

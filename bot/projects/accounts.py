@@ -162,7 +162,7 @@ class Accounts:
 
     async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
         client_id = await self._chats.ensure_client_id(key)
-        given = await self._nemo.anonymous_token(str(client_id), attribution)
+        given = await self._nemo.create_anonymous_token(str(client_id), attribution)
         await self._guest_accounts.note(given.token)
         return given
 

@@ -155,7 +155,7 @@ class Projects:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         who = Credentials(token, self._attribution(await self.chats.get(job.chat)))
-        return await with_retries(self._clock, lambda: self.nemo.credits(who))
+        return await with_retries(self._clock, lambda: self.nemo.get_credits(who))
 
     async def browser_link(self, job: Requester) -> str | None:
         """The address that opens the chat's project in a browser, if it can be had without much waiting.
@@ -169,7 +169,7 @@ class Projects:
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept))
                 task_id = project.task_id or await self._find_task(job, project)
-                claim = await self.nemo.claim_token(project.who, task_id, project.session_id)
+                claim = await self.nemo.create_claim_token(project.who, task_id, project.session_id)
         except (NemoError, TimeoutError) as error:
             log.warning("link.unavailable", error=type(error).__name__)
             return None
@@ -215,7 +215,7 @@ class Projects:
 
     async def _find_task(self, job: Requester, project: Project) -> str:
         """The project's task, from its state: the answer that made the project need not have named it."""
-        found = (await self.nemo.state(project.who, project.session_id)).task_id
+        found = (await self.nemo.get_state(project.who, project.session_id)).task_id
         if found is not None:
             await self.chats.update(job.chat, ChatFields(task_id=found))
         return found or ""

@@ -99,7 +99,7 @@ def test_links() -> None:
 def test_a_state_without_a_draft() -> None:
     state = answers.read_state({"code": 0, "data": {"state": {}, "task_id": 5, "session_id": "s"}})
     assert state is not None
-    assert (state.draft, state.task_id, state.session_id) == (None, "5", "s")
+    assert (state.draft, state.task_id) == (None, "5")
 
 
 def test_uploaded_files() -> None:
@@ -121,13 +121,10 @@ def test_uploaded_files() -> None:
                     {},
                     None,
                 ],
-                "session_state_applied": True,
             }
         }
     )
-    assert upload == answers.Upload(
-        (answers.UploadedFile("a.mp4", "video", "https://c/a.mp4", 5.5, 1920, 1080, 30.0, "h"),), True
-    )
+    assert upload == answers.Upload((answers.UploadedFile("video", 5.5, 1920, 1080),))
 
 
 @pytest.mark.parametrize("payload", [{"code": 0, "data": [1]}, {"code": 0, "data": {}}, {"code": 0}, {}])

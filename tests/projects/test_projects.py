@@ -105,7 +105,7 @@ async def whole(project: Project) -> Project:
 
 
 async def credits_of(projects: Projects, job: Job) -> Credits:
-    return await projects.call(job, lambda project: projects.nemo.credits(project.who))
+    return await projects.call(job, lambda project: projects.nemo.get_credits(project.who))
 
 
 async def test_the_chats_own_token_goes_before_the_operators_and_that_before_a_guests(office: Office) -> None:
@@ -209,7 +209,7 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
         told.append(True)
 
     async def project_after_credits(project: Project) -> Project:
-        await projects.nemo.credits(project.who)
+        await projects.nemo.get_credits(project.who)
         return project
 
     after = await projects.call(job, project_after_credits, on_new_session=tell)

@@ -139,7 +139,7 @@ class _Turn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        state = await self._projects.nemo.state(project.who, project.session_id)
+        state = await self._projects.nemo.get_state(project.who, project.session_id)
         await self._run.save("asked", {"before": state.draft.raw if state.draft else None})
         self._run.responder.progress(_stage("progress.turn", USUAL_EDIT_S))
         try:
@@ -270,7 +270,7 @@ class _Turn:
     async def _state(self) -> ProjectState:
         nemo = self._projects.nemo
         return await self._projects.call(
-            self._run.job, lambda project: nemo.state(project.who, project.session_id)
+            self._run.job, lambda project: nemo.get_state(project.who, project.session_id)
         )
 
 

@@ -179,7 +179,7 @@ async def _draft(projects: Projects, attempt: Attempt) -> Draft | None:
         await attempt.responder.say("session_gone", LocalizedMessage("error.session_gone"))
 
     state = await projects.call(
-        attempt.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
+        attempt.job, lambda project: nemo.get_state(project.who, project.session_id), on_new_session=tell
     )
     return state.draft
 
@@ -224,7 +224,7 @@ async def _one_render(
     render = None
     if is_resumed:
         with contextlib.suppress(ServiceError):
-            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
+            render = await projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
     if render is None or render.status is RenderStatus.UNKNOWN:
         try:
             render = await projects.call(
@@ -248,7 +248,7 @@ async def _poll(projects: Projects, options: ExportOptions, attempt: Attempt, re
             return Render(render_id, RenderStatus.FAILED)
         await attempt.clock.sleep(options.poll_s)
         try:
-            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
+            render = await projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
             silent = lost = 0
         except (TransportError, ServiceError, UnexpectedAnswer) as error:
             silent += 1

@@ -33,7 +33,7 @@ def show_credits(projects: Projects) -> Step:
     """Answers how many credits are left."""
 
     async def ask(project: Project) -> Credits:
-        return await projects.nemo.credits(project.who)
+        return await projects.nemo.get_credits(project.who)
 
     async def step(attempt: Attempt) -> None:
         try:
@@ -72,7 +72,7 @@ def show_status(projects: Projects, job_queue: JobQueue) -> Step:
         if await projects.is_set_up(attempt.job.chat):
             nemo = projects.nemo
             try:
-                state = await projects.call(attempt.job, lambda p: nemo.state(p.who, p.session_id))
+                state = await projects.call(attempt.job, lambda p: nemo.get_state(p.who, p.session_id))
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             draft = state.draft
@@ -92,7 +92,7 @@ async def _credits_beside(projects: Projects, attempt: Attempt) -> tuple[Localiz
     if not attempt.job.chat.is_private:
         return ()
     try:
-        found = await projects.call(attempt.job, lambda p: projects.nemo.credits(p.who))
+        found = await projects.call(attempt.job, lambda p: projects.nemo.get_credits(p.who))
     except NemoError:
         return ()
     return (LocalizedMessage("status.credits", {"available": round(found.available or 0)}),)

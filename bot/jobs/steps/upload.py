@@ -333,4 +333,4 @@ async def _open(
 
 
 async def _state(projects: Projects, job: Job) -> ProjectState:
-    return await projects.call(job, lambda project: projects.nemo.state(project.who, project.session_id))
+    return await projects.call(job, lambda project: projects.nemo.get_state(project.who, project.session_id))
