@@ -25,16 +25,6 @@ class Box:
         """In pixels."""
         return self.bottom - self.top
 
-    def contains(self, other: "Box") -> bool:
-        """Whether another box lies completely inside this one."""
-        across = self.left <= other.left and other.right <= self.right
-        return across and self.top <= other.top and other.bottom <= self.bottom
-
-    def overlaps(self, other: "Box") -> bool:
-        """Whether two boxes share a pixel."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
 
 @dataclass(frozen=True, slots=True)
 class Line:

@@ -131,11 +131,11 @@ class Cards:
                 return card
         return self.in_language(language)[0]
 
-    def named(self, said: str) -> str | None:
+    def named(self, text: str) -> str | None:
         """Return the name of the card with this name, or with this name in links."""
-        if said in self._by_name:
-            return said
-        return next((name for name in self._by_name if link_name(name) == said), None)
+        if text in self._by_name:
+            return text
+        return next((name for name in self._by_name if link_name(name) == text), None)
 
     def marked(self, mark: str) -> str | None:
         """Return the name of the card with this :func:`~bot.skills.marks.card_mark`."""
