@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from bot.store.errors import StoreError
 from bot.store.files import OWNER_ONLY_FILE, locked
-from bot.store.keys import VAULT_MARKER
+from bot.store.keys import CIPHER_MARKER
 
 KEY_FILE = "encryption.key"
 
@@ -90,8 +90,8 @@ class TokenCipher:
         Raises:
             TokenCipherError: The store was written with another key.
         """
-        await redis.set(VAULT_MARKER, self.encrypt(_MARKER.decode()), nx=True)
-        marker = str(await redis.get(VAULT_MARKER))
+        await redis.set(CIPHER_MARKER, self.encrypt(_MARKER.decode()), nx=True)
+        marker = str(await redis.get(CIPHER_MARKER))
         try:
             renewed = self.rotate(marker)
         except TokenCipherError:
@@ -99,7 +99,7 @@ class TokenCipher:
                 f"The store was written with another encryption key: set ENCRYPTION_KEYS to the same on every"
                 f" machine that shares it, or bring back the file {KEY_FILE}"
             ) from None
-        await redis.set(VAULT_MARKER, renewed)
+        await redis.set(CIPHER_MARKER, renewed)
 
 
 def _ensure_key_file(data_dir: Path) -> str:
