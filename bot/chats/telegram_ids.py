@@ -39,7 +39,7 @@ class TelegramIds:
             transaction.hset(MOVED_FROM, str(telegram_chat_id), stored_id)
             await transaction.execute()
 
-    async def current_id(self, stored_id: int) -> int:
+    async def telegram_chat_id(self, stored_id: int) -> int:
         """Return the id that a chat has in Telegram now: messages to it go there."""
         if not _SUPERGROUPS < stored_id < 0:
             return stored_id

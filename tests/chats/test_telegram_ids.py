@@ -10,14 +10,14 @@ async def test_a_migrated_group_is_found_by_both_ids_however_often_it_is_recorde
     telegram_ids = TelegramIds(redis)
     for _ in range(2):
         await telegram_ids.record_migration(GROUP, SUPERGROUP)
-        assert await telegram_ids.current_id(GROUP) == SUPERGROUP
+        assert await telegram_ids.telegram_chat_id(GROUP) == SUPERGROUP
         assert await telegram_ids.stored_id(SUPERGROUP) == GROUP
-    assert await telegram_ids.current_id(SUPERGROUP) == SUPERGROUP
+    assert await telegram_ids.telegram_chat_id(SUPERGROUP) == SUPERGROUP
     assert await telegram_ids.stored_id(GROUP) == GROUP
 
 
 @pytest.mark.parametrize("chat_id", [4711, GROUP, SUPERGROUP])
 async def test_a_chat_that_has_not_migrated_keeps_its_id(redis: Redis, chat_id: int) -> None:
     telegram_ids = TelegramIds(redis)
-    assert await telegram_ids.current_id(chat_id) == chat_id
+    assert await telegram_ids.telegram_chat_id(chat_id) == chat_id
     assert await telegram_ids.stored_id(chat_id) == chat_id

@@ -77,7 +77,7 @@ class TelegramCalls:
 
     async def address(self, chat_id: int) -> int:
         """Where a chat is: a group that became a supergroup has another id than it is kept under."""
-        return await self._telegram_ids.current_id(chat_id)
+        return await self._telegram_ids.telegram_chat_id(chat_id)
 
     async def call(
         self,
