@@ -136,7 +136,7 @@ class App:
             health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
             webhook = await self._serve(stack, health)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
-            chats = Chats(store.redis, token_cipher, self._clock, settings.chat_ttl_days)
+            chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             # No step waits longer for one thing than for an answer of the agent or for a render.
             watch = StuckJobMonitor(
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
@@ -283,7 +283,7 @@ class App:
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
-        lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.lease_s))
+        lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
         metrics.POLLING.set_function(lambda: lock.is_held)
         await lock.run(receiver.run)
 
@@ -344,7 +344,7 @@ class App:
             ),
             clock,
             settings.progress_edit_s,
-            chats.seal,
+            chats.encrypt,
         )
         guest_accounts = GuestAccountCounter(redis, clock)
         projects = Projects(
@@ -390,7 +390,7 @@ class App:
             docket,
             name=worker_name(),
             concurrency=self._settings.worker_jobs,
-            redelivery_timeout=timedelta(seconds=self._settings.lease_s),
+            redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
         )

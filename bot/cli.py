@@ -1,6 +1,6 @@
 """The command line: ``nemovideo-bot run``, ``sandbox``, ``check`` and ``jobs``.
 
-What only one command needs is imported by it, so that a terminal shows at once that something begins.
+Each command imports what only it needs, so that a terminal shows progress at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-jobs = typer.Typer(help="The chats' jobs: list, show, stop and repeat them.", no_args_is_help=True)
+jobs = typer.Typer(help="List, show, cancel and retry the chats' jobs.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
 
 
@@ -55,11 +55,11 @@ class Only(StrEnum):
 @app.command()
 def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL) -> None:
     """Run the bot for real use. Settings come from the environment and from .env."""
-    with progress() as tell:
-        tell("Starting")
-        # docket's library for results would else look at types at run time, and be made ready for that at each start.
+    with progress() as show_progress:
+        show_progress("Starting")
+        # Otherwise docket's result library would instrument itself for run-time type checks at each start.
         os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
-        gc.disable()  # Nothing of what is imported is garbage, and to look for it again and again takes its time.
+        gc.disable()  # Imports leave no garbage, and looking for it slows them down.
         from bot.app import App, CannotStart
         from bot.runtime.clock import SystemClock
         from bot.runtime.garbage_collection import collect_rarely
@@ -75,9 +75,9 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         collect_rarely()
         _run(_until_signal(bot))
     except WrongSettings as error:
-        _refuse(*(f"Wrong setting {line}" for line in error.lines))
+        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except (CannotStart, StoreError) as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
 
 
 @app.command()
@@ -98,11 +98,13 @@ def sandbox(
         Path | None,
         typer.Option(help="Keep all files in this new directory; otherwise they are removed at the end."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the chat page; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The chat page's port; 0 takes a free one.")
+    ] = 0,
 ) -> None:
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
-    with progress() as tell:
-        tell("Starting")
+    with progress() as show_progress:
+        show_progress("Starting")
         from bot.app import CannotStart
         from bot.runtime.logs import configure_logging
         from bot.sandbox import command
@@ -114,27 +116,27 @@ def sandbox(
             sys.exit(_run(command.play(Path(play), out)))
         _run(command.services() if only else command.chat(data_dir, port))
     except (CannotStart, StoreError, command.WrongFile) as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
 
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
-    """Look at all that the bot needs, and say what to do. The exit code is 1 where something is wrong."""
-    with progress() as tell:
-        tell("Starting")
+    """Check all that the bot needs, and advise what to do. The exit code is 1 if something is wrong."""
+    with progress() as show_progress:
+        show_progress("Starting")
         from bot.commands import printing
-        from bot.commands.check import examine, without_settings
+        from bot.commands.check import check_without_settings, run_checks
         from bot.commands.check_findings import Verdict
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging
         from bot.settings import WrongSettings, load_settings
 
-        # Of what is wrong the table speaks.
+        # The table reports what is wrong.
         configure_logging("ERROR", "text")
         try:
-            findings = _run(examine(load_settings(), SystemClock(), tell))
+            findings = _run(run_checks(load_settings(), SystemClock(), show_progress))
         except WrongSettings as error:
-            findings = without_settings(error)
+            findings = check_without_settings(error)
     if findings is None:
         sys.exit(EXIT_INTERRUPTED)
     is_well = all(finding.verdict is not Verdict.WRONG for finding in findings)
@@ -145,28 +147,28 @@ def check(as_json: AsJson = False) -> None:
     sys.exit(0 if is_well else EXIT_WRONG)
 
 
-JobId = Annotated[str, typer.Argument(help="The job's id, as jobs list shows it.", metavar="ID")]
+JobId = Annotated[str, typer.Argument(help="The job's id, as shown by jobs list.", metavar="ID")]
 
 
 @jobs.command("list")
 def list_jobs(
     state: Annotated[
         list[JobState] | None,
-        typer.Option(help="Of this state, instead of those that run or wait; may be repeated."),
+        typer.Option(help="Only jobs in this state, instead of running and waiting ones; may be repeated."),
     ] = None,
     given_up: Annotated[
         bool,
         typer.Option(
-            "--given-up", help="Those that ended with an error nobody expected, or kept ending their process."
+            "--given-up", help="Jobs that ended with an unexpected error, or kept ending their process."
         ),
     ] = False,
     chat: Annotated[
-        str | None, typer.Option(help="Only of this chat: its id, and for a topic :topic behind it.")
+        str | None, typer.Option(help="Only jobs of this chat: its id, for a topic followed by :topic.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The largest number of jobs listed.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the jobs that run, and the edits that wait; what is over with --state or --given-up."""
+    """List running jobs and waiting edits; ended jobs with --state or --given-up."""
     try:
         key = ChatKey.parse(chat) if chat is not None else None
     except ValueError:
@@ -178,34 +180,36 @@ def list_jobs(
     from bot.commands import printing
 
     if given_up:
-        ended: list[GivenUp] = _in_office(lambda office: office.given_up(chat=key, limit=limit))
+        ended: list[GivenUp] = _with_job_admin(lambda admin: admin.given_up(chat=key, limit=limit))
         printing.print_given_up(ended, as_json=as_json)
     else:
-        rows: list[JobRow] = _in_office(lambda office: office.rows(states=state or (), chat=key, limit=limit))
+        rows: list[JobRow] = _with_job_admin(
+            lambda admin: admin.rows(states=state or (), chat=key, limit=limit)
+        )
         printing.print_jobs(rows, as_json=as_json)
 
 
 @jobs.command("show")
 def show_job(job_id: JobId, as_json: AsJson = False) -> None:
     """Show one job."""
-    _print_job(_in_office(lambda office: office.row(job_id)), as_json=as_json)
+    _print_job(_with_job_admin(lambda admin: admin.row(job_id)), as_json=as_json)
 
 
 @jobs.command("cancel")
 def cancel_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Stop a job that waits or runs; its chat is told."""
-    _print_job(_in_office(lambda office: office.cancel(job_id)), as_json=as_json)
+    """Cancel a job that waits or runs; its chat sees that."""
+    _print_job(_with_job_admin(lambda admin: admin.cancel(job_id)), as_json=as_json)
 
 
 @jobs.command("retry")
 def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Try a job again that failed or was stopped: what was charged is not asked for again."""
-    _print_job(_in_office(lambda office: office.retry(job_id)), as_json=as_json)
+    """Retry a job that failed or was cancelled; what was charged is not charged again."""
+    _print_job(_with_job_admin(lambda admin: admin.retry(job_id)), as_json=as_json)
 
 
-def _in_office(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
-    with progress() as tell:
-        tell("Starting")
+def _with_job_admin(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
+    with progress() as show_progress:
+        show_progress("Starting")
         from bot.commands.jobs import CommandRefused, open_job_admin
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging
@@ -213,18 +217,18 @@ def _in_office(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
         from bot.store.errors import StoreError
 
     async def main() -> Any:
-        async with open_job_admin(load_settings(), SystemClock()) as office:
-            return await work(office)
+        async with open_job_admin(load_settings(), SystemClock()) as admin:
+            return await work(admin)
 
     configure_logging("ERROR", "text")
     try:
         return _run(main())
     except CommandRefused as error:
-        _refuse(str(error), code=EXIT_WRONG)
+        _exit_with_error(str(error), code=EXIT_WRONG)
     except WrongSettings as error:
-        _refuse(*(f"Wrong setting {line}" for line in error.lines))
+        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except StoreError as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
 
 
 def _print_job(row: JobRow, *, as_json: bool) -> None:
@@ -257,7 +261,7 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _refuse(*lines: str, code: int = EXIT_CANNOT_START) -> None:
+def _exit_with_error(*lines: str, code: int = EXIT_CANNOT_START) -> None:
     for line in lines:
         typer.echo(line, err=True)
     sys.exit(code)
@@ -267,7 +271,7 @@ def main() -> None:
     """The entry point."""
     arguments = sys.argv[1:]
     if "--play" in arguments:
-        # An option whose value may be left out, which typer does not know: the main job is its default.
+        # Typer has no options with an optional value: without one, the main job is played.
         after = arguments.index("--play") + 1
         if after == len(arguments) or arguments[after].startswith("-"):
             from bot.sandbox.command import MAIN_JOB

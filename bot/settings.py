@@ -25,7 +25,7 @@ def _web_address(value: str) -> str:
     problem = "must be an address that begins with http:// or https://"
     try:
         parts = urlsplit(value)
-    except ValueError:  # its words quote the value
+    except ValueError:  # its message quotes the value
         raise ValueError(problem) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(problem)
@@ -45,10 +45,10 @@ WEBHOOK_PORTS = (443, 80, 88, 8443)
 """The ports that Telegram's cloud delivers to."""
 
 HTTP_LISTEN = "127.0.0.1:8080"
-"""Where the web app is when the webhook needs it and nothing is set."""
+"""The web app's address when the webhook needs one and HTTP_LISTEN is not set."""
 
-OWN_PATHS = ("/healthz", "/readyz", "/metrics")
-"""Paths of the web app beside the webhook's."""
+RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")
+"""Paths that the web app serves besides the webhook's."""
 
 
 def _webhook_secret(value: SecretStr) -> SecretStr:
@@ -77,10 +77,10 @@ RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 
 
 class WrongSettings(Exception):
-    """Some settings can't be used.
+    """Some settings are not valid.
 
     Args:
-        lines: One for each, naming the variable and what is wrong with it.
+        lines: One for each, with the variable's name and the problem.
     """
 
     def __init__(self, lines: list[str]) -> None:
@@ -91,7 +91,7 @@ class WrongSettings(Exception):
 class Settings(BaseSettings):
     """What an operator can set. A blank value counts as not set.
 
-    Each field's description is what ``.env.example`` and the README's table say of it.
+    Each field's description is its comment in ``.env.example``.
     """
 
     model_config = SettingsConfigDict(
@@ -110,29 +110,28 @@ class Settings(BaseSettings):
     )
     shared_dir: Path | None = Field(
         None,
-        description="With TELEGRAM_LOCAL_MODE: a directory that bot and Bot API server see under the same path; "
-        "finished videos wait there. Default: results/ in DATA_DIR.",
+        description="With TELEGRAM_LOCAL_MODE: a directory that the bot and the Bot API server see under the same "
+        "path; finished videos wait there. Default: results/ in DATA_DIR.",
     )
     telegram_files_dir: Path | None = Field(
         None,
-        description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. What people sent is "
-        "deleted there once it is used, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
+        description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. Files that people "
+        "sent are deleted there after use, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
     )
     webhook_url: WebAddress | None = Field(
         None,
         description="The public https:// address to which Telegram delivers updates, with a path of your choice; it "
-        "leads to HTTP_LISTEN. Default: updates are fetched by polling, and no address is needed.",
+        "has to lead to HTTP_LISTEN. Default: updates are polled, and no address is needed.",
     )
     webhook_secret: WebhookSecret | None = Field(
         None,
         validate_default=True,
-        description="With WEBHOOK_URL: tells Telegram's deliveries from anybody else's. Make one with: "
-        "openssl rand -hex 32",
+        description="With WEBHOOK_URL: proves that a delivery comes from Telegram. Make one with: openssl rand -hex 32",
     )
     http_listen: ListenAddress | None = Field(
         None,
-        description="host:port for the webhook, /healthz, /readyz and /metrics. Default: 127.0.0.1:8080 where the "
-        "webhook comes in, otherwise none of them is served.",
+        description="host:port for the webhook, /healthz, /readyz and /metrics. Default: 127.0.0.1:8080 in the "
+        "process that receives the webhook, otherwise none of them is served.",
     )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
     nemo_web_url: WebAddress = Field(
@@ -140,25 +139,25 @@ class Settings(BaseSettings):
     )
     nemo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("nemovideo.ai", "*.nemovideo.ai", "nemovideo.com", "*.nemovideo.com"),
-        description="Hosts that results are fetched from besides NEMO_API_URL, comma-separated; *.example means all "
-        "below it. By https and its usual port, unless scheme or port stand here too (http://10.0.0.5:8080). Names "
-        "that lead into a private network are refused.",
+        description="Hosts besides NEMO_API_URL that results may be downloaded from, comma-separated; *.example means "
+        "all below it. Only by https on its usual port, unless scheme or port are given (http://10.0.0.5:8080). Names "
+        "that resolve to a private network are refused.",
     )
     nemo_token: SecretStr | None = Field(
         None,
-        description="An account's token, used for every chat. Without it each chat gets an anonymous account, of which "
-        "NemoVideo gives about ten a week to one address.",
+        description="The token of the account that pays for every chat. Without it each chat gets a guest account, of "
+        "which NemoVideo gives about ten a week to one IP address.",
     )
     skill_source: str | None = Field(
-        None, max_length=64, description="Sent as X-Skill-Platform. Default: by where the skill card lies."
+        None, max_length=64, description="Sent as X-Skill-Platform. Default: by the skill card's directory."
     )
     default_skill: str = Field(
-        "video-editing-ai-background", description="Name of the skill card that a new chat begins with."
+        "video-editing-ai-background", description="Name of the skill card that a new chat starts with."
     )
     skills_dir: Path | None = Field(
         None,
-        description="A directory with skill cards of your own, a SKILL.md in a folder each. Read at start, besides "
-        "~/.clawhub/ and ~/.cursor/skills/; of two of one name the one here counts.",
+        description="A directory with your own skill cards, each a folder with a SKILL.md. Read at start, besides "
+        "~/.clawhub/ and ~/.cursor/skills/; a card here replaces one of the same name there.",
     )
     redis_url: RedisAddress | None = Field(
         None,
@@ -167,18 +166,18 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("nemovideo-bot", appauthor=False)),
-        description="Where the embedded store, the encryption key and files on their way lie. Default: the platform's "
+        description="Directory of the embedded store, the encryption key and temporary files. Default: the platform's "
         "directory for user data.",
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
-        description="Keys for tokens at rest, comma-separated; the first encrypts, all decrypt. Default: one made at "
-        "first start and kept in DATA_DIR. Needed where several machines share REDIS_URL.",
+        description="Keys that encrypt stored tokens, comma-separated; the first encrypts, all decrypt. Default: one "
+        "created in DATA_DIR at the first start. Needed if several machines share REDIS_URL.",
     )
     allowed_users: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="Ids of people who may use the bot, in every chat, comma-separated. Default, without "
-        "ALLOWED_CHATS too: everyone.",
+        description="Ids of people who may use the bot, in every chat, comma-separated. Default, if ALLOWED_CHATS is "
+        "not set either: everyone.",
     )
     allowed_chats: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
@@ -187,63 +186,78 @@ class Settings(BaseSettings):
     )
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="Ids of people who run the bot, comma-separated: they may always use it, and command it in their "
-        "private chats with it.",
+        description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
+        "their private chats with it.",
     )
     daily_jobs_per_person: int = Field(
-        0, ge=0, le=1_000_000, description="Requests that a person may make in a day of UTC. 0: any number."
+        0, ge=0, le=1_000_000, description="Requests that a person may make per day (UTC). 0: unlimited."
     )
     daily_jobs_per_chat: int = Field(
-        0, ge=0, le=1_000_000, description="Requests that a chat may make in a day of UTC. 0: any number."
+        0, ge=0, le=1_000_000, description="Requests that a chat may make per day (UTC). 0: unlimited."
     )
     daily_mb_per_person: int = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="MB of files that a person may send in a day of UTC. 0: any amount.",
+        description="MB of files that a person may send per day (UTC). 0: unlimited.",
     )
     daily_mb_per_chat: int = Field(
-        0, ge=0, le=1_000_000, description="MB of files that a chat may send in a day of UTC. 0: any amount."
+        0, ge=0, le=1_000_000, description="MB of files that a chat may send per day (UTC). 0: unlimited."
     )
-    chat_ttl_days: int = Field(90, ge=1, le=3650, description="Data of a chat unused for so long is erased.")
-    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two looks at a render.")
+    chat_ttl_days: int = Field(
+        90, ge=1, le=3650, description="Days after which the data of an unused chat is erased."
+    )
+    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two polls of a render.")
     progress_edit_s: float = Field(
-        3.0, gt=0, le=60, description="Least seconds between two edits of a job's live message."
+        3.0, gt=0, le=60, description="Seconds at least between two edits of a job's progress message."
     )
     recovery_first_s: float = Field(
-        30.0, gt=0, le=600, description="After a broken answer: seconds before the project is looked at."
+        30.0,
+        gt=0,
+        le=600,
+        description="After an interrupted answer: seconds before the project is first polled.",
     )
-    recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the looks after that.")
+    recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the polls after that.")
     recovery_readings: int = Field(
-        5, ge=1, le=100, description="Unchanged looks after which the wish counts as failed."
+        5, ge=1, le=100, description="Polls without a change after which the request counts as failed."
     )
     turn_silent_s: float = Field(
         600.0,
         gt=0,
         le=3600,
-        description="Seconds of nothing but keep-alives before an answer counts as broken.",
+        description="Seconds of nothing but keep-alives after which an answer counts as interrupted.",
     )
-    turn_total_s: float = Field(900.0, gt=0, le=3600, description="Seconds an answer may take in all.")
-    render_total_s: float = Field(3600.0, gt=0, le=86400, description="Seconds a render may take in all.")
-    max_upload_mb: int = Field(500, ge=1, le=2000, description="Largest file that NemoVideo takes, in MB.")
-    worker_jobs: int = Field(1000, ge=1, le=100_000, description="Jobs that one worker process runs at once.")
-    queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat.")
+    turn_total_s: float = Field(900.0, gt=0, le=3600, description="Seconds that an answer may take in total.")
+    render_total_s: float = Field(
+        3600.0, gt=0, le=86400, description="Seconds that a render may take in total."
+    )
+    max_upload_mb: int = Field(
+        500, ge=1, le=2000, description="The largest file that NemoVideo accepts, in MB."
+    )
+    worker_jobs: int = Field(
+        1000, ge=1, le=100_000, description="Jobs that one worker process runs concurrently."
+    )
+    queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat's queue.")
     total_queue_limit: int = Field(
         10_000,
         ge=1,
         le=1_000_000,
-        description="Edits that may wait in all chats together; more are refused politely.",
+        description="Edits that may wait in all chats together; more are refused with a message.",
     )
-    job_tries: int = Field(5, ge=1, le=100, description="Starts after which an interrupted job is given up.")
-    lease_s: float = Field(
+    job_tries: int = Field(
+        5, ge=1, le=100, description="Attempts after which an interrupted job is given up."
+    )
+    dead_worker_s: float = Field(
         10.0,
         ge=1,
         le=600,
-        description="Seconds after which the jobs of a dead worker are taken up by another.",
+        description="Seconds without a sign of life after which another worker takes over a worker's jobs.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The lowest level that is logged."
+    )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Readable lines, or one JSON object each."
+        "text", description="Format of the log: readable lines, or one JSON object per line."
     )
 
     @field_validator(
@@ -257,53 +271,57 @@ class Settings(BaseSettings):
 
     @field_validator("nemo_media_hosts")
     @classmethod
-    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, host in enumerate(value, start=1):
+    def _validate_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for position, host in enumerate(value, start=1):
             try:
                 HostRule.parse(host)
             except ValueError:
-                raise ValueError(f"number {place} must be a host, such as cdn.example or *.example") from None
+                raise ValueError(
+                    f"number {position} must be a host, such as cdn.example or *.example"
+                ) from None
         return value
 
     @field_validator("encryption_keys")
     @classmethod
-    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for place, key in enumerate(value, start=1):
+    def _validate_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for position, key in enumerate(value, start=1):
             try:
                 Fernet(key.get_secret_value())
             except ValueError:
-                raise ValueError(f"number {place} must be 32 bytes in URL-safe base64") from None
+                raise ValueError(f"number {position} must be 32 bytes in URL-safe base64") from None
         return value
 
-    # Of the field and not of the whole, which pydantic would look at only when all else is right.
+    # A field validator: pydantic runs a model validator only if all fields are valid.
     @field_validator("telegram_local_mode")
     @classmethod
-    def _local_mode_has_a_server(cls, value: bool, info: ValidationInfo) -> bool:
+    def _validate_local_mode(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
             raise ValueError("needs your own server's address in TELEGRAM_API_URL")
         return value
 
     @field_validator("webhook_url")
     @classmethod
-    def _telegram_can_deliver(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _validate_webhook_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value)
         if info.data.get("telegram_api_url") == TELEGRAM_CLOUD_URL:
             if parts.scheme != "https":
-                raise ValueError("must begin with https://; only an own Bot API server delivers without TLS")
+                raise ValueError(
+                    "must begin with https://; only your own Bot API server delivers without TLS"
+                )
             if (parts.port or WEBHOOK_PORTS[0]) not in WEBHOOK_PORTS:
                 raise ValueError(f"must have one of Telegram's ports: {', '.join(map(str, WEBHOOK_PORTS))}")
-        if parts.path in OWN_PATHS or parts.query or parts.fragment:
-            raise ValueError(f"must end in a path of its own, none of {', '.join(OWN_PATHS)}")
+        if parts.path in RESERVED_PATHS or parts.query or parts.fragment:
+            raise ValueError(f"must end in a path of its own, none of {', '.join(RESERVED_PATHS)}")
         return value
 
     @field_validator("webhook_secret")
     @classmethod
-    def _webhook_has_a_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    def _validate_webhook_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None and info.data.get("webhook_url"):
             raise ValueError(
-                "needed with WEBHOOK_URL, else anybody could speak for Telegram; "
+                "needed with WEBHOOK_URL, else anybody could pose as Telegram; "
                 "make one with: openssl rand -hex 32"
             )
         return value
@@ -316,12 +334,12 @@ class Settings(BaseSettings):
 
     @property
     def server_dir(self) -> Path:
-        """Where an own Bot API server keeps its files."""
+        """The directory in which your own Bot API server stores its files."""
         return self.telegram_files_dir or Path("/var/lib/telegram-bot-api")
 
     @property
     def results_dir(self) -> Path:
-        """Where finished videos wait for being sent."""
+        """The directory in which finished videos wait to be sent."""
         return self.shared_dir or self.data_dir / "results"
 
 
@@ -329,10 +347,10 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     """Read the settings.
 
     Args:
-        env_file: Read besides the environment, which wins.
+        env_file: Read in addition to the environment, which takes precedence.
 
     Raises:
-        WrongSettings: With every wrong one; no value is shown, it may be a secret.
+        WrongSettings: Names every invalid setting, without its value: it may be a secret.
     """
     try:
         return Settings(_env_file=env_file)  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
@@ -348,31 +366,20 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
 
 
 def env_example() -> str:
-    """The text of ``.env.example``: every setting, commented out, with what it does and its default."""
+    """Return the text of ``.env.example``: each setting commented out, with its description and default."""
     head = (
-        "# Settings of nemovideo-bot. Copy this file to .env and take the # away from what you set.\n"
-        "# Generated from bot/settings.py; see the test beside it.\n"
+        "# Settings of nemovideo-bot. Copy this file to .env and uncomment what you set.\n"
+        "# Generated from bot/settings.py by its env_example().\n"
     )
     blocks = []
     for name, field in Settings.model_fields.items():
-        described = textwrap.wrap(field.description or "", 100)
-        comment = "\n".join(f"# {line}" for line in described)
+        comment = "\n".join(f"# {line}" for line in textwrap.wrap(field.description or "", 100))
         blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
     return "\n".join([head, *blocks])
 
 
-def settings_table() -> str:
-    """The same as a Markdown table, for the README."""
-    rows = ["| setting | default | what it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = _default(field)
-        shown = f"`{default}`" if default else ""
-        rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
-    return "\n".join(rows)
-
-
 def _default(field: FieldInfo) -> str:
-    """A default as it would be written; empty where there is none, or one that depends on the machine."""
+    """Format a default; empty if there is none, or one that depends on the machine."""
     match field.default:
         case bool() as value:
             return str(value).lower()

@@ -4,12 +4,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.settings import Settings, WrongSettings, env_example, load_settings, settings_table
+from bot.settings import Settings, WrongSettings, env_example, load_settings
 
 ROOT = Path(__file__).parents[1]
-
-TABLE_BEGIN = "<!-- settings: begin -->"
-TABLE_END = "<!-- settings: end -->"
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +41,7 @@ def test_ids_are_read_from_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_named_at_once_without_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "TELEGRAM_API_URL": "secret-host-without-scheme",
         "NEMO_API_URL": "ftp://secret-ftp",
@@ -54,7 +51,7 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
         "LOG_LEVEL": "SECRETLEVEL",
         "TELEGRAM_LOCAL_MODE": "secretly",
         "SKILL_SOURCE": "s" * 65,
-        "LEASE_S": "nan",
+        "DEAD_WORKER_S": "nan",
         "TELEGRAM_BOT_TOKEN": "secret token",
         "REDIS_URL": "http://:secret@localhost",
         "NEMO_MEDIA_HOSTS": "cdn.example,secret.example/path",
@@ -76,7 +73,7 @@ def test_every_wrong_one_is_named_at_once_and_no_value_is_shown(monkeypatch: pyt
 SECRET = "of-nobody-at-all-0123456789"
 
 
-def test_a_webhook_is_refused_without_a_secret_and_told_how_to_make_one(
+def test_a_webhook_needs_a_secret_and_the_error_says_how_to_make_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/hook")
@@ -96,7 +93,7 @@ def test_a_webhook_is_refused_without_a_secret_and_told_how_to_make_one(
         ("https://bot.example.org/hook?a=1", "path of its own"),
     ],
 )
-def test_addresses_that_telegram_can_not_deliver_to(
+def test_webhook_addresses_that_telegram_does_not_deliver_to(
     monkeypatch: pytest.MonkeyPatch, url: str, says: str
 ) -> None:
     monkeypatch.setenv("WEBHOOK_URL", url)
@@ -114,18 +111,18 @@ def test_an_own_server_delivers_without_tls_and_to_any_port(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("given", "understood"),
+    ("given", "expected"),
     [
         ("0.0.0.0:8080", ("0.0.0.0", 8080)),
         ("[::]:80", ("::", 80)),
         ("localhost:0", ("localhost", 0)),
     ],
 )
-def test_where_the_web_app_listens(
-    monkeypatch: pytest.MonkeyPatch, given: str, understood: tuple[str, int]
+def test_http_listen_is_parsed(
+    monkeypatch: pytest.MonkeyPatch, given: str, expected: tuple[str, int]
 ) -> None:
     monkeypatch.setenv("HTTP_LISTEN", given)
-    assert load_settings().listen == understood
+    assert load_settings().listen == expected
 
 
 @pytest.mark.parametrize(
@@ -141,7 +138,7 @@ def test_where_the_web_app_listens(
         ("QUEUE_LIMIT", "0", "1", "10000", "10001"),
         ("TOTAL_QUEUE_LIMIT", "0", "1", "1000000", "1000001"),
         ("JOB_TRIES", "0", "1", "100", "101"),
-        ("LEASE_S", "0.9", "1", "600", "inf"),
+        ("DEAD_WORKER_S", "0.9", "1", "600", "inf"),
     ],
 )
 def test_numbers_are_bounded(
@@ -188,7 +185,7 @@ def test_local_mode_needs_an_own_server(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.telegram_api_url == "http://botapi:8081"
 
 
-def test_local_mode_with_a_wrong_server_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_mode_with_an_invalid_server_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_LOCAL_MODE", "true")
     monkeypatch.setenv("TELEGRAM_API_URL", "botapi:8081")
     assert [line.partition(":")[0] for line in wrong()] == ["TELEGRAM_API_URL"]
@@ -223,9 +220,9 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_example_is_up_to_date() -> None:
-    kept = (ROOT / ".env.example").read_text("utf-8")
-    assert kept == env_example(), (
-        'write it anew: python -c "import bot.settings as s; print(s.env_example(), end=str())" > .env.example'
+    text = (ROOT / ".env.example").read_text("utf-8")
+    assert text == env_example(), (
+        'regenerate it: python -c "import bot.settings as s; print(s.env_example(), end=str())" > .env.example'
     )
 
 
@@ -234,28 +231,11 @@ def test_the_example_sets_nothing_but_is_complete(tmp_path: Path) -> None:
     assert load_settings() == load_settings(None)
     for name in Settings.model_fields:
         assert f"\n#{name.upper()}=" in env_example()
+    assert "\n#RENDER_POLL_S=30\n" in env_example()
+    assert str(Path.home()) not in env_example()
 
 
 def test_the_example_can_be_uncommented_as_it_is(tmp_path: Path) -> None:
     lines = [line for line in env_example().splitlines() if line.startswith("#") and line[1:2].isupper()]
     (tmp_path / ".env").write_text("\n".join(line[1:] for line in lines), "utf-8")
     assert load_settings() == load_settings(None)
-
-
-def test_the_readme_has_the_table_of_today() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    if TABLE_BEGIN not in readme:
-        pytest.skip("the README has no table of settings yet")
-    kept = readme.partition(TABLE_BEGIN)[2].partition(TABLE_END)[0].strip()
-    assert kept == settings_table().strip(), (
-        'put this between the markers: python -c "import bot.settings as s; print(s.settings_table())"'
-    )
-
-
-def test_the_table_names_every_setting_with_its_default_and_no_path_of_this_machine() -> None:
-    table = settings_table()
-    rows = {row.split("`")[1]: row for row in table.splitlines()[2:]}
-    assert set(rows) == {name.upper() for name in Settings.model_fields}
-    assert "`30`" in rows["RENDER_POLL_S"]
-    assert str(Path.home()) not in table + env_example()
-    assert all(row.count("|") == 4 for row in rows.values())

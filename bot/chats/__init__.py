@@ -1,1 +1,1 @@
-"""What is known of a chat: client id, token, session, skill, language."""
+"""What is stored of a chat, who may use the bot, and the encryption of tokens."""

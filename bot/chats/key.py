@@ -1,18 +1,18 @@
-"""Which chat: the name under which everything about one is kept."""
+"""The key under which everything about a chat is stored."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ChatKey:
-    """A chat, or one topic of a forum: each topic has a project of its own.
+    """A chat, or one topic of a forum: each topic has its own project.
 
         >>> str(ChatKey(-100123, 45))
         '-100123:45'
 
     Args:
         chat_id: Telegram's id; negative for groups and channels.
-        topic_id: The topic's ``message_thread_id``; None outside topics.
+        topic_id: The topic's ``message_thread_id``; None outside of topics.
     """
 
     chat_id: int
@@ -20,7 +20,7 @@ class ChatKey:
 
     @property
     def is_private(self) -> bool:
-        """Whether it is a chat with one person, whose id it then has."""
+        """Whether it is a chat with one person; its id is then that person's."""
         return self.chat_id > 0
 
     def __str__(self) -> str:
@@ -28,10 +28,10 @@ class ChatKey:
 
     @classmethod
     def parse(cls, text: str) -> "ChatKey":
-        """Read what ``str`` made.
+        """Parse the text that ``str`` returns for a key.
 
         Raises:
-            ValueError: It is not of that form.
+            ValueError: The text has another form.
         """
         chat_id, colon, topic_id = text.partition(":")
         key = cls(int(chat_id), int(topic_id) if colon else None)

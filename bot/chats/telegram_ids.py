@@ -1,8 +1,8 @@
-"""Groups that became supergroups: they have another id in Telegram, and keep the one that everything is kept under.
+"""The two ids of a group that became a supergroup: the one it has in Telegram now, and the one it is stored under.
 
-So nothing has to be moved: the session, the queue and the running job stay as they are, under keys that never change,
-and only the way in and the way out translate. A group moves once; the ids of groups and of supergroups have nothing in
-common.
+Telegram gives such a group a new id. Nothing in the store is moved: its project, queue and running job stay under the
+first id, and ids are translated where updates come in and calls go out. A group migrates once, and basic groups and
+supergroups never share an id.
 """
 
 from __future__ import annotations
@@ -18,32 +18,37 @@ _SUPERGROUPS = -1_000_000_000_000
 
 
 class TelegramIds:
-    """Knows both ids of every group that moved.
+    """Translates between a migrated group's two ids; every other chat has one id for both.
 
     Args:
-        redis: Where they are.
+        redis: Holds both directions, for all processes.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def moved(self, kept_as: int, telegram_chat_id: int) -> None:
-        """Note a move. Telegram tells of it twice, and refuses a send with it: all say the same."""
+    async def record_migration(self, stored_id: int, telegram_chat_id: int) -> None:
+        """Record that a group became a supergroup. Telegram announces it several times, always the same.
+
+        Args:
+            stored_id: The group's first id.
+            telegram_chat_id: The supergroup's id.
+        """
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hset(MOVED_TO, str(kept_as), telegram_chat_id)
-            transaction.hset(MOVED_FROM, str(telegram_chat_id), kept_as)
+            transaction.hset(MOVED_TO, str(stored_id), telegram_chat_id)
+            transaction.hset(MOVED_FROM, str(telegram_chat_id), stored_id)
             await transaction.execute()
 
-    async def telegram_chat_id(self, chat_id: int) -> int:
-        """Where messages to a chat go."""
-        if not _SUPERGROUPS < chat_id < 0:
-            return chat_id
-        found: Any = await self._redis.hget(MOVED_TO, str(chat_id))
-        return int(found) if found else chat_id
+    async def telegram_chat_id(self, stored_id: int) -> int:
+        """Return the id that a chat has in Telegram now: messages to it go there."""
+        if not _SUPERGROUPS < stored_id < 0:
+            return stored_id
+        supergroup: Any = await self._redis.hget(MOVED_TO, str(stored_id))
+        return int(supergroup) if supergroup else stored_id
 
-    async def kept_as(self, telegram_chat_id: int) -> int:
-        """Under which id what is known of a chat is kept."""
+    async def stored_id(self, telegram_chat_id: int) -> int:
+        """Return the id under which a chat is stored."""
         if telegram_chat_id >= _SUPERGROUPS:
             return telegram_chat_id
-        found: Any = await self._redis.hget(MOVED_FROM, str(telegram_chat_id))
-        return int(found) if found else telegram_chat_id
+        group: Any = await self._redis.hget(MOVED_FROM, str(telegram_chat_id))
+        return int(group) if group else telegram_chat_id

@@ -1,4 +1,4 @@
-"""Tokens at rest: encrypted, with keys that can be changed."""
+"""Encryption of tokens at rest, with keys that can be rotated."""
 
 import os
 import stat
@@ -21,19 +21,19 @@ _MARKER = b"nemovideo-bot"
 
 
 class TokenCipherError(StoreError):
-    """A key or an encrypted text that can't be used; the message never holds either."""
+    """A key or an encrypted text can't be used; the message never contains either."""
 
 
 class TokenCipher:
     """Encrypts and decrypts with a list of keys: the first encrypts, all decrypt.
 
-    To change keys, put the new one in front and drop the old one when nothing it encrypted is left.
+    To rotate keys, put the new one in front and drop the old one once nothing it encrypted is left.
 
     Args:
-        keys: Fernet keys, 32 bytes in URL-safe base64 each, as ``Fernet.generate_key`` makes them.
+        keys: Fernet keys, each 32 bytes in URL-safe base64, as ``Fernet.generate_key`` returns.
 
     Raises:
-        VaultError: There is none, or one is malformed.
+        TokenCipherError: There is no key, or one is malformed.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -47,49 +47,48 @@ class TokenCipher:
                 raise TokenCipherError(
                     f"Encryption key {position} is malformed: it has to be 32 bytes in URL-safe base64"
                 ) from None
-        self._first = fernets[0]
-        self._all = MultiFernet(fernets)
+        self._fernet = MultiFernet(fernets)
 
     @classmethod
     def open(cls, keys: Sequence[str], data_dir: Path) -> "TokenCipher":
-        """Make a vault with the operator's keys or, without any, with the one kept in the data directory.
+        """Create a cipher with the operator's keys or, if there are none, with the one in the data directory.
 
         Args:
             keys: From the settings; the newest first.
-            data_dir: Where a key is made at the first start, and kept for its owner only.
+            data_dir: Where a key file, readable by its owner only, is created at the first start.
 
         Raises:
-            VaultError: A key is malformed.
-            UnsafeFile: The key's file can't be used, or belongs to somebody else.
+            TokenCipherError: A key is malformed.
+            UnsafeFile: The key file can't be used, or belongs to another user.
         """
-        return cls(keys or [_kept_key(data_dir)])
+        return cls(keys or [_ensure_key_file(data_dir)])
 
     def encrypt(self, plain: str) -> str:
         """Encrypt a text with the first key."""
-        return self._first.encrypt(plain.encode()).decode()
+        return self._fernet.encrypt(plain.encode()).decode()
 
     def decrypt(self, secret: str) -> str:
-        """Decrypt what any of the keys encrypted.
+        """Decrypt a text that any of the keys encrypted.
 
         Raises:
-            VaultError: None of them did.
+            TokenCipherError: No key decrypts it.
         """
         try:
-            return self._all.decrypt(secret.encode()).decode()
+            return self._fernet.decrypt(secret.encode()).decode()
         except InvalidToken:
             raise TokenCipherError("No encryption key opens this text") from None
 
     def rotate(self, secret: str) -> str:
-        """Encrypt anew, with the first key, what any of the keys encrypted; raises as `decrypt` does."""
+        """Encrypt a text again with the first key; raise as `decrypt` does."""
         return self.encrypt(self.decrypt(secret))
 
     async def check(self, redis: Redis) -> None:
-        """Make sure that this process reads what others that share the store write.
+        """Ensure that this process can decrypt what the other processes on the store encrypt.
 
-        Call it at start: a process with a key of its own would find out when it has a token to read.
+        Called at start: otherwise a wrong key would show only when the first token has to be decrypted.
 
         Raises:
-            VaultError: The store was written with another key.
+            TokenCipherError: The store was written with another key.
         """
         await redis.set(CIPHER_MARKER, self.encrypt(_MARKER.decode()), nx=True)
         marker = str(await redis.get(CIPHER_MARKER))
@@ -100,26 +99,18 @@ class TokenCipher:
                 f"The store was written with another encryption key: set ENCRYPTION_KEYS to the same on every"
                 f" machine that shares it, or bring back the file {KEY_FILE}"
             ) from None
-        if not self._opens_with_first(marker):
-            await redis.set(CIPHER_MARKER, renewed)
-
-    def _opens_with_first(self, secret: str) -> bool:
-        try:
-            self._first.decrypt(secret.encode())
-        except InvalidToken:
-            return False
-        return True
+        await redis.set(CIPHER_MARKER, renewed)
 
 
-def _kept_key(data_dir: Path) -> str:
-    """The key of the data directory, made at the first start."""
+def _ensure_key_file(data_dir: Path) -> str:
+    """Return the key in the data directory, created at the first start."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = data_dir / KEY_FILE
-    # The file is made empty and filled under its lock, so two processes that start at once end with one key.
+    # The file is created empty and filled under its lock, so that processes starting at once agree on one key.
     with locked(path, _KEY_FILE_TIMEOUT_S) as fd:
         if stat.S_IMODE(os.fstat(fd).st_mode) != OWNER_ONLY_FILE:
             os.fchmod(fd, OWNER_ONLY_FILE)
-            structlog.get_logger().warning("vault.key_was_open", file=str(path))
+            structlog.get_logger().warning("token_cipher.key_file_was_readable", file=str(path))
         key = os.read(fd, _MAX_KEY_FILE_BYTES).decode(errors="replace").strip()
         if not key:
             key = Fernet.generate_key().decode()

@@ -1,1 +1,1 @@
-"""What an operator does from the shell, beside running the bot."""
+"""What an operator does from the shell besides running the bot."""

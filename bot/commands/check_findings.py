@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The findings of ``nemovideo-bot check``."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from bot.runtime.logs import redact
 
 
 class Verdict(StrEnum):
-    """How something stands."""
+    """The outcome of a check."""
 
     OK = "ok"
     WRONG = "wrong"
-    NOT_ASKED = "not asked"  # it does not apply here, or hangs on something that is wrong
+    NOT_ASKED = "not asked"  # it does not apply here, or depends on something that is wrong
 
     @property
     def mark(self) -> str:
-        """In the table."""
+        """Its sign in the table."""
         return {Verdict.OK: "✓", Verdict.WRONG: "✗", Verdict.NOT_ASKED: "–"}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's table.
+    """The result of one check.
 
     Args:
-        name: What was looked at.
-        verdict: How it stands.
-        found: What was seen; never a secret.
-        advice: What to do, where something is wrong.
+        name: What was checked.
+        verdict: The outcome.
+        found: What was found; secrets in it are replaced.
+        advice: What to do if something is wrong.
     """
 
     name: str
@@ -38,20 +38,20 @@ class Finding:
     advice: str = ""
 
     def __post_init__(self) -> None:
-        # Addresses in the settings may hold a password.
+        # URLs in the settings may contain a password.
         object.__setattr__(self, "found", redact(self.found))
 
 
 def ok(name: str, found: str) -> Finding:
-    """All is well."""
+    """Report that all is well."""
     return Finding(name, Verdict.OK, found)
 
 
 def wrong(name: str, found: str, advice: str) -> Finding:
-    """Something has to be put right."""
+    """Report something that has to be put right."""
     return Finding(name, Verdict.WRONG, found, advice)
 
 
 def not_asked(name: str, why: str) -> Finding:
-    """It does not apply, or can't be known."""
+    """Report that a check does not apply or can't be made."""
     return Finding(name, Verdict.NOT_ASKED, why)

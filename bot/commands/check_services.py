@@ -1,4 +1,4 @@
-"""The doctor's look at Telegram and NemoVideo."""
+"""The checks of Telegram and NemoVideo."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from bot.runtime.clock import Clock
 from bot.settings import TELEGRAM_CLOUD_URL, Settings
 
 LISTEN_S = 5
-"""Of polling, in which another program that polls would end ours: each retries within seconds."""
+"""Seconds of polling in which another polling program would interrupt ours: each retries within seconds."""
 
-MOST_PENDING = 100
-"""Updates that may wait at Telegram for a moment; as many as one poll fetches."""
+MAX_PENDING = 100
+"""Updates that may briefly wait at Telegram: as many as one poll fetches."""
 
 RECENT = timedelta(hours=1)
-"""An error of Telegram's deliveries that is older says nothing of now."""
+"""Delivery errors older than this are not reported."""
 
-MOST_SKEW_S = 30.0
-"""That a clock may be wrong: less than any time here that is compared with a service's."""
+MAX_SKEW_S = 30.0
+"""Tolerated clock skew: less than any time limit that is compared with a service's time."""
 
 _TOKEN_REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND)
-"""An own server says the second of a token that no bot has."""
+"""The Bot API server itself answers 404 to a token that no bot has."""
 
-PATIENCE_S = 20.0
-"""For all that one service is asked."""
+TOTAL_TIMEOUT_S = 20.0
+"""Seconds for all requests to one service."""
 
 
 class _NoAnswer(Exception):
-    """A service gave none that can be read; the message is one line without an address."""
+    """A service gave no readable answer; the message is one line without a URL."""
 
 
-class TelegramLook:
-    """What is asked of Telegram.
+class TelegramCheck:
+    """Checks the token, the groups, how updates arrive, and the clock.
 
     Args:
-        http: The client.
-        settings: Address and token.
-        clock: Ours, held against Telegram's.
-        listen_s: How long it is polled to hear another program.
+        http: The client that sends the requests.
+        settings: The bot's settings.
+        clock: Compared with Telegram's clock.
+        listen_s: How many seconds to poll in order to notice another program.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class TelegramLook:
         self._listen_s = listen_s
         self._date: Finding | None = None
 
-    async def look(self, polls_here: bool | None) -> list[Finding]:
-        """Everything, in the order of the table.
+    async def run(self, polls_here: bool | None) -> list[Finding]:
+        """Run the checks in the order of the table.
 
         Args:
-            polls_here: Whether a process that shares the store polls; None when that is not known.
+            polls_here: Whether a process on this store polls; None if that is not known.
         """
         names = ("Telegram: groups", "Telegram: updates", "clock, by Telegram's")
         if self._settings.telegram_bot_token is None:
@@ -78,56 +78,55 @@ class TelegramLook:
                 *(not_asked(name, "no token") for name in names),
             ]
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TOTAL_TIMEOUT_S):
                 me = await self._ask("getMe")
                 if not me.get("ok"):
                     return [
                         self._refused(me),
                         *(not_asked(name, "Telegram refuses") for name in names[:2]),
-                        self._clocks(),
+                        self._clock_finding(),
                     ]
                 bot = mapping(me.get("result"))
                 who = f"@{bot.get('username')}, id {bot.get('id')}"
                 updates = await self._updates(polls_here)
         except (_NoAnswer, TimeoutError) as error:
             url = self._settings.telegram_api_url
-            advice = "Look at the network, DNS and the firewall of this machine"
+            advice = "Check the network, DNS and the firewall of this machine"
             if url != TELEGRAM_CLOUD_URL:
                 advice = "Is your Bot API server running, and TELEGRAM_API_URL its address?"
             return [
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
             ]
-        return [ok("Telegram", who), _groups(bot), updates, self._clocks()]
+        return [ok("Telegram", who), _groups(bot), updates, self._clock_finding()]
 
-    def _clocks(self) -> Finding:
-        return self._date or not_asked("clock, by Telegram's", "it told no time")
+    def _clock_finding(self) -> Finding:
+        return self._date or not_asked("clock, by Telegram's", "it sent no date")
 
     def _refused(self, answer: Mapping[str, Any]) -> Finding:
-        said = f"{answer.get('error_code')} {answer.get('description')}"
-        if said.endswith("Logged out"):
-            found = "the bot has left Telegram's cloud for an own server"
-            return wrong("Telegram", found, "Set TELEGRAM_API_URL to that server")
+        error = f"{answer.get('error_code')} {answer.get('description')}"
+        if error.endswith("Logged out"):
+            problem = "the bot has moved from Telegram's cloud to an own server"
+            return wrong("Telegram", problem, "Set TELEGRAM_API_URL to that server")
         if answer.get("error_code") not in _TOKEN_REFUSED:
-            return wrong("Telegram", f"it answers: {said}", "Wait a little, and try again")
-        found = f"TELEGRAM_BOT_TOKEN is refused ({said})"
-        return wrong("Telegram", found, "Look the token up at @BotFather: /mybots, API Token")
+            return wrong("Telegram", f"it answers: {error}", "Wait a little, and try again")
+        problem = f"TELEGRAM_BOT_TOKEN is refused ({error})"
+        return wrong("Telegram", problem, "Look the token up at @BotFather: /mybots, API Token")
 
     async def _ask(self, method: str, **params: str | int) -> Mapping[str, Any]:
         token = self._settings.telegram_bot_token
-        assert token is not None  # noqa: S101 - or nothing is asked
+        assert token is not None  # noqa: S101 - checked by run()
         url = f"{self._settings.telegram_api_url}/bot{token.get_secret_value()}/{method}"
         try:
             answer = await self._http.post(url, json=params)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _NoAnswer(
-                type(error).__name__
-            ) from None  # Its words may hold the address, and so the token.
-        self._date = skew("clock, by Telegram's", answer, self._clock) or self._date
-        found = mapping(parse(answer.content))
-        if "ok" not in found:
+            # The error's own message may contain the URL, and so the token.
+            raise _NoAnswer(type(error).__name__) from None
+        self._date = check_clock("clock, by Telegram's", answer, self._clock) or self._date
+        payload = mapping(parse(answer.content))
+        if "ok" not in payload:
             raise _NoAnswer(f"HTTP {answer.status_code}, and no JSON of a Bot API server")
-        return found
+        return payload
 
     async def _updates(self, polls_here: bool | None) -> Finding:
         name = "Telegram: updates"
@@ -149,7 +148,7 @@ class TelegramLook:
                 f"a delivery failed at {failed_at:%H:%M} UTC: {info.get('last_error_message')}; {pending} wait",
                 "Is the bot running, and does WEBHOOK_URL lead to HTTP_LISTEN with TLS and the same WEBHOOK_SECRET?",
             )
-        if pending > MOST_PENDING and (is_set or polls_here):
+        if pending > MAX_PENDING and (is_set or polls_here):
             return wrong(
                 name, f"{pending} wait", "They come faster than they are stored: look at the log and at Redis"
             )
@@ -163,9 +162,9 @@ class TelegramLook:
             return not_asked(
                 name, f"no webhook; whether somebody polls is unknown without the store; {pending} wait"
             )
-        # Confirms nothing, for it has no offset. Another program's poll ends, and its next one ends ours.
-        heard = await self._ask("getUpdates", timeout=self._listen_s, limit=1)
-        if heard.get("error_code") == httpx.codes.CONFLICT:
+        # Confirms no update, as it has no offset. It ends another program's poll, whose next poll then ends ours.
+        polled = await self._ask("getUpdates", timeout=self._listen_s, limit=1)
+        if polled.get("error_code") == httpx.codes.CONFLICT:
             return wrong(
                 name,
                 "another program polls with this token",
@@ -183,31 +182,31 @@ def _groups(bot: Mapping[str, Any]) -> Finding:
     return ok(name, "privacy mode on: it is sent commands and answers to it, and nothing else")
 
 
-async def look_at_nemovideo(
+async def check_nemovideo(
     http: httpx.AsyncClient, settings: Settings, clock: Clock, guests: int | None, guests_a_week: int
 ) -> list[Finding]:
-    """NemoVideo: whether it answers, and what the account has.
+    """Check that NemoVideo answers, what credits are left, and the clock.
 
     Args:
-        http: The client; its ``response`` hooks are used.
-        settings: Address and token.
-        clock: Ours, held against the service's.
-        guests: Guest accounts that were given in seven days; None when that is not known.
-        guests_a_week: As many are given.
+        http: The client that sends the requests; its ``response`` hooks are replaced.
+        settings: The bot's settings.
+        clock: Compared with NemoVideo's clock.
+        guests: Guest accounts created in the last seven days; None if that is not known.
+        guests_a_week: How many NemoVideo allows in seven days.
     """
     dates: list[Finding] = []
 
-    async def note(answer: httpx.Response) -> None:
-        if (found := skew("clock, by NemoVideo's", answer, clock)) is not None:
-            dates.append(found)
+    async def read_date(answer: httpx.Response) -> None:
+        if (finding := check_clock("clock, by NemoVideo's", answer, clock)) is not None:
+            dates.append(finding)
 
-    http.event_hooks = {"response": [note]}
+    http.event_hooks = {"response": [read_date]}
     token = settings.nemo_token.get_secret_value() if settings.nemo_token else ""
     who = Credentials(token or "none", Attribution(settings.default_skill, "0"))
     account: Finding
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            credits = await NemoClient(http, settings.nemo_api_url).credits(who)
+        async with asyncio.timeout(TOTAL_TIMEOUT_S):
+            credits = await NemoClient(http, settings.nemo_api_url).get_credits(who)
         left = credits.available
         account = ok("NemoVideo: account", f"of NEMO_TOKEN, {'?' if left is None else round(left)} credits")
         if left is not None and left <= 0:
@@ -215,14 +214,16 @@ async def look_at_nemovideo(
     except AuthError as error:
         account = _guests(guests, guests_a_week)
         if token:
-            found = f"NEMO_TOKEN is refused (code {error.code or error.status})"
-            account = wrong("NemoVideo: account", found, "Get a new token at NemoVideo, or unset NEMO_TOKEN")
+            problem = f"NEMO_TOKEN is refused (code {error.code or error.status})"
+            account = wrong(
+                "NemoVideo: account", problem, "Get a new token at NemoVideo, or unset NEMO_TOKEN"
+            )
     except (NemoError, TimeoutError) as error:
         return [
             wrong(
                 "NemoVideo",
-                f"{settings.nemo_api_url} does not answer as it should: {str(error) or 'too slow'}",
-                "Look at the network of this machine and at NEMO_API_URL",
+                f"{settings.nemo_api_url} does not answer as expected: {str(error) or 'too slow'}",
+                "Check the network of this machine and NEMO_API_URL",
             ),
             not_asked("NemoVideo: account", "no answer"),
             *(dates[-1:] or [not_asked("clock, by NemoVideo's", "no answer")]),
@@ -230,7 +231,7 @@ async def look_at_nemovideo(
     return [
         ok("NemoVideo", settings.nemo_api_url),
         account,
-        *(dates[-1:] or [not_asked("clock, by NemoVideo's", "it told no time")]),
+        *(dates[-1:] or [not_asked("clock, by NemoVideo's", "it sent no date")]),
     ]
 
 
@@ -241,20 +242,20 @@ def _guests(used: int | None, a_week: int) -> Finding:
     if used >= a_week:
         return wrong(
             name,
-            f"no NEMO_TOKEN, and {used} guest accounts were given in seven days: new chats get none",
+            f"no NEMO_TOKEN, and {used} guest accounts were created in seven days: new chats get none",
             "Set NEMO_TOKEN to an account's token",
         )
-    return ok(name, f"no NEMO_TOKEN: guest accounts, {used} of about {a_week} given in seven days")
+    return ok(name, f"no NEMO_TOKEN: guest accounts, {used} of about {a_week} created in seven days")
 
 
-def skew(name: str, answer: httpx.Response, clock: Clock) -> Finding | None:
-    """Our clock held against the date of an answer; None when it has none."""
+def check_clock(name: str, answer: httpx.Response, clock: Clock) -> Finding | None:
+    """Compare our clock with the date of an answer; return None if it has no date."""
     try:
         theirs = parsedate_to_datetime(answer.headers["Date"])
     except (KeyError, ValueError, TypeError):
         return None
     off_s = (clock.now() - theirs).total_seconds()
-    if abs(off_s) <= MOST_SKEW_S:
+    if abs(off_s) <= MAX_SKEW_S:
         return ok(name, "right")
-    found = f"{abs(off_s):.0f} s {'fast' if off_s > 0 else 'slow'}"
-    return wrong(name, found, "Set this machine's clock, and keep it right with NTP")
+    problem = f"{abs(off_s):.0f} s {'fast' if off_s > 0 else 'slow'}"
+    return wrong(name, problem, "Set this machine's clock, and keep it right with NTP")

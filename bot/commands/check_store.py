@@ -1,4 +1,4 @@
-"""The doctor's look at Redis, the encryption key and the disk."""
+"""The checks of Redis, the encryption key and the disk."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bot.store.errors import StoreError
 from bot.store.schema import SCHEMA_VERSION
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
-"""Room for one file of the largest size that an own Bot API server passes on."""
+"""Space for one file of the largest size that an own Bot API server passes on."""
 
 
-async def look_at_store(redis: Redis, settings: Settings) -> list[Finding]:
-    """What a store that answers is like.
+async def check_store(redis: Redis, settings: Settings) -> list[Finding]:
+    """Check version, persistence, memory, password, schema and encryption of a store that answers.
 
     Args:
-        redis: It.
-        settings: Say whether it is the operator's or embedded.
+        redis: The store.
+        settings: The bot's settings.
     """
     info: dict[str, Any] = await redis.info()
     name = (
@@ -50,7 +50,7 @@ def _persistence(info: dict[str, Any]) -> Finding:
     if not info.get("aof_enabled"):
         return wrong(name, "appendonly no: a crash loses jobs", "Set appendonly yes in Redis' configuration")
     if info.get("aof_last_write_status", "ok") != "ok":
-        return wrong(name, "the last write to its file failed", "Look at the disk of Redis, and at its log")
+        return wrong(name, "the last write to its file failed", "Check the disk of Redis, and its log")
     return ok(name, "appendonly yes")
 
 
@@ -58,7 +58,7 @@ def _memory(info: dict[str, Any]) -> Finding:
     name = "store: eviction"
     policy = str(info.get("maxmemory_policy", "unknown"))
     if policy in ("noeviction", "unknown") or not info.get("maxmemory"):
-        return ok(name, policy if info.get("maxmemory") else "no limit of memory")
+        return ok(name, policy if info.get("maxmemory") else "no memory limit")
     return wrong(name, f"maxmemory-policy {policy}: jobs may vanish", "Set maxmemory-policy noeviction")
 
 
@@ -89,34 +89,34 @@ def _is_loopback(host: str) -> bool:
 
 async def _schema(redis: Redis) -> Finding:
     name = "store: version of the data"
-    kept: Any = await redis.get(keys.SCHEMA)
-    if kept is None:
+    version: Any = await redis.get(keys.SCHEMA)
+    if version is None:
         return ok(name, "empty, new")
-    if int(kept) > SCHEMA_VERSION:
-        found = f"{kept}, this release knows {SCHEMA_VERSION}"
-        return wrong(name, found, "Update the bot: a later release wrote the store")
-    if int(kept) < SCHEMA_VERSION:
-        found = f"{kept}, this release needs {SCHEMA_VERSION}"
-        return wrong(name, found, "Use an empty store: an earlier release wrote this one")
-    return ok(name, str(kept))
+    if int(version) > SCHEMA_VERSION:
+        problem = f"{version}, this release knows {SCHEMA_VERSION}"
+        return wrong(name, problem, "Update the bot: a later release wrote the store")
+    if int(version) < SCHEMA_VERSION:
+        problem = f"{version}, this release needs {SCHEMA_VERSION}"
+        return wrong(name, problem, "Use an empty store: an earlier release wrote this one")
+    return ok(name, str(version))
 
 
 async def _encryption(redis: Redis, settings: Settings) -> Finding:
-    """Whether what is kept can be read; makes neither a key nor a marker."""
+    """Check that stored tokens can be decrypted; create neither a key nor a marker."""
     name = "encryption key"
-    given = [key.get_secret_value() for key in settings.encryption_keys]
+    configured = [key.get_secret_value() for key in settings.encryption_keys]
     is_there = (settings.data_dir / KEY_FILE).exists()
     marker = await redis.get(keys.CIPHER_MARKER)
-    if not given and not is_there:
+    if not configured and not is_there:
         if marker is None:
-            return ok(name, "none yet: it is made at the first start")
+            return ok(name, "none yet: it is created at the first start")
         return wrong(
             name,
             f"the store was written with one, and {settings.data_dir / KEY_FILE} is missing",
             "Bring that file back, or set ENCRYPTION_KEYS to the same as on the other machines",
         )
     try:
-        token_cipher = TokenCipher.open(given, settings.data_dir)
+        token_cipher = TokenCipher.open(configured, settings.data_dir)
         if marker is not None:
             token_cipher.decrypt(str(marker))
     except TokenCipherError:
@@ -127,14 +127,14 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
         )
     except StoreError as error:
         return wrong(name, str(error), "Make the file the bot's own, with mode 600")
-    return ok(name, "ENCRYPTION_KEYS" if given else f"in {settings.data_dir}")
+    return ok(name, "ENCRYPTION_KEYS" if configured else f"in {settings.data_dir}")
 
 
-def look_at_disk(settings: Settings) -> list[Finding]:
-    """Whether there is room, and the paths of an own Bot API server can be used."""
+def check_disk(settings: Settings) -> list[Finding]:
+    """Check free disk space, and the directories of an own Bot API server."""
     return [
         _directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"),
-        *(_own_server(settings)),
+        *_own_server(settings),
     ]
 
 
@@ -161,26 +161,26 @@ def _server_files(name: str, directory: Path) -> Finding:
             f"{directory} can't be read and written",
             "Run bot and Bot API server as one user, or in one group that may write there",
         )
-    return _room(name, directory, directory)
+    return _free_space(name, directory, directory)
 
 
 def _directory(name: str, directory: Path, setting: str) -> Finding:
-    """A directory that the bot makes when it is missing."""
-    there = directory.absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+    """Check a directory that the bot creates if it is missing."""
+    existing = directory.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
         return wrong(
-            name, f"{there} can't be written", f"Give the bot's user that directory, or set {setting}"
+            name, f"{existing} can't be written", f"Give the bot's user that directory, or set {setting}"
         )
-    return _room(name, directory, there)
+    return _free_space(name, directory, existing)
 
 
-def _room(name: str, directory: Path, there: Path) -> Finding:
-    free = shutil.disk_usage(there).free
+def _free_space(name: str, directory: Path, existing: Path) -> Finding:
+    free = shutil.disk_usage(existing).free
     found = f"{directory}, {free / 1e9:.1f} GB free"
     if free < MIN_FREE_BYTES:
-        return wrong(name, found, "Make room: a video on its way may need 2 GB")
+        return wrong(name, found, "Free some space: a video in transit may need 2 GB")
     return ok(name, found)
 
 

@@ -1,4 +1,4 @@
-"""What ``nemovideo-bot jobs`` does: lists, shows, stops and repeats jobs, by the ways of the chats' own buttons."""
+"""The command ``nemovideo-bot jobs``: lists, shows, cancels and retries jobs, as the buttons in chats do."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from bot.store import keys
 from bot.store.connect import open_store
 from bot.store.schema import ensure_schema
 
-AT_ONCE = 500
-"""Jobs that are read in one go: each is a hash of its own."""
+BATCH_SIZE = 500
+"""Jobs that are read in one round trip."""
 
-REPEATABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
-"""Kinds that can be tried again: all they need is in the job. The others answer a moment that has passed."""
+RETRYABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
+"""Kinds whose jobs contain all they need to run again. The others answer to a moment that has passed."""
 
 CURRENT = (JobState.RUNNING, JobState.QUEUED)
 
@@ -44,20 +44,20 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 class CommandRefused(Exception):
-    """It can't be done; the message is one line for the operator."""
+    """A command can't be carried out; the message is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as the operator sees it; nothing in it is a secret, or was said by the services.
+    """A job as the operator sees it, without secrets and the services' answers.
 
     Args:
-        job: What was asked, with all that joined it.
-        state: Where it stands.
-        position: In its queue; 0 if it does not wait.
-        starts: How often it was begun.
-        is_stopping: Whether it was asked to stop and still runs.
-        saved: Names of its checkpoints, such as ``agent_asked``.
+        job: The request, with all its parts.
+        state: Whether it waits, runs or has ended.
+        position: Its position in the queue from 1; 0 if it does not wait.
+        starts: The number of attempts.
+        is_stopping: Whether it has been cancelled and still runs.
+        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
     """
 
     job: Job
@@ -68,7 +68,7 @@ class JobRow:
     saved: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the fields that ``--json`` prints."""
         job = self.job
         return {
             "id": job.id,
@@ -76,7 +76,7 @@ class JobRow:
             "queue": job.queue.value,
             "kind": job.kind.value,
             "state": self.state.value,
-            "position": self.position,
+            "place": self.position,
             "stopping": self.is_stopping,
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),
@@ -90,13 +90,13 @@ class JobRow:
 
 
 class JobAdmin:
-    """The jobs of all chats.
+    """Lists and changes the jobs of all chats.
 
     Args:
         redis: The store.
-        job_queue: The queues.
-        chats: Whose projects a repeated job goes on with.
-        clock: Stamps jobs.
+        job_queue: The chats' queues.
+        chats: The chats, for the projects that retried jobs continue.
+        clock: Source of the time at which a retry is asked for.
     """
 
     def __init__(self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock) -> None:
@@ -108,96 +108,95 @@ class JobAdmin:
     async def rows(
         self, *, states: Collection[JobState] = (), chat: ChatKey | None = None, limit: int = 50
     ) -> list[JobRow]:
-        """List those that run (the longest first), edits that wait (in their order), and what is over (latest first).
+        """List running jobs (longest first), waiting edits (in queue order), and ended jobs (latest first).
 
-        Without the answers to pressed buttons, which are over in a moment. What is over lies in no order in the
-        store, and is looked for among all that is kept.
+        Answers to pressed buttons are left out. Ended jobs have no index: all stored jobs are scanned for them.
 
         Args:
-            states: Of these; of those that run or wait when empty.
-            chat: Only of this one.
-            limit: At most so many.
+            states: The states to list; running and queued if empty.
+            chat: Only jobs of this chat.
+            limit: The largest number of jobs returned.
         """
         states = states or CURRENT
         rows: list[JobRow] = []
         if JobState.RUNNING in states:
             rows += await self._in_order(keys.STARTED_JOBS, JobState.RUNNING, chat, limit)
         if JobState.QUEUED in states:
-            waiting = await self._in_order(keys.WAITING_JOBS, JobState.QUEUED, chat, limit - len(rows))
-            # The set knows seconds, in which somebody may ask for much.
+            waiting = await self._in_order(keys.QUEUE, JobState.QUEUED, chat, limit - len(rows))
+            # The set orders by seconds; several jobs may be from the same one.
             rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.position))
-        if over := set(states) - set(CURRENT):
-            rows += await self._over(over, chat, limit - len(rows))
+        if ended := set(states) - set(CURRENT):
+            rows += await self._ended(ended, chat, limit - len(rows))
         return rows
 
     async def _in_order(
         self, ordered: str, state: JobState, chat: ChatKey | None, limit: int
     ) -> list[JobRow]:
-        """The first of a set that the lanes keep."""
+        """Return the first jobs of a sorted set that the queue maintains."""
         prefix = keys.job_key(str(chat), "") if chat else keys.JOB
         rows: list[JobRow] = []
         start = 0
         while len(rows) < limit:
-            names: Any = await self._redis.zrange(ordered, start, start + AT_ONCE - 1)
+            names: Any = await self._redis.zrange(ordered, start, start + BATCH_SIZE - 1)
             if not names:
                 break
             start += len(names)
             for name in names:
                 if len(rows) == limit:
                     break
-                # One whose data was erased, or that went on meanwhile, may stand there a moment longer.
+                # A job that was erased or has changed its state may still be in the set for a moment.
                 if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
                     rows.append(row)
         return rows
 
-    async def _over(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
-        found: dict[str, datetime] = {}
-        some: list[str] = []
+    async def _ended(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
+        asked_at: dict[str, datetime] = {}
+        batch: list[str] = []
         pattern = keys.job_key(str(chat), "*") if chat else f"{keys.JOB}*"
-        async for name in self._redis.scan_iter(match=pattern, count=AT_ONCE):
-            some.append(name)
-            if len(some) == AT_ONCE:
-                found |= await self._asked_at(some, states)
-                some = []
-        found |= await self._asked_at(some, states)
-        latest = sorted(found, key=lambda name: found[name], reverse=True)[: max(0, limit)]
+        async for name in self._redis.scan_iter(match=pattern, count=BATCH_SIZE):
+            batch.append(name)
+            if len(batch) == BATCH_SIZE:
+                asked_at |= await self._asked_at(batch, states)
+                batch = []
+        asked_at |= await self._asked_at(batch, states)
+        latest = sorted(asked_at, key=lambda name: asked_at[name], reverse=True)[: max(0, limit)]
         rows = [await self._row(name) for name in latest]
         return [row for row in rows if row is not None]
 
     async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
-        """Jobs that ended with an apology, the last one first; the store keeps them longer than the jobs themselves.
+        """List jobs that were given up, the latest first; these records are stored longer than the jobs.
 
         Args:
-            chat: Only of this one.
-            limit: At most so many.
+            chat: Only jobs of this chat.
+            limit: The largest number of jobs returned.
         """
-        found = await given_up(self._redis)
-        return [one for one in found if chat is None or one.chat == str(chat)][:limit]
+        jobs = await given_up(self._redis)
+        return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 
     async def _asked_at(self, names: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
-        """When jobs were asked for, of those that are wanted; by their keys."""
+        """Return when the jobs in these states were asked for, by their keys."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.hmget(name, [JobField.REQUEST, JobField.STATE])
             answers = await pipe.execute()
-        found: dict[str, datetime] = {}
+        asked_at: dict[str, datetime] = {}
         for name, (request, state) in zip(names, answers, strict=True):
             if request is None or state not in states:
-                continue  # It aged out meanwhile.
-            found[name] = STORED_JOB.validate_json(request).asked_at
-        return found
+                continue  # it expired meanwhile
+            asked_at[name] = STORED_JOB.validate_json(request).asked_at
+        return asked_at
 
     async def row(self, job_id: str) -> JobRow:
-        """One job.
+        """Return one job.
 
         Raises:
-            Refused: No job has this id.
+            CommandRefused: No job has this id.
         """
         if not _ID.fullmatch(job_id):
             raise CommandRefused(
                 f"{job_id!r} is no job's id: those have 16 digits and letters, see: nemovideo-bot jobs list"
             )
-        async for name in self._redis.scan_iter(match=f"{keys.JOB}*:{job_id}", count=AT_ONCE):
+        async for name in self._redis.scan_iter(match=f"{keys.JOB}*:{job_id}", count=BATCH_SIZE):
             row = await self._row(name)
             if row is not None:
                 return row
@@ -222,21 +221,21 @@ class JobAdmin:
         )
 
     async def cancel(self, job_id: str) -> JobRow:
-        """Stop a job that waits or runs; the chat is told by the job's own message.
+        """Cancel a job that waits or runs; its progress message in the chat says so.
 
         Returns:
-            The job as it is then: one that runs is told to stop, and stops when its worker hears it.
+            The job after that. A running job stops when its worker receives the message.
 
         Raises:
-            Refused: There is none, or it is over.
+            CommandRefused: No job has this id, or it has ended.
         """
         job = (await self.row(job_id)).job
-        was = await self._job_queue.cancel(job.chat, job.queue, job.id)
-        if was in (JobState.QUEUED, JobState.CANCELLED):
-            # Once more for one that is stopped already: the command may have been killed in between.
+        state = await self._job_queue.cancel(job.chat, job.queue, job.id)
+        if state in (JobState.QUEUED, JobState.CANCELLED):
+            # Also for a job that is cancelled already: the command may have been killed in between.
             await self._close_position_message(job)
-        if was not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED):
-            raise CommandRefused(f"Job {job_id} is over: {was or 'gone'}")
+        if state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED):
+            raise CommandRefused(f"Job {job_id} is over: {state or 'gone'}")
         return await self.row(job_id)
 
     async def _close_position_message(self, job: Job) -> None:
@@ -254,20 +253,20 @@ class JobAdmin:
             await self._job_queue.enqueue([close], f"cancelled:{job.id}")
 
     async def retry(self, job_id: str) -> JobRow:
-        """Try a job again that failed or was stopped: only what is left of it, and once however often it is asked.
+        """Retry the remaining steps of a job that failed or was cancelled; repeating the command changes nothing.
 
         Returns:
             The new job.
 
         Raises:
-            Refused: There is none, it is not over, it can't be repeated, or nothing more is taken now.
+            CommandRefused: No job has this id, it has not ended, its kind can't be retried, or the queue is full.
         """
         row = await self.row(job_id)
         if row.state not in (JobState.FAILED, JobState.CANCELLED):
             raise CommandRefused(
                 f"Job {job_id} is {row.state}: only one that failed or was cancelled is tried again"
             )
-        if row.job.kind not in REPEATABLE:
+        if row.job.kind not in RETRYABLE:
             raise CommandRefused(f"Job {job_id} is of the kind {row.job.kind}, which can't be tried again")
         again = await retry_of(self._job_queue, self._chats, row.job, self._clock.now())
         if again is None:
@@ -275,7 +274,7 @@ class JobAdmin:
         try:
             await self._job_queue.enqueue([again], f"retry:{job_id}")
         except QuotaExceeded as error:
-            raise CommandRefused(f"Today's quota of the {error.warning.scope} is used up") from None
+            raise CommandRefused(f"The daily limit of the {error.warning.scope} is used up") from None
         except QueueFull:
             raise CommandRefused(
                 "Too much is waiting already, see QUEUE_LIMIT and TOTAL_QUEUE_LIMIT"
@@ -285,10 +284,10 @@ class JobAdmin:
 
 @contextlib.asynccontextmanager
 async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobAdmin]:
-    """The office on the store of the settings, beside whatever processes use it.
+    """Open the jobs in the configured store, next to the processes that use it.
 
     Raises:
-        StoreError: It can't be used.
+        StoreError: The store can't be used.
     """
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with contextlib.AsyncExitStack() as stack:
@@ -299,5 +298,5 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
         )
         _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
         yield JobAdmin(
-            store.redis, job_queue, Chats(store.redis, token_cipher, clock, settings.chat_ttl_days), clock
+            store.redis, job_queue, Chats(store.redis, token_cipher, settings.chat_ttl_days), clock
         )

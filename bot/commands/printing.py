@@ -1,14 +1,16 @@
-"""What commands print: tables for people, JSON for scripts."""
+"""The output of commands: tables for people, JSON for scripts."""
 
 from __future__ import annotations
 
 import json
-import unicodedata
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from bot.commands.check_findings import Finding, Verdict
 from bot.commands.jobs import JobRow
@@ -19,6 +21,9 @@ from bot.runtime.logs import redact
 MAX_CELL_CHARS = 60
 MAX_FOUND_CHARS = 300
 
+_UNWRAPPED = 10_000
+"""Columns of output that goes to no terminal: each row is one line, for grep."""
+
 
 def print_json(value: Any) -> None:
     """Print a value for scripts."""
@@ -26,40 +31,46 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns; the last column is as wide as it gets."""
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    """Print rows in columns; in a terminal, cells are wrapped to its width."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
-        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        typer.echo("  ".join(cells).rstrip())
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else _UNWRAPPED
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Print the doctor's table: a line each, and under what is wrong what to do."""
-    width = max(_width(finding.name) for finding in findings)
+    """Print a line for each check, and below it what to do if something is wrong."""
+    rows = []
     for finding in findings:
-        name = finding.name + " " * (width - _width(finding.name))
-        typer.echo(f"{finding.verdict.mark} {name}  {one_line(finding.found, MAX_FOUND_CHARS)}")
+        found = one_line(finding.found, MAX_FOUND_CHARS)
+        rows.append((f"{finding.verdict.mark} {finding.name}", found))
         if finding.advice:
-            typer.echo(f"  {' ' * width}  → {finding.advice}")
+            rows.append(("", f"→ {finding.advice}"))
+    print_table(rows)
     count = sum(finding.verdict is Verdict.WRONG for finding in findings)
     typer.echo("Everything is as it should be." if not count else f"{count} to put right.")
 
 
 def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:
-    """Print jobs, a line each."""
-    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "WISH")]
+    """Print jobs, one per line."""
+    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "REQUEST")]
     for row in rows:
         job = row.job
         prompt = one_line(job.text or ", ".join(file.name for file in job.files))
-        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _moment(job.asked_at), prompt))
+        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _format_time(job.asked_at), prompt))
     _print_list([row.to_dict() for row in rows], lines, as_json=as_json)
 
 
-def print_given_up(found: Sequence[GivenUp], *, as_json: bool) -> None:
-    """Print jobs that were given up, a line each."""
+def print_given_up(jobs: Sequence[GivenUp], *, as_json: bool) -> None:
+    """Print jobs that were given up, one per line."""
     lines = [("ID", "KIND", "CHAT", "GIVEN UP (UTC)", "ERROR")]
-    lines += [(one.id, one.kind, one.chat, _moment(one.at), one.error) for one in found]
-    _print_list([STORED_GIVEN_UP.dump_python(one, mode="json") for one in found], lines, as_json=as_json)
+    lines += [(job.id, job.kind, job.chat, _format_time(job.at), job.error) for job in jobs]
+    _print_list([STORED_GIVEN_UP.dump_python(job, mode="json") for job in jobs], lines, as_json=as_json)
 
 
 def _print_list(values: Sequence[Any], lines: Sequence[Sequence[str]], *, as_json: bool) -> None:
@@ -71,13 +82,13 @@ def _print_list(values: Sequence[Any], lines: Sequence[Sequence[str]], *, as_jso
         typer.echo("No jobs.")
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+def _format_time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def print_job(row: JobRow) -> None:
-    """Print all of one job."""
-    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, most=MAX_PROMPT_CHARS)}
+    """Print all fields of one job."""
+    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
     for name in ("position", "stopping"):
@@ -93,13 +104,8 @@ def _state(row: JobRow) -> str:
     return "running, stopping" if row.is_stopping else row.state.value
 
 
-def one_line(text: str, most: int = MAX_CELL_CHARS) -> str:
-    """A text that people wrote, as one line without tokens and what a terminal would obey."""
-    seen = "".join(c if c.isprintable() else " " for c in redact(text))
-    line = " ".join(seen.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal that a text takes."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+def one_line(text: str, max_chars: int = MAX_CELL_CHARS) -> str:
+    """Return what somebody wrote as one line, without tokens and terminal control characters."""
+    printable = "".join(c if c.isprintable() else " " for c in redact(text))
+    line = " ".join(printable.split())
+    return line if len(line) <= max_chars else line[: max_chars - 1] + "…"

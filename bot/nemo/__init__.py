@@ -1,5 +1,5 @@
 """The NemoVideo API as a library of its own: it needs an ``httpx.AsyncClient`` and nothing of this program.
 
-``client`` makes the calls, ``events`` reads what the agent streams, ``turns`` puts its answer together, ``drafts``
-reads timelines, ``changes`` compares them, and ``errors`` holds everything that may be raised.
+``client`` makes the calls, ``events`` reads the agent's stream, ``turns`` collects its text, ``drafts`` reads and
+``changes`` compares timelines, and ``errors`` has all exceptions.
 """

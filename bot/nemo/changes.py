@@ -1,4 +1,4 @@
-"""What an edit did to a draft, as data: for telling it in any language.
+"""The changes between two drafts as data, to be described in any language.
 
 >>> from bot.nemo.drafts import read_draft
 >>> before = read_draft({"t": [{"tt": 1, "sg": [{"name": "Lo-fi", "volume": 0.8}]}]})
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class TrackAdded:
-    """A track that was not there before, with all that is on it; ``position`` counts from 0."""
+    """A new track with its segments; ``position`` counts from 0."""
 
     track: Track
     position: int
@@ -26,7 +26,7 @@ class TrackAdded:
 
 @dataclass(frozen=True, slots=True)
 class TrackRemoved:
-    """A track that is gone, with all that was on it; ``position`` is where it was."""
+    """A removed track with its segments; ``position`` is its former one."""
 
     track: Track
     position: int
@@ -34,7 +34,7 @@ class TrackRemoved:
 
 @dataclass(frozen=True, slots=True)
 class TrackMoved:
-    """A track changed places with others."""
+    """A track changed its position among the others."""
 
     track: Track
     before: int
@@ -52,7 +52,7 @@ class TrackRenamed:
 
 @dataclass(frozen=True, slots=True)
 class SegmentAdded:
-    """A clip that was not there before."""
+    """A new segment."""
 
     track: Track
     segment: Segment
@@ -60,7 +60,7 @@ class SegmentAdded:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRemoved:
-    """A clip that is gone from a track that stays."""
+    """A segment removed from a track that stays."""
 
     track: Track
     segment: Segment
@@ -68,7 +68,7 @@ class SegmentRemoved:
 
 @dataclass(frozen=True, slots=True)
 class SegmentMoved:
-    """A clip begins elsewhere, as long as it was. ``before`` and ``after`` in ms."""
+    """A segment of unchanged length starts at another time; ``before`` and ``after`` in ms."""
 
     track: Track
     segment: Segment
@@ -78,7 +78,7 @@ class SegmentMoved:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRetimed:
-    """A clip has another length (and perhaps start): (start, end) in ms before and after."""
+    """A segment has another length, perhaps also another start: (start, end) in ms before and after."""
 
     track: Track
     segment: Segment
@@ -88,7 +88,7 @@ class SegmentRetimed:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRenamed:
-    """A clip has another name."""
+    """A segment has another name."""
 
     track: Track
     segment: Segment
@@ -98,7 +98,7 @@ class SegmentRenamed:
 
 @dataclass(frozen=True, slots=True)
 class TextChanged:
-    """A title says something else."""
+    """A title has another text."""
 
     track: Track
     segment: Segment
@@ -108,7 +108,7 @@ class TextChanged:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanged:
-    """Louder or softer; 1.0 is the original loudness. ``segment`` is None for a whole track."""
+    """Another volume; 1.0 is the original loudness. ``segment`` is None for a whole track."""
 
     track: Track
     segment: Segment | None
@@ -118,7 +118,7 @@ class VolumeChanged:
 
 @dataclass(frozen=True, slots=True)
 class MediaReplaced:
-    """A clip shows another file. The addresses are the service's, not for people."""
+    """A segment shows another file. The URLs are internal to the service."""
 
     track: Track
     segment: Segment
@@ -128,7 +128,7 @@ class MediaReplaced:
 
 @dataclass(frozen=True, slots=True)
 class SegmentChanged:
-    """Something of a clip changed that this library can't name, such as an effect."""
+    """A segment changed in a way that this library can't name, such as an effect."""
 
     track: Track
     segment: Segment
@@ -136,7 +136,7 @@ class SegmentChanged:
 
 @dataclass(frozen=True, slots=True)
 class DurationChanged:
-    """The whole timeline is longer or shorter, in ms."""
+    """The timeline has another length, in ms."""
 
     before: int | None
     after: int | None
@@ -160,7 +160,7 @@ class SizeChanged:
 
 @dataclass(frozen=True, slots=True)
 class OtherChange:
-    """The drafts differ in something that this library can't name, and in nothing else."""
+    """The drafts differ only in a way that this library can't name."""
 
 
 Change = (
@@ -185,13 +185,13 @@ Change = (
 
 
 def compare(before: Draft, after: Draft) -> tuple[Change, ...]:
-    """Tell two drafts apart, track by track.
+    """Compare two drafts track by track.
 
-    Tracks and clips are recognised by their ids, else by what they hold, else by their place, so that a
-    server that makes new ids at each edit is understood as well.
+    Tracks and segments are matched by their ids, else by their content, else by their position: a server may assign
+    new ids with each edit.
 
     Returns:
-        Changes in the order of the timeline; empty exactly when nothing changed.
+        Changes in the order of the timeline; empty only if nothing changed.
     """
     if before.digest() == after.digest():
         return ()
@@ -199,7 +199,7 @@ def compare(before: Draft, after: Draft) -> tuple[Change, ...]:
 
 
 def _draft_changes(before: Draft, after: Draft) -> Iterator[Change]:
-    pairs, gone, new = _match(before.tracks, after.tracks, _TRACK_KEYS)
+    pairs, removed, added = _match(before.tracks, after.tracks, _TRACK_KEYS)
     moved = _moved(pairs)
     for old_at, new_at in pairs:
         old, track = before.tracks[old_at], after.tracks[new_at]
@@ -210,9 +210,9 @@ def _draft_changes(before: Draft, after: Draft) -> Iterator[Change]:
         if old.volume != track.volume:
             yield VolumeChanged(track, None, old.volume, track.volume)
         yield from _track_changes(old, track)
-    for at in new:
+    for at in added:
         yield TrackAdded(after.tracks[at], at)
-    for at in gone:
+    for at in removed:
         yield TrackRemoved(before.tracks[at], at)
     if before.duration_ms != after.duration_ms:
         yield DurationChanged(before.duration_ms, after.duration_ms)
@@ -224,37 +224,37 @@ def _draft_changes(before: Draft, after: Draft) -> Iterator[Change]:
 
 
 def _track_changes(old: Track, new: Track) -> Iterator[Change]:
-    pairs, gone, added = _match(old.segments, new.segments, _SEGMENT_KEYS)
+    pairs, removed, added = _match(old.segments, new.segments, _SEGMENT_KEYS)
     for old_at, new_at in pairs:
         yield from _segment_changes(old.segments[old_at], new.segments[new_at], new)
     for at in added:
         yield SegmentAdded(new, new.segments[at])
-    for at in gone:
+    for at in removed:
         yield SegmentRemoved(new, old.segments[at])
 
 
 def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Change]:
-    told = False
+    is_named = False
     if old.duration_ms != new.duration_ms:
-        told = True
+        is_named = True
         yield SegmentRetimed(track, new, (old.start_ms, old.end_ms), (new.start_ms, new.end_ms))
     elif old.start_ms != new.start_ms:
-        told = True
+        is_named = True
         yield SegmentMoved(track, new, old.start_ms, new.start_ms)
     if old.text != new.text:
-        told = True
+        is_named = True
         yield TextChanged(track, new, old.text, new.text)
     old_name, new_name = (old.name if old.named else None), (new.name if new.named else None)
     if old_name != new_name:
-        told = True
+        is_named = True
         yield SegmentRenamed(track, new, old_name, new_name)
     if old.volume != new.volume:
-        told = True
+        is_named = True
         yield VolumeChanged(track, new, old.volume, new.volume)
     if old.media != new.media:
-        told = True
+        is_named = True
         yield MediaReplaced(track, new, old.media, new.media)
-    if not told and old.segment_id == new.segment_id and digest(old.raw) != digest(new.raw):
+    if not is_named and old.segment_id == new.segment_id and digest(old.raw) != digest(new.raw):
         yield SegmentChanged(track, new)
 
 
@@ -285,28 +285,28 @@ def _content(segment: Segment) -> Hashable:
 def _match(
     before: Sequence[_T], after: Sequence[_T], keys: Sequence[Callable[[_T], Hashable]]
 ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
-    """Pair what is the same, by the surest key first: pairs in the order of ``after``, and what is left."""
+    """Pair the same items, by the surest key first; return pairs in the order of ``after``, and the unpaired rest."""
     pairs: list[tuple[int, int]] = []
-    gone, new = list(range(len(before))), list(range(len(after)))
+    removed, added = list(range(len(before))), list(range(len(after)))
     for key in keys:
-        waiting: dict[Hashable, list[int]] = {}
-        for at in reversed(gone):
-            if (found := key(before[at])) is not None:
-                waiting.setdefault(found, []).append(at)
-        left = []
-        for at in new:
-            found = key(after[at])
-            if found is not None and waiting.get(found):
-                pairs.append((waiting[found].pop(), at))
+        unpaired: dict[Hashable, list[int]] = {}
+        for at in reversed(removed):
+            if (value := key(before[at])) is not None:
+                unpaired.setdefault(value, []).append(at)
+        rest = []
+        for at in added:
+            value = key(after[at])
+            if value is not None and unpaired.get(value):
+                pairs.append((unpaired[value].pop(), at))
             else:
-                left.append(at)
-        new = left
-        taken = {old_at for old_at, _ in pairs}
-        gone = [at for at in gone if at not in taken]
-    return sorted(pairs, key=lambda pair: pair[1]), gone, new
+                rest.append(at)
+        added = rest
+        paired = {old_at for old_at, _ in pairs}
+        removed = [at for at in removed if at not in paired]
+    return sorted(pairs, key=lambda pair: pair[1]), removed, added
 
 
 def _moved(pairs: list[tuple[int, int]]) -> set[int]:
-    """Those that are out of order among the pairs that stayed; an added or removed track moves nobody."""
+    """Return the new positions of tracks whose order changed; an added or removed track moves no other."""
     ranks = {old_at: rank for rank, old_at in enumerate(sorted(old_at for old_at, _ in pairs))}
     return {new_at for rank, (old_at, new_at) in enumerate(pairs) if ranks[old_at] != rank}

@@ -3,9 +3,9 @@
 >>> async with httpx.AsyncClient() as http:  # doctest: +SKIP
 ...     nemo = NemoClient(http, "https://mega-api-prod.nemovideo.ai")
 ...     card = Attribution("my-skill", "1.0.0", "unknown")
-...     who = Credentials((await nemo.anonymous_token(client_id, card)).token, card)
-...     session = await nemo.create_session(who, "en")
-...     async with contextlib.aclosing(nemo.send_message(who, session.session_id, "A cat, 5 s")) as events:
+...     credentials = Credentials((await nemo.create_anonymous_token(client_id, card)).token, card)
+...     session = await nemo.create_session(credentials, "en")
+...     async with contextlib.aclosing(nemo.send_message(credentials, session.session_id, "A cat, 5 s")) as events:
 ...         async for event in events:
 ...             print(event)
 """
@@ -34,7 +34,6 @@ from bot.nemo.errors import (
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.renders import Render, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
-from bot.nemo.turns import TurnText
 from bot.nemo.uploads import FileToUpload, MultipartBody
 from bot.nemo.wire import (
     RENDERS,
@@ -43,16 +42,16 @@ from bot.nemo.wire import (
     Retries,
     Timeouts,
     Wire,
-    checked,
+    check_answer,
+    content_length,
     encode,
-    found,
     header_value,
     headers_for,
     media_type,
     origin,
     read_body,
     read_chunks,
-    size_of,
+    require,
 )
 
 _TIMEOUTS = Timeouts()
@@ -60,7 +59,7 @@ _RETRIES = Retries()
 _APP = "nemo_agent"
 _RENDERS = f"{RENDERS}/lambda"
 MAX_REDIRECTS = 5
-_STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy holds events back, and hides a file's size
+_STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy delays events, and hides a file's size
 _EVENT_STREAM = {
     "Content-Type": "application/json",
     "Accept": "text/event-stream",
@@ -70,13 +69,13 @@ _EVENT_STREAM = {
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A result on its way.
+    """A result that is being downloaded.
 
     Args:
-        size_bytes: If the server tells; the chunks then give exactly as many.
-        chunks: Its bytes as they come. Raises TransportError when they end early.
-        content_type: As the server tells.
-        by_link: Whether it comes from the result's link, not from the download call.
+        size_bytes: Its size, if the server declares it; the chunks then have exactly that size.
+        chunks: Its bytes. Raises TransportError if they end early.
+        content_type: Its media type, as the server declares it.
+        by_link: Whether it comes from the result's link and not from the download call.
     """
 
     size_bytes: int | None
@@ -87,11 +86,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class MediaSource:
-    """Other hosts that results are fetched from.
+    """Other hosts that results may be downloaded from.
 
     Args:
-        http: Closed by whoever made it. What a name leads to is for it to judge.
-        allows: Tells whether a place may be reached: scheme, host, and the port unless it is the scheme's own.
+        http: The client for them; it judges the addresses that names resolve to. Its creator closes it.
+        allows: Whether a request is allowed to a scheme, a host, and a port (None for the scheme's default).
     """
 
     http: httpx.AsyncClient
@@ -99,16 +98,15 @@ class MediaSource:
 
 
 class NemoClient:
-    """Speaks to one NemoVideo server. Holds no account and no session: each call names them.
+    """A client of one NemoVideo server. It has no account and no session: each call names them.
 
     Args:
-        http: Closed by whoever made it. Its ``ConnectError`` and ``ConnectTimeout`` have to mean that
-        nothing was
-            sent, as httpx documents it.
-        base_url: Such as ``https://mega-api-prod.nemovideo.ai``.
-        timeouts: How long to wait.
-        retries: How calls are repeated.
-        media: Where else than from the service itself results may be fetched; from nowhere when left out.
+        http: The client that sends the requests; its creator closes it. Its ``ConnectError`` and ``ConnectTimeout``
+            have to mean that nothing was sent, as httpx documents.
+        base_url: The server's URL, such as ``https://mega-api-prod.nemovideo.ai``.
+        timeouts: The timeouts of each request.
+        retries: How requests are retried.
+        media: Where results may be downloaded from besides the service itself; nowhere by default.
     """
 
     def __init__(
@@ -125,121 +123,130 @@ class NemoClient:
         self._media = media
         self._wire = Wire(http, base_url, timeouts, retries)
 
-    async def anonymous_token(self, client_id: str, attribution: Attribution) -> answers.AnonymousToken:
-        """Get an account without a name: one a client id in 7 days, about ten a network address.
+    async def create_anonymous_token(
+        self, client_id: str, attribution: Attribution
+    ) -> answers.AnonymousToken:
+        """Create an anonymous account. In 7 days the service allows one per client id, about ten per IP address.
 
         Args:
-            client_id: A UUID that stays with its user for ever.
-            attribution: Who asks.
+            client_id: A UUID that never changes for its user.
+            attribution: The caller.
 
         Raises:
-            ClientIdMissing: The client id does not count.
+            ClientIdMissing: The client id is not valid.
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", "/api/auth/anonymous-token")
         headers = {**headers_for(attribution), "X-Client-Id": header_value(client_id)}
-        payload = await self._wire.ask(call, headers)
-        return found(call, answers.read_anonymous_token(payload))
+        payload = await self._wire.request(call, headers)
+        return require(call, answers.read_anonymous_token(payload))
 
-    async def create_session(self, who: Credentials, language: str) -> answers.Session:
-        """Begin a project.
+    async def create_session(self, credentials: Credentials, language: str) -> answers.Session:
+        """Create a project.
 
         Args:
-            who: The account.
-            language: ISO code, such as ``en`` or ``zh-CN``: what the agent answers in.
+            credentials: The account.
+            language: The language of the agent's answers, such as ``en`` or ``zh-CN``.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
-        payload = await self._wire.ask(call, headers_for(who), {"task_name": "project", "language": language})
-        return found(call, answers.read_session(payload))
+        payload = await self._wire.request(
+            call, headers_for(credentials), {"task_name": "project", "language": language}
+        )
+        return require(call, answers.read_session(payload))
 
-    async def claim_token(self, who: Credentials, task_id: str, session_id: str) -> answers.ClaimToken:
-        """Get the right to take a project over in a browser.
+    async def create_claim_token(
+        self, credentials: Credentials, task_id: str, session_id: str
+    ) -> answers.ClaimToken:
+        """Create a token with which a project can be taken over in a browser.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", "/api/auth/claim-token")
-        payload = await self._wire.ask(call, headers_for(who), {"task_id": task_id, "session_id": session_id})
-        return found(call, answers.read_claim_token(payload))
+        payload = await self._wire.request(
+            call, headers_for(credentials), {"task_id": task_id, "session_id": session_id}
+        )
+        return require(call, answers.read_claim_token(payload))
 
-    async def send_message(self, who: Credentials, session_id: str, text: str) -> AsyncGenerator[Event, None]:
-        """Say something to the agent, and hear what it does. Its end is the turn's end.
+    async def send_message(
+        self, credentials: Credentials, session_id: str, text: str
+    ) -> AsyncGenerator[Event, None]:
+        """Send a message to the agent and yield the events of its turn, until the turn ends.
 
-        Never repeat it after an error with ``outcome_unknown``: the agent may be at work, and would be
-        paid twice. Close the generator (``contextlib.aclosing``) when leaving early. It waits without
-        limit: judge by the time since the last event that is more than a :class:`~bot.nemo.events.KeepAlive`.
+        Never repeat it after an error with ``outcome_unknown``: the agent may be working, and would be paid twice.
+        Close the generator (``contextlib.aclosing``) when leaving it early. It has no timeout: watch the time since the
+        last event other than :class:`~bot.nemo.events.KeepAlive`.
 
         Yields:
-            Events; at least one for whatever the server sends, comment lines included.
+            Events; at least one for whatever the server sends, including comment lines.
 
         Raises:
-            TransportError: No answer came; ``sent`` tells whether the agent may be at work.
+            TransportError: No answer came; ``sent`` says whether the agent may be working.
             StreamBroken: The answer broke off.
-            ServiceError: The message was refused. Refusals inside the stream come as
+            ServiceError: The message was refused. Refusals inside the stream are yielded as
                 :class:`~bot.nemo.events.StreamError` events.
         """
         call = Call("POST", "/run_sse")
-        response = await self._open_turn(call, who, session_id, text)
-        # The headers and the body that were sent would stay in memory as long as the stream.
+        response = await self._open_turn(call, credentials, session_id, text)
+        # Otherwise the request's headers and body stay in memory as long as the stream.
         response.request = httpx.Request(call.method, response.url)
-        reader, heard, count = SseReader(), TurnText(), 0
+        reader = SseReader()
         try:
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
-                payload = checked(call, response, content, who.token)
+                payload = check_answer(call, response, content, credentials.token)
                 for event in read_event(json.dumps(payload)):
                     yield event
                 return
             plain = "content-encoding" not in response.headers
             async for chunk in response.aiter_raw() if plain else response.aiter_bytes():
                 for event in _events(reader.feed(chunk)):
-                    count += not isinstance(event, KeepAlive)
-                    heard.add(event)
                     yield event
-                    del event  # One may hold a whole draft, and the next may be minutes away.
+                    del event  # It may hold a whole draft, and the next one may come minutes later.
                 del chunk
             for event in _events(reader.close()):
                 yield event
         except httpx.RequestError as error:
-            message = f"{type(error).__name__}: {error}"
-            raise StreamBroken(call, message, text=heard.text, events=count) from error
+            raise StreamBroken(call, f"{type(error).__name__}: {error}") from error
         finally:
             await response.aclose()
 
-    async def _open_turn(self, call: Call, who: Credentials, session_id: str, text: str) -> httpx.Response:
+    async def _open_turn(
+        self, call: Call, credentials: Credentials, session_id: str, text: str
+    ) -> httpx.Response:
         body = {
             "app_name": _APP,
             "user_id": "me",
             "session_id": session_id,
             "new_message": {"parts": [{"text": text}]},
         }
-        headers = {**headers_for(who), **_STREAMED, **_EVENT_STREAM}
+        headers = {**headers_for(credentials), **_STREAMED, **_EVENT_STREAM}
         content, url = encode(call, body), self._wire.url(call.path)
-        async for attempt in self._wire.until_sent():
+        async for attempt in self._wire.attempts_until_sent():
             with attempt:
-                return await self._wire.send(call, url, headers, content, self._wire.limits(None))
+                return await self._wire.send(call, url, headers, content, self._wire.timeout(None))
         raise AssertionError("the last attempt raises")
 
     async def upload_files(
-        self, who: Credentials, session_id: str, files: Sequence[FileToUpload]
+        self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
     ) -> answers.Upload:
-        """Upload files, streamed, in one request.
+        """Upload files in one streamed request.
 
         Args:
-            who: The account.
-            session_id: Where they belong.
-            files: What to send. Their sources are closed, whatever happens.
+            credentials: The account.
+            session_id: The project.
+            files: The files; their sources are always closed.
 
         Raises:
-            SourceBroken: A file could not be read, or has another size than told.
-            FileTypeRefused: Not a type that is taken.
-            FileTooLarge: More than is taken.
+            SourceBroken: A file could not be read, or has another size than announced.
+            FileTypeRefused: A file's type is not accepted.
+            FileTooLarge: A file is too large.
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        call = Call("POST", f"/api/upload-video/{_APP}/me/{_segment(session_id)}")
+        call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         loop = asyncio.get_running_loop()
 
         def on_piece() -> None:
@@ -250,73 +257,79 @@ class NemoClient:
         body = MultipartBody(files, "files", on_piece)
         try:
             async with asyncio.timeout(self._timeouts.upload_stall_s) as watchdog:
-                payload = await self._wire.ask(
+                payload = await self._wire.request(
                     call,
                     {
-                        **headers_for(who),
+                        **headers_for(credentials),
                         "Content-Type": body.content_type,
                         "Content-Length": str(body.length),
                     },
                     body,
-                    # The watchdog minds the body, which no timeout of the transport's does.
-                    limits=self._wire.limits(None),
+                    # The watchdog times the body; no timeout of the transport does.
+                    http_timeout=self._wire.timeout(None),
                 )
         except Exception as error:
             if body.failure is not None:
-                # The transport only knows that its body broke off.
+                # The transport only reports that its body broke off.
                 raise SourceBroken(call, str(body.failure)) from body.failure
             if isinstance(error, TimeoutError):
-                raise TransportError(call, "the upload stood still", sent=True) from error
+                raise TransportError(call, "the upload stalled", sent=True) from error
             raise
         finally:
             await body.aclose()
         return answers.read_upload(payload)
 
-    async def upload_urls(self, who: Credentials, session_id: str, urls: Sequence[str]) -> answers.Upload:
-        """Have the service fetch files by their addresses.
+    async def upload_urls(
+        self, credentials: Credentials, session_id: str, urls: Sequence[str]
+    ) -> answers.Upload:
+        """Let the service download files from their URLs.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        call = Call("POST", f"/api/upload-video/{_APP}/me/{_segment(session_id)}")
-        payload = await self._wire.ask(
+        call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
+        payload = await self._wire.request(
             call,
-            headers_for(who),
+            headers_for(credentials),
             {"urls": list(urls), "source_type": "url"},
-            limits=self._wire.limits(self._timeouts.upload_answer_s),
+            http_timeout=self._wire.timeout(self._timeouts.upload_answer_s),
         )
         return answers.read_upload(payload)
 
-    async def credits(self, who: Credentials) -> answers.Credits:
-        """Look up the account's credits.
+    async def get_credits(self, credentials: Credentials) -> answers.Credits:
+        """Return the account's credits.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        return await self._wire.get(Call("GET", "/api/credits/balance/simple"), who, answers.read_credits)
+        return await self._wire.get(
+            Call("GET", "/api/credits/balance/simple"), credentials, answers.read_credits
+        )
 
-    async def state(self, who: Credentials, session_id: str) -> answers.ProjectState:
-        """Look up a session's state, its draft above all.
+    async def get_state(self, credentials: Credentials, session_id: str) -> answers.ProjectState:
+        """Return a session's state with its draft.
 
         Raises:
             SessionGone: There is no such session.
-            UnexpectedAnswer: It tells nothing of a session; taken for an empty one, it would seem changed.
+            UnexpectedAnswer: The answer describes no session. As an empty one, it would look like a change.
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        call = Call("GET", f"/api/state/{_APP}/me/{_segment(session_id)}/latest")
-        return await self._wire.get(call, who, answers.read_state)
+        call = Call("GET", f"/api/state/{_APP}/me/{_path_part(session_id)}/latest")
+        return await self._wire.get(call, credentials, answers.read_state)
 
-    async def start_render(self, who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
-        """Begin an export.
+    async def start_render(
+        self, credentials: Credentials, render_id: str, session_id: str, raw_draft: Any
+    ) -> Render:
+        """Start a render, which exports a draft.
 
         Args:
-            who: The account.
-            render_id: New and unique, ``render_…``. Keep it before calling, to find the render again.
-            session_id: The draft's.
-            raw_draft: :attr:`bot.nemo.drafts.Draft.raw`, as it came.
+            credentials: The account.
+            render_id: New and unique, ``render_…``. Save it before the call, so that the render can be found again.
+            session_id: The draft's project.
+            raw_draft: :attr:`bot.nemo.drafts.Draft.raw`, unchanged.
 
         Raises:
-            ExportNotInPlan: The account may not export.
+            ExportNotInPlan: The account's plan has no export.
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", _RENDERS)
@@ -326,65 +339,75 @@ class NemoClient:
             "draft": raw_draft,
             "output": {"format": "mp4", "quality": "high"},
         }
-        return read_render(await self._wire.ask(call, headers_for(who), body), render_id)
+        return read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
 
-    async def render_status(self, who: Credentials, render_id: str) -> Render:
-        """Look up where a render stands. A failed one is an answer, not an error.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
-        call = Call("GET", f"{_RENDERS}/{_segment(render_id)}")
-        return await self._wire.get(call, who, lambda payload: read_render(payload, render_id))
-
-    async def cancel_render(self, who: Credentials, render_id: str) -> None:
-        """Give a render up.
+    async def get_render(self, credentials: Credentials, render_id: str) -> Render:
+        """Return a render. A failed one is an answer, not an error.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        call = Call("POST", f"{_RENDERS}/{_segment(render_id)}/cancel")
-        await self._wire.ask(call, headers_for(who), empty_ok=True)
+        call = Call("GET", f"{_RENDERS}/{_path_part(render_id)}")
+        return await self._wire.get(call, credentials, lambda payload: read_render(payload, render_id))
+
+    async def cancel_render(self, credentials: Credentials, render_id: str) -> None:
+        """Cancel a render.
+
+        Raises:
+            NemoError: See :mod:`bot.nemo.errors`.
+        """
+        call = Call("POST", f"{_RENDERS}/{_path_part(render_id)}/cancel")
+        await self._wire.request(call, headers_for(credentials), empty_ok=True)
 
     @contextlib.asynccontextmanager
-    async def download(self, who: Credentials, render: Render) -> AsyncIterator[Download]:
-        """Fetch a result: from its link, and where that fails by the download call.
+    async def download(self, credentials: Credentials, render: Render) -> AsyncIterator[Download]:
+        """Download a result from its link or, if that fails, by the download call.
 
-        Redirects are followed by hand: each address on the way is the service's own, or one of the hosts that are
-        allowed. The token goes to the service alone.
+        Redirects are followed one by one: each URL has to be on the service itself or on an allowed host. The token is
+        sent only to the service.
 
         Raises:
-            HostNotAllowed: It lies elsewhere, and the download call led to no file.
-            NemoError: Neither way led to a file, or its bytes ended early.
+            HostNotAllowed: The link leads to another host, and the download call gave no file.
+            NemoError: Neither way gave a file, or its bytes ended early.
         """
-        fallback = f"{RENDERS}/{_segment(render.render_id)}/download"
+        fallback = f"{RENDERS}/{_path_part(render.render_id)}/download"
         async with contextlib.AsyncExitStack() as stack:
-            found, refused = None, None
+            download, refused = None, None
             if (link := self._link(render.url)) is not None:
                 try:
-                    found = await self._fetch(stack, Call("GET", link.path), link, who, by_link=True)
+                    download = await self._open_download(
+                        stack, Call("GET", link.path), link, credentials, by_link=True
+                    )
                 except HostNotAllowed as error:
                     refused = error
                 except NemoError:
-                    pass  # The other way may be open.
-            if found is None:
+                    pass  # the download call may work
+            if download is None:
                 call = Call("GET", fallback)
                 try:
-                    found = await self._fetch(stack, call, self._wire.url(fallback), who, by_link=False)
+                    download = await self._open_download(
+                        stack, call, self._wire.url(fallback), credentials, by_link=False
+                    )
                 except NemoError as error:
                     if refused is not None:
                         raise refused from error
                     raise
-            yield found
+            yield download
 
-    async def _fetch(
-        self, stack: contextlib.AsyncExitStack, call: Call, url: httpx.URL, who: Credentials, *, by_link: bool
+    async def _open_download(
+        self,
+        stack: contextlib.AsyncExitStack,
+        call: Call,
+        url: httpx.URL,
+        credentials: Credentials,
+        *,
+        by_link: bool,
     ) -> Download:
-        """Begin to fetch; the stack closes what was opened."""
+        """Open a download; the stack closes it."""
         ends_s = asyncio.get_running_loop().time() + self._timeouts.download_total_s
         for _ in range(MAX_REDIRECTS + 1):
             response = await stack.enter_async_context(
-                contextlib.aclosing(await self._open_media(call, url, who))
+                contextlib.aclosing(await self._open_media(call, url, credentials))
             )
             if not response.has_redirect_location:
                 break
@@ -394,23 +417,23 @@ class NemoClient:
                 raise UnexpectedAnswer(call, "a redirect to nowhere", status=response.status_code) from error
         else:
             raise UnexpectedAnswer(call, "too many redirects", status=response.status_code)
-        kind = media_type(response)
-        if not response.is_success or kind.endswith("json") or kind == "text/html":
-            checked(call, response, await read_body(call, response), who.token)
-            raise UnexpectedAnswer(call, f"{kind} in place of a video", status=response.status_code)
-        size = size_of(response)
+        content_type = media_type(response)
+        if not response.is_success or content_type.endswith("json") or content_type == "text/html":
+            check_answer(call, response, await read_body(call, response), credentials.token)
+            raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
+        size = content_length(response)
         if size == 0:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
-        return Download(size, _until(call, read_chunks(call, response), ends_s), kind, by_link)
+        return Download(size, _until(call, read_chunks(call, response), ends_s), content_type, by_link)
 
-    async def _open_media(self, call: Call, url: httpx.URL, who: Credentials) -> httpx.Response:
-        limits = self._wire.limits(self._timeouts.download_stall_s)
+    async def _open_media(self, call: Call, url: httpx.URL, credentials: Credentials) -> httpx.Response:
+        timeout = self._wire.timeout(self._timeouts.download_stall_s)
         if origin(url) == origin(self._wire.base_url):
-            return await self._wire.send(call, url, {**headers_for(who), **_STREAMED}, None, limits)
+            return await self._wire.send(call, url, {**headers_for(credentials), **_STREAMED}, None, timeout)
         host = url.raw_host.decode("ascii", "replace")
         if self._media is None or not self._media.allows(url.scheme, host, url.port):
             raise HostNotAllowed(call, f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}")
-        return await self._wire.send(call, url, _STREAMED, None, limits, self._media.http)
+        return await self._wire.send(call, url, _STREAMED, None, timeout, self._media.http)
 
     def _link(self, url: str | None) -> httpx.URL | None:
         if not url:
@@ -423,7 +446,7 @@ class NemoClient:
 
 
 async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> AsyncIterator[bytes]:
-    """Chunks until a time of the loop's; a server that trickles would keep its reader for ever."""
+    """Yield chunks until a time of the event loop: a server could send slowly for ever."""
     loop = asyncio.get_running_loop()
     async for chunk in chunks:
         if loop.time() > ends_s:
@@ -441,8 +464,8 @@ def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
             yield from read_event(frame.data, "" if frame.event == "message" else frame.event)
 
 
-def _segment(value: str) -> str:
-    """One part of a path, wherever the value came from."""
+def _path_part(value: str) -> str:
+    """Quote an untrusted value as one part of a path."""
     quoted = quote(value, safe="", errors="replace")
-    # "." and ".." would walk up the path, and clients undo their escaping.
+    # "." and ".." would change the path, and clients undo their escaping.
     return quoted if quoted.strip(".") else "-"

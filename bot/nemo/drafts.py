@@ -1,9 +1,9 @@
-"""The draft: a project's timeline, read from whatever the service calls one.
+"""The draft: a project's timeline, read leniently.
 
-Documented are ``t`` (tracks), ``tt`` (a track's type), ``sg`` (its segments), ``d`` (duration in ms) and
-``m`` (metadata). A segment's own fields are not, so each is looked for under the names that timelines use,
-here and one level down. Reading never fails; what can't be read is ``None``. The draft as it came stays in
-:attr:`Draft.raw`, for the render call.
+The service documents ``t`` (tracks), ``tt`` (a track's type), ``sg`` (its segments), ``d`` (duration in ms) and ``m``
+(metadata), but no field of a segment: each is looked for under the names that timelines commonly use, in the segment
+and one level below. Reading never fails; what can't be read is ``None``. :attr:`Draft.raw` keeps the draft as it was
+received, for the render call.
 """
 
 import hashlib
@@ -17,8 +17,6 @@ from bot.nemo import read
 
 MAX_TRACKS = 500
 MAX_SEGMENTS = 2000
-_SHOWN_SEGMENTS = 6
-_SHOWN_CHARS = 80
 
 _NAME = ("name", "title", "label", "filename", "file_name", "fileName", "n")
 _TEXT = ("text", "content", "caption", "subtitle", "txt", "tx")
@@ -65,12 +63,6 @@ _KINDS = {
     "title": TrackKind.TEXT,
     "subtitle": TrackKind.TEXT,
 }
-_LABELS = {
-    TrackKind.VIDEO: "Video",
-    TrackKind.AUDIO: "BGM",
-    TrackKind.TEXT: "Title",
-    TrackKind.OTHER: "Track",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +70,15 @@ class Segment:
     """A clip on a track.
 
     Args:
-        name: What to call it; "clip 1" (2, 3 …) where the draft has no name for it.
-        named: Whether the name is the draft's own.
-        start_ms: Where it begins on the timeline.
-        duration_ms: How long it shows there.
-        text: Of a title.
-        volume: 1.0 is the original loudness.
-        media: Address of its file, if it has one.
-        segment_id: The draft's own id.
-        raw: As it came.
+        name: Its name; "clip 1" (2, 3 …) if the draft has none for it.
+        named: Whether the name is from the draft.
+        start_ms: Its start on the timeline.
+        duration_ms: Its duration on the timeline.
+        text: A title's text.
+        volume: Its loudness; 1.0 is the original.
+        media: The URL of its file.
+        segment_id: Its id in the draft.
+        raw: The segment as received.
     """
 
     name: str
@@ -101,7 +93,7 @@ class Segment:
 
     @property
     def end_ms(self) -> int | None:
-        """Where it ends on the timeline."""
+        """Its end on the timeline."""
         if self.start_ms is None or self.duration_ms is None:
             return None
         return self.start_ms + self.duration_ms
@@ -109,15 +101,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A lane of the timeline.
+    """A track of the timeline.
 
     Args:
         kind: What it holds.
-        type_id: The draft's own type, such as ``7``.
-        name: Its own name, if any.
-        segments: In the draft's order.
-        volume: Of the whole track, if it has one.
-        track_id: The draft's own id.
+        type_id: Its type in the draft, such as ``7``.
+        name: Its name, if it has one.
+        segments: Its segments in the draft's order.
+        volume: The volume of the whole track, if it has one.
+        track_id: Its id in the draft.
     """
 
     kind: TrackKind
@@ -133,12 +125,12 @@ class Draft:
     """A timeline.
 
     Args:
-        tracks: In the draft's order, empty ones too.
-        duration_ms: As the draft says, else the end of its last segment.
-        title: Of the project.
-        width: In pixels.
-        height: In pixels.
-        raw: As it came; what the render call takes.
+        tracks: Its tracks in the draft's order, including empty ones.
+        duration_ms: The draft's duration field, else the end of its last segment.
+        title: The project's title.
+        width: The picture's width in pixels.
+        height: The picture's height in pixels.
+        raw: The draft as received, for the render call.
     """
 
     tracks: tuple[Track, ...]
@@ -150,26 +142,16 @@ class Draft:
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is something to export: some track has a segment."""
+        """Whether there is something to export: a track with a segment."""
         return any(track.segments for track in self.tracks)
 
-    def summary(self) -> str:
-        """The timeline in one line, in the form that the service's own documents use.
-
-        ``Timeline (2 tracks): 1. Video: city timelapse (0-10s) 2. BGM: Lo-fi (0-10s, 35%)``
-        """
-        count = len(self.tracks)
-        lines = [f"{n}. {_track_line(track)}" for n, track in enumerate(self.tracks, 1)]
-        head = f"Timeline ({count} track{'' if count == 1 else 's'})"
-        return f"{head}: {' '.join(lines)}" if lines else head
-
     def digest(self) -> str:
-        """A fingerprint of the draft as it came; the order of keys does not count."""
+        """Return a digest of the draft as received; the order of keys does not matter."""
         return digest(self.raw)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of a JSON value's canonical form; of a constant, for what is nested too deep to be written."""
+    """Return the SHA-256 of a JSON value's canonical form; of a constant if it is nested too deep to serialize."""
     try:
         canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     except (ValueError, TypeError, RecursionError):
@@ -178,31 +160,30 @@ def digest(value: Any) -> str:
 
 
 def read_draft(value: Any) -> Draft:
-    """Read a draft from any JSON value; from one that is none, a draft without tracks."""
+    """Read a draft from any JSON value; one that is no draft gives a draft without tracks."""
     source = read.mapping(value)
-    meta = read.mapping(read.first(source, ("m", "meta", "metadata")))
-    told_ms = _told_duration_ms(source)
-    raw_tracks = read.items(read.first(source, ("t", "tracks")))[:MAX_TRACKS]
-    ms_per_unit = _unit_ms(raw_tracks, told_ms)
+    meta = read.mapping(read.first_of(source, ("m", "meta", "metadata")))
+    declared_ms = _declared_duration_ms(source)
+    raw_tracks = read.items(read.first_of(source, ("t", "tracks")))[:MAX_TRACKS]
+    ms_per_unit = _unit_ms(raw_tracks, declared_ms)
     tracks = tuple(_track(read.mapping(track), ms_per_unit) for track in raw_tracks)
     ends = [end for track in tracks for segment in track.segments if (end := segment.end_ms) is not None]
     return Draft(
         tracks=tracks,
-        duration_ms=told_ms if told_ms is not None else max(ends, default=None),
+        duration_ms=declared_ms if declared_ms is not None else max(ends, default=None),
         title=read.text_at(meta, "title", "name") or read.text_at(source, "title", "name"),
-        width=read.positive(read.first(meta, ("width", "w"))) or read.positive(source.get("width")),
-        height=read.positive(read.first(meta, ("height", "h"))) or read.positive(source.get("height")),
+        width=read.positive(read.first_of(meta, ("width", "w"))) or read.positive(source.get("width")),
+        height=read.positive(read.first_of(meta, ("height", "h"))) or read.positive(source.get("height")),
         raw=value,
     )
 
 
-def _told_duration_ms(source: Mapping[str, Any]) -> int | None:
-    found = read.number_at(source, "d", "duration_ms", "durationMs", "duration")
-    return _milliseconds(found, 1.0)
+def _declared_duration_ms(source: Mapping[str, Any]) -> int | None:
+    return _milliseconds(read.number_at(source, "d", "duration_ms", "durationMs", "duration"), 1.0)
 
 
 def _track(source: Mapping[str, Any], ms_per_unit: float) -> Track:
-    type_id = read.text(read.first(source, ("tt", "type", "track_type", "trackType", "kind")))
+    type_id = read.text(read.first_of(source, ("tt", "type", "track_type", "trackType", "kind")))
     kind = _KINDS.get((type_id or "").lower(), TrackKind.OTHER)
     raw_segments = _raw_segments(source)
     return Track(
@@ -216,7 +197,7 @@ def _track(source: Mapping[str, Any], ms_per_unit: float) -> Track:
 
 
 def _raw_segments(track: Mapping[str, Any]) -> list[Any]:
-    return read.items(read.first(track, ("sg", "segments", "clips")))[:MAX_SEGMENTS]
+    return read.items(read.first_of(track, ("sg", "segments", "clips")))[:MAX_SEGMENTS]
 
 
 def _segment(raw: Any, kind: TrackKind, position: int, ms_per_unit: float) -> Segment:
@@ -249,8 +230,8 @@ def _nested_text(source: Mapping[str, Any], keys: tuple[str, ...]) -> str | None
     for level in _levels(source):
         for key in keys:
             value = level.get(key)
-            if isinstance(value, str) and (found := read.text(value)):
-                return found
+            if isinstance(value, str) and (text := read.text(value)):
+                return text
     return None
 
 
@@ -260,10 +241,10 @@ def _volume(source: Mapping[str, Any], *, text_track: bool) -> float | None:
     if source.get("muted") is True or source.get("mute") is True:
         return 0.0
     for level in _levels(source):
-        found = read.number_at(level, *_VOLUME)
-        if found is not None and found >= 0:
+        volume = read.number_at(level, *_VOLUME)
+        if volume is not None and volume >= 0:
             # Above double the original loudness it can only be a percentage.
-            return round(found / 100 if found > 2 else found, 4)
+            return round(volume / 100 if volume > 2 else volume, 4)
     return None
 
 
@@ -285,13 +266,13 @@ def _times(source: Mapping[str, Any], ms_per_unit: float) -> tuple[int | None, i
 
 def _time(level: Mapping[str, Any], keys: tuple[str, ...], ms_per_unit: float) -> int | None:
     for key in keys:
-        # A name that tells its unit is believed; the rest share the draft's.
+        # A unit in the name is trusted; all other times share the draft's unit.
         for suffixes, factor in ((("_ms", "Ms"), 1.0), (("_s", "_sec", "_seconds"), 1000.0)):
-            found = read.number_at(level, *(f"{key}{suffix}" for suffix in suffixes))
-            if found is not None:
-                return _milliseconds(found, factor)
-        if (found := read.number_at(level, key)) is not None:
-            return _milliseconds(found, ms_per_unit)
+            time = read.number_at(level, *(f"{key}{suffix}" for suffix in suffixes))
+            if time is not None:
+                return _milliseconds(time, factor)
+        if (time := read.number_at(level, key)) is not None:
+            return _milliseconds(time, ms_per_unit)
     return None
 
 
@@ -301,8 +282,8 @@ def _milliseconds(value: float | None, factor: float) -> int | None:
     return round(value * factor)
 
 
-def _unit_ms(raw_tracks: list[Any], told_ms: int | None) -> float:
-    """Guess the unit of times that do not tell it, by the draft's duration, which is in ms."""
+def _unit_ms(raw_tracks: list[Any], declared_ms: int | None) -> float:
+    """Guess the unit of times without one from the draft's duration, which is in ms."""
     ends = []
     for track in raw_tracks:
         for raw in _raw_segments(read.mapping(track)):
@@ -310,43 +291,9 @@ def _unit_ms(raw_tracks: list[Any], told_ms: int | None) -> float:
             if duration is not None:
                 ends.append(((start or 0) + duration) / 1000)
     longest = max(ends, default=0.0)
-    if not longest or not told_ms:
+    if not longest or not declared_ms:
         return 1.0
     for factor in (1.0, 1000.0, 0.001):
-        if 0.9 <= longest * factor / told_ms <= 1.1:
+        if 0.9 <= longest * factor / declared_ms <= 1.1:
             return factor
     return 1.0
-
-
-def _track_line(track: Track) -> str:
-    shown = [_segment_line(segment, track) for segment in track.segments[:_SHOWN_SEGMENTS]]
-    more = len(track.segments) - len(shown)
-    if more:
-        shown.append(f"{more} more")
-    return f"{_LABELS[track.kind]}: {', '.join(shown) or 'empty'}"
-
-
-def _segment_line(segment: Segment, track: Track) -> str:
-    if track.kind is TrackKind.TEXT or (track.kind is TrackKind.OTHER and segment.text and not segment.named):
-        what = f'"{_short(segment.text or segment.name)}"'
-    elif not segment.named and track.name and len(track.segments) == 1:
-        what = _short(track.name)
-    else:
-        what = _short(segment.name)
-    facts = []
-    if segment.duration_ms is not None:
-        start_ms = segment.start_ms or 0
-        facts.append(f"{_seconds(start_ms)}-{_seconds(start_ms + segment.duration_ms)}s")
-    volume = segment.volume if segment.volume is not None else track.volume
-    if track.kind is TrackKind.AUDIO and volume is not None:
-        facts.append(f"{volume:.0%}")
-    return f"{what} ({', '.join(facts)})" if facts else what
-
-
-def _short(value: str) -> str:
-    line = " ".join(value.split())
-    return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
-
-
-def _seconds(ms: int) -> str:
-    return f"{ms / 1000:.1f}".removesuffix(".0")

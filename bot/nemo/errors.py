@@ -1,30 +1,29 @@
-"""Everything that a call to NemoVideo may raise.
+"""The errors that a call to NemoVideo may raise.
 
 * NemoError: any of the below.
 
-  * TransportError: no complete answer came; ``sent`` tells whether the request may have reached the server.
+  * TransportError: no complete answer came; ``sent`` says whether the request may have reached the server.
 
-    * StreamBroken: the answer to a message broke off; ``text`` is what had arrived.
+    * StreamBroken: the answer to a message broke off.
 
-  * SourceBroken: the bytes to upload could not be read, or were not as many as had been told.
+  * SourceBroken: the bytes to upload could not be read, or were not as many as announced.
   * UnexpectedAnswer: success was reported, but what was asked for is not in the answer.
 
-    * HostNotAllowed: a result lies where nothing may be fetched from; ``host`` tells where.
+    * HostNotAllowed: a result is on a host that nothing may be downloaded from; see ``host``.
 
   * ServiceError: the service refused, or failed.
 
     * AuthError: the token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011).
-    * SessionGone: the session does not exist any more (code 1002, or 404 "Session not found").
-    * NoCredits: the account's credits do not suffice (code 2001).
-    * FileTypeRefused: the file's type is not taken (code 4001, HTTP 415).
-    * FileTooLarge: the file is larger than what is taken (code 4002, HTTP 413).
-    * ClientIdMissing: an anonymous token was asked for without a client id that counts (400).
-    * ExportNotInPlan: the account may not export; has nothing to do with credits (402).
-    * RateLimited: too many requests (429); ``retry_after_s`` when the service names it.
+    * SessionGone: the session no longer exists (code 1002, or 404 "Session not found").
+    * NoCredits: the account has too few credits (code 2001).
+    * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
+    * FileTooLarge: the file is too large (code 4002, HTTP 413).
+    * ClientIdMissing: a request for an anonymous token had no valid client id (400).
+    * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
+    * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
 
-Each holds the request it belongs to (``method``, ``path``), the service's ``code`` and the HTTP ``status``
-where there were any. None holds a token: what the service says is searched for tokens before it becomes a
-message.
+Each has the request it belongs to (``method``, ``path``), and the service's ``code`` and the HTTP ``status`` if there
+were any. None contains a token: tokens are removed from the service's messages.
 """
 
 import re
@@ -38,7 +37,7 @@ from bot.nemo import read
 
 MAX_MESSAGE_CHARS = 500
 _TOKEN = re.compile(r"\b(?:nmv|clm)_\w+|(?<=[Bb]earer )\S+")
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_SURELY_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,11 @@ class Call:
 
 
 class NemoError(Exception):
-    """Base of all errors here.
+    """Base of all errors of this library.
 
     Args:
         call: The request.
-        message: What happened, in the service's own words where it said something. Untrusted text.
+        message: What happened, in the service's words if it sent a message. Untrusted text.
         code: The service's own code.
         status: The HTTP status.
     """
@@ -80,7 +79,7 @@ class NemoError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the service may have done what was asked all the same: then it must not be asked again."""
+        """Whether the request may have been carried out all the same: then it must not be repeated."""
         return False
 
 
@@ -89,8 +88,8 @@ class TransportError(NemoError):
 
     Args:
         call: The request.
-        message: What went wrong on the way.
-        sent: Whether the request may have reached the server. Only False makes it safe to repeat anything.
+        message: What went wrong.
+        sent: Whether the request may have reached the server. Only False makes it safe to repeat it.
     """
 
     def __init__(self, call: Call, message: str = "", *, sent: bool, status: int | None = None) -> None:
@@ -108,19 +107,15 @@ class StreamBroken(TransportError):
 
     Args:
         call: The request.
-        message: What went wrong on the way.
-        text: The agent's text as far as it had arrived.
-        events: How many events had arrived, keep-alives not counted.
+        message: What went wrong.
     """
 
-    def __init__(self, call: Call, message: str, *, text: str, events: int) -> None:
+    def __init__(self, call: Call, message: str) -> None:
         super().__init__(call, message, sent=True, status=200)
-        self.text = text
-        self.events = events
 
 
 class SourceBroken(NemoError):
-    """The bytes to upload could not be read, or were not as many as told; ``__cause__`` has the reason."""
+    """The bytes to upload could not be read, or were not as many as announced; see ``__cause__``."""
 
 
 class UnexpectedAnswer(NemoError):
@@ -128,20 +123,20 @@ class UnexpectedAnswer(NemoError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True: it probably was done."""
+        """True: it was probably carried out."""
         return True
 
 
 class HostNotAllowed(UnexpectedAnswer):
-    """A result lies, or its link leads, where nothing may be fetched from.
+    """A result's link leads to a host that nothing may be downloaded from.
 
     Args:
         call: The request.
-        host: Where, with scheme and port.
+        host: The host, with scheme and port.
     """
 
     def __init__(self, call: Call, host: str) -> None:
-        super().__init__(call, f"nothing is fetched from {host}")
+        super().__init__(call, f"nothing is downloaded from {host}")
         self.host = host
 
 
@@ -150,7 +145,7 @@ class ServiceError(NemoError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True for HTTP 5xx: a gateway gives up on work that goes on behind it."""
+        """True for HTTP 5xx without a code: a gateway gives up while the work behind it continues."""
         return self.status is not None and self.status >= 500 and self.code is None
 
 
@@ -159,27 +154,27 @@ class AuthError(ServiceError):
 
 
 class SessionGone(ServiceError):
-    """The session does not exist any more."""
+    """The session no longer exists."""
 
 
 class NoCredits(ServiceError):
-    """The account's credits do not suffice."""
+    """The account has too few credits."""
 
 
 class FileTypeRefused(ServiceError):
-    """The file's type is not taken."""
+    """The file's type is not accepted."""
 
 
 class FileTooLarge(ServiceError):
-    """The file is larger than what is taken."""
+    """The file is too large."""
 
 
 class ClientIdMissing(ServiceError):
-    """An anonymous token was asked for without a client id that counts."""
+    """A request for an anonymous token had no valid client id."""
 
 
 class ExportNotInPlan(ServiceError):
-    """The account may not export. Not a matter of credits; also the answer to missing attribution headers."""
+    """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
 
 
 class RateLimited(ServiceError):
@@ -187,10 +182,10 @@ class RateLimited(ServiceError):
 
     Args:
         call: The request.
-        message: The service's words.
+        message: The service's message.
         code: The service's own code.
         status: The HTTP status.
-        retry_after_s: How long to wait, if the service says so.
+        retry_after_s: Seconds to wait, if the service gives them.
     """
 
     def __init__(
@@ -224,22 +219,24 @@ BY_CODE: dict[int, type[ServiceError]] = {
 
 
 def clean(message: str) -> str:
-    """Bound what a server said, and take out what looks like a token."""
-    return _TOKEN.sub("***", read.whole(message[: MAX_MESSAGE_CHARS * 2]))[:MAX_MESSAGE_CHARS].strip()
+    """Limit the length of a service's message, and replace what looks like a token."""
+    return _TOKEN.sub("***", read.join_surrogates(message[: MAX_MESSAGE_CHARS * 2]))[
+        :MAX_MESSAGE_CHARS
+    ].strip()
 
 
 def surely_not_sent(error: httpx.RequestError) -> bool:
-    """Whether a request can't have reached its server, by the meaning httpx gives its errors.
+    """Whether a request can't have reached its server, as httpx documents its errors.
 
     Note:
-        ``httpx_aiohttp``'s transport, used as it comes, reports lost connections as ``ConnectTimeout``
-        too: put one that honours the documented meaning in front of it.
+        ``httpx_aiohttp``'s plain transport also reports lost connections as ``ConnectTimeout``: wrap it in one that
+        follows httpx's documentation.
     """
-    return isinstance(error, _NEVER_SENT)
+    return isinstance(error, _SURELY_NOT_SENT)
 
 
 def code_of(payload: object) -> int | None:
-    """The service's code in an answer or event; ``None`` where there is none or it says success."""
+    """Return the service's code in an answer or event; ``None`` if there is none or it means success."""
     source = read.mapping(payload)
     inner = read.mapping(source.get("error"))
     for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
@@ -250,11 +247,11 @@ def code_of(payload: object) -> int | None:
 
 
 def message_of(payload: object) -> str:
-    """What an answer or event says of its error, from whichever field holds it."""
+    """Return the error message of an answer or event, from whichever field has it."""
     source = read.mapping(payload)
     inner = read.mapping(source.get("error"))
-    found = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
-    return clean(found or read.text_at(inner, "message", "msg", "detail", "type") or "")
+    message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
+    return clean(message or read.text_at(inner, "message", "msg", "detail", "type") or "")
 
 
 def error_for(
@@ -266,39 +263,39 @@ def error_for(
     headers: Mapping[str, str] | None = None,
     payload: Any = None,
 ) -> ServiceError:
-    """Choose the error for an answer; a code that is known counts more than the HTTP status.
+    """Return the error for an answer; a known code takes precedence over the HTTP status.
 
     Args:
         call: The request.
         status: The HTTP status; ``None`` for an error inside an event stream.
-        code: The service's own code, if any.
-        message: The service's own words, if any.
+        code: The service's own code, if there is one.
+        message: The service's message.
         headers: The answer's headers, for ``Retry-After``.
-        payload: The parsed answer, for ``retry_after`` in it.
+        payload: The parsed answer, for its ``retry_after``.
     """
-    kind = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
-    if kind is None:
+    error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
+    if error_class is None:
         lowered = message.lower()
         if "session" in lowered and "not found" in lowered and 404 in (status, code):
-            kind = SessionGone
+            error_class = SessionGone
         elif 400 in (status, code) and re.search(
             r"client.?id", lowered + call.path.replace("anonymous", "client-id")
         ):
-            kind = ClientIdMissing
+            error_class = ClientIdMissing
         else:
-            kind = ServiceError
-    if kind is RateLimited:
+            error_class = ServiceError
+    if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
-    return kind(call, message, code=code, status=status)
+    return error_class(call, message, code=code, status=status)
 
 
 def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:
     source = read.mapping(payload)
     names = ("retry_after", "retryAfter", "retry_after_s")
-    found = read.number(headers.get("retry-after"))
-    if found is None:
-        found = read.number_at(source, *names)
-    if found is None:
-        found = read.number_at(read.mapping(source.get("data")), *names)
-    return found if found is not None and 0 <= found <= 86_400 else None
+    wait_s = read.number(headers.get("retry-after"))
+    if wait_s is None:
+        wait_s = read.number_at(source, *names)
+    if wait_s is None:
+        wait_s = read.number_at(read.mapping(source.get("data")), *names)
+    return wait_s if wait_s is not None and 0 <= wait_s <= 86_400 else None

@@ -1,8 +1,7 @@
-"""What the agent says while it works: typed events, read from every shape that the service is known to send.
+"""Typed events of the agent, read from every form that the service is known to send.
 
-The agent runs on Google's Agent Development Kit (https://google.github.io/adk-docs/events/); some servers
-in front of it send flat events with a ``type``, a bare text or an envelope instead, all of them mixed in
-one stream.
+The agent runs on Google's Agent Development Kit (https://google.github.io/adk-docs/events/). Some servers in front of
+it send flat events with a ``type``, bare texts or envelopes instead, mixed in one stream.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,29 +16,29 @@ _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_ali
 _MAX_ENVELOPES = 4
 
 
-class TextPart(Enum):
+class Completeness(Enum):
     """How a text relates to the ones before it."""
 
-    PIECE = "piece"
-    """Goes on where the last piece of its author ended; is repeated whole later."""
-    WHOLE = "whole"
-    """Complete; repeats the pieces before it, if there were any."""
+    PARTIAL = "partial"
+    """Continues the author's last partial text; the complete text follows."""
+    COMPLETE = "complete"
+    """Complete; repeats the partial texts before it, if there were any."""
     UNMARKED = "unmarked"
     """The server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Words for the chat. May end in half a surrogate pair: :class:`~bot.nemo.turns.TurnText` joins them."""
+class AgentText:
+    """Text for the chat. May end in half a surrogate pair: :class:`~bot.nemo.turns.TurnText` joins them."""
 
     text: str
-    part: TextPart = TextPart.WHOLE
+    completeness: Completeness = Completeness.COMPLETE
     author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """The agent thinks aloud. Not to be shown; a sign of life."""
+    """The agent's reasoning: a sign of life, not for the chat."""
 
     text: str = field(repr=False)
 
@@ -50,7 +49,6 @@ class ToolCall:
 
     name: str
     args: Mapping[str, Any]
-    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +57,27 @@ class ToolResult:
 
     name: str
     result: Any
-    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StateDelta:
-    """The session's state changes by this."""
+    """A change of the session's state."""
 
     delta: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """The server is alive, and nothing else."""
+    """The server is alive; nothing has happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamError:
-    """The turn failed, or part of it.
+    """The turn failed, or a part of it.
 
     Args:
-        code: The service's number, if it gave one.
-        message: Its words, bounded and without tokens.
+        code: The service's numeric code, if there is one.
+        message: The service's message, bounded and without tokens.
         reason: A code that is a word, such as ``SAFETY``.
     """
 
@@ -89,18 +86,18 @@ class StreamError:
     reason: str | None = None
 
     def as_error(self, call: Call) -> ServiceError:
-        """The exception that the same code would be outside a stream."""
+        """Return the exception that the same code raises outside of a stream."""
         return error_for(call, status=None, code=self.code, message=self.message or self.reason or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that this library does not know; ``kind`` is the server's name for it."""
+    """An event that this library does not know; ``type`` is the server's name for it."""
 
-    kind: str = ""
+    type: str = ""
 
 
-Event = Text | Thought | ToolCall | ToolResult | StateDelta | KeepAlive | StreamError | Unknown
+Event = AgentText | Thought | ToolCall | ToolResult | StateDelta | KeepAlive | StreamError | Unknown
 
 
 def read_event(data: str, name: str = "") -> tuple[Event, ...]:
@@ -111,7 +108,7 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         name: Its ``event`` field.
 
     Returns:
-        At least one event, whatever the data holds.
+        At least one event, whatever the data contains.
     """
     stripped = data.strip()
     if name.lower() in _KEEP_ALIVE_NAMES or stripped.strip('"').lower() in ("", "null", *_KEEP_ALIVE_NAMES):
@@ -123,92 +120,91 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
 
 
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
-    kind = payload.get("type") or name
-    typed = _TYPED.get(kind.lower()) if isinstance(kind, str) else None
-    if isinstance(kind, str) and kind.lower() in _KEEP_ALIVE_NAMES:
+    type_ = payload.get("type") or name
+    if not isinstance(type_, str):
+        type_ = ""
+    if type_.lower() in _KEEP_ALIVE_NAMES:
         yield KeepAlive()
         return
-    if typed is not None:
+    if (typed := _TYPED.get(type_.lower())) is not None:
         yield from typed(payload)
         return
-    found = False
-    for event in (*_adk(payload), *_bare(payload)):
-        found = True
-        yield event
+    events = (*_adk(payload), *_bare(payload))
+    yield from events
+    inner = payload.get("data")
     if (error := _error(payload)) is not None:
         yield error
-        return
-    inner = payload.get("data")
-    if isinstance(inner, dict) and depth and not found:
+    elif isinstance(inner, dict) and depth and not events:
         yield from _read(inner, name, depth - 1)
-        return
-    if not found:
-        yield Unknown((kind if isinstance(kind, str) else name)[:40])
+    elif not events:
+        yield Unknown((type_ or name)[:40])
 
 
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     content = payload.get("content")
     author = read.text(payload.get("author")) or ""
-    part = TextPart.PIECE if payload.get("partial") is True else TextPart.WHOLE
+    completeness = Completeness.PARTIAL if payload.get("partial") is True else Completeness.COMPLETE
     parts = read.items(content.get("parts")) if isinstance(content, dict) else []
     texts: list[str] = []
     for item in parts:
         source = read.mapping(item)
-        words = source.get("text")
-        if isinstance(words, str) and words:
+        text = source.get("text")
+        if isinstance(text, str) and text:
             if source.get("thought") is True:
-                yield Thought(words)
+                yield Thought(text)
             else:
-                texts.append(words)
+                texts.append(text)
     if texts:
-        # Texts of one event are one text: the pieces were repeated as their sum.
-        yield Text("".join(texts), part, author)
+        # Texts of one event are one text: the complete event repeats the partial ones joined.
+        yield AgentText("".join(texts), completeness, author)
     for item in parts:
         source = read.mapping(item)
-        if call := read.mapping(read.first(source, ("functionCall", "function_call"))):
+        if call := read.mapping(read.first_of(source, ("functionCall", "function_call"))):
             yield _tool_call(call)
-        if response := read.mapping(read.first(source, ("functionResponse", "function_response"))):
+        if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
     actions = read.mapping(payload.get("actions"))
-    if delta := read.mapping(read.first(actions, ("stateDelta", "state_delta"))):
+    if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
         yield StateDelta(delta)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
-        yield Text(content["text"], _marked(payload), author)
+        yield AgentText(content["text"], _completeness(payload), author)
 
 
 def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
-    words = payload.get("text")
-    if not isinstance(words, str):
-        words = payload.get("content")
-    if isinstance(words, str) and words:
+    text = payload.get("text")
+    if not isinstance(text, str):
+        text = payload.get("content")
+    if isinstance(text, str) and text:
         if payload.get("thought") is True:
-            yield Thought(words)
+            yield Thought(text)
         else:
-            yield Text(words, _marked(payload), read.text(payload.get("author")) or "")
+            yield AgentText(text, _completeness(payload), read.text(payload.get("author")) or "")
 
 
-def _marked(payload: Mapping[str, Any]) -> TextPart:
+def _completeness(payload: Mapping[str, Any]) -> Completeness:
     match payload.get("partial"):
         case True:
-            return TextPart.PIECE
+            return Completeness.PARTIAL
         case False:
-            return TextPart.WHOLE
-    return TextPart.UNMARKED
+            return Completeness.COMPLETE
+    return Completeness.UNMARKED
 
 
-def _error(payload: Mapping[str, Any], *, told: bool = False) -> StreamError | None:
+def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError | None:
     code = code_of(payload)
-    word = read.text(read.first(payload, ("errorCode", "error_code")))
-    error = payload.get("error")
     detail = read.text(payload.get("detail"))
-    said = bool(read.text(error)) or bool(read.mapping(error)) or error is True
-    failed = payload.get("success") is False
-    message = read.text(read.first(payload, ("errorMessage", "error_message")))
-    if not (told or code or (word and word != "0") or said or detail or failed or message):
-        return None
     if code is None and detail and "not found" in detail.lower():
         code = 404
-    return StreamError(code, message_of(payload), word if word and code is None and word != "0" else None)
+    reason = read.text(read.first_of(payload, ("errorCode", "error_code")))
+    error = payload.get("error")
+    has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
+    failed = payload.get("success") is False
+    message = read.text(read.first_of(payload, ("errorMessage", "error_message")))
+    if reason == "0" or code is not None:
+        reason = None
+    if not (is_error or code or reason or has_error or detail or failed or message):
+        return None
+    return StreamError(code, message_of(payload), reason)
 
 
 def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -231,9 +227,9 @@ def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
-    error = _error(payload, told=True) or StreamError(None, "")
-    if not error.message and (words := read.text(payload.get("content"))):
-        error = StreamError(error.code, message_of({"message": words}), error.reason)
+    error = _error(payload, is_error=True) or StreamError(None, "")
+    if not error.message and (text := read.text(payload.get("content"))):
+        error = StreamError(error.code, message_of({"message": text}), error.reason)
     yield error
 
 
@@ -248,13 +244,12 @@ _TYPED = {
 
 
 def _tool_call(source: Mapping[str, Any]) -> ToolCall:
-    args = read.mapping(read.first(source, ("args", "arguments", "input")))
-    return ToolCall(_tool_name(source), args, read.text(source.get("id")))
+    args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
+    return ToolCall(_tool_name(source), args)
 
 
 def _tool_result(source: Mapping[str, Any]) -> ToolResult:
-    result = read.first(source, ("result", "response", "output"))
-    return ToolResult(_tool_name(source), result, read.text(source.get("id")))
+    return ToolResult(_tool_name(source), read.first_of(source, ("result", "response", "output")))
 
 
 def _tool_name(source: Mapping[str, Any]) -> str:

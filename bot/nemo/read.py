@@ -1,4 +1,4 @@
-"""Reading JSON that nobody promised anything about: each function takes any value and never raises."""
+"""Lenient reading of JSON values: every function takes any value and never raises."""
 
 import json
 import math
@@ -9,7 +9,7 @@ MAX_TEXT_CHARS = 100_000
 
 
 def parse(document: str | bytes) -> Any:
-    """Parse a JSON document; ``None`` for what is none, or is nested too deep to read."""
+    """Parse a JSON document; return ``None`` if it is invalid or nested too deep."""
     try:
         return json.loads(document)
     except (ValueError, RecursionError):
@@ -17,21 +17,21 @@ def parse(document: str | bytes) -> Any:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Give an object as it is, one written as a string parsed, anything else as an empty one."""
+    """Return an object, also one given as a JSON string; an empty one for anything else."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = parse(value)
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> list[Any]:
-    """Give a list as it is, an object's values as a list, anything else as an empty one."""
+    """Return a list, or an object's values; an empty list for anything else."""
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def first(source: Mapping[str, Any], keys: Iterable[str]) -> Any:
-    """Give the first value that is there and is not null."""
+def first_of(source: Mapping[str, Any], keys: Iterable[str]) -> Any:
+    """Return the first value under one of the keys that is not null."""
     for key in keys:
         value = source.get(key)
         if value is not None:
@@ -40,26 +40,26 @@ def first(source: Mapping[str, Any], keys: Iterable[str]) -> Any:
 
 
 def text(value: object) -> str | None:
-    """Give a string, trimmed and fit for UTF-8, or ``None`` when there is none or it is blank.
+    """Return a string, trimmed and fit for UTF-8; ``None`` for a blank one and for anything else.
 
-    Numbers become their digits (ids come either way).
+    Whole numbers become strings: ids come either way.
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     if isinstance(value, int) and abs(value) >= 10**20:
         return None
-    return whole(str(value)[:MAX_TEXT_CHARS]).strip() or None
+    return join_surrogates(str(value)[:MAX_TEXT_CHARS]).strip() or None
 
 
-def whole(value: str) -> str:
-    """Join halves of surrogate pairs, which JSON can hold and UTF-8 can't; replace those that stand alone."""
+def join_surrogates(value: str) -> str:
+    """Join surrogate pairs, which JSON can hold and UTF-8 can't, and replace single surrogates."""
     if value.isascii():
         return value
     return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def number(value: object) -> float | None:
-    """Give a finite number, also one written as a string (``"35"``, ``"35%"``)."""
+    """Return a finite number, also one given as a string (``"35"``, ``"35%"``)."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -67,29 +67,29 @@ def number(value: object) -> float | None:
     elif not isinstance(value, int | float):
         return None
     try:
-        found = float(value)
+        result = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return result if math.isfinite(result) else None
 
 
 def integer(value: object) -> int | None:
-    """Give a whole number; ``None`` when it is absent or absurd."""
-    found = number(value)
-    return None if found is None or abs(found) > 2**53 else int(found)
+    """Return a whole number; ``None`` if it is absent or beyond 2**53."""
+    result = number(value)
+    return None if result is None or abs(result) > 2**53 else int(result)
 
 
 def positive(value: object) -> int | None:
-    """Give a whole number above zero."""
-    found = integer(value)
-    return found if found is not None and found > 0 else None
+    """Return a whole number above zero."""
+    result = integer(value)
+    return result if result is not None and result > 0 else None
 
 
 def text_at(source: Mapping[str, Any], *keys: str) -> str | None:
-    """Give the first text under one of the keys."""
-    return next((found for key in keys if (found := text(source.get(key)))), None)
+    """Return the first text under one of the keys."""
+    return next((value for key in keys if (value := text(source.get(key)))), None)
 
 
 def number_at(source: Mapping[str, Any], *keys: str) -> float | None:
-    """Give the first number under one of the keys."""
-    return next((found for key in keys if (found := number(source.get(key))) is not None), None)
+    """Return the first number under one of the keys."""
+    return next((value for key in keys if (value := number(source.get(key))) is not None), None)

@@ -1,4 +1,4 @@
-"""A render: the export of a draft, as its answers tell of it, in an envelope or without one."""
+"""A render, which exports a draft; its answers come with or without an envelope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bot.nemo.errors import clean
 
 
 class RenderStatus(Enum):
-    """Where a render stands."""
+    """The state of a render."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -18,15 +18,15 @@ class RenderStatus(Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
-    """A word that this library does not know: ask again later."""
+    """A status that this library does not know: ask again later."""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the status is final."""
         return self in (RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED)
 
 
-_WORDS = {
+_STATUSES = {
     "pending": RenderStatus.PENDING,
     "queued": RenderStatus.PENDING,
     "waiting": RenderStatus.PENDING,
@@ -50,16 +50,16 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """A render as last heard of.
+    """A render as the service last described it.
 
     Args:
         render_id: Its id.
-        status: Where it stands.
-        progress: Percent, 0 to 100, if told.
-        url: Where the MP4 lies, once completed; may be relative to the service's address.
+        status: Its state.
+        progress: 0 to 100 percent, if known.
+        url: The MP4's URL once it is completed; may be relative to the service's.
         error: Why it failed, in the service's words.
-        duration_s: Of the result, if told.
-        size_bytes: Of the result, if told; not to be relied on.
+        duration_s: The result's duration, if known.
+        size_bytes: The result's size, if known; not to be relied on.
     """
 
     render_id: str
@@ -72,7 +72,7 @@ class Render:
 
 
 def has_status(payload: Any) -> bool:
-    """Whether an answer tells of a render at all."""
+    """Whether an answer describes a render at all."""
     return read.text(_fields(payload).get("status")) is not None
 
 
@@ -81,27 +81,27 @@ def read_render(payload: Any, render_id: str) -> Render:
 
     Args:
         payload: The whole answer.
-        render_id: What was asked for; used where the answer has no id.
+        render_id: The requested id; used if the answer has none.
     """
     source = _fields(payload)
     raw_output = source.get("output")
     output = read.mapping(raw_output)
     url = read.text_at(output, "url") or read.text_at(source, "outputUrl", "output_url", "url")
     url = url or (raw_output if isinstance(raw_output, str) and "/" in raw_output and not output else None)
-    word = read.text(source.get("status"))
-    if word is None:
+    name = read.text(source.get("status"))
+    if name is None:
         status = RenderStatus.COMPLETED if url else RenderStatus.UNKNOWN
     else:
-        status = _WORDS.get(word.lower(), RenderStatus.UNKNOWN)
+        status = _STATUSES.get(name.lower(), RenderStatus.UNKNOWN)
     progress = read.number(source.get("progress"))
     error = source.get("error") or read.mapping(payload).get("error")
-    words = read.text(error) or read.text_at(read.mapping(error), "message", "msg", "code")
+    message = read.text(error) or read.text_at(read.mapping(error), "message", "msg", "code")
     return Render(
-        render_id=read.text(read.first(source, ("id", "render_id", "renderId"))) or render_id,
+        render_id=read.text(read.first_of(source, ("id", "render_id", "renderId"))) or render_id,
         status=status,
         progress=None if progress is None else min(max(progress, 0.0), 100.0),
         url=url,
-        error=clean(words) if words else None,
+        error=clean(message) if message else None,
         duration_s=read.number(output.get("duration")),
         size_bytes=read.positive(output.get("size")),
     )

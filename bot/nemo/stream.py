@@ -1,9 +1,8 @@
-"""Reading a server-sent event stream, byte for byte as the specification says, and with keep-alives visible.
+"""Parsing of a server-sent event stream as the specification says, with keep-alives visible.
 
-The reading is done here and not by ``httpx_sse.EventSource``, which serves only for its event class:
-it swallows comment lines, so a stream that is kept alive by them looks dead; it lets no bound be put on an
-event; it loses the first event behind a byte order mark and the last one without a blank line; and it
-decodes by the charset the server claims, where the specification allows UTF-8 alone.
+Only the event class of ``httpx_sse`` is used. Its ``EventSource`` swallows comment lines, so that a stream kept alive
+by them looks dead; it can't limit the size of an event; it loses the first event after a byte order mark and the last
+one without a blank line; and it decodes by the charset that the server claims, where only UTF-8 is allowed.
 
 Specification: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -14,27 +13,26 @@ from collections.abc import Iterator
 from httpx_sse import ServerSentEvent
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""Of one event; a draft in a state change is the largest that makes sense."""
+"""Limit of one event; the largest sensible one is a draft in a state change."""
 
 OVERSIZED = "oversized"
-"""Name of the event that stands for one that was too large to read."""
+"""Name of the event that replaces one that was too large."""
 
 _BOM = b"\xef\xbb\xbf"
-_LINE_END = re.compile(rb"\r\n|\r|\n")  # nothing else ends a line: U+2028 and its like are text
+_LINE_END = re.compile(rb"\r\n|\r|\n")  # nothing else ends a line: U+2028 and the like are text
 
 
 class SseReader:
-    """Bytes in, events out.
+    """Turns the bytes of a stream into events.
 
     Args:
-        max_event_bytes: An event beyond it is skipped and shows as an empty one named ``OVERSIZED``.
+        max_event_bytes: A larger event is replaced by an empty one named ``OVERSIZED``.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_bytes = max_event_bytes
-        self._tail: list[
-            bytes
-        ] = []  # the line that has not ended yet, in pieces: joining each would be quadratic
+        # The unfinished line, in pieces: joining it for each chunk would take quadratic time.
+        self._tail: list[bytes] = []
         self._tail_bytes = 0
         self._after_cr = False
         self._at_start = True
@@ -44,13 +42,13 @@ class SseReader:
         self._oversized = False
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent | None]:
-        """Read on.
+        """Parse the next bytes.
 
         Args:
-            chunk: Bytes as they came; a chunk may end anywhere, also inside a character.
+            chunk: The bytes as received; a chunk may end anywhere, even inside a character.
 
         Yields:
-            Events; ``None`` for a comment line, which says only that the server is alive.
+            Events; ``None`` for a comment line, which only says that the server is alive.
         """
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
@@ -64,27 +62,27 @@ class SseReader:
         for line in lines:
             if self._tail_bytes:
                 line = b"".join(self._tail) + line
-                self._drop_tail()
+                self._clear_tail()
             yield from self._line(line)
-        self._keep(rest)
+        self._append_tail(rest)
 
     def close(self) -> Iterator[ServerSentEvent | None]:
-        """The stream has ended in order: read what still waits for its line end or blank line.
+        """Parse what is left when the stream has ended properly, without a line end or a blank line.
 
         Yields:
-            As :meth:`feed`.
+            As :meth:`feed` does.
         """
         if self._tail_bytes:
             line = b"".join(self._tail)
-            self._drop_tail()
+            self._clear_tail()
             yield from self._line(line)
         yield from self._line(b"")
 
-    def _keep(self, rest: bytes) -> None:
+    def _append_tail(self, rest: bytes) -> None:
         if not rest:
             return
         if self._tail_bytes + len(rest) + self._event_bytes > self._max_bytes:
-            # Only its start is kept, which tells a comment from a field.
+            # Its start is enough to tell a comment from a field.
             self._oversized = True
             rest = b"" if self._tail_bytes else rest[:16]
             self._tail = [b"".join(self._tail)[:16]]
@@ -93,7 +91,7 @@ class SseReader:
             self._tail.append(rest)
             self._tail_bytes += len(rest)
 
-    def _drop_tail(self) -> None:
+    def _clear_tail(self) -> None:
         self._tail.clear()
         self._tail_bytes = 0
 

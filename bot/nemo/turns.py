@@ -1,13 +1,13 @@
-"""The agent's answer put together: each text once, in order, without the apology that means nothing."""
+"""The text of the agent's answer: each part once, in order, without the meaningless final apology."""
 
 import re
 from dataclasses import dataclass
 
 from bot.nemo import read
-from bot.nemo.events import Event, Text, TextPart, ToolCall, ToolResult
+from bot.nemo.events import AgentText, Completeness, Event, ToolCall, ToolResult
 
 MAX_CHARS = 200_000
-"""Of one turn's text. What comes after it is dropped."""
+"""Limit of one answer's text; the rest is dropped."""
 
 _APOLOGY = re.compile(
     r"(?:^|\s)(?:sorry[,.!]?\s+)?I(?:'ve|’ve| have)?\s+encountered\s+a\s+temporary\s+issue.{0,300}\Z",
@@ -19,16 +19,15 @@ _APOLOGY = re.compile(
 class _Block:
     text: str
     author: str
-    open: bool  # pieces may follow, or their repetition
+    open: bool  # more partial texts may follow, or the complete one
     unmarked: bool = False
 
 
 class TurnText:
-    """Collects the texts of one turn.
+    """Collects the texts of one agent turn.
 
-    Pieces are joined; the whole that repeats them takes their place. Where the server does not mark its
-    texts, one that repeats or contains all that was said since the last tool counts as the whole, any
-    other as a piece.
+    Partial texts are joined, and replaced by the complete text that repeats them. If the server does not mark its
+    texts, one that repeats or contains everything since the last tool counts as complete, any other as partial.
     """
 
     def __init__(self) -> None:
@@ -36,56 +35,49 @@ class TurnText:
         self._chars = 0
 
     def add(self, event: Event) -> bool:
-        """Take in an event.
+        """Add an event.
 
         Returns:
             Whether the text may have changed.
         """
         match event:
-            case Text(text, part, author) if text:
+            case AgentText(text, completeness, author) if text:
                 if self._chars + len(text) > 2 * MAX_CHARS:
                     return False
                 self._chars += len(text)
-                self._add_text(text, part, author)
+                self._add_text(text, completeness, author)
                 return True
             case ToolCall() | ToolResult():
                 for block in self._blocks:
-                    # What a server says around its tools are paragraphs; marked pieces still wait for
-                    # their whole.
+                    # Unmarked texts before and after a tool are paragraphs; a marked partial text is still
+                    # to be completed.
                     block.open = block.open and not block.unmarked
         return False
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The texts, each complete in itself, such as what was said before and after a tool ran."""
-        texts = [read.whole(block.text).strip() for block in self._blocks]
+        """The paragraphs, such as the texts before and after a tool ran."""
+        texts = [read.join_surrogates(block.text).strip() for block in self._blocks]
         texts = [text for text in texts if text]
-        if texts and (found := _APOLOGY.search(texts[-1])):
-            kept = texts[-1][: found.start()].rstrip()
-            if kept:
-                texts[-1] = kept
+        if texts and (apology := _APOLOGY.search(texts[-1])):
+            before = texts[-1][: apology.start()].rstrip()
+            if before:
+                texts[-1] = before
             elif len(texts) > 1:
                 texts.pop()
         return tuple(texts)
 
     @property
     def text(self) -> str:
-        """All of it, as it stands now; empty when nothing was said."""
+        """The whole text so far; empty if there is none."""
         return "\n\n".join(self.blocks)[:MAX_CHARS]
 
-    @property
-    def failed_politely(self) -> bool:
-        """Whether all that was said is "I encountered a temporary issue"."""
-        blocks = self.blocks
-        found = _APOLOGY.search(blocks[0]) if len(blocks) == 1 else None
-        return found is not None and not blocks[0][: found.start()].strip()
-
-    def _add_text(self, text: str, part: TextPart, author: str) -> None:
+    def _add_text(self, text: str, completeness: Completeness, author: str) -> None:
         current = next((b for b in reversed(self._blocks) if b.open and b.author == author), None)
-        if part is TextPart.UNMARKED:
+        if completeness is Completeness.UNMARKED:
             current = current or next((b for b in reversed(self._blocks) if b.open), None)
             self._add_unmarked(text, author, current)
-        elif part is TextPart.PIECE:
+        elif completeness is Completeness.PARTIAL:
             if current is None:
                 self._blocks.append(_Block(text, author, open=True))
             else:
@@ -95,10 +87,10 @@ class TurnText:
         else:
             if current is not None:
                 current.open = False
-            self._append_whole(text, author)
+            self._append_complete(text, author)
 
-    def _append_whole(self, text: str, author: str) -> None:
-        # The same event in two shapes.
+    def _append_complete(self, text: str, author: str) -> None:
+        # Servers may send the same event in two forms.
         if not self._blocks or self._blocks[-1].text.strip() != text.strip():
             self._blocks.append(_Block(text, author, open=False))
 
@@ -108,19 +100,20 @@ class TurnText:
             if last != text.strip():
                 self._blocks.append(_Block(text, author, open=True, unmarked=True))
         elif len(text.strip()) > 3 and _repeats(text, current.text):
-            # Shorter ones are pieces: "ha" may well follow "ha". Stays open: the next may contain this one
-            # too.
+            # Shorter ones are partial: "ha" may well follow "ha". The block stays open: the next text may
+            # contain this one too.
             current.text = text
             current.open = current.unmarked
         else:
             current.text += _joint(current.text, text) + text
 
 
-def _repeats(whole: str, pieces: str) -> bool:
-    whole, pieces = whole.strip(), pieces.strip()
-    return read.whole(whole).startswith(read.whole(pieces)) or whole.split() == pieces.split()
+def _repeats(complete: str, partial: str) -> bool:
+    complete, partial = complete.strip(), partial.strip()
+    is_start = read.join_surrogates(complete).startswith(read.join_surrogates(partial))
+    return is_start or complete.split() == partial.split()
 
 
 def _joint(before: str, after: str) -> str:
-    """Part the sentences of a server that sends paragraphs; pieces of one bring their own blanks."""
+    """Return a line end between unmarked paragraphs; parts of one sentence bring their own spaces."""
     return "\n" if before.endswith((".", "!", "?", ":")) and "A" <= after[0] <= "Z" else ""

@@ -1,9 +1,9 @@
-"""Multipart bodies that stream: any size through little memory, with a length known beforehand.
+"""Streamed multipart bodies: any size with little memory, and a known length.
 
-httpx's own ``files=`` reads files synchronously in the event loop, 64 KB a time, and takes no async source. Here the
-body is framed around pieces as they come; only small ones are joined, large ones go on uncopied. What is read from
-disk comes from a thread, 1 MB a time: 256 MB took 0.119 s so, 0.154 s with 512 KB, 0.112 s read in the loop itself,
-which a slow disk would stall; reading one piece ahead gained nothing (2 cores, loopback, ``tests/bench/upload.py``).
+httpx's ``files=`` reads synchronously in the event loop, 64 KB at a time, and takes no async source. Here the body is
+built from chunks as they come: small ones are joined, large ones are passed on without a copy. Reading from disk in a
+thread, 1 MB at a time, took 0.119 s for 256 MB; 0.154 s with 512 KB; 0.112 s in the event loop itself, which a slow
+disk would block. Reading ahead gained nothing (2 cores, loopback, ``tests/bench/upload.py``).
 """
 
 import asyncio
@@ -22,14 +22,13 @@ _CLOSING_TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class FileToUpload:
-    """A file on its way.
+    """A file to upload.
 
     Args:
-        name: As the service is to know it; any characters.
-        content_type: Such as ``video/mp4``.
-        size_bytes: Exactly how many bytes ``chunks`` will give.
-        chunks: Its bytes, in pieces of any size. Read once, when the connection takes them; closed at the
-        end.
+        name: Its name at the service; any characters.
+        content_type: Its media type, such as ``video/mp4``.
+        size_bytes: The exact number of bytes that ``chunks`` yields.
+        chunks: Its bytes in chunks of any size. Read once, as the connection takes them; closed at the end.
     """
 
     name: str
@@ -39,22 +38,22 @@ class FileToUpload:
 
 
 class WrongSize(Exception):
-    """A source gave more or fewer bytes than told: the length that was announced can't be kept."""
+    """A source yielded more or fewer bytes than announced in ``Content-Length``."""
 
 
 class MultipartBody:
-    """The body of one upload. Can be sent once.
+    """The body of one upload. It can be sent once.
 
     Args:
-        files: What to send, in this order.
+        files: The files, in this order.
         field_name: The form field, repeated for each file.
-        on_piece: Called before each piece: a sign of progress for a watchdog.
+        on_piece: Called before each piece, as a sign of progress for a watchdog.
 
     Attributes:
         content_type: Value of the ``Content-Type`` header.
         length: Value of the ``Content-Length`` header.
-        failure: Why a source could not be read, after sending failed.
-        finished: Whether all of it was handed to the connection.
+        failure: Why a source could not be read, if sending failed for that.
+        finished: Whether the whole body was handed to the connection.
     """
 
     def __init__(
@@ -125,7 +124,7 @@ class MultipartBody:
 def _check_size(file: FileToUpload, left: int) -> None:
     if left:
         came = "more" if left < 0 else str(file.size_bytes - left)
-        raise WrongSize(f"{file.size_bytes} bytes were told, {came} came")
+        raise WrongSize(f"{file.size_bytes} bytes were announced, {came} came")
 
 
 def _pieces(waiting: list[bytes]) -> list[bytes]:

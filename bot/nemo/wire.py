@@ -1,4 +1,4 @@
-"""Requests and answers: what all calls of the API have in common."""
+"""HTTP requests and answers: what all calls of the API have in common."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ from bot.nemo.renders import has_status
 from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Of one JSON answer; states with large drafts are the longest."""
+"""Limit of one JSON answer; states with large drafts are the largest."""
 RENDERS = "/api/render/proxy"
 
 _T = TypeVar("_T")
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who asks, for the service's books; without it exports are refused.
+    """Identifies the caller to the service; without it exports are refused.
 
     Args:
         source: The skill's name.
@@ -50,7 +50,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An account's token, and what goes with it on every call."""
+    """An account's token, and the attribution that goes with it in every call."""
 
     token: str = field(repr=False)
     attribution: Attribution
@@ -58,15 +58,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, in seconds. Event streams have no limit here: who reads them judges their silence.
+    """Timeouts in seconds. Event streams have none: their reader decides how long a silence may last.
 
     Args:
-        connect_s: For a connection.
+        connect_s: For opening a connection.
         answer_s: For each read of an answer.
-        upload_stall_s: Between two pieces of an upload, its source's waiting included.
-        upload_answer_s: For the answer, after the last byte of an upload.
+        upload_stall_s: Between two pieces of an upload, including the wait for its source.
+        upload_answer_s: For the answer after the last byte of an upload.
         download_stall_s: Between two pieces of a download.
-        download_total_s: For a whole one.
+        download_total_s: For a whole download.
     """
 
     connect_s: float = 10.0
@@ -79,15 +79,15 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How calls are repeated.
+    """How calls are retried.
 
-    Those that only read are when no answer comes, nonsense, or an HTTP 5xx; others when nobody was reached. What may
-    have arrived, and does something, is never repeated. Nor are uploads: who reads a file brings it again.
+    Reading calls are retried after no answer, an unreadable one, or an HTTP 5xx; others only if the request surely was
+    not sent. Uploads are never retried here: their source has to be opened again.
 
     Args:
-        attempts: In all.
-        first_wait_s: Before the second; doubled each time.
-        longest_wait_s: At most.
+        attempts: The number of attempts in total.
+        first_wait_s: Seconds before the second attempt; doubled each time.
+        longest_wait_s: The longest wait, in seconds.
     """
 
     attempts: int = 3
@@ -96,13 +96,13 @@ class Retries:
 
 
 class Wire:
-    """One server's address, and how to ask it.
+    """Sends requests to one server.
 
     Args:
-        http: Closed by whoever made it.
-        base_url: The server's address.
-        timeouts: How long to wait.
-        retries: How calls are repeated.
+        http: The client that sends them; its creator closes it.
+        base_url: The server's URL.
+        timeouts: The timeouts of each request.
+        retries: How requests are retried.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, timeouts: Timeouts, retries: Retries) -> None:
@@ -111,22 +111,24 @@ class Wire:
         self._timeouts = timeouts
         self._retries = retries
 
-    async def get(self, call: Call, who: Credentials, reading: Callable[[Any], _T | None]) -> _T:
-        """Ask for something that can be asked for again, and do so when no answer comes, nonsense, or an HTTP 5xx.
+    async def get(self, call: Call, credentials: Credentials, parse: Callable[[Any], _T | None]) -> _T:
+        """Send a reading request; retry it after no answer, an unreadable one, or an HTTP 5xx.
 
         Args:
-            call: What to ask.
-            who: The account.
-            reading: Reads the answer; ``None`` when what was asked for is not in it.
+            call: The request.
+            credentials: The account.
+            parse: Reads the answer; returns ``None`` if the answer has not what was asked for.
         """
-        async for attempt in self._attempts(_worth_repeating):
+        async for attempt in self._attempts(_is_retryable):
             with attempt:
-                answer = await self._ask(call, headers_for(who), None, self.limits(self._timeouts.answer_s))
-                return found(call, reading(answer))
+                answer = await self._request(
+                    call, headers_for(credentials), None, self.timeout(self._timeouts.answer_s)
+                )
+                return require(call, parse(answer))
         raise AssertionError("the last attempt raises")
 
-    def until_sent(self) -> AsyncIterator[stamina.Attempt]:
-        """Attempts at what may only be repeated when it surely did not arrive."""
+    def attempts_until_sent(self) -> AsyncIterator[stamina.Attempt]:
+        """Return attempts at a request that may only be retried if it surely was not sent."""
         return self._attempts(_surely_not_sent)
 
     def _attempts(self, on: Callable[[Exception], bool]) -> AsyncIterator[stamina.Attempt]:
@@ -141,51 +143,51 @@ class Wire:
             )
         )
 
-    async def ask(
+    async def request(
         self,
         call: Call,
         headers: Mapping[str, str],
         body: Mapping[str, Any] | MultipartBody | None = None,
         *,
-        limits: httpx.Timeout | None = None,
+        http_timeout: httpx.Timeout | None = None,
         empty_ok: bool = False,
     ) -> Any:
-        """Ask for something that is done once: asked again only when it surely did not arrive.
+        """Send a request that must not be carried out twice; retry it only if it surely was not sent.
 
         Args:
-            call: What to ask.
-            headers: All but the ones that the body's kind decides.
-            body: Sent as JSON, or as the multipart body it is.
-            limits: Timeouts, if not the usual ones.
-            empty_ok: Whether an answer without a JSON object will do.
+            call: The request.
+            headers: The headers, except those that depend on the body.
+            body: A mapping is sent as JSON.
+            http_timeout: Replaces the default timeouts.
+            empty_ok: Whether an answer without a JSON object is accepted.
         """
         content: bytes | MultipartBody | None = body if isinstance(body, MultipartBody) else None
         if isinstance(body, Mapping):
             content = encode(call, body)
             headers = {**headers, "Content-Type": "application/json"}
-        limits = limits or self.limits(self._timeouts.answer_s)
+        http_timeout = http_timeout or self.timeout(self._timeouts.answer_s)
         if isinstance(content, MultipartBody):
-            return await self._ask(call, headers, content, limits, empty_ok=empty_ok)
-        async for attempt in self.until_sent():
+            return await self._request(call, headers, content, http_timeout, empty_ok=empty_ok)
+        async for attempt in self.attempts_until_sent():
             with attempt:
-                return await self._ask(call, headers, content, limits, empty_ok=empty_ok)
+                return await self._request(call, headers, content, http_timeout, empty_ok=empty_ok)
         raise AssertionError("the last attempt raises")
 
-    async def _ask(
+    async def _request(
         self,
         call: Call,
         headers: Mapping[str, str],
         content: bytes | MultipartBody | None,
-        limits: httpx.Timeout,
+        http_timeout: httpx.Timeout,
         *,
         empty_ok: bool = False,
     ) -> Any:
         headers = {**headers, "Accept": "application/json"}
-        sent = self.send(call, self.url(call.path), headers, content, limits)
+        sent = self.send(call, self.url(call.path), headers, content, http_timeout)
         async with contextlib.aclosing(await sent) as response:
             answer = await read_body(call, response)
             token = headers.get("Authorization", "").removeprefix("Bearer ")
-            return checked(call, response, answer, token, empty_ok=empty_ok)
+            return check_answer(call, response, answer, token, empty_ok=empty_ok)
 
     async def send(
         self,
@@ -193,50 +195,47 @@ class Wire:
         url: httpx.URL,
         headers: Mapping[str, str],
         content: bytes | MultipartBody | None,
-        limits: httpx.Timeout,
+        http_timeout: httpx.Timeout,
         http: httpx.AsyncClient | None = None,
     ) -> httpx.Response:
-        """Send a request; whoever asked closes its answer."""
+        """Send a request; the caller closes the response."""
         http = http or self._http
-        request = http.build_request(call.method, url, headers=headers, content=content, timeout=limits)
+        request = http.build_request(call.method, url, headers=headers, content=content, timeout=http_timeout)
         try:
             return await http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as error:
             raise transport_error(call, error) from error
 
     def url(self, path: str) -> httpx.URL:
-        """Give the address of a call."""
+        """Return the URL of a path."""
         return httpx.URL(f"{self.base_url}{path}")
 
-    def limits(self, read_s: float | None) -> httpx.Timeout:
-        """Give the timeouts of a call; ``None`` for no limit to reading."""
+    def timeout(self, read_s: float | None) -> httpx.Timeout:
+        """Return the timeouts of a request; ``None`` reads without a limit."""
         connect_s = self._timeouts.connect_s
         return httpx.Timeout(connect=connect_s, read=read_s, write=None, pool=3 * connect_s)
 
 
-def headers_for(who: Credentials | Attribution) -> dict[str, str]:
-    """Give the headers of every call; with a token, its authorisation too."""
-    attribution = who.attribution if isinstance(who, Credentials) else who
+def headers_for(credentials: Credentials | Attribution) -> dict[str, str]:
+    """Return the headers of a call; credentials add the authorization."""
+    attribution = credentials.attribution if isinstance(credentials, Credentials) else credentials
     headers = {
         "X-Skill-Source": header_value(attribution.source),
         "X-Skill-Version": header_value(attribution.version),
         "X-Skill-Platform": header_value(attribution.platform),
     }
-    if isinstance(who, Credentials):
-        headers["Authorization"] = f"Bearer {header_value(who.token)}"
+    if isinstance(credentials, Credentials):
+        headers["Authorization"] = f"Bearer {header_value(credentials.token)}"
     return headers
 
 
 def header_value(value: str) -> str:
-    """Make a value fit for a header.
-
-    Headers are ASCII and have no line ends: anything else goes percent-encoded.
-    """
-    return re.sub(r"[^\x20-\x7e]", lambda found: quote(found[0], errors="replace"), value.strip())
+    """Percent-encode what a header can't contain: line ends and all that is not ASCII."""
+    return re.sub(r"[^\x20-\x7e]", lambda match: quote(match[0], errors="replace"), value.strip())
 
 
 def encode(call: Call, body: Mapping[str, Any]) -> bytes:
-    """ASCII JSON: carries half surrogate pairs and numbers beyond the standard back just as they came."""
+    """Serialize to ASCII JSON, which returns single surrogates and non-standard numbers unchanged."""
     try:
         return json.dumps(body, separators=(",", ":")).encode()
     except RecursionError as error:
@@ -244,18 +243,18 @@ def encode(call: Call, body: Mapping[str, Any]) -> bytes:
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Give what decides whether two addresses belong to one server."""
+    """Return what two URLs of one server have in common."""
     return url.scheme, url.host, url.port
 
 
 def media_type(response: httpx.Response) -> str:
-    """Give the type of an answer, without its parameters."""
+    """Return the media type of a response without its parameters."""
     value: str = response.headers.get("content-type", "")
     return value.partition(";")[0].strip().lower()
 
 
-def size_of(response: httpx.Response) -> int | None:
-    """Give a body's length, unless it is not told or is that of a compressed one."""
+def content_length(response: httpx.Response) -> int | None:
+    """Return a body's length; ``None`` if it is not declared or the body is compressed."""
     if response.headers.get("content-encoding", "identity") != "identity":
         return None
     length = response.headers.get("content-length", "")
@@ -263,12 +262,12 @@ def size_of(response: httpx.Response) -> int | None:
 
 
 def transport_error(call: Call, error: httpx.RequestError) -> TransportError:
-    """Tell of a request that no answer came to."""
+    """Return the error for a request without an answer."""
     return TransportError(call, f"{type(error).__name__}: {error}", sent=not surely_not_sent(error))
 
 
 async def read_body(call: Call, response: httpx.Response) -> bytes:
-    """Read an answer whole, within bounds."""
+    """Read a whole answer, up to the limit."""
     pieces = []
     size = 0
     async for piece in read_chunks(call, response):
@@ -280,7 +279,7 @@ async def read_body(call: Call, response: httpx.Response) -> bytes:
 
 
 async def read_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
-    """Read an answer as it comes, with this library's errors."""
+    """Yield an answer's chunks; raise this library's errors."""
     try:
         async for chunk in response.aiter_bytes():
             yield chunk
@@ -289,15 +288,17 @@ async def read_chunks(call: Call, response: httpx.Response) -> AsyncIterator[byt
         raise TransportError(call, message, sent=True, status=response.status_code) from error
 
 
-def checked(call: Call, response: httpx.Response, body: bytes, token: str, *, empty_ok: bool = False) -> Any:
-    """Give the parsed answer, or raise the error that it is."""
+def check_answer(
+    call: Call, response: httpx.Response, body: bytes, token: str, *, empty_ok: bool = False
+) -> Any:
+    """Return the parsed answer, or raise the error that it reports."""
     payload = read.parse(body)
     status = response.status_code
     code = code_of(payload)
     fields = read.mapping(payload)
-    tells = call.path.startswith(RENDERS) and has_status(payload)
-    refused = code is not None or (fields.get("success") is False and not tells)
-    refused = refused or (bool(fields.get("error")) and "data" not in fields and not tells)
+    is_render = call.path.startswith(RENDERS) and has_status(payload)
+    refused = code is not None or (fields.get("success") is False and not is_render)
+    refused = refused or (bool(fields.get("error")) and "data" not in fields and not is_render)
     if status >= 300 or refused:
         message = message_of(payload)
         if payload is None and media_type(response) == "text/plain":
@@ -317,17 +318,17 @@ def _surely_not_sent(error: Exception) -> bool:
     return isinstance(error, TransportError) and not error.sent
 
 
-def _worth_repeating(error: Exception) -> bool:
+def _is_retryable(error: Exception) -> bool:
     if isinstance(error, ServiceError):
         return error.status is not None and error.status >= 500 and type(error) is ServiceError
     return isinstance(error, (TransportError, UnexpectedAnswer))
 
 
-def found(call: Call, answer: _T | None) -> _T:
-    """Give what was read of an answer.
+def require(call: Call, answer: _T | None) -> _T:
+    """Return what was read from an answer.
 
     Raises:
-        UnexpectedAnswer: It is not in there.
+        UnexpectedAnswer: The answer does not have it.
     """
     if answer is None:
         raise UnexpectedAnswer(call, "what was asked for is missing", status=200)

@@ -1,4 +1,4 @@
-"""What the bot draws. No words of its own: what people read in a picture comes in from the caller."""
+"""The pictures that the bot draws; the caller passes the words in them."""
 
 from bot.pictures.layout import TimelineLabels
 from bot.pictures.timeline import draw_timeline

@@ -1,4 +1,4 @@
-"""What a picture is made of before it is painted: boxes and lines, in whole pixels."""
+"""The parts of a picture before it is painted: boxes and lines of text, in whole pixels."""
 
 from dataclasses import dataclass
 
@@ -25,26 +25,16 @@ class Box:
         """In pixels."""
         return self.bottom - self.top
 
-    def holds(self, other: "Box") -> bool:
-        """Whether another box lies wholly in this one."""
-        across = self.left <= other.left and other.right <= self.right
-        return across and self.top <= other.top and other.bottom <= self.bottom
-
-    def meets(self, other: "Box") -> bool:
-        """Whether two boxes share a pixel."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of text.
 
     Args:
-        text: Cut to its box already.
-        box: Where it stands.
-        size_px: Of the letters.
-        quiet: Whether it says less than its neighbours.
+        text: The text, already cut to fit its box.
+        box: Its position.
+        size_px: The font size.
+        quiet: Whether it is drawn less prominently.
     """
 
     text: str
@@ -55,13 +45,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A segment, or several that are too short to be told apart.
+    """A segment, or several that are too short to be drawn separately.
 
     Args:
-        box: Where it lies on its lane.
+        box: Its position on its track.
         lines: Its name and times, inside or beside it, as far as there is room.
-        level: Loudness from 0 to 1, shown as a meter; ``None`` without one.
-        count: Of the segments it stands for.
+        level: Its volume from 0 to 1, drawn as a meter; ``None`` for no meter.
+        count: The number of segments it represents.
     """
 
     box: Box
@@ -72,15 +62,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class TrackBox:
-    """A track.
+    """A track of the picture.
 
     Args:
         kind: What it holds.
-        box: Where its blocks lie.
-        icon: Where the sign of its kind stands.
-        name: What its kind is called.
-        hidden: How many segments found no place, such as ``+3``.
-        blocks: By row, from left to right.
+        box: The position of its blocks.
+        icon: The position of its kind's icon.
+        name: The label of its kind.
+        hidden: The number of segments without room, such as ``+3``.
+        blocks: Its blocks by row, from left to right.
     """
 
     kind: TrackKind
@@ -105,27 +95,29 @@ class Layout:
     """A whole picture.
 
     Args:
-        width: In pixels.
-        height: In pixels.
+        width: The width in pixels.
+        height: The height in pixels.
         heading: The project's title, length and size, as far as they are known.
-        ticks: From left to right; none if nothing is known of times.
-        lanes: From top to bottom.
-        hidden: How many tracks found no place, such as ``+12``.
+        ticks: The ruler's ticks from left to right; empty if no times are known.
+        tracks: The tracks from top to bottom.
+        hidden: The number of tracks without room, such as ``+12``.
     """
 
     width: int
     height: int
     heading: tuple[Line, ...]
     ticks: tuple[Tick, ...]
-    lanes: tuple[TrackBox, ...]
+    tracks: tuple[TrackBox, ...]
     hidden: Line | None
 
 
-def line(text: str, size_px: int, left: int, top: int, *, room_px: int, quiet: bool = False) -> Line | None:
-    """Set a line as far as there is room; ``None`` if nothing of it fits."""
-    shown = lettering.fit(text, size_px, room_px)
-    if not shown:
+def fit_line(
+    text: str, size_px: int, left: int, top: int, *, room_px: int, quiet: bool = False
+) -> Line | None:
+    """Return a line cut to ``room_px``; ``None`` if nothing of it fits."""
+    text = lettering.fit(text, size_px, room_px)
+    if not text:
         return None
-    # Widths are fractions; the box is never wider than the room, which is whole.
-    right = left + min(room_px, -(-lettering.width(shown, size_px) // 1))
-    return Line(shown, Box(left, top, int(right), top + lettering.height(size_px)), size_px, quiet)
+    # Widths are fractions; the box is never wider than the room, which is a whole number.
+    right = left + min(room_px, -(-lettering.width(text, size_px) // 1))
+    return Line(text, Box(left, top, int(right), top + lettering.height(size_px)), size_px, quiet)

@@ -1,4 +1,4 @@
-"""Where everything of a timeline's picture goes, before a pixel of it is painted."""
+"""The layout of a timeline's picture, before it is painted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,24 +6,21 @@ from typing import Final
 
 from bot.nemo.drafts import Draft, Track, TrackKind
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, line
-from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, blocks, distribute
+from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
+from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, distribute, make_blocks
 
 WIDTH_PX: Final = 1280
-"""Telegram shrinks a photo whose longer side is more."""
-
-MIN_TEXT_PX: Final = 32
-"""Nine pixels high where the picture is shown 360 wide, as on a phone."""
+"""Telegram shrinks photos whose longer side is larger."""
 
 MAX_ROWS: Final = 8
-"""So that the picture is never higher than it is wide, and keeps its width."""
+"""Keeps the picture from getting higher than wide."""
 
 MAX_ROWS_PER_TRACK: Final = 3
 
 TITLE_PX: Final = 46
 _MARGIN = 36
-_LANE_GAP = 14
-_LANE_PAD = 6
+_TRACK_GAP = 14
+_TRACK_PAD = 6
 _COLUMN_GAP = 20
 _ICON = 44
 _ICON_GAP = 12
@@ -39,11 +36,11 @@ class TimelineLabels:
     """The words in the picture, in the chat's language.
 
     Args:
-        video: What a track of video is called.
-        audio: What a track of sound is called.
-        text: What a track of titles is called.
-        other: What any other track is called.
-        unnamed: What to call a segment without a name, by its place on the track.
+        video: The label of a video track.
+        audio: The label of an audio track.
+        text: The label of a track of titles.
+        other: The label of any other track.
+        unnamed: Returns the name of a segment without one, from its position on the track.
     """
 
     video: str
@@ -53,7 +50,7 @@ class TimelineLabels:
     unnamed: Callable[[int], str]
 
     def of(self, kind: TrackKind) -> str:
-        """Give what a kind of track is called."""
+        """Return the label of a kind of track."""
         names = {
             TrackKind.VIDEO: self.video,
             TrackKind.AUDIO: self.audio,
@@ -66,35 +63,37 @@ class TimelineLabels:
 def lay_out(draft: Draft, labels: TimelineLabels) -> Layout:
     """Lay out a draft's timeline.
 
-    A draft of any size gives a picture of bounded size: tracks and segments that find no place are counted.
+    The picture's size is limited: tracks and segments without room are counted.
 
     Args:
-        draft: Any.
-        labels: What the kinds of track are called.
+        draft: The draft.
+        labels: The words in the picture.
     """
-    told_ms = max([draft.duration_ms or 0, *(times.told_end_ms(t.segments) for t in draft.tracks[:MAX_ROWS])])
+    length_ms = max(
+        [draft.duration_ms or 0, *(times.known_end_ms(t.segments) for t in draft.tracks[:MAX_ROWS])]
+    )
     left = _MARGIN + _column(draft, labels) + _COLUMN_GAP
-    # Without any time, segments share the width as if they lasted equally long.
-    scale = Scale(left + _LANE_PAD, WIDTH_PX - _MARGIN - _LANE_PAD, max(told_ms, 1))
-    heading = _heading(draft, told_ms)
-    top = max([_MARGIN, *(shown.box.bottom + 14 for shown in heading)])
-    ticks = _ticks(scale, top) if told_ms else ()
+    # Without any times, segments share the width as if they were equally long.
+    scale = Scale(left + _TRACK_PAD, WIDTH_PX - _MARGIN - _TRACK_PAD, max(length_ms, 1))
+    heading = _heading(draft, length_ms)
+    top = max([_MARGIN, *(line.box.bottom + 14 for line in heading)])
+    ticks = _ticks(scale, top) if length_ms else ()
     top = max([top, *(tick.line.box.bottom + 10 for tick in ticks)])
-    lanes: list[TrackBox] = []
+    tracks: list[TrackBox] = []
     rows_left = MAX_ROWS
     for index, track in enumerate(draft.tracks[:MAX_ROWS]):
         tracks_left = min(len(draft.tracks) - index, rows_left)
-        spread = distribute(track, scale, min(MAX_ROWS_PER_TRACK, rows_left - tracks_left + 1))
-        lane = _lane(track, spread, scale, top, labels, timed=told_ms > 0)
-        lanes.append(lane)
-        top = lane.box.bottom + _LANE_GAP
-        rows_left -= len(spread.rows)
+        rows = distribute(track, scale, min(MAX_ROWS_PER_TRACK, rows_left - tracks_left + 1))
+        track_box = _track_box(track, rows, scale, top, labels, timed=length_ms > 0)
+        tracks.append(track_box)
+        top = track_box.box.bottom + _TRACK_GAP
+        rows_left -= len(rows.rows)
         if not rows_left:
             break
-    more = len(draft.tracks) - len(lanes)
-    hidden = line(f"+{more}", NAME_PX, _MARGIN, top, room_px=WIDTH_PX // 2, quiet=True) if more else None
-    bottom = hidden.box.bottom if hidden else top - _LANE_GAP
-    return Layout(WIDTH_PX, max(bottom + _MARGIN, _MIN_HEIGHT), heading, ticks, tuple(lanes), hidden)
+    more = len(draft.tracks) - len(tracks)
+    hidden = fit_line(f"+{more}", NAME_PX, _MARGIN, top, room_px=WIDTH_PX // 2, quiet=True) if more else None
+    bottom = hidden.box.bottom if hidden else top - _TRACK_GAP
+    return Layout(WIDTH_PX, max(bottom + _MARGIN, _MIN_HEIGHT), heading, ticks, tuple(tracks), hidden)
 
 
 def _column(draft: Draft, labels: TimelineLabels) -> int:
@@ -103,22 +102,22 @@ def _column(draft: Draft, labels: TimelineLabels) -> int:
     return _ICON + _ICON_GAP + min(max([_MIN_NAME, *(int(name) + 1 for name in names)]), _MAX_NAME)
 
 
-def _heading(draft: Draft, told_ms: int) -> tuple[Line, ...]:
-    facts = [times.format_time(told_ms, told_ms)] if told_ms else []
+def _heading(draft: Draft, length_ms: int) -> tuple[Line, ...]:
+    facts = [times.format_time(length_ms, length_ms)] if length_ms else []
     if draft.width and draft.height and max(draft.width, draft.height) < 100_000:
         facts.append(f"{draft.width}×{draft.height}")
     about = "   ".join(facts)
     title = lettering.clean(draft.title or "")
     about_px = int(lettering.width(about, TIME_PX)) + 1
-    # Both stand on one baseline; without a title the facts come first.
+    # Both share one baseline; without a title, the facts are on the left.
     drop = lettering.baseline(TITLE_PX) - lettering.baseline(TIME_PX) if title else 0
     left = WIDTH_PX - _MARGIN - about_px if title else _MARGIN
     top = _MARGIN - 8
     lines = (
-        line(title, TITLE_PX, _MARGIN, top, room_px=left - 2 * _COLUMN_GAP - _MARGIN),
-        line(about, TIME_PX, left, top + drop, room_px=about_px, quiet=True),
+        fit_line(title, TITLE_PX, _MARGIN, top, room_px=left - 2 * _COLUMN_GAP - _MARGIN),
+        fit_line(about, TIME_PX, left, top + drop, room_px=about_px, quiet=True),
     )
-    return tuple(shown for shown in lines if shown)
+    return tuple(line for line in lines if line)
 
 
 def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
@@ -130,23 +129,23 @@ def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
         wide = lettering.width(text, TIME_PX)
         x = scale.x(at_ms)
         left = min(round(x - wide / 2), WIDTH_PX - _EDGE - int(wide) - 1)
-        if shown := line(text, TIME_PX, left, top, room_px=int(wide) + 1, quiet=True):
-            ticks.append(Tick(at_ms, x, shown))
+        if line := fit_line(text, TIME_PX, left, top, room_px=int(wide) + 1, quiet=True):
+            ticks.append(Tick(at_ms, x, line))
     return tuple(ticks)
 
 
-def _lane(
-    track: Track, spread: Rows, scale: Scale, top: int, labels: TimelineLabels, *, timed: bool
+def _track_box(
+    track: Track, rows: Rows, scale: Scale, top: int, labels: TimelineLabels, *, timed: bool
 ) -> TrackBox:
-    count = len(spread.rows)
-    tall = count * ROW_PX + (count - 1) * ROW_GAP_PX + 2 * _LANE_PAD
-    box = Box(scale.left - _LANE_PAD, top, scale.right + _LANE_PAD, top + tall)
-    marker_px = lettering.height(TIME_PX) if spread.hidden else 0
+    count = len(rows.rows)
+    tall = count * ROW_PX + (count - 1) * ROW_GAP_PX + 2 * _TRACK_PAD
+    box = Box(scale.left - _TRACK_PAD, top, scale.right + _TRACK_PAD, top + tall)
+    marker_px = lettering.height(TIME_PX) if rows.hidden else 0
     icon_top = top + (tall - _ICON - marker_px) // 2
     icon = Box(_MARGIN, icon_top, _MARGIN + _ICON, icon_top + _ICON)
     beside = icon.right + _ICON_GAP
     kind = lettering.clean(labels.of(track.kind))
-    name = line(
+    name = fit_line(
         kind,
         TIME_PX,
         beside,
@@ -154,14 +153,14 @@ def _lane(
         room_px=box.left - _COLUMN_GAP - beside,
     )
     hidden = None
-    if spread.hidden:
+    if rows.hidden:
         room_px = box.left - _COLUMN_GAP - _MARGIN
-        hidden = line(f"+{spread.hidden}", TIME_PX, _MARGIN, icon.bottom, room_px=room_px, quiet=True)
-    made = (
+        hidden = fit_line(f"+{rows.hidden}", TIME_PX, _MARGIN, icon.bottom, room_px=room_px, quiet=True)
+    blocks = (
         block
-        for number, row in enumerate(spread.rows)
-        for block in blocks(
-            track, row, scale, top + _LANE_PAD + number * (ROW_PX + ROW_GAP_PX), labels.unnamed, timed=timed
+        for number, row in enumerate(rows.rows)
+        for block in make_blocks(
+            track, row, scale, top + _TRACK_PAD + number * (ROW_PX + ROW_GAP_PX), labels.unnamed, timed=timed
         )
     )
-    return TrackBox(track.kind, box, icon, name, hidden, tuple(made))
+    return TrackBox(track.kind, box, icon, name, hidden, tuple(blocks))

@@ -1,7 +1,7 @@
-"""Lines of text in pixels: which font has a character, how wide a line is, where it has to be cut.
+"""Lines of text in pixels: the font of each character, the width of a line, and where to cut it.
 
-Letters are set one after the other without a shaping engine, as Pillow finds one only where the system has
-FriBidi. So emoji that are joined stand side by side, and a script that neither font has shows as boxes.
+Characters are drawn one by one without a shaping engine: Pillow has one only if the system has FriBidi. So joined
+emoji are drawn side by side, and a script that neither font has appears as boxes.
 """
 
 import unicodedata
@@ -17,58 +17,58 @@ TEXT_FONT: Final = _FONTS / "NotoSansSC-Medium.ttf"
 EMOJI_FONT: Final = _FONTS / "NotoEmoji-Medium.ttf"
 
 MAX_CHARS: Final = 200
-"""More than ever fits into a picture; what comes after is not looked at."""
+"""More than fits into a picture; the rest is not looked at."""
 
 ELLIPSIS: Final = "…"
 
-# Of the size: room above and below the baseline for Chinese characters, accented capitals and descenders.
+# In font sizes: room above and below the baseline for Chinese characters, accented capitals and descenders.
 _ASCENT = 1.02
 _DESCENT = 0.25
-# An emoji is drawn smaller than its font's size, to stand as high as the letters beside it.
+# Emoji are drawn smaller, as high as the letters beside them.
 _EMOJI_SCALE = 0.84
-# No font has a glyph for a noncharacter, so this gives the picture of "no glyph".
+# No font has a glyph for a noncharacter, so this is drawn as "no glyph".
 _NO_CHARACTER = "\uffff"
 _COMPARED_PX = 20
-# Marks that could not be composed, joiners, directions, controls, halves of pairs, private characters.
-_UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc", "Cs", "Co"})
+# Marks that could not be composed, joiners, directions, controls, surrogates, private characters.
+_INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc", "Cs", "Co"})
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 
 
 def clean(text: str) -> str:
-    """Give a text as one line of characters that each stand for themselves, at most ``MAX_CHARS``."""
+    """Return a text as one line of at most ``MAX_CHARS`` characters that can be drawn one by one."""
     line = " ".join(unicodedata.normalize("NFC", text[:MAX_CHARS]).split())[:MAX_CHARS]
-    return "".join(c for c in line if unicodedata.category(c) not in _UNSEEN and c not in _SKIN_TONES)
+    return "".join(c for c in line if unicodedata.category(c) not in _INVISIBLE and c not in _SKIN_TONES)
 
 
 def height(size_px: int) -> int:
-    """Give the height of a line in pixels."""
+    """Return the height of a line in pixels."""
     return round(size_px * (_ASCENT + _DESCENT))
 
 
 def baseline(size_px: int) -> int:
-    """Give how far below a line's upper edge its letters stand, in pixels."""
+    """Return the distance of the baseline from a line's upper edge, in pixels."""
     return round(size_px * _ASCENT)
 
 
 def width(text: str, size_px: int) -> float:
-    """Give the width of a clean line in pixels."""
+    """Return the width of a clean line in pixels."""
     return sum(_advance(character, size_px) for character in text)
 
 
 def fit(text: str, size_px: int, room_px: float) -> str:
-    """Cut a clean line with an ellipsis to the room there is; empty if not even one character fits."""
+    """Cut a clean line with an ellipsis to ``room_px``; return an empty text if no character fits."""
     if width(text, size_px) <= room_px:
         return text
     room_px -= _advance(ELLIPSIS, size_px)
     end = 0
     while end < len(text) and (room_px := room_px - _advance(text[end], size_px)) >= 0:
         end += 1
-    kept = text[:end].rstrip(" .,;:-–…，。、；：")
-    return kept + ELLIPSIS if kept else ""
+    text = text[:end].rstrip(" .,;:-–…，。、；：")
+    return text + ELLIPSIS if text else ""
 
 
-def broken(text: str, size_px: int, room_px: float) -> tuple[str, str]:
-    """Break a clean line in two where the first fills its room, between words if it has some."""
+def break_line(text: str, size_px: int, room_px: float) -> tuple[str, str]:
+    """Break a clean line in two so that the first part fits, between words if possible."""
     end = 0
     while end < len(text) and (room_px := room_px - _advance(text[end], size_px)) >= 0:
         end += 1
@@ -78,7 +78,7 @@ def broken(text: str, size_px: int, room_px: float) -> tuple[str, str]:
 
 
 def draw(canvas: ImageDraw.ImageDraw, left: float, top: int, text: str, size_px: int, colour: str) -> None:
-    """Draw a clean line, its box's upper left corner given."""
+    """Draw a clean line; ``left`` and ``top`` are its box's upper left corner."""
     foot = top + baseline(size_px)
     for path, run in groupby(text, _face):
         characters = "".join(run)
@@ -87,7 +87,7 @@ def draw(canvas: ImageDraw.ImageDraw, left: float, top: int, text: str, size_px:
 
 
 def has_glyph(character: str, path: Path) -> bool:
-    """Whether a font has a picture of a character."""
+    """Whether a font has a glyph for a character."""
     return _mask(character, path) != _mask(_NO_CHARACTER, path)
 
 

@@ -1,4 +1,4 @@
-"""Times on a ruler: how they are written, how far apart its marks stand, and where segments lie."""
+"""Times of a timeline: their format, the distance of the ruler's ticks, and the positions of segments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ _DAY = 24 * _HOUR
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a segment lies, as far as that can be told.
+    """The position of a segment in time, as far as it is known.
 
     Args:
         segment: The segment.
-        place: Its number on the track, from 1.
-        start_ms: Told by the draft, else the end of the one before.
-        end_ms: Told by the draft, else a fair share of what is free.
+        position: Its position on the track, from 1.
+        start_ms: Its start in the draft, else the end of the segment before.
+        end_ms: Its end in the draft, else an equal share of the free time.
     """
 
     segment: Segment
-    place: int
+    position: int
     start_ms: float
     end_ms: float
 
 
 def format_time(at_ms: int, total_ms: int) -> str:
-    """Write a time as a timeline of some length has it: ``3.5s``, ``1:05``, ``1:00:05``."""
+    """Format a time as fits the timeline's length: ``3.5s``, ``1:05``, ``1:00:05``."""
     if total_ms < _MINUTE:
         return f"{_seconds(at_ms, total_ms)}s"
     minutes, ms = divmod(at_ms, _MINUTE)
@@ -42,21 +42,21 @@ def format_time(at_ms: int, total_ms: int) -> str:
 
 
 def format_range(start_ms: int, end_ms: int, total_ms: int) -> str:
-    """Write from when to when, in the same way: ``0–3.5s``."""
+    """Format a range in the same way: ``0–3.5s``."""
     start, end = format_time(start_ms, total_ms), format_time(end_ms, total_ms)
     return end if start == end else f"{start.removesuffix('s')}–{end}"
 
 
 def _seconds(ms: int, total_ms: int) -> str:
     places = 1 if total_ms >= 2 * _SECOND else 3
-    # Cut, not rounded: a time just before the minute is not the minute.
+    # Truncated, not rounded: a time just before the minute must not be shown as the minute.
     unit = 10 ** (3 - places)
     value = f"{ms // unit * unit / _SECOND:.{places}f}"
     return value.rstrip("0").removesuffix(".")
 
 
 def step_ms(shortest_ms: float) -> int:
-    """Give the first round step that is not shorter."""
+    """Return the shortest round step that is at least this long."""
     return next(step for step in _steps() if step >= shortest_ms)
 
 
@@ -70,8 +70,8 @@ def _steps() -> Iterator[int]:
         yield from (factor * 10**power * _DAY for factor in (1, 2, 5))
 
 
-def told_end_ms(segments: Sequence[Segment]) -> int:
-    """Give the time until which a track's segments last at least."""
+def known_end_ms(segments: Sequence[Segment]) -> int:
+    """Return the time at which a track's segments end at the earliest."""
     cursor = latest = 0
     for segment in segments:
         start = cursor if segment.start_ms is None else segment.start_ms
@@ -81,10 +81,10 @@ def told_end_ms(segments: Sequence[Segment]) -> int:
 
 
 def spans(segments: Sequence[Segment], total_ms: int) -> list[Span]:
-    """Place a track's segments on the timeline, those without times too.
+    """Return the positions of a track's segments, including those without times.
 
     Args:
-        segments: In the draft's order.
+        segments: The segments in the draft's order.
         total_ms: The timeline's length.
     """
     horizon: list[int] = []
@@ -100,16 +100,16 @@ def spans(segments: Sequence[Segment], total_ms: int) -> list[Span]:
             free_until = max(free_until - segment.duration_ms, 0)
     horizon.reverse()
     shares.reverse()
-    placed: list[Span] = []
+    result: list[Span] = []
     cursor = 0.0
-    for place, segment in enumerate(segments, 1):
+    for position, segment in enumerate(segments, 1):
         start = cursor if segment.start_ms is None else float(segment.start_ms)
         if segment.duration_ms is not None:
             cursor = start + segment.duration_ms
         else:
-            free = max(horizon[place - 1] - start, 0.0)
-            cursor = start + free / shares[place - 1]
-        # What lies before the timeline's beginning is not seen.
+            free = max(horizon[position - 1] - start, 0.0)
+            cursor = start + free / shares[position - 1]
+        # What lies before the timeline's start is not visible.
         cursor = max(cursor, 0.0)
-        placed.append(Span(segment, place, max(start, 0.0), cursor))
-    return placed
+        result.append(Span(segment, position, max(start, 0.0), cursor))
+    return result

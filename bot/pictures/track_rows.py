@@ -1,4 +1,4 @@
-"""A track's segments as blocks: in rows, each with as much of its name and times as there is room for."""
+"""A track's segments as blocks in rows, each with as much of its name and times as fits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.nemo.drafts import Segment, Track, TrackKind
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Block, Box, Line, line
+from bot.pictures.boxes import Block, Box, Line, fit_line
 
 NAME_PX: Final = 38
 TIME_PX: Final = 32
@@ -19,17 +19,17 @@ METER_INSET_PX: Final = 8
 
 _PAD = 14
 _BESIDE_GAP = 12
-# A name cut shorter than this says too little; beside its block there may be more room.
-_ENOUGH = 150
-_LITTLE = 100
-# Narrower than this, the beginning of a name is only a letter or two.
-_TOO_LITTLE = 60
+# In a narrower block the name goes beside it, if there is at least the second of these widths.
+_COMFORTABLE = 150
+_MIN_BESIDE = 100
+# In a narrower block only a letter or two of a name would fit.
+_MIN_NAME = 60
 _MAX_BESIDE = 420
 
 
 @dataclass(slots=True)
 class RowSlot:
-    """A block in the making."""
+    """The segments and edges of a block."""
 
     spans: list[times.Span]
     left: int
@@ -39,7 +39,7 @@ class RowSlot:
 
 @dataclass(slots=True)
 class Row:
-    """Blocks in the making, from left to right; none begins before ``end_ms``."""
+    """The slots of a row from left to right; the next one may start at ``end_ms``."""
 
     slots: list[RowSlot] = field(default_factory=list)
     end_ms: float = 0.0
@@ -47,12 +47,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Which pixel a time falls on.
+    """Maps times to pixels.
 
     Args:
-        left: Of the timeline's beginning.
-        right: Of its end.
-        total_ms: From beginning to end, at least 1.
+        left: The pixel of the timeline's start.
+        right: The pixel of its end.
+        total_ms: Its length, at least 1.
     """
 
     left: int
@@ -60,18 +60,18 @@ class Scale:
     total_ms: int
 
     def x(self, at_ms: float) -> int:
-        """Give the pixel; what lies outside of the timeline is moved to its edge."""
+        """Return the pixel of a time; times outside of the timeline are moved to its edge."""
         share = min(max(at_ms / self.total_ms, 0.0), 1.0)
         return self.left + round(share * (self.right - self.left))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A track's segments, distributed.
+    """A track's segments, distributed over rows.
 
     Args:
-        rows: As many as its overlapping segments need, at least one, at most as many as were allowed.
-        hidden: How many segments found no place.
+        rows: As many as overlapping segments need, from one to the allowed number.
+        hidden: The number of segments without room.
     """
 
     rows: tuple[Row, ...]
@@ -79,30 +79,31 @@ class Rows:
 
 
 def distribute(track: Track, scale: Scale, max_rows: int) -> Rows:
-    """Give every segment a place on some row, so that none covers another.
+    """Distribute segments over rows so that none covers another.
 
-    Segments too short to be told apart share a block.
+    Segments too short to be drawn separately share a block.
     """
     rows = [Row()]
     hidden = 0
     in_order = sorted(times.spans(track.segments, scale.total_ms), key=lambda s: (s.start_ms, s.end_ms))
     for span in in_order:
-        if any(_placed(row, span, scale) for row in rows):
+        if any(_place(row, span, scale) for row in rows):
             continue
-        if len(rows) < max_rows and _placed(fresh := Row(), span, scale):
-            rows.append(fresh)
+        if len(rows) < max_rows and _place(new := Row(), span, scale):
+            rows.append(new)
         else:
             hidden += 1
     return Rows(tuple(rows), hidden)
 
 
-def _placed(row: Row, span: times.Span, scale: Scale) -> bool:
+def _place(row: Row, span: times.Span, scale: Scale) -> bool:
+    """Add a segment to a row; return ``False`` if it has no room there."""
     left = min(scale.x(span.start_ms), scale.right - MIN_BLOCK_PX)
     right = scale.x(span.end_ms) - BLOCK_GAP_PX
     short = right - left < MIN_BLOCK_PX
     last = row.slots[-1] if row.slots else None
     free = last.right + BLOCK_GAP_PX if last else scale.left
-    # Short blocks are drawn longer than they are, and push what follows a little aside.
+    # Short blocks are drawn longer than they are, and push the next ones slightly aside.
     pushed = max(left, free)
     right = max(right, pushed + MIN_BLOCK_PX)
     if span.start_ms >= row.end_ms and pushed - left <= MIN_BLOCK_PX and right <= scale.right:
@@ -116,20 +117,20 @@ def _placed(row: Row, span: times.Span, scale: Scale) -> bool:
     return True
 
 
-def blocks(
+def make_blocks(
     track: Track, row: Row, scale: Scale, top: int, unnamed: Callable[[int], str], *, timed: bool
 ) -> list[Block]:
-    """Set a row's blocks with their lines.
+    """Return a row's blocks with their lines of text.
 
     Args:
-        track: Whose row it is.
-        row: One of :func:`distribute`.
-        scale: Which pixel a time falls on.
+        track: The row's track.
+        row: A row from :func:`distribute`.
+        scale: Maps times to pixels.
         top: The row's upper edge.
-        unnamed: What to call a segment without a name, by its place on the track.
-        timed: Whether the draft tells any time.
+        unnamed: Returns the name of a segment without one, from its position on the track.
+        timed: Whether the draft has any times.
     """
-    made: list[Block] = []
+    blocks: list[Block] = []
     taken = scale.left
     for index, slot in enumerate(row.slots):
         box = Box(slot.left, top, slot.right, top + ROW_PX)
@@ -142,9 +143,9 @@ def blocks(
         else:
             name, facts = f"×{count}", ()
         lines = _lines(box, name, facts, taken, after, metered=level is not None)
-        made.append(Block(box, lines, None if level is None else min(level, 1.0), count))
-        taken = max([box.right, *(shown.box.right for shown in lines)])
-    return made
+        blocks.append(Block(box, lines, None if level is None else min(level, 1.0), count))
+        taken = max([box.right, *(line.box.right for line in lines)])
+    return blocks
 
 
 def _name(track: Track, span: times.Span, unnamed: Callable[[int], str]) -> str:
@@ -153,24 +154,24 @@ def _name(track: Track, span: times.Span, unnamed: Callable[[int], str]) -> str:
     if track.kind is TrackKind.TEXT:
         own = segment.text or own
     own = own or segment.text or (track.name if len(track.segments) == 1 else None)
-    return lettering.clean(own or "") or lettering.clean(unnamed(span.place))
+    return lettering.clean(own or "") or lettering.clean(unnamed(span.position))
 
 
 def _facts(track: Track, span: times.Span, total_ms: int) -> tuple[str, ...]:
-    """What to write below the name: the most telling that fits."""
+    """Return alternatives for the text below the name, the most detailed first."""
     segment, when = span.segment, ""
     if segment.duration_ms is not None:
         when = times.format_range(round(span.start_ms), round(span.end_ms), total_ms)
     volume = _volume(segment, track)
     if volume is None:
         return (when,) if when else ()
-    # A loudness of a million per cent is a mistake, and would fill the block.
-    loud = f"{min(volume, 9.99):.0%}"
-    return (f"{when}   {loud}", when, loud) if when else (loud,)
+    # A volume of a million per cent is a mistake, and would fill the block.
+    percent = f"{min(volume, 9.99):.0%}"
+    return (f"{when}   {percent}", when, percent) if when else (percent,)
 
 
 def _volume(segment: Segment, track: Track) -> float | None:
-    """Give the loudness to be shown; that of a video only where somebody changed it."""
+    """Return the volume to show; that of a video only if it was changed."""
     volume = segment.volume if segment.volume is not None else track.volume
     return None if track.kind is not TrackKind.AUDIO and volume == 1 else volume
 
@@ -178,17 +179,17 @@ def _volume(segment: Segment, track: Track) -> float | None:
 def _lines(
     box: Box, name: str, facts: tuple[str, ...], taken: int, after: int, *, metered: bool
 ) -> tuple[Line, ...]:
-    """Set name and facts inside a block, or in the gap beside it where they say more."""
+    """Return the lines of name and facts, inside a block or in the gap beside it if more fits there."""
     inside = box.left + (METER_INSET_PX + METER_PX if metered else 0) + _PAD
     room = box.right - _PAD - inside
     wanted = int(lettering.width(name, NAME_PX)) + 1
     beside = min(max([wanted, *(int(lettering.width(fact, TIME_PX)) + 1 for fact in facts)]), _MAX_BESIDE)
     behind = min(after - _BESIDE_GAP - (box.right + _BESIDE_GAP), beside)
     before = min(box.left - _BESIDE_GAP - (taken + 3 * _BESIDE_GAP), beside)
-    if wanted > room and room < _ENOUGH:
-        if behind >= min(wanted, _LITTLE):
+    if wanted > room and room < _COMFORTABLE:
+        if behind >= min(wanted, _MIN_BESIDE):
             return _stacked(name, facts, box.right + _BESIDE_GAP, box.top, behind)
-        if before >= min(wanted, _LITTLE):
+        if before >= min(wanted, _MIN_BESIDE):
             left = box.left - _BESIDE_GAP - before
             return _stacked(name, facts, left, box.top, before, to_the_right=True)
     return _stacked(name, facts, inside, box.top, room)
@@ -197,28 +198,28 @@ def _lines(
 def _stacked(
     name: str, facts: tuple[str, ...], left: int, top: int, room: int, *, to_the_right: bool = False
 ) -> tuple[Line, ...]:
-    """Set a name above the first of the facts that fits, or alone on two lines if that shows more of it."""
+    """Return a name above the first of the facts that fits, or on two lines if that shows more of it."""
     texts = _texts(name, next((fact for fact in facts if lettering.width(fact, TIME_PX) <= room), ""), room)
     top += (ROW_PX - sum(lettering.height(size_px) for _, size_px, _ in texts)) // 2
     lines: list[Line] = []
     for text, size_px, quiet in texts:
         aside = max(room - int(lettering.width(text, size_px)) - 1, 0) if to_the_right else 0
-        if shown := line(text, size_px, left + aside, top, room_px=room, quiet=quiet):
-            lines.append(shown)
-            top = shown.box.bottom
+        if line := fit_line(text, size_px, left + aside, top, room_px=room, quiet=quiet):
+            lines.append(line)
+            top = line.box.bottom
     return tuple(lines)
 
 
 def _texts(name: str, fact: str, room: int) -> list[tuple[str, int, bool]]:
-    """Choose what stands in a block: text, size, and whether it is quiet."""
+    """Return the texts of a block, each with its size and whether it is quiet."""
     below = [(fact, TIME_PX, True)] if fact else []
     for size_px in (NAME_PX, TIME_PX):
         if lettering.width(name, size_px) <= room:
             return [(name, size_px, False), *below]
-    first, rest = lettering.broken(name, TIME_PX, room)
+    first, rest = lettering.break_line(name, TIME_PX, room)
     cut = lettering.fit(rest, TIME_PX, room)
-    if first and cut and (cut == rest or (not fact and room >= _TOO_LITTLE)):
+    if first and cut and (cut == rest or (not fact and room >= _MIN_NAME)):
         return [(first, TIME_PX, False), (cut, TIME_PX, False)]
-    if room < _TOO_LITTLE:
+    if room < _MIN_NAME:
         return []
     return [(lettering.fit(name, NAME_PX, room), NAME_PX, False), *below]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from bot.chats.chats import Account, Chat, ChatChanges, Chats
+from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 RENEW_AHEAD = timedelta(minutes=5)
 """A guest token is renewed so long before it ends, so that it does not end in the middle of something."""
 
-NO_PROJECT: ChatChanges = {"session_id": None, "task_id": None}
+NO_PROJECT = ChatFields(session_id=None, task_id=None)
 
-OTHER_ACCOUNT: ChatChanges = {**NO_PROJECT, "export_refused": None}
+OTHER_ACCOUNT = ChatFields(session_id=None, task_id=None, export_refused=False)
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
@@ -100,7 +100,7 @@ class Accounts:
         if account is Account.ANONYMOUS and await self._see_to_guest(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if chat.account is not account:
-            await self._change_account(job.chat, {"account": account})
+            await self._change_account(job.chat, ChatFields(account=account))
             chat = await self._chats.get(job.chat)
         token = {
             Account.OWN: chat.own_token,
@@ -137,13 +137,13 @@ class Accounts:
     async def bring_own(self, key: ChatKey, token: str) -> None:
         """Let a chat work with a token of its own from now on; twice is as good as once."""
         if not uses_token(await self._chats.get(key), token):
-            await self._change_account(key, {"own_token": token, "account": Account.OWN})
+            await self._change_account(key, ChatFields(own_token=token, account=Account.OWN))
 
     async def drop_own(self, key: ChatKey) -> None:
         """Forget a chat's own token; the next account in order takes its place. Twice is as good as once."""
         if (await self._chats.get(key)).own_token is not None:
             account = Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
-            await self._change_account(key, {"own_token": None, "account": account})
+            await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _see_to_guest(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
         """Make sure of a guest token; tells whether the chat may have another one now."""
@@ -162,24 +162,19 @@ class Accounts:
 
     async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
         client_id = await self._chats.ensure_client_id(key)
-        given = await self._nemo.anonymous_token(str(client_id), attribution)
+        given = await self._nemo.create_anonymous_token(str(client_id), attribution)
         await self._guest_accounts.note(given.token)
         return given
 
     async def _keep(self, key: ChatKey, given: AnonymousToken) -> bool:
         before = await self._chats.get(key)
         is_other = before.account is Account.ANONYMOUS and before.user_id != given.user_id
-        changes: ChatChanges = {
-            "token": given.token,
-            "user_id": given.user_id,
-            "token_expires_at": given.expires_at,
-        }
+        changes = ChatFields(token=given.token, user_id=given.user_id, token_expires_at=given.expires_at)
         if is_other:
             await self._change_account(key, changes)
         else:
-            await self._chats.update(key, **changes)
+            await self._chats.update(key, changes)
         return is_other and before.session_id is not None
 
-    async def _change_account(self, key: ChatKey, changes: ChatChanges) -> None:
-        everything: ChatChanges = {**OTHER_ACCOUNT, **changes}
-        await self._chats.update(key, **everything)
+    async def _change_account(self, key: ChatKey, changes: ChatFields) -> None:
+        await self._chats.update(key, OTHER_ACCOUNT, changes)

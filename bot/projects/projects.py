@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.chats.chats import Account, Chat, Chats
+from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import ClaimToken, Credits, claim_link
 from bot.nemo.client import NemoClient
@@ -110,7 +110,7 @@ class Projects:
         if chat.session_id is None:
             session = await self.nemo.create_session(who, nemo_language(job.language))
             await self.chats.update(
-                job.chat, session_id=session.session_id, task_id=session.task_id, greeted=True
+                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
             )
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:
@@ -155,7 +155,7 @@ class Projects:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         who = Credentials(token, self._attribution(await self.chats.get(job.chat)))
-        return await with_retries(self._clock, lambda: self.nemo.credits(who))
+        return await with_retries(self._clock, lambda: self.nemo.get_credits(who))
 
     async def browser_link(self, job: Requester) -> str | None:
         """The address that opens the chat's project in a browser, if it can be had without much waiting.
@@ -169,17 +169,18 @@ class Projects:
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept))
                 task_id = project.task_id or await self._find_task(job, project)
-                claim = await self.nemo.claim_token(project.who, task_id, project.session_id)
+                claim = await self.nemo.create_claim_token(project.who, task_id, project.session_id)
         except (NemoError, TimeoutError) as error:
             log.warning("link.unavailable", error=type(error).__name__)
             return None
+        expires_at = (
+            None if claim.expires_in_s is None else self._clock.now() + timedelta(seconds=claim.expires_in_s)
+        )
         await self.chats.update(
             job.chat,
-            claim_token=claim.token,
-            claim_session_id=project.session_id,
-            claim_expires_at=None
-            if claim.expires_in_s is None
-            else self._clock.now() + timedelta(seconds=claim.expires_in_s),
+            ChatFields(
+                claim_token=claim.token, claim_session_id=project.session_id, claim_expires_at=expires_at
+            ),
         )
         return claim_link(self.options.web_url, claim)
 
@@ -189,7 +190,7 @@ class Projects:
 
     async def forget_session(self, key: ChatKey) -> None:
         """Let the next call begin an empty project."""
-        await self.chats.update(key, **NO_PROJECT)
+        await self.chats.update(key, NO_PROJECT)
 
     async def _mend(self, job: Requester, error: AuthError | SessionGone) -> bool:
         """Put right what a call was refused for.
@@ -214,9 +215,9 @@ class Projects:
 
     async def _find_task(self, job: Requester, project: Project) -> str:
         """The project's task, from its state: the answer that made the project need not have named it."""
-        found = (await self.nemo.state(project.who, project.session_id)).task_id
+        found = (await self.nemo.get_state(project.who, project.session_id)).task_id
         if found is not None:
-            await self.chats.update(job.chat, task_id=found)
+            await self.chats.update(job.chat, ChatFields(task_id=found))
         return found or ""
 
     def _attribution(self, chat: Chat) -> Attribution:

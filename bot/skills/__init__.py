@@ -1,4 +1,4 @@
-"""Skill cards: the files that tell what the bot is good at, and under which name it works."""
+"""Skill cards: files that describe what the bot is good at and how it identifies itself to NemoVideo."""
 
 from bot.skills.body import NEMO_KINDS
 from bot.skills.cards import (

@@ -1,6 +1,6 @@
-"""What a card's body tells where its front matter says nothing: in other people's words, found by likelihood.
+"""Finds in a card's body what its front matter lacks, by heuristics: cards are written by many people.
 
-Bodies are untrusted: only so many lines are looked at, and so much of each.
+Bodies are untrusted: the number of lines and their length are limited.
 """
 
 import re
@@ -11,7 +11,7 @@ from bot.words import bounded
 NEMO_KINDS: Final = (
     "mp4", "mov", "avi", "webm", "mkv", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac"
 )  # fmt: skip
-"""What NemoVideo takes, named by the usual file extension."""
+"""The kinds of files that NemoVideo accepts, by their usual extension."""
 
 KIND_ALIASES: Final = {"jpeg": "jpg", "m4v": "mp4", "text": "txt"}
 
@@ -38,7 +38,7 @@ _ABOUT_SIZE = re.compile(r"max|limit|up to|larg|size|at most|under|最大|上限
 _ABOUT_KINDS = re.compile(
     r"format|file types?|accept|support|\btakes?\b|best with|格式|支持|文件类型", re.IGNORECASE
 )
-_SORTS = (
+_MEDIA = (
     (re.compile(r"\bvideos?\b|视频", re.IGNORECASE), NEMO_KINDS[:5]),
     (re.compile(r"\b(?:images?|photos?|pictures?)\b|图片|照片", re.IGNORECASE), NEMO_KINDS[5:9]),
     (re.compile(r"\b(?:audio|sounds?|music)\b|音频|声音", re.IGNORECASE), NEMO_KINDS[9:]),
@@ -51,24 +51,23 @@ _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]\ufe0f?")
 
 
 def title(body: str) -> str:
-    """The first heading, without emoji."""
+    """Return the first heading without emoji."""
     return one_line(_EMOJI.sub("", _first_heading(body)).strip(" #"))
 
 
 def emoji(body: str) -> str:
-    """The first emoji of the first heading, or nothing."""
-    found = _EMOJI.search(_first_heading(body))
-    return found.group() if found else ""
+    """Return the first emoji of the first heading, or an empty text."""
+    match = _EMOJI.search(_first_heading(body))
+    return match.group() if match else ""
 
 
 def version(body: str) -> str:
-    """The number in a line such as ``Version: 1.2.0``, or nothing."""
-    found = next((match for match in map(_VERSION.match, _lines(body)) if match), None)
-    return found.group(1) if found else ""
+    """Return the number in a line such as ``Version: 1.2.0``, or an empty text."""
+    return next((match.group(1) for match in map(_VERSION.match, _lines(body)) if match), "")
 
 
 def greeting(body: str) -> str:
-    """The first quote."""
+    """Return the first quote."""
     quote: list[str] = []
     for line in _lines(body):
         if line.startswith(">"):
@@ -79,7 +78,7 @@ def greeting(body: str) -> str:
 
 
 def first_paragraph(body: str) -> str:
-    """The first lines of running text."""
+    """Return the first lines of running text."""
     paragraph: list[str] = []
     for line in _lines(body):
         is_text = bool(line.strip()) and not line.startswith(("#", ">", "-", "*", "|", "`", "<"))
@@ -91,26 +90,25 @@ def first_paragraph(body: str) -> str:
 
 
 def examples(body: str) -> tuple[str, ...]:
-    """The items of the first list under a line that says "Try saying" or the like."""
+    """Return the items of the first list below a line such as "Try saying"."""
     lines = iter(_lines(body))
     for line in lines:
         if not _TRY.search(line) or _ITEM.match(line):
             continue
-        found = []
-        for follower in lines:
-            item = _ITEM.match(follower)
+        items = []
+        for following in lines:
+            item = _ITEM.match(following)
             if item is not None:
-                found.append(_example(item.group(1)))
-            elif follower.strip() and not (found and follower.startswith(" ")):
+                items.append(_example(item.group(1)))
+            elif following.strip() and not (items and following.startswith(" ")):
                 break
-        said = tuple(example for example in found if example)[:MAX_EXAMPLES]
-        if said:
-            return said
+        if result := tuple(example for example in items if example)[:MAX_EXAMPLES]:
+            return result
     return ()
 
 
 def size_limit_bytes(body: str) -> int:
-    """The largest file it takes; NemoVideo's usual limit where it does not say."""
+    """Return the size limit of files; NemoVideo's usual limit if the body has none."""
     for line in _lines(body):
         size = _SIZE.search(line)
         is_of_results = _ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line)
@@ -121,10 +119,10 @@ def size_limit_bytes(body: str) -> int:
 
 
 def kinds(body: str) -> tuple[str, ...]:
-    """The formats in the lines about files taken; all of NemoVideo's follow where they only name the best.
+    """Return the formats in lines about accepted files, followed by all others if only the best are named.
 
-    A card that speaks of videos, pictures or sounds without naming one of their formats takes them all: better
-    to let a file through that NemoVideo refuses than to refuse one that it takes.
+    A card that mentions videos, images or audio without one of their formats accepts all of these: better to pass on a
+    file that NemoVideo refuses than to refuse one that it accepts.
     """
     named: list[str] = []
     is_best = False
@@ -137,23 +135,23 @@ def kinds(body: str) -> tuple[str, ...]:
             continue
         named += here
         is_best = is_best or bool(_BEST.search(line))
-        for spoken, of_sort in _SORTS:
-            if spoken.search(line) and not set(of_sort) & set(named):
-                named += of_sort
+        for mention, extensions in _MEDIA:
+            if mention.search(line) and not set(extensions) & set(named):
+                named += extensions
     if not named or is_best:
         named += NEMO_KINDS
     return tuple(dict.fromkeys(named))
 
 
 def one_line(value: object) -> str:
-    """A short text in one line; numbers are taken, YAML reads a bare ``1.0`` as one."""
+    """Return a short text as one line, also from a number: YAML reads a bare ``1.0`` as one."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     return bounded(" ".join(str(value).split()), _MAX_LABEL_CHARS)
 
 
 def bounded_text(value: object) -> str:
-    """A text of a few lines at most."""
+    """Return a text of limited length; an empty one for anything but a text."""
     return bounded(value.strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
 
 
@@ -162,8 +160,7 @@ def _lines(body: str) -> list[str]:
 
 
 def _first_heading(body: str) -> str:
-    found = next((match for match in map(_HEADING.match, _lines(body)) if match), None)
-    return found.group(1) if found else ""
+    return next((match.group(1) for match in map(_HEADING.match, _lines(body)) if match), "")
 
 
 def _example(item: str) -> str:

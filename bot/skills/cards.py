@@ -1,9 +1,8 @@
-"""Skill cards: what the bot is good at today, as Markdown files with YAML front matter.
+"""Skill cards: Markdown files with YAML front matter that describe what the bot is good at.
 
-A card is a ``SKILL.md`` as published for agent marketplaces. What its front matter lacks is found in the
-body: a greeting as the first quote, a "Try saying" list, the size limit and the formats in a sentence. The
-same words in another language stand beside it in ``SKILL.<language>.md``. Cards are other people's files:
-everything read is bounded, and one that can't be read is reported and skipped.
+A card is a ``SKILL.md`` as published for agent marketplaces. What its front matter lacks is found in the body: the
+greeting as the first quote, a "Try saying" list, the size limit and the formats. ``SKILL.<language>.md`` beside it is
+its translation. Cards are untrusted files: all that is read is limited, and an unreadable card is reported and skipped.
 """
 
 import os
@@ -23,7 +22,7 @@ DEFAULT_CARD: Final = "video-editing-ai-background"
 BUILT_IN_DIR: Final = Path(__file__).parent / "cards"
 
 INSTALL_DIRS: Final = (Path("~/.clawhub"), Path("~/.cursor/skills"))
-"""Where marketplaces and editors put the cards that somebody installs."""
+"""Where marketplaces and editors install cards."""
 
 _LANGUAGE = "en"
 _VERSION = "0.0.0"
@@ -43,17 +42,17 @@ class Card:
     """A skill card in one language.
 
     Args:
-        name: Goes to NemoVideo as ``X-Skill-Source``; also the card's id.
-        version: Goes to NemoVideo as ``X-Skill-Version``.
-        display_name: What people read.
-        description: One or two sentences, Markdown.
-        emoji: Stands before the name.
-        platform: Goes to NemoVideo as ``X-Skill-Platform``.
-        greeting: How the bot introduces itself with this card, Markdown.
-        examples: Requests to try, to be sent as they are.
-        size_limit_bytes: The largest file that this skill takes.
-        kinds: What files it takes, by extension; those it works best with first.
-        body: The card's whole text, Markdown.
+        name: The card's id, sent to NemoVideo as ``X-Skill-Source``.
+        version: Sent to NemoVideo as ``X-Skill-Version``.
+        display_name: The name that people read.
+        description: One or two sentences of Markdown.
+        emoji: Shown before the name.
+        platform: Sent to NemoVideo as ``X-Skill-Platform``.
+        greeting: How the bot introduces itself with this card, in Markdown.
+        examples: Requests to try; they are sent as they are.
+        size_limit_bytes: The largest file that it accepts.
+        kinds: The accepted file extensions, the best ones first.
+        body: The card's whole text in Markdown.
     """
 
     name: str
@@ -69,18 +68,18 @@ class Card:
     body: str = field(repr=False)
 
     def takes(self, file_name: str) -> bool:
-        """Whether a file of this name's kind is one that the card takes."""
-        ending = PurePath(file_name).suffix.lower().lstrip(".")
-        return body.KIND_ALIASES.get(ending, ending) in self.kinds
+        """Whether the card accepts files with this name's extension."""
+        extension = PurePath(file_name).suffix.lower().lstrip(".")
+        return body.KIND_ALIASES.get(extension, extension) in self.kinds
 
     @property
     def file_kinds(self) -> tuple[str, ...]:
-        """The kinds of files that can be uploaded with it; a text file is a request and goes with every card."""
+        """The kinds of files that can be uploaded; a text file is a request, which every card accepts."""
         return tuple(kind for kind in self.kinds if kind != "txt")
 
     @property
     def is_picky(self) -> bool:
-        """Whether it leaves out kinds that NemoVideo takes."""
+        """Whether it refuses kinds that NemoVideo accepts."""
         return not set(body.NEMO_KINDS) <= set(self.kinds)
 
 
@@ -89,9 +88,9 @@ class CardProblem:
     """Why a card was skipped.
 
     Args:
-        path: Its file.
-        line: Where in the file, from 1.
-        reason: In a few words.
+        path: The card's file.
+        line: The line of the problem, from 1.
+        reason: The problem in a few words.
     """
 
     path: Path
@@ -104,11 +103,11 @@ class CardProblem:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """All cards that could be read, and what is wrong with the others.
+    """All readable cards, and the problems of the others.
 
     Args:
-        problems: Of those that could not.
-        default: Name of the card for a chat that chose none.
+        problems: Why cards were skipped.
+        default: The name of the card for a chat that chose none.
     """
 
     problems: tuple[CardProblem, ...]
@@ -116,57 +115,56 @@ class Cards:
     _by_name: Mapping[str, Mapping[str, Card]]
 
     def get(self, name: str, language: str = _LANGUAGE) -> Card | None:
-        """The card of this name in a language; in the card's own when it has no translation."""
+        """Return the card of this name in a language, or untranslated if it has no translation."""
         translations = self._by_name.get(name)
         return None if translations is None else translations.get(language, translations[_LANGUAGE])
 
     def active(self, chosen: str | None, language: str = _LANGUAGE) -> Card:
-        """The card that a chat works with.
+        """Return the card that a chat works with: the chosen one, else the default, else the first.
 
         Args:
-            chosen: Name of the one it chose, which may be gone; then the default counts, and should that be
-                gone too, the first there is.
-            language: As in :meth:`get`.
+            chosen: The name of the card that the chat chose, which may no longer exist.
+            language: The language, as in :meth:`get`.
         """
         for name in (chosen, self.default):
             if name is not None and (card := self.get(name, language)) is not None:
                 return card
         return self.in_language(language)[0]
 
-    def named(self, said: str) -> str | None:
-        """The name of the card that somebody means, by its name or as a link has it."""
-        if said in self._by_name:
-            return said
-        return next((name for name in self._by_name if link_name(name) == said), None)
+    def named(self, text: str) -> str | None:
+        """Return the name of the card with this name, or with this name in links."""
+        if text in self._by_name:
+            return text
+        return next((name for name in self._by_name if link_name(name) == text), None)
 
     def marked(self, mark: str) -> str | None:
-        """The name of the card behind a button, see :func:`bot.skills.marks.card_mark`."""
+        """Return the name of the card with this :func:`~bot.skills.marks.card_mark`."""
         return next((name for name in self._by_name if card_mark(name) == mark), None)
 
     def example(self, mark: str) -> str | None:
-        """The request behind a button, in the words that it showed; None when the card has changed since."""
+        """Return the example with this :func:`~bot.skills.marks.example_mark`; None if the card has changed since."""
         name = self.marked(mark.partition(".")[0])
         if name is None:
             return None
-        said = (text for card in self._by_name[name].values() for text in card.examples)
-        return next((text for text in said if example_mark(name, text) == mark), None)
+        examples = (text for card in self._by_name[name].values() for text in card.examples)
+        return next((text for text in examples if example_mark(name, text) == mark), None)
 
     def in_language(self, language: str) -> tuple[Card, ...]:
-        """Every card, built-in ones first."""
+        """Return every card in a language, built-in ones first."""
         return tuple(t.get(language, t[_LANGUAGE]) for t in self._by_name.values())
 
 
 def load_cards(
     dirs: Iterable[Path] = (), *, platform: str | None = None, default: str = DEFAULT_CARD
 ) -> Cards:
-    """Read the built-in cards, then those of other folders. Of two of one name the later one counts.
+    """Read the built-in cards, then those of other directories; a later card replaces one of the same name.
 
     Args:
-        dirs: Searched for ``SKILL.md`` four folders deep; a missing one is no error.
-        platform: What every card gives as its platform, see :func:`platform_of`; by its path when None.
-        default: Name of the card for a chat that chose none.
+        dirs: Searched for ``SKILL.md`` four levels deep; a missing one is no error.
+        platform: The platform of every card; by default that of its path, see :func:`platform_of`.
+        default: The name of the card for a chat that chose none.
     """
-    found: dict[str, dict[str, Card]] = {}
+    cards: dict[str, dict[str, Card]] = {}
     problems: list[CardProblem] = []
     for path in _card_files([BUILT_IN_DIR, *dirs]):
         try:
@@ -174,18 +172,18 @@ def load_cards(
         except Unreadable as error:
             problems.append(CardProblem(path, error.line, error.reason))
             continue
-        found[card.name] = {_LANGUAGE: card}
-        for translated in sorted(path.parent.glob("SKILL.*.md")):
-            language = translated.name.removeprefix("SKILL.").removesuffix(".md")
+        cards[card.name] = {_LANGUAGE: card}
+        for translation in sorted(path.parent.glob("SKILL.*.md")):
+            language = translation.name.removeprefix("SKILL.").removesuffix(".md")
             try:
-                found[card.name][language] = _translated(card, translated)
+                cards[card.name][language] = _translate(card, translation)
             except Unreadable as error:
-                problems.append(CardProblem(translated, error.line, error.reason))
-    return Cards(tuple(problems), default, found)
+                problems.append(CardProblem(translation, error.line, error.reason))
+    return Cards(tuple(problems), default, cards)
 
 
 def platform_of(path: Path) -> str:
-    """Where a card was installed from, by its path: the contract's ``X-Skill-Platform``."""
+    """Return where a card was installed from, by its path: the ``X-Skill-Platform``."""
     parts = path.expanduser().parts
     if ".clawhub" in parts:
         return "clawhub"
@@ -199,7 +197,7 @@ def _card_files(dirs: Iterable[Path]) -> Iterator[Path]:
     for top in dirs:
         try:
             root = top.expanduser()
-        except RuntimeError:  # This user has no home, as in some containers.
+        except RuntimeError:  # this user has no home directory, as in some containers
             continue
         for folder, children, names in os.walk(root):
             here = Path(folder)
@@ -224,7 +222,7 @@ def _read_card(path: Path, platform: str) -> Card:
         raise Unreadable(file.line_of("version:"), f"not a version: {bounded(version, 40)!r}")
     description = body.bounded_text(front.get("description")) or body.first_paragraph(text)
     if not text and not description:
-        raise Unreadable(1, "says nothing: neither a description nor a body")
+        raise Unreadable(1, "empty: neither a description nor a body")
     return Card(
         name=name,
         version=version,
@@ -240,7 +238,8 @@ def _read_card(path: Path, platform: str) -> Card:
     )
 
 
-def _translated(card: Card, path: Path) -> Card:
+def _translate(card: Card, path: Path) -> Card:
+    """Return a card with the texts of a translation; what that lacks stays as it is."""
     file = read_card_file(path)
     return replace(
         card,

@@ -1,4 +1,4 @@
-"""A card's file, read within bounds: front matter, body, and where what is wrong."""
+"""Reads a card's file within limits: its front matter and its body, or the line of a problem."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ class Unreadable(Exception):
     """A card's file can't be used.
 
     Args:
-        line: Where in the file, from 1.
-        reason: In a few words.
+        line: The line of the problem, from 1.
+        reason: The problem in a few words.
     """
 
     def __init__(self, line: int, reason: str) -> None:
@@ -31,7 +31,7 @@ class CardFile:
     """The two parts of a card.
 
     Args:
-        front: The front matter's keys; empty when there is none.
+        front: The front matter's keys; empty if there is none.
         body: The Markdown below it.
         lines: The whole file's lines.
     """
@@ -40,16 +40,16 @@ class CardFile:
     body: str
     lines: tuple[str, ...]
 
-    def line_of(self, beginning: str) -> int:
-        """The number of the first line that begins so, from 1; 1 when none does."""
-        return next((n for n, line in enumerate(self.lines, 1) if line.startswith(beginning)), 1)
+    def line_of(self, prefix: str) -> int:
+        """Return the number of the first line that starts so, from 1; 1 if none does."""
+        return next((n for n, line in enumerate(self.lines, 1) if line.startswith(prefix)), 1)
 
 
 def read_card_file(path: Path) -> CardFile:
-    """Read a card's parts, whatever the file holds.
+    """Read the two parts of a card.
 
     Raises:
-        Unreadable: It is no text, too long, or its front matter is not plain YAML.
+        Unreadable: The file is not text, too long, or its front matter is not plain YAML.
     """
     text = _read_text(path)
     stripped = text.strip()
@@ -86,7 +86,7 @@ def _read_text(path: Path) -> str:
 
 def _load_yaml(front: str, first_line: int) -> dict[str, object]:
     try:
-        loaded = yaml.load(front, Loader=_BoundedLoader)  # noqa: S506 - a SafeLoader that takes even less
+        loaded = yaml.load(front, Loader=_BoundedLoader)  # noqa: S506 - a SafeLoader that accepts even less
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
         raise Unreadable(first_line + line, f"not YAML: {error.problem}") from error
@@ -102,10 +102,10 @@ def _load_yaml(front: str, first_line: int) -> dict[str, object]:
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """Plain YAML values without aliases, by which a few lines can unfold to gigabytes."""
+    """Loads plain YAML without aliases, by which a few lines could expand to gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # a gap in its stubs
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken", mark)
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
         return super().compose_node(parent, index)

@@ -1,7 +1,7 @@
-"""Short names of cards and examples, for links and for buttons.
+"""Short names of cards and examples, for links and buttons.
 
-A button's data has 64 bytes, and a card's name alone may have as many characters. So buttons carry digests: of
-the name, and of an example's very words, by which an example that has changed since is told from another one.
+A button's data has 64 bytes, and a card's name alone may have as many characters. So buttons carry digests of the name
+and of an example's text; the button of an example that has changed since finds nothing.
 """
 
 import hashlib
@@ -9,9 +9,9 @@ import re
 from typing import Final
 
 LINK_PREFIX: Final = "skill_"
-"""What ``t.me/<bot>?start=…`` begins with when it leads to a card."""
+"""The prefix of a card's ``start`` parameter in ``t.me/<bot>?start=…``."""
 
-# https://core.telegram.org/bots/features#deep-linking: 64 characters at most, of these.
+# https://core.telegram.org/bots/features#deep-linking: at most 64 of these characters.
 _LINK_CHARS = 64 - len(LINK_PREFIX)
 _NOT_IN_LINKS = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -19,17 +19,17 @@ _MARK_CHARS = 12
 
 
 def link_name(name: str) -> str:
-    """A card's name as it stands in a link."""
+    """Return a card's name as used in links."""
     return _NOT_IN_LINKS.sub("_", name)[:_LINK_CHARS]
 
 
 def card_mark(name: str) -> str:
-    """What a button carries for a card."""
+    """Return the digest that identifies a card in a button."""
     return _digest(name)
 
 
 def example_mark(name: str, example: str) -> str:
-    """What a button carries for one of a card's examples."""
+    """Return the digests that identify one of a card's examples in a button."""
     return f"{_digest(name)}.{_digest(example)}"
 
 

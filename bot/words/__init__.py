@@ -1,4 +1,4 @@
-"""The words people read and the words they say, in every language that has a catalogue."""
+"""The texts that people read and the phrases that they write, in every language with a catalogue."""
 
 from bot.words.phrases import PhraseAction, action_for
 from bot.words.texts import Html, UnknownText, Words, bounded, language_of, languages, nemo_language

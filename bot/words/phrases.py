@@ -1,7 +1,7 @@
-"""What people say instead of a command: ``导出``, ``send me the video, please``.
+"""Phrases that people write instead of a command: ``导出``, ``send me the video, please``.
 
-The phrases stand in ``phrases.toml`` beside this file. Only a message that is nothing but such a phrase
-means an action; "export-ready colours, please" is a request for the agent.
+The phrases are in ``phrases.toml`` beside this file. A message has to be nothing but such a phrase: "export-ready
+colours, please" is a request for the agent.
 """
 
 import re
@@ -14,7 +14,7 @@ from importlib.resources import files
 
 
 class PhraseAction(StrEnum):
-    """What the bot does by itself, without asking the agent."""
+    """What the bot does itself, without asking the agent."""
 
     EXPORT = "export"
     CREDITS = "credits"
@@ -27,7 +27,7 @@ class PhraseAction(StrEnum):
 
 
 MAX_PHRASE_CHARS = 80
-"""A longer message is a request, whatever it says."""
+"""A longer message is always a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +37,32 @@ class _Phrases:
 
 
 def action_for(text: str) -> PhraseAction | None:
-    """The action that a message stands for, or None when it is for the agent.
+    """Return the action that a message asks for, or None if it is for the agent.
 
     Args:
-        text: The whole message as it was written, in any language.
+        text: The whole message, in any language.
     """
     if len(text) > MAX_PHRASE_CHARS:
         return None
-    said = _normal(text)
+    phrase = _normalize(text)
     phrases = _phrases()
-    while said:
-        if said in phrases.actions:
-            return phrases.actions[said]
-        shorter = phrases.polite.sub("", said, count=1).strip()
-        if shorter == said:
+    while phrase:
+        if phrase in phrases.actions:
+            return phrases.actions[phrase]
+        shorter = phrases.polite.sub("", phrase, count=1).strip()
+        if shorter == phrase:
             return None
-        said = shorter
+        phrase = shorter
     return None
 
 
-# Punctuation may stand before, after and between sentences; inside a word or around a quotation it means
-# something, and then the message is no bare phrase.
+# Punctuation is ignored before, after and between sentences. Inside a word or around a quotation it has a meaning, and
+# the message is no bare phrase.
 _EDGES = ".,!?;:~…。，！？；：、～ \n\t"
 _PAUSES = re.compile(r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|\s+")
 
 
-def _normal(text: str) -> str:
+def _normalize(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("So", "Sk", "Cf", "Mn"))
     return _PAUSES.sub(" ", visible.strip(_EDGES)).strip(_EDGES)
@@ -72,10 +72,12 @@ def _normal(text: str) -> str:
 def _phrases() -> _Phrases:
     table = tomllib.loads((files("bot.words") / "phrases.toml").read_text("utf-8"))
     actions = {
-        _normal(phrase): PhraseAction(name) for name, said in table["actions"].items() for phrase in said
+        _normalize(phrase): PhraseAction(name)
+        for name, variants in table["actions"].items()
+        for phrase in variants
     }
-    before = "|".join(_bounded(word, r"{}\s+") for word in _longest_first(table["polite"]["before"]))
-    after = "|".join(_bounded(word, r"\s+{}") for word in _longest_first(table["polite"]["after"]))
+    before = "|".join(_word_pattern(word, r"{}\s+") for word in _longest_first(table["polite"]["before"]))
+    after = "|".join(_word_pattern(word, r"\s+{}") for word in _longest_first(table["polite"]["after"]))
     return _Phrases(actions, re.compile(f"^(?:{before})|(?:{after})$"))
 
 
@@ -83,7 +85,7 @@ def _longest_first(words: list[str]) -> list[str]:
     return sorted(words, key=len, reverse=True)
 
 
-def _bounded(word: str, latin: str) -> str:
-    """Chinese is written without spaces; a Latin word ends where a space is."""
+def _word_pattern(word: str, latin: str) -> str:
+    """Return the pattern of a word: a Latin word ends at a space, Chinese is written without spaces."""
     escaped = re.escape(word)
     return latin.format(escaped) if word.isascii() else rf"\s*{escaped}\s*"

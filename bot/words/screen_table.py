@@ -1,7 +1,7 @@
-"""The tables of screen talk, one a language: ``locale/<language>/screen_talk.toml``.
+"""The tables of screen talk, one per language: ``locale/<language>/screen_talk.toml``.
 
-They say what counts as such talk, what it means, and give examples, which the tests play. All tables apply to
-every text together: the agent mixes languages. The English one tells how a table is written.
+They define which clauses are screen talk and what these mean, with examples that the tests run. All tables together
+apply to every text, as the agent mixes languages. The format is described in the English one.
 """
 
 import re
@@ -16,13 +16,13 @@ from bot.words.texts import languages
 
 
 class ScreenAction(StrEnum):
-    """What the bot does or offers instead of what the agent told somebody to do on a screen."""
+    """What the bot does or offers instead of an action on a screen."""
 
     EXPORT = "export"  # run the export
-    CREDITS = "credits"  # show them
+    CREDITS = "credits"  # show the credits
     TIMELINE = "timeline"  # show the tracks
-    STATE = "state"  # show where the project stands
-    EDIT = "edit"  # offer to send what was to be dragged as a message
+    STATE = "state"  # show the project's status
+    EDIT = "edit"  # offer to send the instruction as a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Row:
     """One kind of screen talk.
 
     Args:
-        words: One of them stands in every text that the pattern can match.
-        pattern: Searched in a clause.
-        unless: Makes it content after all.
-        action: What it means, if anything.
-        named: Whether the name of a button or place can tell another action.
+        words: Every text that the pattern can match contains one of them.
+        pattern: Matches a clause of screen talk.
+        unless: Matches exceptions.
+        action: The action it stands for, if any.
+        named: Whether the name of a button or place can change the action.
     """
 
     words: tuple[str, ...]
@@ -49,15 +49,15 @@ class Table:
     """All languages' tables in one.
 
     Args:
-        rows: What counts as screen talk.
-        names: What the name of a button or place tells; the first that is found.
-        breaks: What parts clauses.
-        opens: A clause that belongs to the next one.
-        continues: A clause that belongs to the one before it.
-        content: A clause that is no screen talk, whatever the rows say.
-        follows: A sentence that goes on with the one before it.
-        leads: A sentence that only leads to the next one.
-        before_edit: What is left out before an instruction that is offered as a message.
+        rows: The kinds of screen talk.
+        names: The action of a button's or place's name; the first match counts.
+        breaks: Matches separators of clauses.
+        opens: Matches a clause that belongs to the next one.
+        continues: Matches a clause that belongs to the previous one.
+        content: Matches a clause that is never screen talk.
+        follows: Matches a sentence that continues the previous one.
+        leads: Matches a sentence that only introduces the next one.
+        before_edit: Match what is cut off before an instruction that is offered as a message.
     """
 
     rows: tuple[Row, ...]
@@ -73,19 +73,18 @@ class Table:
 
 @cache
 def table() -> Table:
-    """What stands in the catalogues; a language without such a table adds nothing."""
-    read = [_read(language) for language in languages()]
-    tables = [found for found in read if found]
+    """Return the tables of all languages that have one."""
+    tables = [content for language in languages() if (content := _read(language))]
     clauses = {
-        name: "|".join(f"(?:{found['clauses'][name]})" for found in tables)
+        name: "|".join(f"(?:{content['clauses'][name]})" for content in tables)
         for name in ("breaks", "opens", "continues", "content", "follows", "leads")
     }
     return Table(
-        rows=tuple(_row(row) for found in tables for row in found["row"]),
+        rows=tuple(_row(row) for content in tables for row in content["row"]),
         names=tuple(
             (re.compile(pattern), ScreenAction(action))
-            for found in tables
-            for action, pattern in found["names"].items()
+            for content in tables
+            for action, pattern in content["names"].items()
         ),
         breaks=re.compile(clauses["breaks"], re.IGNORECASE),
         opens=re.compile(clauses["opens"]),
@@ -94,7 +93,7 @@ def table() -> Table:
         follows=re.compile(clauses["follows"]),
         leads=re.compile(clauses["leads"]),
         before_edit=tuple(
-            re.compile(f"^(?:{found['clauses']['before_edit']})", re.IGNORECASE) for found in tables
+            re.compile(f"^(?:{content['clauses']['before_edit']})", re.IGNORECASE) for content in tables
         ),
     )
 
@@ -115,8 +114,5 @@ def _read(language: str) -> dict[str, Any]:
         return {}
     text = file.read_text("utf-8")
     parts: dict[str, str] = tomllib.loads(text).get("parts", {})
-    # "<lead>" in a pattern stands for the part of that name.
-    found: dict[str, Any] = tomllib.loads(
-        re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text)
-    )
-    return found
+    # "<lead>" in a pattern is replaced by the part of that name.
+    return tomllib.loads(re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text))

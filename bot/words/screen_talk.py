@@ -1,8 +1,8 @@
-"""The agent believes that it talks to someone with a screen; this takes that talk out of its answers.
+"""Removes instructions for a screen from the agent's answers: the agent assumes that people see its web page.
 
-What counts as such talk, and what it means, stands in tables, see :mod:`bot.words.screen_table`. The unit taken
-out is the smallest that speaks of the screen: a clause, a sentence, a list's line. Text is only ever taken out,
-nothing is put in or changed, so what is said about the content stays word for word.
+Tables define what counts as such screen talk and what it means, see :mod:`bot.words.screen_table`. The smallest unit
+is removed: a clause, a sentence, or a list item. Nothing is added or changed, so that what the agent says about the
+content stays word for word.
 """
 
 import re
@@ -16,12 +16,12 @@ __all__ = ["ScreenAction", "Translated", "translate"]
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """An answer as a chat should read it.
+    """An answer without screen talk.
 
     Args:
-        text: What is left; empty when all of it was about the screen.
-        actions: What it told to do there.
-        edits: For :attr:`Action.EDIT`, what can be sent to the agent instead, in the answer's own words.
+        text: The remaining text; empty if all of it was screen talk.
+        actions: What the removed instructions stand for.
+        edits: For :attr:`ScreenAction.EDIT`, the instructions that can be sent to the agent, in its own words.
     """
 
     text: str
@@ -30,41 +30,41 @@ class Translated:
 
 
 MAX_CLAUSE_CHARS = 300
-"""A longer clause is left as it is: no instruction is that long, and the patterns' time stays bounded."""
+"""A longer clause is kept: no instruction is that long, and matching takes limited time."""
 
 MAX_EDIT_CHARS = 300
 MAX_EDITS = 5
 
 MAX_PASSES = 8
-"""Taking something out brings other words together, rarely more than once."""
+"""A removal joins other words, which may be screen talk then; rarely more than once."""
 
 
 def translate(text: str) -> Translated:
-    """Take out what speaks of a screen, and name what it means.
+    """Remove screen talk from an answer, and return what it stands for.
 
     Example: ``translate("I trimmed the clip to 5 s, and you can click Export.").text == "I trimmed the clip to 5 s."``
 
-    An unfinished sentence at the end, of an answer that is still coming, may stay until it is complete. Lines of
-    code, quotations and clauses with a web address are left alone.
+    The last sentence of an answer that is still being streamed may stay until it is complete. Code, quotations and
+    clauses with a web address are kept.
 
     Args:
-        text: The agent's words, Markdown.
+        text: The agent's text, Markdown.
     """
     lowered = text.casefold()
     rows = [row for row in table().rows if any(word in lowered for word in row.words)]
     if not rows:
         return Translated(text)
-    found = _Found()
+    removed = _Removed()
     for _ in range(MAX_PASSES):
-        shorter = _taken_out(text, rows, found)
+        shorter = _remove(text, rows, removed)
         if shorter == text:
             break
         text = shorter
-    return Translated(text, frozenset(found.actions), tuple(found.edits[:MAX_EDITS]))
+    return Translated(text, frozenset(removed.actions), tuple(removed.edits[:MAX_EDITS]))
 
 
 @dataclass(slots=True)
-class _Found:
+class _Removed:
     actions: set[ScreenAction] = field(default_factory=set)
     edits: list[str] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ class _Found:
 class _Sentence:
     text: str
     masked: str
-    left: str
+    rest: str
 
 
 @dataclass(slots=True)
@@ -83,15 +83,15 @@ class _Line:
     sentences: list[_Sentence] = field(default_factory=list)
 
     @property
-    def gone(self) -> bool:
-        return bool(self.sentences) and not _MEANT.search("".join(s.left for s in self.sentences))
+    def is_removed(self) -> bool:
+        return bool(self.sentences) and not _CONTENT.search("".join(s.rest for s in self.sentences))
 
     @property
-    def item(self) -> bool:
-        return bool(self.prefix.strip()) and not self.heading
+    def is_item(self) -> bool:
+        return bool(self.prefix.strip()) and not self.is_heading
 
     @property
-    def heading(self) -> bool:
+    def is_heading(self) -> bool:
         return self.prefix.lstrip().startswith("#")
 
 
@@ -99,10 +99,10 @@ class _Line:
 class _Clause:
     text: str
     probe: str
-    after: str  # what parts it from the next one
+    after: str  # the separator before the next one
 
 
-# Quotations and names: what stands in them is not the agent speaking. A button's name is one too.
+# Quotations and names, such as those of buttons: their content is not the agent's own speech.
 _QUOTED = re.compile(
     r"`[^`\n]{1,200}`|\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|(?<!\w)[‘'][^’'\n]{1,80}[’'](?!\w)|「[^」\n]{1,200}」"
     r"|『[^』\n]{1,200}』|《[^》\n]{1,200}》|«[^»\n]{1,200}»|\[[^\]\n]{1,80}\]|【[^】\n]{1,80}】"
@@ -112,7 +112,7 @@ _PARENTHESES = re.compile(r"\s?(?:\(([^()\n]{1,300})\)|（([^（）\n]{1,300})�
 _HIDDEN = "▢"
 _ADDRESS = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 _MARKUP = re.compile(r"[*_~▢]+")
-_MEANT = re.compile(r"\w|[^\x00-\u2fff\u3000-\u303f\ufe00-\uffff]")  # a letter, a digit, an emoji
+_CONTENT = re.compile(r"\w|[^\x00-\u2fff\u3000-\u303f\ufe00-\uffff]")  # a letter, a digit, an emoji
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _PREFIX = re.compile(
     r"\s{0,40}(?:>\s?){0,5}"
@@ -121,7 +121,7 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _CLOSERS = r"[\"'”’」』）)*_]{0,6}"
-_EMOJI = "[\U0001f000-\U0001faff☀-➿\ufe0f\u200d]"  # at a sentence's end they belong to it
+_EMOJI = "[\U0001f000-\U0001faff☀-➿\ufe0f\u200d]"  # at the end of a sentence they belong to it
 _END = re.compile(
     rf"(?:(?<!e\.g)(?<!i\.e)(?<!vs)(?<!approx)(?:[.!?]{{1,10}}|…{{1,6}}){_CLOSERS}(?:\s+|$)"
     rf"|[。！？]{{1,10}}{_CLOSERS}\s*)(?:{_EMOJI}{{1,12}}\s*)?"
@@ -129,19 +129,19 @@ _END = re.compile(
 _TERMINAL = re.compile(rf"[.!?。！？…:：]{{0,10}}{_CLOSERS}\s{{0,20}}(?:{_EMOJI}{{1,12}}\s{{0,20}})?$")
 
 
-def _taken_out(text: str, rows: Sequence[Row], found: _Found) -> str:
+def _remove(text: str, rows: Sequence[Row], removed: _Removed) -> str:
     lines = _lines(text)
-    before_gone = False
+    previous_removed = False
     for line in lines:
         for sentence in line.sentences:
-            sentence.left = _left_of(sentence, rows, found, before_gone)
-            before_gone = not sentence.left
+            sentence.rest = _rest_of(sentence, rows, removed, previous_removed)
+            previous_removed = not sentence.rest
         if not line.sentences and line.text.strip():
-            before_gone = False
-    if all(s.left == s.text for line in lines for s in line.sentences):
+            previous_removed = False
+    if all(s.rest == s.text for line in lines for s in line.sentences):
         return text
-    _drop_leads(lines)
-    return _joined(lines)
+    _remove_leads(lines)
+    return _join_lines(lines)
 
 
 def _lines(text: str) -> list[_Line]:
@@ -173,27 +173,27 @@ def _sentences(body: str) -> list[_Sentence]:
 
 def _mask(match: re.Match[str]) -> str:
     quoted = match.group()
-    # A sentence may end inside the quotation marks.
+    # A sentence may end inside of quotation marks.
     tail = 2 if quoted[-2] in ".!?。！？" else 0
     return _MASK * (len(quoted) - tail) + quoted[len(quoted) - tail :]
 
 
-def _left_of(sentence: _Sentence, rows: Sequence[Row], found: _Found, before_gone: bool) -> str:
+def _rest_of(sentence: _Sentence, rows: Sequence[Row], removed: _Removed, previous_removed: bool) -> str:
     text, masked = sentence.text, sentence.masked
-    if before_gone and table().follows.search(_probe(masked)) and not _ADDRESS.search(text):
+    if previous_removed and table().follows.search(_probe(masked)) and not _ADDRESS.search(text):
         return ""
     for match in reversed(list(_PARENTHESES.finditer(masked))):
         inside = _Sentence(text[match.start() : match.end()], match.group(1) or match.group(2), "")
         whole = _Clause(inside.text, _probe(inside.masked), "")
-        if _is_screen_talk(whole, rows, found):
+        if _is_screen_talk(whole, rows, removed):
             text, masked = (s[: match.start()] + s[match.end() :] for s in (text, masked))
     masked = _PARENTHESES.sub(lambda m: _HIDDEN * len(m.group()), masked)
     clauses, terminal = _clauses(text, masked)
-    gone = [_is_screen_talk(clause, rows, found) for clause in clauses]
-    if not any(gone):
+    is_removed = [_is_screen_talk(clause, rows, removed) for clause in clauses]
+    if not any(is_removed):
         return text
-    _take_dependents(clauses, gone)
-    return _rejoined(clauses, gone, terminal)
+    _remove_dependents(clauses, is_removed)
+    return _rejoin(clauses, is_removed, terminal)
 
 
 def _clauses(text: str, masked: str) -> tuple[list[_Clause], str]:
@@ -214,7 +214,7 @@ def _clause(text: str, masked: str, start: int, end: int, after: str) -> _Clause
 
 
 def _probe(masked: str) -> str:
-    """A clause as the patterns see it: no case, no markup, each quotation one sign, single spaces."""
+    """Return a clause for matching: lower case, without markup, each quotation one character, single spaces."""
     if len(masked) > MAX_CLAUSE_CHARS:
         return ""
     plain = _MARKUP.sub("", masked.casefold().replace("’", "'"))
@@ -222,7 +222,7 @@ def _probe(masked: str) -> str:
     return re.sub(rf"^[^\w{_MASK}]+", "", plain)
 
 
-def _is_screen_talk(clause: _Clause, rows: Sequence[Row], found: _Found) -> bool:
+def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> bool:
     if _ADDRESS.search(clause.text) or table().content.search(clause.probe):
         return False
     matched = [
@@ -230,118 +230,118 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], found: _Found) -> bool
         for row in rows
         if row.pattern.search(clause.probe) and not (row.unless and row.unless.search(clause.probe))
     ]
-    named = _named(clause) if any(row.named for row in matched) else None
+    named = _action_of_name(clause) if any(row.named for row in matched) else None
     for row in matched:
         action = named if row.named and named else row.action
         if action:
-            found.actions.add(action)
+            removed.actions.add(action)
         if action is ScreenAction.EDIT:
-            edit = _edit_of(clause.text)
-            if edit not in found.edits:
-                found.edits.append(edit)
+            edit = _extract_edit(clause.text)
+            if edit not in removed.edits:
+                removed.edits.append(edit)
     return bool(matched)
 
 
-def _named(clause: _Clause) -> ScreenAction | None:
+def _action_of_name(clause: _Clause) -> ScreenAction | None:
     lowered = clause.text.casefold()
     return next((action for pattern, action in table().names if pattern.search(lowered)), None)
 
 
-def _edit_of(clause: str) -> str:
+def _extract_edit(clause: str) -> str:
     words = _MARKUP.sub("", clause).strip()
     for pattern in table().before_edit:
         words = pattern.sub("", words, count=1).strip() or words
     return words[:MAX_EDIT_CHARS]
 
 
-def _take_dependents(clauses: Sequence[_Clause], gone: list[bool]) -> None:
-    """Take along the clauses that say nothing without the ones that go."""
+def _remove_dependents(clauses: Sequence[_Clause], is_removed: list[bool]) -> None:
+    """Mark the clauses that mean nothing without those that are removed."""
     known = table()
     last = len(clauses) - 1
     for at in range(last - 1, -1, -1):
         label = clauses[at].after.strip() in (":", "：") and len(clauses[at].probe.split()) <= 4
-        if gone[at + 1] and (label or known.opens.search(clauses[at].probe)):
-            gone[at] = True
+        if is_removed[at + 1] and (label or known.opens.search(clauses[at].probe)):
+            is_removed[at] = True
     opens = [known.opens.search(clause.probe) is not None for clause in clauses]
     continues = [known.continues.search(clause.probe) is not None for clause in clauses]
     for at in range(1, last + 1):
-        of_the_next = opens[at] and at < last and not gone[at + 1] and not continues[at + 1]
-        if gone[at - 1] and not of_the_next and (opens[at] or continues[at]):
-            gone[at] = True
+        of_the_next = opens[at] and at < last and not is_removed[at + 1] and not continues[at + 1]
+        if is_removed[at - 1] and not of_the_next and (opens[at] or continues[at]):
+            is_removed[at] = True
 
 
-def _rejoined(clauses: Sequence[_Clause], gone: Sequence[bool], terminal: str) -> str:
-    left = ""
+def _rejoin(clauses: Sequence[_Clause], is_removed: Sequence[bool], terminal: str) -> str:
+    rest = ""
     last_kept = None
     for at, clause in enumerate(clauses):
-        if gone[at]:
+        if is_removed[at]:
             continue
-        left += (clauses[at - 1].after if last_kept is not None else "") + clause.text
+        rest += (clauses[at - 1].after if last_kept is not None else "") + clause.text
         last_kept = at
-    if not _MEANT.search(left):
+    if not _CONTENT.search(rest):
         return ""
     if last_kept != len(clauses) - 1:
-        left = left.rstrip()
+        rest = rest.rstrip()
         terminal = terminal.replace(":", "").replace("：", "")
-    left += terminal
-    # A bold passage that lost its beginning or end is plain.
-    return left.replace("**", "") if left.count("**") % 2 else left
+    rest += terminal
+    # A bold passage that lost its start or end becomes plain.
+    return rest.replace("**", "") if rest.count("**") % 2 else rest
 
 
-def _drop_leads(lines: Sequence[_Line]) -> None:
-    """Take out what only led to something that is gone: a question, a list's opening line, a heading."""
+def _remove_leads(lines: Sequence[_Line]) -> None:
+    """Remove what only introduced something removed: a question, the line before a list, a heading."""
     leads = table().leads
     for at in range(len(lines) - 1, -1, -1):
-        # A line that is left ends every search from above, so all searches together read each line once.
-        if lines[at].gone or not lines[at].sentences:
+        # A remaining line ends every search from above, so that all searches together read each line once.
+        if lines[at].is_removed or not lines[at].sentences:
             continue
-        below_gone = _is_gone_below(lines, at)
+        next_removed = _is_removed_below(lines, at)
         for sentence in reversed(lines[at].sentences):
-            if below_gone and sentence.left == sentence.text and leads.search(_probe(sentence.masked)):
-                sentence.left = ""
-            below_gone = not sentence.left
+            if next_removed and sentence.rest == sentence.text and leads.search(_probe(sentence.masked)):
+                sentence.rest = ""
+            next_removed = not sentence.rest
         opening = lines[at].text.strip().rstrip("*_ ").endswith((":", "："))
-        if (opening or lines[at].heading) and not lines[at].gone and _is_gone_below(lines, at):
-            _drop_opening(lines[at])
+        if (opening or lines[at].is_heading) and not lines[at].is_removed and _is_removed_below(lines, at):
+            _remove_opening(lines[at])
 
 
-def _is_gone_below(lines: Sequence[_Line], at: int) -> bool:
-    """Whether all that a line can lead to was taken out: the next line, a whole list, a heading's part."""
-    gone = 0
+def _is_removed_below(lines: Sequence[_Line], at: int) -> bool:
+    """Whether all that a line can introduce was removed: the next line, a whole list, a heading's section."""
+    count = 0
     for line in lines[at + 1 :]:
         if not line.text.strip():
             continue
-        if gone and not lines[at].heading and not line.item:
+        if count and not lines[at].is_heading and not line.is_item:
             return True
-        if not line.gone or line.heading:
-            return gone > 0 and line.heading
-        gone += 1
-    return gone > 0
+        if not line.is_removed or line.is_heading:
+            return count > 0 and line.is_heading
+        count += 1
+    return count > 0
 
 
-def _drop_opening(line: _Line) -> None:
-    if line.heading:
+def _remove_opening(line: _Line) -> None:
+    if line.is_heading:
         for sentence in line.sentences:
-            sentence.left = ""
+            sentence.rest = ""
         return
     sentence = line.sentences[-1]
-    clauses, _ = _clauses(sentence.left, _QUOTED.sub(_mask, sentence.left))
-    sentence.left = _rejoined(clauses, [False] * (len(clauses) - 1) + [True], "")
+    clauses, _ = _clauses(sentence.rest, _QUOTED.sub(_mask, sentence.rest))
+    sentence.rest = _rejoin(clauses, [False] * (len(clauses) - 1) + [True], "")
 
 
-def _joined(lines: Sequence[_Line]) -> str:
-    shown: list[str] = []
+def _join_lines(lines: Sequence[_Line]) -> str:
+    result: list[str] = []
     dropped = False
     for line in lines:
-        if line.gone:
+        if line.is_removed:
             dropped = True
             continue
         blank = not line.text.strip()
-        if dropped and blank and (not shown or not shown[-1].strip()):
+        if dropped and blank and (not result or not result[-1].strip()):
             continue
         text = line.text
-        if any(s.left != s.text for s in line.sentences):
-            text = (line.prefix + "".join(s.left for s in line.sentences)).rstrip()
-        shown.append(text)
+        if any(s.rest != s.text for s in line.sentences):
+            text = (line.prefix + "".join(s.rest for s in line.sentences)).rstrip()
+        result.append(text)
         dropped = dropped and blank
-    return "\n".join(shown).strip()
+    return "\n".join(result).strip()

@@ -1,8 +1,7 @@
-"""The texts people read, in every language that has a catalogue.
+"""The texts that people read, in every language with a catalogue.
 
-A catalogue is ``locale/<language>/LC_MESSAGES/bot.po``; a message's id is a short dotted key, and every
-language has its texts there, English included. Adding a language is adding a folder. A message with plural
-forms chooses among them by its parameter ``n``.
+A catalogue is ``locale/<language>/LC_MESSAGES/bot.po``, also for English; a message's id is a short dotted key. A new
+language needs only a new directory. The parameter ``n`` selects a message's plural form.
 """
 
 import gettext
@@ -22,18 +21,18 @@ from babel.units import format_unit
 DEFAULT_LANGUAGE: Final = "en"
 
 MAX_PARAM_CHARS = 300
-"""What others wrote is cut to this, so that no name or file title fills a message."""
+"""Untrusted texts are cut to this length, so that no name or file title fills a message."""
 
 MAX_LINK_CHARS = 2048
 
-# Control characters, bidirectional overrides and the like turn a name into something else on the screen.
-_ACTING = ("Cc", "Cf", "Cs", "Co")
-# Emoji are put together with the zero-width joiner.
+# Control characters, bidirectional overrides and the like change how a name looks.
+_CONTROLS = ("Cc", "Cf", "Cs", "Co")
+# The zero-width joiner composes emoji.
 _HARMLESS = "\n\u200d"
 
 
 class Html(str):
-    """Text that is Telegram HTML already and goes into a message as it is."""
+    """A text that is already Telegram HTML and is not escaped again."""
 
     __slots__ = ()
 
@@ -45,7 +44,7 @@ class _Catalogue:
 
 
 class UnknownText(KeyError):
-    """No catalogue has a text of this key."""
+    """No catalogue has a text with this key."""
 
 
 class Words:
@@ -54,7 +53,7 @@ class Words:
     Example: ``Words("zh").text("progress.queued", place=2)``
 
     Args:
-        language: A catalogue's name, see :func:`languages`.
+        language: A catalogue's name, see :func:`languages`; English for any other.
     """
 
     __slots__ = ("language",)
@@ -63,34 +62,34 @@ class Words:
         self.language = language if language in languages() else DEFAULT_LANGUAGE
 
     def text(self, key: str, **params: str | int | float) -> Html:
-        """A text as Telegram HTML.
+        """Return a text as Telegram HTML.
 
         Args:
             key: The message's id.
-            params: What stands in the text's ``{placeholders}``. Strings are escaped and cut to 300
-                characters, except :class:`Html`; numbers are written the language's way.
+            params: The values of the text's ``{placeholders}``. Strings are escaped and cut to 300 characters,
+                except :class:`Html`; numbers are formatted for the language.
 
         Raises:
             UnknownText: There is no such key.
-            KeyError: The text has a placeholder that was not given.
+            KeyError: A placeholder has no value.
         """
-        shown = {name: self._shown(value) for name, value in params.items()}
-        return Html(self._template(key, params).format_map(shown))
+        values = {name: self._escape(value) for name, value in params.items()}
+        return Html(self._template(key, params).format_map(values))
 
     def plain(self, key: str, **params: str | int | float) -> str:
-        """A text for places that know no HTML: button labels, toasts, command menus. See :meth:`text`."""
-        shown = {
+        """Return a text without HTML, for button labels, toasts and command menus; see :meth:`text`."""
+        values = {
             name: bounded(value) if isinstance(value, str) else self._number(value)
             for name, value in params.items()
         }
-        return self._template(key, params).format_map(shown)
+        return self._template(key, params).format_map(values)
 
     def duration(self, duration_s: float, *, tenths: bool = False) -> str:
-        """A length of time: ``45 s``, ``1 min 20 s``, ``2 h``, ``2 h 5 min``.
+        """Format a duration: ``45 s``, ``1 min 20 s``, ``2 h``, ``2 h 5 min``.
 
         Args:
-            duration_s: Seconds; less than none counts as none.
-            tenths: Whether less than a minute is told to a tenth of a second, as the places of an edit are.
+            duration_s: The duration in seconds; a negative one counts as 0.
+            tenths: Whether less than a minute has tenths of a second, as the times of an edit do.
         """
         if tenths and round(duration_s, 1) < 60:
             return self.plain("unit.seconds", seconds=max(0.0, round(duration_s, 1)))
@@ -108,7 +107,7 @@ class Words:
         return self.plain("unit.hours_minutes", hours=hours, minutes=minutes)
 
     def size(self, size_bytes: int) -> str:
-        """A file's size. 1 MB is 1024 × 1024 bytes as Telegram counts, so that its limits read round."""
+        """Format a file's size. 1 MB is 1024 × 1024 bytes, as in Telegram, so that its limits are round numbers."""
         size = max(0, size_bytes)
         for unit, factor in (("gigabyte", 1024**3), ("megabyte", 1024**2)):
             if size >= factor:
@@ -116,15 +115,15 @@ class Words:
         return format_unit(-(-size // 1024), "kilobyte", "short", locale=self.language)
 
     def percent(self, fraction: float) -> str:
-        """A part of 1 as whole per cent."""
+        """Format a fraction of 1 as a whole percentage."""
         return format_percent(fraction, locale=self.language)
 
     def link(self, url: str, label: str) -> Html:
-        """A link as Telegram HTML; the bare label when ``url`` is no web address that fits."""
-        shown = html.escape(bounded(label))
+        """Return a link as Telegram HTML; the bare label if ``url`` is no web address or too long."""
+        label = html.escape(bounded(label))
         if len(url) > MAX_LINK_CHARS or not _is_web_address(url):
-            return Html(shown)
-        return Html(f'<a href="{html.escape(url)}">{shown}</a>')
+            return Html(label)
+        return Html(f'<a href="{html.escape(url)}">{label}</a>')
 
     def _template(self, key: str, params: dict[str, str | int | float]) -> str:
         catalogue = _catalogue(self.language)
@@ -135,7 +134,7 @@ class Words:
             return forms[0]
         return forms[catalogue.plural(int(params["n"]))]
 
-    def _shown(self, value: str | int | float) -> str:
+    def _escape(self, value: str | int | float) -> str:
         if isinstance(value, Html):
             return value
         return html.escape(bounded(value)) if isinstance(value, str) else self._number(value)
@@ -145,9 +144,9 @@ class Words:
 
 
 def bounded(text: str, max_chars: int = MAX_PARAM_CHARS) -> str:
-    """What somebody else wrote, made fit to stand in a message: short, and without characters that act."""
+    """Return an untrusted text cut to ``max_chars`` and without control characters."""
     head = text[: max_chars * 4]
-    clean = "".join(c for c in head if c in _HARMLESS or unicodedata.category(c) not in _ACTING)
+    clean = "".join(c for c in head if c in _HARMLESS or unicodedata.category(c) not in _CONTROLS)
     if len(clean) <= max_chars and len(head) == len(text):
         return clean
     return clean[: max_chars - 1].rstrip() + "…"
@@ -155,24 +154,23 @@ def bounded(text: str, max_chars: int = MAX_PARAM_CHARS) -> str:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Every language that has a catalogue, sorted."""
+    """Return every language that has a catalogue, sorted."""
     root = files("bot.words") / "locale"
-    found = (d.name for d in root.iterdir() if (d / "LC_MESSAGES" / "bot.po").is_file())
-    return tuple(sorted(found))
+    names = (d.name for d in root.iterdir() if (d / "LC_MESSAGES" / "bot.po").is_file())
+    return tuple(sorted(names))
 
 
 def language_of(code: str | None) -> str:
-    """The language for somebody's code, Telegram's ``language_code`` or any BCP 47 tag.
+    """Return the catalogue for Telegram's ``language_code`` or any BCP 47 tag.
 
-    Every Chinese, Traditional included, reads the Chinese catalogue as the nearest; a language without a
-    catalogue reads English.
+    All Chinese, also Traditional, uses the Chinese catalogue; a language without a catalogue uses English.
     """
     primary = (code or "").replace("_", "-").split("-")[0].lower()
     return primary if primary in languages() else DEFAULT_LANGUAGE
 
 
 def nemo_language(language: str) -> str:
-    """The code that NemoVideo's session call wants for a language: ``en``, ``zh-CN``."""
+    """Return a language's code for NemoVideo's session call: ``en``, ``zh-CN``."""
     return Words(language).plain("language.nemo_code")
 
 

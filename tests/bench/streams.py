@@ -25,7 +25,16 @@ import uvloop
 from httpx_sse import aconnect_sse
 
 from bot.nemo.client import NemoClient
-from bot.nemo.events import Event, KeepAlive, StateDelta, Text, TextPart, Thought, ToolCall, ToolResult
+from bot.nemo.events import (
+    AgentText,
+    Completeness,
+    Event,
+    KeepAlive,
+    StateDelta,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.file_limits import raise_open_files
@@ -142,7 +151,7 @@ def _note(event: Event, tally: Tally) -> None:
     match event:
         case KeepAlive():
             tally.opened.release()
-        case Thought(text) | Text(text, TextPart.PIECE):
+        case Thought(text) | AgentText(text, Completeness.PARTIAL):
             tally.note(float(text.partition(" ")[0]))
         case ToolCall(args=told) | ToolResult(result=told) | StateDelta(told):
             tally.note(told["sent_s"])

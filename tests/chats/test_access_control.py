@@ -51,10 +51,10 @@ async def test_admins_of_the_bot_cant_be_banned(redis: Redis) -> None:
     assert await closed(redis).refusal(ADMIN, CLUB) is None
 
 
-async def test_a_chat_is_told_once_a_day_and_for_the_same_update_again(redis: Redis) -> None:
+async def test_a_chat_gets_one_refusal_a_day_and_the_same_for_a_redelivered_update(redis: Redis) -> None:
     access = closed(redis)
-    assert [await access.may_be_told(BO, update) for update in (7, 7, 8)] == [True, True, False]
-    assert await access.may_be_told(OTHER, 8)
+    assert [await access.may_send_refusal(BO, update) for update in (7, 7, 8)] == [True, True, False]
+    assert await access.may_send_refusal(OTHER, 8)
     assert 0 < await redis.ttl(keys.access_denied_key(str(BO))) <= keys.ACCESS_DENIED_TTL_S
 
 

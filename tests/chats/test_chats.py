@@ -1,6 +1,5 @@
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
-from typing import cast
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,9 +12,9 @@ from bot.chats.chats import (
     Account,
     CachedResult,
     Chat,
-    ChatChanges,
+    ChatFields,
     Chats,
-    UploadedFile,
+    ProjectFile,
 )
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
@@ -26,17 +25,6 @@ NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 DAY_S = 86_400
 
 
-class StoppedClock:
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic_s(self) -> float:
-        return 0.0
-
-    async def sleep(self, duration_s: float) -> None:
-        raise AssertionError("nothing here waits")
-
-
 @pytest.fixture
 def token_cipher() -> TokenCipher:
     return TokenCipher([Fernet.generate_key().decode()])
@@ -44,7 +32,15 @@ def token_cipher() -> TokenCipher:
 
 @pytest.fixture
 def chats(redis: Redis, token_cipher: TokenCipher) -> Chats:
-    return Chats(redis, token_cipher, StoppedClock())
+    return Chats(redis, token_cipher)
+
+
+def result(draft_digest: str, file_id: str, kind: str, *, as_file: bool = False) -> CachedResult:
+    return CachedResult(draft_digest=draft_digest, file_id=file_id, kind=kind, as_file=as_file)
+
+
+def project_file(message_id: int, session_id: str, name: str) -> ProjectFile:
+    return ProjectFile(telegram_chat_id=KEY.chat_id, message_id=message_id, session_id=session_id, name=name)
 
 
 async def test_an_unknown_chat_has_the_defaults_and_is_not_created(chats: Chats, redis: Redis) -> None:
@@ -56,8 +52,8 @@ async def test_an_unknown_chat_has_the_defaults_and_is_not_created(chats: Chats,
 async def test_every_field_is_read_back(chats: Chats) -> None:
     client_id = await chats.ensure_client_id(KEY)
     later = NOW + timedelta(days=7)
-    await chats.update(
-        KEY,
+    fields = ChatFields(
+        client_id=client_id,
         own_token="nmv_usr_2",
         token="nmv_usr_1",
         user_id="anon_1",
@@ -73,51 +69,39 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         auto_export=False,
         send_as_file=True,
         replace_results=True,
+        result_chat_id=-1_000_000_000_123,
+        result_message_id=7,
+        result_session_id="s1",
+        result_in_use=True,
         export_refused=True,
         greeted=True,
-        last_seen=NOW,
     )
-    assert await chats.get(KEY) == Chat(
-        key=KEY,
-        client_id=client_id,
-        own_token="nmv_usr_2",
-        token="nmv_usr_1",
-        user_id="anon_1",
-        token_expires_at=later,
-        account=Account.ANONYMOUS,
-        session_id="s1",
-        task_id="t1",
-        claim_token="clm_1",
-        claim_session_id="s1",
-        claim_expires_at=later,
-        skill="card",
-        language="zh",
-        auto_export=False,
-        send_as_file=True,
-        replace_results=True,
-        export_refused=True,
-        greeted=True,
-        last_seen=NOW,
-    )
+    assert fields.model_fields_set == set(ChatFields.model_fields)
+    await chats.update(KEY, fields)
+    chat = await chats.get(KEY)
+    assert chat == Chat(key=KEY, **fields.model_dump())
+    assert chat.token_expires_at is not None
+    assert chat.token_expires_at.tzinfo is UTC
 
 
 async def test_an_update_changes_only_what_it_names_and_none_takes_back(chats: Chats) -> None:
-    await chats.update(KEY, session_id="s1", task_id="t1", auto_export=False)
-    await chats.update(KEY, session_id="s2", task_id=None)
+    await chats.update(KEY, ChatFields(session_id="s1", task_id="t1", auto_export=False))
+    await chats.update(KEY, ChatFields(session_id="s2", task_id=None))
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s2", auto_export=False)
-    await chats.update(KEY, auto_export=None)
+    await chats.update(KEY, ChatFields(auto_export=True))
     assert (await chats.get(KEY)).auto_export
 
 
 async def test_workers_that_update_different_fields_at_once_keep_both(chats: Chats) -> None:
     await asyncio.gather(
-        *(chats.update(KEY, session_id="s") for _ in range(10)), chats.update(KEY, skill="x")
+        *(chats.update(KEY, ChatFields(session_id="s")) for _ in range(10)),
+        chats.update(KEY, ChatFields(skill="x")),
     )
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s", skill="x")
 
 
 async def test_topics_of_one_chat_are_apart(chats: Chats) -> None:
-    await chats.update(ChatKey(-1, 2), session_id="two")
+    await chats.update(ChatKey(-1, 2), ChatFields(session_id="two"))
     assert (await chats.get(ChatKey(-1))).session_id is None
     assert (await chats.get(ChatKey(-1, 3))).session_id is None
 
@@ -130,18 +114,17 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
 
 @pytest.mark.parametrize("name", ["own_token", "token", "claim_token"])
 async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
-    changes = cast(ChatChanges, {name: "nmv_usr_secret"})
-    await chats.update(KEY, **changes)
+    await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
     kept = str(await redis.hgetall(chat_key(str(KEY))))
     assert name in kept
     assert "nmv_usr_secret" not in kept
     assert "nmv_usr_secret" not in repr(await chats.get(KEY))
 
 
-def test_a_secret_is_sealed_for_a_job(chats: Chats) -> None:
-    sealed = chats.seal("nmv_usr_secret")
-    assert "nmv_usr_secret" not in sealed
-    assert chats.unseal(sealed) == "nmv_usr_secret"
+def test_a_secret_is_encrypted_for_a_job(chats: Chats) -> None:
+    encrypted = chats.encrypt("nmv_usr_secret")
+    assert "nmv_usr_secret" not in encrypted
+    assert chats.decrypt(encrypted) == "nmv_usr_secret"
 
 
 @pytest.mark.parametrize(
@@ -156,41 +139,33 @@ def test_an_export_comes_by_itself_when_it_is_wanted_and_in_the_plan(
 
 async def test_a_token_whose_key_is_gone_counts_as_none(chats: Chats, redis: Redis) -> None:
     client_id = await chats.ensure_client_id(KEY)
-    await chats.update(KEY, own_token="o", token="t", token_expires_at=NOW, session_id="s")
-    other = Chats(redis, TokenCipher([Fernet.generate_key().decode()]), StoppedClock())
-    assert await other.get(KEY) == Chat(key=KEY, client_id=client_id, session_id="s")
+    await chats.update(KEY, ChatFields(own_token="o", token="t", token_expires_at=NOW, session_id="s"))
+    other = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
+    assert await other.get(KEY) == Chat(key=KEY, client_id=client_id, session_id="s", token_expires_at=NOW)
 
 
 async def test_what_a_later_release_wrote_is_passed_over(chats: Chats, redis: Redis) -> None:
-    await chats.update(KEY, session_id="s")
+    await chats.update(KEY, ChatFields(session_id="s"))
     await redis.hset(
         chat_key(str(KEY)), mapping={"mood": "bright", "account": "shared", "token_expires_at": "noon"}
     )
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s")
 
 
-async def test_a_touch_notes_the_time_and_is_no_choice_of_a_language(chats: Chats) -> None:
-    await chats.touch(KEY)
-    assert await chats.get(KEY) == Chat(key=KEY, last_seen=NOW)
-    await chats.update(KEY, language="zh")
-    await chats.touch(KEY)
-    assert (await chats.get(KEY)).language == "zh"
-
-
-async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
+async def test_every_write_extends_the_ttl_of_all_that_is_kept_of_a_chat(
     redis: Redis, token_cipher: TokenCipher
 ) -> None:
-    chats = Chats(redis, token_cipher, StoppedClock(), ttl_days=2)
+    chats = Chats(redis, token_cipher, ttl_days=2)
     names = chat_key(str(KEY)), results_key(str(KEY))
     await chats.ensure_client_id(KEY)
-    await chats.remember_result(KEY, "d", "f", "video")
+    await chats.save_result(KEY, result("d", "f", "video"))
     for write in (
-        chats.touch(KEY),
-        chats.update(KEY, skill="x"),
-        chats.update(KEY, skill=None),
+        chats.extend_ttl(KEY),
+        chats.update(KEY, ChatFields(skill="x")),
+        chats.update(KEY, ChatFields(skill=None)),
         chats.ensure_client_id(KEY),
-        chats.remember_result(KEY, "d", "f", "video"),
-        chats.show(KEY, KEY.chat_id, 7, "s", instead_of=None),
+        chats.save_result(KEY, result("d", "f", "video")),
+        chats.save_latest_result(Chat(key=KEY), KEY.chat_id, 7),
     ):
         for name in names:
             await redis.expire(name, 10)
@@ -201,72 +176,77 @@ async def test_every_write_has_the_whole_chat_kept_for_its_whole_time_again(
 
 async def test_the_latest_result_of_a_draft_is_found(chats: Chats) -> None:
     assert await chats.find_result(KEY, "d1") is None
-    await chats.remember_result(KEY, "d1", "f1", "video")
-    await chats.remember_result(KEY, "d2", "f2", "document")
-    await chats.remember_result(KEY, "d1", "f3", "video")
-    assert await chats.find_result(KEY, "d1") == CachedResult("d1", "f3", "video")
-    assert await chats.find_result(KEY, "d2") == CachedResult("d2", "f2", "document")
+    await chats.save_result(KEY, result("d1", "f1", "video"))
+    await chats.save_result(KEY, result("d2", "f2", "document"))
+    await chats.save_result(KEY, result("d1", "f3", "video"))
+    assert await chats.find_result(KEY, "d1") == result("d1", "f3", "video")
+    assert await chats.find_result(KEY, "d2") == result("d2", "f2", "document")
     assert await chats.find_result(ChatKey(-100123), "d1") is None
 
 
 async def test_only_so_many_results_are_kept(chats: Chats) -> None:
     for number in range(MAX_RESULTS + 1):
-        await chats.remember_result(KEY, f"d{number}", "f", "video")
+        await chats.save_result(KEY, result(f"d{number}", "f", "video"))
     assert await chats.find_result(KEY, "d0") is None
     assert await chats.find_result(KEY, "d1") is not None
 
 
 async def test_a_result_is_found_again_for_what_it_was_to_be(chats: Chats) -> None:
-    await chats.remember_result(KEY, "d", "f1", "video")
+    await chats.save_result(KEY, result("d", "f1", "video"))
     assert await chats.find_result(KEY, "d", as_file=True) is None
-    await chats.remember_result(KEY, "d", "f2", "document", as_file=True)
-    assert (await chats.find_result(KEY, "d", as_file=True)) == CachedResult(
-        "d", "f2", "document", as_file=True
-    )
-    assert (await chats.find_result(KEY, "d")) == CachedResult("d", "f1", "video")
+    await chats.save_result(KEY, result("d", "f2", "document", as_file=True))
+    assert (await chats.find_result(KEY, "d", as_file=True)) == result("d", "f2", "document", as_file=True)
+    assert (await chats.find_result(KEY, "d")) == result("d", "f1", "video")
 
 
 async def test_what_could_only_be_a_file_does_for_both(chats: Chats) -> None:
-    await chats.remember_result(KEY, "d", "f", "document")
+    await chats.save_result(KEY, result("d", "f", "document"))
     for as_file in (False, True):
         found = await chats.find_result(KEY, "d", as_file=as_file)
         assert found is not None
         assert found.file_id == "f"
 
 
-async def test_the_latest_video_is_known_until_another_takes_its_place(chats: Chats, redis: Redis) -> None:
-    await chats.show(KEY, KEY.chat_id, 7, "s1", instead_of=None)
+async def test_the_latest_result_is_known_until_another_replaces_it(chats: Chats, redis: Redis) -> None:
+    before = Chat(key=KEY, session_id="s1")
+    await chats.save_latest_result(before, KEY.chat_id, 7)
     chat = await chats.get(KEY)
-    assert (chat.shown, chat.shown_session_id, chat.shown_used) == ("-100123:7", "s1", False)
-    await chats.mark_used(KEY, KEY.chat_id, 6)
-    assert not (await chats.get(KEY)).shown_used
-    await chats.mark_used(KEY, KEY.chat_id, 7)
-    assert (await chats.get(KEY)).shown_used
+    assert chat.is_latest_result(-100123, 7)
+    assert not chat.is_latest_result(-1_000_000_000_123, 7)
+    assert (chat.result_session_id, chat.result_in_use) == ("s1", False)
+    for chat_id, message_id in ((KEY.chat_id, 6), (-1_000_000_000_123, 7)):
+        await chats.mark_result_in_use(KEY, chat_id, message_id)
+        assert not (await chats.get(KEY)).result_in_use
+    await chats.mark_result_in_use(KEY, KEY.chat_id, 7)
+    assert (await chats.get(KEY)).result_in_use
 
     # A worker that was taken for dead comes too late.
-    await chats.show(KEY, KEY.chat_id, 5, "s1", instead_of="-100123:4")
-    assert (await chats.get(KEY)).shown == "-100123:7"
+    await chats.save_latest_result(before, KEY.chat_id, 5)
+    assert (await chats.get(KEY)).is_latest_result(-100123, 7)
 
-    await chats.show(KEY, KEY.chat_id, 9, "s1", instead_of="-100123:7")
+    await chats.save_latest_result(chat, KEY.chat_id, 9)
     chat = await chats.get(KEY)
-    assert (chat.shown, chat.shown_used) == ("-100123:9", False)
+    assert chat.is_latest_result(-100123, 9)
+    assert not chat.result_in_use
     assert 0 < await redis.ttl(chat_key(str(KEY))) <= 90 * DAY_S
 
 
-async def test_an_answer_in_a_chat_without_videos_creates_nothing(chats: Chats, redis: Redis) -> None:
-    await chats.mark_used(KEY, KEY.chat_id, 7)
+async def test_a_reply_in_a_chat_without_results_creates_nothing(chats: Chats, redis: Redis) -> None:
+    await chats.mark_result_in_use(KEY, KEY.chat_id, 7)
     assert await redis.dbsize() == 0
 
 
 async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, redis: Redis) -> None:
-    assert await chats.find_upload(KEY, KEY.chat_id, 7) is None
-    await chats.remember_upload(KEY, KEY.chat_id, 7, "s1", "clip.mp4")
-    await chats.remember_upload(KEY, KEY.chat_id, 8, "s1", "other.mp4")
-    await chats.remember_upload(KEY, KEY.chat_id, 7, "s2", "clip.mp4")
-    assert await chats.find_upload(KEY, KEY.chat_id, 7) == UploadedFile("s2", "clip.mp4")
-    assert await chats.find_upload(KEY, KEY.chat_id, 9) is None
-    assert await chats.find_upload(KEY, -1_000_000_000_123, 7) is None  # Another message, of after a move.
+    assert await chats.find_project_file(KEY, KEY.chat_id, 7) is None
+    await chats.save_project_file(KEY, project_file(7, "s1", "clip.mp4"))
+    await chats.save_project_file(KEY, project_file(8, "s1", "other.mp4"))
+    await chats.save_project_file(KEY, project_file(7, "s2", "clip.mp4"))
+    assert await chats.find_project_file(KEY, KEY.chat_id, 7) == project_file(7, "s2", "clip.mp4")
+    assert await chats.find_project_file(KEY, KEY.chat_id, 9) is None
+    assert (
+        await chats.find_project_file(KEY, -1_000_000_000_123, 7) is None
+    )  # Another message, of after a move.
     assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_TTL_DAYS * DAY_S
     for number in range(MAX_UPLOADS):
-        await chats.remember_upload(KEY, KEY.chat_id, 100 + number, "s2", "x.mp4")
-    assert await chats.find_upload(KEY, KEY.chat_id, 8) is None
+        await chats.save_project_file(KEY, project_file(100 + number, "s2", "x.mp4"))
+    assert await chats.find_project_file(KEY, KEY.chat_id, 8) is None

@@ -42,7 +42,7 @@ def test_a_malformed_key_is_named_by_its_place_only() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_without_keys_there_is_no_vault() -> None:
+def test_a_cipher_needs_a_key() -> None:
     with pytest.raises(TokenCipherError, match="no encryption key"):
         TokenCipher([])
 
@@ -74,9 +74,9 @@ def test_a_damaged_key_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None
 
 
 async def test_all_who_start_at_once_end_with_one_key(tmp_path: Path) -> None:
-    vaults = await asyncio.gather(*(asyncio.to_thread(TokenCipher.open, [], tmp_path) for _ in range(8)))
-    secret = vaults[0].encrypt("t")
-    assert [token_cipher.decrypt(secret) for token_cipher in vaults] == ["t"] * 8
+    ciphers = await asyncio.gather(*(asyncio.to_thread(TokenCipher.open, [], tmp_path) for _ in range(8)))
+    secret = ciphers[0].encrypt("t")
+    assert [token_cipher.decrypt(secret) for token_cipher in ciphers] == ["t"] * 8
 
 
 async def test_a_process_with_another_key_is_refused_at_start(redis: Redis) -> None:

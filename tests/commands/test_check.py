@@ -1,4 +1,4 @@
-"""The doctor on healthy and on broken set-ups, against the stand-ins."""
+"""The checks on healthy and on broken set-ups, against the stand-ins."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.commands import check_store
-from bot.commands.check import GLYPHS, examine, look_at_fonts
+from bot.commands.check import GLYPHS, check_fonts, run_checks
 from bot.commands.check_findings import Finding, Verdict, ok
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People
@@ -54,7 +54,7 @@ def changed(settings: Settings, **values: Any) -> Settings:
 
 
 async def found(settings: Settings, clock: Any = None) -> dict[str, Finding]:
-    findings = await examine(settings, clock or SystemClock(), listen_s=1)
+    findings = await run_checks(settings, clock or SystemClock(), listen_s=1)
     return {finding.name: finding for finding in findings}
 
 
@@ -112,7 +112,7 @@ async def test_redis_that_is_not_there_leaves_the_rest_to_be_looked_at(settings:
 async def test_a_password_is_asked_for_beyond_this_machine(
     settings: Settings, redis: Redis, url: str, verdict: Verdict
 ) -> None:
-    findings = await check_store.look_at_store(redis, changed(settings, redis_url=url))
+    findings = await check_store.check_store(redis, changed(settings, redis_url=url))
     [password] = [one for one in findings if one.name == "store: password"]
     assert password.verdict is verdict
     assert "secret" not in str(findings)
@@ -264,11 +264,11 @@ async def test_a_full_disk(settings: Settings, tmp_path: Path, monkeypatch: pyte
 
 
 def test_fonts_that_are_broken(tmp_path: Path) -> None:
-    assert [one.verdict for one in look_at_fonts()] == [Verdict.OK, Verdict.OK]
+    assert [one.verdict for one in check_fonts()] == [Verdict.OK, Verdict.OK]
     broken = tmp_path / "NotoSansSC-Medium.ttf"
     broken.write_bytes(b"no font")
     name, _, character = GLYPHS[0]
-    [finding] = look_at_fonts(((name, broken, character),))
+    [finding] = check_fonts(((name, broken, character),))
     assert finding.verdict is Verdict.WRONG
 
 
@@ -298,8 +298,8 @@ async def test_the_command_prints_a_table_and_exits_with_1(settings: Settings, t
 
 
 async def test_settings_that_are_wrong_are_told_in_the_table(tmp_path: Path) -> None:
-    code, out, err = await run("check", cwd=tmp_path, TELEGRAM_BOT_TOKEN="hush", LEASE_S="-1")
+    code, out, err = await run("check", cwd=tmp_path, TELEGRAM_BOT_TOKEN="hush", DEAD_WORKER_S="-1")
     assert (code, err) == (1, "")
     assert "✗ settings: TELEGRAM_BOT_TOKEN" in out
-    assert "✗ settings: LEASE_S" in out
+    assert "✗ settings: DEAD_WORKER_S" in out
     assert "hush" not in out

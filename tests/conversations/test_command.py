@@ -32,8 +32,8 @@ async def started(
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-c",
-        "from bot.cli import main; main()",
+        "-m",
+        "bot",
         *arguments,
         cwd=cwd,
         env={**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1", **settings},
@@ -92,7 +92,7 @@ async def test_who_writes_in_a_chats_name_is_called_by_that(tmp_path: Path) -> N
 
 async def test_the_machines_own_settings_are_not_the_sandboxs(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("NEMO_TOKEN=nmv_usr_for_real_use\n", "utf-8")
-    own = {"REDIS_URL": "redis://localhost:1", "NEMO_TOKEN": "nmv_usr_for_real_use", "LEASE_S": "-1"}
+    own = {"REDIS_URL": "redis://localhost:1", "NEMO_TOKEN": "nmv_usr_for_real_use", "DEAD_WORKER_S": "-1"}
 
     async with started("sandbox", cwd=tmp_path, **own) as process, asyncio.timeout(ENDS_WITHIN_S):
         assert process.stdout is not None

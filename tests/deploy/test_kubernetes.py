@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from bot.settings import OWN_PATHS, Settings
+from bot.settings import RESERVED_PATHS, Settings
 from tests.deploy.test_monitoring import told_by_the_code
 
 KUBERNETES = Path(__file__).parents[2] / "deploy/kubernetes"
@@ -125,7 +125,7 @@ def test_probes_ask_what_the_bot_answers(role: str) -> None:
         "liveness": "/healthz",  # a store that is away is no reason to end a job's process
         "readiness": "/readyz",
     }
-    assert {probe["path"] for probe in asked.values()} <= set(OWN_PATHS)
+    assert {probe["path"] for probe in asked.values()} <= set(RESERVED_PATHS)
     assert {probe["port"] for probe in asked.values()} == {"http"}
 
 
@@ -280,6 +280,6 @@ def test_only_the_webhooks_path_is_open() -> None:
     url = literals("components/webhook/kustomization.yaml")["WEBHOOK_URL"]
     assert url == f"https://{rule['host']}{path['path']}"
     assert path["pathType"] == "Exact"
-    assert path["path"] not in OWN_PATHS
+    assert path["path"] not in RESERVED_PATHS
     service = of_kind("Service")[path["backend"]["service"]["name"]]
     assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}

@@ -37,7 +37,7 @@ from tests.interruptions.world import (
 ROLES = ("intake", "intake", "worker", "worker")
 TOKEN = "nmv_usr_soak"
 
-LEASE_S = "5"
+DEAD_WORKER_S = "5"
 """Shorter than in real use, longer than a busy machine keeps a live process from renewing it."""
 
 DRAIN_S = 15.0
@@ -137,7 +137,7 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Ledger:
 
 def _start(world: World, role: str) -> Process:
     # On a busy machine one job may meet many of the ends; when to give up is another test's.
-    return world.bots.start(role, NEMO_TOKEN=TOKEN, LEASE_S=LEASE_S, JOB_TRIES="100")
+    return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, JOB_TRIES="100")
 
 
 async def _ask(world: World, person: Person, prompts: int, pause_s: float) -> list[Prompt]:

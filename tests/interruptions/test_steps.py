@@ -78,9 +78,9 @@ async def test_a_new_start_goes_on_where_the_process_was_killed(worlds: Worlds, 
 @pytest.mark.parametrize("step", POINTS)
 async def test_a_process_told_to_end_hands_its_job_over_at_once(worlds: Worlds, step: str) -> None:
     async def play(world: World, point: Point) -> None:
-        first = world.bots.start(LEASE_S=HOURS)
+        first = world.bots.start(DEAD_WORKER_S=HOURS)
         let_go = await point.arrive(world)
-        second = world.bots.start("worker", LEASE_S=HOURS)
+        second = world.bots.start("worker", DEAD_WORKER_S=HOURS)
         await world.bots.ready(second)
 
         await world.bots.end(first, signal.SIGTERM)
@@ -115,12 +115,12 @@ async def test_another_worker_takes_over_from_one_that_was_killed(worlds: Worlds
 
 async def test_a_process_told_to_end_leaves_its_job_to_the_next_start(worlds: Worlds) -> None:
     async def play(world: World, point: Point) -> None:
-        first = world.bots.start(LEASE_S=HOURS)
+        first = world.bots.start(DEAD_WORKER_S=HOURS)
         let_go = await point.arrive(world)
 
         await world.bots.end(first, signal.SIGTERM)
         await let_go()
-        world.bots.start(LEASE_S=HOURS)
+        world.bots.start(DEAD_WORKER_S=HOURS)
 
         await expect_everything_once(world)
 

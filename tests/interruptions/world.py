@@ -45,7 +45,7 @@ DRAIN_S = 5.0
 LOOK_AGAIN_S = 0.02
 
 SETTINGS = {
-    "LEASE_S": "1",
+    "DEAD_WORKER_S": "1",
     "PROGRESS_EDIT_S": "0.1",
     "RENDER_POLL_S": "0.1",
     "RECOVERY_FIRST_S": "0.2",

@@ -7,56 +7,8 @@ import pytest
 from hypothesis import given
 
 from bot.nemo import answers
-from bot.nemo.renders import Render, RenderStatus, read_render
 from tests.fuzz import service_answers
 from tests.nemo.test_drafts import JSON
-
-COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
-
-
-@pytest.mark.parametrize(
-    ("payload", "expected"),
-    [
-        ({"status": "pending"}, Render("r", RenderStatus.PENDING)),
-        (
-            {"success": True, "data": {"id": "x", "status": "processing", "progress": 40}},
-            Render("x", RenderStatus.PROCESSING, 40.0),
-        ),
-        (
-            {**COMPLETED, "output": {"url": "https://m/a.mp4", "duration": 5.5, "size": 100}},
-            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4", None, 5.5, 100),
-        ),
-        (
-            {"code": 0, "data": {**COMPLETED, "outputUrl": "https://m/a.mp4"}},
-            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
-        ),
-        (
-            {**COMPLETED, "output": "https://m/a.mp4"},
-            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
-        ),
-        ({"status": "failed", "error": "boom"}, Render("r", RenderStatus.FAILED, error="boom")),
-        (
-            {"success": False, "data": {"status": "failed"}, "error": "boom"},
-            Render("r", RenderStatus.FAILED, error="boom"),
-        ),
-        (
-            {"status": "failed", "error": {"message": "boom"}},
-            Render("r", RenderStatus.FAILED, error="boom"),
-        ),
-        ({"status": "CANCELED"}, Render("r", RenderStatus.CANCELLED)),
-        ({"status": "warming_up", "progress": 400}, Render("r", RenderStatus.UNKNOWN, 100.0)),
-        ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
-        ({}, Render("r", RenderStatus.UNKNOWN)),
-        (None, Render("r", RenderStatus.UNKNOWN)),
-    ],
-)
-def test_renders(payload: Any, expected: Render) -> None:
-    assert read_render(payload, "r") == expected
-
-
-def test_only_three_statuses_are_the_end() -> None:
-    over = {status for status in RenderStatus if status.is_over}
-    assert over == {RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +51,7 @@ def test_links() -> None:
 def test_a_state_without_a_draft() -> None:
     state = answers.read_state({"code": 0, "data": {"state": {}, "task_id": 5, "session_id": "s"}})
     assert state is not None
-    assert (state.draft, state.task_id, state.session_id) == (None, "5", "s")
+    assert (state.draft, state.task_id) == (None, "5")
 
 
 def test_uploaded_files() -> None:
@@ -121,13 +73,10 @@ def test_uploaded_files() -> None:
                     {},
                     None,
                 ],
-                "session_state_applied": True,
             }
         }
     )
-    assert upload == answers.Upload(
-        (answers.UploadedFile("a.mp4", "video", "https://c/a.mp4", 5.5, 1920, 1080, 30.0, "h"),), True
-    )
+    assert upload == answers.Upload((answers.UploadedFile("video", 5.5, 1920, 1080),))
 
 
 @pytest.mark.parametrize("payload", [{"code": 0, "data": [1]}, {"code": 0, "data": {}}, {"code": 0}, {}])

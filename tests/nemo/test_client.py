@@ -65,15 +65,15 @@ async def test_every_call_as_documented(nemo: NemoClient, service: Service) -> N
         "frozen": 10, "total": 100, "state": {"draft": {"t": [{"tt": 0, "sg": [{}]}]}}, "files": [{"filename": "a"}],
         "id": "render_1", "status": "pending", "progress": 0,
     }})  # fmt: skip
-    assert (await nemo.anonymous_token("uuid", CARD)).token == "nmv_usr_new"
+    assert (await nemo.create_anonymous_token("uuid", CARD)).token == "nmv_usr_new"
     assert (await nemo.create_session(WHO, "zh-CN")).session_id == "s"
-    assert (await nemo.claim_token(WHO, "t", "s")).token == "clm_1"
+    assert (await nemo.create_claim_token(WHO, "t", "s")).token == "clm_1"
     assert len((await nemo.upload_urls(WHO, "s", ["https://m/a.mp4"])).files) == 1
-    assert (await nemo.credits(WHO)).available == 90
-    draft = (await nemo.state(WHO, "s")).draft
+    assert (await nemo.get_credits(WHO)).available == 90
+    draft = (await nemo.get_state(WHO, "s")).draft
     assert draft is not None
     assert (await nemo.start_render(WHO, "render_1", "s", draft.raw)).status is RenderStatus.PENDING
-    assert (await nemo.render_status(WHO, "render_1")).progress == 0
+    assert (await nemo.get_render(WHO, "render_1")).progress == 0
     await nemo.cancel_render(WHO, "render_1")
     events = [event async for event in nemo.send_message(WHO, "s", "你好")]
     assert events
@@ -186,7 +186,7 @@ async def test_a_refused_message(
 async def test_an_anonymous_token_refused_for_its_client_id(nemo: NemoClient, service: Service) -> None:
     service.will_answer(PlainTextResponse("Bad Request", 400))
     with pytest.raises(errors.ClientIdMissing):
-        await nemo.anonymous_token("", CARD)
+        await nemo.create_anonymous_token("", CARD)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ async def test_how_long_to_wait(
 ) -> None:
     service.will_answer(JSONResponse(body, 429, headers))
     with pytest.raises(errors.RateLimited) as caught:
-        await nemo.credits(WHO)
+        await nemo.get_credits(WHO)
     assert caught.value.retry_after_s == expected
     assert len(service.requests) == 1
 
@@ -213,7 +213,7 @@ async def test_errors_do_not_tell_the_token(nemo: NemoClient, service: Service) 
     odd = Credentials("an-operators-own-token", CARD)
     service.will_answer({"code": 1001, "message": f"bad token {odd.token} or {TOKEN}"})
     with pytest.raises(errors.AuthError) as caught:
-        await nemo.credits(odd)
+        await nemo.get_credits(odd)
     shown = repr(caught.value) + str(caught.value) + repr(odd) + repr(WHO)
     assert odd.token not in shown
     assert TOKEN not in shown
@@ -221,15 +221,15 @@ async def test_errors_do_not_tell_the_token(nemo: NemoClient, service: Service) 
 
 async def test_reading_calls_are_repeated(nemo: NemoClient, service: Service) -> None:
     service.will_answer(PlainTextResponse("", 502), PlainTextResponse("", 503), {"data": {"available": 1}})
-    assert (await nemo.credits(WHO)).available == 1
+    assert (await nemo.get_credits(WHO)).available == 1
     assert len(service.requests) == 3
     service.will_answer(PlainTextResponse("", 500))
     with pytest.raises(errors.ServiceError):
-        await nemo.state(WHO, "s")
+        await nemo.get_state(WHO, "s")
     assert len(service.requests) == 6
     service.will_answer({"code": 0, "data": [1]})
     with pytest.raises(errors.UnexpectedAnswer):
-        await nemo.state(WHO, "s")
+        await nemo.get_state(WHO, "s")
     assert len(service.requests) == 9
 
 
@@ -277,7 +277,11 @@ async def test_what_surely_did_not_arrive_is_sent_again(service: Service) -> Non
 
 async def test_no_connection_means_not_sent(http: httpx.AsyncClient) -> None:
     nemo = NemoClient(http, f"http://127.0.0.1:{free_port()}", retries=NO_WAIT)
-    for call in (nemo.create_session(WHO, "en"), nemo.credits(WHO), anext(nemo.send_message(WHO, "s", "hi"))):
+    for call in (
+        nemo.create_session(WHO, "en"),
+        nemo.get_credits(WHO),
+        anext(nemo.send_message(WHO, "s", "hi")),
+    ):
         with pytest.raises(errors.TransportError) as caught:
             await call
         assert not caught.value.sent
@@ -315,7 +319,7 @@ async def test_an_answer_that_does_not_come(http: httpx.AsyncClient) -> None:
 async def test_a_draft_goes_back_as_it_came(nemo: NemoClient, service: Service) -> None:
     odd = '{"t":[],"x":NaN,"half":"\\ud83c","n":12345678901234567890,"f":0.1,"中":null}'
     service.will_answer(Response(f'{{"data":{{"state":{{"draft":{odd}}}}}}}', media_type="application/json"))
-    draft = (await nemo.state(WHO, "s")).draft
+    draft = (await nemo.get_state(WHO, "s")).draft
     assert draft is not None
     await nemo.start_render(WHO, "r", "s", draft.raw)
     assert json.dumps(service.bodies[-1]["draft"]) == json.dumps(json.loads(odd))
@@ -326,8 +330,8 @@ async def test_ids_and_names_from_anywhere_stay_in_their_place(
 ) -> None:
     who = Credentials(TOKEN, Attribution("名前\r\nX-Evil: 1", "1"))
     service.will_answer({"code": 0, "data": {"state": {}}})
-    await nemo.state(who, "../../etc?x#y")
-    await nemo.render_status(who, "..")
+    await nemo.get_state(who, "../../etc?x#y")
+    await nemo.get_render(who, "..")
     first, second = service.requests
     assert first.scope["raw_path"] == b"/api/state/nemo_agent/me/..%2F..%2Fetc%3Fx%23y/latest"
     assert second.scope["raw_path"] == b"/api/render/proxy/lambda/-"
@@ -337,7 +341,7 @@ async def test_ids_and_names_from_anywhere_stay_in_their_place(
 
 async def test_a_failed_render_is_an_answer(nemo: NemoClient, service: Service) -> None:
     service.will_answer({"success": False, "data": {"status": "failed"}, "error": "boom"})
-    assert await nemo.render_status(WHO, "r") == Render("r", RenderStatus.FAILED, error="boom")
+    assert await nemo.get_render(WHO, "r") == Render("r", RenderStatus.FAILED, error="boom")
 
 
 async def test_cancelling_needs_no_words(nemo: NemoClient, service: Service) -> None:

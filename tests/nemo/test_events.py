@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
 from bot.nemo.events import (
+    AgentText,
+    Completeness,
     Event,
     KeepAlive,
     StateDelta,
     StreamError,
-    Text,
-    TextPart,
     Thought,
     ToolCall,
     ToolResult,
@@ -43,23 +43,23 @@ def read_all(name: str) -> list[Event]:
 def test_a_whole_turn_of_a_real_server() -> None:
     assert read_all("whole_turn") == [
         Thought("Let me think"),
-        Text("Hel", TextPart.PIECE, "scripted"),
-        Text("lo 🎬 你好\nline2", TextPart.PIECE, "scripted"),
-        Text("Hello 🎬 你好\nline2", TextPart.WHOLE, "scripted"),
-        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, "fc-1"),
-        ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}, "fc-1"),
+        AgentText("Hel", Completeness.PARTIAL, "scripted"),
+        AgentText("lo 🎬 你好\nline2", Completeness.PARTIAL, "scripted"),
+        AgentText("Hello 🎬 你好\nline2", Completeness.COMPLETE, "scripted"),
+        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}),
+        ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}),
         StateDelta({"draft": {"tracks": []}}),
-        Text("All done", TextPart.WHOLE, "scripted"),
+        AgentText("All done", Completeness.COMPLETE, "scripted"),
     ]
 
 
 def test_the_other_streams_of_a_real_server() -> None:
     assert read_all("error_event") == [StreamError(None, "blocked", "SAFETY")]
     assert read_all("failure_after_text") == [
-        Text("before error", TextPart.WHOLE, "scripted"),
+        AgentText("before error", Completeness.COMPLETE, "scripted"),
         StreamError(None, "RuntimeError: scripted failure 中文"),
     ]
-    assert [event.text for event in read_all("silence") if isinstance(event, Text)] == ["first", "last"]
+    assert [event.text for event in read_all("silence") if isinstance(event, AgentText)] == ["first", "last"]
     assert read_all("unknown_session") == [StreamError(404, "Session not found: nope")]
 
 
@@ -77,18 +77,19 @@ def test_the_other_streams_of_a_real_server() -> None:
         ),
         (
             {"content": {"parts": [{"text": "hm", "thought": True}, {"text": "a"}, {"text": "b"}]}},
-            [Thought("hm"), Text("ab")],
+            [Thought("hm"), AgentText("ab")],
         ),
         ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
         (
             {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},
-            [Text("cut"), StreamError(None, "", "MAX_TOKENS")],
+            [AgentText("cut"), StreamError(None, "", "MAX_TOKENS")],
         ),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
         # typed
-        ({"type": "text", "content": "Hi"}, [Text("Hi", TextPart.UNMARKED)]),
-        ({"type": "text", "content": "H", "partial": True}, [Text("H", TextPart.PIECE)]),
-        ({"type": "text", "content": {"parts": [{"text": "Hi"}]}}, [Text("Hi")]),
+        ({"type": "text", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"type": "text", "content": "H", "partial": True}, [AgentText("H", Completeness.PARTIAL)]),
+        ({"type": "text", "content": {"parts": [{"text": "Hi"}]}}, [AgentText("Hi")]),
+        ({"type": "text", "text": "hm", "thought": True}, [Thought("hm")]),
         ({"type": "tool_call", "name": "trim", "args": {"to": 5}}, [ToolCall("trim", {"to": 5})]),
         ({"type": "tool_call", "name": "trim", "args": '{"to":5}'}, [ToolCall("trim", {"to": 5})]),
         ({"type": "tool_call"}, [ToolCall("", {})]),
@@ -100,10 +101,10 @@ def test_the_other_streams_of_a_real_server() -> None:
         ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
         ({"type": "error"}, [StreamError(None, "")]),
         # bare, enveloped, failed
-        ({"text": "Hi"}, [Text("Hi", TextPart.UNMARKED)]),
+        ({"text": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"code": 2001, "message": "no credits"}, [StreamError(2001, "no credits")]),
         ({"code": "1002", "message": "gone"}, [StreamError(1002, "gone")]),
-        ({"code": 0, "data": {"text": "Hi"}}, [Text("Hi", TextPart.UNMARKED)]),
+        ({"code": 0, "data": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"code": 0, "message": "ok"}, [Unknown()]),
         ({"error": "boom"}, [StreamError(None, "boom")]),
         ({"error": {"code": 429, "message": "slow"}}, [StreamError(429, "slow")]),
@@ -138,7 +139,7 @@ def test_keep_alives(name: str, data: str) -> None:
 
 
 def test_the_type_may_stand_in_the_event_field() -> None:
-    assert read_event('{"content":"Hi"}', "text") == (Text("Hi", TextPart.UNMARKED),)
+    assert read_event('{"content":"Hi"}', "text") == (AgentText("Hi", Completeness.UNMARKED),)
     assert read_event('{"message":"no"}', "error") == (StreamError(None, "no"),)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
-from bot.nemo.events import Event, KeepAlive, StateDelta, StreamError, Text, TextPart, ToolCall
+from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, StreamError, ToolCall
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from tests.nemo.servers import raw_server, read_request, reset
@@ -78,9 +78,9 @@ async def test_all_shapes_in_one_stream(http: httpx.AsyncClient) -> None:
         events = await hear(nemo)
     assert events == [
         *[KeepAlive()] * 5,
-        Text("Hi", TextPart.PIECE),
+        AgentText("Hi", Completeness.PARTIAL),
         ToolCall("trim", {}),
-        Text("there", TextPart.UNMARKED),
+        AgentText("there", Completeness.UNMARKED),
         StreamError(2001, "no credits"),
     ]
 
@@ -99,7 +99,7 @@ async def test_events_come_as_they_are_sent(http: httpx.AsyncClient) -> None:
         events = NemoClient(http, url).send_message(WHO, "s", "hi")
         assert await asyncio.wait_for(anext(events), 5) == KeepAlive()
         seen.set()
-        assert [event async for event in events] == [Text("done", TextPart.UNMARKED)]
+        assert [event async for event in events] == [AgentText("done", Completeness.UNMARKED)]
 
 
 async def test_nothing_is_kept_of_an_event_while_the_next_is_waited_for(http: httpx.AsyncClient) -> None:
@@ -126,15 +126,14 @@ async def test_nothing_is_kept_of_an_event_while_the_next_is_waited_for(http: ht
 
 
 @pytest.mark.parametrize("rst", [False, True], ids=["closed", "reset"])
-async def test_a_broken_stream_tells_what_had_come(http: httpx.AsyncClient, rst: bool) -> None:
+async def test_a_broken_stream_yields_what_had_arrived(http: httpx.AsyncClient, rst: bool) -> None:
     data = b': ping\n\ndata: {"content":{"parts":[{"text":"Half"}]},"partial":true}\n\ndata: {"te'
     async with answering(http, chunk(data), rst=rst) as nemo:
         events = nemo.send_message(WHO, "s", "hi")
         heard = [await anext(events), await anext(events)]
         with pytest.raises(StreamBroken) as caught:
             await anext(events)
-    assert heard == [KeepAlive(), Text("Half", TextPart.PIECE)]
-    assert (caught.value.text, caught.value.events) == ("Half", 1)
+    assert heard == [KeepAlive(), AgentText("Half", Completeness.PARTIAL)]
     assert caught.value.sent
     assert caught.value.outcome_unknown
 
@@ -150,13 +149,13 @@ async def test_a_stream_without_any_event(http: httpx.AsyncClient) -> None:
 async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, content_type: bytes) -> None:
     head = HEAD.replace(b"text/event-stream", content_type)
     async with answering(http, chunk('data: {"text":"你好"}\n\n'.encode()), END, head=head) as nemo:
-        assert await hear(nemo) == [Text("你好", TextPart.UNMARKED)]
+        assert await hear(nemo) == [AgentText("你好", Completeness.UNMARKED)]
 
 
 async def test_a_stream_that_is_compressed_unasked(http: httpx.AsyncClient) -> None:
     head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     async with answering(http, chunk(gzip.compress(b'data: {"text":"Hi"}\n\n')), END, head=head) as nemo:
-        assert await hear(nemo) == [Text("Hi", TextPart.UNMARKED)]
+        assert await hear(nemo) == [AgentText("Hi", Completeness.UNMARKED)]
 
 
 async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
@@ -165,7 +164,7 @@ async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
         with pytest.raises(NoCredits):
             await hear(nemo)
     async with answering(http, chunk(b'{"code":0,"data":{"text":"Hi"}}'), END, head=head) as nemo:
-        assert await hear(nemo) == [Text("Hi", TextPart.UNMARKED)]
+        assert await hear(nemo) == [AgentText("Hi", Completeness.UNMARKED)]
     async with answering(http, chunk(b"<html>"), END, head=head) as nemo:
         with pytest.raises(UnexpectedAnswer) as caught:
             await hear(nemo)

@@ -1,4 +1,4 @@
-"""Texts are shown once, in order, and without the apology that means nothing."""
+"""Each text is shown once, in order, and without the meaningless final apology."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.nemo.events import Event, Text, TextPart, Thought, ToolCall, ToolResult, read_event
+from bot.nemo.events import AgentText, Completeness, Event, Thought, ToolCall, ToolResult, read_event
 from bot.nemo.turns import TurnText
 from tests.nemo.test_events import STREAMS
 
@@ -20,16 +20,16 @@ def collect(*events: Event) -> TurnText:
     return turn
 
 
-def piece(text: str, author: str = "a") -> Text:
-    return Text(text, TextPart.PIECE, author)
+def piece(text: str, author: str = "a") -> AgentText:
+    return AgentText(text, Completeness.PARTIAL, author)
 
 
-def whole(text: str, author: str = "a") -> Text:
-    return Text(text, TextPart.WHOLE, author)
+def whole(text: str, author: str = "a") -> AgentText:
+    return AgentText(text, Completeness.COMPLETE, author)
 
 
-def loose(text: str) -> Text:
-    return Text(text, TextPart.UNMARKED)
+def loose(text: str) -> AgentText:
+    return AgentText(text, Completeness.UNMARKED)
 
 
 TOOL = (ToolCall("trim", {}), ToolResult("trim", None))
@@ -95,12 +95,6 @@ def test_each_text_once(events: list[Event], text: str) -> None:
 )
 def test_the_apology_after_a_normal_answer_is_dropped(events: list[Event], text: str) -> None:
     assert collect(*events).text == text
-
-
-def test_an_answer_that_is_nothing_but_the_apology_is_known() -> None:
-    assert collect(whole(ISSUE)).failed_politely
-    assert not collect(whole("Done"), whole(ISSUE)).failed_politely
-    assert not collect().failed_politely
 
 
 def test_the_text_is_bounded() -> None:

@@ -1,4 +1,4 @@
-"""Where things go in the picture of a timeline: nothing outside, nothing on top of anything."""
+"""The layout of a timeline's picture: nothing lies outside, nothing covers anything."""
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -10,23 +10,36 @@ from hypothesis import HealthCheck, given, settings
 from bot.nemo.drafts import Draft, TrackKind, read_draft
 from bot.pictures import TimelineLabels, lettering
 from bot.pictures.boxes import Block, Box, Layout, Line, TrackBox
-from bot.pictures.layout import MAX_ROWS, MIN_TEXT_PX, WIDTH_PX, lay_out
+from bot.pictures.layout import MAX_ROWS, WIDTH_PX, lay_out
 from tests.pictures.drafts import ANY, CHINESE, DRAFTS, ENGLISH, LIKELY, segment
+
+MIN_TEXT_PX = 32
+"""Nine pixels high if the picture is line 360 wide, as on a phone."""
 
 
 def lines_of(layout: Layout) -> Iterator[Line]:
     yield from layout.heading
     yield from (tick.line for tick in layout.ticks)
-    for lane in layout.lanes:
-        yield from (shown for shown in (lane.name, lane.hidden) if shown)
-        yield from (shown for block in lane.blocks for shown in block.lines)
+    for track in layout.tracks:
+        yield from (line for line in (track.name, track.hidden) if line)
+        yield from (line for block in track.blocks for line in block.lines)
     if layout.hidden:
         yield layout.hidden
 
 
+def contains(outer: Box, inner: Box) -> bool:
+    across = outer.left <= inner.left and inner.right <= outer.right
+    return across and outer.top <= inner.top and inner.bottom <= outer.bottom
+
+
+def overlap(one: Box, other: Box) -> bool:
+    across = one.left < other.right and other.left < one.right
+    return across and one.top < other.bottom and other.top < one.bottom
+
+
 def assert_apart(boxes: list[Box]) -> None:
     for one, other in combinations(boxes, 2):
-        assert not one.meets(other), (one, other)
+        assert not overlap(one, other), (one, other)
 
 
 def assert_sound(layout: Layout, draft: Draft) -> None:
@@ -34,45 +47,45 @@ def assert_sound(layout: Layout, draft: Draft) -> None:
     assert layout.width == WIDTH_PX
     assert WIDTH_PX / 20 < layout.height <= WIDTH_PX
     lines = list(lines_of(layout))
-    for shown in lines:
-        assert shown.text
-        assert shown.size_px >= MIN_TEXT_PX
-        assert lettering.width(shown.text, shown.size_px) <= shown.box.width
-        assert picture.holds(shown.box)
-    assert_apart([shown.box for shown in lines])
-    assert_apart([lane.box for lane in layout.lanes])
+    for line in lines:
+        assert line.text
+        assert line.size_px >= MIN_TEXT_PX
+        assert lettering.width(line.text, line.size_px) <= line.box.width
+        assert contains(picture, line.box)
+    assert_apart([line.box for line in lines])
+    assert_apart([track.box for track in layout.tracks])
     for one, other in pairwise(layout.ticks):
         assert one.at_ms < other.at_ms
         assert one.x < other.x
     for tick in layout.ticks:
-        assert all(lane.box.left <= tick.x <= lane.box.right for lane in layout.lanes)
+        assert all(track.box.left <= tick.x <= track.box.right for track in layout.tracks)
     hidden = int(layout.hidden.text) if layout.hidden else 0
-    assert len(layout.lanes) + hidden == len(draft.tracks)
-    for lane, track in zip(layout.lanes, draft.tracks, strict=False):
-        assert_lane_sound(lane, picture)
-        hidden = int(lane.hidden.text) if lane.hidden else 0
-        assert sum(block.count for block in lane.blocks) + hidden == len(track.segments)
+    assert len(layout.tracks) + hidden == len(draft.tracks)
+    for box, track in zip(layout.tracks, draft.tracks, strict=False):
+        assert_track_sound(box, picture)
+        hidden = int(box.hidden.text) if box.hidden else 0
+        assert sum(block.count for block in box.blocks) + hidden == len(track.segments)
 
 
-def assert_lane_sound(lane: TrackBox, picture: Box) -> None:
-    assert picture.holds(lane.box)
-    signs = [lane.icon, *(shown.box for shown in (lane.name, lane.hidden) if shown)]
-    assert_apart([lane.box, *signs])
+def assert_track_sound(track: TrackBox, picture: Box) -> None:
+    assert contains(picture, track.box)
+    signs = [track.icon, *(line.box for line in (track.name, track.hidden) if line)]
+    assert_apart([track.box, *signs])
     for sign in signs:
-        assert picture.holds(sign)
-        assert lane.box.top <= sign.top
-        assert sign.bottom <= lane.box.bottom
-    assert_apart([block.box for block in lane.blocks])
-    for block in lane.blocks:
-        assert lane.box.holds(block.box)
+        assert contains(picture, sign)
+        assert track.box.top <= sign.top
+        assert sign.bottom <= track.box.bottom
+    assert_apart([block.box for block in track.blocks])
+    for block in track.blocks:
+        assert contains(track.box, block.box)
         assert block.box.width > 0
         assert block.level is None or 0 <= block.level <= 1
-        for shown in block.lines:
-            assert lane.box.holds(shown.box)
+        for line in block.lines:
+            assert contains(track.box, line.box)
             others = (
-                other.box for other in lane.blocks if not block.box.holds(shown.box) or other is not block
+                other.box for other in track.blocks if not contains(block.box, line.box) or other is not block
             )
-            assert not any(shown.box.meets(other) for other in others)
+            assert not any(overlap(line.box, other) for other in others)
 
 
 @pytest.mark.parametrize("labels", [ENGLISH, CHINESE], ids=["en", "zh"])
@@ -96,59 +109,61 @@ def test_any_json_has_a_layout(value: Any) -> None:
     assert_sound(lay_out(draft, ENGLISH), draft)
 
 
-def lanes_of(*tracks: dict[str, Any], duration_ms: int | None = None) -> tuple[TrackBox, ...]:
-    return lay_out(read_draft({"t": list(tracks), "d": duration_ms}), ENGLISH).lanes
+def tracks_of(*tracks: dict[str, Any], duration_ms: int | None = None) -> tuple[TrackBox, ...]:
+    return lay_out(read_draft({"t": list(tracks), "d": duration_ms}), ENGLISH).tracks
 
 
 def texts(block: Block) -> list[str]:
-    return [shown.text for shown in block.lines]
+    return [line.text for line in block.lines]
 
 
 def test_a_block_says_name_times_and_volume() -> None:
-    (lane,) = lanes_of({"tt": 1, "sg": [segment(0, 10_000, name="Lo-fi", volume=0.35)]})
-    (block,) = lane.blocks
+    (track,) = tracks_of({"tt": 1, "sg": [segment(0, 10_000, name="Lo-fi", volume=0.35)]})
+    (block,) = track.blocks
     assert texts(block) == ["Lo-fi", "0–10s   35%"]
     assert block.level == 0.35
-    assert lane.kind is TrackKind.AUDIO
-    assert lane.name
-    assert lane.name.text == "Music"
+    assert track.kind is TrackKind.AUDIO
+    assert track.name
+    assert track.name.text == "Music"
 
 
 def test_a_video_as_loud_as_it_was_has_no_meter() -> None:
-    (lane,) = lanes_of({"tt": 0, "sg": [segment(0, 5_000, volume=1), segment(5_000, 5_000, volume=0)]})
-    assert [block.level for block in lane.blocks] == [None, 0]
-    assert [texts(block) for block in lane.blocks] == [["Clip 1", "0–5s"], ["Clip 2", "5–10s   0%"]]
+    (track,) = tracks_of({"tt": 0, "sg": [segment(0, 5_000, volume=1), segment(5_000, 5_000, volume=0)]})
+    assert [block.level for block in track.blocks] == [None, 0]
+    assert [texts(block) for block in track.blocks] == [["Clip 1", "0–5s"], ["Clip 2", "5–10s   0%"]]
 
 
 def test_a_title_is_called_by_its_text() -> None:
-    (lane,) = lanes_of({"tt": 7, "sg": [segment(0, 10_000, name="text_1", text="Urban Dreams")]})
-    assert texts(lane.blocks[0]) == ["Urban Dreams", "0–10s"]
+    (track,) = tracks_of({"tt": 7, "sg": [segment(0, 10_000, name="text_1", text="Urban Dreams")]})
+    assert texts(track.blocks[0]) == ["Urban Dreams", "0–10s"]
 
 
 def test_an_unnamed_segment_alone_is_called_as_its_track() -> None:
-    (lane,) = lanes_of({"tt": 1, "name": "Rain", "sg": [segment(0, 10_000)]})
-    assert texts(lane.blocks[0]) == ["Rain", "0–10s"]
+    (track,) = tracks_of({"tt": 1, "name": "Rain", "sg": [segment(0, 10_000)]})
+    assert texts(track.blocks[0]) == ["Rain", "0–10s"]
 
 
 def test_a_long_name_is_cut_to_its_block() -> None:
-    (lane,) = lanes_of({"tt": 0, "sg": [segment(0, 4_000, name="囧" * 50), segment(4_000, 6_000, name="b")]})
-    name, when = lane.blocks[0].lines
+    (track,) = tracks_of(
+        {"tt": 0, "sg": [segment(0, 4_000, name="囧" * 50), segment(4_000, 6_000, name="b")]}
+    )
+    name, when = track.blocks[0].lines
     assert name.text.startswith("囧囧")
     assert name.text.endswith("…")
-    assert lane.blocks[0].box.holds(name.box)
+    assert contains(track.blocks[0].box, name.box)
     assert when.text == "0–4s"
 
 
 def test_a_name_that_two_lines_hold_is_not_cut() -> None:
     sg = [segment(0, 9_000, name="the lagoon below the glacier"), segment(9_000, 20_000, name="b")]
-    (lane,) = lanes_of({"tt": 0, "sg": sg})
-    assert " ".join(texts(lane.blocks[0])) == "the lagoon below the glacier"
+    (track,) = tracks_of({"tt": 0, "sg": sg})
+    assert " ".join(texts(track.blocks[0])) == "the lagoon below the glacier"
 
 
 def test_a_short_segment_has_its_name_in_the_gap_beside_it() -> None:
     sg = [segment(0, 2_000, text="Beginning"), segment(58_000, 2_000, text="The end")]
-    (lane,) = lanes_of({"tt": 7, "sg": sg})
-    first, last = lane.blocks
+    (track,) = tracks_of({"tt": 7, "sg": sg})
+    first, last = track.blocks
     assert texts(first) == ["Beginning", "0:00–0:02"]
     assert first.lines[0].box.left > first.box.right
     assert texts(last) == ["The end", "0:58–1:00"]
@@ -157,52 +172,52 @@ def test_a_short_segment_has_its_name_in_the_gap_beside_it() -> None:
 
 def test_a_gap_is_a_gap_and_neighbours_touch_nearly() -> None:
     sg = [segment(0, 3_000), segment(3_000, 2_000), segment(7_000, 3_000)]
-    first, second, third = lanes_of({"tt": 0, "sg": sg})[0].blocks
+    first, second, third = tracks_of({"tt": 0, "sg": sg})[0].blocks
     assert 0 < second.box.left - first.box.right < 8
     assert third.box.left - second.box.right == pytest.approx(second.box.width, abs=12)
 
 
 def test_overlapping_segments_lie_on_rows_of_their_own() -> None:
-    (lane,) = lanes_of({"tt": 0, "sg": [segment(0, 5_000), segment(2_000, 5_000), segment(6_000, 4_000)]})
-    tops = [block.box.top for block in sorted(lane.blocks, key=lambda block: block.box.left)]
+    (track,) = tracks_of({"tt": 0, "sg": [segment(0, 5_000), segment(2_000, 5_000), segment(6_000, 4_000)]})
+    tops = [block.box.top for block in sorted(track.blocks, key=lambda block: block.box.left)]
     assert tops[0] == tops[2] < tops[1]
 
 
 def test_what_finds_no_row_is_counted() -> None:
-    (lane,) = lanes_of({"tt": 0, "sg": [segment(n, 5_000) for n in range(9)]})
-    assert lane.hidden
-    assert lane.hidden.text == "+6"
+    (track,) = tracks_of({"tt": 0, "sg": [segment(n, 5_000) for n in range(9)]})
+    assert track.hidden
+    assert track.hidden.text == "+6"
 
 
 def test_segments_too_short_to_be_told_apart_share_a_block() -> None:
-    (lane,) = lanes_of(
+    (track,) = tracks_of(
         {"tt": 0, "sg": [segment(30_000 + n, 1, name="x") for n in range(30)]}, duration_ms=60_000
     )
-    assert sum(block.count for block in lane.blocks) == 30
-    assert len(lane.blocks) < 5
-    assert lane.hidden is None
+    assert sum(block.count for block in track.blocks) == 30
+    assert len(track.blocks) < 5
+    assert track.hidden is None
 
 
 def test_tracks_beyond_the_last_row_are_counted() -> None:
     layout = lay_out(read_draft({"t": [{"tt": 0, "sg": [segment(0, 9)]}] * 20}), ENGLISH)
-    assert len(layout.lanes) == MAX_ROWS
+    assert len(layout.tracks) == MAX_ROWS
     assert layout.hidden
     assert layout.hidden.text == "+12"
 
 
 def test_untimed_segments_share_what_is_free_and_claim_no_time() -> None:
     sg = [segment(0, 4_000, name="a"), {"name": "b"}, {"name": "c"}, segment(8_000, 2_000, name="d")]
-    (lane,) = lanes_of({"tt": 0, "sg": sg}, duration_ms=10_000)
-    widths = [block.box.width for block in lane.blocks]
+    (track,) = tracks_of({"tt": 0, "sg": sg}, duration_ms=10_000)
+    widths = [block.box.width for block in track.blocks]
     assert widths[1] == pytest.approx(widths[2], abs=2)
     assert widths[1] + widths[2] == pytest.approx(widths[0], abs=8)
-    assert [texts(block) for block in lane.blocks] == [["a", "0–4s"], ["b"], ["c"], ["d", "8–10s"]]
+    assert [texts(block) for block in track.blocks] == [["a", "0–4s"], ["b"], ["c"], ["d", "8–10s"]]
 
 
 def test_without_any_time_there_is_no_ruler() -> None:
     layout = lay_out(read_draft({"t": [{"tt": 0, "sg": [{"name": "a"}, {"name": "b"}]}]}), ENGLISH)
     assert layout.ticks == ()
-    assert [texts(block) for block in layout.lanes[0].blocks] == [["a"], ["b"]]
+    assert [texts(block) for block in layout.tracks[0].blocks] == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize(
@@ -224,4 +239,4 @@ def test_the_ruler_has_round_marks(duration_ms: int, expected: list[str]) -> Non
 
 def test_the_heading_tells_title_length_and_size() -> None:
     draft = read_draft({"d": 95_000, "m": {"title": "Iceland", "width": 1920, "height": 1080}})
-    assert [shown.text for shown in lay_out(draft, ENGLISH).heading] == ["Iceland", "1:35   1920×1080"]
+    assert [line.text for line in lay_out(draft, ENGLISH).heading] == ["Iceland", "1:35   1920×1080"]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from bot.pictures import lettering
-from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, broken, clean, fit, has_glyph, width
+from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, break_line, clean, fit, has_glyph, width
 
 SIZE = 36
 
@@ -68,13 +68,13 @@ def test_a_line_cut_to_its_room_fits(text: str, room_px: int) -> None:
 @given(st.text(max_size=300), st.integers(0, 600))
 def test_a_broken_line_loses_nothing_but_spaces(text: str, room_px: int) -> None:
     line = clean(text)
-    first, rest = broken(line, SIZE, room_px)
+    first, rest = break_line(line, SIZE, room_px)
     assert (first + rest).replace(" ", "") == line.replace(" ", "")
     assert width(first, SIZE) <= room_px
 
 
 def test_a_line_breaks_between_words() -> None:
-    assert broken("shot number 3", SIZE, width("shot num", SIZE)) == ("shot", "number 3")
+    assert break_line("shot number 3", SIZE, width("shot num", SIZE)) == ("shot", "number 3")
 
 
 def test_an_apostrophe_is_no_wider_than_a_letter() -> None:

@@ -44,13 +44,13 @@ async def test_a_picture_is_a_png_that_telegram_leaves_as_it_is(name: str) -> No
 async def test_letters_are_drawn_in_their_boxes_and_nowhere_else(value: Any) -> None:
     picture = await opened(value, CHINESE)
     layout = lay_out(read_draft(value), CHINESE)
-    for shown in lines_of(layout):
-        box = shown.box
+    for line in lines_of(layout):
+        box = line.box
         cut = picture.crop((box.left, box.top, box.right, box.bottom))
-        assert (QUIET_INK if shown.quiet else INK) in colours(cut), shown.text
+        assert (QUIET_INK if line.quiet else INK) in colours(cut), line.text
     canvas = ImageDraw.Draw(picture)
-    for shown in lines_of(layout):
-        box = shown.box
+    for line in lines_of(layout):
+        box = line.box
         canvas.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), PAPER)
     assert not {INK, QUIET_INK} & colours(picture)
 
@@ -59,9 +59,9 @@ async def test_each_kind_has_its_colours_and_its_sign() -> None:
     picture = await opened(URBAN)
     layout = lay_out(read_draft(URBAN), ENGLISH)
     signs = set()
-    for lane in layout.lanes:
-        icon = picture.crop((lane.icon.left, lane.icon.top, lane.icon.right, lane.icon.bottom))
-        assert SHADES[lane.kind].accent in colours(icon)
+    for track in layout.tracks:
+        icon = picture.crop((track.icon.left, track.icon.top, track.icon.right, track.icon.bottom))
+        assert SHADES[track.kind].accent in colours(icon)
         # The sign alone, in black and white: it tells the kinds apart without any colour.
         signs.add(icon.convert("L").point(lambda light: 255 if light > 200 else 0).tobytes())
     assert len(signs) == 4

@@ -12,7 +12,7 @@ import structlog
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import Account, Chat, Chats
+from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import Retry
@@ -86,7 +86,7 @@ class Office:
 async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
     clock = QuickClock()
     token_cipher = TokenCipher([Fernet.generate_key().decode()])
-    chats = Chats(redis, token_cipher, clock)
+    chats = Chats(redis, token_cipher)
     guest_accounts = GuestAccountCounter(redis, clock)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
@@ -106,7 +106,7 @@ async def whole(project: Project) -> Project:
 
 
 async def credits_of(projects: Projects, job: Job) -> Credits:
-    return await projects.call(job, lambda project: projects.nemo.credits(project.who))
+    return await projects.call(job, lambda project: projects.nemo.get_credits(project.who))
 
 
 async def test_the_chats_own_token_goes_before_the_operators_and_that_before_a_guests(office: Office) -> None:
@@ -131,7 +131,7 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     own = await office.nemo.add_account()
     guests = await projects.call(job, whole)
     client_id = (await office.chats.get(job.chat)).client_id
-    await office.chats.update(job.chat, export_refused=True)
+    await office.chats.update(job.chat, ChatFields(export_refused=True))
 
     await projects.accounts.bring_own(job.chat, own.token)
     owns = await projects.call(job, whole)
@@ -201,7 +201,7 @@ async def test_a_guest_token_that_is_refused_is_renewed_once_and_the_project_sta
 async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(office: Office) -> None:
     job, projects = new_job(), office.open(None)
     before = await projects.call(job, whole)
-    await office.chats.update(job.chat, user_id="anon_somebody_else")
+    await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
     told = []
@@ -210,7 +210,7 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
         told.append(True)
 
     async def project_after_credits(project: Project) -> Project:
-        await projects.nemo.credits(project.who)
+        await projects.nemo.get_credits(project.who)
         return project
 
     after = await projects.call(job, project_after_credits, on_new_session=tell)
@@ -224,7 +224,7 @@ async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one
     job, projects = new_job(), office.open(None)
     before = await projects.call(job, whole)
     await projects.forget_session(job.chat)
-    await office.chats.update(job.chat, user_id="anon_somebody_else")
+    await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
     told = []
@@ -349,7 +349,7 @@ async def test_guest_tokens_are_counted_for_a_week_each_once_by_all_workers(
     assert "nmv" not in str(await redis.zrange(keys.GUEST_TOKENS, 0, -1))
 
 
-ANONYMOUS = Chat(key=ChatKey(4711), account=Account.ANONYMOUS, user_id="anon_1")
+PERSON = ChatKey(4711)
 REGISTER = f"{WEB}/register?bind=anon_1"
 
 
@@ -357,16 +357,16 @@ REGISTER = f"{WEB}/register?bind=anon_1"
 @pytest.mark.parametrize(
     ("chat", "kind", "link"),
     [
-        (ANONYMOUS, "anonymous", REGISTER),
-        (replace(ANONYMOUS, key=GROUP), "group", ""),
-        (replace(ANONYMOUS, account=Account.OWN), "own", WEB),
-        (replace(ANONYMOUS, account=Account.OPERATOR), "operator", ""),
+        (Chat(key=PERSON, account=Account.ANONYMOUS, user_id="anon_1"), "anonymous", REGISTER),
+        (Chat(key=GROUP, account=Account.ANONYMOUS, user_id="anon_1"), "group", ""),
+        (Chat(key=PERSON, account=Account.OWN), "own", WEB),
+        (Chat(key=PERSON, account=Account.OPERATOR), "operator", ""),
     ],
 )
 async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
     office: Office, error: type[ServiceError], chat: Chat, kind: str, link: str
 ) -> None:
-    await office.chats.update(chat.key, account=chat.account, user_id=chat.user_id)
+    await office.chats.update(chat.key, ChatFields(account=chat.account, user_id=chat.user_id))
     ended = await ended_by(office.open(None), new_job(chat=chat.key), error(CALL))
     assert isinstance(ended.message, PrivateMessage)
     notice = ended.message.message
@@ -394,7 +394,7 @@ async def test_a_project_that_came_without_its_task_has_a_link(office: Office) -
     job, projects = new_job(), office.open(None)
     task = (await projects.call(job, whole)).task_id
     assert task is not None
-    await office.chats.update(job.chat, task_id=None)
+    await office.chats.update(job.chat, ChatFields(task_id=None))
     assert await projects.browser_link(job) is not None
     assert (await office.chats.get(job.chat)).task_id == task
 

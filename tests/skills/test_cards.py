@@ -127,6 +127,23 @@ def test_a_language_without_a_translation_gets_the_card_as_it_is(tmp_path: Path)
     assert card.display_name == "Caption Wizard"
 
 
+def test_what_a_translation_lacks_is_taken_from_the_card(tmp_path: Path) -> None:
+    path = write_card(tmp_path, OTHERS)
+    (path.parent / "SKILL.zh.md").write_text("# 字幕大师\n", "utf-8")
+    cards = load_cards([tmp_path])
+    own, card = cards.get("caption-wizard", "en"), cards.get("caption-wizard", "zh")
+    assert own is not None
+    assert card is not None
+    assert card.display_name == "字幕大师"
+    assert (
+        card.examples
+        == own.examples
+        == ("add captions in yellow", "translate the captions", "make them bigger")
+    )
+    assert card.greeting == own.greeting == "Hey! Drop a clip,\nand I caption it."
+    assert card.description == own.description == "Puts captions on clips."
+
+
 def test_a_card_made_by_others_works_unchanged(tmp_path: Path) -> None:
     card = read(tmp_path, OTHERS)
     assert (card.name, card.version, card.display_name) == ("caption-wizard", "2.1.3", "Caption Wizard")
@@ -162,13 +179,13 @@ def test_a_chinese_card(tmp_path: Path) -> None:
         ("---\nname: a\n", 1, "not closed"),
         ("---\nname: a\ndescription: [1\n---\nBody", 4, "not YAML"),
         ("---\nname: a\nx: 'open\n---\nBody", 4, "not YAML"),
-        ("---\nname: a\nx: &a 1\ny: *a\n---\nBody", 4, "aliases are not taken"),
+        ("---\nname: a\nx: &a 1\ny: *a\n---\nBody", 4, "aliases are not allowed"),
         ("---\nname: a\nx: !!python/object/apply:os.system [ls]\n---\nBody", 3, "not YAML"),
         ("---\n- a\n- b\n---\nBody", 2, "not a table"),
         ("---\nversion: 1\nname: two words\n---\nBody", 3, "not a name"),
         ('---\nname: "a\\r\\nX-Evil: 1"\n---\nBody', 2, "not a name"),
         ("---\nname: a\nversion: 一\n---\nBody", 3, "not a version"),
-        ("---\nname: a\n---\n", 1, "says nothing"),
+        ("---\nname: a\n---\n", 1, "empty"),
         ("---\nname: a\nwhen: 2026-99-99\n---\nBody", 1, "not YAML"),
         ("---\nname: a\nx: " + "[" * 15_000 + "\n---\nBody", 1, "nested too deeply"),
         ("---\nname: a\nx: " + "y" * 20_000 + "\n---\nBody", 1, "too long"),

@@ -89,7 +89,7 @@ class Received:
 async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIterator[Received]:
     bot, calls = telegram.bot, telegram.telegram_calls
     job_queue = JobQueue(redis, docket, telegram.clock)
-    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
+    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
     services = HandlerServices(

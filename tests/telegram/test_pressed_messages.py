@@ -76,7 +76,7 @@ async def test_a_message_of_before_the_group_moved_is_left_alone(
     telegram: Telegram, messages: PressedMessages
 ) -> None:
     old, new = -1000, -1001000001000
-    await telegram.telegram_ids.moved(old, new)
+    await telegram.telegram_ids.record_migration(old, new)
     where = MessageLocation(old, old, 7)
     await messages.show(where, cancelled)
     assert not await messages.delete(where)

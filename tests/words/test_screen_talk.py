@@ -41,6 +41,12 @@ def test_what_speaks_of_the_content_stays(text: str) -> None:
     assert (done.text, done.actions, done.edits) == (text, frozenset(), ())
 
 
+def test_a_following_sentence_stays_if_it_has_a_web_address() -> None:
+    text = "Click Export. Then choose the clip at https://example.org/a.mp4 as a model."
+    assert translate(text).text == "Then choose the clip at https://example.org/a.mp4 as a model."
+    assert translate(text.replace("https://example.org/a.mp4", "the end")).text == ""
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["says"])
 def test_a_row_means_its_action(row: dict[str, Any]) -> None:
     """A named row may mean what its button is called, and a button without a meaning means nothing."""

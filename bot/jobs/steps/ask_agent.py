@@ -178,7 +178,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        state = await self._projects.nemo.state(project.who, project.session_id)
+        state = await self._projects.nemo.get_state(project.who, project.session_id)
         await self._attempt.save(AgentAsked(draft_before=state.draft.raw if state.draft else None))
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
@@ -313,7 +313,7 @@ class _AgentTurn:
     async def _state(self) -> ProjectState:
         nemo = self._projects.nemo
         return await self._projects.call(
-            self._attempt.job, lambda project: nemo.state(project.who, project.session_id)
+            self._attempt.job, lambda project: nemo.get_state(project.who, project.session_id)
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.chats.chats import shown_at
+from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Progress
 from bot.jobs.next_steps import next_buttons
@@ -64,13 +64,13 @@ class Deliver:
                 "delivered_anew", await self._result(attempt, exported)
             )
         if delivered.file_id and not exported.file_id:
-            await self._projects.chats.remember_result(
-                attempt.job.chat,
-                exported.digest,
-                delivered.file_id,
-                delivered.kind,
+            result = CachedResult(
+                draft_digest=exported.digest,
+                file_id=delivered.file_id,
+                kind=delivered.kind,
                 as_file=exported.as_file,
             )
+            await self._projects.chats.save_result(attempt.job.chat, result)
         await self._replace_earlier(attempt, delivered)
 
     async def _export_again(self, attempt: Attempt) -> Exported:
@@ -85,17 +85,16 @@ class Deliver:
         that comes after it does nothing any more.
         """
         key, chats = attempt.job.chat, self._projects.chats
-        if (await chats.get(key)).shown == shown_at(delivered.telegram_chat_id, delivered.message_id):
+        if (await chats.get(key)).is_latest_result(delivered.telegram_chat_id, delivered.message_id):
             return
         await attempt.save(ReplacingResult(message_id=delivered.message_id))
         chat = await chats.get(key)
-        is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
-        if chat.shown is not None and chat.replace_results and is_same_project:
-            where, _, message_id = chat.shown.partition(":")
-            await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
-        await chats.show(
-            key, delivered.telegram_chat_id, delivered.message_id, chat.session_id, instead_of=chat.shown
-        )
+        is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
+        if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
+            await attempt.responder.delete_message(
+                chat.result_chat_id, chat.result_message_id, only_buttons=chat.result_in_use
+            )
+        await chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id)
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
         return Result(

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from bot.chats.chats import ChatFields
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RenderStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
@@ -158,12 +159,12 @@ class Export:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
             render = await self._render(attempt, draft)
-            await chats.update(key, export_refused=None)
+            await chats.update(key, ChatFields(export_refused=False))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
                 # Only a request for it tries again: the account may have another plan by then.
-                await chats.update(key, export_refused=True)
+                await chats.update(key, ChatFields(export_refused=True))
             raise await ended_by(self._projects, attempt.job, error) from error
         except asyncio.CancelledError:
             await self._cancel_render(attempt)
@@ -177,7 +178,7 @@ class Export:
 
         state = await self._projects.call(
             attempt.job,
-            lambda project: nemo.state(project.who, project.session_id),
+            lambda project: nemo.get_state(project.who, project.session_id),
             on_new_session=on_new_session,
         )
         return state.draft
@@ -216,9 +217,7 @@ class Export:
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
-                render = await self._projects.call(
-                    attempt.job, lambda p: nemo.render_status(p.who, render_id)
-                )
+                render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
                 render = await self._projects.call(
@@ -241,9 +240,7 @@ class Export:
                 return Render(render_id, RenderStatus.FAILED)
             await attempt.clock.sleep(self._limits.poll_s)
             try:
-                render = await self._projects.call(
-                    attempt.job, lambda p: nemo.render_status(p.who, render_id)
-                )
+                render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
                 silent = lost = 0
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.chats.chats import shown_at
 from bot.jobs.checkpoints import FILES, Uploaded
 from bot.jobs.model import MAX_PROMPT_CHARS, Job
 from bot.jobs.queue.album import GatheredJob
@@ -31,9 +30,9 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
     for file in job.files:
         if file.message_id is None:
             continue
-        known = await projects.chats.find_upload(job.chat, job.telegram_chat_id, file.message_id)
-        is_latest = chat.shown == shown_at(job.telegram_chat_id, file.message_id)
-        if is_latest and chat.shown_session_id == chat.session_id:
+        known = await projects.chats.find_project_file(job.chat, job.telegram_chat_id, file.message_id)
+        is_latest = chat.is_latest_result(job.telegram_chat_id, file.message_id)
+        if is_latest and chat.result_session_id == chat.session_id:
             left_out.add(file.file_id)
         elif file.file_id in uploaded.sources:
             names += [file.name] if file.is_result else []

@@ -40,7 +40,7 @@ class Login:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, key = self._projects, attempt.job.chat
-        token = projects.chats.unseal(attempt.job.payload_as(LoginPayload).encrypted_token)
+        token = projects.chats.decrypt(attempt.job.payload_as(LoginPayload).encrypted_token)
         checked = attempt.load(TokenChecked)
         if checked is None:
             try:

@@ -43,5 +43,5 @@ class ShowPrivateMessage:
         is_for_admins = asker == group.chat_id
         if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        message = STORED_LIST.validate_json(self._chats.unseal(kept.encrypted))
+        message = STORED_LIST.validate_json(self._chats.decrypt(kept.encrypted))
         await attempt.responder.send("confided", message)

@@ -32,7 +32,9 @@ class ShowStatus:
         projects, draft = self._projects, None
         if await projects.is_set_up(attempt.job.chat):
             try:
-                state = await projects.call(attempt.job, lambda p: projects.nemo.state(p.who, p.session_id))
+                state = await projects.call(
+                    attempt.job, lambda p: projects.nemo.get_state(p.who, p.session_id)
+                )
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             draft = state.draft
@@ -49,7 +51,9 @@ class ShowStatus:
         if not attempt.job.chat.is_private:
             return ()
         try:
-            credits_ = await self._projects.call(attempt.job, lambda p: self._projects.nemo.credits(p.who))
+            credits_ = await self._projects.call(
+                attempt.job, lambda p: self._projects.nemo.get_credits(p.who)
+            )
         except NemoError:
             return ()
         return (LocalizedMessage("status.credits", {"available": round(credits_.available or 0)}),)

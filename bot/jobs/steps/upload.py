@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 import structlog
 
+from bot.chats.chats import ProjectFile
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
@@ -134,7 +135,7 @@ class Upload:
 
     async def _uploads_digest(self, attempt: Attempt) -> str:
         nemo = self._projects.nemo
-        state = await self._projects.call(attempt.job, lambda p: nemo.state(p.who, p.session_id))
+        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.who, p.session_id))
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
@@ -191,9 +192,13 @@ class Upload:
                     if file.message_id is not None and file.file_id in opened:
                         name = opened[file.file_id].name
                         job = attempt.job
-                        await self._projects.chats.remember_upload(
-                            job.chat, job.telegram_chat_id, file.message_id, project.session_id, name
+                        brought = ProjectFile(
+                            telegram_chat_id=job.telegram_chat_id,
+                            message_id=file.message_id,
+                            session_id=project.session_id,
+                            name=name,
                         )
+                        await self._projects.chats.save_project_file(job.chat, brought)
 
         await self._projects.call(attempt.job, send)
 

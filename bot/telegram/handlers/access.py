@@ -44,7 +44,7 @@ class AccessGuard(HandlerFamily):
         elif (
             message is not None
             and _is_addressed(update, message, context)
-            and await self._services.access.may_be_told(chat.id, update.update_id)
+            and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
             await self._submitter.refuse_access(update, LocalizedMessage(f"door.{reason}"))
         raise ApplicationHandlerStop

@@ -10,7 +10,11 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import VERSION, ButtonAction, unpack
+from bot.jobs.buttons import (
+    VERSION,
+    ButtonAction,
+    unpack,
+)
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import chat_key, telegram_chat_id_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.chats.chats import ChatChanges
+from bot.chats.chats import ChatFields
 from bot.jobs.buttons import (
     SetAutoExport,
     SetReplaceResults,
@@ -30,16 +30,16 @@ class SettingsHandlers(HandlerFamily):
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
             return NOT_YOURS
         chats, cards = self._submitter.chats, self._submitter.cards
-        changes: ChatChanges = {}
+        changes: ChatFields | None = None
         match action:
             case SetAutoExport(on):
-                changes = {"auto_export": on}
+                changes = ChatFields(auto_export=on)
             case SetSendAsFile(on):
-                changes = {"send_as_file": on}
+                changes = ChatFields(send_as_file=on)
             case SetReplaceResults(on):
-                changes = {"replace_results": on}
-        if changes:
-            await chats.update(press.chat, **changes)
+                changes = ChatFields(replace_results=on)
+        if changes is not None:
+            await chats.update(press.chat, changes)
 
         async def show(words: Words) -> View:
             return settings_view(await chats.get(press.chat), cards, words)

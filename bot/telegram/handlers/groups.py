@@ -28,9 +28,9 @@ class GroupHandlers(HandlerFamily):
         message = message_of(update)
         here = telegram_chat_id_of(message.chat)
         if message.migrate_to_chat_id is not None:
-            await self._services.telegram_ids.moved(here, message.migrate_to_chat_id)
+            await self._services.telegram_ids.record_migration(here, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
-            await self._services.telegram_ids.moved(message.migrate_from_chat_id, here)
+            await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
     async def _membership(self, update: Update, context: Context) -> None:
         """Stop all jobs of a chat where the bot can't write any more; what is kept of it is left to expire."""

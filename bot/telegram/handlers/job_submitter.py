@@ -78,7 +78,7 @@ class JobSubmitter:
         message = update.message
         notes = [] if message is None else [self.note(message)]
         if arrival is None or arrival.kind != "beside":
-            notes.append(self.chats.touch(jobs[0].chat))
+            notes.append(self.chats.extend_ttl(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*notes))
         try:
@@ -129,7 +129,7 @@ class JobSubmitter:
         await self._sent.note(telegram_chat_id, message.message_id)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
-                await self.chats.mark_used(chat_key(message), telegram_chat_id, needed.message_id)
+                await self.chats.mark_result_in_use(chat_key(message), telegram_chat_id, needed.message_id)
 
     def job(
         self,

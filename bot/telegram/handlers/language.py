@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telegram import Update
 
+from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
@@ -33,7 +34,7 @@ class LanguageHandlers(HandlerFamily):
             return NOT_YOURS
         if action.language not in languages():
             return PressReply(show=_show_list)
-        await self._submitter.chats.update(press.chat, language=action.language)
+        await self._submitter.chats.update(press.chat, ChatFields(language=action.language))
         return PressReply("toast.saved", show=_show_list)
 
 

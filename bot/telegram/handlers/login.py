@@ -53,7 +53,7 @@ class LoginHandlers(HandlerFamily):
         )
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.HIDE, payload=hide)]
         if is_private:
-            login = LoginPayload(encrypted_token=self._submitter.chats.seal(token))
+            login = LoginPayload(encrypted_token=self._submitter.chats.encrypt(token))
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.
         where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), message.message_id)

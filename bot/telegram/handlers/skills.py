@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from telegram import Update
 
+from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseSkill
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import SkillPayload
@@ -50,7 +51,7 @@ class SkillHandlers(HandlerFamily):
         name = cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
-        await chats.update(press.chat, skill=name)
+        await chats.update(press.chat, ChatFields(skill=name))
 
         async def show_card(words: Words) -> View:
             return card_view(cards.active((await chats.get(press.chat)).skill, words.language), words)
@@ -62,7 +63,7 @@ async def choose_skill(submitter: JobSubmitter, update: Update, said: str) -> No
     """Make the card with a name the chat's and show it; an unknown name gets the list."""
     name = submitter.cards.named(said)
     if name is not None:
-        await submitter.chats.update(chat_key(message_of(update)), skill=name)
+        await submitter.chats.update(chat_key(message_of(update)), ChatFields(skill=name))
     await show_skill(submitter, update, CARD if name else LIST)
 
 

@@ -72,7 +72,7 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
         """
         chat = update.effective_chat if isinstance(update, Update) else None
         if isinstance(update, Update) and chat is not None:
-            kept_as = await self._telegram_ids.kept_as(chat.id)
+            kept_as = await self._telegram_ids.stored_id(chat.id)
             if kept_as != chat.id:
                 update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, kept_as), self.bot)
         await super().process_update(update)

@@ -134,7 +134,7 @@ class TelegramCalls:
                     await self.clock.sleep(asked_s)
             except ChatMigrated as error:
                 log.info("outbox.chat_migrated", old=chat_id, new=error.new_chat_id)
-                await self._telegram_ids.moved(chat_id, error.new_chat_id)
+                await self._telegram_ids.record_migration(chat_id, error.new_chat_id)
                 chat_id = error.new_chat_id
             except Forbidden as error:
                 metrics.SENDS.labels(urgency, "refused").inc()

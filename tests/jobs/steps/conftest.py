@@ -226,7 +226,7 @@ def a_draft(*tracks: int, seconds: float = 3) -> Draft:
 @pytest.fixture
 async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
     clock = SystemClock(SPEED)
-    chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]), clock)
+    chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     cards = load_cards(platform="test")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))

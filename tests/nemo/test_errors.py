@@ -1,0 +1,102 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.nemo.errors import (
+    AuthError,
+    Call,
+    ClientIdMissing,
+    RateLimited,
+    ServiceError,
+    SessionGone,
+    TransportError,
+    UnexpectedAnswer,
+    clean,
+    code_of,
+    error_for,
+    message_of,
+    surely_not_sent,
+)
+
+CALL = Call("POST", "/api/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "error"),
+    [
+        (200, 1001, "", AuthError),
+        (500, 1002, "", SessionGone),  # the code takes precedence
+        (429, None, "", RateLimited),
+        (429, 9999, "", RateLimited),
+        (404, None, "Session not found: s", SessionGone),
+        (404, None, "no such page", ServiceError),
+        (400, None, "client_id is required", ClientIdMissing),
+        (None, 400, "bad draft", ServiceError),
+    ],
+)
+def test_an_answer_becomes_its_error(
+    status: int | None, code: int | None, message: str, error: type[ServiceError]
+) -> None:
+    assert type(error_for(CALL, status=status, code=code, message=message)) is error
+
+
+@pytest.mark.parametrize(
+    ("headers", "payload", "wait_s"),
+    [
+        ({"retry-after": "7"}, {"retry_after": 9}, 7),
+        ({}, {"data": {"retryAfter": "9"}}, 9),
+        ({"retry-after": "-1"}, {}, None),
+        ({"retry-after": "100000"}, {}, None),
+        ({}, None, None),
+    ],
+)
+def test_how_long_to_wait_is_read_from_header_or_answer(
+    headers: dict[str, str], payload: Any, wait_s: float | None
+) -> None:
+    error = error_for(CALL, status=429, code=None, message="", headers=headers, payload=payload)
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (TransportError(CALL, sent=False), False),
+        (TransportError(CALL, sent=True), True),
+        (UnexpectedAnswer(CALL), True),
+        (ServiceError(CALL, status=502), True),
+        (ServiceError(CALL, status=502, code=5000), False),
+        (ServiceError(CALL, status=400), False),
+    ],
+)
+def test_when_a_request_may_have_been_carried_out(error: Any, unknown: bool) -> None:
+    assert error.outcome_unknown is unknown
+
+
+def test_a_message_has_no_token_and_limited_length() -> None:
+    assert clean("Bearer abc.def refused nmv_usr_1 clm_2") == "Bearer *** refused *** ***"
+    assert len(clean("x" * 5000)) == 500
+
+
+def test_an_error_says_which_request_failed_and_how() -> None:
+    assert str(AuthError(CALL, "no", code=1001, status=401)) == "no (POST /api/x, HTTP 401, code 1001)"
+    assert str(AuthError(CALL)) == "AuthError (POST /api/x)"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "message"),
+    [
+        ({"code": 0, "message": "ok"}, None, "ok"),
+        ({"errorCode": "1002", "errorMessage": "gone"}, 1002, "gone"),
+        ({"error": {"code": 429, "message": "slow"}}, 429, "slow"),
+        ("no object", None, ""),
+    ],
+)
+def test_code_and_message_are_found_in_any_field(payload: Any, code: int | None, message: str) -> None:
+    assert (code_of(payload), message_of(payload)) == (code, message)
+
+
+def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
+    assert surely_not_sent(httpx.ConnectTimeout(""))
+    assert not surely_not_sent(httpx.ReadTimeout(""))

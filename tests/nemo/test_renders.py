@@ -1,0 +1,65 @@
+from typing import Any
+
+import pytest
+
+from bot.nemo.renders import Render, RenderStatus, has_status, read_render
+
+COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"status": "pending"}, Render("r", RenderStatus.PENDING)),
+        (
+            {"success": True, "data": {"id": "x", "status": "processing", "progress": 40}},
+            Render("x", RenderStatus.PROCESSING, 40.0),
+        ),
+        (
+            {**COMPLETED, "output": {"url": "https://m/a.mp4", "duration": 5.5, "size": 100}},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4", None, 5.5, 100),
+        ),
+        (
+            {"code": 0, "data": {**COMPLETED, "outputUrl": "https://m/a.mp4"}},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
+        ),
+        (
+            {**COMPLETED, "output": "https://m/a.mp4"},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
+        ),
+        ({"status": "failed", "error": "boom"}, Render("r", RenderStatus.FAILED, error="boom")),
+        (
+            {"success": False, "data": {"status": "failed"}, "error": "boom"},
+            Render("r", RenderStatus.FAILED, error="boom"),
+        ),
+        (
+            {"status": "failed", "error": {"message": "boom"}},
+            Render("r", RenderStatus.FAILED, error="boom"),
+        ),
+        ({"status": "CANCELED"}, Render("r", RenderStatus.CANCELLED)),
+        ({"status": "warming_up", "progress": 400}, Render("r", RenderStatus.UNKNOWN, 100.0)),
+        ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
+        ({}, Render("r", RenderStatus.UNKNOWN)),
+        (None, Render("r", RenderStatus.UNKNOWN)),
+    ],
+)
+def test_renders(payload: Any, expected: Render) -> None:
+    assert read_render(payload, "r") == expected
+
+
+def test_only_three_statuses_are_the_end() -> None:
+    over = {status for status in RenderStatus if status.is_over}
+    assert over == {RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"status": "failed"}, True),
+        ({"data": {"status": "done"}}, True),
+        ({"error": "x"}, False),
+        (None, False),
+    ],
+)
+def test_only_an_answer_with_a_status_describes_a_render(payload: Any, expected: bool) -> None:
+    assert has_status(payload) is expected
