@@ -13,9 +13,6 @@ from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job
 
-PROGRESS_MESSAGE = "live"
-"""The checkpoint under which a front keeps its live message."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:

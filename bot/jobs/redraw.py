@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
 from bot.jobs.model import Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import PressPayload
-from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.job_queue import JobQueue
 
 
@@ -29,8 +29,6 @@ async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, addres
 
 async def close_announcement(job_queue: JobQueue, by: Job, job: Job) -> None:
     """Let the message that told a waiting job's place say that it is stopped; a job that ran does so itself."""
-    progress_message = await job_queue.checkpoint(job, PROGRESS_MESSAGE) or {}
-    if "message_id" in progress_message:
-        await redraw(
-            job_queue, by, "cancelled", progress_message["message_id"], progress_message.get("chat_id")
-        )
+    send = await job_queue.load_checkpoint(job, MessageSend, PROGRESS_MESSAGE)
+    if send is not None and send.sent is not None:
+        await redraw(job_queue, by, "cancelled", send.sent.message_id, send.sent.telegram_chat_id)

@@ -116,7 +116,7 @@ class Telegram:
             self.delivery(),
             self.clock,
             PROGRESS_EDIT_S,
-            lambda text: f"sealed {text}",
+            lambda text: f"encrypted {text}",
         )
         return responders.open(job, checkpoints or Notebook())
 

@@ -308,4 +308,4 @@ async def say(
         return await telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id)
 
     done = await send_once(Notebook(), text, chat_id, worker, telegram.sent, send, edit, urgency)
-    return int(done["message_id"])
+    return done.message_id

@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import C, Checkpoint, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoint, MessageSend, field_of
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone, Responder, ResponderFactory
+from bot.jobs.ports import ChatGone, Responder, ResponderFactory
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome, parse_queue_id
 from bot.runtime import metrics
@@ -143,9 +143,9 @@ class Attempt:
             case CloseOutcome.OK:
                 return True
 
-    def adopt(self, name: str, value: Any) -> None:
+    def adopt(self, checkpoint: Checkpoint, key: str = "") -> None:
         """Take over a checkpoint that was saved beside this attempt."""
-        self._checkpoints[name] = value
+        self._checkpoints[field_of(type(checkpoint), key)] = checkpoint.model_dump(mode="json")
 
     def interrupt(self, why: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.
@@ -279,13 +279,15 @@ class JobRunner:
         # The worker that tells a waiting job its place may be at it right now: without its message's number
         # this attempt would send a second live message.
         waited_s = 0.0
-        while attempt.claimed.announced and "message_id" not in (attempt.get_value(PROGRESS_MESSAGE) or {}):
+        send = attempt.load(MessageSend, PROGRESS_MESSAGE)
+        while attempt.claimed.announced and (send is None or send.sent is None):
             if waited_s >= ANNOUNCEMENT_PATIENCE_S:
                 return
             await self._clock.sleep(0.1)
             waited_s += 0.1
-            if (found := await self._job_queue.checkpoint(attempt.job, PROGRESS_MESSAGE)) is not None:
-                attempt.adopt(PROGRESS_MESSAGE, found)
+            send = await self._job_queue.load_checkpoint(attempt.job, MessageSend, PROGRESS_MESSAGE)
+            if send is not None:
+                attempt.adopt(send, PROGRESS_MESSAGE)
 
     async def _walk(self, attempt: Attempt, ticket: str) -> bool:
         if self._draining:

@@ -11,7 +11,7 @@ from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, MessageSend
 from bot.jobs.messages import Button
 from bot.jobs.model import Job
 from bot.jobs.ports import Delivered, FileGone, Result
@@ -84,7 +84,9 @@ class Delivery:
             buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
         as_file = f"{slot}:file"
-        if checkpoints.get_value(as_file) is not None:  # An attempt that died had been refused the video.
+        if (
+            checkpoints.load(MessageSend, as_file) is not None
+        ):  # An attempt that died had been refused the video.
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
         try:
             return await self._deliver(job, checkpoints, slot, result, prepared)
@@ -171,8 +173,7 @@ class Delivery:
         done = await send_once(
             checkpoints, slot, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
         )
-        where = done.get("chat_id", job.place)
-        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"], where)
+        return Delivered(done.file_id, done.kind or "video", done.message_id, done.telegram_chat_id)
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool

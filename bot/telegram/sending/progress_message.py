@@ -14,10 +14,10 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
-from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone
+from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import EditPostponed, OutcomeUnknown, TelegramCalls, is_unmodified
 from bot.telegram.sending.formatting import format_message
@@ -37,9 +37,6 @@ STILL_WORKING_EVERY_S = 120.0
 
 TURN_PATIENCE_S = 2.0
 """How long a job waits for its live message's turn; then it goes on, and the message comes when it can."""
-
-SLOT = PROGRESS_MESSAGE
-"""The checkpoint that holds the live message's number: what announced a job's place goes on as its live message."""
 
 _REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 20.0))
 """(age of the job, pause between edits that only move the clock on): long jobs edit less often."""
@@ -72,7 +69,7 @@ class ProgressMessage:
     ) -> None:
         self._bot = bot
         self._job = job
-        self._checkpoints_of_job = checkpoints
+        self._checkpoints = checkpoints
         self._telegram_calls = telegram_calls
         self._sent = sent
         self._words = words
@@ -126,7 +123,7 @@ class ProgressMessage:
 
     async def _turn(self) -> None:
         # Who looks for a message that an earlier attempt may have sent, asks when it has to be sent again.
-        if self._checkpoints_of_job.get_value(SLOT) is None:
+        if self._checkpoints.load(MessageSend, PROGRESS_MESSAGE) is None:
             await self._telegram_calls.turn(self._job.chat.chat_id, SendPriority.LIVE)
 
     async def _is_soon(self, turn: asyncio.Task[None]) -> bool:
@@ -154,42 +151,44 @@ class ProgressMessage:
 
     async def _send_first(self) -> None:
         text = self._compose()
-        had_none = self._checkpoints_of_job.get_value(SLOT) is None
-        known = self._message_id
+        is_first = self._checkpoints.load(MessageSend, PROGRESS_MESSAGE) is None
+        is_known = self._message is not None
         try:
             await send_once(
-                self._checkpoints_of_job,
-                SLOT,
+                self._checkpoints,
+                PROGRESS_MESSAGE,
                 self._job.chat.chat_id,
                 self._telegram_calls,
                 self._sent,
                 lambda chat_id: self._send(chat_id, text),
                 lambda chat_id, message_id: self._edit(chat_id, message_id, text),
                 SendPriority.LIVE,
-                acquired=had_none,
+                acquired=is_first,
             )
         except (OutcomeUnknown, TelegramError) as error:
             log.warning("progress.refused", error=str(error))
             self._is_refused = True
-        self._shown = "" if known else text
+        self._shown = "" if is_known else text
         self._change()
 
     async def _is_behind(self) -> bool:
         """Whether the message is in a group that has become a supergroup, where its number means another one."""
-        where = (self._checkpoints_of_job.get_value(SLOT) or {}).get("chat_id")
-        return where is not None and where != await self._telegram_calls.address(self._job.chat.chat_id)
+        message = self._message
+        return message is not None and message.telegram_chat_id != await self._telegram_calls.address(
+            self._job.chat.chat_id
+        )
 
     async def _leave_behind(self) -> bool:
         """Let go of a message that can't be reached any more; tells whether it is so."""
         if not await self._is_behind():
             return False
-        await self._checkpoints_of_job.save_value(SLOT, None)
+        await self._checkpoints.delete(MessageSend, PROGRESS_MESSAGE)
         return True
 
     async def show_now(self) -> None:
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
         await self.show()
-        if self._message_id is None:
+        if self._message is None:
             return
         await self.close()
         text = self._compose()
@@ -202,9 +201,10 @@ class ProgressMessage:
         if self._late is not None:
             await asyncio.wait({self._late})  # It is on its way: to be taken away, it has to be there.
         await self.close()
-        message_id = self._message_id
-        if message_id is None or await self._is_behind():
+        message = self._message
+        if message is None or await self._is_behind():
             return
+        message_id = message.message_id
 
         async def last(chat_id: int) -> Any:
             if closing is None:
@@ -227,9 +227,9 @@ class ProgressMessage:
         self._pump = self._late = None
 
     @property
-    def _message_id(self) -> int | None:
-        message_id: int | None = (self._checkpoints_of_job.get_value(SLOT) or {}).get("message_id")
-        return message_id
+    def _message(self) -> SentMessage | None:
+        send = self._checkpoints.load(MessageSend, PROGRESS_MESSAGE)
+        return None if send is None else send.sent
 
     async def _edit_on(self) -> None:
         rate_limiter = self._telegram_calls.rate_limiter
@@ -251,13 +251,13 @@ class ProgressMessage:
             await self._turn()
             await self._send_first()
             return 0.0
-        message_id = self._message_id
-        if message_id is None:
+        message = self._message
+        if message is None:
             return 0.0
         try:
             await self._telegram_calls.call(
                 self._job.chat.chat_id,
-                lambda chat_id: self._edit(chat_id, message_id, text),
+                lambda chat_id: self._edit(chat_id, message.message_id, text),
                 repeatable=True,
                 patient=False,
                 urgency=SendPriority.EDIT,

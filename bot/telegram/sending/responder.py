@@ -17,7 +17,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoint, Checkpoints
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -39,7 +39,7 @@ from bot.telegram.sending.formatting import format_lines, format_list, format_me
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import Piece, to_pieces
-from bot.telegram.sending.private_messages import KEPT, for_group, for_private, sealed, start_payload
+from bot.telegram.sending.private_messages import encrypted, for_group, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
@@ -48,8 +48,11 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 
-_COPIES = "copies"
-"""The checkpoint with the copies of files that an own Bot API server made for the job."""
+class FileCopies(Checkpoint):
+    """Copies of files that a local Bot API server made for the job."""
+
+    name = "file_copies"
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class TelegramResponder:
     def __init__(self, responders: TelegramResponders, job: Job, checkpoints: Checkpoints) -> None:
         self._responders = responders
         self._job = job
-        self._checkpoints_of_job = checkpoints
+        self._checkpoints = checkpoints
         self._bot = responders.bot
         self._telegram_calls = responders.telegram_calls
         self._sent = responders.sent
@@ -119,17 +122,18 @@ class TelegramResponder:
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Front``."""
-        return self._files.open(self._job.chat.chat_id, file, self._note_copy)
+        return self._files.open(self._job.chat.chat_id, file, self._save_copy)
 
     async def release_files(self) -> None:
         """See ``ports.Front``: an own Bot API server keeps what it fetched for a day otherwise."""
-        for copy in self._checkpoints_of_job.get_value(_COPIES) or ():
-            await self._files.discard(copy)
+        copies = self._checkpoints.load(FileCopies)
+        for path in copies.paths if copies is not None else ():
+            await self._files.discard(path)
 
-    async def _note_copy(self, copy: str) -> None:
-        copies = self._checkpoints_of_job.get_value(_COPIES) or []
-        if copy not in copies:
-            await self._checkpoints_of_job.save_value(_COPIES, [*copies, copy])
+    async def _save_copy(self, path: str) -> None:
+        copies = self._checkpoints.load(FileCopies) or FileCopies()
+        if path not in copies.paths:
+            await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
 
     @property
     def send_limit_bytes(self) -> int:
@@ -163,7 +167,7 @@ class TelegramResponder:
 
     async def deliver(self, slot: str, result: Result) -> Delivered:
         """See ``ports.Front``."""
-        return await self._delivery.deliver(self._job, self._checkpoints_of_job, slot, result, self._words)
+        return await self._delivery.deliver(self._job, self._checkpoints, slot, result, self._words)
 
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
@@ -194,12 +198,12 @@ class TelegramResponder:
         if job.owner_id > 0:
             person = replace(job, chat=ChatKey(job.owner_id), message_id=None, address=None)
             with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
-                await TelegramResponder(self._responders, person, self._checkpoints_of_job).send(
+                await TelegramResponder(self._responders, person, self._checkpoints).send(
                     f"{slot}.private", told
                 )
                 is_sent = True
         if not is_sent:
-            await self._checkpoints_of_job.save_value(KEPT, sealed(told, self._responders.seal))
+            await self._checkpoints.save(encrypted(told, self._responders.encrypt))
             start = start_payload(job)
         seen = for_group(message, is_sent=is_sent)
         way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
@@ -255,7 +259,7 @@ class TelegramResponder:
         chat_id = self._job.chat.chat_id
         try:
             await send_once(
-                self._checkpoints_of_job,
+                self._checkpoints,
                 f"picture:{slot}",
                 chat_id,
                 self._telegram_calls,
@@ -306,7 +310,7 @@ class TelegramResponder:
             )
 
         await send_once(
-            self._checkpoints_of_job,
+            self._checkpoints,
             f"said:{slot}",
             self._job.chat.chat_id,
             self._telegram_calls,
@@ -328,7 +332,7 @@ class TelegramResponders:
         delivery: Sends videos.
         clock: Time.
         progress_edit_s: Least pause between two edits of a live message.
-        seal: Encrypts what is kept for somebody's private chat.
+        encrypt: Encrypts what is kept for somebody's private chat.
     """
 
     bot: Bot
@@ -338,7 +342,7 @@ class TelegramResponders:
     delivery: Delivery
     clock: Clock
     progress_edit_s: float
-    seal: Callable[[str], str]
+    encrypt: Callable[[str], str]
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.Fronts``."""
