@@ -15,7 +15,6 @@ import structlog
 from docket import Docket, Worker
 from redis.asyncio import Redis
 from telegram.error import BadRequest, InvalidToken, TelegramError
-from telegram.ext import ExtBot
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
@@ -63,10 +62,11 @@ from bot.telegram.handlers.press_steps import answer_press, redraw_pressed, send
 from bot.telegram.handlers.skills import show_skills
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
-from bot.telegram.receiving.application import new_application, new_bot
+from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.telegram.receiving.webhook import ensure_webhook
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
@@ -155,7 +155,8 @@ class App:
                 job_queue, watch, GuestAccountCounter(store.redis, self._clock)
             )
             tls = tls_context()
-            bot = await stack.enter_async_context(self._bot(tls, stop, health))
+            rate_limiter = self._rate_limiter(store.redis)
+            bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop, health))
             if stop.is_set():
                 return
             sent = SentMessageLog(store.redis)
@@ -170,7 +171,9 @@ class App:
                 await stack.enter_async_context(
                     CommandMenu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, job_queue, sent, cards, store.redis)
+                runner = await self._runner(
+                    stack, bot, rate_limiter, tls, chats, job_queue, sent, cards, store.redis
+                )
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
                 supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
@@ -212,14 +215,25 @@ class App:
 
         return measure
 
+    def _rate_limiter(self, redis: Redis) -> RateLimiter:
+        clock = self._clock
+        # The store's time, which all machines share, unless time runs otherwise here.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        return RateLimiter(redis, clock, time_ms=time_ms)
+
     @contextlib.asynccontextmanager
     async def _bot(
-        self, tls: ssl.SSLContext, stop: asyncio.Event, health: Health
-    ) -> AsyncIterator[ExtBot[None]]:
+        self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
+    ) -> AsyncIterator[TelegramBot]:
         settings, is_known = self._settings, False
         health.checks["telegram"] = _always(lambda: is_known)
         bot = new_bot(
-            self._token, settings.telegram_api_url, lambda: Transport(tls), local=settings.telegram_local_mode
+            self._token,
+            settings.telegram_api_url,
+            lambda: Transport(tls),
+            rate_limiter,
+            local=settings.telegram_local_mode,
         )
         pause_s = FIRST_PAUSE_S
         try:
@@ -268,7 +282,7 @@ class App:
 
     async def _receiver(
         self,
-        bot: ExtBot[None],
+        bot: TelegramBot,
         job_queue: JobQueue,
         chats: Chats,
         sent: SentMessageLog,
@@ -292,7 +306,7 @@ class App:
         await lease.while_held(receiver.run)
 
     async def _take_deliveries(
-        self, receiver: UpdateReceiver, webhook: Webhook, bot: ExtBot[None], redis: Redis
+        self, receiver: UpdateReceiver, webhook: Webhook, bot: TelegramBot, redis: Redis
     ) -> None:
         url, secret = self._settings.webhook_url, self._settings.webhook_secret
         assert url is not None and secret is not None  # noqa: S101, PT018 - whence the webhook
@@ -309,7 +323,8 @@ class App:
     async def _runner(
         self,
         stack: contextlib.AsyncExitStack,
-        bot: ExtBot[None],
+        bot: TelegramBot,
+        rate_limiter: RateLimiter,
         tls: ssl.SSLContext,
         chats: Chats,
         job_queue: JobQueue,
@@ -318,10 +333,7 @@ class App:
         redis: Any,
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
-        # The store's time, which all machines share, unless time runs otherwise here.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
+        telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))

@@ -9,6 +9,7 @@ from telegram.error import BadRequest
 from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
 from tests.clocks import passing
 from tests.telegram.conftest import Died, Notebook, Telegram
@@ -17,11 +18,13 @@ from tests.telegram.conftest import Died, Notebook, Telegram
 async def once(
     telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", key: str = "said"
 ) -> SentMessage:
-    async def send(chat: int) -> Message:
-        return await telegram.bot.send_message(chat, text)
+    async def send(chat: int, acquired: Acquired) -> Message:
+        return await telegram.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
-        return await telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id)
+        return await telegram.bot.edit_message_text(
+            text, chat_id=chat, message_id=message_id, rate_limit_args=SendPriority.FREE
+        )
 
     sending = send_once(checkpoints, key, chat_id, telegram.telegram_calls, telegram.sent, send, edit)
     return await passing(telegram.clock, sending)

@@ -104,7 +104,7 @@ def hide(bot: Bot, telegram_calls: TelegramCalls) -> Step:
 
 async def _delete(bot: Bot, telegram_calls: TelegramCalls, job: Job) -> bool:
     message_id = job.payload_as(DeleteTokenPayload).message_id
-    if job.place != await telegram_calls.address(job.chat.chat_id):
+    if job.place != await telegram_calls.telegram_chat_id(job.chat.chat_id):
         return False  # Asked in a group that has become a supergroup since: there the number means another message.
     try:
         await telegram_calls.call(

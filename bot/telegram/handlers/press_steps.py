@@ -24,7 +24,6 @@ from bot.telegram.handlers.skills import draw_card, list_view
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 
 
@@ -50,7 +49,6 @@ def answer_press(
                 chat_id,
                 lambda _: bot.answer_callback_query(press.query_id, told),
                 repeatable=True,
-                at_once=True,
             )
         if press.redraw:
             # Not here: an edit may have to wait, and the next press with it.
@@ -67,7 +65,7 @@ def redraw_pressed(bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chats:
     """The step that redraws the message of a pressed button."""
 
     async def step(attempt: Attempt) -> None:
-        if attempt.job.place != await telegram_calls.address(attempt.job.chat.chat_id):
+        if attempt.job.place != await telegram_calls.telegram_chat_id(attempt.job.chat.chat_id):
             return  # Of before the group became a supergroup: there the number means another message.
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
             words = Words(attempt.job.language)
@@ -97,7 +95,6 @@ async def _redraw(
                 text, chat_id=where, message_id=message_id, parse_mode=ParseMode.HTML, reply_markup=markup
             ),
             repeatable=True,
-            urgency=SendPriority.ANSWER,
         )
 
     match press.redraw.split(":"):
@@ -117,7 +114,6 @@ async def _redraw(
                 chat_id,
                 lambda where: bot.edit_message_reply_markup(where, message_id, reply_markup=markup),
                 repeatable=True,
-                urgency=SendPriority.ANSWER,
             )
         case ["cancelled"]:
             await edit(LocalizedMessage("progress.cancelled"))
@@ -128,5 +124,4 @@ async def _redraw(
                     where, message_id, reply_markup=InlineKeyboardMarkup([])
                 ),
                 repeatable=True,
-                urgency=SendPriority.ANSWER,
             )

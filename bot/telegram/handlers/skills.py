@@ -19,7 +19,6 @@ from bot.skills import LINK_PREFIX, Card, Cards, card_mark, example_mark
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
-from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words, bounded
 
 LIST: Final = "list"
@@ -80,7 +79,6 @@ async def draw_card(
             reply_markup=keyboard(view.buttons, words),
         ),
         repeatable=True,
-        urgency=SendPriority.ANSWER,
     )
 
 

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from redis.exceptions import RedisError
 from telegram import Update
-from telegram.ext import Application, CallbackContext, ExtBot
-from telegram.warnings import PTBUserWarning
+from telegram.ext import Application, CallbackContext
 
 from bot.chats.telegram_ids import TelegramIds
-from bot.runtime.http import Transport
 from bot.telegram.reading.senders import ADDRESS
-from bot.telegram.sending.bot_requests import BotRequest
+from bot.telegram.sending.bot import TelegramBot
 
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
 _FAILURES = "failures"
-
-
-def new_bot(token: str, api_url: str, new_transport: Callable[[], Transport], *, local: bool) -> ExtBot[None]:
-    """PTB's bot over our HTTP transport.
-
-    Args:
-        token: The bot's.
-        api_url: Base address of the Bot API server, without ``/bot``.
-        new_transport: See ``bot/runtime/http.py``. PTB closes each with the request object that has it.
-        local: Whether that server runs in local mode.
-    """
-    # Without it PTB 22 warns at each read of a flood limit's length that the type will change.
-    os.environ.setdefault("PTB_TIMEDELTA", "true")
-    # Asked for raw on purpose, see telegram/receiving/receiver.py.
-    warnings.filterwarnings("ignore", "Please use 'Bot.getUpdates'", PTBUserWarning)
-    base = api_url.rstrip("/")
-    return ExtBot(
-        token,
-        base_url=f"{base}/bot",
-        base_file_url=f"{base}/file/bot",
-        request=BotRequest(new_transport()),
-        get_updates_request=BotRequest(new_transport()),
-        local_mode=local,
-    )
 
 
 class _ChatIdTranslatingApplication(Application[Any, Any, Any, Any, Any, Any]):
@@ -78,7 +49,7 @@ def _renamed(value: Any, address: int, kept_as: int) -> Any:
     return value
 
 
-def new_application(bot: ExtBot[None], telegram_ids: TelegramIds) -> AnyApplication:
+def new_application(bot: TelegramBot, telegram_ids: TelegramIds) -> AnyApplication:
     """An application that is fed updates by ``Intake``."""
     builder = Application.builder().application_class(_ChatIdTranslatingApplication).bot(bot)
     application = builder.updater(None).job_queue(None).build()

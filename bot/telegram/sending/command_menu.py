@@ -29,7 +29,7 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.sending.api_calls import wait_s
+from bot.telegram.sending.rate_limiter import wait_s
 from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)

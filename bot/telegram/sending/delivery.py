@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
+from telegram import InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
@@ -18,8 +18,10 @@ from bot.jobs.ports import Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, pictures_of
 from bot.media.video_facts import NotAVideo, VideoFacts, describe
 from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -53,7 +55,7 @@ class Delivery:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: TelegramBot,
         telegram_calls: TelegramCalls,
         sent: SentMessageLog,
         *,
@@ -138,12 +140,13 @@ class Delivery:
     async def _deliver(
         self, job: Job, checkpoints: Checkpoints, slot: str, result: Result, prepared: _Prepared
     ) -> Delivered:
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             common: dict[str, Any] = {
                 "message_thread_id": job.chat.topic_id,
                 "reply_parameters": reply_to(job, chat_id),
                 "reply_markup": prepared.keyboard,
                 "parse_mode": ParseMode.HTML,
+                "rate_limit_args": acquired,
             }
             if result.file_id:
                 # An id keeps the kind of what it was sent as.
@@ -165,6 +168,7 @@ class Delivery:
                 "message_id": message_id,
                 "reply_markup": prepared.keyboard,
                 "parse_mode": ParseMode.HTML,
+                "rate_limit_args": SendPriority.FREE,
             }
             if result.path is None and not result.file_id:
                 return await self._bot.edit_message_text(prepared.caption, **same)

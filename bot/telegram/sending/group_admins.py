@@ -53,7 +53,7 @@ class CachedGroupAdmins:
         # All of them in one call, which a bot may make without being one; getChatMember of others it may not.
         try:
             members = await self._telegram_calls.call(
-                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False, at_once=True
+                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False
             )
         except BadRequest:
             return []  # No group.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telegram import Bot, Message, MessageEntity
+from telegram import Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
@@ -33,6 +33,7 @@ from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.media import decoder_process as decoding
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
@@ -41,7 +42,7 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import Piece, to_pieces
 from bot.telegram.sending.private_messages import encrypted, for_group, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -190,7 +191,7 @@ class TelegramResponder:
             else:
                 return
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
-            await self._telegram_calls.call(here, strip, repeatable=True, urgency=SendPriority.ANSWER)
+            await self._telegram_calls.call(here, strip, repeatable=True)
 
     async def _send_privately(self, slot: str, message: PrivateMessage) -> None:
         job, is_sent, start = self._job, False, ""
@@ -242,7 +243,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words),
         }
 
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             return await self._bot.send_photo(
                 chat_id,
                 picture,
@@ -250,11 +251,14 @@ class TelegramResponder:
                 filename="timeline.png",
                 message_thread_id=self._job.chat.topic_id,
                 reply_parameters=reply_to(self._job, chat_id),
+                rate_limit_args=acquired,
                 **common,
             )
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_caption(chat_id, message_id, caption=caption, **common)
+            return await self._bot.edit_message_caption(
+                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **common
+            )
 
         chat_id = self._job.chat.chat_id
         try:
@@ -287,7 +291,7 @@ class TelegramResponder:
     async def _send_once(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool) -> None:
         markup = keyboard(buttons, self._words)
 
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             return await self._bot.send_message(
                 chat_id,
                 text.text,
@@ -297,6 +301,7 @@ class TelegramResponder:
                 reply_parameters=reply_to(self._job, chat_id) if is_reply else None,
                 reply_markup=markup,
                 disable_notification=text.quiet,
+                rate_limit_args=acquired,
             )
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -307,6 +312,7 @@ class TelegramResponder:
                 parse_mode=text.parse_mode,
                 entities=text.entities,
                 reply_markup=markup,
+                rate_limit_args=SendPriority.FREE,
             )
 
         await send_once(
@@ -335,7 +341,7 @@ class TelegramResponders:
         encrypt: Encrypts what is kept for somebody's private chat.
     """
 
-    bot: Bot
+    bot: TelegramBot
     telegram_calls: TelegramCalls
     sent: SentMessageLog
     files: FileDownloads

@@ -24,7 +24,7 @@ from telegram.error import BadRequest, NetworkError
 from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
 from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +92,10 @@ async def send_once(
     chat_id: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int], Awaitable[Message]],
+    send: Callable[[int, Acquired], Awaitable[Message]],
     edit_to_same: Callable[[int, int], Awaitable[Any]],
-    urgency: SendPriority = SendPriority.ANSWER,
-    *,
-    acquired: bool = False,
+    priority: SendPriority = SendPriority.ANSWER,
+    acquired: Acquired | None = None,
 ) -> SentMessage:
     """Send a message unless it is in the chat already.
 
@@ -106,17 +105,17 @@ async def send_once(
         chat_id: The chat's own id.
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
-        send: Sends the message to a chat, given by its id in Telegram.
-        edit_to_same: Edits a message, given by chat and number, to just what is sent.
-        urgency: How urgent the message is.
-        acquired: Whether the rate limiter has granted this send already.
+        send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
+        edit_to_same: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+        priority: How urgent the message is.
+        acquired: The rate limiter's permission, if the caller has waited for it.
 
     Raises:
         ChatGone: Nobody is there.
         OutcomeUnknown: Sent several times without an answer, and not found.
         TelegramError: Refused.
     """
-    chat_id = await telegram_calls.address(chat_id)
+    chat_id = await telegram_calls.telegram_chat_id(chat_id)
     saved = checkpoints.load(MessageSend, idempotency_key)
     for _ in range(SENDS_LIMIT):
         if saved is not None and saved.sent is not None:
@@ -131,15 +130,14 @@ async def send_once(
                 # Noted last: if this attempt dies in between, the next one has to find the message again.
                 await sent.note(chat_id, found.message_id)
                 return found
-        if not acquired:
-            # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-            await telegram_calls.turn(chat_id, urgency)
-        acquired = False
+        # Before anything is saved: an attempt that ends while it waits has nothing to look for.
+        permission = acquired or await telegram_calls.acquire(chat_id, priority)
+        acquired = None
         saved = MessageSend(newest_before=await sent.newest(chat_id))
         await checkpoints.save(saved, idempotency_key)
         try:
             return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, chat_id, telegram_calls, sent, send, urgency)
+                _send(checkpoints, idempotency_key, saved, chat_id, telegram_calls, sent, send, permission)
             )
         except OutcomeUnknown:
             log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
@@ -153,11 +151,13 @@ async def _send(
     chat_id: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int], Awaitable[Message]],
-    urgency: SendPriority,
+    send: Callable[[int, Acquired], Awaitable[Message]],
+    permission: Acquired,
 ) -> SentMessage:
     try:
-        message = await telegram_calls.call(chat_id, send, repeatable=False, urgency=urgency, acquired=True)
+        message = await telegram_calls.call(
+            chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
+        )
     except OutcomeUnknown:
         raise
     except Exception:
