@@ -1,4 +1,5 @@
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
 from tests.clocks import passing
-from tests.telegram.conftest import Died, Notebook, Telegram
+from tests.telegram.conftest import Died, Notebook, Start, Telegram
 
 
 async def once(
@@ -101,6 +102,21 @@ async def test_an_outcome_that_stays_unknown_is_tried_three_times(telegram: Tele
     with pytest.raises(OutcomeUnknown):
         await once(telegram, ada.chat.id, Notebook())
     assert len(await telegram.people.calls("sendMessage")) == 3
+
+
+async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_told(start: Start) -> None:
+    telegram = await start(shares_clock=True)
+    ada = await telegram.people.person()
+    await ada.start()
+    await telegram.people.faults.error(
+        "sendMessage", code=429, description="Too Many Requests: retry after 7", retry_after=7, times=2
+    )
+    await once(telegram, ada.chat.id, Notebook())
+    calls = await telegram.people.calls("sendMessage")
+    first, second, third = (datetime.fromisoformat(call["started"]) for call in calls)
+    assert second - first >= timedelta(seconds=7)
+    assert third - second >= timedelta(seconds=7)
+    assert await said(ada.chat) == ["hello"]
 
 
 async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
