@@ -20,21 +20,15 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
+from bot.job_types import StepDependencies, make_steps
 from bot.jobs.model import JobKind
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.quotas import DailyLimit, Quotas
-from bot.jobs.steps.accounts import give_link, login, logout
-from bot.jobs.steps.admin import announce, show_stats
-from bot.jobs.steps.ask_agent import TurnLimits, ask_agent
-from bot.jobs.steps.connect import connect
-from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.forget import forget, stop_earlier_jobs
-from bot.jobs.steps.gather import gather
-from bot.jobs.steps.questions import cancel_job, new_project, show_credits, show_status
-from bot.jobs.steps.text_file_prompt import read_prompt
-from bot.jobs.steps.upload import upload
-from bot.jobs.worker.runner import JobRunner, Step
+from bot.jobs.steps.ask_agent import TurnLimits
+from bot.jobs.steps.export import RenderLimits
+from bot.jobs.worker.attempt import Step
+from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
@@ -54,12 +48,9 @@ from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.access import AccessGuard
 from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.chat_settings import show_settings
 from bot.telegram.handlers.handlers import Handlers
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import hide
-from bot.telegram.handlers.press_steps import answer_press, redraw_pressed, send_prepared
-from bot.telegram.handlers.skills import show_skills
+from bot.telegram.handlers.press_steps import AnswerPress, RedrawPressed
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
@@ -71,7 +62,6 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
-from bot.telegram.sending.private_messages import show_private_message
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
@@ -374,58 +364,30 @@ class App:
                 size_limit=settings.max_upload_mb * MEBIBYTE,
             ),
         )
-        return JobRunner(
-            job_queue,
-            redis,
-            responders,
-            clock,
-            self._steps(
-                projects,
-                job_queue,
-                cards,
-                {
-                    JobKind.CLEAR_WAY: [stop_earlier_jobs(job_queue)],
-                    JobKind.FORGET: [forget(job_queue, ChatEraser(redis))],
-                    JobKind.SAY: [send_prepared],
-                    JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
-                    JobKind.TAP: [answer_press(bot, telegram_calls, job_queue, chats, group_admins)],
-                    JobKind.REDRAW: [redraw_pressed(bot, telegram_calls, cards, chats)],
-                    JobKind.SETTINGS: [show_settings(chats, cards)],
-                    JobKind.SKILL: [show_skills(cards, chats)],
-                    JobKind.HIDE: [hide(bot, telegram_calls)],
-                    JobKind.LINK: [give_link(projects, group_admins)],
-                    JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
-                    JobKind.CANCEL: [cancel_job(job_queue, group_admins)],
-                },
+        dependencies = StepDependencies(
+            projects=projects,
+            chats=chats,
+            cards=cards,
+            job_queue=job_queue,
+            group_admins=group_admins,
+            guest_accounts=guest_accounts,
+            eraser=ChatEraser(redis),
+            redis=redis,
+            turn_limits=TurnLimits(
+                silent_s=settings.turn_silent_s,
+                total_s=settings.turn_total_s,
+                recovery_first_s=settings.recovery_first_s,
+                recovery_every_s=settings.recovery_every_s,
+                recovery_readings=settings.recovery_readings,
             ),
-            settings.job_tries,
+            render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
-
-    def _steps(
-        self, projects: Projects, job_queue: JobQueue, cards: Cards, of_telegram: dict[JobKind, list[Step]]
-    ) -> dict[JobKind, list[Step]]:
-        settings = self._settings
-        export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
-        turn_options = TurnLimits(
-            silent_s=settings.turn_silent_s,
-            total_s=settings.turn_total_s,
-            recovery_first_s=settings.recovery_first_s,
-            recovery_every_s=settings.recovery_every_s,
-            recovery_readings=settings.recovery_readings,
-        )
-        asking = [connect(projects), upload(projects, cards), ask_agent(projects, turn_options, cards)]
-        ending = [export(projects, export_options, cards), deliver(projects, export_options, cards)]
-        return {
-            JobKind.EDIT: [gather, read_prompt, *asking, *ending],
-            JobKind.EXPORT: [connect(projects), *ending],
-            JobKind.NEW: [new_project(projects)],
-            JobKind.LOGIN: [login(projects)],
-            JobKind.LOGOUT: [logout(projects)],
-            JobKind.CREDITS: [show_credits(projects)],
-            JobKind.STATUS: [show_status(projects, job_queue)],
-            JobKind.ANNOUNCE: [announce(job_queue)],
-            **of_telegram,
+        steps: dict[JobKind, tuple[Step, ...]] = {
+            **make_steps(dependencies),
+            JobKind.TAP: (AnswerPress(bot, telegram_calls, job_queue, chats, group_admins),),
+            JobKind.REDRAW: (RedrawPressed(bot, telegram_calls, cards, chats),),
         }
+        return JobRunner(job_queue, redis, responders, clock, steps, settings.job_tries)
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(

@@ -13,8 +13,9 @@ from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, queue_id
-from bot.jobs.steps.forget import ALLOWED, PAUSE_S, forget, stop_earlier_jobs
-from bot.jobs.worker.runner import Attempt, JobEnded
+from bot.jobs.steps.forget import ALLOWED, PAUSE_S, Forget
+from bot.jobs.steps.stop_earlier_jobs import StopEarlierJobs
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
@@ -78,7 +79,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
-    await forget(job_queue, ChatEraser(redis))(attempt)
+    await Forget(job_queue, ChatEraser(redis))(attempt)
 
     chat = str(CHAT)
     left = {
@@ -105,12 +106,12 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
     await job_queue.enqueue([asked], 2)
     teller.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
     del teller.failing["say"]
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
     assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
@@ -138,7 +139,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     attempt = await run_of(job_queue, clock, teller, asked)
 
     async def forgetting() -> None:
-        await forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
@@ -182,7 +183,7 @@ async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_i
         return await cancel(*given)
 
     monkeypatch.setattr(job_queue, "cancel", dies)
-    step = stop_earlier_jobs(job_queue)
+    step = StopEarlierJobs(job_queue)
     try:
         await step(await run_of(job_queue, clock, teller, clear, "tap"))
     except Died:
@@ -206,7 +207,7 @@ async def test_when_it_has_begun_nothing_is_stopped_any_more(
     assert claimed
     attempt = Attempt(claimed, job_queue, clock)
     attempt.responder = teller.open(claimed.job, attempt)
-    await stop_earlier_jobs(job_queue)(attempt)
+    await StopEarlierJobs(job_queue)(attempt)
     assert await job_queue.current(CHAT, QueueName.MAIN) == [asked.id, prompt.id]
     status = await job_queue.find(CHAT, prompt.id)
     assert status
@@ -229,7 +230,7 @@ async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
     answering = await run_of(job_queue, clock, teller, answer, "tap")
 
     async def forgetting() -> None:
-        await forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
@@ -257,7 +258,7 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
     await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))

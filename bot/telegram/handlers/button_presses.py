@@ -32,6 +32,7 @@ from bot.jobs.buttons import (
     pack,
     unpack,
 )
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.payloads import EditPayload, IfAdmin, LinkPayload, PressPayload, SayPayload
 from bot.jobs.queue.retry import not_uploaded, retry_of
@@ -205,8 +206,8 @@ class ButtonPresses:
             language = await self._submitter.language_in(update, chat_key(message))
             prompt = Words(language).plain(f"prompt.strip_{action.extra}")
         elif isinstance(action, RunOffer):
-            outcome = await self._submitter.job_queue.checkpoint(asked, "turn")
-            prompt = offered_edit(outcome) if outcome else None
+            answered = await self._submitter.job_queue.load_checkpoint(asked, AgentAnswered)
+            prompt = offered_edit(answered) if answered else None
         if prompt is None:
             return [], "toast.old_button"
         return await self._prompt_once(update, message, action, prompt, "toast.sent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -18,11 +19,13 @@ from telegram.ext import (
 )
 
 from bot.chats.telegram_ids import TelegramIds
+from bot.job_types import COMMAND_JOBS, JobType
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, SayPayload, SkillPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
+from bot.jobs.steps.show_skills import CARD, LIST, START
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.login import (
@@ -35,7 +38,7 @@ from bot.telegram.handlers.login import (
 )
 from bot.telegram.handlers.permissions import may_change
 from bot.telegram.handlers.privacy import forget_notice, privacy_notice
-from bot.telegram.handlers.skills import CARD, LIST, START, card_of_start
+from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.reading.links import read_links
@@ -54,6 +57,8 @@ from bot.telegram.sending.private_messages import read_payload
 from bot.words.phrases import PhraseAction, action_for
 
 _EDIT_CAPTION = re.compile(r"^/edit(?:@\w+)?(?=\s|$)", re.IGNORECASE)
+Handle = Callable[[Update, Context], Awaitable[None]]
+
 _COMMAND = re.compile(r"^/\w+(@\w+)?\s*")
 
 FIRST = -2
@@ -103,16 +108,9 @@ class Handlers:
         commands = {
             "start": self._start,
             "help": self._help,
-            "new": self._new,
-            "export": self._export,
-            "credits": self._credits,
-            "status": self._status,
             "cancel": self._cancel,
-            "settings": self._settings,
             "edit": self._edit,
             "login": self._login,
-            "logout": self._logout,
-            "link": self._link,
             "language": self._language,
             "skill": self._skill,
             "privacy": self._privacy,
@@ -120,6 +118,8 @@ class Handlers:
         }
         application.add_handler(MessageHandler(fresh, self._pass_over), group=FIRST)
         application.add_handler(MessageHandler(fresh & ForwardedCommand(), self._anothers_order))
+        for name, job_type in COMMAND_JOBS.items():
+            application.add_handler(CommandHandler(name, partial(self._ask_for, job_type), filters=fresh))
         for name, callback in commands.items():
             application.add_handler(CommandHandler(name, callback, filters=fresh))
         # PTB's command handlers read no captions, where a request with a file stands.
@@ -190,25 +190,12 @@ class Handlers:
             [self._submitter.job(update, QueueName.QUICK, JobKind.SKILL, payload=SkillPayload(view=view))],
         )
 
+    async def _ask_for(self, job_type: JobType, update: Update, context: Context) -> None:
+        """Store the job that a command asks for."""
+        await self._submitter.enqueue(update, [self._submitter.job(update, job_type.queue, job_type.kind)])
+
     async def _help(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, LocalizedMessage("help.text"))
-
-    async def _new(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.NEW)])
-
-    async def _export(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.EXPORT)])
-
-    async def _credits(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.CREDITS)])
-
-    async def _status(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATUS)])
-
-    async def _settings(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.SETTINGS)]
-        )
 
     async def _login(self, update: Update, context: Context) -> None:
         message = _message(update)
@@ -223,12 +210,6 @@ class Handlers:
         await self._submitter.enqueue(
             update, login_jobs(message, token, new_job, self._submitter.chats.seal, username)
         )
-
-    async def _logout(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.LOGOUT)])
-
-    async def _link(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.LINK)])
 
     async def _privacy(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
@@ -293,15 +274,15 @@ class Handlers:
             return await self._beside(update)
         text = without_mention(message, context.bot.username)
         phrase = None if media.attachment_of(message) else action_for(text)
-        routes = {
-            PhraseAction.EXPORT: self._export,
-            PhraseAction.CREDITS: self._credits,
-            PhraseAction.STATUS: self._status,
+        routes: dict[PhraseAction, Handle] = {
+            PhraseAction.EXPORT: partial(self._ask_for, COMMAND_JOBS["export"]),
+            PhraseAction.CREDITS: partial(self._ask_for, COMMAND_JOBS["credits"]),
+            PhraseAction.STATUS: partial(self._ask_for, COMMAND_JOBS["status"]),
             PhraseAction.UPLOAD: self._upload,
-            PhraseAction.NEW: self._new,
+            PhraseAction.NEW: partial(self._ask_for, COMMAND_JOBS["new"]),
             PhraseAction.HELP: self._help,
             PhraseAction.CANCEL: self._cancel,
-            PhraseAction.SETTINGS: self._settings,
+            PhraseAction.SETTINGS: partial(self._ask_for, COMMAND_JOBS["settings"]),
         }
         if phrase is not None:
             return await routes[phrase](update, context)

@@ -10,22 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-import structlog
-from telegram import Bot, Message
+from telegram import Message
 from telegram.constants import ChatType
-from telegram.error import BadRequest
 
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload, Payload
-from bot.jobs.worker.runner import Attempt, Step
-from bot.telegram.handlers.chat_settings import BACK
-from bot.telegram.sending.api_calls import TelegramCalls
+from bot.jobs.steps.show_settings import BACK
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.words import Words, languages
-
-log = structlog.get_logger(__name__)
 
 LOGIN_START = "login"
 """What ``/start`` brings along when somebody came by the button of a refused ``/login``."""
@@ -86,36 +80,6 @@ def login_jobs(
         jobs.append(new_job(QueueName.MAIN, JobKind.LOGIN, payload=login))
     # No answer may quote the message.
     return [replace(job, message_id=None) for job in jobs]
-
-
-def hide(bot: Bot, telegram_calls: TelegramCalls) -> Step:
-    """The step that deletes a message which should not have been seen."""
-
-    async def step(attempt: Attempt) -> None:
-        if attempt.get_value("hidden") is None:
-            await attempt.save_value("hidden", await _delete(bot, telegram_calls, attempt.job))
-        payload = attempt.job.payload_as(DeleteTokenPayload)
-        notice = payload.deleted if attempt.get_value("hidden") else payload.kept
-        if notice is not None:
-            await attempt.responder.send("hidden", notice)
-
-    return step
-
-
-async def _delete(bot: Bot, telegram_calls: TelegramCalls, job: Job) -> bool:
-    message_id = job.payload_as(DeleteTokenPayload).message_id
-    if job.place != await telegram_calls.telegram_chat_id(job.chat.chat_id):
-        return False  # Asked in a group that has become a supergroup since: there the number means another message.
-    try:
-        await telegram_calls.call(
-            job.chat.chat_id, lambda chat_id: bot.delete_message(chat_id, message_id), repeatable=True
-        )
-    except BadRequest as error:
-        if "not found" in error.message.lower():
-            return True  # Gone already: by hand, or by an attempt that died right after.
-        log.info("accounts.not_deletable", error=error.message)
-        return False
-    return True
 
 
 def language_notice(current: str) -> LocalizedMessage:

@@ -21,7 +21,7 @@ from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue, JobStatus, QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.steps.forget import ALLOWED
-from bot.jobs.worker.runner import Attempt
+from bot.jobs.worker.attempt import Attempt
 from bot.telegram.handlers.quota_messages import quota_exceeded
 from bot.telegram.reading.senders import owner_id, sender_id
 
@@ -64,7 +64,7 @@ async def if_admin(
         await attempt.save_value("for_admin", done)
     toast, redraw = done
     if toast == press.toast and (language := deed.changes.get("language")):
-        attempt.job = replace(attempt.job, language=language)
+        attempt.replace_job(replace(attempt.job, language=language))
     return toast, redraw
 
 

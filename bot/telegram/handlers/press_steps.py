@@ -1,4 +1,4 @@
-"""Steps of jobs that only concern Telegram: saying a prepared text, answering a pressed button."""
+"""Steps of jobs that only concern Telegram: answering a pressed button, and redrawing its message."""
 
 from __future__ import annotations
 
@@ -12,42 +12,53 @@ from telegram.error import BadRequest
 from bot.chats.chats import Chat, Chats
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName, new_job_id
-from bot.jobs.payloads import PressPayload, SayPayload
+from bot.jobs.payloads import PressPayload
 from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
-from bot.jobs.worker.runner import Attempt, Step
+from bot.jobs.steps.show_settings import BACK, settings_view
+from bot.jobs.steps.show_skills import list_view
+from bot.jobs.worker.attempt import Attempt
 from bot.skills import Cards
-from bot.telegram.handlers.chat_settings import BACK, settings_view
 from bot.telegram.handlers.login import language_notice
 from bot.telegram.handlers.permissions import if_admin
-from bot.telegram.handlers.skills import draw_card, list_view
+from bot.telegram.handlers.skills import draw_card
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words
 
 
-async def send_prepared(attempt: Attempt) -> None:
-    """Send the text that the handler prepared."""
-    await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)
+class AnswerPress:
+    """Answer a pressed button, and have its message redrawn where that says more than a toast."""
 
+    name = "answer_press"
 
-def answer_press(
-    bot: Bot, telegram_calls: TelegramCalls, job_queue: JobQueue, chats: Chats, group_admins: GroupAdmins
-) -> Step:
-    """The step that answers a pressed button, and has its message redrawn where that says more than a toast."""
+    def __init__(
+        self,
+        bot: Bot,
+        telegram_calls: TelegramCalls,
+        job_queue: JobQueue,
+        chats: Chats,
+        group_admins: GroupAdmins,
+    ) -> None:
+        self._bot = bot
+        self._telegram_calls = telegram_calls
+        self._job_queue = job_queue
+        self._chats = chats
+        self._group_admins = group_admins
 
-    async def step(attempt: Attempt) -> None:
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
         press, chat_id = attempt.job.payload_as(PressPayload), attempt.job.chat.chat_id
         if press.if_admin is not None:
-            toast, redraw = await if_admin(attempt, job_queue, chats, group_admins)
+            toast, redraw = await if_admin(attempt, self._job_queue, self._chats, self._group_admins)
             press = press.model_copy(update={"toast": toast, "redraw": redraw})
         words = Words(attempt.job.language)
         told = words.plain(press.toast, **press.words) if press.toast else None
         with contextlib.suppress(BadRequest):  # Too old: the person stopped waiting for it long ago.
-            await telegram_calls.call(
+            await self._telegram_calls.call(
                 chat_id,
-                lambda _: bot.answer_callback_query(press.query_id, told),
+                lambda _: self._bot.answer_callback_query(press.query_id, told),
                 repeatable=True,
             )
         if press.redraw:
@@ -56,29 +67,28 @@ def answer_press(
                 attempt.job, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=press
             )
             with contextlib.suppress(QueueFull):
-                await job_queue.enqueue([drawing], f"{attempt.job.id}:redraw")
-
-    return step
+                await self._job_queue.enqueue([drawing], f"{attempt.job.id}:redraw")
 
 
-def redraw_pressed(bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chats: Chats) -> Step:
-    """The step that redraws the message of a pressed button."""
+class RedrawPressed:
+    """Redraw the message of a pressed button."""
 
-    async def step(attempt: Attempt) -> None:
-        if attempt.job.place != await telegram_calls.telegram_chat_id(attempt.job.chat.chat_id):
+    name = "redraw_pressed"
+
+    def __init__(self, bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chats: Chats) -> None:
+        self._bot = bot
+        self._telegram_calls = telegram_calls
+        self._cards = cards
+        self._chats = chats
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        if attempt.job.place != await self._telegram_calls.telegram_chat_id(attempt.job.chat.chat_id):
             return  # Of before the group became a supergroup: there the number means another message.
+        chat, words = await self._chats.get(attempt.job.chat), Words(attempt.job.language)
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
-            words = Words(attempt.job.language)
-            await _redraw(
-                bot,
-                telegram_calls,
-                cards,
-                await chats.get(attempt.job.chat),
-                words,
-                attempt.job.payload_as(PressPayload),
-            )
-
-    return step
+            press = attempt.job.payload_as(PressPayload)
+            await _redraw(self._bot, self._telegram_calls, self._cards, chat, words, press)
 
 
 async def _redraw(

@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -27,6 +27,7 @@ from telegram import (
 )
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
+from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.rate_limiter import wait_s
@@ -46,45 +47,10 @@ DEFAULT_LANGUAGE = "en"
 _OF_ADMIN = "commands:admin:"
 """Begins the names of the parts that are for one person alone."""
 
-_GROUP: Final = (
-    "edit",
-    "export",
-    "status",
-    "cancel",
-    "new",
-    "skill",
-    "credits",
-    "settings",
-    "language",
-    "privacy",
-    "help",
-)
-
-_PRIVATE: Final = (
-    "export",
-    "status",
-    "credits",
-    "new",
-    "cancel",
-    "skill",
-    "settings",
-    "language",
-    "link",
-    "login",
-    "logout",
-    "privacy",
-    "forget",
-    "edit",
-    "help",
-)
-
-OF_ADMINS: Final = ("stats", "pause", "resume", "announce", "ban", "unban")
-"""Commands of those who run the bot, in their private chats with it."""
-
 COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
-    BotCommandScopeAllPrivateChats(): _PRIVATE,
-    BotCommandScopeAllGroupChats(): _GROUP,
-    BotCommandScopeAllChatAdministrators(): (*_GROUP, "link", "forget"),
+    BotCommandScopeAllPrivateChats(): PRIVATE_MENU,
+    BotCommandScopeAllGroupChats(): GROUP_MENU,
+    BotCommandScopeAllChatAdministrators(): GROUP_ADMIN_MENU,
 }
 """In each kind of chat what can be done there, the most useful first; ``/start`` is a button of Telegram's."""
 
@@ -193,7 +159,7 @@ class CommandMenu:
                 yield self._commands(f"commands:{scope.type}:{language}", scope, names, words)
             for admin in self._admins:
                 name = f"{_OF_ADMIN}{admin}:{language}"
-                everything = (*_PRIVATE, *OF_ADMINS)
+                everything = (*PRIVATE_MENU, *OPERATOR_COMMANDS)
                 yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
             about, short = words.plain("bot.description"), words.plain("bot.short_description")
             yield _Part(

@@ -6,22 +6,12 @@ import re
 from collections.abc import Callable
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import PrivateMessageKept
 from bot.jobs.messages import STORED_LIST, ListMessage, LocalizedMessage, PrivateMessage
-from bot.jobs.model import Job, JobState
+from bot.jobs.model import Job
 from bot.jobs.payloads import PrivateAnswerPayload
-from bot.jobs.ports import GroupAdmins
-from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.worker.runner import Attempt, JobEnded, Step
 
 _START_PAYLOAD = re.compile(r"see_(?P<chat>-\d+)(?:_(?P<topic>\d+))?_(?P<job>[0-9a-f]{16})")
-
-
-class WaitingPrivateMessage(Checkpoint):
-    """A message that waits to be read in private, encrypted because a link in it is as good as the account."""
-
-    name = "private_message"
-    encrypted: str
 
 
 def for_private(message: LocalizedMessage | ListMessage, chat_title: str) -> ListMessage:
@@ -54,30 +44,6 @@ def read_payload(payload: str) -> PrivateAnswerPayload | None:
     return PrivateAnswerPayload(chat=str(chat), job_id=match["job"])
 
 
-def encrypted(message: ListMessage, encrypt: Callable[[str], str]) -> WaitingPrivateMessage:
+def encrypted(message: ListMessage, encrypt: Callable[[str], str]) -> PrivateMessageKept:
     """Return the checkpoint that keeps a message until it is read."""
-    return WaitingPrivateMessage(encrypted=encrypt(STORED_LIST.dump_json(message).decode()))
-
-
-def show_private_message(
-    job_queue: JobQueue, decrypt: Callable[[str], str], group_admins: GroupAdmins
-) -> Step:
-    """Return the step that sends the kept message to whoever asked for it.
-
-    What an anonymous admin asked for, any admin of the group may read.
-    """
-
-    async def step(attempt: Attempt) -> None:
-        payload = attempt.job.payload_as(PrivateAnswerPayload)
-        chat = ChatKey.parse(payload.chat)
-        status = await job_queue.find(chat, payload.job_id)
-        waiting = await job_queue.load_checkpoint(status.job, WaitingPrivateMessage) if status else None
-        if status is None or waiting is None:
-            raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
-        reader, asker = attempt.job.owner_id, status.job.owner_id
-        if reader != asker and not (asker == chat.chat_id and await group_admins.is_admin(chat, reader)):
-            raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        message = STORED_LIST.validate_json(decrypt(waiting.encrypted))
-        await attempt.responder.send("private_message", message)
-
-    return step
+    return PrivateMessageKept(encrypted=encrypt(STORED_LIST.dump_json(message).decode()))

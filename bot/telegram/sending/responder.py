@@ -173,13 +173,13 @@ class TelegramResponder:
             self._job, self._checkpoints, idempotency_key, result, self._words
         )
 
-    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
         here = self._job.chat.chat_id
 
         async def delete(chat_id: int) -> bool:
             # In the supergroup that a group became, the number means another message.
-            return chat_id != telegram_chat_id or await self._bot.delete_message(chat_id, message_id)
+            return chat_id == telegram_chat_id and await self._bot.delete_message(chat_id, message_id)
 
         async def remove_buttons(chat_id: int) -> object:
             return chat_id != telegram_chat_id or await self._bot.edit_message_reply_markup(
@@ -188,15 +188,14 @@ class TelegramResponder:
 
         if not only_buttons:
             try:
-                await self._telegram_calls.call(here, delete, repeatable=True)
+                return await self._telegram_calls.call(here, delete, repeatable=True)
             except BadRequest as error:
                 if "not found" in error.message.lower():
-                    return  # Deleted already, by hand or by an attempt that died right after.
+                    return True  # Deleted already, by hand or by an attempt that died right after.
                 log.info("responder.not_deletable", error=error.message)
-            else:
-                return
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
             await self._telegram_calls.call(here, remove_buttons, repeatable=True)
+        return False
 
     async def _send_privately(self, idempotency_key: str, message: PrivateMessage) -> None:
         job, is_sent, start = self._job, False, ""

@@ -1,4 +1,4 @@
-"""The settings of a chat, all in one message; each is changed where it stands."""
+"""Show the settings of a chat, all in one message; each is changed by its button."""
 
 from __future__ import annotations
 
@@ -9,36 +9,44 @@ from bot.jobs.buttons import (
     SetAutoExport,
     SetReplaceResults,
     SetSendAsFile,
-    ShowSettings,
 )
+from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
-from bot.jobs.worker.runner import Attempt, Step
+from bot.jobs.worker.attempt import Attempt
 from bot.skills import Cards
 from bot.words import Words
 
-BACK = Button("button.settings", ShowSettings())
-"""Leads from a list back to the settings that it took the place of."""
+BACK = Button("button.settings", ShowSettingsButton())
+"""Leads from a list back to the settings."""
 
 
-def show_settings(chats: Chats, cards: Cards) -> Step:
-    """The step that answers ``/settings``."""
+class ShowSettings:
+    """Answer ``/settings``.
 
-    async def step(attempt: Attempt) -> None:
-        words = Words(attempt.job.language)
-        await attempt.responder.send(
-            "settings", settings_view(await chats.get(attempt.job.chat), cards, words)
-        )
+    Args:
+        chats: Know the settings of each chat.
+        cards: The skill cards.
+    """
 
-    return step
+    name = "show_settings"
+
+    def __init__(self, chats: Chats, cards: Cards) -> None:
+        self._chats = chats
+        self._cards = cards
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        chat, words = await self._chats.get(attempt.job.chat), Words(attempt.job.language)
+        await attempt.responder.send("settings", settings_view(chat, self._cards, words))
 
 
 def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
-    """What holds in a chat, with a button to change each.
+    """List a chat's settings, with a button to change each.
 
     Args:
-        chat: As it is now.
+        chat: The chat with its settings.
         cards: The skill cards.
-        words: Of the language in which this is told.
+        words: The words of the reader's language.
     """
     card = cards.active(chat.skill, words.language)
     if chat.language is None and not chat.key.is_private:
@@ -65,7 +73,7 @@ def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
 def _switch(
     action: type[SetAutoExport | SetSendAsFile | SetReplaceResults], name: str, *, on: bool
 ) -> Button:
-    # The wanted value: pressing twice is pressing once.
+    # The button holds the wanted value, so that pressing it twice is pressing it once.
     return Button(f"button.settings_{name}_{_on(on)}", action(not on))
 
 
