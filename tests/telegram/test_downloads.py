@@ -251,8 +251,8 @@ async def test_a_slow_beginning_is_still_recognised(
     original = files._from_cloud
 
     @contextlib.asynccontextmanager
-    async def in_drops(address: str, size: int | None) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        async with original(address, size) as (length, chunks):
+    async def in_drops(url: str, size: int | None) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        async with original(url, size) as (length, chunks):
             content = b"".join([chunk async for chunk in chunks])
             yield length, drops(content)
 
