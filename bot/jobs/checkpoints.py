@@ -64,6 +64,21 @@ PROGRESS_MESSAGE = "progress"
 """The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
 
 
+class UploadStarted(Checkpoint):
+    """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``).
+
+    Args:
+        digest_before: A digest of the project's uploads then.
+        size_bytes: Bytes of the files; 0 for links.
+        sources: File ids or links.
+    """
+
+    name = "upload_started"
+    digest_before: str = ""
+    size_bytes: int = 0
+    sources: tuple[str, ...] = ()
+
+
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file.
 
@@ -100,6 +115,17 @@ class Uploaded(Checkpoint):
     sources: Mapping[str, UploadedFile | None] = {}
 
 
+class AgentAsked(Checkpoint):
+    """Saved right before the message goes out; from here on it is never sent again.
+
+    Args:
+        draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
+    """
+
+    name = "agent_asked"
+    draft_before: RawDraft = None
+
+
 class AgentAnswered(Checkpoint):
     """Saved when the agent's turn is over, however it ended.
 
@@ -123,6 +149,19 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False
 
 
+class RenderStarted(Checkpoint):
+    """Saved before the call that starts a render, which is found again by its id.
+
+    Args:
+        number: 1 for the first render of the job.
+        render_id: Its id.
+    """
+
+    name = "render_started"
+    number: int = 1
+    render_id: str = ""
+
+
 class PrivateMessageKept(Checkpoint):
     """Saved when the answer to somebody in a group waits until they begin a private chat.
 
@@ -131,7 +170,7 @@ class PrivateMessageKept(Checkpoint):
     """
 
     name = "private_message"
-    encrypted: str
+    encrypted: str = ""
 
 
 def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft
+from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer
 from bot.jobs.steps.service_errors import ended_by
@@ -55,17 +55,6 @@ PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
 
 GENERATING = "progress.turn_tool_generate"
-
-
-class AgentAsked(Checkpoint):
-    """Saved right before the message goes out; from here on it is never sent again.
-
-    Args:
-        draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
-    """
-
-    name = "agent_asked"
-    draft_before: RawDraft = None
 
 
 class AgentTextSoFar(Checkpoint):

@@ -15,7 +15,7 @@ class TokenDeleted(Checkpoint):
     """
 
     name = "token_deleted"
-    is_deleted: bool
+    is_deleted: bool = False
 
 
 class DeleteToken:

@@ -28,7 +28,7 @@ class ReplacingResult(Checkpoint):
     """
 
     name = "replacing_result"
-    message_id: int
+    message_id: int = 0
 
 
 class Deliver:

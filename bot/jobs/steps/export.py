@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RenderStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
@@ -65,19 +65,6 @@ class RenderLimits:
 
     poll_s: float = 30.0
     total_s: float = 3600.0
-
-
-class RenderStarted(Checkpoint):
-    """Saved before the call that starts a render, which is found again by its id.
-
-    Args:
-        number: 1 for the first render of the job.
-        render_id: Its id.
-    """
-
-    name = "render_started"
-    number: int
-    render_id: str
 
 
 class Exported(Checkpoint):

@@ -21,7 +21,7 @@ class Gathered(Checkpoint):
     """
 
     name = "gathered"
-    version: int
+    version: int = -1
     text_files: Mapping[str, str] = {}
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePath
 import structlog
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile
+from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
@@ -43,21 +43,6 @@ FILES_AT_ONCE = 10
 """Files in one request: as many as an album has. All are open until the last one is through."""
 
 FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
-
-
-class UploadStarted(Checkpoint):
-    """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``).
-
-    Args:
-        digest_before: A digest of the project's uploads then.
-        size_bytes: Bytes of the files; 0 for links.
-        sources: File ids or links.
-    """
-
-    name = "upload_started"
-    digest_before: str
-    size_bytes: int = 0
-    sources: tuple[str, ...] = ()
 
 
 class FilesRefused(Checkpoint):
