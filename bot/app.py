@@ -21,13 +21,11 @@ from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
-from bot.jobs.model import JobKind
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
-from bot.jobs.worker.attempt import Step
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
@@ -46,11 +44,12 @@ from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
-from bot.telegram.handlers.access import AccessGuard
-from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.cancel import close_position_message
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.press_steps import AnswerPress, RedrawPressed
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
@@ -62,6 +61,7 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
@@ -150,9 +150,7 @@ class App:
             if stop.is_set():
                 return
             sent = SentMessageLog(store.redis)
-            access = AccessControl(
-                store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
-            )
+            telegram_calls = TelegramCalls(self._clock, TelegramIds(store.redis), rate_limiter)
             cards = await asyncio.to_thread(_cards, settings)
             tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
@@ -162,7 +160,7 @@ class App:
                     CommandMenu(bot, store.redis, self._clock, settings.admins).background()
                 )
                 runner = await self._runner(
-                    stack, bot, rate_limiter, tls, chats, job_queue, sent, cards, store.redis
+                    stack, bot, telegram_calls, tls, chats, job_queue, sent, cards, store.redis
                 )
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
@@ -170,9 +168,8 @@ class App:
                 tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
                 health.checks["worker"] = _always(lambda: supervisor.is_heard)
             if self._role is not Role.WORKER:
-                receiver = await self._receiver(
-                    bot, job_queue, chats, sent, cards, access, TelegramIds(store.redis)
-                )
+                submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
+                receiver = await self._receiver(stack, bot, telegram_calls, submitter, store.redis)
                 receiving = (
                     self._poll(receiver, store.redis)
                     if webhook is None
@@ -272,20 +269,28 @@ class App:
 
     async def _receiver(
         self,
+        stack: contextlib.AsyncExitStack,
         bot: TelegramBot,
-        job_queue: JobQueue,
-        chats: Chats,
-        sent: SentMessageLog,
-        cards: Cards,
-        access: AccessControl,
-        telegram_ids: TelegramIds,
+        telegram_calls: TelegramCalls,
+        submitter: JobSubmitter,
+        redis: Redis,
     ) -> UpdateReceiver:
+        settings, telegram_ids = self._settings, TelegramIds(redis)
         application = new_application(bot, telegram_ids)
-        submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
-        AccessGuard(submitter, access).register(application)
-        AdminCommands(submitter, access, self._settings.admins).register(application)
-        Handlers(submitter, self._limits(), telegram_ids).register(application)
+        services = HandlerServices(
+            application=application,
+            submitter=submitter,
+            permissions=Permissions(CachedGroupAdmins(bot, telegram_calls, redis)),
+            access=AccessControl(redis, settings.allowed_users, settings.allowed_chats, settings.admins),
+            refusals=self._limits(),
+            telegram_ids=telegram_ids,
+            presses=ButtonPresses(submitter, PressedMessages(bot, telegram_calls)),
+            admins=settings.admins,
+        )
+        register_handlers(services)
         await application.initialize()
+        await application.start()
+        stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
@@ -313,7 +318,7 @@ class App:
         self,
         stack: contextlib.AsyncExitStack,
         bot: TelegramBot,
-        rate_limiter: RateLimiter,
+        telegram_calls: TelegramCalls,
         tls: ssl.SSLContext,
         chats: Chats,
         job_queue: JobQueue,
@@ -322,8 +327,8 @@ class App:
         redis: Any,
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
+        pressed_messages = PressedMessages(bot, telegram_calls)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -369,6 +374,7 @@ class App:
             cards=cards,
             job_queue=job_queue,
             group_admins=group_admins,
+            close_position_message=close_position_message(job_queue, pressed_messages),
             guest_accounts=guest_accounts,
             eraser=ChatEraser(redis),
             redis=redis,
@@ -381,11 +387,7 @@ class App:
             ),
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
-        steps: dict[JobKind, tuple[Step, ...]] = {
-            **make_steps(dependencies),
-            JobKind.TAP: (AnswerPress(bot, telegram_calls, job_queue, chats, group_admins),),
-            JobKind.REDRAW: (RedrawPressed(bot, telegram_calls, cards, chats),),
-        }
+        steps = make_steps(dependencies)
         return JobRunner(job_queue, redis, responders, clock, steps, settings.job_tries)
 
     def _worker(self, docket: Docket) -> Worker:
@@ -401,9 +403,9 @@ class App:
     def _limits(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
         return FileRefusals(
-            fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            take=self._settings.max_upload_mb * MEBIBYTE,
-            send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
+            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 
