@@ -15,7 +15,6 @@ import structlog
 from docket import Docket, Worker
 from redis.asyncio import Redis
 from telegram.error import BadRequest, InvalidToken, TelegramError
-from telegram.ext import ExtBot
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
@@ -53,10 +52,11 @@ from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
-from bot.telegram.receiving.application import new_application, new_bot
+from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.telegram.receiving.webhook import ensure_webhook
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
@@ -145,11 +145,12 @@ class App:
                 job_queue, watch, GuestAccountCounter(store.redis, self._clock)
             )
             tls = tls_context()
-            bot = await stack.enter_async_context(self._bot(tls, stop, health))
+            rate_limiter = self._rate_limiter(store.redis)
+            bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop, health))
             if stop.is_set():
                 return
             sent = SentMessageLog(store.redis)
-            telegram_calls = self._telegram_calls(store.redis)
+            telegram_calls = TelegramCalls(self._clock, TelegramIds(store.redis), rate_limiter)
             cards = await asyncio.to_thread(_cards, settings)
             tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
@@ -201,14 +202,25 @@ class App:
 
         return measure
 
+    def _rate_limiter(self, redis: Redis) -> RateLimiter:
+        clock = self._clock
+        # The store's time, which all machines share, unless time runs otherwise here.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        return RateLimiter(redis, clock, time_ms=time_ms)
+
     @contextlib.asynccontextmanager
     async def _bot(
-        self, tls: ssl.SSLContext, stop: asyncio.Event, health: Health
-    ) -> AsyncIterator[ExtBot[None]]:
+        self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
+    ) -> AsyncIterator[TelegramBot]:
         settings, is_known = self._settings, False
         health.checks["telegram"] = _always(lambda: is_known)
         bot = new_bot(
-            self._token, settings.telegram_api_url, lambda: Transport(tls), local=settings.telegram_local_mode
+            self._token,
+            settings.telegram_api_url,
+            lambda: Transport(tls),
+            rate_limiter,
+            local=settings.telegram_local_mode,
         )
         pause_s = FIRST_PAUSE_S
         try:
@@ -258,7 +270,7 @@ class App:
     async def _receiver(
         self,
         stack: contextlib.AsyncExitStack,
-        bot: ExtBot[None],
+        bot: TelegramBot,
         telegram_calls: TelegramCalls,
         submitter: JobSubmitter,
         redis: Redis,
@@ -288,7 +300,7 @@ class App:
         await lock.run(receiver.run)
 
     async def _take_deliveries(
-        self, receiver: UpdateReceiver, webhook: Webhook, bot: ExtBot[None], redis: Redis
+        self, receiver: UpdateReceiver, webhook: Webhook, bot: TelegramBot, redis: Redis
     ) -> None:
         url, secret = self._settings.webhook_url, self._settings.webhook_secret
         assert url is not None and secret is not None  # noqa: S101, PT018 - whence the webhook
@@ -302,17 +314,10 @@ class App:
         finally:
             webhook.close()
 
-    def _telegram_calls(self, redis: Redis) -> TelegramCalls:
-        clock = self._clock
-        # The store's time, which all machines share, unless time runs otherwise here.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        return TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
-
     async def _runner(
         self,
         stack: contextlib.AsyncExitStack,
-        bot: ExtBot[None],
+        bot: TelegramBot,
         telegram_calls: TelegramCalls,
         tls: ssl.SSLContext,
         chats: Chats,

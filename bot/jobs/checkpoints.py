@@ -30,12 +30,38 @@ class Checkpoint(BaseModel):
     name: ClassVar[str]
 
 
-class ProgressMessageSent(Checkpoint):
-    """Where the progress message is; of a job that waits it tells the position."""
+class SentMessage(BaseModel):
+    """A message that is in the chat.
 
-    name = "live"
-    message_id: int | None = None
-    chat_id: int | None = None
+    Args:
+        message_id: Its number, which means another message, or none, once the group has become a supergroup.
+        telegram_chat_id: The id that the chat had in Telegram when the message was sent.
+        file_id: Telegram's handle of the video or file in it; empty if there is none.
+        kind: What that became: ``video``, ``animation`` or ``document``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    message_id: int
+    telegram_chat_id: int
+    file_id: str = ""
+    kind: str = ""
+
+
+class MessageSend(Checkpoint):
+    """Saved under its idempotency key right before a message is sent, and again once it is in the chat.
+
+    Args:
+        newest_before: The highest message number known in the chat before the message was sent.
+        sent: The message; ``None`` while it is unknown whether it was sent.
+    """
+
+    name = "message"
+    newest_before: int = 0
+    sent: SentMessage | None = None
+
+
+PROGRESS_MESSAGE = "progress"
+"""The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
 
 
 class UploadStarted(Checkpoint):

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints, ProgressMessageSent
+from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job
-
-PROGRESS_MESSAGE = ProgressMessageSent.name
 
 
 @dataclass(frozen=True, slots=True)

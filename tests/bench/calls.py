@@ -22,9 +22,9 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.runtime.clock import SystemClock
 from bot.runtime.garbage_collection import collect_rarely
 from bot.runtime.http import Transport, tls_context
-from bot.telegram.receiving.application import new_bot
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.rate_limiter import RateLimiter
+from bot.telegram.sending.bot import new_bot
+from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from tests.bench import aiogram_calls, botapi
 from tests.bench.aiogram_calls import CHAT, TEXT, TOKEN, calls_a_second
 from tests.bench.table import Contender, Figure, ratio, take_turns
@@ -41,14 +41,17 @@ AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
 @contextlib.asynccontextmanager
 async def _ours(url: str) -> AsyncIterator[Contender]:
     clock, redis = SystemClock(), Redis()  # never asked: a private chat is where it is
-    telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
+    rate_limiter = RateLimiter(redis, clock)
+    telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
     collect_rarely()  # As a running bot does.
-    async with new_bot(TOKEN, url, lambda: Transport(tls_context()), local=False) as bot:
+    async with new_bot(TOKEN, url, lambda: Transport(tls_context()), rate_limiter, local=False) as bot:
 
         async def send() -> None:
             await telegram_calls.call(
                 CHAT,
-                lambda chat_id: bot.send_message(chat_id, TEXT, parse_mode=ParseMode.HTML),
+                lambda chat_id: bot.send_message(
+                    chat_id, TEXT, parse_mode=ParseMode.HTML, rate_limit_args=SendPriority.FREE
+                ),
                 repeatable=False,
             )
 

@@ -30,8 +30,8 @@ from bot.runtime.clock import SystemClock
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.samples import make_video
-from bot.telegram.receiving.application import new_bot
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.rate_limiter import RateLimiter
 from tests.bench.process import forget_peak, memory_mb, peak_mb
@@ -97,8 +97,9 @@ async def relay(api_url: str, nemo_url: str, *, local: bool = False) -> AsyncIte
     """Connect the bot's parts as the upload step has them; gives what relays once, and the seconds that it takes."""
     # A file is read without a turn: neither the count nor the addresses are asked.
     redis, clock = Redis(), SystemClock()
-    telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
-    bot = new_bot(DEFAULT_TOKEN, api_url, lambda: Transport(tls_context()), local=local)
+    rate_limiter = RateLimiter(redis, clock)
+    telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
+    bot = new_bot(DEFAULT_TOKEN, api_url, lambda: Transport(tls_context()), rate_limiter, local=local)
     async with bot, new_client() as cloud, new_client() as http:
         files = FileDownloads(bot, telegram_calls, cloud, local=local)
         nemo = NemoClient(http, nemo_url)

@@ -28,8 +28,8 @@ from bot.runtime.http import Transport, tls_context
 from bot.sandbox.samples import make_video
 from bot.store.connect import open_store
 from bot.telegram.reading.attachments import LOCAL_SEND_LIMIT
-from bot.telegram.receiving.application import new_bot
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.send_once import SentMessageLog
@@ -162,9 +162,10 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
     async with contextlib.AsyncExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         redis = (await stack.enter_async_context(open_store(None, data_dir))).redis
-        bot = new_bot(TOKEN, url, lambda: Transport(tls_context()), local=local)
+        rate_limiter = RateLimiter(redis, clock)
+        bot = new_bot(TOKEN, url, lambda: Transport(tls_context()), rate_limiter, local=local)
         await stack.enter_async_context(bot)
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock))
+        telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
         delivery = Delivery(
             bot,
             telegram_calls,

@@ -14,10 +14,9 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
-from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
@@ -130,7 +129,8 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     await started(job_queue, new_job())
     waiting = new_job(1)
     await job_queue.enqueue([waiting], 2)
-    await job_queue.keep_beside(waiting, PROGRESS_MESSAGE, {"message_id": 77, "chat_id": CHAT.chat_id})
+    sent = SentMessage(message_id=77, telegram_chat_id=CHAT.chat_id)
+    await job_queue.save_checkpoint(waiting, MessageSend(sent=sent), PROGRESS_MESSAGE)
 
     for _ in range(2):
         assert (await admin.cancel(waiting.id)).state is JobState.CANCELLED

@@ -13,7 +13,7 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoint, Checkpoints, ProgressMessageSent
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
@@ -82,11 +82,12 @@ class RecordingResponder:
 
     async def show_progress(self) -> None:
         self._fail("show")
-        if self.checkpoints.load(ProgressMessageSent) is None:
+        if self.checkpoints.load(MessageSend, PROGRESS_MESSAGE) is None:
             if self.teller.announcing is not None:
                 await self.teller.announcing()
             self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            await self.checkpoints.save(ProgressMessageSent(message_id=len(self.teller.shown)))
+            sent = SentMessage(message_id=len(self.teller.shown), telegram_chat_id=self.job.chat.chat_id)
+            await self.checkpoints.save(MessageSend(sent=sent), PROGRESS_MESSAGE)
 
     async def flush_progress(self) -> None:
         await self.show_progress()

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from redis.asyncio import Redis
-from telegram.ext import ExtBot
 
 from bot.chats.key import ChatKey
 from bot.chats.telegram_ids import TelegramIds
@@ -20,8 +19,8 @@ from bot.runtime.http import Transport, new_client
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
 from bot.sandbox.samples import make_video
 from bot.telegram.reading import attachments as media
-from bot.telegram.receiving.application import new_bot
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
@@ -34,13 +33,13 @@ from tests.jobs.conftest import new_job
 PROGRESS_EDIT_S = 3.0
 
 _PLENTY = Bucket(per_s=1000, burst=1000)
-UNHURRIED = RateLimits(bot=_PLENTY, chat=_PLENTY, group=_PLENTY)
-"""For tests that are about other things than flood limits."""
+UNLIMITED = RateLimits(bot=_PLENTY, chat=_PLENTY, group=_PLENTY)
+"""For tests that are about other things than limits on sending."""
 
 
-def flood_of(redis: Redis, clock: HandClock, pace: RateLimits) -> RateLimiter:
-    """A worker's count, by the test's time."""
-    return RateLimiter(redis, clock, pace, time_ms=lambda: clock.now().timestamp() * 1000)
+def new_rate_limiter(redis: Redis, clock: HandClock, limits: RateLimits | None = None) -> RateLimiter:
+    """Make a worker's rate limiter that goes by the test's time."""
+    return RateLimiter(redis, clock, limits, time_ms=lambda: clock.now().timestamp() * 1000)
 
 
 @dataclass
@@ -79,7 +78,7 @@ class Telegram:
 
     url: str
     people: People
-    bot: ExtBot[None]
+    bot: TelegramBot
     http: httpx.AsyncClient
     clock: HandClock
     telegram_ids: TelegramIds
@@ -116,7 +115,7 @@ class Telegram:
             self.delivery(),
             self.clock,
             PROGRESS_EDIT_S,
-            lambda text: f"sealed {text}",
+            lambda text: f"encrypted {text}",
         )
         return responders.open(job, checkpoints or Notebook())
 
@@ -149,7 +148,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             local: bool = False,
             flood_limits: FloodLimits | None = None,
             token: str = DEFAULT_TOKEN,
-            pace: RateLimits = UNHURRIED,
+            limits: RateLimits = UNLIMITED,
             shares_clock: bool = False,
         ) -> Telegram:
             app = create_app(
@@ -161,7 +160,8 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             url = await stack.enter_async_context(serve(app))
             people = await stack.enter_async_context(People(url))
             http = await stack.enter_async_context(new_client(tls))
-            bot = new_bot(token, url, lambda: Transport(tls), local=local)
+            rate_limiter = new_rate_limiter(redis, clock, limits)
+            bot = new_bot(token, url, lambda: Transport(tls), rate_limiter, local=local)
             await stack.enter_async_context(bot)
             work_dir = tmp_path / "results"
             work_dir.mkdir(exist_ok=True)
@@ -173,7 +173,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
                 http,
                 clock,
                 telegram_ids,
-                TelegramCalls(clock, telegram_ids, flood_of(redis, clock, pace)),
+                TelegramCalls(clock, telegram_ids, rate_limiter),
                 SentMessageLog(redis),
                 local,
                 work_dir,

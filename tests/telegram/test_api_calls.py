@@ -8,8 +8,8 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.ports import ChatGone
 from bot.sandbox.botapi import FloodLimits
-from bot.telegram.sending.api_calls import PATIENCE_S, OutcomeUnknown
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.rate_limiter import PATIENCE_S
 from tests.clocks import passing
 from tests.telegram.conftest import Start, Telegram
 
@@ -19,7 +19,6 @@ async def send(telegram: Telegram, chat_id: int, text: str = "hello", *, repeata
         chat_id,
         lambda chat: telegram.bot.send_message(chat, text),
         repeatable=repeatable,
-        urgency=SendPriority.ANSWER,
     )
 
 

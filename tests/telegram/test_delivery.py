@@ -187,6 +187,37 @@ async def test_what_is_too_large_goes_as_a_link_that_says_why(telegram: Telegram
     assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"].startswith("https://cdn.example/x.mp4")
 
 
+@pytest.mark.parametrize(
+    ("browser_link", "count"),
+    [
+        ("https://app.example/p/1", 1),
+        ("https://app.example/p/2", 2),
+    ],
+)
+async def test_a_link_that_takes_the_videos_place_has_one_button(
+    telegram: Telegram, browser_link: str, count: int
+) -> None:
+    ada = await ada_of(telegram)
+    result = Result(link="https://app.example/p/1", browser_link=browser_link, size=60 * 1024**2, took_s=5)
+    await deliver(telegram, ada, result)
+    seen = await ada.chat.wait(matching="50 MB")
+    buttons = [button for row in seen.json["reply_markup"]["inline_keyboard"] for button in row]
+    assert len(buttons) == count
+    assert len({button["url"] for button in buttons}) == len(buttons)
+
+
+async def test_a_video_that_telegram_postpones_is_sent_whole_afterwards(
+    telegram: Telegram, clip: Path, clip_bytes: bytes
+) -> None:
+    ada = await ada_of(telegram)
+    await telegram.people.faults.error(
+        "sendVideo", code=429, description="Too Many Requests: retry after 7", retry_after=7
+    )
+    file_id = await deliver(telegram, ada, result_of(clip))
+    assert len(await telegram.people.calls("sendVideo")) == 2
+    assert await telegram.people.download(file_id) == clip_bytes
+
+
 async def test_the_same_draft_goes_again_without_its_bytes(telegram: Telegram, clip: Path) -> None:
     ada = await ada_of(telegram)
     file_id = await deliver(telegram, ada, result_of(clip))

@@ -21,7 +21,7 @@ from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_audio
-from bot.telegram.receiving.application import new_bot
+from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import FileDownloads
 from bot.web.serve import serve
 from tests.clocks import passing
@@ -177,9 +177,10 @@ async def test_a_path_that_is_not_visible_here_is_gone(
         Route("/bot{token}/getMe", me, methods=["POST"]),
         Route("/bot{token}/getFile", found, methods=["POST"]),
     ]
+    rate_limiter = telegram.telegram_calls.rate_limiter
     async with (
         serve(Starlette(routes=routes)) as url,
-        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), local=True) as bot,
+        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), rate_limiter, local=True) as bot,
     ):
         files = FileDownloads(bot, telegram.telegram_calls, telegram.http, local=True)
         with pytest.raises(FileGone) as caught:
@@ -250,8 +251,8 @@ async def test_a_slow_beginning_is_still_recognised(
     original = files._from_cloud
 
     @contextlib.asynccontextmanager
-    async def in_drops(address: str, size: int | None) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        async with original(address, size) as (length, chunks):
+    async def in_drops(url: str, size: int | None) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        async with original(url, size) as (length, chunks):
             content = b"".join([chunk async for chunk in chunks])
             yield length, drops(content)
 
@@ -287,9 +288,10 @@ async def test_a_file_whose_length_nobody_tells(
     ]
     layers = [Middleware(GZipMiddleware)] if compresses else []
     file = Attachment("id", "video", "clip.mp4", None, "")
+    rate_limiter = telegram.telegram_calls.rate_limiter
     async with (
         serve(Starlette(routes=routes, middleware=layers)) as url,
-        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), local=False) as bot,
+        new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), rate_limiter, local=False) as bot,
     ):
         files = FileDownloads(bot, telegram.telegram_calls, telegram.http, local=False)
         async with files.open(1, file) as opened:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
@@ -158,6 +159,29 @@ async def test_it_is_taken_away_at_the_end(telegram: Telegram, ada: Person) -> N
         await telegram.clock.advance(60)
         assert len(await telegram.people.calls()) == before
     assert await ada.chat.messages(from_bots=True) == []
+
+
+@pytest.mark.parametrize("closing", [None, LocalizedMessage("progress.cancelled")])
+async def test_nothing_of_the_supergroup_is_touched_by_the_number_that_it_had_in_the_group(
+    telegram: Telegram, closing: LocalizedMessage | None
+) -> None:
+    ada = await telegram.people.person("Ada", started=True)
+    group = await telegram.people.new_chat("group", "Club", ada, bot="administrator")
+    checkpoints = Notebook()
+    responder = telegram.responder(telegram.job(group.id), checkpoints)
+    await responder.show_progress()
+    await responder.close()
+    supergroup = await group.migrate(ada)
+    await telegram.telegram_ids.record_migration(group.id, supergroup.id)
+    send = checkpoints.load(MessageSend, PROGRESS_MESSAGE)
+    assert send is not None
+    assert send.sent is not None
+    while (await ada.say("mine", supergroup)).id < send.sent.message_id:
+        pass
+    before = [(seen.id, seen.text) for seen in await supergroup.messages()]
+    await passing(telegram.clock, responder.finish_progress(closing))
+    assert [(seen.id, seen.text) for seen in await supergroup.messages()] == before
+    assert await telegram.people.calls("deleteMessage", "editMessageText") == []
 
 
 async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada: Person) -> None:

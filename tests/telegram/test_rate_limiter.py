@@ -3,19 +3,27 @@
 import asyncio
 import contextlib
 import random
+import ssl
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from telegram import Message
+from telegram.error import RetryAfter
 
-from bot.sandbox.botapi import FloodLimits
-from bot.telegram.sending.api_calls import EditPostponed, TelegramCalls
+from bot.runtime.http import Transport
+from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.rate_limiter import (
     EDITS_PER_S,
-    STORE_AGAIN_S,
+    STORE_RETRY_S,
+    Acquired,
+    EditPostponed,
     Permit,
     RateLimiter,
     RateLimits,
@@ -23,7 +31,7 @@ from bot.telegram.sending.rate_limiter import (
 )
 from bot.telegram.sending.send_once import send_once
 from tests.clocks import HandClock, passing, settle
-from tests.telegram.conftest import Notebook, Start, Telegram, flood_of
+from tests.telegram.conftest import Notebook, Start, Telegram, new_rate_limiter
 
 GROUP = -100_5
 PER_GROUP, PER_BOT = 20, 30
@@ -33,7 +41,7 @@ BURST = 6
 
 async def booked(rate_limiter: RateLimiter, chats: Sequence[int]) -> list[float]:
     """When each of several answers may go, in seconds from now."""
-    return [(await rate_limiter.ask(chat, SendPriority.ANSWER)).wait_s for chat in chats]
+    return [(await rate_limiter.try_acquire(chat, SendPriority.ANSWER)).wait_s for chat in chats]
 
 
 def most_within(moments: Sequence[float], window_s: float) -> int:
@@ -42,7 +50,7 @@ def most_within(moments: Sequence[float], window_s: float) -> int:
 
 @pytest.fixture
 def rate_limiter(redis: Redis, clock: HandClock) -> RateLimiter:
-    return flood_of(redis, clock, RateLimits())
+    return new_rate_limiter(redis, clock)
 
 
 async def test_a_chat_gets_a_few_at_once_and_then_one_a_second(
@@ -66,7 +74,7 @@ async def test_over_all_chats_it_keeps_to_the_bots_own(rate_limiter: RateLimiter
 
 
 async def test_all_workers_share_one_count(redis: Redis, clock: HandClock) -> None:
-    one, other = flood_of(redis, clock, RateLimits()), flood_of(redis, clock, RateLimits())
+    one, other = new_rate_limiter(redis, clock), new_rate_limiter(redis, clock)
     assert [*await booked(one, [1] * 4), *await booked(other, [1] * 4)] == [0] * BURST + [1, 2]
 
 
@@ -81,45 +89,45 @@ async def test_the_stores_own_time_is_used_when_none_is_given(redis: Redis, cloc
 async def test_what_is_urgent_goes_first_and_the_rest_stands_back(
     rate_limiter: RateLimiter, clock: HandClock
 ) -> None:
-    async def granted(urgency: SendPriority, first: int) -> int:
+    async def granted(priority: SendPriority, first: int) -> int:
         count = 0
-        while (await rate_limiter.ask(first + count, urgency)).granted and count < 50:
+        while (await rate_limiter.try_acquire(first + count, priority)).granted and count < 50:
             count += 1
         return count
 
     bot = RateLimits().bot
-    assert await granted(SendPriority.EDIT, 1000) == bot.burst - bot.edit
-    assert await granted(SendPriority.LIVE, 2000) == bot.edit - bot.progress_message
-    assert await booked(rate_limiter, range(1, bot.progress_message + 1)) == [0] * bot.progress_message
+    assert await granted(SendPriority.EDIT, 1000) == bot.burst - bot.kept_from_edits
+    assert await granted(SendPriority.PROGRESS, 2000) == bot.kept_from_edits - bot.kept_from_progress
+    assert await booked(rate_limiter, range(1, bot.kept_from_progress + 1)) == [0] * bot.kept_from_progress
     assert (await booked(rate_limiter, [99]))[0] > 0
     await clock.advance(10)
-    assert await granted(SendPriority.EDIT, 1000) == bot.burst - bot.edit
+    assert await granted(SendPriority.EDIT, 1000) == bot.burst - bot.kept_from_edits
 
 
 async def test_an_edit_leaves_its_own_chat_room_for_answers(rate_limiter: RateLimiter) -> None:
     chat = RateLimits().chat
-    for _ in range(chat.burst - chat.edit):
-        assert (await rate_limiter.ask(1, SendPriority.EDIT)).granted
-    denied = await rate_limiter.ask(1, SendPriority.EDIT)
-    assert denied == Permit(granted=False, wait_s=1.0, is_chats=True)
-    assert await booked(rate_limiter, [1] * chat.edit) == [0] * chat.edit
+    for _ in range(chat.burst - chat.kept_from_edits):
+        assert (await rate_limiter.try_acquire(1, SendPriority.EDIT)).granted
+    denied = await rate_limiter.try_acquire(1, SendPriority.EDIT)
+    assert denied == Permit(granted=False, wait_s=1.0, is_chat_limit=True)
+    assert await booked(rate_limiter, [1] * chat.kept_from_edits) == [0] * chat.kept_from_edits
 
 
 async def test_a_chat_that_telegram_wants_left_alone_is_by_all_workers(
     redis: Redis, clock: HandClock
 ) -> None:
-    one, other = flood_of(redis, clock, RateLimits()), flood_of(redis, clock, RateLimits())
+    one, other = new_rate_limiter(redis, clock), new_rate_limiter(redis, clock)
     await one.pause(1, 30)
     assert await booked(other, [2, 3]) == [0, 0]
-    assert not (await other.ask(1, SendPriority.EDIT)).granted
+    assert not (await other.try_acquire(1, SendPriority.EDIT)).granted
     assert await booked(other, [1, 1, 1]) == [30, 31, 32], "after it one by one, not all at once"
     assert await booked(one, [1]) == [33]
 
 
 async def test_who_had_a_turn_before_the_pause_waits_it_out(redis: Redis, clock: HandClock) -> None:
-    one, other = flood_of(redis, clock, RateLimits()), flood_of(redis, clock, RateLimits())
+    one, other = new_rate_limiter(redis, clock), new_rate_limiter(redis, clock)
     await booked(one, [1] * BURST)
-    late = asyncio.create_task(one.turn(1, SendPriority.ANSWER))
+    late = asyncio.create_task(one.acquire(1, SendPriority.ANSWER))
     await clock.asleep(at_least_s=1)
     await other.pause(1, 20)
     await clock.advance(1.5)
@@ -129,38 +137,41 @@ async def test_who_had_a_turn_before_the_pause_waits_it_out(redis: Redis, clock:
     assert clock.monotonic_s() - 1000 >= 20
 
 
-async def wait_for(task: asyncio.Task[None]) -> None:
+async def wait_for(task: asyncio.Task[Any]) -> None:
     await task
 
 
-async def test_ten_thousand_first_signs_that_wait_hold_up_no_answer(redis: Redis, clock: HandClock) -> None:
-    rate_limiter = flood_of(redis, clock, RateLimits())
+async def test_ten_thousand_waiting_progress_messages_delay_no_answer(
+    redis: Redis, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _, longest: longest)  # at its slowest
+    rate_limiter = new_rate_limiter(redis, clock)
+    try_acquire = rate_limiter.try_acquire
     asked = 0
-    ask = rate_limiter.ask
 
-    async def counted(chat_id: int, urgency: SendPriority) -> Permit:
+    async def counted(chat_id: int, priority: SendPriority) -> Permit:
         nonlocal asked
         asked += 1
-        return await ask(chat_id, urgency)
+        return await try_acquire(chat_id, priority)
 
-    rate_limiter.ask = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(rate_limiter, "try_acquire", counted)
     order: list[int] = []
 
-    async def first_sign(chat_id: int) -> None:
-        await rate_limiter.turn(chat_id, SendPriority.LIVE)
+    async def progress_message(chat_id: int) -> None:
+        await rate_limiter.acquire(chat_id, SendPriority.PROGRESS)
         order.append(chat_id)
 
-    waiting = [asyncio.create_task(first_sign(1000 + number)) for number in range(10_000)]
+    waiting = [asyncio.create_task(progress_message(1000 + number)) for number in range(10_000)]
     try:
         await clock.asleep()
-        for _ in range(20):
-            assert (await booked(rate_limiter, [1 + _])) == [0]
-            await clock.advance(0.5)
-            async with asyncio.timeout(10):
+        for number in range(10):
+            assert await booked(rate_limiter, [1 + number]) == [0]
+            for _ in range(10):
+                await clock.advance(0.1)
                 await clock.asleep()
-        assert len(order) > 100
+        assert len(order) > 10 * PER_BOT / 2, "they are sent all the same, within 10 s"
         assert order == sorted(order), "first come, first served"
-        assert asked < 3 * len(order) + 100, "who waits does not keep asking"
+        assert asked < 3 * len(order), "who waits does not keep asking"
     finally:
         for task in waiting:
             task.cancel()
@@ -168,22 +179,22 @@ async def test_ten_thousand_first_signs_that_wait_hold_up_no_answer(redis: Redis
 
 
 async def test_a_chat_that_has_to_wait_holds_up_no_other_in_the_line(redis: Redis, clock: HandClock) -> None:
-    rate_limiter = flood_of(redis, clock, RateLimits())
+    rate_limiter = new_rate_limiter(redis, clock)
     await rate_limiter.pause(1, 30)
-    paused = asyncio.create_task(rate_limiter.turn(1, SendPriority.LIVE))
+    paused = asyncio.create_task(rate_limiter.acquire(1, SendPriority.PROGRESS))
     try:
         await clock.asleep(at_least_s=30)
         async with asyncio.timeout(5):
-            await rate_limiter.turn(2, SendPriority.LIVE)
+            await rate_limiter.acquire(2, SendPriority.PROGRESS)
         assert not paused.done()
     finally:
         paused.cancel()
         await asyncio.gather(paused, return_exceptions=True)
 
 
-async def test_live_messages_are_edited_less_often_the_more_there_are(rate_limiter: RateLimiter) -> None:
+async def test_progress_messages_are_edited_less_often_the_more_there_are(rate_limiter: RateLimiter) -> None:
     assert rate_limiter.edit_pause_s == 0
-    rate_limiter.live_messages = 10_000
+    rate_limiter.progress_messages = 10_000
     assert rate_limiter.edit_pause_s == 10_000 / EDITS_PER_S
 
 
@@ -198,15 +209,15 @@ async def nowhere() -> AsyncIterator[Redis]:
 
 async def test_without_the_store_each_worker_counts_for_itself(redis: Redis, clock: HandClock) -> None:
     async with nowhere() as away:
-        rate_limiter = flood_of(away, clock, RateLimits())
+        rate_limiter = new_rate_limiter(away, clock)
         assert await booked(rate_limiter, [1] * 8) == [0] * BURST + [1, 2]
         await rate_limiter.pause(1, 30)
         assert (await booked(rate_limiter, [1])) == [30]
         assert await booked(rate_limiter, [2]) == [0]
         rate_limiter._redis = redis
-        rate_limiter._take = redis.register_script(rate_limiter._take.script)
+        rate_limiter._acquire_script = redis.register_script(rate_limiter._acquire_script.script)
         assert await redis.keys("*flood*") == []
-        await clock.advance(STORE_AGAIN_S + 1)
+        await clock.advance(STORE_RETRY_S + 1)
         await booked(rate_limiter, [3])
         assert len(await redis.keys("*flood*")) > 0, "it is asked again when it may be back"
 
@@ -214,13 +225,13 @@ async def test_without_the_store_each_worker_counts_for_itself(redis: Redis, clo
 @pytest.mark.parametrize("seed", range(5))
 async def test_ones_own_count_is_the_stores(redis: Redis, clock: HandClock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    shared = flood_of(redis, clock, RateLimits())
+    shared = new_rate_limiter(redis, clock)
     async with nowhere() as away:
-        own = flood_of(away, clock, RateLimits())
+        own = new_rate_limiter(away, clock)
         for step in range(150):
-            chat, urgency = chance.choice([1, 2, GROUP, GROUP - 1]), chance.choice(list(SendPriority)[1:])
-            theirs, ours = await shared.ask(chat, urgency), await own.ask(chat, urgency)
-            assert (ours.granted, ours.is_chats) == (theirs.granted, theirs.is_chats), step
+            chat, priority = chance.choice([1, 2, GROUP, GROUP - 1]), chance.choice(list(SendPriority)[1:])
+            theirs, ours = await shared.try_acquire(chat, priority), await own.try_acquire(chat, priority)
+            assert (ours.granted, ours.is_chat_limit) == (theirs.granted, theirs.is_chat_limit), step
             assert ours.wait_s == pytest.approx(theirs.wait_s, abs=0.01), step
             if chance.random() < 0.05:
                 await shared.pause(chat, 7)
@@ -230,50 +241,85 @@ async def test_ones_own_count_is_the_stores(redis: Redis, clock: HandClock, seed
 
 async def test_deletions_and_answers_to_presses_do_not_count(rate_limiter: RateLimiter) -> None:
     for _ in range(100):
-        await rate_limiter.turn(1, SendPriority.FREE)
+        await rate_limiter.acquire(1, SendPriority.FREE)
     assert await booked(rate_limiter, [1]) == [0]
 
 
 async def test_an_edit_that_has_to_stand_back_is_not_made(start: Start) -> None:
-    telegram = await start(pace=RateLimits())
+    telegram = await start(limits=RateLimits())
     await telegram.telegram_calls.rate_limiter.pause(5, 9)
 
-    async def edit(chat_id: int) -> None:
-        raise AssertionError("not before its time")
-
     with pytest.raises(EditPostponed) as caught:
-        await telegram.telegram_calls.call(5, edit, repeatable=True, urgency=SendPriority.EDIT)
+        await telegram.telegram_calls.call(
+            5,
+            lambda chat: telegram.bot.edit_message_text("x", chat, 1, rate_limit_args=SendPriority.EDIT),
+            repeatable=True,
+        )
     assert caught.value.wait_s >= 9
+    assert await telegram.people.calls("editMessageText") == []
 
 
-async def test_two_workers_in_many_chats_are_never_told_to_wait(start: Start, redis: Redis) -> None:
-    telegram = await start(flood_limits=FloodLimits(), shares_clock=True, pace=RateLimits())
+async def test_a_call_past_telegram_calls_keeps_to_the_limits(start: Start) -> None:
+    telegram = await start(limits=RateLimits())
+    ada = await telegram.people.person()
+    await ada.open()
+    for _ in range(BURST):
+        await telegram.bot.send_message(ada.chat.id, "hello")
+    one_more = asyncio.create_task(telegram.bot.send_message(ada.chat.id, "hello"))
+    await telegram.clock.asleep(at_least_s=1)
+    assert len(await telegram.people.calls("sendMessage")) == BURST
+    await passing(telegram.clock, wait_for(one_more))
+
+
+@pytest.mark.parametrize(("method", "is_paused"), [("deleteMessage", True), ("getChatAdministrators", False)])
+async def test_only_what_changes_a_chat_may_pause_it(start: Start, method: str, is_paused: bool) -> None:
+    telegram = await start(limits=RateLimits())
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("supergroup", "Group", ada)
+    await telegram.people.faults.error(
+        method, code=429, description="Too Many Requests: retry after 7", retry_after=7
+    )
+    with pytest.raises(RetryAfter):
+        await (
+            telegram.bot.delete_message(group.id, 1)
+            if method == "deleteMessage"
+            else telegram.bot.get_chat_administrators(group.id)
+        )
+    permit = await telegram.telegram_calls.rate_limiter.try_acquire(group.id, SendPriority.PROGRESS)
+    assert permit.granted is not is_paused
+
+
+async def test_two_workers_in_many_chats_are_never_told_to_wait(
+    start: Start, redis: Redis, tls: ssl.SSLContext
+) -> None:
+    telegram = await start(flood_limits=FloodLimits(), shares_clock=True, limits=RateLimits())
     people = [await telegram.people.person(f"P{number}") for number in range(5)]
     for person in people:
         await person.open()
     groups = [await telegram.people.new_chat("supergroup", f"G{number}", people[0]) for number in range(2)]
     chats = [*(person.chat for person in people), *groups]
-    workers = [
-        telegram.telegram_calls,
-        TelegramCalls(telegram.clock, telegram.telegram_ids, flood_of(redis, telegram.clock, RateLimits())),
-    ]
+    rate_limiter = new_rate_limiter(redis, telegram.clock)
+    bot = new_bot(DEFAULT_TOKEN, telegram.url, lambda: Transport(tls), rate_limiter, local=False)
+    calls = TelegramCalls(telegram.clock, telegram.telegram_ids, rate_limiter)
+    workers = [telegram, replace(telegram, bot=bot, telegram_calls=calls)]
 
-    async def talk(worker: TelegramCalls, chat_id: int) -> None:
-        """As jobs do: a first sign, edits while it lasts, then the answer."""
+    async def talk(worker: Telegram, chat_id: int) -> None:
+        """Do as jobs do: send a progress message, edit it while the job lasts, then send the answer."""
         for job in range(3):
-            first = await say(telegram, worker, chat_id, f"live {job}", SendPriority.LIVE)
+            first = await say(worker, chat_id, f"progress {job}", SendPriority.PROGRESS)
             for number in range(10):
                 with contextlib.suppress(EditPostponed):
                     await edit(worker, chat_id, first, f"{job}.{number}")
                 await telegram.clock.sleep(0.5)
-            await say(telegram, worker, chat_id, f"answer {job}", SendPriority.ANSWER)
+            await say(worker, chat_id, f"answer {job}", SendPriority.ANSWER)
 
-    async def edit(worker: TelegramCalls, chat_id: int, message_id: int, text: str) -> None:
-        await worker.call(
+    async def edit(worker: Telegram, chat_id: int, message_id: int, text: str) -> None:
+        await worker.telegram_calls.call(
             chat_id,
-            lambda chat: telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id),
+            lambda chat: worker.bot.edit_message_text(
+                text, chat, message_id, rate_limit_args=SendPriority.EDIT
+            ),
             repeatable=True,
-            urgency=SendPriority.EDIT,
         )
 
     async def all_of_them() -> None:
@@ -281,7 +327,7 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(start: Start, re
             for number, chat in enumerate(chats):
                 tasks.create_task(talk(workers[number % 2], chat.id))
 
-    async with asyncio.timeout(60):
+    async with bot, asyncio.timeout(60):
         talking = asyncio.create_task(all_of_them())
         while not talking.done():
             await asyncio.wait({talking}, timeout=0.005)
@@ -298,14 +344,14 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(start: Start, re
     await settle()
 
 
-async def say(
-    telegram: Telegram, worker: TelegramCalls, chat_id: int, text: str, urgency: SendPriority
-) -> int:
-    async def send(chat: int) -> Message:
-        return await telegram.bot.send_message(chat, text)
+async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
+    async def send(chat: int, acquired: Acquired) -> Message:
+        return await worker.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
-        return await telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id)
+        return await worker.bot.edit_message_text(text, chat, message_id, rate_limit_args=SendPriority.FREE)
 
-    done = await send_once(Notebook(), text, chat_id, worker, telegram.sent, send, edit, urgency)
-    return int(done["message_id"])
+    done = await send_once(
+        Notebook(), text, chat_id, worker.telegram_calls, worker.sent, send, edit, priority
+    )
+    return done.message_id

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -6,23 +7,27 @@ from redis.asyncio import Redis
 from telegram import Message
 from telegram.error import BadRequest
 
+from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, mailbox, send_once
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
 from tests.clocks import passing
-from tests.telegram.conftest import Died, Notebook, Telegram
+from tests.telegram.conftest import Died, Notebook, Start, Telegram
 
 
 async def once(
-    telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", slot: str = "said"
-) -> Any:
-    async def send(chat: int) -> Message:
-        return await telegram.bot.send_message(chat, text)
+    telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", key: str = "said"
+) -> SentMessage:
+    async def send(chat: int, acquired: Acquired) -> Message:
+        return await telegram.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
-        return await telegram.bot.edit_message_text(text, chat_id=chat, message_id=message_id)
+        return await telegram.bot.edit_message_text(
+            text, chat_id=chat, message_id=message_id, rate_limit_args=SendPriority.FREE
+        )
 
-    sending = send_once(checkpoints, slot, chat_id, telegram.telegram_calls, telegram.sent, send, edit)
+    sending = send_once(checkpoints, key, chat_id, telegram.telegram_calls, telegram.sent, send, edit)
     return await passing(telegram.clock, sending)
 
 
@@ -31,7 +36,7 @@ async def said(chat: ChatHandle) -> list[str]:
 
 
 def dies_with_the_answer(name: str, value: Any) -> bool:
-    return "message_id" in value
+    return value["sent"] is not None
 
 
 async def test_a_message_is_sent_once(telegram: Telegram) -> None:
@@ -39,7 +44,7 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
     await ada.start()
     checkpoints = Notebook()
     done = await once(telegram, ada.chat.id, checkpoints)
-    assert await once(telegram, ada.chat.id, checkpoints) == done == checkpoints.get_value("said")
+    assert await once(telegram, ada.chat.id, checkpoints) == done
     assert await said(ada.chat) == ["hello"]
 
 
@@ -53,7 +58,7 @@ async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> No
     checkpoints.dies_at = None
     found = await once(telegram, ada.chat.id, checkpoints)
     (message,) = [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
-    assert found["message_id"] == message.id
+    assert found.message_id == message.id
     assert len(message.versions) == 1
 
 
@@ -75,7 +80,7 @@ async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_
 async def test_a_message_that_was_not_sent_is_sent_again(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     await ada.start()
-    checkpoints = Notebook({"said": {"after": 0}})
+    checkpoints = Notebook({"message:said": {"newest_before": 0}})
     await once(telegram, ada.chat.id, checkpoints)
     assert await said(ada.chat) == ["hello"]
 
@@ -99,6 +104,21 @@ async def test_an_outcome_that_stays_unknown_is_tried_three_times(telegram: Tele
     assert len(await telegram.people.calls("sendMessage")) == 3
 
 
+async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_told(start: Start) -> None:
+    telegram = await start(shares_clock=True)
+    ada = await telegram.people.person()
+    await ada.start()
+    await telegram.people.faults.error(
+        "sendMessage", code=429, description="Too Many Requests: retry after 7", retry_after=7, times=2
+    )
+    await once(telegram, ada.chat.id, Notebook())
+    calls = await telegram.people.calls("sendMessage")
+    first, second, third = (datetime.fromisoformat(call["started"]) for call in calls)
+    assert second - first >= timedelta(seconds=7)
+    assert third - second >= timedelta(seconds=7)
+    assert await said(ada.chat) == ["hello"]
+
+
 async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
     start = await ada.start()
@@ -107,11 +127,11 @@ async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Teleg
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
     checkpoints.dies_at = None
-    # Meanwhile: people write, and the bot says other things, here and in chats of the same mailbox.
+    # Meanwhile: people write, and the bot says other things, here and in chats of the same sequence.
     await telegram.sent.note(ada.chat.id, (await ada.say("and louder")).id)
     await bob.start()
     await once(telegram, bob.chat.id, Notebook(), "for Bob")
-    await once(telegram, ada.chat.id, Notebook(), "another job's", slot="other")
+    await once(telegram, ada.chat.id, Notebook(), "another job's", key="other")
     await once(telegram, ada.chat.id, checkpoints)
     assert await said(ada.chat) == ["hello", "another job's"]
     assert await said(bob.chat) == ["for Bob"]
@@ -123,12 +143,15 @@ async def test_a_message_that_was_saved_but_not_noted_is_not_taken_for_a_lost_on
     ada = await telegram.people.person()
     start = await ada.start()
     await telegram.sent.note(ada.chat.id, start.id)
-    progress_message = await telegram.bot.send_message(ada.chat.id, "live")
+    earlier = await telegram.bot.send_message(ada.chat.id, "live")
     # It died right after this checkpoint, and had begun to say something.
     checkpoints = Notebook(
-        {"live": {"message_id": progress_message.message_id, "file_id": ""}, "said": {"after": start.id}}
+        {
+            "message:live": {"sent": {"message_id": earlier.message_id, "telegram_chat_id": ada.chat.id}},
+            "message:said": {"newest_before": start.id},
+        }
     )
-    await once(telegram, ada.chat.id, checkpoints, "live", slot="live")
+    await once(telegram, ada.chat.id, checkpoints, "live", key="live")
     await once(telegram, ada.chat.id, checkpoints)
     assert await said(ada.chat) == ["live", "hello"]
 
@@ -162,11 +185,11 @@ async def test_a_supergroups_number_is_noted_where_it_counts(telegram: Telegram)
     group = await telegram.people.new_chat("group", "Group", ada)
     supergroup = await group.migrate(ada)
     done = await once(telegram, group.id, Notebook())
-    assert await telegram.sent.newest(supergroup.id) == done["message_id"]
+    assert await telegram.sent.newest(supergroup.id) == done.message_id
 
 
 class TestSent:
-    async def test_numbers_of_one_mailbox(self, redis: Redis) -> None:
+    async def test_numbers_of_one_sequence(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
         assert await sent.newest(5) == 0
         await asyncio.gather(*(sent.note(5, number) for number in (3, 9, 4)))
@@ -174,13 +197,13 @@ class TestSent:
         await sent.note(-1001234567890, 99)
         assert await sent.newest(5) == 12
         assert await sent.newest(-1001234567890) == 99
-        assert await sent.unaccounted(5, 8) == [10, 11, 13, 14, 15, 16, 17]
+        assert await sent.unknown(5, 8) == [10, 11, 13, 14, 15, 16, 17]
 
     async def test_only_so_many_are_tried(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
         await sent.note(5, 1)
         await sent.note(5, 1000)
-        tried = await sent.unaccounted(5, 1)
+        tried = await sent.unknown(5, 1)
         assert len(tried) == PROBE_LIMIT
         assert tried[0] == 2
 
@@ -188,5 +211,5 @@ class TestSent:
         ("chat_id", "name"),
         [(5, "own"), (-77, "own"), (-999_999_999_999, "own"), (-1001234567890, "-1001234567890")],
     )
-    def test_mailboxes(self, chat_id: int, name: str) -> None:
-        assert mailbox(chat_id) == name
+    def test_sequences(self, chat_id: int, name: str) -> None:
+        assert number_sequence(chat_id) == name

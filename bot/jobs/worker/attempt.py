@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, StoredCheckpoints
+from bot.jobs.checkpoints import C, StoredCheckpoints, field_of
 from bot.jobs.messages import OutgoingMessage
 from bot.jobs.model import Job, JobState
 from bot.jobs.ports import Responder
@@ -84,12 +84,13 @@ class Attempt(StoredCheckpoints):
             # It hits the attempt's own task alone; a task beside it, such as a late progress message, ends here.
             raise asyncio.CancelledError
 
-    async def reload(self, checkpoint: type[C]) -> C | None:
+    async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        value = await self._job_queue.checkpoint(self._job, checkpoint.name)
+        name = field_of(checkpoint, key)
+        value = await self._job_queue.checkpoint(self._job, name)
         if value is not None:
-            self._values[checkpoint.name] = value
-        return self.load(checkpoint)
+            self._values[name] = value
+        return self.load(checkpoint, key)
 
     async def record_upload_size(self, size_bytes: int) -> None:
         """Replace the declared size of the job's files in today's quota with the actual one."""

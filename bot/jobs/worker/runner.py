@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import ProgressMessageSent, StoredCheckpoints
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, StoredCheckpoints
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
@@ -128,13 +128,13 @@ class JobRunner:
     async def _wait_for_position_message(self, attempt: Attempt) -> None:
         # Another worker may be sending it right now: without its number this attempt would send a second one.
         waited_s = 0.0
-        sent = attempt.load(ProgressMessageSent)
-        while attempt.claimed.announced and (sent is None or sent.message_id is None):
+        send = attempt.load(MessageSend, PROGRESS_MESSAGE)
+        while attempt.claimed.announced and (send is None or send.sent is None):
             if waited_s >= POSITION_MESSAGE_WAIT_S:
                 return
             await self._clock.sleep(0.1)
             waited_s += 0.1
-            sent = await attempt.reload(ProgressMessageSent)
+            send = await attempt.reload(MessageSend, PROGRESS_MESSAGE)
 
     async def _run(self, attempt: Attempt, ticket: str) -> bool:
         if self._draining:

@@ -1,23 +1,18 @@
-"""PTB's bot and application: no Updater, no job queue, and errors that reach the receiver."""
+"""PTB's application: no Updater, no job queue, and errors that reach the receiver."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import warnings
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import structlog
 from telegram import Update
-from telegram.ext import Application, CallbackContext, ExtBot
-from telegram.warnings import PTBUserWarning
+from telegram.ext import Application, CallbackContext
 
 from bot.chats.telegram_ids import TelegramIds
-from bot.runtime.http import Transport
 from bot.telegram.reading.senders import TELEGRAM_CHAT_ID
-from bot.telegram.sending.bot_requests import BotRequest
+from bot.telegram.sending.bot import TelegramBot
 
 log = structlog.get_logger(__name__)
 
@@ -26,30 +21,6 @@ Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
 STOP_TIMEOUT_S = 1.0
 """How long background tasks may take to end when the process stops."""
-
-
-def new_bot(token: str, api_url: str, new_transport: Callable[[], Transport], *, local: bool) -> ExtBot[None]:
-    """Make PTB's bot over our HTTP transport.
-
-    Args:
-        token: The bot's token.
-        api_url: Base address of the Bot API server, without ``/bot``.
-        new_transport: Makes a transport, see ``bot/runtime/http.py``. PTB closes it with the request object.
-        local: Whether that server runs in local mode.
-    """
-    # Without it PTB 22 warns at each read of a flood limit's length that the type will change.
-    os.environ.setdefault("PTB_TIMEDELTA", "true")
-    # Asked for raw on purpose, see telegram/receiving/receiver.py.
-    warnings.filterwarnings("ignore", "Please use 'Bot.getUpdates'", PTBUserWarning)
-    base = api_url.rstrip("/")
-    return ExtBot(
-        token,
-        base_url=f"{base}/bot",
-        base_file_url=f"{base}/file/bot",
-        request=BotRequest(new_transport()),
-        get_updates_request=BotRequest(new_transport()),
-        local_mode=local,
-    )
 
 
 class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
@@ -109,7 +80,7 @@ def _with_chat_id(value: Any, telegram_chat_id: int, kept_as: int) -> Any:
     return value
 
 
-def new_application(bot: ExtBot[None], telegram_ids: TelegramIds) -> AnyApplication:
+def new_application(bot: TelegramBot, telegram_ids: TelegramIds) -> AnyApplication:
     """Make an application that gets its updates from ``UpdateReceiver``."""
     builder = Application.builder().application_class(BotApplication, {"telegram_ids": telegram_ids}).bot(bot)
     return builder.updater(None).job_queue(None).build()

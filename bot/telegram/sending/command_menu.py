@@ -30,7 +30,7 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.sending.api_calls import wait_s
+from bot.telegram.sending.rate_limiter import wait_s
 from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)

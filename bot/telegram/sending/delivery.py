@@ -1,4 +1,4 @@
-"""The finished video's way into the chat."""
+"""Sends finished videos, or links to them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
+from telegram import InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, MessageSend
 from bot.jobs.messages import Button
 from bot.jobs.model import Job
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
 SEND_TIMEOUT_S = 900.0
-"""For one video to be sent. With an own server this covers that server's whole upload to Telegram."""
+"""Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
 
 FILE_NAME = "nemovideo.mp4"
 
@@ -43,17 +45,17 @@ class Delivery:
     """Sends results.
 
     Args:
-        bot: Telegram.
+        bot: The bot that sends.
         telegram_calls: Makes the calls.
-        sent: Message numbers.
-        local: Whether the Bot API server is an own one that reads files by their path.
-        send_limit: Bytes of the largest file that the server in use takes.
-        work_dir: Where results lie; with an own server a directory that it sees under the same path.
+        sent: Numbers of known messages.
+        local: Whether the Bot API server runs in local mode, and reads files by their path.
+        send_limit: Size in bytes of the largest file that the server takes.
+        work_dir: Directory of the results; a local server has to see it under the same path.
     """
 
     def __init__(
         self,
-        bot: Bot,
+        bot: TelegramBot,
         telegram_calls: TelegramCalls,
         sent: SentMessageLog,
         *,
@@ -69,13 +71,20 @@ class Delivery:
         self.work_dir = work_dir
 
     async def deliver(
-        self, job: Job, checkpoints: Checkpoints, slot: str, result: Result, words: Words
+        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, words: Words
     ) -> Delivered:
         """Send a result once.
 
+        Args:
+            job: The job that is answered.
+            checkpoints: Where the job's sends are saved.
+            idempotency_key: What is sent; unique within the job.
+            result: The video, or what stands for it.
+            words: The texts in the chat's language.
+
         Raises:
-            FileGone: Telegram no longer knows the ``file_id``; render again.
-            ChatGone: Nobody there.
+            FileGone: Telegram no longer knows the ``file_id``; the video has to be rendered again.
+            ChatGone: Nobody is there.
         """
         buttons: list[Button] = []
         if result.link:
@@ -83,24 +92,26 @@ class Delivery:
         if result.browser_link and result.browser_link != result.link:
             buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
-        as_file = f"{slot}:file"
-        if checkpoints.get_value(as_file) is not None:  # An attempt that died had been refused the video.
+        as_file = f"{idempotency_key}.file"
+        if (
+            checkpoints.load(MessageSend, as_file) is not None
+        ):  # Telegram refused the video to an earlier attempt.
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
         try:
-            return await self._deliver(job, checkpoints, slot, result, prepared)
+            return await self._deliver(job, checkpoints, idempotency_key, result, prepared)
         except BadRequest as error:
             if is_medium_forbidden(error):
                 log.info("delivery.medium_forbidden", error=error.message)
-                told = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
-                without = replace(result, path=None, file_id="")
-                await self._deliver(job, checkpoints, f"{slot}:forbidden", without, told)
+                notice = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
+                without_file = replace(result, path=None, file_id="")
+                await self._deliver(job, checkpoints, f"{idempotency_key}.forbidden", without_file, notice)
                 return Delivered("")
             if result.file_id:
                 log.info("delivery.file_id_refused", error=error.message)
                 raise FileGone(result.file_id) from error
             if result.path is None or result.as_file:
                 raise
-            # Telegram does not like it as a video; a file is not looked into.
+            # Telegram does not take it as a video; into a file it does not look.
             log.warning("delivery.video_refused", error=error.message)
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
 
@@ -134,25 +145,26 @@ class Delivery:
         return _Prepared(caption, markup, facts, pictures)
 
     async def _deliver(
-        self, job: Job, checkpoints: Checkpoints, slot: str, result: Result, prepared: _Prepared
+        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             common: dict[str, Any] = {
                 "message_thread_id": job.chat.topic_id,
                 "reply_parameters": reply_to(job, chat_id),
                 "reply_markup": prepared.keyboard,
                 "parse_mode": ParseMode.HTML,
+                "rate_limit_args": acquired,
             }
             if result.file_id:
-                # An id keeps the kind of what it was sent as.
-                again = {"caption": prepared.caption, **common}
+                # A file ID can only be sent as the kind it was first sent as.
+                captioned = {"caption": prepared.caption, **common}
                 match result.kind:
                     case "animation":
-                        return await self._bot.send_animation(chat_id, result.file_id, **again)
+                        return await self._bot.send_animation(chat_id, result.file_id, **captioned)
                     case "document":
-                        return await self._bot.send_document(chat_id, result.file_id, **again)
+                        return await self._bot.send_document(chat_id, result.file_id, **captioned)
                     case _:
-                        return await self._bot.send_video(chat_id, result.file_id, **again)
+                        return await self._bot.send_video(chat_id, result.file_id, **captioned)
             if result.path is None:
                 return await self._bot.send_message(chat_id, prepared.caption, **common)
             return await self._send_file(chat_id, result.path, prepared, common, as_file=result.as_file)
@@ -163,23 +175,23 @@ class Delivery:
                 "message_id": message_id,
                 "reply_markup": prepared.keyboard,
                 "parse_mode": ParseMode.HTML,
+                "rate_limit_args": SendPriority.FREE,
             }
             if result.path is None and not result.file_id:
                 return await self._bot.edit_message_text(prepared.caption, **same)
             return await self._bot.edit_message_caption(caption=prepared.caption, **same)
 
-        done = await send_once(
-            checkpoints, slot, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
+        sent = await send_once(
+            checkpoints, idempotency_key, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
         )
-        where = done.get("chat_id", job.telegram_chat_id)
-        return Delivered(done["file_id"], done.get("kind", "video"), done["message_id"], where)
+        return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool
     ) -> Message:
         timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
         with path.open("rb") as handle:
-            # A path is sent as such to an own server. An open file is streamed; read_file_handle would read it whole.
+            # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
             media: Path | InputFile = (
                 path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
             )
@@ -191,7 +203,7 @@ class Delivery:
                     media,
                     caption=prepared.caption,
                     thumbnail=thumbnail,
-                    # Else Telegram looks into it and makes it the video, or the animation, that it was not to be.
+                    # Otherwise Telegram makes it a video or an animation by its content.
                     disable_content_type_detection=True,
                     filename=FILE_NAME,
                     **common,

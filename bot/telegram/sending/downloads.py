@@ -1,4 +1,4 @@
-"""A file that lies with Telegram, read as a stream: over HTTP from the cloud, from disk beside an own server."""
+"""Files that lie with Telegram, read as streams: over HTTP from the cloud, from disk beside a local server."""
 
 from __future__ import annotations
 
@@ -32,27 +32,26 @@ from bot.telegram.sending.api_calls import TelegramCalls
 log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
-"""Read from disk at a time: each costs a turn of a thread, see ``nemo/uploads.py``."""
+"""How much is read from disk at a time; each read costs a switch of threads, see ``nemo/uploads.py``."""
 
 CONVERSIONS_AT_ONCE = 2
-"""Each keeps a core busy."""
-
+"""Each conversion keeps a core busy."""
 
 OnCopy = Callable[[str], Awaitable[None]]
-"""Is told the name of a copy; the bot's token in it is left out."""
+"""Takes the path of a copy, without the bot's token in it."""
 
-_TOKEN = "{token}"  # noqa: S105 - what stands for it
+_TOKEN = "{token}"  # noqa: S105 - a placeholder
 
 
 class FileDownloads:
     """Opens files.
 
     Args:
-        bot: Telegram.
+        bot: The bot that was sent the files.
         telegram_calls: Makes the calls.
-        http: For the cloud's files.
-        local: Whether the Bot API server is an own one in local mode, which gives paths instead of addresses.
-        server_dir: That server's directory: nothing outside of it is deleted.
+        http: Client for the cloud's files.
+        local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
+        server_dir: The local server's directory; nothing outside of it is deleted.
     """
 
     def __init__(
@@ -78,26 +77,26 @@ class FileDownloads:
         """Start to read a file.
 
         Args:
-            chat_id: For whose sake.
-            file: Which one.
-            on_copy: Is told the name of the copy that an own server made, before it is read. Whoever is told has to
-                ``discard`` it some time.
+            chat_id: The own id of the chat that needs it.
+            file: The file to open.
+            on_copy: Called with the path of the copy that a local server made, before that is read. The caller has
+                to ``discard`` the copy some time.
 
         Raises:
-            FileGone: Telegram does not have it any more.
+            FileGone: Telegram does not have the file any more.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
-            FileNotTaken: Its first bytes are of no kind that NemoVideo takes, or of a picture too large to open.
-            SoundTooLong: It would have to be converted, and is too long for that.
+            FileTypeUnsupported: By its first bytes NemoVideo does not take the file, or a picture is too large to open.
+            AudioTooLong: The audio has to be converted, and is too long for that.
         """
         async with contextlib.AsyncExitStack() as stack:
             try:
-                size, first, chunks = await self._found(chat_id, file, stack, on_copy)
+                size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             except FileGone:
                 if not self._local:
                     raise
-                # Another job that used the same file may just have deleted it: asked again, the server fetches it anew.
-                size, first, chunks = await self._found(chat_id, file, stack, on_copy)
-            if file.is_text:  # Whether it is one, its reader sees.
+                # Another job with the same file may just have deleted the copy: the server fetches it anew.
+                size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
+            if file.is_text:  # Its reader checks the content.
                 yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
                 return
             kind, content = kind_of_content(file, sniff(first)), _chain(first, chunks)
@@ -109,30 +108,30 @@ class FileDownloads:
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 
     async def discard(self, copy: str) -> None:
-        """Delete an own server's copy of a file, if it is there and lies where such copies lie.
+        """Delete a local server's copy of a file, if it is in the server's directory.
 
         Args:
-            copy: Its name, as ``open`` told it.
+            copy: The path that ``open`` gave to ``on_copy``.
         """
         path = Path(copy.replace(_TOKEN, self._bot.token))
         await asyncio.to_thread(_delete, path, self._server_dir)
 
-    async def _found(
+    async def _get_file(
         self, chat_id: int, file: Attachment, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
     ) -> tuple[int, bytes, AsyncIterator[bytes]]:
         try:
-            found = await self._telegram_calls.call(
+            telegram_file = await self._telegram_calls.call(
                 chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
             )
         except BadRequest as error:
             if "too big" in error.message.lower():
                 raise FileTooLarge(CLOUD_SIZE_LIMIT) from error
             raise FileGone(file.name) from error
-        if not found.file_path:
+        if not telegram_file.file_path:
             raise FileGone(file.name)
-        path, known_size = found.file_path, found.file_size or file.size
+        path, known_size = telegram_file.file_path, telegram_file.file_size or file.size
         if self._local and on_copy is not None:
-            # The server keeps a bot's files in a directory that has its token for a name.
+            # The server keeps a bot's files in a directory that is named after the bot's token.
             await on_copy(self._path(path).replace(self._bot.token, _TOKEN))
         return await self._telegram_calls.call(
             chat_id, lambda _: self._begin(stack, path, known_size), repeatable=True
@@ -142,7 +141,7 @@ class FileDownloads:
     async def _converted(
         self, file: Attachment, kind: str, content: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        """Sound in a kind that is taken, by way of the disk: its length has to be known, and its index goes first."""
+        """Convert audio on disk: its length has to be known before it is sent, and its index comes first."""
         with await asyncio.to_thread(tempfile.TemporaryFile) as target:
             async with self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
@@ -160,25 +159,25 @@ class FileDownloads:
         try:
             length, chunks = await stack.enter_async_context(source)
             first = b""
-            # A slow line may deliver less at once than it takes to tell what it is.
+            # A slow line may deliver fewer bytes at once than the content's kind shows in.
             while len(first) < SNIFF_BYTES and (chunk := await anext(chunks, b"")):
                 first += chunk
         except httpx.TransportError as error:
-            # As PTB says it, for the outbox; without its words, which may hold the address.
+            # As PTB raises it, for TelegramCalls; without its text, which may hold the URL.
             raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
         return length, first, chunks
 
     def _path(self, file_path: str) -> str:
-        # PTB puts the cloud's address before a path that it can't see itself, with the token in it.
+        # PTB puts the cloud's URL, with the token in it, before a path that it can't find on disk.
         return file_path.removeprefix(f"{self._bot.base_file_url}/")
 
     @contextlib.asynccontextmanager
     async def _from_cloud(
-        self, address: str, size: int | None
+        self, url: str, size: int | None
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        # The address holds the bot's token: it goes nowhere but into this request.
-        # Not compressed: the bytes go on as they come, and their length with them.
-        async with self._http.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
+        # The URL holds the bot's token: it goes nowhere but into this request.
+        # Not compressed, because the bytes and their length are passed on as they come.
+        async with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
             if response.is_server_error:
                 raise NetworkError(f"the file's download failed with status {response.status_code}")
             if response.status_code != httpx.codes.OK:
@@ -188,7 +187,7 @@ class FileDownloads:
             if known is not None:
                 yield known, response.aiter_raw()
                 return
-            # Told by neither answer, which Telegram allows; NemoVideo has to be told before the first byte.
+            # In neither answer, which Telegram allows; NemoVideo needs the length before the first byte.
             with await asyncio.to_thread(tempfile.TemporaryFile) as handle:
                 known = await _copy(response.aiter_raw(), handle, CLOUD_SIZE_LIMIT)
                 yield known, _read(handle)
@@ -207,7 +206,7 @@ def _delete(path: Path, server_dir: Path | None) -> None:
     try:
         real = path.resolve(strict=True)
         if server_dir is None or not real.is_relative_to(server_dir.resolve()) or not real.is_file():
-            # Without its name, which may hold the bot's token.
+            # Without the path, which may hold the bot's token.
             log.warning("files.not_of_the_server")
             return
         real.unlink()
@@ -223,13 +222,13 @@ async def _read(handle: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _copy(chunks: AsyncIterator[bytes], handle: IO[bytes], limit: int) -> int:
-    """Keep a stream in a file, to be read from its start.
+    """Write a stream to a file, and go back to its start.
 
     Returns:
-        Its bytes.
+        The file's size in bytes.
 
     Raises:
-        FileTooLarge: More than the Bot API gives out.
+        FileTooLarge: The stream is larger than what the Bot API gives out.
     """
     size = 0
     async for chunk in chunks:

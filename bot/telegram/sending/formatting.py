@@ -1,4 +1,4 @@
-"""Notices put into a language: catalogue keys and typed parameters become Telegram HTML."""
+"""Messages put into a language: catalogue keys and typed parameters become Telegram HTML."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from bot.words import Html, Words
 
 
 def format_message(words: Words, key: str, params: Mapping[str, Param]) -> Html:
-    """A text of the catalogue with lengths of time and sizes written out."""
-    return words.text(key, **{name: _shown(words, value) for name, value in params.items()})
+    """Return a text of the catalogue with durations and sizes written out."""
+    return words.text(key, **{name: _format_param(words, value) for name, value in params.items()})
 
 
-def format_list(words: Words, report: ListMessage) -> Html:
-    """A heading with its lines under it."""
-    return format_lines(words, [report.heading, *report.lines])
+def format_list(words: Words, message: ListMessage) -> Html:
+    """Return a heading with its lines under it."""
+    return format_lines(words, [message.heading, *message.lines])
 
 
 def format_lines(words: Words, lines: Sequence[LocalizedMessage]) -> Html:
-    """One line for each notice."""
+    """Return one line for each message."""
     return Html("\n".join(format_message(words, line.key, line.params) for line in lines))
 
 
-def _shown(words: Words, value: Param) -> str | int | float:
+def _format_param(words: Words, value: Param) -> str | int | float:
     match value:
         case Seconds():
             return words.duration(value.duration_s, tenths=value.tenths)

@@ -54,7 +54,7 @@ class CachedGroupAdmins:
         # Any member may list the admins; getChatMember of others is only for a bot that is an admin itself.
         try:
             members = await self._telegram_calls.call(
-                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False, at_once=True
+                chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False
             )
         except BadRequest:
             return []  # It is no group.

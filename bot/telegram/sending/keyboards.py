@@ -1,4 +1,4 @@
-"""Inline keyboards: how buttons are drawn."""
+"""Inline keyboards made of buttons."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bot.words import Words
 PER_ROW = 2
 
 HALF_ROW_COLUMNS = 20
-"""What can be read of a button beside another one on a phone, in the widths of a Latin letter."""
+"""How much of a button can be read on a phone if another stands beside it, in widths of a Latin letter."""
 
 
 def keyboard(buttons: Sequence[Button], words: Words) -> InlineKeyboardMarkup | None:
-    """Draw buttons, two in a row where both can be read on a phone."""
-    drawn = [
+    """Return an inline keyboard with two buttons in a row where both can be read on a phone."""
+    inline_buttons = [
         InlineKeyboardButton(
             _label(button, words),
             url=button.url or None,
@@ -28,7 +28,7 @@ def keyboard(buttons: Sequence[Button], words: Words) -> InlineKeyboardMarkup | 
         for button in buttons
     ]
     rows: list[list[InlineKeyboardButton]] = []
-    for button in drawn:
+    for button in inline_buttons:
         fits = bool(rows) and len(rows[-1]) < PER_ROW and not any(map(_is_wide, (*rows[-1], button)))
         if fits:
             rows[-1].append(button)

@@ -1,7 +1,8 @@
 """The agent's Markdown as Telegram messages: plain text with entities, split where it reads well.
 
-The conversion itself is telegramify-markdown's, of which only the offline half is used: nothing is fetched,
-no diagram is rendered, no code block becomes a file.
+telegramify-markdown converts, offline: nothing is fetched, no diagram is rendered, no code block becomes a file. Its
+``split_entities`` is not used: it breaks at line ends only, or else anywhere, so that it tears sentences, short
+entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
 """
 
 import bisect
@@ -17,14 +18,14 @@ from telegramify_markdown import MessageEntity as RawEntity
 from telegramify_markdown import RenderConfig, convert
 
 MAX_ANSWER_CHARS = 12_000
-"""Longer answers are cut: three full messages are more than anybody reads on a phone."""
+"""Longer answers are cut: three full messages are as much as anybody reads on a phone."""
 
 MAX_PIECE_UTF16 = int(MessageLimit.MAX_TEXT_LENGTH)
 MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
 MAX_LINK_CHARS = 2048
 
-# What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out on purpose:
-# the first needs a paid name, and an agent has nobody to mention.
+# What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out: the former need a
+# paid user name, and the agent has nobody to mention.
 _PLAIN_TYPES = {
     MessageEntity.BOLD,
     MessageEntity.ITALIC,
@@ -43,17 +44,17 @@ _NEVER_NESTED = {
     MessageEntity.TEXT_LINK,
 }
 
-# Stand for "<" and "|" during the conversion, which drops whatever looks like HTML together with the words in it, and
-# takes "a || b" for the beginning of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so
-# that no offset moves when they are put back; the third stands for a piece of code while Markdown is mended around it.
+# Stand for "<" and "|" during the conversion, which drops whatever looks like HTML with the text in it, and takes
+# "a || b" for the start of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so that no
+# offset changes when they are put back; the third stands for a piece of code while the Markdown around it is mended.
 _LESS_THAN, _BAR, _CODE = "\ue03c", "\ue07c", "\ue060"
 _STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _CODE)
 _BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|"})
 
 # CommonMark sees no emphasis where a word touches it and punctuation stands inside, as in 把**《标题》**改大,
-# which is how Chinese is written. A zero-width space at that edge is no punctuation, and nobody sees it.
+# which is how Chinese is written. A zero-width space at that edge is no punctuation, and invisible.
 _EMPHASIS = re.compile(r"(?<![*~\\])(\*{1,3}|~~)([^\s*~](?:[^*~\n]{0,300}?[^\s*~])?)\1(?![*~])")
-_UNSEEN = "\u200b"
+_ZERO_WIDTH_SPACE = "\u200b"
 
 _ADDRESS = re.compile(r"<(https?://[^\s<>]+)>")
 _NO_TABLE_ROW = re.compile(r"^(?![ \t>]*\|).*\|\|.*$", re.MULTILINE)
@@ -61,8 +62,8 @@ _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)")
 _TICKS = re.compile(r"`+")
 _LINE_ENDS = re.compile(r"(?<=\n)")
 
-# They turn words round on the screen, and no language needs them in an answer.
-_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+# They reverse text on the screen, and no language needs them in an answer.
+_DIRECTION_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 _JOINER = "\u200d"
 _SKIN_TONES, _TAGS, _FLAG_LETTERS = range(0x1F3FB, 0x1F400), range(0xE0020, 0xE0080), range(0x1F1E6, 0x1F200)
@@ -74,7 +75,7 @@ _BREAKS = (
     re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？；][”’」』）]*"),
     re.compile(r"\s+|[，、：]"),
 )
-# A place below this part of a message is taken only when there is no later one of any kind.
+# A break before this part of a message is used only if there is no later one of any kind.
 _GOOD_FILL = 0.5
 
 
@@ -83,7 +84,7 @@ class Piece:
     """One message to send.
 
     Args:
-        text: At most 4096 UTF-16 units, never blank. Send it alone should Telegram refuse the entities.
+        text: At most 4096 UTF-16 units, never blank. To be sent alone if Telegram refuses the entities.
         entities: Formatting of ``text``; offsets and lengths in UTF-16 units.
     """
 
@@ -95,11 +96,11 @@ def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
     """Turn an answer of the agent into messages.
 
     Args:
-        markdown: Untrusted; anything goes.
-        cut_note: What stands at the end of an answer that was too long, in the chat's language. Plain text.
+        markdown: The answer; untrusted.
+        cut_note: Plain text at the end of an answer that is cut, in the chat's language.
 
     Returns:
-        The messages in order; none when there is nothing to see in the answer.
+        The messages in order; none if nothing in the answer is visible.
     """
     source, was_cut = _bounded(_clean(markdown))
     text, raw = _convert(source)
@@ -110,8 +111,13 @@ def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
 
 
 def _clean(markdown: str) -> str:
-    # Half a surrogate pair can't be encoded, NUL and its like are refused by Telegram.
-    encodable = markdown.encode("utf-8", "replace").decode("utf-8").translate(_STAND_INS).translate(_TURNING)
+    # Half a surrogate pair can't be encoded, and Telegram refuses NUL and other control characters.
+    encodable = (
+        markdown.encode("utf-8", "replace")
+        .decode("utf-8")
+        .translate(_STAND_INS)
+        .translate(_DIRECTION_CONTROLS)
+    )
     unified = encodable.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc")
 
@@ -135,7 +141,7 @@ def _convert(source: str) -> tuple[str, list[RawEntity]]:
     try:
         text, entities = convert(_mended(source), latex_escape=False, config=config)
     except Exception:
-        # Whatever the converter makes of hostile text, the words still arrive.
+        # Whatever hostile text does to the converter, the text itself still arrives.
         return source, []
     for entity in entities:
         if entity.url is not None:
@@ -144,18 +150,18 @@ def _convert(source: str) -> tuple[str, list[RawEntity]]:
 
 
 def _mended(source: str) -> str:
-    """Markdown as the converter reads it right; code stays as it is."""
-    masked, codes = _without_code(source)
+    """Return Markdown that the converter reads correctly; code stays as it is."""
+    masked, codes = _mask_code(source)
     masked = _ADDRESS.sub(r"\1", masked)
-    masked = _EMPHASIS.sub(_with_clear_edges, masked)
+    masked = _EMPHASIS.sub(_add_clear_edges, masked)
     masked = _NO_TABLE_ROW.sub(lambda line: line[0].replace("||", _BAR * 2), masked)
     parts = masked.split(_CODE)
     whole = "".join(part + code for part, code in zip(parts, [*codes, ""], strict=True))
     return whole.replace("<", _LESS_THAN)
 
 
-def _without_code(source: str) -> tuple[str, list[str]]:
-    """The text with one character for each piece of code, and the pieces."""
+def _mask_code(source: str) -> tuple[str, list[str]]:
+    """Return the text with one character for each piece of code, and the pieces."""
     masked: list[str] = []
     codes: list[str] = []
     plain: list[str] = []
@@ -181,7 +187,7 @@ def _without_code(source: str) -> tuple[str, list[str]]:
 
 
 def _mask_spans(text: str, codes: list[str]) -> str:
-    """Code within lines: what stands between two equally long runs of backticks."""
+    """Mask code within lines: what is between two equally long runs of backticks."""
     runs = [(run.start(), run.end()) for run in _TICKS.finditer(text)]
     next_like: dict[int, int] = {}
     latest: dict[int, int] = {}
@@ -191,34 +197,34 @@ def _mask_spans(text: str, codes: list[str]) -> str:
             next_like[number] = latest[length]
         latest[length] = number
     masked: list[str] = []
-    place = number = 0
+    position = number = 0
     while number < len(runs):
         start, end = runs[number]
         closing = next_like.get(number)
         if closing is None or "\n\n" in text[end : runs[closing][0]]:
             number += 1
             continue
-        masked += [text[place:start], _CODE]
-        place = runs[closing][1]
-        codes.append(text[start:place])
+        masked += [text[position:start], _CODE]
+        position = runs[closing][1]
+        codes.append(text[start:position])
         number = closing + 1
-    masked.append(text[place:])
+    masked.append(text[position:])
     return "".join(masked)
 
 
-def _with_clear_edges(emphasis: re.Match[str]) -> str:
+def _add_clear_edges(emphasis: re.Match[str]) -> str:
     mark, inner, source = emphasis[1], emphasis[2], emphasis.string
     before, after = (
         source[max(0, emphasis.start() - 1) : emphasis.start()],
         source[emphasis.end() : emphasis.end() + 1],
     )
-    start = _UNSEEN if _is_written_close(before) and _is_punctuation(inner[0]) else ""
-    end = _UNSEEN if _is_written_close(after) and _is_punctuation(inner[-1]) else ""
+    start = _ZERO_WIDTH_SPACE if _is_of_unspaced_script(before) and _is_punctuation(inner[0]) else ""
+    end = _ZERO_WIDTH_SPACE if _is_of_unspaced_script(after) and _is_punctuation(inner[-1]) else ""
     return f"{mark}{start}{inner}{end}{mark}"
 
 
-def _is_written_close(character: str) -> bool:
-    """Whether it is of a script without spaces; elsewhere 2**(n)**3 means what it says."""
+def _is_of_unspaced_script(character: str) -> bool:
+    """Return whether a character is of a script without spaces; elsewhere 2**(n)**3 is to stay as it is."""
     return character.isalnum() and unicodedata.east_asian_width(character) in "WF"
 
 
@@ -243,7 +249,7 @@ def _usable(raw: list[RawEntity]) -> list[MessageEntity]:
 
 
 def _is_web_link(url: str) -> bool:
-    # Telegram refuses the whole message for one address it can't read.
+    # Telegram refuses the whole message for one URL that it can't parse.
     if len(url) > MAX_LINK_CHARS or any(c.isspace() for c in url):
         return False
     try:
@@ -255,13 +261,13 @@ def _is_web_link(url: str) -> bool:
 
 def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:
     offsets = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
-    held = _inside_entities(entities, offsets)
+    inside = _inside_entities(entities, offsets)
     begins = [bisect.bisect_left(offsets, one.offset) for one in entities]
     code = [(one.offset, one.offset + one.length) for one in entities if one.type == MessageEntity.PRE]
     pieces = []
     start = 0
     while start < len(text):
-        # What goes on in the next message keeps its indentation where it is code.
+        # Code that continues in the next message keeps its indentation.
         in_code = any(first < offsets[start] < last for first, last in code)
         if text[start] == "\n" or (text[start].isspace() and not in_code):
             start += 1
@@ -271,9 +277,9 @@ def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:
         is_whole = start == 0 and limit >= len(text)
         good = start + (limit - start) * _GOOD_FILL
         if not is_whole and surplus < len(begins) and good < begins[surplus] < limit:
-            # Telegram shows all after the hundredth as plain text; but better so than many short messages.
+            # Telegram shows text after its hundredth entity as plain; but that is better than many short messages.
             limit = begins[surplus]
-        end = len(text) if limit >= len(text) else _break_before(text, start, limit, held)
+        end = len(text) if limit >= len(text) else _break_before(text, start, limit, inside)
         piece = _piece(text, start, end, entities, offsets)
         if piece is not None:
             pieces.append(piece)
@@ -282,50 +288,50 @@ def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:
 
 
 def _inside_entities(entities: list[MessageEntity], offsets: list[int]) -> set[int]:
-    """Every place in the text that is inside an entity which would fit into one message."""
-    held: set[int] = set()
+    """Return every position that is inside an entity which would fit into one message."""
+    inside: set[int] = set()
     for entity in entities:
         if entity.length <= MAX_PIECE_UTF16:
             first = bisect.bisect_left(offsets, entity.offset)
             last = bisect.bisect_left(offsets, entity.offset + entity.length)
-            held.update(range(first + 1, last))
-    return held
+            inside.update(range(first + 1, last))
+    return inside
 
 
-def _break_before(text: str, start: int, limit: int, held: set[int]) -> int:
-    """The best place in ``(start, limit]`` to end a message."""
+def _break_before(text: str, start: int, limit: int, inside: set[int]) -> int:
+    """Return the best position in ``(start, limit]`` to end a message."""
     good = start + int((limit - start) * _GOOD_FILL)
     fallback = None
     for pattern in _BREAKS:
-        ends = [m.end() for m in pattern.finditer(text, start + 1, limit) if m.end() not in held]
+        ends = [m.end() for m in pattern.finditer(text, start + 1, limit) if m.end() not in inside]
         if ends and ends[-1] >= good:
             return ends[-1]
         if ends and fallback is None:
             fallback = ends[-1]
-    for place in range(limit, good, -1):
-        if place not in held and _is_between_characters(text, place):
-            return place
+    for position in range(limit, good, -1):
+        if position not in inside and _is_between_characters(text, position):
+            return position
     if fallback is not None:
         return fallback
     free = next(
-        (p for p in range(good, start, -1) if p not in held and _is_between_characters(text, p)), None
+        (p for p in range(good, start, -1) if p not in inside and _is_between_characters(text, p)), None
     )
-    # Entities that lie over each other for longer than a message: one of them has to be cut.
+    # Entities overlap for longer than a message: one of them has to be cut.
     return limit if free is None else free
 
 
-def _is_between_characters(text: str, place: int) -> bool:
-    """Whether a cut here leaves accents, flags, skin tones and joined emoji whole."""
-    before, after = text[place - 1], text[place]
+def _is_between_characters(text: str, position: int) -> bool:
+    """Return whether a cut here leaves accents, flags, skin tones and joined emoji whole."""
+    before, after = text[position - 1], text[position]
     if _JOINER in (before, after) or unicodedata.category(after)[0] == "M":
         return False
     if ord(after) in _SKIN_TONES or ord(after) in _TAGS:
         return False
     if ord(before) in _FLAG_LETTERS and ord(after) in _FLAG_LETTERS:
-        letters = place - 1
+        letters = position - 1
         while letters > 0 and ord(text[letters - 1]) in _FLAG_LETTERS:
             letters -= 1
-        return (place - letters) % 2 == 0
+        return (position - letters) % 2 == 0
     return True
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import Bot, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
@@ -17,6 +17,7 @@ from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
 from bot.jobs.ports import ChatGone
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
@@ -37,7 +38,7 @@ class PressedMessages:
         telegram_calls: Makes the calls.
     """
 
-    def __init__(self, bot: Bot, telegram_calls: TelegramCalls) -> None:
+    def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls) -> None:
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._locks: WeakValueDictionary[MessageLocation, asyncio.Lock] = WeakValueDictionary()
@@ -55,7 +56,6 @@ class PressedMessages:
                 chat_id,
                 lambda _: self._bot.answer_callback_query(query_id, toast),
                 repeatable=True,
-                at_once=True,
             )
 
     async def show(self, message: MessageLocation, make_view: MakeView) -> None:
@@ -67,6 +67,8 @@ class PressedMessages:
         """
 
         async def edit(chat_id: int) -> object:
+            # The edit itself goes as free: after a 429 it is not repeated as it was, but made anew.
+            await self._telegram_calls.rate_limiter.acquire(chat_id, SendPriority.ANSWER)
             view, words = await make_view()
             markup = keyboard(view.buttons, words)
             if isinstance(view, AgentMessage):
@@ -77,6 +79,7 @@ class PressedMessages:
                     message_id=message.message_id,
                     entities=piece.entities,
                     reply_markup=markup,
+                    rate_limit_args=SendPriority.FREE,
                 )
             listed = view if isinstance(view, ListMessage) else ListMessage(view, (), view.buttons)
             return await self._bot.edit_message_text(
@@ -85,6 +88,7 @@ class PressedMessages:
                 message_id=message.message_id,
                 parse_mode=ParseMode.HTML,
                 reply_markup=markup,
+                rate_limit_args=SendPriority.FREE,
             )
 
         await self._edit(message, edit)
@@ -130,6 +134,4 @@ class PressedMessages:
         # One edit of a message at a time, so that the newest comes last.
         async with self._locks.setdefault(message, asyncio.Lock()):
             with contextlib.suppress(BadRequest, ChatGone):
-                await self._telegram_calls.call(
-                    message.chat_id, make, repeatable=True, urgency=SendPriority.ANSWER
-                )
+                await self._telegram_calls.call(message.chat_id, make, repeatable=True)

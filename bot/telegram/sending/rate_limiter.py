@@ -1,11 +1,12 @@
-"""Telegram's flood limits, counted in the store for all workers: who may send now, and who has to wait for how long.
+"""Telegram's limits on sending, counted in the store for all workers.
 
-Each limit is a bucket of tokens, kept as the one moment at which it will be full again. A script looks at the bot's,
-the chat's and the group's at once and takes from all or from none, in one round trip; libraries take from a key at a
-time, and know no urgency.
+PTB passes every call but ``getUpdates`` through here, so that none bypasses the limits. Each limit is a bucket of
+tokens, stored as the one moment at which it will be full again. A script looks at the bot's, the chat's and the group's
+bucket at once and takes a token from all or from none, in one round trip; PTB's own ``AIORateLimiter`` counts for one
+process only and knows no priorities.
 
-What is urgent books its turn, also one that lies ahead, and keeps its place. What is less so takes a token only where
-enough are left for the more urgent, and books nothing: thousands of live messages that wait hold up no answer.
+An answer takes its tokens even if they come later, and keeps its place. What is less urgent takes a token only where
+enough are left for the more urgent, and reserves nothing: thousands of waiting progress messages delay no answer.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from telegram.constants import FloodLimit
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter
+from telegram.ext import BaseRateLimiter
 
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
@@ -29,12 +35,44 @@ log = structlog.get_logger(__name__)
 
 
 class SendPriority(StrEnum):
-    """What is sent first when not all can be."""
+    """What is sent first when not everything can be."""
 
-    FREE = "free"  # not counted by Telegram: deletions, answers to presses, whatever only reads
-    ANSWER = "answer"  # answers, errors, videos, and edits that somebody asked for by a press
-    LIVE = "live"  # a job's first sign
-    EDIT = "edit"  # its next ones, of which only the newest is worth anything
+    FREE = "free"  # not limited: deletions, answers to button presses, whatever only reads
+    ANSWER = "answer"  # answers, errors, videos, and edits that somebody asked for with a button
+    PROGRESS = "progress"  # a job's progress message
+    EDIT = "edit"  # its edits, of which only the newest matters
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """A permission to send once that the rate limiter has given already."""
+
+    priority: SendPriority
+
+
+RateLimitArgs: TypeAlias = SendPriority | Acquired
+"""What the bot's methods take as ``rate_limit_args``. Default: ``ANSWER`` for what is sent or edited, else ``FREE``."""
+
+_LIMITED = ("send", "edit", "copy", "forward")
+_UNLIMITED = ("sendChatAction",)
+
+_NOT_PAUSING = ("get", "answer")
+"""Endpoints whose 429 says nothing about sending to the chat."""
+
+PATIENCE_S = 600.0
+"""How long a call is repeated while Telegram asks to wait, or is away; then the error is raised."""
+
+
+class EditPostponed(Exception):
+    """An edit that has to stand back behind what is more urgent; by then there is a newer one.
+
+    Args:
+        wait_s: Seconds until it is worth asking again.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,204 +80,289 @@ class Bucket:
     """A limit.
 
     Args:
-        per_s: Tokens a second.
-        burst: Tokens when it is full.
-        progress_message: Tokens that a new live message leaves for answers.
-        edit: Tokens that an edit leaves for answers and new live messages.
+        per_s: Tokens that come in a second.
+        burst: Tokens in a full bucket.
+        kept_from_progress: Tokens that a new progress message leaves for answers.
+        kept_from_edits: Tokens that an edit leaves for answers and new progress messages.
     """
 
     per_s: float
     burst: int
-    progress_message: int = 0
-    edit: int = 0
+    kept_from_progress: int = 0
+    kept_from_edits: int = 0
 
     @property
-    def each_ms(self) -> float:
-        """Time for one token to come."""
+    def token_ms(self) -> float:
+        """How long one token takes to come."""
         return 1000 / self.per_s
 
-    def room_ms(self, urgency: SendPriority) -> float:
-        """How far ahead of now the moment of being full may lie for a token to be there."""
-        kept = {SendPriority.LIVE: self.progress_message, SendPriority.EDIT: self.edit}.get(urgency, 0)
-        return (self.burst - kept) * self.each_ms
+    def room_ms(self, priority: SendPriority) -> float:
+        """Return how far ahead the moment of being full may lie for a token to be there."""
+        kept = {
+            SendPriority.PROGRESS: self.kept_from_progress,
+            SendPriority.EDIT: self.kept_from_edits,
+        }.get(priority, 0)
+        return (self.burst - kept) * self.token_ms
+
+
+_GROUP_BURST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
     """How fast the bot sends.
 
-    Telegram names about 30 messages a second for the bot, one a second in a chat and 20 a minute in a group, and
-    promises none of it. In no minute does a group get more than its 20: 5 at once, and 15 that come in.
+    Telegram promises none of its limits. A group gets at most its 20 messages in any minute: 5 at once, and the 15
+    whose tokens come in that time.
     """
 
-    bot: Bucket = Bucket(per_s=30, burst=10, progress_message=3, edit=6)
-    chat: Bucket = Bucket(per_s=1, burst=6, edit=2)
-    group: Bucket = Bucket(per_s=15 / 60, burst=5, edit=3)
+    bot: Bucket = Bucket(
+        per_s=FloodLimit.MESSAGES_PER_SECOND, burst=10, kept_from_progress=3, kept_from_edits=6
+    )
+    chat: Bucket = Bucket(per_s=FloodLimit.MESSAGES_PER_SECOND_PER_CHAT, burst=6, kept_from_edits=2)
+    group: Bucket = Bucket(
+        per_s=(FloodLimit.MESSAGES_PER_MINUTE_PER_GROUP - _GROUP_BURST) / 60,
+        burst=_GROUP_BURST,
+        kept_from_edits=3,
+    )
 
 
 EDITS_PER_S = 15
-"""Edits of all live messages of one process: with more of them each is edited less often."""
+"""Edits of all progress messages of one process: the more messages, the less often each is edited."""
 
-STORE_S = 1.0
-"""For the store to answer; then this process counts for itself."""
+STORE_TIMEOUT_S = 1.0
+"""How long the store may take to answer; then this process counts for itself."""
 
-STORE_AGAIN_S = 5.0
-"""For so long the store is not asked after it did not answer."""
+STORE_RETRY_S = 5.0
+"""How long the store is left alone after it did not answer."""
 
-FORGET_AT = 10_000
-"""Buckets of its own after which a process forgets those that are full."""
+MAX_OWN_BUCKETS = 10_000
+"""How many buckets of its own a process keeps before it forgets those that are full."""
 
-_TAKE = """
--- KEYS: pause, then buckets.  ARGV: now in ms or '', 1 to book a turn ahead, then per bucket: ms a token, room in ms.
+_ACQUIRE = """
+-- KEYS: pause, the bot's bucket, the chat's buckets.
+-- ARGV: now in ms or '', 1 to reserve a token that comes later, then for each bucket: token_ms, room_ms.
+-- Returns: granted, ms to wait, whether the chat's own limits make it wait.
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local wait = 0
-local own = math.max(0, (tonumber(redis.call('GET', KEYS[1])) or 0) - now)
-local full = {}
+local bot_wait = 0
+local chat_wait = math.max(0, (tonumber(redis.call('GET', KEYS[1])) or 0) - now)
+local full_at = {}
 for i = 2, #KEYS do
-  local each, room = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  full[i] = math.max(tonumber(redis.call('GET', KEYS[i])) or 0, now) + each
-  local lacks = full[i] - now - room
-  -- The first is the bot's; the others, and the pause, concern this chat alone.
-  if i == 2 then wait = math.max(wait, lacks) else own = math.max(own, lacks) end
+  local token, room = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  full_at[i] = math.max(tonumber(redis.call('GET', KEYS[i])) or 0, now) + token
+  local wait = full_at[i] - now - room
+  if i == 2 then bot_wait = math.max(bot_wait, wait) else chat_wait = math.max(chat_wait, wait) end
 end
-if ARGV[2] == '0' and (wait > 0 or own > 0) then
-  return {0, math.ceil(math.max(wait, own)), own >= wait and 1 or 0}
+if ARGV[2] == '0' and (bot_wait > 0 or chat_wait > 0) then
+  return {0, math.ceil(math.max(bot_wait, chat_wait)), chat_wait >= bot_wait and 1 or 0}
 end
 for i = 2, #KEYS do
-  redis.call('SET', KEYS[i], string.format('%.0f', full[i]), 'PX', math.ceil(full[i] - now) + 1000)
+  redis.call('SET', KEYS[i], string.format('%.0f', full_at[i]), 'PX', math.ceil(full_at[i] - now) + 1000)
 end
-return {1, math.ceil(math.max(wait, own)), 0}
+return {1, math.ceil(math.max(bot_wait, chat_wait)), 0}
 """
 
 _PAUSE = """
--- KEYS: pause, the chat's bucket.  ARGV: now in ms or '', wait in ms, ms that the bucket's other tokens take to come.
+-- KEYS: pause, the chat's bucket.
+-- ARGV: now in ms or '', ms to wait, ms that all tokens of the bucket but one take to come.
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local till = now + ARGV[2]
-redis.call('SET', KEYS[1], string.format('%.0f', till), 'PX', ARGV[2])
--- One token when the pause ends, so that what waited for it does not come all at once.
-redis.call('SET', KEYS[2], string.format('%.0f', till + ARGV[3]), 'PX', math.ceil(ARGV[2] + ARGV[3]) + 1000)
+local until_ms = now + ARGV[2]
+redis.call('SET', KEYS[1], string.format('%.0f', until_ms), 'PX', ARGV[2])
+-- One token when the pause ends, so that what waited for it is not sent all at once.
+redis.call('SET', KEYS[2], string.format('%.0f', until_ms + ARGV[3]), 'PX', math.ceil(ARGV[2] + ARGV[3]) + 1000)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What came of asking.
+    """The answer to one attempt to take a token.
 
     Args:
         granted: Whether a token is taken.
-        wait_s: Seconds until it may be used; or, without one, until it is worth asking again.
-        is_chats: The wait is the chat's own: others need not wait.
+        wait_s: Seconds until it may be used; or, if none is taken, until it is worth asking again.
+        is_chat_limit: Whether it is a limit of this chat that makes the call wait; others need not.
     """
 
     granted: bool
     wait_s: float
-    is_chats: bool = False
+    is_chat_limit: bool = False
 
 
-class RateLimiter:
-    """One process's part in the counting.
+class RateLimiter(BaseRateLimiter[RateLimitArgs]):
+    """One process's share in the counting; given to PTB's ``ExtBot``.
 
     Args:
-        redis: The store.
-        clock: For waiting, and for counting while the store is away.
-        pace: The limits.
-        time_ms: Time of day in ms. Default: the store's, the only one that all machines share; a clock that is not
-            the real one has to be given here.
+        redis: The store that all workers share.
+        clock: Used to wait, and to count while the store is away.
+        limits: How fast the bot may send.
+        time_ms: Returns the time of day in ms. Default: the store's, the only one that all machines share; needed
+            with a clock that is not the real one.
     """
 
     def __init__(
         self,
         redis: Redis,
         clock: Clock,
-        pace: RateLimits | None = None,
+        limits: RateLimits | None = None,
         time_ms: Callable[[], float] | None = None,
     ) -> None:
         self._redis = redis
         self._clock = clock
-        self._pace = pace or RateLimits()
+        self._limits = limits or RateLimits()
         self._time_ms = time_ms
-        self._take = redis.register_script(_TAKE)
-        self._set_pause = redis.register_script(_PAUSE)
-        self._line = asyncio.Lock()
+        self._acquire_script = redis.register_script(_ACQUIRE)
+        self._pause_script = redis.register_script(_PAUSE)
+        self._progress_lock = asyncio.Lock()
         self._own: dict[str, float] = {}
-        self._ask_store_at_s = 0.0
-        self.live_messages = 0
+        self._store_retry_at_s = 0.0
+        self.progress_messages = 0
+
+    async def initialize(self) -> None:
+        """Do nothing; whoever opened the store closes it."""
+
+    async def shutdown(self) -> None:
+        """Do nothing, likewise."""
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Any]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: RateLimitArgs | None,
+    ) -> Any:
+        """Make a call when its chat's limits allow it; a 429 pauses that chat, for all workers.
+
+        After a 429 the call is repeated, except an edit, which will be outdated, and a call that is not limited.
+
+        Raises:
+            EditPostponed: An edit has to stand back.
+            TelegramError: The call failed.
+        """
+        chat_id = data.get("chat_id")
+        is_acquired = isinstance(rate_limit_args, Acquired)
+        priority = rate_limit_args.priority if isinstance(rate_limit_args, Acquired) else rate_limit_args
+        priority = priority or _default_priority(endpoint)
+        if not isinstance(chat_id, int):
+            priority = SendPriority.FREE
+        gives_up_s = self._clock.monotonic_s() + PATIENCE_S
+        while True:
+            if not is_acquired and isinstance(chat_id, int):
+                await self.acquire(chat_id, priority)
+            is_acquired = False
+            try:
+                result = await callback(*args, **kwargs)
+            except RetryAfter as error:
+                pause_s = wait_s(error)
+                log.info("rate_limiter.told_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
+                metrics.SENDS.labels(priority, "told_to_wait").inc()
+                if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
+                    await self.pause(chat_id, pause_s)
+                is_repeated = priority in (SendPriority.ANSWER, SendPriority.PROGRESS)
+                if not is_repeated or self._clock.monotonic_s() >= gives_up_s:
+                    raise
+            except (BadRequest, Forbidden):
+                metrics.SENDS.labels(priority, "refused").inc()
+                raise
+            except NetworkError:
+                metrics.SENDS.labels(priority, "lost").inc()
+                raise
+            else:
+                metrics.SENDS.labels(priority, "ok").inc()
+                return result
 
     @property
     def edit_pause_s(self) -> float:
-        """Seconds between two edits of one live message that leave room for those of all others."""
-        return self.live_messages / EDITS_PER_S
+        """Seconds between two edits of one progress message that leave room for those of all others."""
+        return self.progress_messages / EDITS_PER_S
 
-    async def turn(self, chat_id: int, urgency: SendPriority) -> None:
+    async def acquire(self, chat_id: int, priority: SendPriority) -> Acquired:
         """Wait until something may be sent.
 
         Args:
-            chat_id: Where to.
-            urgency: What it is; not an edit, see :meth:`ask`.
+            chat_id: The chat's id in Telegram.
+            priority: How urgent the message is.
+
+        Returns:
+            The permission, to be passed on as ``rate_limit_args`` of the one call that it is for.
+
+        Raises:
+            EditPostponed: An edit has to stand back.
         """
-        if urgency is SendPriority.FREE:
-            return
         began_s = self._clock.monotonic_s()
-        if urgency is SendPriority.LIVE:
-            await self._in_line(chat_id)
-        else:
-            await self._booked(chat_id, urgency)
-        metrics.SEND_WAIT.labels(urgency).observe(self._clock.monotonic_s() - began_s)
+        match priority:
+            case SendPriority.FREE:
+                return Acquired(priority)
+            case SendPriority.EDIT:
+                permit = await self.try_acquire(chat_id, priority)
+                if not permit.granted:
+                    metrics.EDITS_PUT_OFF.inc()
+                    raise EditPostponed(permit.wait_s)
+                return Acquired(priority)
+            case SendPriority.PROGRESS:
+                await self._wait_in_line(chat_id)
+            case SendPriority.ANSWER:
+                while (pause_s := (await self.try_acquire(chat_id, priority)).wait_s) > 0:
+                    await self._clock.sleep(pause_s)
+                    # A pause that began meanwhile holds for tokens that were reserved before it.
+                    if not await self._is_paused(chat_id):
+                        break
+        metrics.SEND_WAIT.labels(priority).observe(self._clock.monotonic_s() - began_s)
+        return Acquired(priority)
 
-    async def _booked(self, chat_id: int, urgency: SendPriority) -> None:
-        while (wait_s := (await self.ask(chat_id, urgency)).wait_s) > 0:
-            await self._clock.sleep(wait_s)
-            if not await self._is_paused(chat_id):
-                return
-
-    async def ask(self, chat_id: int, urgency: SendPriority) -> Permit:
-        """Ask once, without waiting."""
+    async def try_acquire(self, chat_id: int, priority: SendPriority) -> Permit:
+        """Ask for a token once, without waiting."""
         buckets = self._buckets(chat_id)
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._ask_store_at_s:
-            arguments: list[str | float] = [self._now(), int(urgency is SendPriority.ANSWER)]
+        if self._clock.monotonic_s() >= self._store_retry_at_s:
+            arguments: list[str | float] = [self._now(), int(priority is SendPriority.ANSWER)]
             for _, bucket in buckets:
-                arguments += [bucket.each_ms, bucket.room_ms(urgency)]
+                arguments += [bucket.token_ms, bucket.room_ms(priority)]
             names = [keys.flood_key("pause", chat_id), *(name for name, _ in buckets)]
             try:
-                async with asyncio.timeout(STORE_S):
-                    granted, wait_ms, is_chats = await self._take(keys=names, args=arguments)
-                return Permit(bool(granted), wait_ms / 1000, bool(is_chats))
+                async with asyncio.timeout(STORE_TIMEOUT_S):
+                    granted, wait_ms, is_chat_limit = await self._acquire_script(keys=names, args=arguments)
+                return Permit(bool(granted), wait_ms / 1000, bool(is_chat_limit))
             except (RedisError, TimeoutError):
-                log.warning("flood.store_away")
-                self._ask_store_at_s = self._clock.monotonic_s() + STORE_AGAIN_S
-        return self._ask_here(chat_id, urgency)
+                log.warning("rate_limiter.store_away")
+                self._store_retry_at_s = self._clock.monotonic_s() + STORE_RETRY_S
+        return self._try_acquire_own(chat_id, priority)
 
-    async def pause(self, chat_id: int, wait_s: float) -> None:
-        """Telegram asks to leave a chat alone for so long: all workers do."""
-        bucket = self._pace.chat
-        rest_ms = (bucket.burst - 1) * bucket.each_ms
-        # Also here, for the case that the store is away.
-        till_ms = self._clock.monotonic_s() * 1000 + wait_s * 1000
-        self._own[keys.flood_key("pause", chat_id)] = till_ms
-        self._own[keys.flood_key("chat", chat_id)] = till_ms + rest_ms
+    async def pause(self, chat_id: int, pause_s: float) -> None:
+        """Let all workers leave a chat alone.
+
+        Args:
+            chat_id: The chat's id in Telegram.
+            pause_s: For how many seconds.
+        """
+        bucket = self._limits.chat
+        rest_ms = (bucket.burst - 1) * bucket.token_ms
         names = [keys.flood_key("pause", chat_id), keys.flood_key("chat", chat_id)]
+        # Also in this process's own count, in case the store is away.
+        until_ms = (self._clock.monotonic_s() + pause_s) * 1000
+        self._own |= dict(zip(names, (until_ms, until_ms + rest_ms), strict=True))
         try:
-            async with asyncio.timeout(STORE_S):
-                await self._set_pause(keys=names, args=[self._now(), max(1, int(wait_s * 1000)), rest_ms])
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                await self._pause_script(keys=names, args=[self._now(), max(1, int(pause_s * 1000)), rest_ms])
         except (RedisError, TimeoutError):
-            log.warning("flood.store_away")
+            log.warning("rate_limiter.store_away")
 
-    async def _in_line(self, chat_id: int) -> None:
-        """One after the other within this process: only the first in line asks, however many wait."""
+    async def _wait_in_line(self, chat_id: int) -> None:
+        """Take a token for a progress message; only the first that waits in this process asks for one."""
         while True:
-            async with self._line:
-                while (
-                    not (permit := await self.ask(chat_id, SendPriority.LIVE)).granted and not permit.is_chats
-                ):
+            async with self._progress_lock:
+                while True:
+                    permit = await self.try_acquire(chat_id, SendPriority.PROGRESS)
+                    if permit.granted or permit.is_chat_limit:
+                        break
                     # Several processes ask: not all at the same moment.
                     await self._clock.sleep(permit.wait_s * random.uniform(1, 2))  # noqa: S311 - no secret
             if permit.granted:
@@ -250,40 +373,51 @@ class RateLimiter:
         name = keys.flood_key("pause", chat_id)
         if self._own.get(name, 0.0) > self._clock.monotonic_s() * 1000:
             return True
-        if self._clock.monotonic_s() < self._ask_store_at_s:
+        if self._clock.monotonic_s() < self._store_retry_at_s:
             return False
         try:
-            async with asyncio.timeout(STORE_S):
-                till_ms = await self._redis.get(name)
-            # The store lets it go by its own time.
-            return till_ms is not None and (self._time_ms is None or float(till_ms) > self._time_ms())
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                until_ms = await self._redis.get(name)
+            # By its own time the store has deleted a pause that is over.
+            return until_ms is not None and (self._time_ms is None or float(until_ms) > self._time_ms())
         except (RedisError, TimeoutError):
             return False
 
-    def _ask_here(self, chat_id: int, urgency: SendPriority) -> Permit:
-        """The same as the script, by this process's own count."""
+    def _try_acquire_own(self, chat_id: int, priority: SendPriority) -> Permit:
+        """Do what the script does, with this process's own count."""
         now_ms = self._clock.monotonic_s() * 1000
-        if len(self._own) > FORGET_AT:
-            self._own = {name: full_ms for name, full_ms in self._own.items() if full_ms > now_ms}
-        full: dict[str, float] = {}
+        if len(self._own) > MAX_OWN_BUCKETS:
+            self._own = {name: full_at_ms for name, full_at_ms in self._own.items() if full_at_ms > now_ms}
+        full_at_ms: dict[str, float] = {}
         waits_ms = [self._own.get(keys.flood_key("pause", chat_id), 0.0) - now_ms]
         for name, bucket in self._buckets(chat_id):
-            full[name] = max(self._own.get(name, 0.0), now_ms) + bucket.each_ms
-            waits_ms.append(full[name] - now_ms - bucket.room_ms(urgency))
-        wait_s = max(0, math.ceil(max(waits_ms) - 0.001)) / 1000  # whole ms, as of the script
-        if wait_s > 0 and urgency is not SendPriority.ANSWER:
-            return Permit(granted=False, wait_s=wait_s, is_chats=max(waits_ms) != waits_ms[1])
-        self._own |= full
-        return Permit(granted=True, wait_s=wait_s)
+            full_at_ms[name] = max(self._own.get(name, 0.0), now_ms) + bucket.token_ms
+            waits_ms.append(full_at_ms[name] - now_ms - bucket.room_ms(priority))
+        longest_s = max(0, math.ceil(max(waits_ms) - 0.001)) / 1000  # whole ms, as in the script
+        if longest_s > 0 and priority is not SendPriority.ANSWER:
+            return Permit(granted=False, wait_s=longest_s, is_chat_limit=max(waits_ms) != waits_ms[1])
+        self._own |= full_at_ms
+        return Permit(granted=True, wait_s=longest_s)
 
     def _buckets(self, chat_id: int) -> list[tuple[str, Bucket]]:
-        pace = self._pace
-        found = [
-            (keys.flood_key("bot", 0), pace.bot),
-            (keys.flood_key("chat", chat_id), pace.chat),
+        limits = self._limits
+        buckets = [
+            (keys.flood_key("bot", 0), limits.bot),
+            (keys.flood_key("chat", chat_id), limits.chat),
         ]
         # Groups, supergroups and channels have negative ids.
-        return [*found, (keys.flood_key("group", chat_id), pace.group)] if chat_id < 0 else found
+        return [*buckets, (keys.flood_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
 
     def _now(self) -> str | float:
         return "" if self._time_ms is None else self._time_ms()
+
+
+def _default_priority(endpoint: str) -> SendPriority:
+    is_limited = endpoint.startswith(_LIMITED) and endpoint not in _UNLIMITED
+    return SendPriority.ANSWER if is_limited else SendPriority.FREE
+
+
+def wait_s(error: RetryAfter) -> float:
+    """Return how many seconds Telegram asks to wait."""
+    after = error.retry_after
+    return after.total_seconds() if isinstance(after, timedelta) else float(after)

@@ -1,4 +1,4 @@
-"""The chat's side of a job: implements ``jobs/ports.py`` for Telegram."""
+"""Sends to a chat for a job: implements ``Responder`` of ``jobs/ports.py`` for Telegram."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telegram import Bot, Message, MessageEntity
+from telegram import Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
+from telegramify_markdown import utf16_len
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints, PrivateMessageKept
+from bot.jobs.checkpoints import Checkpoint, Checkpoints
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -33,28 +34,32 @@ from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.media import decoder_process as decoding
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.markdown import Piece, to_pieces
-from bot.telegram.sending.private_messages import for_group, for_private, sealed, start_payload
+from bot.telegram.sending.markdown import to_pieces
+from bot.telegram.sending.private_messages import encrypted, for_group, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
 
-_COPIES = "copies"
-"""The checkpoint with the copies of files that an own Bot API server made for the job."""
+class FileCopies(Checkpoint):
+    """Copies of files that a local Bot API server made for the job."""
+
+    name = "file_copies"
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text ready to be sent: either HTML, or plain with entities."""
+    """A text ready to be sent: HTML, or plain text with entities."""
 
     text: str
     entities: Sequence[MessageEntity] | None = None
@@ -66,18 +71,18 @@ class _Text:
 
 
 class TelegramResponder:
-    """One job's side towards its chat.
+    """Sends to one chat for one job.
 
     Args:
-        responders: What all fronts share.
-        job: The job.
-        checkpoints: Its checkpoints.
+        responders: What all responders share.
+        job: The job that is answered.
+        checkpoints: Where the job's sends are saved.
     """
 
     def __init__(self, responders: TelegramResponders, job: Job, checkpoints: Checkpoints) -> None:
         self._responders = responders
         self._job = job
-        self._checkpoints_of_job = checkpoints
+        self._checkpoints = checkpoints
         self._bot = responders.bot
         self._telegram_calls = responders.telegram_calls
         self._sent = responders.sent
@@ -96,84 +101,87 @@ class TelegramResponder:
         )
 
     def report_progress(self, progress: Progress) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         self._progress_message.set(progress)
 
     async def show_progress(self) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         await self._progress_message.show()
 
     async def flush_progress(self) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         await self._progress_message.show_now()
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         await self._progress_message.finish(
             None if closing is None else format_message(self._words, closing.key, closing.params)
         )
 
     async def close(self) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         await self._progress_message.close()
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
-        """See ``ports.Front``."""
-        return self._files.open(self._job.chat.chat_id, file, self._note_copy)
+        """See ``ports.Responder``."""
+        return self._files.open(self._job.chat.chat_id, file, self._save_copy)
 
     async def release_files(self) -> None:
-        """See ``ports.Front``: an own Bot API server keeps what it fetched for a day otherwise."""
-        for copy in self._checkpoints_of_job.get_value(_COPIES) or ():
-            await self._files.discard(copy)
+        """See ``ports.Responder``. A local Bot API server keeps what it fetched for a day."""
+        copies = self._checkpoints.load(FileCopies)
+        for path in copies.paths if copies is not None else ():
+            await self._files.discard(path)
 
-    async def _note_copy(self, copy: str) -> None:
-        copies = self._checkpoints_of_job.get_value(_COPIES) or []
-        if copy not in copies:
-            await self._checkpoints_of_job.save_value(_COPIES, [*copies, copy])
+    async def _save_copy(self, path: str) -> None:
+        copies = self._checkpoints.load(FileCopies) or FileCopies()
+        if path not in copies.paths:
+            await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
 
     @property
     def send_limit_bytes(self) -> int:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         return self._delivery.send_limit
 
     @property
     def result_path(self) -> Path:
-        """See ``ports.Front``. An own Bot API server shows a file's name to the chat."""
+        """See ``ports.Responder``. A local Bot API server shows the file's name to the chat."""
         return self._delivery.work_dir / f"nemovideo-{self._job.id}.mp4"
 
     async def discard_result(self) -> None:
-        """See ``ports.Front``."""
+        """See ``ports.Responder``."""
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
 
-    async def send(self, slot: str, message: OutgoingMessage) -> None:
-        """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last."""
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
-                return await self._send_privately(slot, message)
+                return await self._send_privately(idempotency_key, message)
             message = message.message
-        if isinstance(message, TimelinePicture) and await self._send_picture(slot, message):
+        if isinstance(message, TimelinePicture) and await self._send_picture(idempotency_key, message):
             return
         texts = self._texts(message)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
-            # In the comments on a channel's post what answers nobody stands outside of the thread.
+            # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
-            await self._say(f"{slot}.{number}", text, buttons, is_reply=is_reply)
+            await self._send_text(f"{idempotency_key}.{number}", text, buttons, is_reply=is_reply)
 
-    async def deliver(self, slot: str, result: Result) -> Delivered:
-        """See ``ports.Front``."""
-        return await self._delivery.deliver(self._job, self._checkpoints_of_job, slot, result, self._words)
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+        """See ``ports.Responder``."""
+        return await self._delivery.deliver(
+            self._job, self._checkpoints, idempotency_key, result, self._words
+        )
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
-        """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
+        """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
         here = self._job.chat.chat_id
 
         async def delete(chat_id: int) -> bool:
-            # In a supergroup that the group became the number may be anybody's message.
+            # In the supergroup that a group became, the number means another message.
             return chat_id == telegram_chat_id and await self._bot.delete_message(chat_id, message_id)
 
-        async def strip(chat_id: int) -> object:
+        async def remove_buttons(chat_id: int) -> object:
             return chat_id != telegram_chat_id or await self._bot.edit_message_reply_markup(
                 chat_id, message_id
             )
@@ -183,29 +191,30 @@ class TelegramResponder:
                 return await self._telegram_calls.call(here, delete, repeatable=True)
             except BadRequest as error:
                 if "not found" in error.message.lower():
-                    return True  # Gone already: by hand, or by an attempt that died right after.
-                log.info("front.not_deletable", error=error.message)
+                    return True  # Deleted already, by hand or by an attempt that died right after.
+                log.info("responder.not_deletable", error=error.message)
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
-            await self._telegram_calls.call(here, strip, repeatable=True, urgency=SendPriority.ANSWER)
+            await self._telegram_calls.call(here, remove_buttons, repeatable=True)
         return False
 
-    async def _send_privately(self, slot: str, message: PrivateMessage) -> None:
+    async def _send_privately(self, idempotency_key: str, message: PrivateMessage) -> None:
         job, is_sent, start = self._job, False, ""
-        told = for_private(message.message, job.chat_title)
+        private = for_private(message.message, job.chat_title)
         if job.owner_id > 0:
             person = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
-            with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
-                await TelegramResponder(self._responders, person, self._checkpoints_of_job).send(
-                    f"{slot}.private", told
+            with contextlib.suppress(ChatGone):  # They have not begun a private chat, or blocked the bot.
+                await TelegramResponder(self._responders, person, self._checkpoints).send(
+                    f"{idempotency_key}.private", private
                 )
                 is_sent = True
         if not is_sent:
-            kept = PrivateMessageKept(encrypted=sealed(told, self._responders.seal))
-            await self._checkpoints_of_job.save(kept)
+            await self._checkpoints.save(encrypted(private, self._responders.encrypt))
             start = start_payload(job)
-        seen = for_group(message, is_sent=is_sent)
-        way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
-        await self.send(f"{slot}.told", replace(seen, buttons=(way, *seen.buttons)))
+        public = for_group(message, is_sent=is_sent)
+        to_private_chat = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
+        await self.send(
+            f"{idempotency_key}.group", replace(public, buttons=(to_private_chat, *public.buttons))
+        )
 
     def _texts(self, message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture) -> list[_Text]:
         match message:
@@ -215,13 +224,18 @@ class TelegramResponder:
                 return [_Text(format_list(self._words, message))]
             case AgentMessage():
                 pieces = to_pieces(message.markdown, cut_note=self._words.plain("answer.cut"))
-                return _with_lines([_of_piece(piece) for piece in pieces], self._words, message.lines)
+                return _with_lines(
+                    [_Text(piece.text, piece.entities) for piece in pieces], self._words, message.lines
+                )
             case TimelinePicture():
                 return [_Text(format_list(self._words, message.caption))]
 
-    async def _send_picture(self, slot: str, message: TimelinePicture) -> bool:
-        """Send a timeline as a photo; tells whether it could be."""
-        from bot.pictures import TimelineLabels, draw_timeline  # Here, as Pillow is large and few jobs draw.
+    async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
+        """Send a timeline as a photo, and return whether that was possible."""
+        from bot.pictures import (
+            TimelineLabels,
+            draw_timeline,
+        )  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_list(words, message.caption)
@@ -240,7 +254,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words),
         }
 
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             return await self._bot.send_photo(
                 chat_id,
                 picture,
@@ -248,17 +262,20 @@ class TelegramResponder:
                 filename="timeline.png",
                 message_thread_id=self._job.chat.topic_id,
                 reply_parameters=reply_to(self._job, chat_id),
+                rate_limit_args=acquired,
                 **common,
             )
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_caption(chat_id, message_id, caption=caption, **common)
+            return await self._bot.edit_message_caption(
+                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **common
+            )
 
         chat_id = self._job.chat.chat_id
         try:
             await send_once(
-                self._checkpoints_of_job,
-                f"picture:{slot}",
+                self._checkpoints,
+                f"{idempotency_key}.picture",
                 chat_id,
                 self._telegram_calls,
                 self._sent,
@@ -266,26 +283,30 @@ class TelegramResponder:
                 edit,
             )
         except BadRequest as error:
-            # A group may forbid photos, a server may dislike this one: the words do as well.
-            log.info("front.picture_refused", error=error.message)
+            # A group may forbid photos, a server may dislike this one: the caption alone will do.
+            log.info("responder.picture_refused", error=error.message)
             return False
         return True
 
-    async def _say(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool) -> None:
+    async def _send_text(
+        self, idempotency_key: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool
+    ) -> None:
         try:
-            await self._send_once(slot, text, buttons, is_reply=is_reply)
+            await self._send_once(idempotency_key, text, buttons, is_reply=is_reply)
         except BadRequest as error:
             # "can't parse entities: …", ENTITY_BOUNDS_INVALID, ENTITY_TEXTURL_INVALID, ENTITIES_TOO_LONG.
             if "entit" not in error.message.lower():
                 raise
-            # What a service wrote can't be trusted to be well-formed: its words matter more than its looks.
-            log.warning("front.formatting_refused", error=error.message)
-            await self._send_once(slot, _Text(text.text, ()), buttons, is_reply=is_reply)
+            # What a service wrote may be malformed: its words matter more than their formatting.
+            log.warning("responder.formatting_refused", error=error.message)
+            await self._send_once(idempotency_key, _Text(text.text, ()), buttons, is_reply=is_reply)
 
-    async def _send_once(self, slot: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool) -> None:
+    async def _send_once(
+        self, idempotency_key: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool
+    ) -> None:
         markup = keyboard(buttons, self._words)
 
-        async def send(chat_id: int) -> Message:
+        async def send(chat_id: int, acquired: Acquired) -> Message:
             return await self._bot.send_message(
                 chat_id,
                 text.text,
@@ -295,6 +316,7 @@ class TelegramResponder:
                 reply_parameters=reply_to(self._job, chat_id) if is_reply else None,
                 reply_markup=markup,
                 disable_notification=text.quiet,
+                rate_limit_args=acquired,
             )
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -305,11 +327,12 @@ class TelegramResponder:
                 parse_mode=text.parse_mode,
                 entities=text.entities,
                 reply_markup=markup,
+                rate_limit_args=SendPriority.FREE,
             )
 
         await send_once(
-            self._checkpoints_of_job,
-            f"said:{slot}",
+            self._checkpoints,
+            idempotency_key,
             self._job.chat.chat_id,
             self._telegram_calls,
             self._sent,
@@ -320,50 +343,41 @@ class TelegramResponder:
 
 @dataclass(frozen=True, slots=True)
 class TelegramResponders:
-    """Makes fronts; what they share.
+    """Makes responders, and holds what they share.
 
     Args:
-        bot: Telegram.
+        bot: The bot that sends.
         telegram_calls: Makes the calls.
-        sent: Message numbers.
-        files: Opens files.
-        delivery: Sends videos.
-        clock: Time.
-        progress_edit_s: Least pause between two edits of a live message.
-        seal: Encrypts what is kept for somebody's private chat.
+        sent: Numbers of known messages.
+        files: Opens files that lie with Telegram.
+        delivery: Sends finished videos.
+        clock: Source of time; tests pass a manual one.
+        progress_edit_s: Least pause between two edits of a progress message, in seconds.
+        encrypt: Encrypts what is kept for somebody's private chat.
     """
 
-    bot: Bot
+    bot: TelegramBot
     telegram_calls: TelegramCalls
     sent: SentMessageLog
     files: FileDownloads
     delivery: Delivery
     clock: Clock
     progress_edit_s: float
-    seal: Callable[[str], str]
+    encrypt: Callable[[str], str]
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
-        """See ``ports.Fronts``."""
+        """See ``ports.ResponderFactory``."""
         if job.kind in (JobKind.EDIT, JobKind.EXPORT):
-            decoding.start()  # They are there by the time the video is.
+            decoding.start()  # Started by the time the video is there.
         return TelegramResponder(self, job, checkpoints)
 
 
 def _with_lines(texts: list[_Text], words: Words, lines: Sequence[LocalizedMessage]) -> list[_Text]:
-    """Put lines of our own under the agent's words, in the same message where they fit."""
+    """Add lines of our own to the agent's answer, in its last message if they fit."""
     if not lines:
         return texts
-    told = html.unescape(format_lines(words, lines))
+    text = html.unescape(format_lines(words, lines))
     last = texts[-1] if texts else None
-    if last is None or utf16_length(last.text) + utf16_length(told) + 2 > MessageLimit.MAX_TEXT_LENGTH:
-        return [*texts, _Text(told, ())]
-    return [*texts[:-1], _Text(f"{last.text}\n\n{told}", last.entities)]
-
-
-def utf16_length(text: str) -> int:
-    """A text's length as Telegram counts it."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def _of_piece(piece: Piece) -> _Text:
-    return _Text(piece.text, piece.entities)
+    if last is None or utf16_len(last.text) + utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
+        return [*texts, _Text(text, ())]
+    return [*texts[:-1], _Text(f"{last.text}\n\n{text}", last.entities)]

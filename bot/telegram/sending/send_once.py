@@ -1,19 +1,18 @@
-"""Sending once, even when the process dies between Telegram's deed and its answer.
+"""Sending once, even when the process dies between a send and its answer.
 
-Telegram has no way to say "send this unless you did already", and bots can't read a chat. But an **edit** tells
-whether a message is there: to what it already says, it is refused as "not modified". So before a send the newest
-known message number is saved; a start that finds this without an answer tries the numbers that came after it,
-leaving out those known to be other messages, and sends again only when none of them is the lost one.
+Telegram has no idempotency keys, and bots can't read a chat. But an **edit** tells whether a message is there: an edit
+to what it already says is refused as "not modified". So the newest known message number is saved before a send. An
+attempt that finds this without an answer tries the numbers after it, except those of known messages, and sends again
+only if none of them is the lost one.
 
-One window stays open, because nobody but Telegram can close it: a request that has reached Telegram and takes effect
-only after both looks for it (``SETTLE_S`` apart) is sent a second time.
+One window stays open, because only Telegram can close it: a request that takes effect only after both looks for its
+message (``SETTLE_S`` apart) is sent a second time.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,45 +21,45 @@ from redis.asyncio import Redis
 from telegram import Message
 from telegram.error import BadRequest, NetworkError
 
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
 from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 
 log = structlog.get_logger(__name__)
 
 PROBE_LIMIT = 40
-"""Most message numbers that are tried to find a lost one."""
+"""How many message numbers are tried to find a lost message."""
 
 PROBE_BEYOND = 5
-"""Numbers tried past the newest known one: the lost message may be the newest of all."""
+"""How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 SETTLE_S = 2.0
-"""Pause before the second look for a lost message: Telegram may be at work on the request still."""
+"""Pause before the second look for a lost message: Telegram may still be working on the request."""
 
-LAST_WORD_S = 0.3
-"""How long a send that is interrupted may still be answered: better than to look for its message later."""
+ANSWER_GRACE_S = 0.3
+"""How long an interrupted send may still be answered, which saves looking for its message later."""
 
 SENDS_LIMIT = 3
 """How often a send is tried whose outcome stays unknown."""
 
 
 class SentMessageLog:
-    """Message numbers of a chat: the newest one seen, and which are accounted for.
+    """Message numbers of a chat: the newest known one, and which belong to known messages.
 
-    Private chats and basic groups share one row of numbers (the bot's mailbox); supergroups and channels count
+    Private chats and basic groups share one sequence of numbers, the bot's own; supergroups and channels count
     for themselves.
 
     Args:
-        redis: Where the numbers are.
+        redis: The store that holds the numbers.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def note(self, chat_id: int, message_id: int) -> None:
-        """A message with this number exists: somebody wrote it, or we did and know it."""
-        key = keys.message_numbers_key(mailbox(chat_id))
+        """Note that a message is known, so that nobody takes it for a lost one."""
+        key = keys.message_numbers_key(number_sequence(chat_id))
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(key, {str(message_id): message_id})
             pipe.zremrangebyrank(key, 0, -keys.MESSAGE_NUMBERS_KEPT - 1)
@@ -68,13 +67,13 @@ class SentMessageLog:
             await pipe.execute()
 
     async def newest(self, chat_id: int) -> int:
-        """The highest number seen; 0 when none was."""
-        rows: list[Any] = await self._redis.zrange(keys.message_numbers_key(mailbox(chat_id)), -1, -1)
+        """Return the highest known number, or 0."""
+        rows: list[Any] = await self._redis.zrange(keys.message_numbers_key(number_sequence(chat_id)), -1, -1)
         return int(rows[0]) if rows else 0
 
-    async def unaccounted(self, chat_id: int, after: int) -> list[int]:
-        """Numbers past ``after`` that may be a lost message; the likelier the sooner they come after it."""
-        key = keys.message_numbers_key(mailbox(chat_id))
+    async def unknown(self, chat_id: int, after: int) -> list[int]:
+        """Return the numbers above ``after`` that may be a lost message, the likeliest first."""
+        key = keys.message_numbers_key(number_sequence(chat_id))
         rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
         known = {int(row) for row in rows}
         end = max(known, default=after) + PROBE_BEYOND
@@ -82,105 +81,102 @@ class SentMessageLog:
         return list(islice(unknown, PROBE_LIMIT))
 
 
-def mailbox(chat_id: int) -> str:
-    """Which row of message numbers a chat belongs to (supergroups' and channels' ids begin with -100)."""
+def number_sequence(chat_id: int) -> str:
+    """Return which sequence of message numbers a chat belongs to: ids of supergroups and channels begin with -100."""
     return str(chat_id) if chat_id < -1_000_000_000_000 else "own"
 
 
 async def send_once(
     checkpoints: Checkpoints,
-    slot: str,
+    idempotency_key: str,
     chat_id: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int], Awaitable[Message]],
+    send: Callable[[int, Acquired], Awaitable[Message]],
     edit_to_same: Callable[[int, int], Awaitable[Any]],
-    urgency: SendPriority = SendPriority.ANSWER,
-    *,
-    acquired: bool = False,
-) -> dict[str, Any]:
-    """Send a message unless this slot's message is in the chat already.
+    priority: SendPriority = SendPriority.ANSWER,
+    acquired: Acquired | None = None,
+) -> SentMessage:
+    """Send a message unless it is in the chat already.
 
     Args:
-        checkpoints: Remembers the slot across crashes.
-        slot: Name of what is sent, unique within the job.
-        chat_id: Where to.
+        checkpoints: Where the job's sends are saved.
+        idempotency_key: What is sent; unique within the job.
+        chat_id: The chat's own id.
         telegram_calls: Makes the calls.
-        sent: Message numbers.
-        send: Sends it to a chat id.
-        edit_to_same: Edits (chat id, message id) to just what is sent.
-        urgency: What it is.
-        acquired: Its turn has been waited for already.
-
-    Returns:
-        ``{"message_id": …, "chat_id": …, "file_id": …}`` as saved, with the ``kind`` of a video or file whose id is
-        known.
+        sent: Numbers of known messages.
+        send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
+        edit_to_same: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+        priority: How urgent the message is.
+        acquired: The rate limiter's permission, if the caller has waited for it.
 
     Raises:
-        ChatGone: Nobody there.
-        OutcomeUnknown: Sent several times with no answer, and not found.
+        ChatGone: Nobody is there.
+        OutcomeUnknown: Sent several times without an answer, and not found.
         TelegramError: Refused.
     """
     chat_id = await telegram_calls.telegram_chat_id(chat_id)
-    saved = checkpoints.get_value(slot)
+    saved = checkpoints.load(MessageSend, idempotency_key)
     for _ in range(SENDS_LIMIT):
-        if saved is not None and "message_id" in saved:
-            # Perhaps the process died before it could note it: nobody may take it for a lost one.
-            await sent.note(saved.get("chat_id", chat_id), saved["message_id"])
-            return dict(saved)
+        if saved is not None and saved.sent is not None:
+            # The process may have died before it noted the number.
+            await sent.note(saved.sent.telegram_chat_id, saved.sent.message_id)
+            return saved.sent
         if saved is not None:
-            found = await _look_twice(chat_id, saved["after"], telegram_calls, sent, edit_to_same)
+            found = await _look_twice(chat_id, saved.newest_before, telegram_calls, sent, edit_to_same)
             if found is not None:
-                log.info("once.found_lost_message", slot=slot)
-                await checkpoints.save_value(slot, found)
-                # Only then: an attempt that ends in between leaves it to be found by the next.
-                await sent.note(chat_id, found["message_id"])
+                log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
+                await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                # Noted last: if this attempt dies in between, the next one has to find the message again.
+                await sent.note(chat_id, found.message_id)
                 return found
-        if not acquired:
-            # Before anything is noted: who ends while it waits has nothing to look for.
-            await telegram_calls.turn(chat_id, urgency)
-        acquired = False
-        saved = {"after": await sent.newest(chat_id)}
-        await checkpoints.save_value(slot, saved)
+        # Before anything is saved: an attempt that ends while it waits has nothing to look for.
+        permission = acquired or await telegram_calls.acquire(chat_id, priority)
+        acquired = None
+        saved = MessageSend(newest_before=await sent.newest(chat_id))
+        await checkpoints.save(saved, idempotency_key)
         try:
-            return await _to_its_answer(
-                _send(checkpoints, slot, chat_id, telegram_calls, sent, send, urgency)
+            return await _wait_for_answer(
+                _send(checkpoints, idempotency_key, saved, chat_id, telegram_calls, sent, send, permission)
             )
         except OutcomeUnknown:
-            log.warning("once.outcome_unknown", slot=slot)
-    raise OutcomeUnknown(slot)
+            log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
+    raise OutcomeUnknown(idempotency_key)
 
 
 async def _send(
     checkpoints: Checkpoints,
-    slot: str,
+    idempotency_key: str,
+    saved: MessageSend,
     chat_id: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int], Awaitable[Message]],
-    urgency: SendPriority,
-) -> dict[str, Any]:
+    send: Callable[[int, Acquired], Awaitable[Message]],
+    permission: Acquired,
+) -> SentMessage:
     try:
-        message = await telegram_calls.call(chat_id, send, repeatable=False, urgency=urgency, acquired=True)
+        message = await telegram_calls.call(
+            chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
+        )
     except OutcomeUnknown:
         raise
     except Exception:
         # Refused, or never sent: there is nothing to look for.
-        await checkpoints.save_value(slot, None)
+        await checkpoints.delete(MessageSend, idempotency_key)
         raise
-    done = _described(message)
-    await checkpoints.save_value(slot, done)
-    # Where it is now: a group may have become a supergroup, which counts for itself.
-    await sent.note(message.chat.id, message.message_id)
+    done = _sent_message(message)
+    await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+    # Where the message is now: a group may just have become a supergroup, which counts for itself.
+    await sent.note(done.telegram_chat_id, done.message_id)
     return done
 
 
-async def _to_its_answer(sending: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMessage:
     task = asyncio.create_task(sending)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=LAST_WORD_S)
+        await asyncio.wait({task}, timeout=ANSWER_GRACE_S)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
@@ -192,7 +188,7 @@ async def _look_twice(
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
     edit_to_same: Callable[[int, int], Awaitable[Any]],
-) -> dict[str, Any] | None:
+) -> SentMessage | None:
     found = await _find(chat_id, after, telegram_calls, sent, edit_to_same)
     if found is None:
         await telegram_calls.clock.sleep(SETTLE_S)
@@ -206,34 +202,31 @@ async def _find(
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
     edit_to_same: Callable[[int, int], Awaitable[Any]],
-) -> dict[str, Any] | None:
-    for number in await sent.unaccounted(chat_id, after):
+) -> SentMessage | None:
+    for message_id in await sent.unknown(chat_id, after):
+
+        async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
+            return await edit_to_same(telegram_chat_id, message_id)
+
         try:
-            answer = await telegram_calls.call(
-                chat_id, partial(_flipped, edit_to_same, number), repeatable=True
-            )
+            answer = await telegram_calls.call(chat_id, edit, repeatable=True)
         except BadRequest as error:
             if not is_unmodified(error):
-                continue  # Not there, not ours, or of another kind.
+                continue  # No such message, somebody else's, or of another kind.
             answer = None
         except NetworkError:
             continue
         if isinstance(answer, Message):
-            return _described(answer)
-        return {"message_id": number, "chat_id": chat_id, "file_id": ""}
+            return _sent_message(answer)
+        return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
     return None
 
 
-async def _flipped(edit: Callable[[int, int], Awaitable[Any]], message_id: int, chat_id: int) -> Any:
-    return await edit(chat_id, message_id)
-
-
-def _described(message: Message) -> dict[str, Any]:
-    # With its chat: the number means another message, or none, once a group has become a supergroup.
-    found = {"message_id": message.message_id, "chat_id": message.chat.id, "file_id": ""}
+def _sent_message(message: Message) -> SentMessage:
+    sent = SentMessage(message_id=message.message_id, telegram_chat_id=message.chat.id)
     # A video without sound becomes an animation, which Telegram describes as a document as well.
     for kind in ("video", "animation", "document"):
         media = getattr(message, kind)
         if media is not None:
-            return {**found, "file_id": media.file_id, "kind": kind}
-    return found
+            return sent.model_copy(update={"file_id": media.file_id, "kind": kind})
+    return sent
