@@ -21,22 +21,13 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import JobKind
+from bot.job_types import StepDependencies, make_steps
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.quotas import DailyLimit, Quotas
-from bot.jobs.steps.accounts import give_link, login, logout
-from bot.jobs.steps.admin import announce, show_stats
-from bot.jobs.steps.ask_agent import TurnLimits, ask_agent
-from bot.jobs.steps.connect import connect
-from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.forget import forget
-from bot.jobs.steps.gather import gather
-from bot.jobs.steps.questions import cancel_job, new_project, show_credits, show_status
-from bot.jobs.steps.say import send_prepared
-from bot.jobs.steps.text_file_prompt import read_prompt
-from bot.jobs.steps.upload import upload
-from bot.jobs.worker.runner import JobRunner, Step
+from bot.jobs.steps.ask_agent import TurnLimits
+from bot.jobs.steps.export import RenderLimits
+from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
@@ -56,13 +47,10 @@ from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
-from bot.telegram.handlers.chat_settings import show_settings
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import hide
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.registration import register_handlers
-from bot.telegram.handlers.skills import show_skills
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application, new_bot
@@ -74,7 +62,6 @@ from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
-from bot.telegram.sending.private_messages import show_private_message
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
@@ -93,7 +80,7 @@ RECONNECT_PAUSE = timedelta(seconds=1)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 
-POLL_LEASE_S = 5.0
+POLLING_LOCK_TTL_S = 5.0
 """A standby polls so long after the poller fell silent, at the latest."""
 
 LEFTOVER_AGE_S = 86_400
@@ -164,7 +151,7 @@ class App:
             sent = SentMessageLog(store.redis)
             telegram_calls = self._telegram_calls(store.redis)
             cards = await asyncio.to_thread(_cards, settings)
-            tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
+            tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
             runner: JobRunner | None = None
             if self._role is not Role.INTAKE:
@@ -296,10 +283,9 @@ class App:
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
-        ttl_s = min(POLL_LEASE_S, self._settings.lease_s)
-        lease = PollingLock(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
-        metrics.POLLING.set_function(lambda: lease.is_held)
-        await lease.while_held(receiver.run)
+        lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.lease_s))
+        metrics.POLLING.set_function(lambda: lock.is_held)
+        await lock.run(receiver.run)
 
     async def _take_deliveries(
         self, receiver: UpdateReceiver, webhook: Webhook, bot: ExtBot[None], redis: Redis
@@ -337,7 +323,6 @@ class App:
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
-        pressed_messages = PressedMessages(bot, telegram_calls)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -377,57 +362,27 @@ class App:
                 size_limit=settings.max_upload_mb * MEBIBYTE,
             ),
         )
-        return JobRunner(
-            job_queue,
-            redis,
-            responders,
-            clock,
-            self._steps(
-                projects,
-                job_queue,
-                cards,
-                {
-                    JobKind.FORGET: [forget(job_queue, ChatEraser(redis))],
-                    JobKind.SAY: [send_prepared],
-                    JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
-                    JobKind.SETTINGS: [show_settings(chats, cards)],
-                    JobKind.SKILL: [show_skills(cards, chats)],
-                    JobKind.HIDE: [hide(pressed_messages)],
-                    JobKind.LINK: [give_link(projects, group_admins)],
-                    JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
-                    JobKind.CANCEL: [
-                        cancel_job(job_queue, close_position_message(job_queue, pressed_messages))
-                    ],
-                },
+        dependencies = StepDependencies(
+            projects=projects,
+            chats=chats,
+            cards=cards,
+            job_queue=job_queue,
+            group_admins=group_admins,
+            guest_accounts=guest_accounts,
+            eraser=ChatEraser(redis),
+            close_position_message=close_position_message(job_queue, PressedMessages(bot, telegram_calls)),
+            redis=redis,
+            turn_limits=TurnLimits(
+                silent_s=settings.turn_silent_s,
+                total_s=settings.turn_total_s,
+                recovery_first_s=settings.recovery_first_s,
+                recovery_every_s=settings.recovery_every_s,
+                recovery_readings=settings.recovery_readings,
             ),
-            settings.job_tries,
+            render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
-
-    def _steps(
-        self, projects: Projects, job_queue: JobQueue, cards: Cards, of_telegram: dict[JobKind, list[Step]]
-    ) -> dict[JobKind, list[Step]]:
-        settings = self._settings
-        export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
-        turn_options = TurnLimits(
-            silent_s=settings.turn_silent_s,
-            total_s=settings.turn_total_s,
-            recovery_first_s=settings.recovery_first_s,
-            recovery_every_s=settings.recovery_every_s,
-            recovery_readings=settings.recovery_readings,
-        )
-        asking = [connect(projects), upload(projects, cards), ask_agent(projects, turn_options, cards)]
-        ending = [export(projects, export_options, cards), deliver(projects, export_options, cards)]
-        return {
-            JobKind.EDIT: [gather, read_prompt, *asking, *ending],
-            JobKind.EXPORT: [connect(projects), *ending],
-            JobKind.NEW: [new_project(projects)],
-            JobKind.LOGIN: [login(projects)],
-            JobKind.LOGOUT: [logout(projects)],
-            JobKind.CREDITS: [show_credits(projects)],
-            JobKind.STATUS: [show_status(projects, job_queue)],
-            JobKind.ANNOUNCE: [announce(job_queue)],
-            **of_telegram,
-        }
+        steps = make_steps(dependencies)
+        return JobRunner(job_queue, redis, responders, clock, steps, settings.job_tries)
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(

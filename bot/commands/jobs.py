@@ -55,7 +55,7 @@ class JobRow:
         place: In its queue; 0 when it does not wait.
         starts: How often it was begun.
         is_stopping: Whether it was asked to stop and still runs.
-        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
+        saved: Names of its checkpoints, such as ``agent_asked``.
     """
 
     job: Job

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.jobs.checkpoints import ProgressMessageSent
 from bot.jobs.model import Job
-from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.job_queue import JobQueue
 
 
@@ -27,7 +27,7 @@ class MessageLocation:
 
 async def position_message_of(job_queue: JobQueue, job: Job) -> MessageLocation | None:
     """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
-    saved = await job_queue.checkpoint(job, PROGRESS_MESSAGE) or {}
-    if "message_id" not in saved:
+    sent = await job_queue.load_checkpoint(job, ProgressMessageSent)
+    if sent is None or sent.message_id is None:
         return None
-    return MessageLocation(job.chat.chat_id, saved.get("chat_id") or job.place, saved["message_id"])
+    return MessageLocation(job.chat.chat_id, sent.chat_id or job.place, sent.message_id)

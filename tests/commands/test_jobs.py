@@ -15,6 +15,7 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import one_line
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
@@ -183,7 +184,7 @@ async def test_a_failed_job_is_tried_again_once(
 
 async def test_what_was_charged_is_not_asked_for_again(office: JobAdmin, job_queue: JobQueue) -> None:
     taken = await started(job_queue, new_job(files=(CLIP,)))
-    await job_queue.save(taken, "turn", {"failed": False})
+    await job_queue.save(taken, AgentAnswered.name, {"failed": False})
     await job_queue.finish(taken, JobState.FAILED)
 
     again = await office.retry(taken.job.id)

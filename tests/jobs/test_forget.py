@@ -12,8 +12,8 @@ from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, queue_id
-from bot.jobs.steps.forget import PAUSE_S, forget
-from bot.jobs.worker.runner import Attempt
+from bot.jobs.steps.forget import PAUSE_S, Forget
+from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
@@ -68,7 +68,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
-    await forget(job_queue, ChatEraser(redis))(attempt)
+    await Forget(job_queue, ChatEraser(redis))(attempt)
 
     chat = str(CHAT)
     left = {
@@ -95,12 +95,12 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
     await job_queue.enqueue([asked], 2)
     teller.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
     del teller.failing["say"]
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
     assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
@@ -128,7 +128,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     attempt = await run_of(job_queue, clock, teller, asked)
 
     async def forgetting() -> None:
-        await forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
@@ -157,7 +157,7 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
     await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))

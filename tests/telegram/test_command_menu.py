@@ -8,12 +8,13 @@ from redis.asyncio import Redis
 from telegram import BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.ext import CommandHandler
 
+from bot.job_types import OPERATOR_COMMANDS
 from bot.telegram.handlers.admin import AdminCommands
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
-from bot.telegram.sending.command_menu import ADMIN_COMMANDS, COMMANDS, CommandMenu
+from bot.telegram.sending.command_menu import COMMANDS, CommandMenu
 from bot.words import Words, languages
 from tests.telegram.conftest import Telegram
 
@@ -67,7 +68,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
         "all_group_chats": everybodys - only_private - only_admins,
         "all_chat_administrators": everybodys - only_private,
     }
-    assert set(ADMIN_COMMANDS) == _commands_of(of_admins)
+    assert set(OPERATOR_COMMANDS) == _commands_of(of_admins)
 
 
 def _commands_of(application: AnyApplication) -> set[str]:
@@ -82,7 +83,7 @@ async def test_those_who_run_the_bot_see_their_commands_as_long_as_they_do(
     await ada.start()
     await settle(CommandMenu(telegram.bot, redis, telegram.clock, (ada.id, bo.id)))
     scope = BotCommandScopeChat(ada.id)
-    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *ADMIN_COMMANDS}
+    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *OPERATOR_COMMANDS}
     for code in (None, "zh"):
         there = await telegram.bot.get_my_commands(scope=scope, language_code=code)
         assert {one.command for one in there} == everything

@@ -26,6 +26,7 @@ from docket.execution import Disposition, ExecutionState
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue import scripts
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, gathered
@@ -476,6 +477,27 @@ class JobQueue:
         """One checkpoint, as it is in the store now."""
         text = await self._redis.hget(keys.job_key(str(job.chat), job.id), CHECKPOINT + name)
         return None if text is None else json.loads(text)
+
+    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
+        """Return a checkpoint as it is in the store now, or ``None``.
+
+        Args:
+            job: The job; no attempt of this process needs to have it.
+            checkpoint: The class to load.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        value = await self.checkpoint(job, field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
+
+        Args:
+            job: The waiting job.
+            checkpoint: What to save.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        await self.keep_beside(job, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
 
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""

@@ -1,11 +1,16 @@
-"""Sending a text that a handler has prepared."""
+"""Send a text that a handler prepared."""
 
 from __future__ import annotations
 
 from bot.jobs.payloads import SayPayload
-from bot.jobs.worker.runner import Attempt
+from bot.jobs.worker.attempt import Attempt
 
 
-async def send_prepared(attempt: Attempt) -> None:
-    """Send the text that the handler prepared."""
-    await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)
+class Say:
+    """Send the text in the payload."""
+
+    name = "say"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)

@@ -6,8 +6,8 @@ from telegram import Update
 
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.steps.show_settings import BACK
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
-from bot.telegram.handlers.chat_settings import BACK
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.senders import chat_key, message_of

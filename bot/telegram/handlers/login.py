@@ -15,12 +15,10 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.jobs.position_message import MessageLocation
-from bot.jobs.worker.runner import Attempt, Step
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.senders import message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
-from bot.telegram.sending.pressed_messages import PressedMessages
 
 LOGIN_START = "login"
 """What ``/start`` brings along from the button under a refused ``/login``."""
@@ -88,21 +86,6 @@ def login_how(message: Message, username: str) -> LocalizedMessage:
     if message.chat.type == ChatType.PRIVATE:
         return LocalizedMessage("login.how")
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))
-
-
-def hide(messages: PressedMessages) -> Step:
-    """Make the step that deletes a message with a token in it, and says so where that can't be done."""
-
-    async def step(attempt: Attempt) -> None:
-        payload = attempt.job.payload_as(DeleteTokenPayload)
-        if attempt.get_value("hidden") is None:
-            where = MessageLocation(attempt.job.chat.chat_id, attempt.job.place, payload.message_id)
-            await attempt.save_value("hidden", await messages.delete(where))
-        notice = payload.deleted if attempt.get_value("hidden") else payload.kept
-        if notice is not None:
-            await attempt.responder.send("hidden", notice)
-
-    return step
 
 
 def _to_private_chat(username: str) -> tuple[Button, ...]:
