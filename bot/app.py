@@ -328,7 +328,6 @@ class App:
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
-        pressed_messages = PressedMessages(bot, telegram_calls)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -374,9 +373,9 @@ class App:
             cards=cards,
             job_queue=job_queue,
             group_admins=group_admins,
-            close_position_message=close_position_message(job_queue, pressed_messages),
             guest_accounts=guest_accounts,
             eraser=ChatEraser(redis),
+            close_position_message=close_position_message(job_queue, PressedMessages(bot, telegram_calls)),
             redis=redis,
             turn_limits=TurnLimits(
                 silent_s=settings.turn_silent_s,

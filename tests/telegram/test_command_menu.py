@@ -68,7 +68,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
         "all_group_chats": everybodys - only_private - only_admins,
         "all_chat_administrators": everybodys - only_private,
     }
-    assert set(OPERATOR_COMMANDS) == _commands_of(application) - everybodys - {"start"}
+    assert set(OPERATOR_COMMANDS) == _commands_of(of_admins)
 
 
 def _commands_of(application: AnyApplication) -> set[str]:

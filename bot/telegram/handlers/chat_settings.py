@@ -1,4 +1,4 @@
-"""The settings of a chat, all in one message; each is changed by its button."""
+"""The buttons of the settings, each of which changes one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Commands and buttons that ask for one job and nothing else.
-
-/new, /export, /credits, /status, /link, /logout and /settings.
-"""
+"""Commands and buttons that ask for one job and nothing else, as /credits does: all that ``job_types.py`` lists so."""
 
 from __future__ import annotations
 
@@ -10,23 +7,12 @@ from functools import partial
 
 from telegram import Update
 
+from bot.job_types import COMMAND_JOBS, JobType
 from bot.jobs.buttons import ButtonAction, Export, NewProject, ShowCredits, ShowLink, ShowStatus
-from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import LinkPayload
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.receiving.application import Context
-
-COMMAND_JOBS: Mapping[str, tuple[QueueName, JobKind]] = {
-    "new": (QueueName.MAIN, JobKind.NEW),
-    "export": (QueueName.MAIN, JobKind.EXPORT),
-    "credits": (QueueName.QUICK, JobKind.CREDITS),
-    "status": (QueueName.QUICK, JobKind.STATUS),
-    "link": (QueueName.QUICK, JobKind.LINK),
-    "logout": (QueueName.MAIN, JobKind.LOGOUT),
-    "settings": (QueueName.QUICK, JobKind.SETTINGS),
-}
-"""The job that each command asks for."""
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
     Export: "export",
@@ -43,15 +29,16 @@ class JobCommands(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        for command, (queue, kind) in COMMAND_JOBS.items():
-            self.on_command(command, partial(self._command, queue, kind))
+        for command, job_type in COMMAND_JOBS.items():
+            self.on_command(command, partial(self._command, job_type))
         self.on_press(self._press, *_BUTTON_COMMANDS)
 
-    async def _command(self, queue: QueueName, kind: JobKind, update: Update, context: Context) -> None:
-        await self._submitter.submit(update, queue, kind)
+    async def _command(self, job_type: JobType, update: Update, context: Context) -> None:
+        await self._submitter.submit(update, job_type.queue, job_type.kind)
 
     async def _press(self, press: Press, action: ButtonAction) -> PressReply:
         # Only the button makes a project where there is none.
         payload = LinkPayload(opens_project=True) if isinstance(action, ShowLink) else None
-        await self._submitter.submit(press.update, *COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]], payload)
+        job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
+        await self._submitter.submit(press.update, job_type.queue, job_type.kind, payload)
         return PressReply()

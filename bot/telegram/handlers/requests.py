@@ -8,6 +8,7 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
+from bot.job_types import COMMAND_JOBS
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
@@ -15,7 +16,6 @@ from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
-from bot.telegram.handlers.job_commands import COMMAND_JOBS
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.reading.attachments import attachment_of
@@ -92,7 +92,8 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.CANCEL:
                 await self._cancel.cancel(update, context)
             case _:
-                await self._submitter.submit(update, *COMMAND_JOBS[phrase])
+                job_type = COMMAND_JOBS[phrase]
+                await self._submitter.submit(update, job_type.queue, job_type.kind)
 
     async def _request(
         self,
