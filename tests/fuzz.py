@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, Cancel, pack, unpack
+from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.media.links import MAX_LINKS, find_links
-from bot.media.video_facts import SNIFF_BYTES, is_bomb, sniff
 from bot.nemo import answers
 from bot.nemo.changes import compare
 from bot.nemo.drafts import read_draft
@@ -189,7 +189,7 @@ def content(data: bytes) -> None:
     """The kind of media by its first bytes; what follows changes nothing."""
     kind = sniff(data)
     assert kind == sniff(data + b"\x00" * SNIFF_BYTES) or len(data) < SNIFF_BYTES
-    assert not is_bomb(data) or kind in ("png", "gif", "webp")
+    assert not is_decompression_bomb(data) or kind in ("png", "gif", "webp")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button
 from bot.jobs.model import Job
 from bot.jobs.ports import Delivered, FileGone, Result
-from bot.media.cover import CoverPictures, pictures_of
-from bot.media.video_facts import NotAVideo, VideoFacts, describe
+from bot.media.cover import CoverPictures, make_cover
+from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
@@ -122,8 +122,8 @@ class Delivery:
                     text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
             return _Prepared(text, markup)
         try:
-            facts = await describe(result.path)
-            pictures = await pictures_of(result.path)
+            facts = await read_video_facts(result.path)
+            pictures = await make_cover(result.path)
         except NotAVideo:
             log.warning("delivery.not_playable")
             duration = words.duration(result.duration_s or 0)
@@ -185,7 +185,7 @@ class Delivery:
             )
             facts, pictures = prepared.facts, prepared.pictures
             thumbnail = pictures.thumbnail if pictures else None
-            if facts is None or not facts.is_played or as_file:
+            if facts is None or not facts.is_playable or as_file:
                 return await self._bot.send_document(
                     chat_id,
                     media,
