@@ -24,13 +24,11 @@ from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
-from bot.jobs.model import JobKind
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
-from bot.jobs.worker.attempt import Step
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
@@ -50,11 +48,12 @@ from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
-from bot.telegram.handlers.access import AccessGuard
-from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.cancel import close_position_message
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.press_steps import AnswerPress, RedrawPressed
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application, new_bot
@@ -65,6 +64,7 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
@@ -107,6 +107,7 @@ class _Parts:
     cards: Cards
     sent: SentMessageLog
     telegram_ids: TelegramIds
+    telegram_calls: TelegramCalls
     guest_accounts: GuestAccountCounter
 
 
@@ -174,6 +175,7 @@ class App:
                 cards=await asyncio.to_thread(_load_cards, settings),
                 sent=SentMessageLog(store.redis),
                 telegram_ids=TelegramIds(store.redis),
+                telegram_calls=self._telegram_calls(store.redis),
                 guest_accounts=guest_accounts,
             )
             tasks = [
@@ -185,7 +187,8 @@ class App:
                 runner, supervisor = await self._start_worker(stack, parts, health)
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
             if self._role is not Role.WORKER:
-                tasks.append(asyncio.create_task(self._receive(parts, webhook), name="intake"))
+                receiver = await self._receiver(stack, parts)
+                tasks.append(asyncio.create_task(self._receive(receiver, parts, webhook), name="intake"))
             started.set()
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
@@ -206,9 +209,8 @@ class App:
         health.checks["worker"] = _check(lambda: supervisor.is_heard)
         return runner, supervisor
 
-    async def _receive(self, parts: _Parts, webhook: Webhook | None) -> None:
+    async def _receive(self, receiver: UpdateReceiver, parts: _Parts, webhook: Webhook | None) -> None:
         """Receive updates until cancelled."""
-        receiver = await self._receiver(parts)
         if webhook is None:
             await self._poll(receiver, parts.redis)
         else:
@@ -267,15 +269,26 @@ class App:
             log.info("web.ready", url=url)
         return webhook
 
-    async def _receiver(self, parts: _Parts) -> UpdateReceiver:
-        settings = self._settings
-        application = new_application(parts.bot, parts.telegram_ids)
+    async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
+        settings, bot = self._settings, parts.bot
+        application = new_application(bot, parts.telegram_ids)
         submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
-        access = AccessControl(parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins)
-        AccessGuard(submitter, access).register(application)
-        AdminCommands(submitter, access, settings.admins).register(application)
-        Handlers(submitter, self._file_refusals(), parts.telegram_ids).register(application)
+        services = HandlerServices(
+            application=application,
+            submitter=submitter,
+            permissions=Permissions(CachedGroupAdmins(bot, parts.telegram_calls, parts.redis)),
+            access=AccessControl(
+                parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
+            ),
+            refusals=self._file_refusals(),
+            telegram_ids=parts.telegram_ids,
+            presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
+            admins=settings.admins,
+        )
+        register_handlers(services)
         await application.initialize()
+        await application.start()
+        stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
@@ -297,21 +310,25 @@ class App:
         finally:
             webhook.close()
 
-    async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
-        settings, clock, redis, bot = self._settings, self._clock, parts.redis, parts.bot
+    def _telegram_calls(self, redis: Redis) -> TelegramCalls:
+        clock = self._clock
         # The store's time, which all machines share, unless the clock here runs differently.
         is_real = isinstance(clock, SystemClock) and clock.is_real
         time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        telegram_calls = TelegramCalls(clock, parts.telegram_ids, RateLimiter(redis, clock, time_ms=time_ms))
-        group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
+        return TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
+
+    async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
+        settings, redis = self._settings, parts.redis
         projects = await self._projects(stack, parts)
-        responders = await self._responders(stack, parts, telegram_calls)
+        responders = await self._responders(stack, parts)
+        pressed_messages = PressedMessages(parts.bot, parts.telegram_calls)
         dependencies = StepDependencies(
             projects=projects,
             chats=parts.chats,
             cards=parts.cards,
             job_queue=parts.job_queue,
-            group_admins=group_admins,
+            group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis),
+            close_position_message=close_position_message(parts.job_queue, pressed_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             redis=redis,
@@ -324,12 +341,8 @@ class App:
             ),
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
-        steps: dict[JobKind, tuple[Step, ...]] = {
-            **make_steps(dependencies),
-            JobKind.TAP: (AnswerPress(bot, telegram_calls, parts.job_queue, parts.chats, group_admins),),
-            JobKind.REDRAW: (RedrawPressed(bot, telegram_calls, parts.cards, parts.chats),),
-        }
-        return JobRunner(parts.job_queue, redis, responders, clock, steps, settings.job_tries)
+        steps = make_steps(dependencies)
+        return JobRunner(parts.job_queue, redis, responders, self._clock, steps, settings.job_tries)
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
@@ -352,10 +365,9 @@ class App:
             ),
         )
 
-    async def _responders(
-        self, stack: contextlib.AsyncExitStack, parts: _Parts, telegram_calls: TelegramCalls
-    ) -> TelegramResponders:
+    async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
         settings, bot, sent = self._settings, parts.bot, parts.sent
+        telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
         await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
         local = settings.telegram_local_mode
@@ -390,9 +402,9 @@ class App:
     def _file_refusals(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
         return FileRefusals(
-            fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            take=self._settings.max_upload_mb * MEBIBYTE,
-            send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
+            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
 
 from bot.chats.chats import Chats
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
@@ -34,7 +34,6 @@ from bot.jobs.steps.show_settings import ShowSettings
 from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
-from bot.jobs.steps.stop_earlier_jobs import StopEarlierJobs
 from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import Step
 from bot.projects.guest_accounts import GuestAccountCounter
@@ -89,6 +88,7 @@ class StepDependencies:
     cards: Cards
     job_queue: JobQueue
     group_admins: GroupAdmins
+    close_position_message: Callable[[Job], Awaitable[None]]
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser
     redis: Redis
@@ -96,7 +96,7 @@ class StepDependencies:
     render_limits: RenderLimits
 
 
-MAIN, QUICK, TAP = QueueName.MAIN, QueueName.QUICK, QueueName.TAP
+MAIN, QUICK = QueueName.MAIN, QueueName.QUICK
 
 JOB_TYPES: Final = (
     JobType(
@@ -119,11 +119,10 @@ JOB_TYPES: Final = (
     JobType(JobKind.SKILL, QUICK, (ShowSkills,), Command("skill", private=60, group=60, needs_handler=True)),
     JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
     JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
-    JobType(JobKind.CANCEL, TAP, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
+    JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
     JobType(JobKind.CONFIDED, QUICK, (ShowPrivateMessage,)),
     JobType(JobKind.SAY, QUICK, (Say,)),
-    JobType(JobKind.HIDE, TAP, (DeleteToken,)),
-    JobType(JobKind.CLEAR_WAY, TAP, (StopEarlierJobs,)),
+    JobType(JobKind.HIDE, QUICK, (DeleteToken,)),
 )
 
 _COMMANDS: Final = (

@@ -10,7 +10,9 @@ from telegram.ext import CommandHandler
 
 from bot.job_types import OPERATOR_COMMANDS
 from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.handler_family import HandlerServices
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.command_menu import COMMANDS, CommandMenu
 from bot.words import Words, languages
@@ -53,10 +55,12 @@ async def test_each_kind_of_chat_has_its_commands_in_each_language(
 async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
     telegram: Telegram, redis: Redis
 ) -> None:
-    application, unused = new_application(telegram.bot, telegram.telegram_ids), cast(Any, None)
-    Handlers(unused, unused, telegram.telegram_ids).register(application)
-    everybodys = _commands_of(application) - {"start"}  # Telegram's own button.
-    AdminCommands(unused, unused, (5,)).register(application)
+    application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
+    unused = cast(Any, None)
+    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), (5,))
+    register_handlers(HandlerServices(application, *rest))
+    AdminCommands(HandlerServices(of_admins, *rest)).register()
+    everybodys = _commands_of(application) - _commands_of(of_admins) - {"start"}  # Telegram's own button.
     shown = {scope.type: set(names) for scope, names in COMMANDS.items()}
     only_private, only_admins = {"login", "logout"}, {"link", "forget"}
     assert shown == {

@@ -20,7 +20,8 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import Cards, load_cards
-from bot.telegram.handlers.skills import card_of_start, prompt_behind, without_button
+from bot.telegram.handlers.job_buttons import prompt_behind, without_button
+from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages

@@ -44,7 +44,7 @@ SWEEP_BATCH = 100
 QUEUE_IDLE = timedelta(hours=1)
 """How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
 
-_BRIEF = frozenset({JobKind.SAY, JobKind.TAP, JobKind.REDRAW, JobKind.CLEAR_WAY, JobKind.FORGET})
+_BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
 CHECKPOINT = "saved:"
@@ -254,8 +254,9 @@ class JobQueue:
                 keys.slot_key(chat, job.queue),
             ]
             is_gathered = arrival is not None and job.kind is JobKind.EDIT
-            # A chat whose queue is full can be erased all the same.
-            limit = 2 * self._queue_limit if job.kind is JobKind.FORGET else self._queue_limit
+            # A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped.
+            is_urgent = job.kind in (JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL)
+            limit = 2 * self._queue_limit if is_urgent else self._queue_limit
             arguments += [job.id, job.to_json(), limit, 1 if is_gathered else ""]
         arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
         answer = await self._enqueue_script(keys=key_list, args=arguments)

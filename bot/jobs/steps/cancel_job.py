@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobState, QueueName
+from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.redraw import close_announcement
-from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt
 
 
 class CancelJob:
@@ -16,22 +16,21 @@ class CancelJob:
 
     Args:
         job_queue: The chats' queues.
-        group_admins: Tells who is an admin.
+        close_position_message: Lets the message with a waiting job's position say that the job is stopped.
     """
 
     name = "cancel_job"
 
-    def __init__(self, job_queue: JobQueue, group_admins: GroupAdmins) -> None:
+    def __init__(self, job_queue: JobQueue, close_position_message: Callable[[Job], Awaitable[None]]) -> None:
         self._job_queue = job_queue
-        self._group_admins = group_admins
+        self._close_position_message = close_position_message
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         chat, payload = attempt.job.chat, attempt.job.payload_as(CancelPayload)
-        if payload.only_admin and not await self._group_admins.is_admin(chat, attempt.job.owner_id):
-            raise JobEnded(LocalizedMessage("toast.not_yours"), JobState.DONE)
         status = await self._job_queue.find(chat, payload.job_id)
         was = await self._job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
-            await close_announcement(self._job_queue, attempt.job, status.job)
-        await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
+            await self._close_position_message(status.job)
+        if not payload.is_silent:
+            await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))

@@ -6,16 +6,13 @@ import structlog
 
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobState, QueueName
+from bot.jobs.model import QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt
 
 log = structlog.get_logger(__name__)
-
-ALLOWED = "allowed"
-"""The checkpoint that tells a job which may only go on if an admin asked for it that this is so."""
 
 PAUSE_S = 0.5
 """Between two looks whether a question that may still write has been answered."""
@@ -46,27 +43,12 @@ class Forget:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        await self._wait_until_allowed(attempt)
         for job_id in attempt.job.payload_as(ForgetPayload).quick_job_ids:
             await self._job_queue.cancel(attempt.job.chat, QueueName.QUICK, job_id)
         while not await self._eraser.erase(attempt.claimed):
             await _pause(attempt)
         log.info("chat.forgotten")
         await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
-
-    async def _wait_until_allowed(self, attempt: Attempt) -> None:
-        """Wait for the answer to the press that asked for this, where only that one finds out who pressed.
-
-        Raises:
-            JobEnded: It was nobody who may.
-        """
-        answer_id = attempt.job.payload_as(ForgetPayload).if_allowed_by
-        while answer_id is not None and await self._job_queue.checkpoint(attempt.job, ALLOWED) is None:
-            answer = await self._job_queue.find(attempt.job.chat, answer_id)
-            is_over = answer is None or answer.state not in (JobState.QUEUED, JobState.RUNNING)
-            if is_over and await self._job_queue.checkpoint(attempt.job, ALLOWED) is None:
-                raise JobEnded(None, JobState.CANCELLED)
-            await _pause(attempt)
 
 
 async def _pause(attempt: Attempt) -> None:

@@ -1,65 +1,78 @@
-"""Skill cards in a chat: redrawing a message with the chosen card, and the prompts behind buttons."""
+"""Skill cards in a chat: ``/skill``, the list, and a card's greeting with its examples as buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from telegram import Bot, InlineKeyboardMarkup
+from telegram import Update
 
-from bot.jobs.buttons import RunExample, RunSuggestion
-from bot.jobs.next_steps import next_step
-from bot.jobs.steps.show_skills import card_view
-from bot.skills import LINK_PREFIX, Cards
-from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.markdown import to_pieces
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.jobs.buttons import ChooseSkill
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import SkillPayload
+from bot.jobs.steps.show_settings import BACK
+from bot.jobs.steps.show_skills import CARD, LIST, card_view, list_view
+from bot.skills import LINK_PREFIX
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
 
 
-async def draw_card(
-    bot: Bot,
-    telegram_calls: TelegramCalls,
-    cards: Cards,
-    words: Words,
-    name: str,
-    chat_id: int,
-    message_id: int,
-) -> None:
-    """Let a message show the card that was chosen on it."""
-    view = card_view(cards.active(name, words.language), words)
-    piece = to_pieces(view.markdown)[0]
-    await telegram_calls.call(
-        chat_id,
-        lambda chat: bot.edit_message_text(
-            piece.text,
-            chat_id=chat,
-            message_id=message_id,
-            entities=piece.entities,
-            reply_markup=keyboard(view.buttons, words),
-        ),
-        repeatable=True,
-        urgency=SendPriority.ANSWER,
-    )
+class SkillHandlers(HandlerFamily):
+    """Handles ``/skill`` and the buttons of the list."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("skill", self._skill)
+        self.on_press(self._choose, ChooseSkill)
+
+    async def _skill(self, update: Update, context: Context) -> None:
+        if context.args:
+            return await choose_skill(self._submitter, update, context.args[0])
+        return await show_skill(self._submitter, update, LIST)
+
+    async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        cards, chats = self._submitter.cards, self._submitter.chats
+        if not action.mark:
+
+            async def show_list(words: Words) -> View:
+                view = list_view(cards, (await chats.get(press.chat)).skill, words)
+                return replace(view, buttons=(*view.buttons, BACK))
+
+            return PressReply(show=show_list)
+        name = cards.marked(action.mark)
+        if name is None:
+            return PressReply("toast.skill_gone")
+        await chats.update(press.chat, skill=name)
+
+        async def show_card(words: Words) -> View:
+            return card_view(cards.active((await chats.get(press.chat)).skill, words.language), words)
+
+        return PressReply("toast.skill_chosen", show=show_card)
+
+
+async def choose_skill(submitter: JobSubmitter, update: Update, said: str) -> None:
+    """Make the card with a name the chat's and show it; an unknown name gets the list."""
+    name = submitter.cards.named(said)
+    if name is not None:
+        await submitter.chats.update(chat_key(message_of(update)), skill=name)
+    await show_skill(submitter, update, CARD if name else LIST)
+
+
+async def show_skill(submitter: JobSubmitter, update: Update, view: str) -> None:
+    """Answer with the list, or with the active card."""
+    await submitter.submit(update, QueueName.QUICK, JobKind.SKILL, SkillPayload(view=view))
 
 
 def card_of_start(arguments: Sequence[str] | None) -> str | None:
-    """The card that a link ``t.me/<bot>?start=skill_<name>`` leads to, as the link has it."""
+    """Return the name of the card that a link ``t.me/<bot>?start=skill_<name>`` leads to."""
     if not arguments or not arguments[0].startswith(LINK_PREFIX):
         return None
     return arguments[0].removeprefix(LINK_PREFIX)
-
-
-def prompt_behind(action: RunExample | RunSuggestion, cards: Cards, words: Words) -> str | None:
-    """Return the words that a button sends; ``None`` when what it offered is no longer there."""
-    if isinstance(action, RunExample):
-        return cards.example(action.mark)
-    suggestion = next_step(action.suggestion)
-    return None if suggestion is None else words.plain(suggestion.prompt)
-
-
-def without_button(markup: InlineKeyboardMarkup | None, data: str | None) -> InlineKeyboardMarkup:
-    """A keyboard without one of its buttons."""
-    rows = markup.inline_keyboard if markup is not None else ()
-    kept = [[button for button in row if button.callback_data != data] for row in rows]
-    return InlineKeyboardMarkup([row for row in kept if row])

@@ -1,0 +1,47 @@
+"""The settings of a chat, all in one message; each is changed by its button."""
+
+from __future__ import annotations
+
+from bot.chats.chats import ChatChanges
+from bot.jobs.buttons import (
+    SetAutoExport,
+    SetReplaceResults,
+    SetSendAsFile,
+    ShowSettings,
+)
+from bot.jobs.steps.show_settings import settings_view
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.sending.pressed_messages import View
+from bot.words import Words
+
+
+class SettingsHandlers(HandlerFamily):
+    """Handles the buttons of the settings."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_press(self._press, ShowSettings, SetAutoExport, SetSendAsFile, SetReplaceResults)
+
+    async def _press(
+        self, press: Press, action: ShowSettings | SetAutoExport | SetSendAsFile | SetReplaceResults
+    ) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        chats, cards = self._submitter.chats, self._submitter.cards
+        changes: ChatChanges = {}
+        match action:
+            case SetAutoExport(on):
+                changes = {"auto_export": on}
+            case SetSendAsFile(on):
+                changes = {"send_as_file": on}
+            case SetReplaceResults(on):
+                changes = {"replace_results": on}
+        if changes:
+            await chats.update(press.chat, **changes)
+
+        async def show(words: Words) -> View:
+            return settings_view(await chats.get(press.chat), cards, words)
+
+        return PressReply("toast.saved" if changes else "", show=show)
