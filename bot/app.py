@@ -433,17 +433,8 @@ async def open_job_queue(
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
             DailyLimit(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
         )
-        yield (
-            docket,
-            JobQueue(
-                store.redis,
-                docket,
-                clock,
-                quotas=quotas,
-                queue_limit=settings.queue_limit,
-                total_limit=settings.total_queue_limit,
-            ),
-        )
+        limits = {"queue_limit": settings.queue_limit, "total_limit": settings.total_queue_limit}
+        yield docket, JobQueue(store.redis, docket, clock, quotas=quotas, **limits)
 
 
 def _check(holds: Callable[[], bool]) -> Check:
