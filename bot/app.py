@@ -1,14 +1,16 @@
-"""Who is wired to whom: one process of the bot, for intake, for work, or for both."""
+"""What is wired to what: one process of the bot, for intake, for work, or for both."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -34,6 +36,7 @@ from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCou
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
@@ -73,7 +76,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TICKET_TTL = timedelta(minutes=1)
-"""How long docket remembers a ticket that is done; long enough for the sweep to see that it is."""
+"""How long docket remembers a ticket that is done; long enough for the sweep to see it."""
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
@@ -84,20 +87,37 @@ POLLING_LOCK_TTL_S = 5.0
 """A standby polls so long after the poller fell silent, at the latest."""
 
 LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nobody comes back for them."""
+"""Results older than this were left by a process that died; nothing needs them any more."""
 
 
 class CannotStart(Exception):
-    """Something outside has to be put right first; the message is one clear line."""
+    """Something has to be put right first; the message is one clear line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What intake and worker share."""
+
+    redis: Redis
+    tls: ssl.SSLContext
+    bot: TelegramBot
+    docket: Docket
+    job_queue: JobQueue
+    chats: Chats
+    cards: Cards
+    sent: SentMessageLog
+    telegram_ids: TelegramIds
+    telegram_calls: TelegramCalls
+    guest_accounts: GuestAccountCounter
 
 
 class App:
     """One process of the bot.
 
     Args:
-        settings: See there.
-        clock: Time, for everything.
-        role: What this process does.
+        settings: All settings.
+        clock: Source of time for everything; tests pass a faster one.
+        role: Whether the process receives updates, runs jobs, or both.
     """
 
     def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
@@ -112,17 +132,17 @@ class App:
         self._role = role
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
-        """Run until told to stop; then give running jobs back and leave.
+        """Run until told to stop; then give running jobs back and return.
 
         Args:
             stop: Set it to end.
             ready: Is set when updates and jobs are being taken.
 
         Raises:
-            CannotStart: Telegram refuses the token, or the store can't be used.
+            CannotStart: Telegram refuses the token, or something else has to be put right first.
             StoreError: The store can't be used.
         """
-        settings = self._settings
+        settings, started = self._settings, asyncio.Event()
         raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
         redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
         async with contextlib.AsyncExitStack() as stack:
@@ -132,89 +152,78 @@ class App:
                 [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
             )
             await token_cipher.check(store.redis)
-            is_started = False
-            health = Health({"store": store.redis.ping, "started": _always(lambda: is_started)})
+            health = Health({"store": store.redis.ping, "started": _check(started.is_set)})
             webhook = await self._serve(stack, health)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
-            chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             # No step waits longer for one thing than for an answer of the agent or for a render.
-            watch = StuckJobMonitor(
+            monitor = StuckJobMonitor(
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
             )
-            health.before_metrics = self._measure(
-                job_queue, watch, GuestAccountCounter(store.redis, self._clock)
-            )
+            guest_accounts = GuestAccountCounter(store.redis, self._clock)
+            health.before_metrics = partial(_update_metrics, job_queue, monitor, guest_accounts)
             tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop, health))
             if stop.is_set():
                 return
-            sent = SentMessageLog(store.redis)
-            telegram_calls = TelegramCalls(self._clock, TelegramIds(store.redis), rate_limiter)
-            cards = await asyncio.to_thread(_cards, settings)
-            tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
-            tasks.append(asyncio.create_task(watch.run(), name="watch"))
-            runner: JobRunner | None = None
+            telegram_ids = TelegramIds(store.redis)
+            parts = _Parts(
+                redis=store.redis,
+                tls=tls,
+                bot=bot,
+                docket=docket,
+                job_queue=job_queue,
+                chats=Chats(store.redis, token_cipher, settings.chat_ttl_days),
+                cards=await asyncio.to_thread(_load_cards, settings),
+                sent=SentMessageLog(store.redis),
+                telegram_ids=telegram_ids,
+                telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
+                guest_accounts=guest_accounts,
+            )
+            tasks = [
+                asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
+                asyncio.create_task(monitor.run(), name="stuck jobs"),
+            ]
+            runner = None
             if self._role is not Role.INTAKE:
-                await stack.enter_async_context(
-                    CommandMenu(bot, store.redis, self._clock, settings.admins).background()
-                )
-                runner = await self._runner(
-                    stack, bot, telegram_calls, tls, chats, job_queue, sent, cards, store.redis
-                )
-                await stack.enter_async_context(runner.background())
-                # In real time, which docket's signs of life come in whatever the clock is.
-                supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
-                tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
-                health.checks["worker"] = _always(lambda: supervisor.is_alive)
+                runner, supervisor = await self._start_worker(stack, parts, health)
+                tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
             if self._role is not Role.WORKER:
-                submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
-                receiver = await self._receiver(stack, bot, telegram_calls, submitter, store.redis)
-                receiving = (
-                    self._poll(receiver, store.redis)
-                    if webhook is None
-                    else self._take_deliveries(receiver, webhook, bot, store.redis)
-                )
-                tasks.append(asyncio.create_task(receiving, name="intake"))
-            is_started = True
+                receiver = await self._receiver(stack, parts)
+                tasks.append(asyncio.create_task(self._receive(receiver, parts, webhook), name="intake"))
+            started.set()
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
                 ready.set()
-            await _until(stop, tasks)
-            await _leave(tasks, runner)
+            await _wait_until(stop, tasks)
+            await _end(tasks, runner)
         log.info("app.stopped", role=self._role)
 
-    def _measure(
-        self, job_queue: JobQueue, watch: StuckJobMonitor, guest_accounts: GuestAccountCounter
-    ) -> Callable[[], Awaitable[None]]:
-        """What brings the figures that lie in the store up to date."""
+    async def _start_worker(
+        self, stack: contextlib.AsyncExitStack, parts: _Parts, health: Health
+    ) -> tuple[JobRunner, WorkerSupervisor]:
+        menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
+        await stack.enter_async_context(menu.background())
+        runner = await self._runner(stack, parts)
+        await stack.enter_async_context(runner.background())
+        # In real time, as docket's heartbeats are, whatever the clock is.
+        supervisor = WorkerSupervisor(parts.docket, lambda: self._worker(parts.docket), SystemClock())
+        health.checks["worker"] = _check(lambda: supervisor.is_alive)
+        return runner, supervisor
 
-        async def measure() -> None:
-            count, age_s = await job_queue.statistics.waiting()
-            metrics.QUEUE.set(count)
-            metrics.QUEUE_AGE.set(age_s)
-            ages = await watch.ages()
-            metrics.JOB_OLDEST.set(ages.running_s)
-            metrics.JOB_SILENT.set(ages.silent_s)
-            metrics.GUEST_TOKENS_LEFT.set(
-                max(0, GUEST_ACCOUNTS_PER_WEEK - await guest_accounts.used_this_week())
-            )
-
-        return measure
-
-    def _rate_limiter(self, redis: Redis) -> RateLimiter:
-        clock = self._clock
-        # The store's time, which all machines share, unless time runs otherwise here.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        return RateLimiter(redis, clock, time_ms=time_ms)
+    async def _receive(self, receiver: UpdateReceiver, parts: _Parts, webhook: Webhook | None) -> None:
+        """Receive updates until cancelled."""
+        if webhook is None:
+            await self._poll(receiver, parts.redis)
+        else:
+            await self._receive_webhook(receiver, webhook, parts)
 
     @contextlib.asynccontextmanager
     async def _bot(
         self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
     ) -> AsyncIterator[TelegramBot]:
-        settings, is_known = self._settings, False
-        health.checks["telegram"] = _always(lambda: is_known)
+        settings, known = self._settings, asyncio.Event()
+        health.checks["telegram"] = _check(known.is_set)
         bot = new_bot(
             self._token,
             settings.telegram_api_url,
@@ -222,12 +231,12 @@ class App:
             rate_limiter,
             local=settings.telegram_local_mode,
         )
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         try:
             while not stop.is_set():
                 try:
                     await bot.initialize()
-                    is_known = True
+                    known.set()
                     break
                 except InvalidToken as error:
                     raise CannotStart(
@@ -235,18 +244,17 @@ class App:
                     ) from error
                 except TelegramError as error:
                     log.warning("app.telegram_away", error=type(error).__name__)
-                    await _sleep_unless(stop, self._clock, pause_s)
-                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                    await _sleep_unless(stop, self._clock, backoff.next_s())
             yield bot
         finally:
             await bot.shutdown()
 
     async def _serve(self, stack: contextlib.AsyncExitStack, health: Health) -> Webhook | None:
-        """Serve the web app, where there is one; the webhook takes nothing yet."""
+        """Serve the web app, if there is one; the webhook does not take updates yet."""
         settings = self._settings
         if not (settings.webhook_url or settings.http_listen):
             return None
-        # Here, as a bot that serves nothing starts sooner without.
+        # Imported here: a bot that serves nothing starts sooner without.
         from bot.web.app import MAX_CONNECTIONS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
@@ -254,8 +262,8 @@ class App:
         webhook = None
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
-            webhook = taken = Webhook(settings.webhook_secret.get_secret_value())
-            health.checks["webhook"] = _always(lambda: taken.is_set)
+            webhook = Webhook(settings.webhook_secret.get_secret_value())
+            health.checks["webhook"] = _check(lambda: webhook is not None and webhook.is_set)
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
@@ -267,24 +275,20 @@ class App:
             log.info("web.ready", url=url)
         return webhook
 
-    async def _receiver(
-        self,
-        stack: contextlib.AsyncExitStack,
-        bot: TelegramBot,
-        telegram_calls: TelegramCalls,
-        submitter: JobSubmitter,
-        redis: Redis,
-    ) -> UpdateReceiver:
-        settings, telegram_ids = self._settings, TelegramIds(redis)
-        application = new_application(bot, telegram_ids)
+    async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
+        settings, bot = self._settings, parts.bot
+        application = new_application(bot, parts.telegram_ids)
+        submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
         services = HandlerServices(
             application=application,
             submitter=submitter,
-            permissions=Permissions(CachedGroupAdmins(bot, telegram_calls, redis)),
-            access=AccessControl(redis, settings.allowed_users, settings.allowed_chats, settings.admins),
-            refusals=self._limits(),
-            telegram_ids=telegram_ids,
-            presses=ButtonPresses(submitter, PressedMessages(bot, telegram_calls)),
+            permissions=Permissions(CachedGroupAdmins(bot, parts.telegram_calls, parts.redis)),
+            access=AccessControl(
+                parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
+            ),
+            refusals=self._file_refusals(),
+            telegram_ids=parts.telegram_ids,
+            presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
             admins=settings.admins,
         )
         register_handlers(services)
@@ -299,14 +303,12 @@ class App:
         metrics.POLLING.set_function(lambda: lock.is_held)
         await lock.run(receiver.run)
 
-    async def _take_deliveries(
-        self, receiver: UpdateReceiver, webhook: Webhook, bot: TelegramBot, redis: Redis
-    ) -> None:
+    async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:
         url, secret = self._settings.webhook_url, self._settings.webhook_secret
-        assert url is not None and secret is not None  # noqa: S101, PT018 - whence the webhook
+        assert url is not None and secret is not None  # noqa: S101, PT018 - there would be no webhook
         webhook.open(receiver.receive_one)
         try:
-            await ensure_webhook(bot, redis, url, secret.get_secret_value(), self._clock)
+            await ensure_webhook(parts.bot, parts.redis, url, secret.get_secret_value(), self._clock)
             webhook.is_set = True
             await asyncio.Event().wait()
         except BadRequest as error:
@@ -314,26 +316,68 @@ class App:
         finally:
             webhook.close()
 
-    async def _runner(
-        self,
-        stack: contextlib.AsyncExitStack,
-        bot: TelegramBot,
-        telegram_calls: TelegramCalls,
-        tls: ssl.SSLContext,
-        chats: Chats,
-        job_queue: JobQueue,
-        sent: SentMessageLog,
-        cards: Cards,
-        redis: Any,
-    ) -> JobRunner:
-        settings, clock = self._settings, self._clock
-        group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
-        nemo_http = await stack.enter_async_context(new_client(tls))
-        media_http = await stack.enter_async_context(new_client(tls, public_only=True))
-        files_http = await stack.enter_async_context(new_client(tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, clock)
+    def _rate_limiter(self, redis: Redis) -> RateLimiter:
+        clock = self._clock
+        # The store's time, which all machines share, unless the clock here runs differently.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        return RateLimiter(redis, clock, time_ms=time_ms)
+
+    async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
+        settings, redis = self._settings, parts.redis
+        projects = await self._projects(stack, parts)
+        responders = await self._responders(stack, parts)
+        pressed_messages = PressedMessages(parts.bot, parts.telegram_calls)
+        dependencies = StepDependencies(
+            projects=projects,
+            chats=parts.chats,
+            cards=parts.cards,
+            job_queue=parts.job_queue,
+            group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis),
+            close_position_message=close_position_message(parts.job_queue, pressed_messages),
+            guest_accounts=parts.guest_accounts,
+            eraser=ChatEraser(redis),
+            redis=redis,
+            turn_limits=TurnLimits(
+                silent_s=settings.turn_silent_s,
+                total_s=settings.turn_total_s,
+                recovery_first_s=settings.recovery_first_s,
+                recovery_every_s=settings.recovery_every_s,
+                recovery_readings=settings.recovery_readings,
+            ),
+            render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
+        )
+        steps = make_steps(dependencies)
+        return JobRunner(parts.job_queue, redis, responders, self._clock, steps, settings.job_tries)
+
+    async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
+        settings = self._settings
+        nemo_http = await stack.enter_async_context(new_client(parts.tls))
+        media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True))
+        return Projects(
+            NemoClient(
+                nemo_http,
+                settings.nemo_api_url,
+                media=MediaSource(media_http, AllowedHosts(settings.nemo_media_hosts).allow),
+            ),
+            parts.chats,
+            parts.cards,
+            parts.guest_accounts,
+            self._clock,
+            ProjectOptions(
+                web_url=settings.nemo_web_url,
+                operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
+                size_limit=settings.max_upload_mb * MEBIBYTE,
+            ),
+        )
+
+    async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
+        settings, bot, sent = self._settings, parts.bot, parts.sent
+        telegram_calls = parts.telegram_calls
+        files_http = await stack.enter_async_context(new_client(parts.tls))
+        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
         local = settings.telegram_local_mode
-        responders = TelegramResponders(
+        return TelegramResponders(
             bot,
             telegram_calls,
             sent,
@@ -346,48 +390,10 @@ class App:
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
-            clock,
+            self._clock,
             settings.progress_edit_s,
-            chats.encrypt,
+            parts.chats.encrypt,
         )
-        guest_accounts = GuestAccountCounter(redis, clock)
-        projects = Projects(
-            NemoClient(
-                nemo_http,
-                settings.nemo_api_url,
-                media=MediaSource(media_http, AllowedHosts(settings.nemo_media_hosts).allow),
-            ),
-            chats,
-            cards,
-            guest_accounts,
-            clock,
-            ProjectOptions(
-                web_url=settings.nemo_web_url,
-                operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
-                size_limit=settings.max_upload_mb * MEBIBYTE,
-            ),
-        )
-        dependencies = StepDependencies(
-            projects=projects,
-            chats=chats,
-            cards=cards,
-            job_queue=job_queue,
-            group_admins=group_admins,
-            guest_accounts=guest_accounts,
-            eraser=ChatEraser(redis),
-            close_position_message=close_position_message(job_queue, PressedMessages(bot, telegram_calls)),
-            redis=redis,
-            turn_limits=TurnLimits(
-                silent_s=settings.turn_silent_s,
-                total_s=settings.turn_total_s,
-                recovery_first_s=settings.recovery_first_s,
-                recovery_every_s=settings.recovery_every_s,
-                recovery_readings=settings.recovery_readings,
-            ),
-            render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
-        )
-        steps = make_steps(dependencies)
-        return JobRunner(job_queue, redis, responders, clock, steps, settings.job_tries)
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(
@@ -399,7 +405,7 @@ class App:
             schedule_automatic_tasks=False,
         )
 
-    def _limits(self) -> FileRefusals:
+    def _file_refusals(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
         return FileRefusals(
             download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
@@ -408,39 +414,44 @@ class App:
         )
 
 
+async def _update_metrics(
+    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter
+) -> None:
+    """Update the metrics whose values are in the store."""
+    count, age_s = await job_queue.statistics.waiting()
+    metrics.QUEUE.set(count)
+    metrics.QUEUE_AGE.set(age_s)
+    ages = await monitor.ages()
+    metrics.JOB_OLDEST.set(ages.running_s)
+    metrics.JOB_SILENT.set(ages.silent_s)
+    used = await guest_accounts.used_this_week()
+    metrics.GUEST_TOKENS_LEFT.set(max(0, GUEST_ACCOUNTS_PER_WEEK - used))
+
+
 @contextlib.asynccontextmanager
 async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
-    """The chats' queues with the limits of the settings, and docket, which holds their tickets."""
+    """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
     async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
             DailyLimit(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
         )
-        yield (
-            docket,
-            JobQueue(
-                store.redis,
-                docket,
-                clock,
-                quotas=quotas,
-                queue_limit=settings.queue_limit,
-                total_limit=settings.total_queue_limit,
-            ),
-        )
+        limits = {"queue_limit": settings.queue_limit, "total_limit": settings.total_queue_limit}
+        yield docket, JobQueue(store.redis, docket, clock, quotas=quotas, **limits)
 
 
-def _always(holds: Callable[[], bool]) -> Check:
+def _check(holds: Callable[[], bool]) -> Check:
     async def check() -> bool:
         return holds()
 
     return check
 
 
-async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for the word to stop; a task that ends before is a fault and goes up."""
+async def _wait_until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for ``stop``; a task that ends before raises its error."""
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
         done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -452,8 +463,8 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         stopping.cancel()
 
 
-async def _leave(tasks: list[asyncio.Task[None]], runner: JobRunner | None) -> None:
-    # First no more tickets are taken, then the running jobs stop where they are and give themselves back.
+async def _end(tasks: list[asyncio.Task[None]], runner: JobRunner | None) -> None:
+    # First no more tickets are claimed, then the running jobs stop where they are and are given back.
     for task in tasks:
         task.cancel()
     if runner is not None:
@@ -470,7 +481,7 @@ async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) ->
             wait.cancel()
 
 
-def _cards(settings: Settings) -> Cards:
+def _load_cards(settings: Settings) -> Cards:
     own = () if settings.skills_dir is None else (settings.skills_dir,)
     for directory in own:
         if not directory.expanduser().is_dir():

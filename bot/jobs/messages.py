@@ -32,10 +32,10 @@ class Button:
     """A button under a message.
 
     Args:
-        label: Key of its words in the catalogue; empty where it says ``text``.
+        label: Key of its label in the catalogue; empty if it shows ``text``.
         action: What pressing it does; ``None`` for a link.
-        url: Where a link button leads.
-        text: What it says in every language, such as a name.
+        url: Where a link leads.
+        text: A label that is the same in every language, such as a name.
     """
 
     label: str = ""
@@ -46,7 +46,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """A parameter that is shown as a length of time; on a timeline tenths count."""
+    """A parameter that is shown as a length of time; with tenths on a timeline."""
 
     duration_s: float
     tenths: bool = False
@@ -61,24 +61,24 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class UncutText:
-    """A parameter that is shown whole, because whoever runs the bot wrote it."""
+    """A parameter that is shown whole, because the operator wrote it."""
 
     text: str
 
 
 Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
-"""What stands in a placeholder; a notice is phrased first."""
+"""What fills a placeholder; a message is phrased first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalizedMessage:
-    """Something to tell the chat: a key of the message catalogue with its parameters, never finished words.
+    """A text in the reader's language.
 
     Args:
-        key: Of the catalogue.
-        params: What stands in its placeholders.
-        buttons: Under the message.
-        quiet: Whether it comes without a sound.
+        key: Its key in the message catalogue.
+        params: Values of its placeholders.
+        buttons: Buttons under the message.
+        quiet: Whether it is sent without a notification sound.
     """
 
     key: str
@@ -89,7 +89,7 @@ class LocalizedMessage:
 
 @dataclass(frozen=True, slots=True)
 class AgentMessage:
-    """Words of the agent, in its Markdown, and lines of our own under them."""
+    """Words of the agent in Markdown, with lines of our own under them."""
 
     markdown: str
     buttons: tuple[Button, ...] = ()
@@ -107,23 +107,23 @@ class ListMessage:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePicture:
-    """A drawn timeline with a caption; where a picture can't be sent, the caption alone."""
+    """A picture of the timeline with a caption; where it can't be sent, the caption alone."""
 
     draft: Draft
     caption: ListMessage
 
     @property
     def buttons(self) -> tuple[Button, ...]:
-        """Those of the caption."""
+        """The buttons of the caption."""
         return self.caption.buttons
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateMessage:
-    """What only whoever asked may read: in a group it goes to their private chat, and the group is told where it is.
+    """A message for the person who asked alone: in a group it goes to their private chat, and the group is told so.
 
     Args:
-        message: It. Buttons that do something for the group's job stay in the group.
+        message: The message. Buttons that do something for the group's job stay in the group.
         about: What the group may know.
     """
 
@@ -132,7 +132,7 @@ class PrivateMessage:
 
     @property
     def buttons(self) -> tuple[Button, ...]:
-        """Those of the message."""
+        """The buttons of the message."""
         return self.message.buttons
 
 
@@ -141,16 +141,16 @@ OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePictur
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a job stands; the newest one is what the live message shows.
+    """How far a job is; the progress message shows the newest one.
 
     Args:
-        stage: Key of the stage's words in the catalogue.
-        params: Their parameters.
-        fraction: 0 to 1 of the whole job.
+        stage: Key of the stage's text in the catalogue.
+        params: Values of its placeholders.
+        fraction: Done of the whole job, 0 to 1.
         preview: The agent's words so far.
-        expected_s: Over how many seconds the bar moves on by itself from ``fraction`` to ``until``.
-        until: Where that movement ends.
-        link: Where the project opens in a browser; stays on the live message through the stages that follow.
+        expected_s: Seconds in which the bar moves on by itself from ``fraction`` to ``until``.
+        until: Where that movement ends, 0 to 1.
+        link: Where the project opens in a browser; it stays through the stages that follow.
     """
 
     stage: str

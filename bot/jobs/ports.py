@@ -1,4 +1,4 @@
-"""What jobs need of a chat, without knowing what a chat is. ``telegram/`` implements it."""
+"""What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.jobs.model import Attachment, Job
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file's bytes on their way.
+    """An open file.
 
     Args:
-        name: Safe, with the ending that fits its content.
+        name: A safe name with the extension that fits its content.
         size: Bytes, exact.
-        content_type: By its first bytes, where they tell.
-        chunks: To be read once.
+        content_type: Its MIME type, by its first bytes if they tell.
+        chunks: Its content, to be read once.
     """
 
     name: str
@@ -36,17 +36,17 @@ class Result:
     """A finished video to be delivered.
 
     Args:
-        path: Where it lies; ``None`` when only ``file_id`` or ``link`` is there.
-        link: Its address with NemoVideo, for when it can't be sent.
-        why_link: Why it can't: ``too_large``, ``no_room`` on the disk, or ``elsewhere``, where nothing is fetched from.
-        size: Bytes.
-        duration_s: As the render said, where it did.
-        took_s: From the request to now.
-        file_id: Telegram's handle when this very draft was delivered before.
+        path: The file; ``None`` if there is only ``file_id`` or ``link``.
+        link: Its address at NemoVideo, if it can't be sent; empty otherwise.
+        why_link: Why not: ``too_large``, ``no_room`` on the disk, or ``elsewhere``: its host is not allowed.
+        size: Bytes; ``None`` if unknown.
+        duration_s: Its length, if the render told.
+        took_s: Seconds from the request until now.
+        file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
         kind: What it was sent as then.
-        as_file: Whether it goes as a file, whatever it is.
-        browser_link: Where the project opens in a browser, to stand under the video.
-        buttons: What else stands under it.
+        as_file: Whether to send it as a file, whatever it is.
+        browser_link: Where the project opens in a browser; a button under the video.
+        buttons: Other buttons under it.
     """
 
     path: Path | None = None
@@ -67,9 +67,9 @@ class Delivered:
     """How a result reached the chat.
 
     Args:
-        file_id: To send it again without bytes; empty when a link was sent.
+        file_id: Telegram's id of it; empty if a link was sent.
         kind: What it became: video, animation or document.
-        message_id: Of its message.
+        message_id: The message with it.
         telegram_chat_id: The id in Telegram of the chat where that is.
     """
 
@@ -80,14 +80,14 @@ class Delivered:
 
 
 class FileGone(Exception):
-    """Telegram no longer has the file, or never gave it out."""
+    """Telegram no longer has the file, or never handed it out."""
 
 
 class FileTooLarge(Exception):
-    """The file is over a limit.
+    """The file is larger than allowed.
 
     Args:
-        limit: Bytes.
+        limit: The limit, in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -96,66 +96,67 @@ class FileTooLarge(Exception):
 
 
 class ChatGone(Exception):
-    """The bot was blocked or removed: there is nobody left to answer."""
+    """The bot was blocked or removed: nobody is left to answer."""
 
 
 class Responder(Protocol):
-    """The chat's side of one job."""
+    """Sends to one chat for a job."""
 
     def report_progress(self, progress: Progress) -> None:
-        """Let the live message show this from its next edit on. Cheap; call it as often as you like."""
+        """Let the progress message show this from its next edit on. Cheap: it may be called for every chunk."""
         ...
 
     async def show_progress(self) -> None:
-        """Put the live message into the chat now, if it is not there yet."""
+        """Send the progress message now, unless it is there already."""
         ...
 
     async def flush_progress(self) -> None:
-        """Let the newest progress be seen before going on; for stages too short for the next edit."""
+        """Edit the progress message before going on, for a stage that may end before the next edit."""
         ...
 
     async def send(self, slot: str, message: OutgoingMessage) -> None:
-        """Send a message of its own, once for each slot even across crashes.
+        """Send a message, once for each slot even across crashes.
 
         Raises:
-            ChatGone: Nobody there.
+            ChatGone: Nobody is left to answer.
         """
         ...
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
-        """Start to read a file that lies with Telegram.
+        """Open a file at Telegram.
 
         Raises:
-            FileGone: It can't be had any more.
-            FileNotTaken: Its content is of another kind than can be used.
-            FileTooLarge: Telegram does not hand out a file of this size.
-            SoundTooLong: It would have to be converted, and is too long for that.
+            FileGone: Telegram no longer has it.
+            FileTypeUnsupported: NemoVideo can't use its kind of content.
+            FileTooLarge: Telegram does not hand out files of this size.
+            AudioTooLong: It would have to be converted, and is too long for that.
         """
         ...
 
     async def release_files(self) -> None:
-        """Have the copies deleted that were made for the job to read; twice is as good as once. Never fails."""
+        """Delete the copies of files that were made for the job; twice is as good as once. Never fails."""
         ...
 
     async def discard_result(self) -> None:
-        """Delete what was put at ``result_path``; likewise."""
+        """Delete the file at ``result_path``; twice is as good as once. Never fails."""
         ...
 
     @property
     def send_limit_bytes(self) -> int:
-        """Bytes of the largest video that can be sent to the chat."""
+        """The size of the largest video that can be sent to the chat, in bytes."""
         ...
 
     @property
     def result_path(self) -> Path:
-        """Where the job's result is put for sending."""
+        """The file that the job's result is written to."""
         ...
 
     async def deliver(self, slot: str, result: Result) -> Delivered:
         """Send the finished video, once for each slot even across crashes.
 
         Raises:
-            ChatGone: Nobody there.
+            ChatGone: Nobody is left to answer.
+            FileGone: Telegram no longer has the file that was sent before.
         """
         ...
 
@@ -164,8 +165,8 @@ class Responder(Protocol):
 
         Args:
             telegram_chat_id: The id that its chat had in Telegram: what is in a group that has moved since stays there.
-            message_id: Which one.
-            only_buttons: Leave it there without its buttons, as is done where it can't be deleted any more.
+            message_id: The message.
+            only_buttons: Only remove its buttons, as happens anyway where it can't be deleted any more.
 
         Returns:
             Whether the message is gone.
@@ -173,25 +174,25 @@ class Responder(Protocol):
         ...
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
-        """Take the live message away, or let it say one last thing."""
+        """Delete the progress message, or let it show a last text."""
         ...
 
     async def close(self) -> None:
-        """Stop editing; the message stays as it is, for whoever takes the job up again."""
+        """Stop editing the progress message; it stays for the next attempt at the job."""
         ...
 
 
 class ResponderFactory(Protocol):
-    """Makes the chat's side of a job."""
+    """Makes the responder of a job."""
 
     def open(self, job: Job, checkpoints: Checkpoints) -> Responder:
-        """The front of a job that starts, or starts again."""
+        """Return the responder of a job that starts, or starts again."""
         ...
 
 
 class GroupAdmins(Protocol):
-    """What jobs need to know of a group's people."""
+    """Knows the admins of groups."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        """Whether somebody may speak for a group; anonymous admins go by the group's own id."""
+        """Whether a user is an admin of a group; anonymous admins have the group's own id."""
         ...

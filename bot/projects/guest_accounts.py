@@ -1,4 +1,4 @@
-"""How many guest accounts NemoVideo gave this bot in the last seven days; all workers count together."""
+"""Count of the guest accounts that NemoVideo gave in the last seven days, of all processes together."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from bot.store import keys
 log = structlog.get_logger(__name__)
 
 GUEST_ACCOUNTS_PER_WEEK = 10
-"""About as many the service gives to one network address in seven days."""
+"""About as many as the service gives to one network address in seven days."""
 
 WARN_AT = frozenset({7, 9})
-"""Counts at which whoever runs the bot is told that guest tokens get scarce."""
+"""Counts at which the log warns the operator that guest accounts run out."""
 
 WEEK = timedelta(seconds=keys.GUEST_TOKENS_TTL_S)
 
 
 class GuestAccountCounter:
-    """The count.
+    """Counts guest accounts.
 
     Args:
-        redis: Where it is.
-        clock: Says when a token was given.
+        redis: Stores the count.
+        clock: Source of time; tests pass a manual one.
     """
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
@@ -35,7 +35,7 @@ class GuestAccountCounter:
         self._clock = clock
 
     async def note(self, token: str) -> None:
-        """Count a token that the service gave, once however often it gives the same one; warn when few are left."""
+        """Count the account of a token, once however often the service gives the same one; warn when few are left."""
         now = self._clock.now()
         name = hashlib.sha256(token.encode()).hexdigest()[:16]
         async with self._redis.pipeline(transaction=True) as transaction:
@@ -48,6 +48,6 @@ class GuestAccountCounter:
             log.warning("account.guest_tokens_low", used=used, left=GUEST_ACCOUNTS_PER_WEEK - used)
 
     async def used_this_week(self) -> int:
-        """How many were given in the last seven days."""
+        """Return how many accounts were given in the last seven days."""
         since = (self._clock.now() - WEEK).timestamp()
         return int(await self._redis.zcount(keys.GUEST_TOKENS, f"({since}", "+inf"))

@@ -1,4 +1,4 @@
-"""Calls to NemoVideo, made again where that can double nothing."""
+"""Retries of calls to NemoVideo, where they can double nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.runtime.clock import Clock
 T = TypeVar("T")
 
 RATE_LIMIT_PAUSE_S = 30.0
-"""The service's own advice for a 429; once."""
+"""The service's own advice for a 429, which is waited out once."""
 
 LONGEST_RATE_LIMIT_PAUSE_S = 120.0
-"""A service that asks for more patience than this is not waited for: the chat is told instead."""
+"""If the service asks for a longer pause, the chat is told instead."""
 
 PAUSES_S = (1.0, 3.0, 10.0)
-"""Between tries of a call that never reached the service."""
+"""Pauses between tries of a call that never reached the service."""
 
 
 async def with_retries(
@@ -25,15 +25,15 @@ async def with_retries(
     make: Callable[[], Awaitable[T]],
     mend: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,
 ) -> T:
-    """Make a call, and make it again after what can be mended, each thing once.
+    """Make a call, and retry it after each kind of error that can be repaired, once.
 
-    A 429 is waited out, and a call that never reached the service is made again. Nothing else is repeated: the call
-    may have been carried out.
+    A 429 is waited out, and a call that never reached the service is retried. Nothing else is: the call may have been
+    carried out.
 
     Args:
-        clock: For the waits.
+        clock: Source of time; tests pass a manual one.
         make: Starts the call.
-        mend: Puts right a refused token or a lost project; raises where it can't.
+        mend: Repairs a refused token or a lost project, or raises.
 
     Raises:
         NemoError: What the caller has to judge.

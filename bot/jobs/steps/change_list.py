@@ -1,4 +1,4 @@
-"""What changed between two drafts, as lines for the chat."""
+"""The changes between two drafts, as lines for the chat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LABELS = {
 
 
 def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMessage, ...]:
-    """A line for each change that can be named, the first dozen."""
+    """Return a line for each change that can be named, the first dozen of them."""
     found = changes.compare(before or NO_DRAFT, after or NO_DRAFT)
     lines = [line for change in found if (line := _line(change)) is not None]
     more = len(lines) - MOST_LINES
@@ -31,12 +31,12 @@ def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMe
 
 
 def track_label(track: Track) -> LocalizedMessage:
-    """What to call a track's kind."""
+    """Name a track by its kind."""
     return LocalizedMessage(_LABELS[track.kind])
 
 
 def segment_name(segment: Segment | None, track: Track) -> Param:
-    """What to call a clip."""
+    """Name a clip; a missing one by its track."""
     if segment is None:
         return track_label(track)
     return segment.text or segment.name

@@ -1,4 +1,4 @@
-"""A finished video's way from NemoVideo to the disk: its facts and its picture can only be read from a file."""
+"""Download of a finished video to the disk: its facts and its cover can only be read from a file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WRITE_BYTES = 512 * 1024
 """Collected before a write, so that threads are not started for every small piece."""
 
 SPARE_BYTES = 100 * 1024 * 1024
-"""Left free on the disk: an embedded store writes to the same one."""
+"""Kept free on the disk: an embedded store writes to the same one."""
 
 
 class TooLarge(Exception):
     """The result is larger than what can be sent.
 
     Args:
-        size: Bytes, where the download tells.
+        size: Bytes; ``None`` if the download doesn't say.
     """
 
     def __init__(self, size: int | None = None) -> None:
@@ -41,14 +41,14 @@ async def fetch(nemo: NemoClient, render: Render, path: Path, limit: int, projec
     """Stream a result to disk.
 
     Args:
-        nemo: Where it is.
-        render: What to fetch.
-        path: Where to; there once it is whole.
-        limit: Bytes of the largest file that is of use.
-        project: The render's.
+        nemo: The client to download with.
+        render: The finished render.
+        path: The file to write; it appears once it is whole.
+        limit: The size of the largest file that can be sent, in bytes.
+        project: The project of the render.
 
     Returns:
-        Its bytes.
+        Its size in bytes.
 
     Raises:
         TooLarge: More than the limit.

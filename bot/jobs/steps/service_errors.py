@@ -1,4 +1,4 @@
-"""What an error of NemoVideo means for the chat: its words, and the button that leads on."""
+"""What an error of NemoVideo means for the chat: a message with a button for what to do next."""
 
 from __future__ import annotations
 
@@ -31,44 +31,44 @@ from bot.runtime import metrics
 log = structlog.get_logger(__name__)
 
 _REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
-"""What is said when the service refuses a token that only its owner can renew."""
+"""Texts for a refused token that only its owner can renew."""
 
 
 async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
-    """What an error means for the chat, with the button that leads on."""
+    """Return the end of a job for an error, with a message and a button for what to do next."""
     metrics.ERRORS.labels(_label(error)).inc()
     chat = await projects.chats.get(job.chat)
     retry = Button("button.retry", Retry(job.id))
     match error:
         case GuestAccountsUsedUp():
             key = "error.tokens_used_up" if job.chat.is_private else "error.tokens_used_up_group"
-            notice = LocalizedMessage(key, buttons=(retry,))
+            message = LocalizedMessage(key, buttons=(retry,))
         case AuthError():
-            notice = LocalizedMessage(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
+            message = LocalizedMessage(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
         case NoCredits():
-            notice = _account_notice(projects, "error.no_credits_", chat, "button.top_up")
+            message = _account_message(projects, "error.no_credits_", chat, "button.top_up")
         case ExportNotInPlan():
-            notice = _account_notice(projects, "error.export_plan_", chat, "button.upgrade")
-            notice = replace(notice, buttons=(*notice.buttons, Button("button.export", Export())))
+            message = _account_message(projects, "error.export_plan_", chat, "button.upgrade")
+            message = replace(message, buttons=(*message.buttons, Button("button.export", Export())))
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
             kinds = " ".join(projects.card(chat, job.language).file_kinds)
-            notice = LocalizedMessage("error.file_type", {"name": name, "kinds": kinds})
+            message = LocalizedMessage("error.file_type", {"name": name, "kinds": kinds})
         case FileTooLarge():
-            notice = size_refused(projects.options.size_limit, projects.card(chat, job.language))
+            message = size_refused(projects.options.size_limit, projects.card(chat, job.language))
         case RateLimited():
-            notice = LocalizedMessage("error.busy", buttons=(retry,))
+            message = LocalizedMessage("error.busy", buttons=(retry,))
         case ServiceError() if error.code is not None:
-            notice = LocalizedMessage(
+            message = LocalizedMessage(
                 "error.turn_failed", {"reason": error.message or str(error.code)}, (retry,)
             )
         case _:
-            notice = LocalizedMessage("error.nemo_down", buttons=(retry,))
+            message = LocalizedMessage("error.nemo_down", buttons=(retry,))
     log.warning("nemo.refused", error=type(error).__name__, code=error.code, status=error.status)
     is_lacking = isinstance(error, NoCredits | ExportNotInPlan)
     if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
-        return JobEnded(PrivateMessage(notice, (LocalizedMessage("error.account"),)))
-    return JobEnded(notice)
+        return JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)))
+    return JobEnded(message)
 
 
 def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
@@ -82,8 +82,8 @@ def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
     return (Button("button.register", url=register_link(projects.options.web_url, chat.user_id)),)
 
 
-def _account_notice(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
-    """What an account lacks, in the words for its kind, with the button that leads on."""
+def _account_message(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
+    """Say what an account lacks, by its kind, with a button for what to do next."""
     match chat.account:
         case Account.OWN:
             return LocalizedMessage(f"{group}own", buttons=(Button(label, url=projects.options.web_url),))
@@ -96,7 +96,7 @@ def _account_notice(projects: Projects, group: str, chat: Chat, label: str) -> L
 
 
 def _label(error: NemoError) -> str:
-    """An error's code, or the HTTP status, as a metric's label: those that the service documents, and no others."""
+    """Return an error's code or HTTP status as a metric label; only those that the service documents."""
     known = (error.code, error.status)
     named = next((str(value) for value in known if value in BY_CODE), None)
     if named is not None:

@@ -1,0 +1,62 @@
+import pytest
+
+from bot.chats.chats import ChatFields
+from bot.jobs.model import JobKind
+from bot.jobs.steps.deliver import Deliver, ReplacingResult
+from bot.jobs.steps.export import CachedResultGone, Exported, RenderLimits
+from tests.jobs.steps.conftest import Rig, a_draft, again
+
+LIMITS = RenderLimits(poll_s=1)
+SENT_BEFORE = Exported(digest="of a draft", file_id="sent before")
+
+
+async def deliver(rig: Rig, *saved: Exported) -> None:
+    await Deliver(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(kind=JobKind.EXPORT), *saved))
+
+
+async def test_without_a_result_nothing_is_sent(rig: Rig) -> None:
+    await deliver(rig)
+    assert rig.responder.delivered == []
+
+
+async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.result_path.write_bytes(b"mp4")
+    await deliver(rig, Exported(digest="of a draft", is_fetched=True, size_bytes=3))
+    ((slot, result),) = rig.responder.delivered
+    assert (slot, result.path, result.size) == ("delivered", rig.responder.result_path, 3)
+    job = rig.job()
+    cached = await rig.projects.chats.find_result(job.chat, "of a draft", as_file=False)
+    assert cached is not None
+    assert cached.file_id == "file of the result"
+
+
+async def test_a_result_that_is_not_on_this_machine_is_made_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await deliver(rig, Exported(digest="of a draft", is_fetched=True, size_bytes=3))
+    ((_, result),) = rig.responder.delivered
+    assert result.path == rig.responder.result_path
+    assert result.path.exists()
+
+
+async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.gone_file_ids = {"sent before"}
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
+    await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
+    assert attempt.load(CachedResultGone) is not None
+    assert [slot for slot, _ in rig.responder.delivered] == ["delivered_anew"]
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: Rig, replaces: bool) -> None:
+    chat = await rig.open_project(a_draft(0))
+    chats = rig.projects.chats
+    await chats.update(chat.key, ChatFields(replace_results=replaces))
+    await chats.save_latest_result(chat, 4711, 5)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
+    await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
+    await Deliver(rig.projects, LIMITS, rig.cards)(again(attempt))
+    assert rig.responder.deleted == ([(4711, 5, False)] if replaces else [])
+    assert attempt.load(ReplacingResult) == ReplacingResult(message_id=77)
+    assert (await chats.get(chat.key)).is_latest_result(4711, 77)

@@ -1,0 +1,101 @@
+from collections.abc import Iterator
+
+import pytest
+
+from bot.chats.chats import CachedResult
+from bot.jobs.checkpoints import AgentAnswered, RenderStarted
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.worker.attempt import JobEnded
+from bot.nemo.errors import Call, ServiceError
+from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.wire import Credentials
+from tests.jobs.steps.conftest import Rig, a_draft, again
+
+LIMITS = RenderLimits(poll_s=1)
+
+
+async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
+    await rig.open_project(a_draft(0, 7))
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards)(again(attempt))
+    exported = attempt.load(Exported)
+    assert exported is not None
+    assert exported.is_fetched
+    assert rig.responder.result_path.stat().st_size == exported.size_bytes
+    assert len(await rig.nemo.renders()) == 1
+
+
+async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    first = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(first)
+    started = first.load(RenderStarted)
+    assert started is not None
+    second = rig.attempt(rig.job(kind=JobKind.EXPORT), started)
+    await Export(rig.projects, LIMITS, rig.cards)(second)
+    assert second.load(Exported) is not None
+    assert len(await rig.nemo.renders()) == 1
+
+
+async def test_an_empty_project_says_how_to_begin(rig: Rig) -> None:
+    await rig.open_project()
+    with pytest.raises(JobEnded) as ended:
+        await Export(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert (ended.value.message.key, ended.value.state) == ("export.nothing_yet", JobState.DONE)
+
+
+@pytest.mark.parametrize(("after", "wanted"), [(a_draft(0), False), (a_draft(0, 7), True)])
+async def test_an_edit_is_exported_if_the_agent_changed_something(
+    rig: Rig, after: object, wanted: bool
+) -> None:
+    await rig.open_project(a_draft(0, 7))
+    answered = AgentAnswered(text="Hm.", draft_before=a_draft(0), draft_after=after)
+    attempt = rig.attempt(rig.job(), answered)
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    assert (attempt.load(Exported) is not None) is wanted
+
+
+async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    job = rig.job(kind=JobKind.EXPORT)
+    draft = await rig.projects.call(job, lambda p: rig.projects.nemo.get_state(p.who, p.session_id))
+    assert draft.draft is not None
+    delivered = CachedResult(draft_digest=draft.draft.digest(), file_id="delivered before", kind="video")
+    await rig.projects.chats.save_result(job.chat, delivered)
+    attempt = rig.attempt(job)
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    exported = attempt.load(Exported)
+    assert exported is not None
+    assert exported.file_id == "delivered before"
+    assert await rig.nemo.renders() == []
+    await Export(rig.projects, LIMITS, rig.cards).export(rig.attempt(job, CachedResultGone()))
+    assert len(await rig.nemo.renders()) == 1
+
+
+async def test_polls_that_lose_the_render_count_only_in_a_row(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.open_project(a_draft(0))
+    nemo = rig.projects.nemo
+    looks: Iterator[str] = iter(["lost", "processing", "lost", "processing", "real"])
+    real = nemo.get_render
+
+    async def get_render(who: Credentials, render_id: str) -> Render:
+        match next(looks, "real"):
+            case "lost":
+                raise ServiceError(Call("GET", "/render"), "unknown", status=404)
+            case "processing":
+                return Render(render_id, RenderStatus.PROCESSING)
+        return await real(who, render_id)
+
+    await rig.nemo.set(pace={"render_s": 6})
+    monkeypatch.setattr(nemo, "get_render", get_render)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    assert attempt.load(Exported) is not None
+    assert attempt.load(RenderStarted) is not None
+    assert len(await rig.nemo.renders()) == 1

@@ -1,0 +1,56 @@
+import pytest
+
+from bot.jobs.messages import ListMessage, TimelinePicture
+from bot.jobs.model import JobKind, JobState, QueueName
+from bot.jobs.queue.job_queue import JobQueue, JobStatus
+from bot.jobs.steps.show_status import ShowStatus
+from tests.jobs.steps.conftest import Rig, a_draft, queue_of
+
+
+async def status(
+    rig: Rig, waiting: int, *, first: JobState = JobState.RUNNING, paused: bool = False
+) -> list[str]:
+    """The keys of the lines that are shown."""
+    attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
+    queue = queue_of(attempt)
+    jobs = [rig.job() for _ in range(waiting)]
+    queue.waiting = {job.id: JobStatus(job, first, 0) for job in jobs}
+    queue.is_stopped = paused
+    job_queue: JobQueue = queue  # type: ignore[assignment]
+    await ShowStatus(rig.projects, job_queue)(attempt)
+    message = rig.responder.sent["status"]
+    caption = message.caption if isinstance(message, TimelinePicture) else message
+    assert isinstance(caption, ListMessage)
+    return [caption.heading.key, *(line.key for line in caption.lines)]
+
+
+async def test_without_a_project_none_is_made(rig: Rig) -> None:
+    assert await status(rig, 0) == ["status.empty", "status.idle"]
+    assert await rig.nemo.sessions() == []
+
+
+async def test_a_timeline_is_drawn_with_its_tracks_and_the_credits(rig: Rig) -> None:
+    await rig.open_project(a_draft(0, 7))
+    assert await status(rig, 0) == [
+        "status.heading",
+        "status.track",
+        "status.track",
+        "status.idle",
+        "status.credits",
+    ]
+    assert isinstance(rig.responder.sent["status"], TimelinePicture)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "first", "paused", "lines"),
+    [
+        (1, JobState.RUNNING, False, ["status.working"]),
+        (3, JobState.RUNNING, False, ["status.working", "status.waiting"]),
+        (2, JobState.QUEUED, True, ["status.paused"]),
+        (2, JobState.RUNNING, True, ["status.working", "status.waiting"]),
+    ],
+)
+async def test_what_runs_and_waits_is_told(
+    rig: Rig, waiting: int, first: JobState, paused: bool, lines: list[str]
+) -> None:
+    assert await status(rig, waiting, first=first, paused=paused) == ["status.empty", *lines]
