@@ -57,7 +57,7 @@ class Expectations:
             return said[-1] if len(said) == step.messages else None
 
         if step.model_fields_set & _ABOUT_A_MESSAGE:
-            found = await until(chat, look, step.within_s, _told(step))
+            found = await until(chat, self._stage.changes, look, step.within_s, _told(step))
             if not wants_live and step.again is None:
                 self._answered[chat.id, thread] = found.id
             if step.label:
@@ -68,6 +68,7 @@ class Expectations:
             wanted_id = self._stage.labels[step.gone].id
             await until(
                 chat,
+                self._stage.changes,
                 lambda messages: next((m for m in messages if m.id == wanted_id and m.deleted_at), None),
                 step.within_s,
                 f"“{step.gone}” to be deleted",
@@ -76,6 +77,7 @@ class Expectations:
             bare_id = self._stage.labels[step.buttonless].id
             await until(
                 chat,
+                self._stage.changes,
                 lambda messages: next(
                     (m for m in messages if m.id == bare_id and not m.deleted_at and not m.buttons), None
                 ),
@@ -83,7 +85,7 @@ class Expectations:
                 f"“{step.buttonless}” to be there without buttons",
             )
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
-            await until(chat, counted, step.within_s, f"{step.messages} messages in all")
+            await until(chat, self._stage.changes, counted, step.within_s, f"{step.messages} messages in all")
 
     def _is_live_as(self, message: Seen, step: BotStep) -> bool:
         said = [version.get("text") or "" for version in message.versions]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bot.sandbox.botapi.client import ChatHandle, People, Person, Seen
+from bot.sandbox.botapi.journal import Changes
 from bot.sandbox.conversation import PersonStep
 
-LOOK_AGAIN_S = 0.2
-"""How long one look at the chat waits for news, in real seconds."""
+LOOK_AGAIN_S = 0.02
+"""Pause between two looks at what nothing tells of, in real seconds."""
 
 PATIENCE_S = 10.0
 """For something outside the chats to come true, in real seconds."""
@@ -32,6 +34,7 @@ class Stage:
 
     Args:
         people: Telegram's control API.
+        changes: Tells of everything that happens in Telegram's stand-in.
         work_dir: Where files are made.
         last_actor: Who acted last.
         last: What they did: the bot's answer is looked for there.
@@ -42,6 +45,7 @@ class Stage:
     """
 
     people: People
+    changes: Changes
     work_dir: Path
     last_actor: str
     last: PersonStep = field(default_factory=lambda: PersonStep(says=""))
@@ -52,12 +56,17 @@ class Stage:
 
 
 async def until(
-    chat: ChatHandle, look: Callable[[list[Seen]], Seen | None], within_s: float, wanted: str
+    chat: ChatHandle,
+    changes: Changes,
+    look: Callable[[list[Seen]], Seen | None],
+    within_s: float,
+    wanted: str,
 ) -> Seen:
     """Wait until a message is found among the bot's in a chat.
 
     Args:
         chat: Where to look.
+        changes: Wakes for another look.
         look: Picks it out.
         within_s: How long to wait, in real seconds.
         wanted: What it is, for the error.
@@ -66,16 +75,16 @@ async def until(
         Unmet: It never came.
     """
     ends_s = time.monotonic() + within_s
-    messages = await chat.messages(deleted=True, from_bots=True)
-    while (found := look(messages)) is None:
-        if time.monotonic() >= ends_s:
+    while True:
+        count = changes.count
+        messages = await chat.messages(deleted=True, from_bots=True)
+        if (found := look(messages)) is not None:
+            return found
+        left_s = ends_s - time.monotonic()
+        if left_s <= 0:
             there = "\n".join(f"    {shown(m)}" for m in messages) or "    nothing"
             raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
-        # Wakes at the next message, and for edits and deletions now and then.
-        messages = await chat.messages(
-            deleted=True, from_bots=True, count=len(messages) + 1, timeout_s=LOOK_AGAIN_S
-        )
-    return found
+        await changes.wait_for(partial(_changed, changes, count), left_s)
 
 
 def is_live(message: Seen) -> bool:
@@ -95,3 +104,7 @@ def shown(message: Seen) -> str:
     gone = " (deleted)" if message.deleted_at else ""
     buttons = "".join(f" [{button}]" for button in message.buttons)
     return f"#{message.id}{gone} {kind}“{message.text}”{buttons}"
+
+
+def _changed(changes: Changes, count: int) -> bool | None:
+    return changes.count != count or None

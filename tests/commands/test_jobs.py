@@ -236,6 +236,7 @@ def test_what_people_wrote_does_not_command_the_terminal() -> None:
     assert one_line("a\x1b[2J\nb\u202ec") == "a [2J b c"
 
 
+@pytest.mark.heavy
 async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQueue, tmp_path: Path) -> None:
     job = new_job(text="短片 with music")
     await job_queue.accept([job], 1)
@@ -272,6 +273,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     assert "hush" not in err
 
 
+@pytest.mark.heavy
 def test_the_bot_starts_without_what_only_other_commands_need() -> None:
     code = "import sys, bot.cli; print([name for name in sys.modules if name.startswith('bot.commands')])"
     done = subprocess.run(

@@ -30,6 +30,9 @@ PER_GROUP, PER_BOT = 20, 30
 BURST = 6
 """Messages that a chat gets at once."""
 
+MOST_STEPS = 100
+"""Of half a second each: five times what a hundred first signs need on average."""
+
 
 async def booked(rate_limiter: RateLimiter, chats: Sequence[int]) -> list[float]:
     """When each of several answers may go, in seconds from now."""
@@ -153,11 +156,13 @@ async def test_ten_thousand_first_signs_that_wait_hold_up_no_answer(redis: Redis
     waiting = [asyncio.create_task(first_sign(1000 + number)) for number in range(10_000)]
     try:
         await clock.asleep()
-        for _ in range(20):
-            assert (await booked(rate_limiter, [1 + _])) == [0]
+        # How many go in one step depends on chance and on how soon the store answers; that they do go does not.
+        for step in range(MOST_STEPS):
+            assert (await booked(rate_limiter, [1 + step])) == [0]
             await clock.advance(0.5)
-            async with asyncio.timeout(10):
-                await clock.asleep()
+            await clock.asleep()
+            if len(order) > 100:
+                break
         assert len(order) > 100
         assert order == sorted(order), "first come, first served"
         assert asked < 3 * len(order) + 100, "who waits does not keep asking"

@@ -1,13 +1,6 @@
-"""Turns a draft into an MP4; run as a process of its own, so that the server's loop stays free.
+"""Turns a draft into an MP4, in a thread of the stand-in."""
 
-`python -m bot.sandbox.nemovideo.encode` reads a `Spec` as JSON from its input and writes a line with its
-progress, 0 to 100, whenever it grows. It ends by itself when nobody reads these lines any more.
-"""
-
-import contextlib
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -102,17 +95,12 @@ class _Pictures:
         return (self._shown or Image.new("RGB", self._size)).copy()
 
 
-def main() -> None:
-    """Read a spec from the input and carry it out."""
-    value = json.load(sys.stdin)
-    encode(Spec(**{**value, "clips": [Clip(**clip) for clip in value["clips"]]}))
-
-
-def encode(spec: Spec) -> None:
+def encode(spec: Spec, progress: Callable[[int], None]) -> None:
     """Write the video; blocking.
 
     Args:
         spec: What it is made of.
+        progress: Called after each frame with 0 to 100; what it raises ends the work.
     """
     options = {"movflags": "+faststart"} if spec.moov == "front" else {}
     with av.open(spec.out, "w", format="mp4", options=options) as out:
@@ -133,8 +121,7 @@ def encode(spec: Spec) -> None:
             if (index + 1) % spec.fps == 0 or index + 1 == total:
                 end = round(min(index + 1, total) * sound.RATE / spec.fps)
                 _encode_sound(out, audio, parts, index // spec.fps * sound.RATE, end)
-                sys.stdout.write(f"{100 * (index + 1) // total}\n")
-                sys.stdout.flush()
+            progress(100 * (index + 1) // total)
         out.mux(video.encode(None))
         out.mux(audio.encode(None))
 
@@ -205,8 +192,3 @@ def _boxed(picture: Image.Image, clip: Clip, size: tuple[int, int]) -> Image.Ima
         behind = Image.new("RGB", size)
     behind.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
     return behind
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        main()

@@ -21,7 +21,7 @@ const WORDS = {
     joined: "{name} joined", left: "{name} left", topicMade: "Topic “{name}” was created", pinned: "A message was pinned",
     becameSupergroup: "The group became a supergroup", spoiler: "Show what is hidden", service: "Service message",
     clip_beach: "🏖 Beach, 6 s", clip_phone: "📱 Street, upright", clip_photo: "🖼 Photo", clip_music: "🎵 Music, 10 s",
-    clip_voice: "🎤 Voice message", clip_wish: "📄 A wish as a text file", clip_large: "🐘 Video of 25 MB",
+    clip_voice: "🎤 Voice message", clip_prompt: "📄 A wish as a text file", clip_large: "🐘 Video of 25 MB",
     clip_broken: "💥 A file that is no video",
   },
   zh: {
@@ -44,7 +44,7 @@ const WORDS = {
     joined: "{name} 加入了", left: "{name} 离开了", topicMade: "已创建话题“{name}”", pinned: "置顶了一条消息",
     becameSupergroup: "群组已升级为超级群组", spoiler: "显示隐藏内容", service: "服务消息",
     clip_beach: "🏖 海滩，6 秒", clip_phone: "📱 街景，竖屏", clip_photo: "🖼 照片", clip_music: "🎵 音乐，10 秒",
-    clip_voice: "🎤 语音消息", clip_wish: "📄 写在文本文件里的想法", clip_large: "🐘 25 MB 的视频",
+    clip_voice: "🎤 语音消息", clip_prompt: "📄 写在文本文件里的想法", clip_large: "🐘 25 MB 的视频",
     clip_broken: "💥 不是视频的文件",
   },
 };
