@@ -90,7 +90,7 @@ RECONNECT_PAUSE = timedelta(seconds=1)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 
-POLL_LEASE_S = 5.0
+POLLING_LOCK_TTL_S = 5.0
 """A standby polls so long after the poller fell silent, at the latest."""
 
 LEFTOVER_AGE_S = 86_400
@@ -286,10 +286,9 @@ class App:
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
-        ttl_s = min(POLL_LEASE_S, self._settings.lease_s)
-        lease = PollingLock(redis, keys.POLL_LEASE, keys.POLL_TERM, ttl_s)
-        metrics.POLLING.set_function(lambda: lease.is_held)
-        await lease.while_held(receiver.run)
+        lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.lease_s))
+        metrics.POLLING.set_function(lambda: lock.is_held)
+        await lock.run(receiver.run)
 
     async def _take_deliveries(
         self, receiver: UpdateReceiver, webhook: Webhook, bot: ExtBot[None], redis: Redis

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from bot.store.errors import StoreError
 from bot.store.files import OWNER_ONLY_FILE, locked
-from bot.store.keys import VAULT_MARKER
+from bot.store.keys import CIPHER_MARKER
 
 KEY_FILE = "encryption.key"
 
@@ -91,8 +91,8 @@ class TokenCipher:
         Raises:
             VaultError: The store was written with another key.
         """
-        await redis.set(VAULT_MARKER, self.encrypt(_MARKER.decode()), nx=True)
-        marker = str(await redis.get(VAULT_MARKER))
+        await redis.set(CIPHER_MARKER, self.encrypt(_MARKER.decode()), nx=True)
+        marker = str(await redis.get(CIPHER_MARKER))
         try:
             renewed = self.rotate(marker)
         except TokenCipherError:
@@ -101,7 +101,7 @@ class TokenCipher:
                 f" machine that shares it, or bring back the file {KEY_FILE}"
             ) from None
         if not self._opens_with_first(marker):
-            await redis.set(VAULT_MARKER, renewed)
+            await redis.set(CIPHER_MARKER, renewed)
 
     def _opens_with_first(self, secret: str) -> bool:
         try:

@@ -95,6 +95,9 @@ async def _schema(redis: Redis) -> Finding:
     if int(kept) > SCHEMA_VERSION:
         found = f"{kept}, this release knows {SCHEMA_VERSION}"
         return wrong(name, found, "Update the bot: a later release wrote the store")
+    if int(kept) < SCHEMA_VERSION:
+        found = f"{kept}, this release needs {SCHEMA_VERSION}"
+        return wrong(name, found, "Use an empty store: an earlier release wrote this one")
     return ok(name, str(kept))
 
 
@@ -103,7 +106,7 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
     name = "encryption key"
     given = [key.get_secret_value() for key in settings.encryption_keys]
     is_there = (settings.data_dir / KEY_FILE).exists()
-    marker = await redis.get(keys.VAULT_MARKER)
+    marker = await redis.get(keys.CIPHER_MARKER)
     if not given and not is_there:
         if marker is None:
             return ok(name, "none yet: it is made at the first start")
@@ -183,4 +186,4 @@ def _room(name: str, directory: Path, there: Path) -> Finding:
 
 async def is_polled(redis: Redis) -> bool:
     """Whether a process that shares the store polls Telegram now."""
-    return bool(await redis.exists(keys.POLL_LEASE))
+    return bool(await redis.exists(keys.POLLING_LOCK))

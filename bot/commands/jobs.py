@@ -261,7 +261,7 @@ class JobAdmin:
         if again is None:
             raise CommandRefused(f"Job {job_id} was tried again already")
         try:
-            await self._job_queue.accept([again], f"retry:{job_id}")
+            await self._job_queue.enqueue([again], f"retry:{job_id}")
         except QuotaExceeded as error:
             raise CommandRefused(f"The day's budget of the {error.scarce.whose} is used up") from None
         except QueueFull:

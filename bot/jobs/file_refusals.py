@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.jobs.ports import Button, Bytes, LocalizedMessage
+from bot.jobs.buttons import ShowLink
+from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.skills import Card
 
 
@@ -34,7 +35,7 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
         size: Bytes, where Telegram tells.
         limit: Bytes.
     """
-    browser = Button("button.upload_in_browser", "link")
+    browser = Button("button.upload_in_browser", ShowLink())
     told = Bytes(size) if size else LocalizedMessage("size.more_than", {"size": Bytes(limit)})
     return LocalizedMessage(
         "error.file_too_large_telegram", {"size": told, "limit": Bytes(limit)}, (browser,)

@@ -4,12 +4,29 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from bot.chats.key import ChatKey
+from bot.jobs.payloads import (
+    AnnouncePayload,
+    CancelPayload,
+    DeleteTokenPayload,
+    EditPayload,
+    ForgetPayload,
+    LinkPayload,
+    LoginPayload,
+    Payload,
+    PressPayload,
+    PrivateAnswerPayload,
+    SayPayload,
+    SkillPayload,
+    StopEarlierPayload,
+)
+
+P = TypeVar("P", bound=Payload)
 
 MAX_PROMPT_CHARS = 8000
 """The longest request that is passed on; more is no request but a book."""
@@ -116,7 +133,7 @@ class Job:
         asked_at: When it was received, UTC.
         text: The request, without command.
         files: What came with it.
-        data: Whatever else its kind needs; JSON values.
+        payload: What else its kind needs; ``None`` if that is nothing.
         address: The id that the chat had in Telegram then, which ``message_id`` belongs to; None is that of ``chat``.
         chat_title: What the group is called, for what is told of it in private.
     """
@@ -131,7 +148,7 @@ class Job:
     asked_at: datetime
     text: str = ""
     files: tuple[Attachment, ...] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
+    payload: Payload | None = None
     address: int | None = None
     chat_title: str = ""
 
@@ -140,11 +157,16 @@ class Job:
         """The id in Telegram of the chat that its messages' numbers belong to, those of its files too."""
         return self.chat.chat_id if self.address is None else self.address
 
+    def payload_as(self, payload: type[P]) -> P:
+        """Return the payload of a kind that has this class; an empty one where the job was made without."""
+        return self.payload if isinstance(self.payload, payload) else payload()
+
     def to_json(self) -> str:
         """The form that is stored."""
         body = asdict(self)
         body["chat"] = str(self.chat)
         body["asked_at"] = self.asked_at.isoformat()
+        body["payload"] = None if self.payload is None else self.payload.model_dump(mode="json")
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -158,10 +180,33 @@ class Job:
                 "chat": ChatKey.parse(body["chat"]),
                 "queue": QueueName(body["queue"]),
                 "kind": JobKind(body["kind"]),
+                "payload": _read_payload(JobKind(body["kind"]), body.get("payload")),
                 "files": tuple(Attachment.of(file) for file in body["files"]),
                 "asked_at": datetime.fromisoformat(body["asked_at"]),
             }
         )
+
+
+PAYLOADS: Mapping[JobKind, type[Payload]] = {
+    JobKind.EDIT: EditPayload,
+    JobKind.LINK: LinkPayload,
+    JobKind.LOGIN: LoginPayload,
+    JobKind.HIDE: DeleteTokenPayload,
+    JobKind.SKILL: SkillPayload,
+    JobKind.CANCEL: CancelPayload,
+    JobKind.CLEAR_WAY: StopEarlierPayload,
+    JobKind.FORGET: ForgetPayload,
+    JobKind.ANNOUNCE: AnnouncePayload,
+    JobKind.CONFIDED: PrivateAnswerPayload,
+    JobKind.SAY: SayPayload,
+    JobKind.TAP: PressPayload,
+    JobKind.REDRAW: PressPayload,
+}
+"""What jobs of each kind carry; the others carry nothing."""
+
+
+def _read_payload(kind: JobKind, body: Any) -> Payload | None:
+    return None if body is None or kind not in PAYLOADS else PAYLOADS[kind].model_validate(body)
 
 
 def retry_id(job_id: str) -> str:

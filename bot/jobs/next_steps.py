@@ -9,7 +9,8 @@ from enum import Enum
 from typing import Any, Final
 
 from bot.chats.key import ChatKey
-from bot.jobs.ports import Button, LocalizedMessage
+from bot.jobs.buttons import RunExample, RunSuggestion
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.nemo.drafts import Draft, TrackKind
 from bot.skills import Card, example_mark
 from bot.words import bounded
@@ -198,9 +199,7 @@ def first_buttons(card: Card, files: Sequence[tuple[str, Mapping[str, Any]]]) ->
     if not seen:
         return ()
     examples = [
-        Button(
-            text=bounded(example, _LABEL_CHARS), action="example", argument=example_mark(card.name, example)
-        )
+        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
         if _is_about(example, {kind for kind, _ in seen})
     ]
@@ -235,7 +234,7 @@ def next_step(name: str) -> Suggestion | None:
 
 def next_buttons(names: Iterable[str]) -> tuple[Button, ...]:
     """Suggestions as buttons, by their names."""
-    return tuple(Button(_BY_NAME[name].label, "next", name) for name in names if name in _BY_NAME)
+    return tuple(Button(_BY_NAME[name].label, RunSuggestion(name)) for name in names if name in _BY_NAME)
 
 
 def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[Suggestion]:

@@ -2,158 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import Protocol
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job
-
-if TYPE_CHECKING:
-    # The process of the decoders names errors of this module, and would load the whole client with it.
-    from bot.nemo.drafts import Draft
 
 PROGRESS_MESSAGE = "live"
 """The checkpoint under which a front keeps its live message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """A button under a message.
-
-    Args:
-        label: Key of its words in the catalogue; empty where it says ``text``.
-        action: What pressing it does (see ``telegram/sending/keyboards.py``); empty for a link.
-        argument: Goes with the action; short.
-        url: Where a link button leads.
-        text: What it says in every language, such as a name.
-    """
-
-    label: str = ""
-    action: str = ""
-    argument: str = ""
-    url: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Seconds:
-    """A parameter that is shown as a length of time; on a timeline tenths count."""
-
-    value: float
-    tenths: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bytes:
-    """A parameter that is shown as a file's size."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class UncutText:
-    """A parameter that is shown whole, because whoever runs the bot wrote it."""
-
-    text: str
-
-
-Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
-"""What stands in a placeholder; a notice is phrased first."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalizedMessage:
-    """Something to tell the chat: a key of the message catalogue with its parameters, never finished words.
-
-    Args:
-        key: Of the catalogue.
-        params: What stands in its placeholders.
-        buttons: Under the message.
-        quiet: Whether it comes without a sound.
-    """
-
-    key: str
-    params: Mapping[str, Param] = field(default_factory=dict)
-    buttons: tuple[Button, ...] = ()
-    quiet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AgentMessage:
-    """Words of the agent, in its Markdown, and lines of our own under them."""
-
-    markdown: str
-    buttons: tuple[Button, ...] = ()
-    lines: tuple[LocalizedMessage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ListMessage:
-    """A heading with lines under it, each a key with its parameters."""
-
-    heading: LocalizedMessage
-    lines: tuple[LocalizedMessage, ...]
-    buttons: tuple[Button, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TimelinePicture:
-    """A drawn timeline with a caption; where a picture can't be sent, the caption alone."""
-
-    draft: Draft
-    caption: ListMessage
-
-    @property
-    def buttons(self) -> tuple[Button, ...]:
-        """Those of the caption."""
-        return self.caption.buttons
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateMessage:
-    """What only whoever asked may read: in a group it goes to their private chat, and the group is told where it is.
-
-    Args:
-        message: It. Buttons that do something for the group's job stay in the group.
-        about: What the group may know.
-    """
-
-    message: LocalizedMessage | ListMessage
-    about: tuple[LocalizedMessage, ...] = ()
-
-    @property
-    def buttons(self) -> tuple[Button, ...]:
-        """Those of the message."""
-        return self.message.buttons
-
-
-OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | PrivateMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a job stands; the newest one is what the live message shows.
-
-    Args:
-        stage: Key of the stage's words in the catalogue.
-        params: Their parameters.
-        fraction: 0 to 1 of the whole job.
-        preview: The agent's words so far.
-        expected_s: Over how many seconds the bar moves on by itself from ``fraction`` to ``until``.
-        until: Where that movement ends.
-        link: Where the project opens in a browser; stays on the live message through the stages that follow.
-    """
-
-    stage: str
-    params: Mapping[str, Param] = field(default_factory=dict)
-    fraction: float = 0.0
-    preview: str = ""
-    expected_s: float = 0.0
-    until: float = 0.0
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,34 +102,22 @@ class ChatGone(Exception):
     """The bot was blocked or removed: there is nobody left to answer."""
 
 
-class Checkpoints(Protocol):
-    """A job's checkpoints, as the chat's side needs them to send everything once."""
-
-    def get(self, name: str) -> Any:
-        """What was saved under a name, or ``None``."""
-        ...
-
-    async def save(self, name: str, value: Any) -> None:
-        """Keep a JSON value; it is in the store when this returns."""
-        ...
-
-
 class Responder(Protocol):
     """The chat's side of one job."""
 
-    def progress(self, progress: Progress) -> None:
+    def report_progress(self, progress: Progress) -> None:
         """Let the live message show this from its next edit on. Cheap; call it as often as you like."""
         ...
 
-    async def show(self) -> None:
+    async def show_progress(self) -> None:
         """Put the live message into the chat now, if it is not there yet."""
         ...
 
-    async def show_now(self) -> None:
+    async def flush_progress(self) -> None:
         """Let the newest progress be seen before going on; for stages too short for the next edit."""
         ...
 
-    async def say(self, slot: str, message: OutgoingMessage) -> None:
+    async def send(self, slot: str, message: OutgoingMessage) -> None:
         """Send a message of its own, once for each slot even across crashes.
 
         Raises:
@@ -276,7 +125,7 @@ class Responder(Protocol):
         """
         ...
 
-    def open(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
+    def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Start to read a file that lies with Telegram.
 
         Raises:
@@ -287,7 +136,7 @@ class Responder(Protocol):
         """
         ...
 
-    async def release(self) -> None:
+    async def release_files(self) -> None:
         """Have the copies deleted that were made for the job to read; twice is as good as once. Never fails."""
         ...
 
@@ -296,7 +145,7 @@ class Responder(Protocol):
         ...
 
     @property
-    def send_limit(self) -> int:
+    def send_limit_bytes(self) -> int:
         """Bytes of the largest video that can be sent to the chat."""
         ...
 
@@ -323,7 +172,7 @@ class Responder(Protocol):
         """
         ...
 
-    async def finish(self, closing: LocalizedMessage | None) -> None:
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         """Take the live message away, or let it say one last thing."""
         ...
 

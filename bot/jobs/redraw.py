@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.jobs.model import Job, JobKind, QueueName, new_job_id
+from bot.jobs.payloads import PressPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.job_queue import JobQueue
 
@@ -19,11 +20,11 @@ async def redraw(job_queue: JobQueue, by: Job, how: str, message_id: int, addres
         message_id: Of the message.
         address: The id that its chat had in Telegram when it was sent.
     """
-    data = {"redraw": how, "message": message_id}
+    payload = PressPayload(redraw=how, message_id=message_id)
     fresh = replace(
-        by, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, data=data, address=address
+        by, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=payload, address=address
     )
-    await job_queue.accept([fresh], f"{by.id}:{message_id}")
+    await job_queue.enqueue([fresh], f"{by.id}:{message_id}")
 
 
 async def close_announcement(job_queue: JobQueue, by: Job, job: Job) -> None:

@@ -1,1 +1,1 @@
-"""Video facts, covers, audio conversion and links; media is decoded in a process of its own. No Telegram here."""
+"""Video facts, covers, audio conversion, file types and links; decoders run in a process of their own. No Telegram."""

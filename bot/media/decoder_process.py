@@ -1,10 +1,15 @@
-"""Media is opened in a process of its own: what strangers send may crash a decoder, or keep it busy for ever.
+"""Run media decoders in a process of their own: files of strangers may crash a decoder or keep it busy forever.
 
-One small server process has the decoders loaded, holds no secret, and forks itself for each piece of work. Such a child
-has bounds that the kernel keeps (memory, processor time, time by the clock, bytes written), sees one file, and answers
-with plain data. It ends when whoever waits for it goes away, by whatever cause.
+One small fork server has the decoders loaded, holds no secret, and forks once for each piece of work. The child has
+bounds that the kernel enforces (memory, CPU time, wall time, bytes written), gets one file, and answers in JSON. It
+ends when the process that waits for it goes away, for whatever reason.
 
     facts = await run(work, "/path/of/a/file", bounds=Bounds(wall_s=30, cpu_s=30))
+
+Not ``multiprocessing``'s forkserver, nor pebble on top of it: its server inherits the environment and with it the bot's
+token, each child imports the bot's main script again (35 ms for a piece of work instead of 7, on Python 3.11), its
+resource tracker is one more process of 12 MB, and answers are pickles, with which a decoder taken over by a file could
+take over the bot. The bounds, and the end with a killed bot, would have to be written here all the same.
 """
 
 from __future__ import annotations
@@ -28,17 +33,17 @@ from typing import IO, Any
 from weakref import WeakKeyDictionary
 
 MEMORY_BYTES = 2 * 1024**3
-"""Of addresses, not all of which are used; the largest picture that is decoded has frames of 53 MB."""
+"""Address space of a child, not all of which is used; the largest picture that is decoded has frames of 53 MB."""
 
 MAX_ANSWER_BYTES = 8_000_000
 
-AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Pieces of work that run side by side; more of them would only be slower, and take more memory together."""
+MAX_CONCURRENT = 2 * (os.cpu_count() or 1)
+"""Pieces of work that run side by side; more would only be slower and take more memory."""
 
 _GRACE_S = 10.0
-# Nothing else of the environment, which holds the bot's secrets.
+# The rest of the environment holds the bot's secrets.
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-# The libraries too, which the modules import only where they use them: once for all children, and before their bounds.
+# With the libraries that these modules import only where they use them: once for all children, and without bounds.
 _PRELOADED = (
     "av",
     "av.audio.resampler",
@@ -47,21 +52,22 @@ _PRELOADED = (
     "bot.media.cover",
     "bot.media.audio_conversion",
 )
-_REQUEST_BYTES = 65_536
+_CHUNK_BYTES = 65_536
+_MAX_FILES = 4
 
 
 class NotDecoded(Exception):
-    """The work failed, crashed, or went beyond its bounds."""
+    """The work failed, crashed, or exceeded its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a piece of work may take.
+    """What a piece of work may use.
 
     Args:
-        wall_s: Seconds by the clock.
-        cpu_s: Seconds of a processor.
-        written_bytes: The largest file it may write.
+        wall_s: Wall time, in seconds.
+        cpu_s: CPU time, in seconds.
+        written_bytes: Size of the largest file it may write, in bytes.
     """
 
     wall_s: float
@@ -70,19 +76,27 @@ class Bounds:
 
 
 async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Sequence[IO[bytes]] = ()) -> Any:
-    """Do a piece of work in a process of its own. Cancelling it ends that process.
+    """Run a piece of work in a child process. Cancelling ends that process.
 
     Args:
-        work: A function of a module; gets the numbers of the files, then ``args``, and returns what JSON can hold.
-        args: What JSON can hold.
-        bounds: What it may take.
-        files: Open ones. Their places are shared with the other process.
+        work: A module's function; gets the files' descriptors, then ``args``, and returns what JSON can hold.
+        args: Arguments that JSON can hold.
+        bounds: What the work may use.
+        files: Open files, at most four. Their positions are shared with the child.
 
     Raises:
-        NotDecoded: There is no result, whatever the cause.
+        NotDecoded: There is no result, for whatever reason.
     """
-    async with _places():
+    # One semaphore for each loop: asyncio's belongs to the loop in which somebody first waited for it.
+    loop = asyncio.get_running_loop()
+    async with _semaphores.setdefault(loop, asyncio.Semaphore(MAX_CONCURRENT)):
         return await _run(work, args, bounds, files)
+
+
+def start() -> None:
+    """Start to load the decoders, which takes over half a second, before they are needed. Does not wait for them."""
+    with contextlib.suppress(OSError):  # The first piece of work tries again.
+        _server.start()
 
 
 async def _run(
@@ -90,34 +104,45 @@ async def _run(
 ) -> Any:
     name = f"{work.__module__}:{work.__qualname__}"
     request = json.dumps({"work": name, "args": args, "bounds": asdict(bounds)}).encode() + b"\n"
-    own, theirs = socket.socketpair()
-    with own:
+    ours, childs = socket.socketpair()
+    answer = b""
+    with ours:
         try:
-            with theirs:
-                _server.hand_over(theirs)
+            with childs:
+                _server.fork(childs)
             if files:
-                socket.send_fds(own, [request], [file.fileno() for file in files])
+                socket.send_fds(ours, [request], [file.fileno() for file in files])
             else:
-                own.sendall(request)
-            own.setblocking(False)
+                ours.sendall(request)
+            ours.setblocking(False)
             async with asyncio.timeout(bounds.wall_s + _GRACE_S):
-                answer = await _received(own)
+                answer = await _receive(ours)
         except TimeoutError:
-            _server.close()  # The kernel would have ended the child before: not even the server moves.
-            answer = b""
+            _server.close()  # The kernel ends a child before that: the server itself hangs.
         except OSError:
-            answer = b""
+            pass
     if not answer.endswith(b"\n"):
-        _tell_of_death(name)
-        raise NotDecoded("the decoder crashed, or was beyond its bounds")
-    told = json.loads(answer)
-    if "failed" in told:
-        raise NotDecoded(told["failed"])
-    return told["result"]
+        _report_death(name)
+        raise NotDecoded("the decoder crashed or exceeded its bounds")
+    outcome = json.loads(answer)
+    if "error" in outcome:
+        raise NotDecoded(outcome["error"])
+    return outcome["result"]
 
 
-def _tell_of_death(work: str) -> None:
-    # The other process loads this module as well. Without these two it is there in half the time.
+async def _receive(connection: socket.socket) -> bytes:
+    loop = asyncio.get_running_loop()
+    answer = b""
+    while len(answer) <= MAX_ANSWER_BYTES:
+        chunk = await loop.sock_recv(connection, _CHUNK_BYTES)
+        if not chunk:
+            return answer
+        answer += chunk
+    return b""
+
+
+def _report_death(work: str) -> None:
+    # The server imports this module as well, and starts in half the time without these two.
     import structlog
 
     from bot.runtime import metrics
@@ -126,143 +151,119 @@ def _tell_of_death(work: str) -> None:
     structlog.get_logger(__name__).warning("decoding.died", work=work)
 
 
-def _places() -> asyncio.Semaphore:
-    # One a loop: a semaphore on which somebody waited belongs to that loop.
-    return _places_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
-
-
-async def _received(own: socket.socket) -> bytes:
-    loop = asyncio.get_running_loop()
-    answer = b""
-    while len(answer) <= MAX_ANSWER_BYTES:
-        chunk = await loop.sock_recv(own, _REQUEST_BYTES)
-        if not chunk:
-            return answer
-        answer += chunk
-    return b""
-
-
-def start() -> None:
-    """Have the decoders loaded before they are needed, which takes over half a second; it waits for nothing."""
-    with contextlib.suppress(OSError):  # The first piece of work tries again.
-        _server.start()
-
-
-class _Server:
+class _ForkServer:
     """The process that forks; started when it is first needed, and again when it is gone."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def start(self) -> None:
-        """Start it unless it was started."""
-        if self._control is None:
-            self._start()
+    def start(self) -> socket.socket:
+        """Start the server unless it runs; returns the socket that controls it."""
+        if self._control is not None:
+            return self._control
+        ours, servers = socket.socketpair()
+        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        with servers:
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                # -B: a module compiled within a child's bounds could be written half, for everybody.
+                [sys.executable, "-P", "-B", "-m", __name__],
+                stdin=servers.fileno(),
+                stdout=subprocess.DEVNULL,
+                # Else each thread of a decoder would reserve 64 MB and more of the bounded address space.
+                env={**environment, "MALLOC_ARENA_MAX": "2"},
+            )
+        atexit.register(self.close)
+        self._control = ours
+        return ours
 
-    def hand_over(self, connection: socket.socket) -> None:
+    def fork(self, connection: socket.socket) -> None:
         """Let a new child serve a connection."""
         for _ in range(2):
-            control = self._control or self._start()
             try:
-                socket.send_fds(control, [b"+"], [connection.fileno()])
+                socket.send_fds(self.start(), [b"+"], [connection.fileno()])
             except OSError:
                 self.close()
             else:
                 return
 
     def close(self) -> None:
-        """End it. Children end with their connections."""
+        """Kill the server. Children end with their connections."""
         if self._process is None or self._control is None:
             return
+        atexit.unregister(self.close)
         self._control.close()
         self._process.kill()
         self._process.wait()
         self._process = self._control = None
 
-    def _start(self) -> socket.socket:
-        own, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                # -B: a module that is compiled within the bounds would be kept cut off, for everybody.
-                [sys.executable, "-P", "-B", "-m", __name__],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                # Else each thread of a decoder would reserve 64 MB and more of the addresses that are counted.
-                env={**environment, "MALLOC_ARENA_MAX": "2"},
-            )
-        self._control = own
-        return own
+
+_semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_server = _ForkServer()
+
+# In the server and its children ---------------------------------------------------------------------------
 
 
-_places_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-_server = _Server()
-atexit.register(_server.close)
-
-
-def serve(control: socket.socket) -> None:
-    """Fork for each connection that is handed over, until nobody is there to hand over more."""
+def _serve(control: socket.socket) -> None:
+    """Fork for each connection that arrives, until the bot is gone."""
     for module in _PRELOADED:
         importlib.import_module(module)
-    # A worker that is asked to stop finishes its jobs, with pictures. It is the closed connection that ends all here.
+    # A worker that is asked to stop finishes its jobs, with covers. Only the closed connection ends all this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody asks how they ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for children: leave no zombies.
     while True:
-        said, numbers, _, _ = socket.recv_fds(control, 1, 1)
-        if not said:
+        message, fds, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
             return
         if os.fork() == 0:
             control.close()
             try:
-                _work(socket.socket(fileno=numbers[0]))
+                _work(socket.socket(fileno=fds[0]))
             finally:
                 os._exit(0)
-        for number in numbers:
-            os.close(number)
+        for fd in fds:
+            os.close(fd)
 
 
 def _work(connection: socket.socket) -> None:
-    request, numbers = _request(connection)
-    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-    _bind(Bounds(**request["bounds"]))
+    message, fds, _, _ = socket.recv_fds(connection, _CHUNK_BYTES, _MAX_FILES)
+    while message and not message.endswith(b"\n"):
+        message += connection.recv(_CHUNK_BYTES)
+    request = json.loads(message)
+    threading.Thread(target=_exit_when_closed, args=(connection,), daemon=True).start()
+    _apply(Bounds(**request["bounds"]))
     module, _, function = request["work"].partition(":")
-    told: dict[str, Any]
+    outcome: dict[str, Any]
     try:
         work = getattr(importlib.import_module(module), function)
-        told = {"result": work(*numbers, *request["args"])}
+        outcome = {"result": work(*fds, *request["args"])}
     except Exception as error:
-        told = {"failed": f"{type(error).__name__}: {error}"[:500]}
-    connection.sendall(json.dumps(told).encode() + b"\n")
+        outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
+    connection.sendall(json.dumps(outcome).encode() + b"\n")
 
 
-def _request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    request, numbers, _, _ = socket.recv_fds(connection, _REQUEST_BYTES, 4)
-    while request and not request.endswith(b"\n"):
-        request += connection.recv(_REQUEST_BYTES)
-    return json.loads(request), numbers
-
-
-def _end_with(connection: socket.socket) -> None:
+def _exit_when_closed(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.recv(1)
     os._exit(1)
 
 
-def _bind(bounds: Bounds) -> None:
-    with contextlib.suppress(OSError):  # Of Linux: where memory is short, this goes before the worker does.
+def _apply(bounds: Bounds) -> None:
+    with contextlib.suppress(
+        OSError
+    ):  # Linux only: where memory is short, this process goes before the bot does.
         Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (bounds.cpu_s, bounds.cpu_s))
     resource.setrlimit(resource.RLIMIT_FSIZE, (bounds.written_bytes, bounds.written_bytes))
-    with contextlib.suppress(OSError, ValueError):  # macOS has no such bound.
+    with contextlib.suppress(OSError, ValueError):  # macOS has no such limit.
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    # Not handled on purpose: the kernel ends the process, in whatever loop it is.
+    # Not handled on purpose: the kernel ends the process, whatever loop it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, bounds.wall_s)
 
 
 if __name__ == "__main__":
     with socket.socket(fileno=os.dup(0)) as received:
-        serve(received)
+        _serve(received)

@@ -1,15 +1,19 @@
-"""What can be wrong with media."""
+"""What can be wrong with a media file.
+
+- `FileTypeUnsupported`: the content is of a type that NemoVideo does not take.
+- `AudioTooLong`: audio that has to be converted is too long for that.
+"""
 
 
 class FileTypeUnsupported(Exception):
-    """The content is of a kind that NemoVideo does not take, whatever its name says."""
+    """The content is of a type that NemoVideo does not take, whatever its name says."""
 
 
 class AudioTooLong(Exception):
-    """Sound that would have to be converted, and is too long for that.
+    """Audio that has to be converted is too long for that.
 
     Args:
-        limit_s: Seconds.
+        limit_s: The limit, in seconds.
     """
 
     def __init__(self, limit_s: float) -> None:

@@ -1,31 +1,30 @@
-"""Web addresses in a message: which of them are media that can be uploaded by link, and which are refused.
+"""Links in a message: which of them are media that can be uploaded by link, and which are refused.
 
-Nothing here opens a connection; whether a name leads to a public address is known only to whoever fetches it.
+Nothing here opens a connection: only the service that fetches a link learns whether its host has a public address.
 """
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from bot.runtime.allowed_hosts import is_public
+from bot.runtime.allowed_hosts import ascii_host, is_public
 
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
 )
-"""Kinds that NemoVideo takes, as a path ends in them; ``jpeg`` is jpg's other name."""
+"""File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
 MAX_LINK_CHARS = 2048
-"""What browsers, proxies and buttons of Telegram agree on."""
+"""The length that browsers, proxies and Telegram's buttons all take."""
 
 MAX_LINKS = 10
-"""An album has as many files."""
+"""As many as an album has files."""
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
-"""Where web servers listen. Any other port makes a link a probe of something that is none."""
+"""Ports of web servers. A link with any other port would probe another kind of server."""
 
 SITES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("YouTube", ("youtube.com", "youtu.be", "youtube-nocookie.com", "music.youtube.com")),
@@ -55,7 +54,7 @@ SITES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("NetEase Music (网易云音乐)", ("music.163.com", "163cn.tv")),
     ("QQ Music (QQ音乐)", ("y.qq.com",)),
 )
-"""Sites that show media and give out no files, by their names; subdomains belong to them."""
+"""Sites that stream media and offer no files: name and domains, subdomains included."""
 
 SHARES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Google Drive", ("drive.google.com", "docs.google.com")),
@@ -67,43 +66,43 @@ SHARES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("MEGA", ("mega.nz",)),
     ("Baidu Netdisk (百度网盘)", ("pan.baidu.com",)),
 )
-"""Storage whose links lead to a page about a file, not to the file."""
+"""File hosts whose links lead to a page about a file, not to the file."""
 
-WITH_TOKEN: Final = ("api.telegram.org",)
-"""Telegram's addresses of files hold a bot's token, which nobody else may see."""
+TOKEN_HOSTS: Final = ("api.telegram.org",)
+"""Telegram's file links contain the bot's token, which nobody else may see."""
 
 PRIVATE_ENDINGS: Final = (
     "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test",
     "example", "invalid", "onion", "home.arpa", "in-addr.arpa", "ip6.arpa",
 )  # fmt: skip
-"""Names that mean something only inside a network, or nothing at all (RFC 6761, 6762, 8375, 9476)."""
+"""Names that resolve only inside a network, or not at all (RFC 6761, 6762, 8375, 9476)."""
 
-NAMING_ADDRESSES: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
-"""Public names that lead to whatever address stands in them, or to the machine itself."""
+ADDRESS_DOMAINS: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
+"""Public names that resolve to the address written in them, or to the machine itself."""
 
 
 class RefusalReason(StrEnum):
-    """Why an address is refused."""
+    """Why a link is refused."""
 
-    STREAMING_SITE = "streaming_site"  # shows media, gives out no files
-    SHARE_PAGE = "share_page"  # a page about a file: the direct link, or the file itself, is needed
-    PRIVATE_ADDRESS = "private_address"  # inside some network, or no public name
-    HAS_PASSWORD = "has_password"  # noqa: S105 (a reason's name), or a token
-    BAD_PORT = "bad_port"  # where no web server is expected
+    STREAMING_SITE = "streaming_site"  # streams media, offers no files
+    SHARE_PAGE = "share_page"  # a page about a file: the direct link or the file itself is needed
+    PRIVATE_ADDRESS = "private_address"  # inside a network, or no public name
+    HAS_PASSWORD = "has_password"  # noqa: S105 - a reason's name; also for a token
+    BAD_PORT = "bad_port"  # not a port of web servers
     BAD_SCHEME = "bad_scheme"  # neither http nor https
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"  # more media than one upload takes
-    BROKEN = "broken"  # no address, whatever it looks like
+    BROKEN = "broken"  # looks like a link and is not valid
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLink:
-    """An address that is not uploaded.
+    """A link that is not uploaded.
 
     Args:
-        url: As it was written, cut to :data:`MAX_LINK_CHARS`; of one with a password the site alone.
-        reason: Why.
-        site: The site's name, of a streaming site or a share page.
+        url: The link as written, cut to :data:`MAX_LINK_CHARS`; only scheme and host if it holds a password.
+        reason: Why it is refused.
+        site: The name of the streaming site or file host, or empty.
     """
 
     url: str
@@ -113,12 +112,12 @@ class RefusedLink:
 
 @dataclass(frozen=True, slots=True)
 class FoundLinks:
-    """What a message's addresses are.
+    """The links of a message.
 
     Args:
-        media: Files to upload by link, each once, in the message's order, fit to be sent (ASCII).
-        rest: The message without them: the request. Refused ones and ordinary pages stay in it.
-        refused: The addresses that can't be uploaded.
+        media: Files to upload by link, each once, in the message's order, percent-encoded.
+        rest: The message without them: the prompt. Refused links and ordinary pages stay in it.
+        refused: The links that can't be uploaded.
     """
 
     media: tuple[str, ...]
@@ -126,7 +125,7 @@ class FoundLinks:
     refused: tuple[RefusedLink, ...]
 
 
-# An address ends at a space, at a quotation mark or bracket that can't stand in one, and at Chinese punctuation.
+# A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation.
 _LINK = re.compile(
     r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{1,15}):(//)?[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\]+",
     re.IGNORECASE,
@@ -136,46 +135,50 @@ _REFUSED_SCHEMES: Final = frozenset(
 )
 _OPAQUE = re.compile(r"data:[\w.+-]*(?:/[\w.+-]+)?[;,]|javascript:|blob:http|magnet:\?", re.IGNORECASE)
 _ENDING = re.compile(rf"\.(?:{'|'.join(sorted(MEDIA_ENDINGS))})(?=$|[?#])", re.IGNORECASE)
-# Chinese is written without spaces: the request goes on right behind the address. Names of files may be Chinese.
-_PROMPT_BEHIND = re.compile(
+# Chinese is written without spaces: the prompt may go on right after a link. File names may be Chinese too.
+_PROMPT_AFTER = re.compile(
     rf"\.(?:{'|'.join(sorted(MEDIA_ENDINGS))})(?:[?#][^㐀-鿿]{{0,{MAX_LINK_CHARS}}})?(?=[㐀-鿿])",
     re.IGNORECASE,
 )
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 _TRAILING: Final = ".,;:!?'*_~…"
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
+# In Dropbox's links to the file itself.
+_DIRECT = re.compile(r"&(?:dl|raw)=1&")
+# What may be in a path or query as it is, escapes included; the rest is percent-encoded as UTF-8.
+_UNQUOTED = "%/:@!$&'()*+,;=-._~?"
+_SEPARATORS: Final = " \t,;:，；：、"
+_BRACKETS: Final = frozenset(zip('(<["“（「【', ')>]"”）」】', strict=True))
 
 
 def find_links(text: str) -> FoundLinks:
-    """Tell a message's media links from its words.
+    """Separate a message's media links from its words.
 
-    Only addresses that are written with their scheme count: ``clip.mp4`` is a file's name, and
-    ``example.com/clip.mp4`` may be part of a request.
+    Only links with a scheme count: ``clip.mp4`` is a file's name, and ``example.com/clip.mp4`` may be part of a prompt.
 
     Args:
-        text: The message, or the caption.
+        text: The message or caption.
     """
     media: list[str] = []
     refused: dict[RefusedLink, None] = {}  # ordered, each once
     spans: list[tuple[int, int]] = []
     for match in _LINK.finditer(text):
-        written = _trimmed(match.group())
-        verdict = _judge(written, match.group(1).lower())
-        if isinstance(verdict, str) and verdict not in media and len(media) == MAX_LINKS:
-            verdict = RefusedLink(written, RefusalReason.TOO_MANY)
-        if isinstance(verdict, str):
+        written = _trim(match.group())
+        result = _check(written, match.group(1).lower())
+        if isinstance(result, str) and result not in media and len(media) == MAX_LINKS:
+            result = RefusedLink(written, RefusalReason.TOO_MANY)
+        if isinstance(result, str):
             spans.append((match.start(), match.start() + len(written)))
-            if verdict not in media:
-                media.append(verdict)
-        elif verdict is not None:
-            refused[verdict] = None
-    return FoundLinks(tuple(media), _without(text, spans), tuple(refused))
+            if result not in media:
+                media.append(result)
+        elif result is not None:
+            refused[result] = None
+    return FoundLinks(tuple(media), _remove(text, spans), tuple(refused))
 
 
-def _trimmed(link: str) -> str:
-    """Leave out what belongs to the sentence that an address stands in."""
-    prompt = _PROMPT_BEHIND.search(link)
+def _trim(link: str) -> str:
+    """Remove what belongs to the sentence around a link."""
+    prompt = _PROMPT_AFTER.search(link)
     if prompt and not _ENDING.search(link, prompt.end()):
         link = link[: prompt.end()]
     opened = {bracket: link.count(bracket) for bracket in "()[]{}"}
@@ -192,10 +195,10 @@ def _trimmed(link: str) -> str:
     return link[:end]
 
 
-def _judge(link: str, scheme: str) -> str | RefusedLink | None:
-    """The address to upload, or why it is refused, or None: an ordinary page, or no address at all."""
+def _check(link: str, scheme: str) -> str | RefusedLink | None:
+    """Return the link to upload, its refusal, or ``None`` for an ordinary page or no link at all."""
     if scheme not in ("http", "https"):
-        # "Title:Hello" has the form of an address too.
+        # "Title:Hello" looks like a link too.
         if scheme in _REFUSED_SCHEMES and ("://" in link[: len(scheme) + 3] or _OPAQUE.match(link)):
             return RefusedLink(_without_password(link)[:MAX_LINK_CHARS], RefusalReason.BAD_SCHEME)
         return None
@@ -203,17 +206,17 @@ def _judge(link: str, scheme: str) -> str | RefusedLink | None:
         return RefusedLink(_without_password(link)[:MAX_LINK_CHARS], RefusalReason.TOO_LONG)
     try:
         parts = urlsplit(link)
-        host, port = _host(parts), parts.port
+        host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
-    if "@" in parts.netloc or _is_within(host, WITH_TOKEN):
+    if "@" in parts.netloc or _is_within(host, TOKEN_HOSTS):
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
     if not _is_public(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
-    return _judge_public(link, parts, host, port)
+    return _check_public(link, parts, host, port)
 
 
-def _judge_public(link: str, parts: SplitResult, host: str, port: int | None) -> str | RefusedLink | None:
+def _check_public(link: str, parts: SplitResult, host: str, port: int | None) -> str | RefusedLink | None:
     is_media = unquote(parts.path).rpartition(".")[2].lower() in MEDIA_ENDINGS
     streaming = _site(host, SITES)
     if streaming:
@@ -225,21 +228,17 @@ def _judge_public(link: str, parts: SplitResult, host: str, port: int | None) ->
         return None
     if port is not None and port not in ALLOWED_PORTS:
         return RefusedLink(link, RefusalReason.BAD_PORT)
-    where = f"[{host}]" if ":" in host else host
-    sent = urlunsplit(
+    netloc = f"[{host}]" if ":" in host else host
+    url = urlunsplit(
         (
             parts.scheme.lower(),
-            where if port is None else f"{where}:{port}",
-            quote(parts.path, safe=_KEPT),
-            quote(parts.query, safe=_KEPT),
-            "",  # a fragment is the browser's own
+            netloc if port is None else f"{netloc}:{port}",
+            quote(parts.path, safe=_UNQUOTED),
+            quote(parts.query, safe=_UNQUOTED),
+            "",  # a fragment is for the browser only
         )
     )
-    return sent if len(sent) <= MAX_LINK_CHARS else RefusedLink(link, RefusalReason.TOO_LONG)
-
-
-# What Dropbox's links end in when they give out the file itself.
-_DIRECT = re.compile(r"&(?:dl|raw)=1&")
+    return url if len(url) <= MAX_LINK_CHARS else RefusedLink(link, RefusalReason.TOO_LONG)
 
 
 def _site(host: str, sites: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
@@ -250,34 +249,6 @@ def _without_password(link: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", link, count=1)
 
 
-# Everything that may stand in a path or query as it is, escapes included; the rest becomes UTF-8 escapes.
-_KEPT = "%/:@!$&'()*+,;=-._~?"
-
-
-def _host(parts: SplitResult) -> str:
-    """The host in the form that goes over the wire: small ASCII letters, no dot at the end.
-
-    Raises:
-        ValueError: It has no such form.
-    """
-    host = parts.hostname or ""
-    if ":" in host:
-        return host
-    # Full-width digits and dots are an address to a browser as well: 127。0。0。1.
-    host = unicodedata.normalize("NFKC", host).replace("。", ".").lower().removesuffix(".")
-    if any(char in host for char in _DEVIATING):
-        raise ValueError("read in two ways")
-    ascii_host = host if host.isascii() else host.encode("idna").decode("ascii").lower()
-    labels = ascii_host.split(".")
-    if len(ascii_host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError("not a host")
-    return ascii_host
-
-
-# The codec follows IDNA of 2003, browsers that of 2008: these would lead to different hosts.
-_DEVIATING: Final = "ßς\u200c\u200d"
-
-
 def _is_public(host: str) -> bool:
     if ":" in host:
         try:
@@ -286,13 +257,13 @@ def _is_public(host: str) -> bool:
             return False
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # A name whose last label is a number is an IPv4 address to a browser, in forms like 2130706433,
-        # 0x7f.1 or 0177.0.0.1. Only the usual form says what it is.
+        # A browser reads a name whose last label is a number as an IPv4 address, in forms like 2130706433,
+        # 0x7f.1 or 0177.0.0.1. Only the dotted decimal form is unambiguous.
         try:
             return is_public(ipaddress.IPv4Address(host))
         except ValueError:
             return False
-    if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, NAMING_ADDRESSES):
+    if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, ADDRESS_DOMAINS):
         return False
     return not host.startswith("metadata.")
 
@@ -301,29 +272,25 @@ def _is_within(host: str, domains: tuple[str, ...]) -> bool:
     return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
-def _without(text: str, spans: list[tuple[int, int]]) -> str:
-    """The text with its media links taken out, and the spaces and brackets around them repaired."""
+def _remove(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return the text without its media links, and with the spaces and brackets around them repaired."""
     if not spans:
         return text
     rest = ""
     at = 0
     for start, end in spans:
-        wrapped = (text[max(0, start - 1) : start], text[end : end + 1]) in _WRAPPED
-        rest = _glued(rest, text[at : start - wrapped]) if at else text[: start - wrapped]
+        wrapped = (text[max(0, start - 1) : start], text[end : end + 1]) in _BRACKETS
+        rest = _join(rest, text[at : start - wrapped]) if at else text[: start - wrapped]
         at = end + wrapped
-    return _glued(rest, text[at:]).strip()
+    return _join(rest, text[at:]).strip()
 
 
-def _glued(before: str, after: str) -> str:
-    """Two pieces between which a link stood."""
+def _join(before: str, after: str) -> str:
+    """Join the text before and after a link."""
     left, right = before.rstrip(" \t"), after.lstrip(" \t")
     if not left or left.endswith("\n"):
-        right = right.lstrip(_PAUSES)
+        right = right.lstrip(_SEPARATORS)
         return left + (right[1:] if left and right.startswith("\n") else right)
     spaced = left != before or right != after or (left[-1:] + right[:1]).isascii()
-    close = not right or right[0] in _PAUSES + ".!?。！？)）\n"
+    close = not right or right[0] in _SEPARATORS + ".!?。！？)）\n"
     return left + (" " if spaced and not close else "") + right
-
-
-_PAUSES: Final = " \t,;:，；：、"
-_WRAPPED: Final = frozenset(zip('(<["“（「【', ')>]"”）」】', strict=True))

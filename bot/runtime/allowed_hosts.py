@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-# A name, or the number of an address, of version 6 too.
-_HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]+")
+import idna
+
+MAX_HOST_CHARS: Final = 253
+
+# Underscores are no part of a host name by RFC 952, and servers have them all the same.
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 _PORTS: Final = {"https": 443, "http": 80}
 
@@ -45,12 +49,12 @@ class HostRule:
             ValueError: It is none of these.
         """
         parts = urlsplit(text if "://" in text else f"https://{text}")
-        host = parts.hostname or ""
-        is_below = host.startswith("*.")
-        host = host.removeprefix("*.")
+        written = parts.hostname or ""
+        is_below = written.startswith("*.")
         if parts.scheme not in _PORTS or parts.path not in ("", "/") or parts.query or parts.username:
-            raise ValueError("no host")
-        if not _HOST.fullmatch(host) or (is_below and "." not in host):
+            raise ValueError("more than a host")
+        host = ascii_host(written.removeprefix("*."))
+        if is_below and "." not in host:
             raise ValueError("no host")
         if host.rpartition(".")[2].isdigit() and (is_below or not _is_number(host)):
             # Such as 127.1: a number to whoever connects, and in a form that tells nobody which.
@@ -61,8 +65,33 @@ class HostRule:
         """Whether it means this place."""
         if (scheme, port or _PORTS.get(scheme)) != (self.scheme, self.port):
             return False
-        name = host.lower().removesuffix(".")
+        try:
+            name = ascii_host(host)
+        except ValueError:
+            return False
         return name.endswith(f".{self.host}") if self.is_below else name == self.host
+
+
+def ascii_host(host: str) -> str:
+    """Return a host as it goes over the wire: lower case, ASCII, without a dot at the end.
+
+    Args:
+        host: A name in any alphabet (IDNA 2008, mapped as browsers do by UTS 46), or the number of an address.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if ":" in host:
+        return host.lower()
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except idna.IDNAError as error:
+            raise ValueError("no host name") from error
+    host = host.lower().removesuffix(".")
+    if len(host) > MAX_HOST_CHARS or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise ValueError("no host name")
+    return host
 
 
 def _is_number(host: str) -> bool:

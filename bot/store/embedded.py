@@ -7,10 +7,12 @@ from types import TracebackType
 
 import structlog
 
+from bot.runtime.backoff import Backoff
 from bot.store.errors import StoreError
 from bot.store.server import EmbeddedServer
 
-MAX_PAUSE_S = 5.0  # between attempts to bring a crashed server back
+FIRST_PAUSE_S = 0.01  # between attempts to restart a crashed server
+LONGEST_PAUSE_S = 5.0
 STABLE_S = 60.0  # up for this long, a server's next crash counts as its first
 
 
@@ -65,15 +67,15 @@ class EmbeddedStore:
     async def _keep_running(self, server: EmbeddedServer) -> None:
         log = structlog.get_logger()
         clock = asyncio.get_running_loop()
-        pause_s = 0.0
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             watched_since_s = clock.time()
-            await _until_gone(server.socket_path)
+            await _wait_until_gone(server.socket_path)
             if clock.time() - watched_since_s > STABLE_S:
-                pause_s = 0.0
+                backoff.reset()
+            pause_s = backoff.next_s()
             log.warning("store.gone", pause_s=pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(MAX_PAUSE_S, max(0.05, 2 * pause_s))
             try:
                 await _finish_in_thread(server.ensure_running)
             except StoreError as error:
@@ -82,7 +84,7 @@ class EmbeddedStore:
                 log.info("store.restarted")
 
 
-async def _until_gone(socket_path: Path) -> None:
+async def _wait_until_gone(socket_path: Path) -> None:
     """Wait until the server closes a connection, which the kernel does for one that was killed."""
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket_path))

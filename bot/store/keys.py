@@ -9,8 +9,7 @@ NAMESPACE = "nemo:"
 # Of the store itself --------------------------------------------------------------------------------------
 
 SCHEMA = f"{NAMESPACE}schema"  # for ever: the version of everything below
-SCHEMA_LOCK = f"{NAMESPACE}schema:lock"  # as long as a migration runs; a minute when its process was killed
-VAULT_MARKER = f"{NAMESPACE}vault:marker"  # for ever: a text that only the right encryption key opens
+CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the right encryption key decrypts
 
 # Of a chat ------------------------------------------------------------------------------------------------
 
@@ -156,8 +155,9 @@ GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
 
 # Of receiving ---------------------------------------------------------------------------------------------
 
-POLL_LEASE = f"{NAMESPACE}poll:lease"  # seconds after its holder's last sign of life: who polls, and its term
-POLL_TERM = f"{NAMESPACE}poll:term"  # for ever: counts the holders
+POLLING_LOCK = (
+    f"{NAMESPACE}polling:lock"  # seconds after its holder last renewed it: which process polls Telegram
+)
 WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of what setWebhook was last told
 WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute when that was killed
 

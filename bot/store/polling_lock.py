@@ -1,8 +1,7 @@
-"""A lease on something that only one process may do at a time.
+"""The lock on what only one process may do at a time, such as polling Telegram.
 
-Whoever holds it renews it; a holder that falls silent loses it after ``ttl_s``, by the store's clock for all others and
-by its own for itself, which began to count earlier. Each holder has a term, a number higher than any before, and can
-neither renew nor give back the lease of another term.
+The holder renews it; a holder that falls silent loses it after ``ttl_s``, by the store's clock. The holder counts from
+the moment it asked, so it stops working before another process can begin.
 """
 
 from __future__ import annotations
@@ -11,128 +10,103 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.lock import Lock
+from redis.exceptions import LockError, RedisError
 
 log = structlog.get_logger(__name__)
 
 RENEWALS = 4
-"""How often a lease is renewed in its lifetime."""
+"""How often the lock is renewed in its lifetime."""
 
-TRY_EVERY_S = 0.5
-"""Pause between two tries of whoever waits for a lease."""
+RETRY_S = 0.5
+"""Pause between two attempts to acquire the lock."""
 
-GIVE_BACK_S = 1.0
-"""For a lease to be given back at the end; a store that is away forgets it by itself."""
-
-_TAKE = """
--- KEYS: lease, term.  ARGV: holder, ttl in ms.
-local held = redis.call('GET', KEYS[1])
--- One's own: the client sends a command again whose answer was lost.
-if held and string.sub(held, -#ARGV[1]) ~= ARGV[1] then return 0 end
-local term = redis.call('INCR', KEYS[2])
-redis.call('SET', KEYS[1], term .. ' ' .. ARGV[1], 'PX', ARGV[2])
-return term
-"""
-
-_RENEW = """
--- KEYS: lease.  ARGV: term and holder, ttl in ms.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-
-_GIVE_BACK = """
--- KEYS: lease.  ARGV: term and holder.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-"""
+RELEASE_TIMEOUT_S = 1.0
+"""A lock that can't be released in this time expires by itself."""
 
 
 class PollingLock:
-    """One process's part in a lease.
+    """Run work in one process of many, and in another one soon after that process died.
 
     Args:
         redis: The store.
-        key: Of the lease.
-        term_key: Counts its holders.
-        ttl_s: Seconds, in real time, after which a silent holder loses it.
+        key: The lock's key.
+        ttl_s: Seconds, in real time, after which a silent holder loses the lock.
     """
 
-    def __init__(self, redis: Redis, key: str, term_key: str, ttl_s: float) -> None:
-        self._redis = redis
-        self._keys = (key, term_key)
+    def __init__(self, redis: Redis, key: str, ttl_s: float) -> None:
+        self._lock = Lock(redis, key, timeout=ttl_s, blocking=False, thread_local=False)
+        self._log = log.bind(key=key)
         self._ttl_s = ttl_s
-        self._me = uuid4().hex
-        self._value = ""
-        self._until_s = 0.0
-        self._take = redis.register_script(_TAKE)
-        self._renew = redis.register_script(_RENEW)
-        self._give_back = redis.register_script(_GIVE_BACK)
+        self._held_until_s = 0.0
 
     @property
     def is_held(self) -> bool:
-        """Whether this process holds it, for certain."""
-        return self._value != "" and time.monotonic() < self._until_s
+        """Whether this process certainly holds the lock."""
+        return time.monotonic() < self._held_until_s
 
-    async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait for the lease and do the work as long as it is held, again and again; for ever, or until it fails.
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work whenever this process holds the lock, until the work ends or fails.
 
-        The work is cancelled when the lease is lost. When this is cancelled, the lease is given back.
+        The work is cancelled when the lock is lost, and started again when it is back. The lock is released at the end
+        and when this is cancelled.
+
+        Args:
+            work: What to do while the lock is held.
         """
         while True:
-            term = await self._acquire()
-            log.info("lease.taken", lease=self._keys[0], term=term)
+            await self._acquire()
+            self._log.info("polling_lock.acquired")
             working = asyncio.ensure_future(work())
-            keeping = asyncio.create_task(self._keep(), name=f"lease:{self._keys[0]}")
+            renewing = asyncio.create_task(self._renew_until_lost(), name="polling-lock")
             try:
-                await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
                 if working.done():
                     return working.result()
-                log.warning("lease.lost", lease=self._keys[0], term=term)
+                self._log.warning("polling_lock.lost")
             finally:
-                for task in (working, keeping):
+                for task in (working, renewing):
                     task.cancel()
-                # First the work ends, then another may begin it.
-                await asyncio.gather(working, keeping, return_exceptions=True)
-                await self._let_go()
+                # Another process may begin only after the work has ended here.
+                await asyncio.gather(working, renewing, return_exceptions=True)
+                await self._release()
 
-    async def _acquire(self) -> int:
-        told = ""
+    async def _acquire(self) -> None:
+        reported = ""
         while True:
             asked_s = time.monotonic()
             try:
-                term = int(await self._take(keys=self._keys, args=[self._me, int(self._ttl_s * 1000)]))
+                # Sent twice because its answer was lost, it meets this process's own lock, which soon expires.
+                if await self._lock.acquire():
+                    self._held_until_s = asked_s + self._ttl_s
+                    return
+                reason = "held_elsewhere"
             except RedisError as error:
-                if told != "away":
-                    log.warning("lease.store_away", lease=self._keys[0], error=type(error).__name__)
-                    told = "away"
-            else:
-                if term:
-                    self._value, self._until_s = f"{term} {self._me}", asked_s + self._ttl_s
-                    return term
-                if told != "taken":
-                    log.info("lease.standing_by", lease=self._keys[0])
-                    told = "taken"
-            await asyncio.sleep(TRY_EVERY_S)
+                reason = type(error).__name__
+            if reason != reported:
+                self._log.info("polling_lock.waiting", reason=reason)
+                reported = reason
+            await asyncio.sleep(RETRY_S)
 
-    async def _keep(self) -> None:
-        """Renew until it is lost."""
-        while (left_s := self._until_s - time.monotonic()) > 0:
+    async def _renew_until_lost(self) -> None:
+        while (left_s := self._held_until_s - time.monotonic()) > 0:
             await asyncio.sleep(min(left_s, self._ttl_s / RENEWALS))
             asked_s = time.monotonic()
-            # The store's client tries for longer than a lease lasts.
-            with contextlib.suppress(RedisError, TimeoutError):
-                async with asyncio.timeout(max(0.0, self._until_s - asked_s)):
-                    lasts_ms = int(self._ttl_s * 1000)
-                    if not await self._renew(keys=self._keys[:1], args=[self._value, lasts_ms]):
-                        return
-                    self._until_s = asked_s + self._ttl_s
+            try:
+                # The store's client retries for longer than the lock lasts.
+                async with asyncio.timeout(max(0.0, self._held_until_s - asked_s)):
+                    await self._lock.reacquire()
+                self._held_until_s = asked_s + self._ttl_s
+            except LockError:
+                return
+            except (RedisError, TimeoutError):
+                continue
 
-    async def _let_go(self) -> None:
-        value, self._value = self._value, ""
+    async def _release(self) -> None:
+        self._held_until_s = 0.0
         with contextlib.suppress(RedisError, TimeoutError):
-            async with asyncio.timeout(GIVE_BACK_S):
-                await self._give_back(keys=self._keys[:1], args=[value])
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                await self._lock.release()

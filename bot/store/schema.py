@@ -1,68 +1,28 @@
-"""The version of what is kept, so that a later release can change how it is kept."""
+"""The version of the data in the store: data of another version is refused instead of misread."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-
-import structlog
 from redis.asyncio import Redis
-from redis.asyncio.lock import Lock
 
 from bot.store.errors import SchemaRefused
-from bot.store.keys import SCHEMA, SCHEMA_LOCK
+from bot.store.keys import SCHEMA
 
-SCHEMA_VERSION = 1
-
-LOCK_LEASE_S = 60.0
-
-Migration = Callable[[Redis], Awaitable[None]]
-
-# From each version to the next. A migration may be killed in its middle and run again: it has to bear that.
-MIGRATIONS: Mapping[int, Migration] = {}
+SCHEMA_VERSION = 2
+"""Raise it with every change to keys, fields or stored values that this release can't read."""
 
 
-async def ensure_schema(
-    redis: Redis, *, version: int = SCHEMA_VERSION, migrations: Mapping[int, Migration] = MIGRATIONS
-) -> None:
-    """Bring what is kept to the version that this release works with; several processes may do so at once.
+async def ensure_schema(redis: Redis) -> None:
+    """Mark an empty store with this release's version, or check that the store has it.
 
     Args:
-        redis: The store.
-        version: What this release works with.
-        migrations: Under each version, what makes the next one of it.
+        redis: The store; several processes may do this at once.
 
     Raises:
-        SchemaRefused: A later release has been here, or one so old that nothing leads on from it.
+        SchemaRefused: An older or a newer release wrote the store.
     """
-    await redis.set(SCHEMA, version, nx=True)  # an empty store is up to date
-    if await _kept_version(redis, version) == version:
+    await redis.set(SCHEMA, SCHEMA_VERSION, nx=True)
+    version = int(await redis.get(SCHEMA) or 0)
+    if version == SCHEMA_VERSION:
         return
-    lock = redis.lock(SCHEMA_LOCK, timeout=LOCK_LEASE_S)
-    async with lock:
-        renewal = asyncio.create_task(_keep(lock))
-        try:
-            for old in range(await _kept_version(redis, version), version):
-                if old not in migrations:
-                    raise SchemaRefused(
-                        f"The store is of version {old}, from which this release knows no way on"
-                    )
-                await migrations[old](redis)
-                await redis.set(SCHEMA, old + 1)
-                structlog.get_logger().info("store.migrated", version=old + 1)
-        finally:
-            renewal.cancel()
-            await asyncio.wait([renewal])
-
-
-async def _kept_version(redis: Redis, ours: int) -> int:
-    kept = int(await redis.get(SCHEMA) or 0)
-    if kept > ours:
-        raise SchemaRefused(
-            f"A later release wrote the store (version {kept}, this one knows {ours}): update the bot"
-        )
-    return kept
-
-
-async def _keep(lock: Lock) -> None:
-    while True:
-        await asyncio.sleep(LOCK_LEASE_S / 3)
-        await lock.reacquire()
+    written = f"release wrote the store (version {version}, this release needs {SCHEMA_VERSION})"
+    if version > SCHEMA_VERSION:
+        raise SchemaRefused(f"A later {written}: update the bot")
+    raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")

@@ -1,1 +1,1 @@
-"""Serving ASGI apps over HTTP."""
+"""The web app: webhook, health checks, metrics."""

@@ -1,4 +1,4 @@
-"""The one web app of a process: Telegram's deliveries, and what whoever runs the bot asks it."""
+"""The one web app of a process: Telegram's webhook, and what monitoring asks for."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.runtime import metrics
-from bot.web.health import CHECK_S, Health
+from bot.web.health import CHECK_TIMEOUT_S, Health
 from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 500
-"""Open at once to the app; beyond it everybody is told to come again."""
+"""Requests on more connections than this are answered with a 503."""
 
 
 def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") -> Starlette:
     """Make the app.
 
     Args:
-        health: What ``/readyz`` looks at.
-        webhook: Telegram's deliveries, where they come by webhook.
-        path: Of the webhook.
+        health: What ``/readyz`` checks.
+        webhook: Takes updates, if Telegram delivers them by webhook.
+        path: The webhook's path.
     """
 
     async def healthz(_: Request) -> Response:
-        """The process lives: its loop turns."""
+        """Answer 200: the event loop runs."""
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        """Every part is of use; in JSON, which is and which is not."""
-        found = await health.look()
-        return JSONResponse(found, status_code=200 if all(found.values()) else 503)
+        """Answer 200 if every check passes, else 503; the JSON says which pass."""
+        results = await health.check()
+        return JSONResponse(results, status_code=200 if all(results.values()) else 503)
 
-    async def figures(_: Request) -> Response:
-        """All figures, for Prometheus."""
+    async def metrics_page(_: Request) -> Response:
+        """Answer with all metrics, for Prometheus."""
         if health.before_metrics is not None:
             try:
-                async with asyncio.timeout(CHECK_S):
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
                     await health.before_metrics()
             except Exception as error:
-                # Figures of this process are worth having all the more when the store is away.
+                # This process's own metrics matter all the more while the store is away.
                 log.warning("metrics.store_away", error=type(error).__name__)
         return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     routes = [
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
-        Route("/metrics", figures, methods=["GET"]),
+        Route("/metrics", metrics_page, methods=["GET"]),
     ]
     if webhook is not None:
-        routes.append(Route(path or "/", webhook.take, methods=["POST"]))
+        routes.append(Route(path or "/", webhook.handle, methods=["POST"]))
     return Starlette(routes=routes)

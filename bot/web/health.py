@@ -1,4 +1,4 @@
-"""What has to hold for a process to be of use; without a web framework, as most processes serve nothing."""
+"""Readiness checks of a process; without a web framework, since most processes serve nothing."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-CHECK_S = 2.0
-"""For each check, and for the figures of the store."""
+CHECK_TIMEOUT_S = 2.0
+"""For each check, and for the metrics from the store."""
 
 Check = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True)
 class Health:
-    """What has to hold for this process to be of use.
+    """What must work for this process to be ready.
 
     Args:
-        checks: By what they look at; whoever starts a part adds its own.
-        before_metrics: Brings figures that lie in the store up to date, for each ``/metrics``.
+        checks: The checks by the name of what they check; the code that starts a part adds its own.
+        before_metrics: Updates the metrics that come from the store, for each ``/metrics``.
     """
 
     checks: dict[str, Check] = field(default_factory=dict)
     before_metrics: Callable[[], Awaitable[None]] | None = None
 
-    async def look(self) -> dict[str, bool]:
-        """Run every check, all at the same time."""
+    async def check(self) -> dict[str, bool]:
+        """Run all checks at once; return which of them pass, by name."""
         names = list(self.checks)
-        return dict(zip(names, await asyncio.gather(*(self._holds(name) for name in names)), strict=True))
+        return dict(zip(names, await asyncio.gather(*(self._passes(name) for name in names)), strict=True))
 
-    async def _holds(self, name: str) -> bool:
+    async def _passes(self, name: str) -> bool:
         try:
-            async with asyncio.timeout(CHECK_S):
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
                 return await self.checks[name]()
         except Exception as error:
             log.warning("health.check_failed", check=name, error=type(error).__name__)

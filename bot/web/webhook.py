@@ -1,4 +1,4 @@
-"""Telegram's deliveries: nothing is read of a stranger's, and 200 is said only to what is stored."""
+"""The webhook that Telegram delivers updates to: only its own requests are read, and only stored ones get a 200."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ log = structlog.get_logger(__name__)
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Largest update that is read. Telegram's own are a few kB, and far smaller than this even with every entity."""
+"""Largest update that is read. Telegram's have a few kB, and are far smaller than this with every possible entity."""
 
 MAX_DEPTH = 64
-"""Deepest nesting that is read: objects of the Bot API go about ten deep."""
+"""Deepest nesting that is read; objects of the Bot API are about ten levels deep."""
 
-MAX_AT_ONCE = 100
-"""Deliveries that are worked on at once, as many as Telegram ever sends: with the size, a bound on memory."""
+MAX_CONCURRENT = 100
+"""Requests handled at once, the most that Telegram ever sends; together with the size, this bounds the memory."""
 
-BODY_S = 10.0
+BODY_TIMEOUT_S = 10.0
 """For a body to arrive."""
 
-STORE_S = 25.0
-"""For an update to be stored. Telegram waits longer, but by then it is better to try elsewhere."""
+STORE_TIMEOUT_S = 25.0
+"""For an update to be stored. Telegram waits longer, but by then another process may do better."""
 
-Receive = Callable[[dict[str, Any]], Awaitable[None]]
-"""Stores what an update asks for; raises when that can't be done now."""
+StoreUpdate = Callable[[dict[str, Any]], Awaitable[None]]
+"""Stores what an update asks for; raises if that is not possible now."""
 
 
 class Webhook:
-    """The endpoint of Telegram's deliveries.
+    """The endpoint that Telegram delivers updates to.
 
     Args:
-        secret: What ``setWebhook`` was told, and each delivery has in its header.
+        secret: The ``secret_token`` of ``setWebhook``, which each request has in its header.
 
     Attributes:
         is_set: Whether Telegram is known to deliver here.
@@ -47,61 +47,66 @@ class Webhook:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
-        self._receive: Receive | None = None
-        self._at_work = 0
+        self._store_update: StoreUpdate | None = None
+        self._in_progress = 0
         self.is_set = False
 
-    def open(self, receive: Receive) -> None:
-        """Take deliveries from now on; until then, and after :meth:`close`, Telegram is told to try again."""
-        self._receive = receive
+    def open(self, store_update: StoreUpdate) -> None:
+        """Accept updates from now on; before that and after :meth:`close`, Telegram is told to retry.
+
+        Args:
+            store_update: Called with each update.
+        """
+        self._store_update = store_update
 
     def close(self) -> None:
-        """Take no more."""
-        self._receive = None
+        """Accept no more updates."""
+        self._store_update = None
 
-    async def take(self, request: Request) -> Response:
-        """Answer one delivery.
+    async def handle(self, request: Request) -> Response:
+        """Answer a request.
 
         Returns:
-            200 when it is stored; 401 without the secret; 400 or 413 when it is no update; 503 to come again.
+            200 if the update is stored, 401 without the secret, 400, 408 or 413 for what is no update, 503 to retry.
         """
         given = request.headers.get(SECRET_HEADER, "")
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._secret):
             log.warning("webhook.wrong_secret", has_one=bool(given))
             return _refusal(401)
-        receive = self._receive
-        if receive is None or self._at_work >= MAX_AT_ONCE:
+        store_update = self._store_update
+        if store_update is None or self._in_progress >= MAX_CONCURRENT:
             return _refusal(503)
-        self._at_work += 1
+        self._in_progress += 1
         try:
-            return await self._store(request, receive)
+            return await _store(request, store_update)
         finally:
-            self._at_work -= 1
-
-    async def _store(self, request: Request, receive: Receive) -> Response:
-        try:
-            async with asyncio.timeout(BODY_S):
-                body = await _read(request)
-        except (TimeoutError, ClientDisconnect):
-            return _refusal(408)
-        if body is None:
-            return _refusal(413)
-        update = parse_update(body)
-        if update is None:
-            log.warning("webhook.no_update", length=len(body))
-            return _refusal(400)
-        try:
-            async with asyncio.timeout(STORE_S):
-                await receive(update)
-        except Exception as error:
-            # Not stored, whatever the reason: Telegram keeps it and comes again.
-            log.warning("webhook.not_stored", update_id=update["update_id"], error=type(error).__name__)
-            return _refusal(503)
-        return Response()
+            self._in_progress -= 1
 
 
-def parse_update(body: bytes) -> dict[str, Any] | None:
-    """Read an update: a JSON object with a number, not too deep. ``None`` when it is anything else."""
+async def _store(request: Request, store_update: StoreUpdate) -> Response:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await _read(request)
+    except (TimeoutError, ClientDisconnect):
+        return _refusal(408)
+    if body is None:
+        return _refusal(413)
+    update = _parse_update(body)
+    if update is None:
+        log.warning("webhook.no_update", length=len(body))
+        return _refusal(400)
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            await store_update(update)
+    except Exception as error:
+        # Not stored, for whatever reason: Telegram keeps the update and retries.
+        log.warning("webhook.not_stored", update_id=update["update_id"], error=type(error).__name__)
+        return _refusal(503)
+    return Response()
+
+
+def _parse_update(body: bytes) -> dict[str, Any] | None:
+    """Return the update in a body, or ``None`` if it is no JSON object with an ``update_id``, or nested too deep."""
     try:
         update = json.loads(body)
     except (ValueError, RecursionError):
@@ -112,7 +117,7 @@ def parse_update(body: bytes) -> dict[str, Any] | None:
 
 
 def _is_deep(value: Any) -> bool:
-    # Level by level and without recursion, which is what a deep value is meant to exhaust.
+    # Level by level: a deep value is meant to exhaust the recursion limit.
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -139,5 +144,5 @@ async def _read(request: Request) -> bytes | None:
 
 
 def _refusal(status: int) -> Response:
-    # The rest of the body is not read, so nothing else can come on this connection.
+    # The rest of the body stays unread, so the connection can't be used again.
     return Response(status_code=status, headers={"connection": "close"})

@@ -120,7 +120,7 @@ async def test_a_password_is_asked_for_beyond_this_machine(
 
 async def test_a_store_of_others(settings: Settings, redis: Redis) -> None:
     await redis.set(keys.SCHEMA, 99)
-    await redis.set(keys.VAULT_MARKER, Fernet(Fernet.generate_key()).encrypt(b"x").decode())
+    await redis.set(keys.CIPHER_MARKER, Fernet(Fernet.generate_key()).encrypt(b"x").decode())
     assert wrongs(await found(settings)).keys() >= {"store: version of the data", "encryption key"}
     own = changed(settings, encryption_keys=Fernet.generate_key().decode())
     assert wrongs(await found(own))["encryption key"] == "the store was written with another"
@@ -211,7 +211,7 @@ async def test_another_program_that_polls(services: Services, settings: Settings
 async def test_a_process_of_ours_that_polls_is_not_disturbed(
     services: Services, settings: Settings, redis: Redis
 ) -> None:
-    await redis.set(keys.POLL_LEASE, "somebody")
+    await redis.set(keys.POLLING_LOCK, "somebody")
     assert "a process on this store polls" in (await found(settings))["Telegram: updates"].found
     calls = [call.method for call in services.telegram.journal.calls]
     assert "getUpdates" not in calls

@@ -16,6 +16,7 @@ from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import one_line
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
+from bot.jobs.payloads import PressPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
@@ -37,8 +38,8 @@ async def office(redis: Redis, job_queue: JobQueue, clock: HandClock) -> JobAdmi
 
 
 async def started(job_queue: JobQueue, job: Any, ticket: str = "t") -> ClaimedJob:
-    await job_queue.accept([job], f"update of {job.id}")
-    taken = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    await job_queue.enqueue([job], f"update of {job.id}")
+    taken = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert taken is not None
     return taken
 
@@ -49,12 +50,12 @@ async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     first = new_job(0, text="first")
     await started(job_queue, first)
     await clock.advance(5)
-    await job_queue.accept([new_job(2, text="second", asked_at=clock.now())], 2)
+    await job_queue.enqueue([new_job(2, text="second", asked_at=clock.now())], 2)
     await clock.advance(5)
-    await job_queue.accept([new_job(3, asked_at=clock.now(), text="third")], 3)
+    await job_queue.enqueue([new_job(3, asked_at=clock.now(), text="third")], 3)
     await clock.advance(5)
-    await job_queue.accept([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
-    await job_queue.accept([new_job(5, queue=QueueName.TAP, kind=JobKind.TAP)], 5)
+    await job_queue.enqueue([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
+    await job_queue.enqueue([new_job(5, queue=QueueName.TAP, kind=JobKind.TAP)], 5)
 
     rows = await office.rows()
     assert [(row.job.text, row.state, row.place) for row in rows] == [
@@ -89,7 +90,7 @@ async def test_what_the_lanes_have_not_forgotten_yet_is_not_listed(
     office: JobAdmin, job_queue: JobQueue, redis: Redis
 ) -> None:
     taken = await started(job_queue, new_job())
-    await job_queue.accept([waiting := new_job(1)], 2)
+    await job_queue.enqueue([waiting := new_job(1)], 2)
     await redis.delete(keys.job_key(str(CHAT), taken.job.id))
     await redis.hset(keys.job_key(str(CHAT), waiting.id), "state", JobState.DONE)
     assert await office.rows() == []
@@ -113,7 +114,7 @@ async def test_given_up_jobs_are_listed_the_last_one_first(
 async def test_a_gathered_job_is_shown_with_all_that_joined_it(office: JobAdmin, job_queue: JobQueue) -> None:
     job = new_job(text="")
     arrival = ArrivedPart(RequestPart(10, 1000, (CLIP,)), PartText("cut it to music"))
-    await job_queue.accept([job], 1, arrival)
+    await job_queue.enqueue([job], 1, arrival)
 
     shown = (await office.row(job.id)).to_dict()
     assert (shown["text"], shown["files"]) == (
@@ -128,7 +129,7 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
 ) -> None:
     await started(job_queue, new_job())
     waiting = new_job(1)
-    await job_queue.accept([waiting], 2)
+    await job_queue.enqueue([waiting], 2)
     await job_queue.keep_beside(waiting, PROGRESS_MESSAGE, {"message_id": 77, "chat_id": CHAT.chat_id})
 
     for _ in range(2):
@@ -138,7 +139,7 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     [drawing] = await job_queue.current(CHAT, QueueName.DRAW)
     standing = await job_queue.find(CHAT, drawing)
     assert standing is not None
-    assert (standing.job.kind, standing.job.data) == (JobKind.REDRAW, {"redraw": "cancelled", "message": 77})
+    assert standing.job.payload == PressPayload(redraw="cancelled", message_id=77)
     assert any(name == queue_id(CHAT, QueueName.DRAW) for name, _, _ in await tickets(docket))
 
 
@@ -212,21 +213,21 @@ async def test_a_full_queue_takes_no_retry(office: JobAdmin, job_queue: JobQueue
     taken = await started(job_queue, new_job())
     await job_queue.finish(taken, JobState.FAILED)
     for number in range(5):
-        await job_queue.accept([new_job(number)], f"filling {number}")
+        await job_queue.enqueue([new_job(number)], f"filling {number}")
     with pytest.raises(CommandRefused, match="QUEUE_LIMIT"):
         await office.retry(taken.job.id)
 
 
 @pytest.mark.parametrize("job_id", ["0123456789abcdef", "*", "../x"])
 async def test_an_id_that_is_none_is_refused(office: JobAdmin, job_queue: JobQueue, job_id: str) -> None:
-    await job_queue.accept([new_job()], 1)
+    await job_queue.enqueue([new_job()], 1)
     with pytest.raises(CommandRefused, match="job"):
         await office.row(job_id)
 
 
 async def test_a_token_that_somebody_sent_is_not_shown(office: JobAdmin, job_queue: JobQueue) -> None:
     job = new_job(text="take nmv_usr_0123456789 for this")
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     row = await office.row(job.id)
     assert row.to_dict()["text"] == "take *** for this"
     assert one_line(row.job.text) == "take *** for this"
@@ -239,7 +240,7 @@ def test_what_people_wrote_does_not_command_the_terminal() -> None:
 @pytest.mark.heavy
 async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQueue, tmp_path: Path) -> None:
     job = new_job(text="短片 with music")
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     settings = {"REDIS_URL": store.url, "DATA_DIR": str(tmp_path / "data")}
 
     code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)

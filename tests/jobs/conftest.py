@@ -13,17 +13,10 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.ports import (
-    ChatGone,
-    Checkpoints,
-    Delivered,
-    LocalizedMessage,
-    OpenFile,
-    OutgoingMessage,
-    Progress,
-    Result,
-)
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.runner import JobRunner, Step
 from bot.runtime.clock import Clock
@@ -50,7 +43,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
 
 
 @dataclass
-class Teller:
+class Responders:
     """The chats' side of all jobs; keeps what each was told."""
 
     told: list[tuple[str, str, OutgoingMessage]] = field(default_factory=list)
@@ -61,50 +54,50 @@ class Teller:
     failing: dict[str, Exception] = field(default_factory=dict)
     announcing: Callable[[], Any] | None = None
 
-    def open(self, job: Job, checkpoints: Checkpoints) -> "TellerFront":
-        return TellerFront(self, job, checkpoints)
+    def open(self, job: Job, checkpoints: Checkpoints) -> "RecordingResponder":
+        return RecordingResponder(self, job, checkpoints)
 
     def keys_of(self, job: Job) -> list[str]:
         return [m.key for job_id, _, m in self.told if job_id == job.id and isinstance(m, LocalizedMessage)]
 
 
 @dataclass
-class TellerFront:
+class RecordingResponder:
     """One job's."""
 
-    teller: Teller
+    teller: Responders
     job: Job
     checkpoints: Checkpoints
     now: Progress | None = None
-    send_limit: int = 50
+    send_limit_bytes: int = 50
     result_path: Path = Path()
 
     def _fail(self, what: str) -> None:
         if what in self.teller.failing:
             raise self.teller.failing[what]
 
-    def progress(self, progress: Progress) -> None:
+    def report_progress(self, progress: Progress) -> None:
         self.now = progress
 
-    async def show(self) -> None:
+    async def show_progress(self) -> None:
         self._fail("show")
-        if "message_id" not in (self.checkpoints.get("live") or {}):
+        if "message_id" not in (self.checkpoints.get_value("live") or {}):
             if self.teller.announcing is not None:
                 await self.teller.announcing()
             self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            await self.checkpoints.save("live", {"message_id": len(self.teller.shown)})
+            await self.checkpoints.save_value("live", {"message_id": len(self.teller.shown)})
 
-    async def show_now(self) -> None:
-        await self.show()
+    async def flush_progress(self) -> None:
+        await self.show_progress()
 
-    async def say(self, slot: str, message: OutgoingMessage) -> None:
+    async def send(self, slot: str, message: OutgoingMessage) -> None:
         self._fail("say")
         self.teller.told.append((self.job.id, slot, message))
 
-    def open(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
+    def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
 
-    async def release(self) -> None:
+    async def release_files(self) -> None:
         self.teller.released.append(self.job.id)
 
     async def discard_result(self) -> None:
@@ -116,7 +109,7 @@ class TellerFront:
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
         raise NotImplementedError
 
-    async def finish(self, closing: LocalizedMessage | None) -> None:
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         self._fail("finish")
         self.teller.finished.append((self.job.id, closing))
 
@@ -150,8 +143,8 @@ def job_queue(redis: Redis, docket: Docket, clock: HandClock) -> JobQueue:
 
 
 @pytest.fixture
-def teller() -> Teller:
-    return Teller()
+def teller() -> Responders:
+    return Responders()
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
@@ -164,7 +157,7 @@ async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
 async def workplace(
     store: Store,
     clock: Clock,
-    teller: Teller,
+    teller: Responders,
     steps: Mapping[JobKind, Sequence[Step]],
     *,
     max_tries: int = 5,

@@ -7,8 +7,9 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ListMessage, LocalizedMessage
+from bot.jobs.payloads import AnnouncePayload, SayPayload
 from bot.jobs.queue.job_queue import ActiveChat, JobQueue, queue_id
 from bot.jobs.steps.admin import announce, show_stats
 from bot.jobs.worker.runner import Attempt
@@ -16,10 +17,12 @@ from bot.jobs.worker.supervisor import up_since, worker_name
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
-from tests.jobs.conftest import CHAT, Teller, new_job, tickets
+from tests.jobs.conftest import CHAT, Responders, new_job, tickets
 
 CLUB = ChatKey(-100500, 7)
 EDIT = queue_id(CHAT, QueueName.MAIN)
+
+WORD = LocalizedMessage("admin.word", {"text": UncutText("back at noon")})
 
 
 class Died(BaseException):
@@ -27,9 +30,9 @@ class Died(BaseException):
 
 
 async def run_of(
-    job_queue: JobQueue, clock: HandClock, teller: Teller, job: Job, ticket: str = "ticket"
+    job_queue: JobQueue, clock: HandClock, teller: Responders, job: Job, ticket: str = "ticket"
 ) -> Attempt:
-    claimed = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    claimed = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert claimed is not None
     attempt = Attempt(claimed, job_queue, clock)
     attempt.responder = teller.open(job, attempt)
@@ -40,21 +43,21 @@ async def test_in_a_pause_no_prompt_begins_in_any_process_and_what_runs_goes_on(
     job_queue: JobQueue, redis: Redis, docket: Docket, clock: HandClock
 ) -> None:
     running, waiting = new_job(), new_job(1)
-    await job_queue.accept([running], 1)
-    await job_queue.accept([waiting], 2)
-    claimed = await job_queue.take(EDIT, "ticket")
+    await job_queue.enqueue([running], 1)
+    await job_queue.enqueue([waiting], 2)
+    claimed = await job_queue.claim(EDIT, "ticket")
     await JobQueue(redis, docket, clock).pause()
 
-    again = await job_queue.take(EDIT, "ticket")
+    again = await job_queue.claim(EDIT, "ticket")
     assert claimed
     assert again
     assert again.job.id == running.id
     await job_queue.finish(again, JobState.DONE)
-    assert await job_queue.take(EDIT, "another") is None
+    assert await job_queue.claim(EDIT, "another") is None
     assert await job_queue.current(CHAT, QueueName.MAIN) == [waiting.id]
 
     await JobQueue(redis, docket, clock).resume()
-    begun = await job_queue.take(EDIT, "another")
+    begun = await job_queue.claim(EDIT, "another")
     assert begun
     assert begun.job.id == waiting.id
 
@@ -64,15 +67,15 @@ async def test_a_pause_stops_neither_questions_nor_what_costs_nothing(
     job_queue: JobQueue, kind: JobKind
 ) -> None:
     await job_queue.pause()
-    await job_queue.accept([new_job(kind=kind), new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)], 1)
-    assert await job_queue.take(EDIT, "a")
-    assert await job_queue.take(queue_id(CHAT, QueueName.QUICK), "b")
+    await job_queue.enqueue([new_job(kind=kind), new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)], 1)
+    assert await job_queue.claim(EDIT, "a")
+    assert await job_queue.claim(queue_id(CHAT, QueueName.QUICK), "b")
 
 
 async def test_the_sweep_waits_for_the_end_of_a_pause(
     job_queue: JobQueue, docket: Docket, redis: Redis, clock: HandClock
 ) -> None:
-    await job_queue.accept([new_job()], 1)
+    await job_queue.enqueue([new_job()], 1)
     await docket.clear()
     await job_queue.pause()
     await clock.advance(7200)
@@ -83,15 +86,17 @@ async def test_the_sweep_waits_for_the_end_of_a_pause(
 
 
 async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_between(
-    job_queue: JobQueue, clock: HandClock, teller: Teller, monkeypatch: pytest.MonkeyPatch
+    job_queue: JobQueue, clock: HandClock, teller: Responders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await job_queue.accept([new_job(), new_job(1)], 1)
-    await job_queue.accept([new_job(chat=CLUB, language="zh")], 2)
-    await job_queue.accept([new_job(chat=ChatKey(9), kind=JobKind.CREDITS, queue=QueueName.QUICK)], 3)
-    asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.ANNOUNCE, data={"word": 1})
-    await job_queue.accept([asked], 4)
+    await job_queue.enqueue([new_job(), new_job(1)], 1)
+    await job_queue.enqueue([new_job(chat=CLUB, language="zh")], 2)
+    await job_queue.enqueue([new_job(chat=ChatKey(9), kind=JobKind.CREDITS, queue=QueueName.QUICK)], 3)
+    asked = new_job(
+        chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.ANNOUNCE, payload=AnnouncePayload(message=WORD)
+    )
+    await job_queue.enqueue([asked], 4)
 
-    accept = job_queue.accept
+    accept = job_queue.enqueue
     given: list[int | str] = []
 
     async def dies_after_the_first(jobs: list[Job], update_id: int | str) -> bool:
@@ -100,12 +105,12 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
         given.append(update_id)
         return await accept(jobs, update_id)
 
-    monkeypatch.setattr(job_queue, "accept", dies_after_the_first)
+    monkeypatch.setattr(job_queue, "enqueue", dies_after_the_first)
     with pytest.raises(Died):
         await announce(job_queue)(await run_of(job_queue, clock, teller, asked))
-    monkeypatch.setattr(job_queue, "accept", accept)
+    monkeypatch.setattr(job_queue, "enqueue", accept)
     # Who comes later was not there when it was said.
-    await job_queue.accept([new_job(chat=ChatKey(12))], 5)
+    await job_queue.enqueue([new_job(chat=ChatKey(12))], 5)
     await announce(job_queue)(await run_of(job_queue, clock, teller, asked))
 
     for chat, language, waiting in ((CHAT, "en", 1), (CLUB, "zh", 1), (ChatKey(12), "en", 0)):
@@ -114,28 +119,28 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
         for one in ids:
             status = await job_queue.find(chat, one)
             assert status
-            assert (status.job.kind, status.job.language, dict(status.job.data)) == (
+            assert (status.job.kind, status.job.language, status.job.payload) == (
                 JobKind.SAY,
                 language,
-                {"word": 1},
+                SayPayload(message=WORD),
             )
     assert teller.told == [(asked.id, "announced", LocalizedMessage("admin.announced", {"n": 2}))]
 
 
 async def test_the_numbers_are_those_of_today(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders
 ) -> None:
     for number in range(3):
-        await job_queue.accept([new_job(number)], number)
-    await job_queue.accept([new_job(chat=CLUB, owner_id=6)], 3)
+        await job_queue.enqueue([new_job(number)], number)
+    await job_queue.enqueue([new_job(chat=CLUB, owner_id=6)], 3)
     for state in (JobState.DONE, JobState.FAILED):
-        claimed = await job_queue.take(EDIT, state)
+        claimed = await job_queue.claim(EDIT, state)
         assert claimed
         await job_queue.finish(claimed, state)
-    await job_queue.take(queue_id(CLUB, QueueName.MAIN), "club")
+    await job_queue.claim(queue_id(CLUB, QueueName.MAIN), "club")
     assert await job_queue.at_work() == [ActiveChat(CLUB, True, 0, "en"), ActiveChat(CHAT, False, 1, "en")]
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
-    await job_queue.accept([asked], 4)
+    await job_queue.enqueue([asked], 4)
     await show_stats(job_queue, GuestAccountCounter(redis, clock), redis)(
         await run_of(job_queue, clock, teller, asked)
     )

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bot.jobs.messages import Bytes, LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
-from bot.jobs.ports import Bytes, LocalizedMessage
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import (
     ALBUM_PAUSE_S,
     FILE_PAUSE_S,
@@ -22,7 +23,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFu
 from bot.jobs.steps.gather import gather
 from bot.jobs.worker.runner import Attempt, JobEnded
 from tests.clocks import HandClock, passing
-from tests.jobs.conftest import CHAT, Teller, new_job
+from tests.jobs.conftest import CHAT, Responders, new_job
 from tests.jobs.test_job_queue import everything, take
 
 SENT_AT = 1_780_000_000
@@ -57,7 +58,7 @@ def prompt(**fields: Any) -> Job:
 
 async def accept(job_queue: JobQueue, *arrivals: ArrivedPart, **fields: Any) -> None:
     for one in arrivals:
-        await job_queue.accept([prompt(message_id=one.part.message_id, **fields)], next(_updates), one)
+        await job_queue.enqueue([prompt(message_id=one.part.message_id, **fields)], next(_updates), one)
 
 
 async def jobs(job_queue: JobQueue) -> list[tuple[str, list[str]]]:
@@ -66,10 +67,10 @@ async def jobs(job_queue: JobQueue) -> list[tuple[str, list[str]]]:
     return [(one.job.text, [ref.name for ref in one.job.files]) for one in found if one]
 
 
-async def run_of(job_queue: JobQueue, clock: HandClock, teller: Teller | None = None) -> Attempt:
+async def run_of(job_queue: JobQueue, clock: HandClock, teller: Responders | None = None) -> Attempt:
     claimed = await take(job_queue, "ticket")
     attempt = Attempt(claimed, job_queue, clock)
-    attempt.responder = (teller or Teller()).open(claimed.job, attempt)
+    attempt.responder = (teller or Responders()).open(claimed.job, attempt)
     return attempt
 
 
@@ -141,10 +142,10 @@ async def test_what_others_send_meanwhile_is_their_own(job_queue: JobQueue) -> N
 
 
 async def test_a_repeated_update_adds_nothing(job_queue: JobQueue, redis: Redis) -> None:
-    await job_queue.accept([prompt()], 7, ALBUM[0])
-    await job_queue.accept([prompt()], 8, ALBUM[1])
+    await job_queue.enqueue([prompt()], 7, ALBUM[0])
+    await job_queue.enqueue([prompt()], 8, ALBUM[1])
     before = await everything(redis)
-    assert not await job_queue.accept([prompt()], 8, ALBUM[1])
+    assert not await job_queue.enqueue([prompt()], 8, ALBUM[1])
     assert await everything(redis) == before
 
 
@@ -215,7 +216,7 @@ class TestClosing:
         ]
         assert late is not None
         assert (late.job.text, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
-        assert late.job.data["late"] is True
+        assert late.job.payload_as(EditPayload).is_late
 
     async def test_a_late_caption_is_the_prompt_of_an_album_that_had_none(self, job_queue: JobQueue) -> None:
         await accept(job_queue, ALBUM[0])
@@ -235,7 +236,7 @@ class TestEdits:
 
     async def _edit(self, job_queue: JobQueue, number: int, text: str) -> None:
         offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, text=text)
-        await job_queue.accept([offer], next(_updates), words(number, text, how="edited"))
+        await job_queue.enqueue([offer], next(_updates), words(number, text, how="edited"))
 
     async def test_the_words_of_a_waiting_prompt_change(self, job_queue: JobQueue) -> None:
         await accept(job_queue, *ALBUM)
@@ -348,7 +349,7 @@ class TestRefusals:
     async def test_the_others_go_on(self, job_queue: JobQueue, clock: HandClock) -> None:
         bad = [arrival(n, album="a", has_file=False, refusal=self.TOO_LARGE) for n in (3, 4)]
         await accept(job_queue, ALBUM[0], ALBUM[1], *bad)
-        teller = Teller()
+        teller = Responders()
         attempt = await run_of(job_queue, clock, teller)
         await passing(clock, gather(attempt))
         assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
@@ -359,7 +360,7 @@ class TestRefusals:
     ) -> None:
         bad = arrival(2, is_forwarded=True, has_file=False, refusal=self.TOO_LARGE)
         await accept(job_queue, words(1, "merge"), bad)
-        teller = Teller()
+        teller = Responders()
         attempt = await run_of(job_queue, clock, teller)
         with pytest.raises(JobEnded) as ended:
             await passing(clock, gather(attempt))

@@ -7,8 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, queue_id
@@ -16,13 +17,18 @@ from bot.jobs.steps.forget import ALLOWED, PAUSE_S, forget, stop_earlier_jobs
 from bot.jobs.worker.runner import Attempt, JobEnded
 from bot.store import keys
 from tests.clocks import HandClock
-from tests.jobs.conftest import CHAT, Teller, new_job
+from tests.jobs.conftest import CHAT, Responders, new_job
 
 NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
 
 
 def clearing(asked: Job) -> Job:
-    return new_job(chat=asked.chat, kind=JobKind.CLEAR_WAY, queue=QueueName.TAP, data={"before": asked.id})
+    return new_job(
+        chat=asked.chat,
+        kind=JobKind.CLEAR_WAY,
+        queue=QueueName.TAP,
+        payload=StopEarlierPayload(erase_id=asked.id),
+    )
 
 
 class Died(BaseException):
@@ -30,9 +36,9 @@ class Died(BaseException):
 
 
 async def run_of(
-    job_queue: JobQueue, clock: HandClock, teller: Teller, job: Job, ticket: str = "ticket"
+    job_queue: JobQueue, clock: HandClock, teller: Responders, job: Job, ticket: str = "ticket"
 ) -> Attempt:
-    claimed = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    claimed = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert claimed is not None
     assert claimed.job.id == job.id
     attempt = Attempt(claimed, job_queue, clock)
@@ -53,8 +59,8 @@ async def names(redis: Redis, chat: ChatKey) -> set[str]:
 async def old(job_queue: JobQueue, redis: Redis) -> Job:
     """A job of the chat that is done, among other things that are kept of it and of its neighbours."""
     job = new_job(text="my old wish")
-    await job_queue.accept([job], 1)
-    claimed = await job_queue.take(queue_id(CHAT, QueueName.MAIN), "old")
+    await job_queue.enqueue([job], 1)
+    claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "old")
     assert claimed
     await job_queue.finish(claimed, JobState.DONE)
     for chat in (CHAT, *NEIGHBOURS):
@@ -64,12 +70,12 @@ async def old(job_queue: JobQueue, redis: Redis) -> Job:
 
 
 async def test_everything_goes_but_what_came_later_and_the_neighbours(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
     asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next wish")
-    await job_queue.accept([asked], 2)
-    await job_queue.accept([later], 3)
+    await job_queue.enqueue([asked], 2)
+    await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
     await forget(job_queue, ChatEraser(redis))(attempt)
@@ -93,10 +99,10 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
 
 
 async def test_a_second_start_erases_nothing_that_came_after_the_first(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
     asked = new_job(kind=JobKind.FORGET)
-    await job_queue.accept([asked], 2)
+    await job_queue.enqueue([asked], 2)
     teller.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
         await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
@@ -111,10 +117,10 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
 
 
 async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
     asked = new_job(kind=JobKind.FORGET)
-    await job_queue.accept([asked], 2)
+    await job_queue.enqueue([asked], 2)
     first = await run_of(job_queue, clock, teller, asked)
     await run_of(job_queue, clock, teller, asked)
     assert not await ChatEraser(redis).erase(first.claimed)
@@ -122,13 +128,13 @@ async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
 
 
 async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_chat_back(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
     question, next_question = (new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK) for _ in range(2))
-    await job_queue.accept([question, next_question], 2)
+    await job_queue.enqueue([question, next_question], 2)
     answering = await run_of(job_queue, clock, teller, question, "question")
-    asked = new_job(kind=JobKind.FORGET, data={"questions": [question.id, next_question.id]})
-    await job_queue.accept([asked], 3)
+    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(quick_job_ids=(question.id, next_question.id)))
+    await job_queue.enqueue([asked], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
     async def forgetting() -> None:
@@ -141,7 +147,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     assert await job_queue.save(answering.claimed, "any", 1) == 2  # it was asked to stop
     await job_queue.finish(answering.claimed, JobState.CANCELLED)
     later = new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)
-    await job_queue.accept([later], 4)
+    await job_queue.enqueue([later], 4)
     await clock.advance(PAUSE_S)
     await task
 
@@ -154,7 +160,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
 async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_in_between(
     job_queue: JobQueue,
     clock: HandClock,
-    teller: Teller,
+    teller: Responders,
     monkeypatch: pytest.MonkeyPatch,
     dies_after: int,
 ) -> None:
@@ -162,10 +168,10 @@ async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_i
     before = [new_job(number) for number in range(3)]
     after = new_job(9)
     clear = clearing(asked)
-    await job_queue.accept(before, 1)
+    await job_queue.enqueue(before, 1)
     running = await run_of(job_queue, clock, teller, before[0])
-    await job_queue.accept([asked, clear], 2)
-    await job_queue.accept([after], 3)
+    await job_queue.enqueue([asked, clear], 2)
+    await job_queue.enqueue([after], 3)
     cancel = job_queue.cancel
     cancelled: list[str] = []
 
@@ -190,13 +196,13 @@ async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_i
 
 
 async def test_when_it_has_begun_nothing_is_stopped_any_more(
-    job_queue: JobQueue, clock: HandClock, teller: Teller
+    job_queue: JobQueue, clock: HandClock, teller: Responders
 ) -> None:
     asked, prompt = new_job(kind=JobKind.FORGET), new_job()
-    await job_queue.accept([asked], 1)
+    await job_queue.enqueue([asked], 1)
     await run_of(job_queue, clock, teller, asked)
-    await job_queue.accept([prompt, clearing(asked)], 2)
-    claimed = await job_queue.take(queue_id(CHAT, QueueName.TAP), "tap")
+    await job_queue.enqueue([prompt, clearing(asked)], 2)
+    claimed = await job_queue.claim(queue_id(CHAT, QueueName.TAP), "tap")
     assert claimed
     attempt = Attempt(claimed, job_queue, clock)
     attempt.responder = teller.open(claimed.job, attempt)
@@ -209,11 +215,16 @@ async def test_when_it_has_begun_nothing_is_stopped_any_more(
 
 @pytest.mark.parametrize("is_allowed", [True, False])
 async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job, is_allowed: bool
+    job_queue: JobQueue,
+    redis: Redis,
+    clock: HandClock,
+    teller: Responders,
+    old: Job,
+    is_allowed: bool,
 ) -> None:
     answer = new_job(kind=JobKind.TAP, queue=QueueName.TAP)
-    asked = new_job(kind=JobKind.FORGET, data={"if_allowed_by": answer.id})
-    await job_queue.accept([answer, asked], 2)
+    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(if_allowed_by=answer.id))
+    await job_queue.enqueue([answer, asked], 2)
     attempt = await run_of(job_queue, clock, teller, asked)
     answering = await run_of(job_queue, clock, teller, answer, "tap")
 
@@ -236,15 +247,15 @@ async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
 
 
 async def test_what_a_later_message_belongs_to_is_known_still(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Teller, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
     earlier, later = (RequestPart(number, 0, album=str(number)) for number in (1, 2))
-    await job_queue.accept([new_job(owner_id=1)], 2, ArrivedPart(earlier))
+    await job_queue.enqueue([new_job(owner_id=1)], 2, ArrivedPart(earlier))
     asked = new_job(kind=JobKind.FORGET)
-    await job_queue.accept([asked], 3)
+    await job_queue.enqueue([asked], 3)
     (waiting, *_) = await job_queue.current(CHAT, QueueName.MAIN)
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
-    await job_queue.accept([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
+    await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
     await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
@@ -262,7 +273,7 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     job_queue: JobQueue, redis: Redis
 ) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     status = await job_queue.find(CHAT, job.id)
     assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))

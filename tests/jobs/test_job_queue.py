@@ -26,7 +26,7 @@ EDIT = queue_id(CHAT, QueueName.MAIN)
 
 
 async def take(job_queue: JobQueue, ticket: str, name: str = EDIT) -> ClaimedJob:
-    claimed = await job_queue.take(name, ticket)
+    claimed = await job_queue.claim(name, ticket)
     assert claimed is not None
     return claimed
 
@@ -53,7 +53,7 @@ class SaysTwice:
     """Sends each of a job's writes a second time, as redis-py does when an answer was lost."""
 
     def __init__(self, job_queue: JobQueue) -> None:
-        for name in ("_accept", "_finish", "_save", "_park", "_cancel"):
+        for name in ("_enqueue_script", "_finish", "_save", "_park", "_cancel"):
             setattr(job_queue, name, self._twice(getattr(job_queue, name)))
 
     @staticmethod
@@ -74,7 +74,7 @@ def test_names_of_lanes_are_read_back(chat: ChatKey, queue: QueueName) -> None:
 async def test_jobs_of_a_lane_come_in_the_order_they_were_asked(job_queue: JobQueue) -> None:
     jobs = [new_job(number) for number in range(4)]
     for number, job in enumerate(jobs):
-        assert await job_queue.accept([job], number)
+        assert await job_queue.enqueue([job], number)
     seen = []
     for number in range(4):
         claimed = await take(job_queue, f"ticket {number}")
@@ -82,17 +82,17 @@ async def test_jobs_of_a_lane_come_in_the_order_they_were_asked(job_queue: JobQu
         assert (claimed.attempt, claimed.tries, claimed.cancelled, claimed.announced) == (1, 1, False, False)
         await job_queue.finish(claimed, JobState.DONE)
     assert seen == jobs
-    assert await job_queue.take(EDIT, "late") is None
+    assert await job_queue.claim(EDIT, "late") is None
 
 
 async def test_one_at_a_time_in_a_lane_and_lanes_side_by_side(job_queue: JobQueue) -> None:
     edits = [new_job(1), new_job(2)]
     question = new_job(3, queue=QueueName.QUICK, kind=JobKind.CREDITS)
     elsewhere = new_job(4, chat=ChatKey(4711, 9))
-    await job_queue.accept([*edits, question], 1)
-    await job_queue.accept([elsewhere], 2)
+    await job_queue.enqueue([*edits, question], 1)
+    await job_queue.enqueue([elsewhere], 2)
     assert (await take(job_queue, "a")).job == edits[0]
-    assert await job_queue.take(EDIT, "b") is None
+    assert await job_queue.claim(EDIT, "b") is None
     assert (await take(job_queue, "b", queue_id(CHAT, QueueName.QUICK))).job == question
     assert (await take(job_queue, "c", queue_id(elsewhere.chat, QueueName.MAIN))).job == elsewhere
     assert await job_queue.current(CHAT, QueueName.MAIN) == [edits[0].id, edits[1].id]
@@ -102,23 +102,23 @@ async def test_a_repeated_update_stores_nothing_but_gets_its_ticket_again(
     job_queue: JobQueue, redis: Redis, docket: Docket
 ) -> None:
     job = new_job()
-    assert await job_queue.accept([job], 7)
+    assert await job_queue.enqueue([job], 7)
     before = await everything(redis)
-    assert not await job_queue.accept([new_job(1)], 7)
+    assert not await job_queue.enqueue([new_job(1)], 7)
     assert await everything(redis) == before
     assert len(await tickets(docket)) == 2
 
 
 async def test_the_same_number_in_another_chat_is_another_update(job_queue: JobQueue) -> None:
-    assert await job_queue.accept([new_job()], 7)
-    assert await job_queue.accept([new_job(chat=ChatKey(12, None))], 7)
+    assert await job_queue.enqueue([new_job()], 7)
+    assert await job_queue.enqueue([new_job(chat=ChatKey(12, None))], 7)
 
 
 async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, redis: Redis) -> None:
     SaysTwice(job_queue)
     first, second, third, fourth = jobs = [new_job(number) for number in range(4)]
     for number, job in enumerate(jobs):
-        await job_queue.accept([job], number)
+        await job_queue.enqueue([job], number)
     assert await job_queue.current(CHAT, QueueName.MAIN) == [job.id for job in jobs]
 
     claimed = await take(job_queue, "a")
@@ -134,18 +134,18 @@ async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, 
 
 async def test_a_finish_whose_answer_was_lost_leaves_the_next_jobs_slot_alone(job_queue: JobQueue) -> None:
     first, second = new_job(1), new_job(2)
-    await job_queue.accept([first, second], 1)
+    await job_queue.enqueue([first, second], 1)
     claimed = await take(job_queue, "a")
     await job_queue.finish(claimed, JobState.DONE)
     assert (await take(job_queue, "b")).job == second
     await job_queue.finish(claimed, JobState.DONE)
-    assert await job_queue.take(EDIT, "c") is None
+    assert await job_queue.claim(EDIT, "c") is None
     assert await job_queue.current(CHAT, QueueName.MAIN) == [second.id]
 
 
 async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_queue: JobQueue) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, "a")
     await job_queue.save(claimed, "asked", {"before": [1, 2]})
     again = await take(job_queue, "a")
@@ -155,7 +155,7 @@ async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_que
 
 async def test_an_earlier_attempt_can_neither_save_nor_finish(job_queue: JobQueue, redis: Redis) -> None:
     job, waiting = new_job(1), new_job(2)
-    await job_queue.accept([job, waiting], 1)
+    await job_queue.enqueue([job, waiting], 1)
     old = await take(job_queue, "a")
     new = await take(job_queue, "a")
     before = await everything(redis)
@@ -173,7 +173,7 @@ async def test_an_earlier_attempt_can_neither_save_nor_finish(job_queue: JobQueu
 async def test_finishing_adds_a_ticket_only_where_something_waits(
     job_queue: JobQueue, docket: Docket
 ) -> None:
-    await job_queue.accept([new_job(1), new_job(2)], 1)
+    await job_queue.enqueue([new_job(1), new_job(2)], 1)
     await docket.clear()
     await job_queue.finish(await take(job_queue, "a"), JobState.DONE)
     assert [name for name, _, _ in await tickets(docket)] == [EDIT]
@@ -186,7 +186,7 @@ async def test_a_finished_job_is_kept_for_a_while_and_a_waiting_one_for_ever(
     job_queue: JobQueue, redis: Redis
 ) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     key = keys.job_key(str(CHAT), job.id)
     assert await redis.ttl(key) == -1
     claimed = await take(job_queue, "a")
@@ -200,7 +200,7 @@ async def test_a_parked_job_goes_to_another_ticket_at_once_and_is_excused(
     job_queue: JobQueue, docket: Docket
 ) -> None:
     job = new_job()
-    await job_queue.accept([job, new_job(1)], 1)
+    await job_queue.enqueue([job, new_job(1)], 1)
     await docket.clear()
     claimed = await take(job_queue, "a")
     await job_queue.save(claimed, "asked", 1)
@@ -212,7 +212,7 @@ async def test_a_parked_job_goes_to_another_ticket_at_once_and_is_excused(
 
 
 async def test_excuses_are_counted_off(job_queue: JobQueue) -> None:
-    await job_queue.accept([new_job()], 1)
+    await job_queue.enqueue([new_job()], 1)
     await job_queue.excuse(await take(job_queue, "a"))
     assert (await take(job_queue, "a")).tries == 1
     assert (await take(job_queue, "a")).tries == 2
@@ -220,15 +220,15 @@ async def test_excuses_are_counted_off(job_queue: JobQueue) -> None:
 
 async def test_too_much_waiting_stores_nothing(job_queue: JobQueue, redis: Redis, docket: Docket) -> None:
     for number in range(5):
-        await job_queue.accept([new_job(number)], number)
+        await job_queue.enqueue([new_job(number)], number)
     before, tickets_before = await everything(redis), await tickets(docket)
     question = new_job(7, queue=QueueName.QUICK, kind=JobKind.CREDITS)
     for jobs in ([new_job(6)], [question, new_job(6)]):
         with pytest.raises(QueueFull):
-            await job_queue.accept(jobs, 6)
+            await job_queue.enqueue(jobs, 6)
     assert await everything(redis) == before
     assert await tickets(docket) == tickets_before
-    assert await job_queue.accept([question], 6)
+    assert await job_queue.enqueue([question], 6)
 
 
 async def test_all_chats_together_may_have_so_much_waiting(
@@ -237,27 +237,27 @@ async def test_all_chats_together_may_have_so_much_waiting(
     job_queue = JobQueue(redis, docket, clock, total_limit=3)
     chats = [ChatKey(number, None) for number in range(1, 5)]
     for number, chat in enumerate(chats[:3]):
-        await job_queue.accept([new_job(id=f"job{number}", chat=chat)], number)
+        await job_queue.enqueue([new_job(id=f"job{number}", chat=chat)], number)
     await clock.advance(7)
     assert await job_queue.waiting() == (3, 7.0)
 
     late = new_job(id="late", chat=chats[3])
     with pytest.raises(BotFull):
-        await job_queue.accept([late], 9)
+        await job_queue.enqueue([late], 9)
     assert await redis.exists(keys.job_key(str(chats[3]), "late")) == 0
-    await job_queue.accept([new_job(id="asked", chat=chats[3], queue=QueueName.QUICK)], 10)
-    assert not await job_queue.accept([new_job(id="job0", chat=chats[0])], 0), (
+    await job_queue.enqueue([new_job(id="asked", chat=chats[3], queue=QueueName.QUICK)], 10)
+    assert not await job_queue.enqueue([new_job(id="job0", chat=chats[0])], 0), (
         "a repeated update is no new one"
     )
 
     await take(job_queue, "t", queue_id(chats[0], QueueName.MAIN))
-    await job_queue.accept([late], 9)
+    await job_queue.enqueue([late], 9)
     await job_queue.cancel(chats[1], QueueName.MAIN, "job1")
     assert (await job_queue.waiting())[0] == 2
 
 
 async def test_what_was_erased_while_it_waited_counts_no_more(job_queue: JobQueue, redis: Redis) -> None:
-    await job_queue.accept([new_job(id="one")], 1)
+    await job_queue.enqueue([new_job(id="one")], 1)
     await redis.delete(keys.job_key(str(CHAT), "one"), keys.lane_key(str(CHAT), QueueName.MAIN))
     await job_queue.sweep()
     assert await job_queue.waiting() == (0, 0.0)
@@ -265,9 +265,9 @@ async def test_what_was_erased_while_it_waited_counts_no_more(job_queue: JobQueu
 
 async def test_a_running_job_does_not_count_as_waiting(job_queue: JobQueue) -> None:
     for number in range(5):
-        await job_queue.accept([new_job(number)], number)
+        await job_queue.enqueue([new_job(number)], number)
     await take(job_queue, "a")
-    assert await job_queue.accept([new_job(6)], 6)
+    assert await job_queue.enqueue([new_job(6)], 6)
 
 
 async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_more(
@@ -275,7 +275,7 @@ async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_
 ) -> None:
     group, topic, other = ChatKey(-1001), ChatKey(-1001, 7), ChatKey(-10012)
     for number, chat in enumerate((group, group, topic, other)):
-        await job_queue.accept([new_job(number, chat=chat)], number)
+        await job_queue.enqueue([new_job(number, chat=chat)], number)
     running = await take(job_queue, "a", queue_id(group, QueueName.MAIN))
     await job_queue.drop(group.chat_id)
     assert await job_queue.save(running, "asked", 1) is SaveOutcome.CANCELLED
@@ -287,7 +287,7 @@ async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_
 class TestCancel:
     async def test_a_waiting_job_is_taken_out(self, job_queue: JobQueue, redis: Redis) -> None:
         first, second, third = jobs = [new_job(number) for number in range(3)]
-        await job_queue.accept(jobs, 1)
+        await job_queue.enqueue(jobs, 1)
         assert await job_queue.cancel(CHAT, QueueName.MAIN, second.id) is JobState.QUEUED
         assert await job_queue.current(CHAT, QueueName.MAIN) == [first.id, third.id]
         status = await job_queue.find(CHAT, second.id)
@@ -297,7 +297,7 @@ class TestCancel:
 
     async def test_a_running_job_is_asked_to_stop(self, job_queue: JobQueue, redis: Redis) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         claimed = await take(job_queue, "a")
         async with redis.pubsub() as news:
             await news.subscribe(keys.CANCEL_CHANNEL)
@@ -311,7 +311,7 @@ class TestCancel:
 
     async def test_a_finished_job_stays_as_it_is(self, job_queue: JobQueue, redis: Redis) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         await job_queue.finish(await take(job_queue, "a"), JobState.DONE)
         before = await everything(redis)
         assert await job_queue.cancel(CHAT, QueueName.MAIN, job.id) is JobState.DONE
@@ -323,7 +323,7 @@ class TestCancel:
 
     async def test_another_chats_job_is_unknown(self, job_queue: JobQueue) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         other = ChatKey(99, None)
         assert await job_queue.find(other, job.id) is None
         assert await job_queue.cancel(other, QueueName.MAIN, job.id) is None
@@ -331,7 +331,7 @@ class TestCancel:
 
 async def test_places_in_the_queue(job_queue: JobQueue) -> None:
     jobs = [new_job(number) for number in range(3)]
-    await job_queue.accept(jobs, 1)
+    await job_queue.enqueue(jobs, 1)
     await take(job_queue, "a")
     places = []
     for job in jobs:
@@ -343,7 +343,7 @@ async def test_places_in_the_queue(job_queue: JobQueue) -> None:
 
 async def test_only_one_announces(job_queue: JobQueue) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     status = await job_queue.find(CHAT, job.id)
     assert status is not None
     claims = await asyncio.gather(*(job_queue.claim_announcement(status) for _ in range(5)))
@@ -358,7 +358,7 @@ async def test_only_one_announces(job_queue: JobQueue) -> None:
 
 async def test_a_job_that_has_begun_is_not_announced(job_queue: JobQueue) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     status = await job_queue.find(CHAT, job.id)
     assert status is not None
     assert not (await take(job_queue, "a")).announced
@@ -368,7 +368,7 @@ async def test_a_job_that_has_begun_is_not_announced(job_queue: JobQueue) -> Non
 async def test_a_job_that_begins_just_then_is_not_overlooked(job_queue: JobQueue) -> None:
     for number in range(20):
         job = new_job()
-        await job_queue.accept([job], number)
+        await job_queue.enqueue([job], number)
         current, claimed = await asyncio.gather(
             job_queue.current(CHAT, QueueName.MAIN), take(job_queue, f"t{number}")
         )
@@ -380,7 +380,7 @@ class TestSweep:
     async def test_a_lane_whose_ticket_was_never_added_gets_one(
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
-        await job_queue.accept([new_job()], 1)
+        await job_queue.enqueue([new_job()], 1)
         await docket.clear()
         assert await job_queue.sweep() == 1
         assert [name for name, _, _ in await tickets(docket)] == [EDIT]
@@ -389,8 +389,8 @@ class TestSweep:
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
         parked = new_job(2, chat=ChatKey(8, None))
-        await job_queue.accept([new_job()], 1)
-        await job_queue.accept([parked], 2)
+        await job_queue.enqueue([new_job()], 1)
+        await job_queue.enqueue([parked], 2)
         name = queue_id(parked.chat, QueueName.MAIN)
         claimed = await take(job_queue, "a", name)
         await job_queue.park(claimed, "a")
@@ -400,7 +400,7 @@ class TestSweep:
         assert (await take(job_queue, "b", name)).tries == 1
 
     async def test_a_lane_that_is_just_being_filled_is_no_reason_to_worry(self, job_queue: JobQueue) -> None:
-        await job_queue.accept([new_job()], 1)
+        await job_queue.enqueue([new_job()], 1)
         with capture_logs() as told:
             await job_queue.sweep()
         assert told == []
@@ -409,7 +409,7 @@ class TestSweep:
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         await docket.clear()
         await take(job_queue, "a ticket that docket does not know")
         with capture_logs() as told:
@@ -422,23 +422,23 @@ class TestSweep:
     async def test_a_job_that_kills_its_tickets_uses_up_its_tries(
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
-        await job_queue.accept([new_job()], 1)
+        await job_queue.enqueue([new_job()], 1)
         for number in range(1, 5):
             assert (await take(job_queue, f"dead {number}")).tries == number
             await job_queue.sweep()
 
     async def test_a_ticket_that_lives_keeps_its_job(self, job_queue: JobQueue, docket: Docket) -> None:
-        await job_queue.accept([new_job()], 1)
+        await job_queue.enqueue([new_job()], 1)
         ((_, _, ticket),) = await tickets(docket)
         await take(job_queue, ticket)
         assert await job_queue.sweep() == 0
-        assert await job_queue.take(EDIT, "another") is None
+        assert await job_queue.claim(EDIT, "another") is None
 
     async def test_idle_lanes_are_forgotten_after_a_while(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock, docket: Docket
     ) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         ((_, _, ticket),) = await tickets(docket)
         claimed = await take(job_queue, ticket)
         await clock.advance(QUEUE_IDLE.total_seconds() + 1)
@@ -451,7 +451,7 @@ class TestSweep:
     async def test_a_lane_that_waits_for_long_is_not_forgotten(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock
     ) -> None:
-        await job_queue.accept([new_job()], 1)
+        await job_queue.enqueue([new_job()], 1)
         await clock.advance(QUEUE_IDLE.total_seconds() * 3)
         await job_queue.sweep()
         assert await redis.zcard(keys.LANES) == 1
@@ -465,6 +465,6 @@ async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     job_queue: JobQueue, redis: Redis, kind: JobKind, kept_s: int
 ) -> None:
     job = new_job(kind=kind)
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s

@@ -3,10 +3,30 @@ import json
 import pytest
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Seconds, UncutText
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.payloads import SayPayload
 from tests.jobs.conftest import new_job
 
 FILE = Attachment("file-id", "video", "clip ünï 视频.mp4", 1234, "video/mp4")
+
+SAY = SayPayload(
+    message=LocalizedMessage(
+        "error.busy",
+        {
+            "n": 1,
+            "share": 0.5,
+            "name": "a.mp4",
+            "size": Bytes(5),
+            "left": Seconds(5),
+            "word": UncutText("x"),
+            "more": LocalizedMessage("size.more_than", {"size": Bytes(7)}),
+        },
+        (Button("button.retry", Retry("0123456789abcdef")), Button(text="site", url="https://a.example")),
+    ),
+    links=("https://a.example/a.mp4",),
+)
 
 
 @pytest.mark.parametrize(
@@ -14,9 +34,7 @@ FILE = Attachment("file-id", "video", "clip ünï 视频.mp4", 1234, "video/mp4"
     [
         new_job(),
         new_job(chat=ChatKey(-1001234567890, 45), message_id=None, files=(FILE, FILE)),
-        new_job(
-            queue=QueueName.TAP, kind=JobKind.TAP, data={"query": "1", "nested": {"list": [1, None, "x"]}}
-        ),
+        new_job(kind=JobKind.SAY, queue=QueueName.QUICK, payload=SAY),
         new_job(
             text='quotes " and \\ and\nlines, 把标题改大 🎬',
             files=(Attachment("x", "photo", "a.jpg", None, ""),),

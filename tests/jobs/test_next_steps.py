@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
+from bot.jobs.buttons import RunSuggestion, pack
 from bot.jobs.next_steps import MOST, first_buttons, next_buttons, next_step, next_steps
 from bot.nemo.drafts import Draft, read_draft
 from bot.skills import Card, load_cards
-from bot.telegram.sending.keyboards import pack_button
 from bot.words import Words, languages
 
 CARDS = load_cards()
@@ -148,8 +148,8 @@ def test_each_has_words_and_knows_its_own_prompt(language: str, name: str) -> No
 
 def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
     (button,) = next_buttons(["faster", "of a later release"])
-    assert (button.action, button.argument) == ("next", "faster")
-    assert pack_button(button.action, button.argument)
+    assert button.action == RunSuggestion("faster")
+    assert pack(button.action)
     assert next_step("of a later release") is None
 
 
@@ -171,10 +171,14 @@ def test_what_can_be_done_with_a_file_that_just_came(
     card: Card, files: list[tuple[str, dict[str, Any]]], offered: list[str]
 ) -> None:
     buttons = first_buttons(card, files)
-    assert [button.text or button.action for button in buttons] == offered
-    assert all(pack_button(button.action, button.argument) for button in buttons)
+    assert [button.text or (button.action and button.action.name) for button in buttons] == offered
+    assert all(button.action and pack(button.action) for button in buttons)
 
 
 def test_what_a_long_wide_clip_is_offered_first() -> None:
     found = first_buttons(plain_card(), [("video", {"duration_s": 40, "width": 1920, "height": 1080})])
-    assert [button.argument for button in found] == ["add_title", "calm_music", "short_cut"]
+    assert [button.action for button in found] == [
+        RunSuggestion("add_title"),
+        RunSuggestion("calm_music"),
+        RunSuggestion("short_cut"),
+    ]

@@ -44,7 +44,7 @@ async def used(redis: Redis, clock: HandClock, whose: str = "person", someone: i
 
 
 async def take(job_queue: JobQueue, job: Job) -> ClaimedJob:
-    claimed = await job_queue.take(queue_id(job.chat, job.queue), f"ticket of {job.id}")
+    claimed = await job_queue.claim(queue_id(job.chat, job.queue), f"ticket of {job.id}")
     assert claimed is not None
     return claimed
 
@@ -53,7 +53,7 @@ async def test_a_request_is_charged_to_the_person_and_the_chat_with_what_its_fil
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
     job = new_job(chat=CLUB, files=(clip(300), clip(None)))
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
     assert await used(redis, clock, "chat", CLUB.chat_id) == {"jobs": 1, "bytes": 300}
 
@@ -71,7 +71,7 @@ async def test_a_request_is_charged_to_the_person_and_the_chat_with_what_its_fil
 async def test_prompts_and_exports_count_and_nothing_else(
     job_queue: JobQueue, redis: Redis, clock: HandClock, fields: dict[str, Any], jobs: int
 ) -> None:
-    await job_queue.accept([new_job(**fields)], 1)
+    await job_queue.enqueue([new_job(**fields)], 1)
     assert (await used(redis, clock)).get("jobs", 0) == jobs
 
 
@@ -79,7 +79,7 @@ async def test_a_repeated_update_is_charged_once(job_queue: JobQueue, redis: Red
     SaysTwice(job_queue)
     job = new_job(files=(clip(300),))
     for _ in range(2):
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
     assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
     await job_queue.finish(await take(job_queue, job), JobState.FAILED)
     assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
@@ -92,7 +92,7 @@ async def test_many_at_once_never_get_more_than_there_is(
 ) -> None:
     async def ask(number: int) -> bool:
         try:
-            return await job_queue.accept([new_job(chat=ChatKey(number))], number)
+            return await job_queue.enqueue([new_job(chat=ChatKey(number))], number)
         except QuotaExceeded:
             return False
 
@@ -116,21 +116,21 @@ async def test_what_is_over_the_budget_is_refused_whole(
     job_queue: JobQueue, redis: Redis, clock: HandClock, before: list[Job], asked: Job, over: QuotaWarning
 ) -> None:
     for number, job in enumerate(before):
-        await job_queue.accept([job], number)
+        await job_queue.enqueue([job], number)
     charged = await used(redis, clock)
     with pytest.raises(QuotaExceeded) as refused:
-        await job_queue.accept([asked], 99)
+        await job_queue.enqueue([asked], 99)
     assert refused.value.scarce == over
     assert await used(redis, clock) == charged
     assert await job_queue.find(asked.chat, asked.id) is None
-    assert await job_queue.accept([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)
+    assert await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)
 
 
 async def test_a_full_lane_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
     job_queue = JobQueue(redis, docket, clock, quotas=Quotas(clock, DailyLimit(3)), queue_limit=1)
-    await job_queue.accept([new_job()], 1)
+    await job_queue.enqueue([new_job()], 1)
     with pytest.raises(QueueFull):
-        await job_queue.accept([new_job(1)], 2)
+        await job_queue.enqueue([new_job(1)], 2)
     assert (await used(redis, clock))["jobs"] == 1
 
 
@@ -139,7 +139,7 @@ async def test_what_went_to_nemovideo_stays_charged(
     job_queue: JobQueue, redis: Redis, clock: HandClock, checkpoint: str
 ) -> None:
     job = new_job(files=(clip(300),))
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, job)
     await job_queue.save(claimed, checkpoint, {})
     await job_queue.finish(claimed, JobState.CANCELLED)
@@ -151,7 +151,7 @@ async def test_what_ends_before_that_is_given_back(
     job_queue: JobQueue, redis: Redis, clock: HandClock, state: JobState
 ) -> None:
     job = new_job(files=(clip(300),))
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, job)
     await job_queue.save(claimed, "connected", {})
     await job_queue.finish(claimed, state)
@@ -163,8 +163,8 @@ async def test_what_is_cancelled_while_it_waits_is_given_back_once(
 ) -> None:
     SaysTwice(job_queue)
     job = new_job(files=(clip(300),))
-    await job_queue.accept([job], 1)
-    await job_queue.accept([new_job(1)], 2)
+    await job_queue.enqueue([job], 1)
+    await job_queue.enqueue([new_job(1)], 2)
     await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
     assert await used(redis, clock) == {"jobs": 1, "bytes": 0}
 
@@ -173,7 +173,7 @@ async def test_bytes_are_corrected_when_they_are_known(
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
     job = new_job(files=(clip(None),))
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, job)
     for _ in range(2):  # by an attempt that died, and by the next
         await job_queue.record_upload_size(claimed, 700)
@@ -187,13 +187,13 @@ async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     yesterday = clock.now().date().isoformat()
     await clock.advance(job_queue.quotas.anew_in_s)
     assert clock.now().date().isoformat() != yesterday
     assert clock.now().hour == clock.now().minute == 0
     await redis.delete(keys.budget_key("person", ANN, yesterday), keys.totals_key(yesterday))
-    await job_queue.accept([new_job(1)], 2)
+    await job_queue.enqueue([new_job(1)], 2)
     await job_queue.finish(await take(job_queue, job), JobState.CANCELLED)
     assert await used(redis, clock) == {"jobs": 1, "bytes": 0}
     assert not await redis.exists(keys.budget_key("person", ANN, yesterday), keys.totals_key(yesterday))
@@ -202,16 +202,16 @@ async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
 async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job_queue: JobQueue) -> None:
     told = []
     for number in range(3):
-        await job_queue.accept([new_job(number)], number)
-        await job_queue.accept([new_job(number)], number)
+        await job_queue.enqueue([new_job(number)], number)
+        await job_queue.enqueue([new_job(number)], number)
         told.append(await job_queue.scarce(CHAT, number))
     assert told == [[], [QuotaWarning("person", "jobs", 1)], []]
-    await job_queue.accept([new_job(owner_id=6, files=(clip(850),))], 9)
+    await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
     assert await job_queue.scarce(CHAT, 9) == [QuotaWarning("person", "bytes", 150)]
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
-    await job_queue.accept([new_job(files=(clip(300),))], 1)
+    await job_queue.enqueue([new_job(files=(clip(300),))], 1)
     day = clock.now().date().isoformat()
     for key in (
         keys.budget_key("person", ANN, day),
@@ -231,17 +231,21 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
         return ArrivedPart(RequestPart(number, sent_at=5, files=files, album="a"), PartText(text), how)
 
     for number, text in enumerate(["", "add these", "and this"], 1):
-        await job_queue.accept([new_job(text="")], number, part(number, text))
+        await job_queue.enqueue([new_job(text="")], number, part(number, text))
     assert await used(redis, clock) == {"jobs": 1, "bytes": 300}
 
     (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
     await job_queue.cancel(CHAT, QueueName.MAIN, job_id)
     assert await used(redis, clock) == {"jobs": 0, "bytes": 0}
 
-    await job_queue.accept([new_job(text="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),))))
+    await job_queue.enqueue(
+        [new_job(text="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
+    )
     assert await used(redis, clock) == {"jobs": 0, "bytes": 10}
     offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY)
-    await job_queue.accept([offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited"))
+    await job_queue.enqueue(
+        [offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited")
+    )
     assert await used(redis, clock) == {"jobs": 1, "bytes": 10}
 
 
@@ -251,7 +255,7 @@ async def send_album(job_queue: JobQueue, captions: Sequence[str], sizes: Sequen
     for number, (caption, size) in enumerate(zip(captions, sizes, strict=True)):
         part = RequestPart(10 + number, sent_at=90, files=(clip(size),), album="a")
         try:
-            await job_queue.accept([new_job(text="")], 10 + number, ArrivedPart(part, PartText(caption)))
+            await job_queue.enqueue([new_job(text="")], 10 + number, ArrivedPart(part, PartText(caption)))
         except QuotaExceeded:
             refused.append(True)
         else:
@@ -264,17 +268,17 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
     job_queue: JobQueue, redis: Redis, clock: HandClock, place: int
 ) -> None:
     for number in range(3):
-        await job_queue.accept([new_job(number)], number)
+        await job_queue.enqueue([new_job(number)], number)
     captions = ["add these" if number == place else "" for number in range(3)]
     assert await send_album(job_queue, captions, [100] * 3) == [number >= place for number in range(3)]
     for _ in range(3):
-        claimed = await job_queue.take(queue_id(CHAT, QueueName.MAIN), "ticket")
+        claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")
         assert claimed
         assert not claimed.cancelled
         await job_queue.save(claimed, "asked", True)
         await job_queue.finish(claimed, JobState.DONE)
     if place > 0:
-        claimed = await job_queue.take(queue_id(CHAT, QueueName.MAIN), "ticket")
+        claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")
         assert claimed
         assert claimed.cancelled
         await job_queue.finish(claimed, JobState.CANCELLED)
@@ -287,7 +291,7 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
 
 async def test_what_an_album_had_joined_goes_on_without_it(job_queue: JobQueue) -> None:
     comment = ArrivedPart(RequestPart(9, sent_at=90), PartText("merge these"))
-    await job_queue.accept([new_job(text="")], 9, comment)
+    await job_queue.enqueue([new_job(text="")], 9, comment)
     assert await send_album(job_queue, ["", "and these", ""], [100, 950, 100]) == [False, True, True]
     (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
     status = await job_queue.find(CHAT, job_id)

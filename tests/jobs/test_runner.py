@@ -14,14 +14,15 @@ from redis.exceptions import ConnectionError as StoreAway
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ChatGone, LocalizedMessage
+from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue, queue_id
 from bot.jobs.worker.runner import Attempt, JobEnded, JobRunner, Step
 from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
-from tests.jobs.conftest import CHAT, Teller, new_job, tickets, working, workplace
+from tests.jobs.conftest import CHAT, Responders, new_job, tickets, working, workplace
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -46,7 +47,12 @@ def gate() -> Gate:
 
 
 def a_runner(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, *steps: Step, tries: int = 5
+    job_queue: JobQueue,
+    redis: Redis,
+    teller: Responders,
+    clock: HandClock,
+    *steps: Step,
+    tries: int = 5,
 ) -> JobRunner:
     kinds: dict[JobKind, Sequence[Step]] = dict.fromkeys(JobKind, steps)
     return JobRunner(job_queue, redis, teller, clock, kinds, tries)
@@ -78,20 +84,20 @@ async def running(
 
 
 async def test_steps_are_walked_in_order_and_the_live_message_goes(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
 ) -> None:
     walked: list[str] = []
 
     async def first(attempt: Attempt) -> None:
         walked.append("first")
-        await attempt.save("one", 1)
-        assert attempt.get("one") == 1
+        await attempt.save_value("one", 1)
+        assert attempt.get_value("one") == 1
 
     async def second(attempt: Attempt) -> None:
         walked.append("second")
 
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     await a_runner(job_queue, redis, teller, clock, first, second).work(EDIT, job.id, "a")
     assert walked == ["first", "second"]
     assert await state_of(job_queue, job) is JobState.DONE
@@ -101,7 +107,7 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
 
 
 async def test_a_step_can_end_the_job_with_its_answer(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
 ) -> None:
     async def ends(attempt: Attempt) -> None:
         raise JobEnded(LocalizedMessage("error.nemo_down"))
@@ -110,7 +116,7 @@ async def test_a_step_can_end_the_job_with_its_answer(
         pytest.fail("the job was over")
 
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     with structlog.testing.capture_logs() as logs:
         await a_runner(job_queue, redis, teller, clock, ends, unreached).work(EDIT, job.id, "a")
     assert teller.keys_of(job) == ["error.nemo_down"]
@@ -120,13 +126,13 @@ async def test_a_step_can_end_the_job_with_its_answer(
 
 
 async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
 ) -> None:
     async def breaks(attempt: Attempt) -> None:
         raise ZeroDivisionError
 
     job, next_job = new_job(1), new_job(2)
-    await job_queue.accept([job, next_job], 1)
+    await job_queue.enqueue([job, next_job], 1)
     runner = a_runner(job_queue, redis, teller, clock, breaks)
     await runner.work(EDIT, job.id, "a")
     assert teller.keys_of(job) == ["error.unexpected"]
@@ -137,7 +143,7 @@ async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
 
 @pytest.mark.parametrize("where", ["step", "say", "finish"])
 async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, where: str
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, where: str
 ) -> None:
     async def step(attempt: Attempt) -> None:
         if where == "step":
@@ -147,20 +153,20 @@ async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
     if where != "step":
         teller.failing[where] = ChatGone()
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
     assert await state_of(job_queue, job) is JobState.CANCELLED
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
 async def test_what_waits_in_a_chat_that_is_gone_is_dropped(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
 ) -> None:
     async def step(attempt: Attempt) -> None:
         raise ChatGone
 
     jobs = [new_job(number) for number in range(3)]
-    await job_queue.accept(jobs, 1)
+    await job_queue.enqueue(jobs, 1)
     await a_runner(job_queue, redis, teller, clock, step).work(EDIT, jobs[0].id, "a")
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
     assert [await state_of(job_queue, job) for job in jobs] == [JobState.CANCELLED] * 3
@@ -169,14 +175,14 @@ async def test_what_waits_in_a_chat_that_is_gone_is_dropped(
 
 @pytest.mark.parametrize("where", ["say", "finish"])
 async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, where: str
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, where: str
 ) -> None:
     async def step(attempt: Attempt) -> None:
         raise JobEnded(LocalizedMessage("error.nemo_down"))
 
     teller.failing[where] = RuntimeError("Telegram refuses it for a reason that nobody knew of")
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
     assert await state_of(job_queue, job) is JobState.FAILED
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
@@ -184,11 +190,11 @@ async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
 
 class TestCancel:
     async def test_a_running_job_stops_within_moments(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         async with runner.background():
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
@@ -202,17 +208,17 @@ class TestCancel:
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_missed_news_are_found_at_the_next_checkpoint(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         went_on = False
 
         async def saves(attempt: Attempt) -> None:
             nonlocal went_on
-            await attempt.save("asked", 1)
+            await attempt.save_value("asked", 1)
             went_on = True
 
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
             await gate.arrived.wait()
             await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
@@ -222,11 +228,11 @@ class TestCancel:
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         job = new_job()
-        await job_queue.accept([job], 1)
-        await job_queue.take(EDIT, "a")
+        await job_queue.enqueue([job], 1)
+        await job_queue.claim(EDIT, "a")
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
         async with running(a_runner(job_queue, redis, teller, clock, gate.step)):
             pass
@@ -234,11 +240,11 @@ class TestCancel:
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_other_jobs_go_on(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job, other = new_job(1), new_job(2, queue=QueueName.QUICK, kind=JobKind.CREDITS)
-        await job_queue.accept([job, other], 1)
+        await job_queue.enqueue([job, other], 1)
         async with runner.background():
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
@@ -260,15 +266,15 @@ async def eventually_subscribed(redis: Redis) -> None:
 
 class TestDrain:
     async def test_jobs_are_given_back_and_taken_up_elsewhere_from_their_checkpoints(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         async def saves(attempt: Attempt) -> None:
-            if attempt.get("asked") is None:
-                await attempt.save("asked", 1)
+            if attempt.get_value("asked") is None:
+                await attempt.save_value("asked", 1)
 
         first = a_runner(job_queue, redis, teller, clock, saves, gate.step)
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         async with running(first):
             await gate.arrived.wait()
             first.drain()
@@ -280,30 +286,30 @@ class TestDrain:
         found: list[tuple[int, object]] = []
 
         async def looks(attempt: Attempt) -> None:
-            found.append((attempt.claimed.tries, attempt.get("asked")))
+            found.append((attempt.claimed.tries, attempt.get_value("asked")))
 
         await a_runner(job_queue, redis, teller, clock, looks).work(EDIT, "", "b")
         assert found == [(1, 1)]
         assert await state_of(job_queue, job) is JobState.DONE
 
     async def test_a_process_that_ends_takes_nothing_more(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         runner.drain()
         await runner.work(EDIT, job.id, "a")
         assert gate.reached == []
         assert await state_of(job_queue, job) is JobState.QUEUED
 
     async def test_also_a_job_that_is_only_just_starting(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         # It waits for the announcement of its place, which some other process is about to send.
         runner = a_runner(job_queue, redis, teller, clock, gate.step)
         job = new_job()
-        await job_queue.accept([job], 1)
+        await job_queue.enqueue([job], 1)
         status = await job_queue.find(CHAT, job.id)
         assert status is not None
         await job_queue.claim_announcement(status)
@@ -330,7 +336,12 @@ class TestDrain:
     ids=repr,
 )
 async def test_each_step_is_a_line_in_the_log_and_a_figure(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, error: Exception | None, outcome: str
+    job_queue: JobQueue,
+    redis: Redis,
+    teller: Responders,
+    clock: HandClock,
+    error: Exception | None,
+    outcome: str,
 ) -> None:
     async def measured(attempt: Attempt) -> None:
         await clock.advance(2)
@@ -343,7 +354,7 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
 
     before = counted()
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         async with running(a_runner(job_queue, redis, teller, clock, measured)):
             pass
@@ -363,10 +374,10 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
 
 
 async def test_a_step_that_is_interrupted_says_by_whom(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
 ) -> None:
     first, second = new_job(1), new_job(2)
-    await job_queue.accept([first, second], 1)
+    await job_queue.enqueue([first, second], 1)
     runner = a_runner(job_queue, redis, teller, clock, gate.step)
     with capture_logs() as logs:
         async with runner.background():
@@ -383,12 +394,12 @@ async def test_a_step_that_is_interrupted_says_by_whom(
 
 
 async def test_starts_are_counted_and_given_up_loudly(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
 ) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     for _ in range(3):  # each of these workers died with it
-        await job_queue.take(EDIT, "a")
+        await job_queue.claim(EDIT, "a")
     async with running(a_runner(job_queue, redis, teller, clock, gate.step, tries=3)):
         pass
     assert gate.reached == []
@@ -397,17 +408,17 @@ async def test_starts_are_counted_and_given_up_loudly(
 
 
 async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
 ) -> None:
     async def saves(attempt: Attempt) -> None:
-        await attempt.save("asked", 1)
+        await attempt.save_value("asked", 1)
         pytest.fail("another has the job")
 
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
         await gate.arrived.wait()
-        claimed = await job_queue.take(EDIT, "a")
+        claimed = await job_queue.claim(EDIT, "a")
         assert claimed is not None
         gate.open.set()
     assert teller.told == []
@@ -418,18 +429,18 @@ async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
 
 
 async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_excused(
-    job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
 ) -> None:
     seen: list[tuple[int, object]] = []
 
     async def step(attempt: Attempt) -> None:
-        seen.append((attempt.claimed.tries, attempt.get("asked")))
+        seen.append((attempt.claimed.tries, attempt.get_value("asked")))
         if len(seen) < 4:
-            await attempt.save("asked", len(seen))
+            await attempt.save_value("asked", len(seen))
             raise StoreAway
 
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     async with running(a_runner(job_queue, redis, teller, clock, step, tries=1)) as ticket:
         while not ticket.done():
             await clock.advance(1)
@@ -440,25 +451,25 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
 
 
 async def test_a_store_that_crashes_in_the_middle_of_a_job(
-    tmp_path: Path, teller: Teller, gate: Gate
+    tmp_path: Path, teller: Responders, gate: Gate
 ) -> None:
     clock = HandClock()
     walked: list[object] = []
 
     async def asks(attempt: Attempt) -> None:
-        if attempt.get("asked") is None:
+        if attempt.get_value("asked") is None:
             walked.append("asked")
-            await attempt.save("asked", 1)
+            await attempt.save_value("asked", 1)
 
     async def tells(attempt: Attempt) -> None:
-        await attempt.save("told", 2)
-        walked.append(attempt.get("asked"))
+        await attempt.save_value("told", 2)
+        walked.append(attempt.get_value("asked"))
 
     async with open_store(None, tmp_path) as store:
         steps = {JobKind.EDIT: [asks, gate.step, tells]}
         async with workplace(store, clock, teller, steps) as place, working(place, "one"):
             job = new_job()
-            await place.job_queue.accept([job], 1)
+            await place.job_queue.enqueue([job], 1)
             await gate.arrived.wait()
             os.kill((await store.redis.info("server"))["process_id"], signal.SIGKILL)
             gate.open.set()
@@ -473,14 +484,14 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
 
 class TestAnnouncements:
     async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_live_message(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         async def shows(attempt: Attempt) -> None:
-            await attempt.responder.show()
+            await attempt.responder.show_progress()
 
         runner = a_runner(job_queue, redis, teller, clock, shows, gate.step)
         first, second = new_job(1), new_job(2)
-        await job_queue.accept([first, second], 1)
+        await job_queue.enqueue([first, second], 1)
         async with running(runner):
             await gate.arrived.wait()
             await runner.work(EDIT, second.id, "b")
@@ -492,7 +503,7 @@ class TestAnnouncements:
         assert [job_id for job_id, _ in teller.shown] == [first.id, second.id]
 
     async def test_a_job_that_starts_meanwhile_waits_for_its_announcement(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         sending, sent = asyncio.Event(), asyncio.Event()
 
@@ -501,12 +512,12 @@ class TestAnnouncements:
             await sent.wait()
 
         async def shows(attempt: Attempt) -> None:
-            await attempt.responder.show()
+            await attempt.responder.show_progress()
 
         runner = a_runner(job_queue, redis, teller, clock, shows)
         first, second = new_job(1), new_job(2)
-        await job_queue.accept([first, second], 1)
-        claimed = await job_queue.take(EDIT, "a")
+        await job_queue.enqueue([first, second], 1)
+        claimed = await job_queue.claim(EDIT, "a")
         assert claimed is not None
         teller.announcing = slowly
         announcing = asyncio.create_task(runner.work(EDIT, second.id, "b"))
@@ -522,21 +533,21 @@ class TestAnnouncements:
         assert teller.shown == [(second.id, 1)]
 
     async def test_questions_are_not_told_their_place(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
     ) -> None:
         questions = [new_job(n, queue=QueueName.QUICK, kind=JobKind.CREDITS) for n in range(2)]
-        await job_queue.accept(questions, 1)
+        await job_queue.enqueue(questions, 1)
         ask = queue_id(CHAT, QueueName.QUICK)
-        await job_queue.take(ask, "a")
+        await job_queue.claim(ask, "a")
         await a_runner(job_queue, redis, teller, clock, nothing).work(ask, questions[1].id, "b")
         assert teller.shown == []
 
     async def test_a_chat_that_is_gone_is_no_reason_to_fail(
-        self, job_queue: JobQueue, redis: Redis, teller: Teller, clock: HandClock
+        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
     ) -> None:
         jobs = [new_job(1), new_job(2)]
-        await job_queue.accept(jobs, 1)
-        await job_queue.take(EDIT, "a")
+        await job_queue.enqueue(jobs, 1)
+        await job_queue.claim(EDIT, "a")
         teller.failing["show"] = ChatGone()
         await a_runner(job_queue, redis, teller, clock, nothing).work(EDIT, jobs[1].id, "b")
         assert await state_of(job_queue, jobs[1]) is JobState.QUEUED
@@ -544,7 +555,7 @@ class TestAnnouncements:
 
 class TestWorkers:
     async def test_order_within_a_lane_and_lanes_side_by_side_with_three_workers(
-        self, store: Store, teller: Teller
+        self, store: Store, teller: Responders
     ) -> None:
         clock = SystemClock()  # a job may have to wait a moment for the one that tells its place in line
         ran: dict[int, list[str]] = {}
@@ -573,13 +584,13 @@ class TestWorkers:
                 for chat in (1, 2, 3, 4):
                     job = new_job(number, chat=ChatKey(chat, None))
                     asked.setdefault(chat, []).append(job.id)
-                    await place.job_queue.accept([job], number)
+                    await place.job_queue.enqueue([job], number)
             await eventually(lambda: sum(map(len, ran.values())) == 32)
         assert ran == asked
         assert teller.keys_of(new_job()) == []
 
     async def test_a_worker_that_ends_hands_its_job_to_another_at_once(
-        self, store: Store, teller: Teller, gate: Gate
+        self, store: Store, teller: Responders, gate: Gate
     ) -> None:
         clock = HandClock()
         steps = {JobKind.EDIT: [gate.step]}
@@ -588,7 +599,7 @@ class TestWorkers:
             workplace(store, clock, teller, steps) as two,
         ):
             job = new_job()
-            await one.job_queue.accept([job], 1)
+            await one.job_queue.enqueue([job], 1)
             async with working(one, "one"):
                 await gate.arrived.wait()
                 began_s = time.monotonic()
@@ -599,20 +610,22 @@ class TestWorkers:
                 await eventually(lambda: teller.finished == [(job.id, None)])
         assert await tickets_left(store, clock, teller) == []
 
-    async def test_a_lane_without_a_ticket_is_found_by_the_sweep(self, store: Store, teller: Teller) -> None:
+    async def test_a_lane_without_a_ticket_is_found_by_the_sweep(
+        self, store: Store, teller: Responders
+    ) -> None:
         clock = HandClock()
         async with workplace(store, clock, teller, {JobKind.EDIT: [nothing]}) as place:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
-            await place.job_queue.accept([job], 1)
+            await place.job_queue.enqueue([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
             async with place.runner.background(), working(place, "one"):
                 await eventually(lambda: len(teller.finished) == 1)
                 # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
-                await place.job_queue.accept([other], 1)
+                await place.job_queue.enqueue([other], 1)
                 await eventually(lambda: len(teller.finished) == 2)
                 await settle()
 
-    async def test_a_ticket_of_the_sweep_can_be_needed_twice(self, store: Store, teller: Teller) -> None:
+    async def test_a_ticket_of_the_sweep_can_be_needed_twice(self, store: Store, teller: Responders) -> None:
         clock = HandClock()
         starts = 0
 
@@ -621,17 +634,17 @@ class TestWorkers:
             starts += 1
 
         async with workplace(store, clock, teller, {JobKind.EDIT: [dies]}) as place:
-            await place.job_queue.accept([new_job()], 1)
+            await place.job_queue.enqueue([new_job()], 1)
             await place.docket.clear()
             await place.job_queue.sweep()
             ((_, _, ticket),) = await tickets(place.docket)
-            await place.job_queue.take(EDIT, ticket)
+            await place.job_queue.claim(EDIT, ticket)
             await place.docket.clear()
             assert await place.job_queue.sweep() == 1
             async with working(place, "one"):
                 await eventually(lambda: starts == 1)
 
 
-async def tickets_left(store: Store, clock: HandClock, teller: Teller) -> list[tuple[str, str, str]]:
+async def tickets_left(store: Store, clock: HandClock, teller: Responders) -> list[tuple[str, str, str]]:
     async with workplace(store, clock, teller, {}) as place:
         return await tickets(place.docket)

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ListMessage
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
@@ -18,7 +18,7 @@ from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
-from tests.jobs.conftest import CHAT, Teller, new_job
+from tests.jobs.conftest import CHAT, Responders, new_job
 
 BOUND_S = 600.0
 CLUB = ChatKey(-100500, 7)
@@ -30,12 +30,12 @@ def watch(redis: Redis, clock: HandClock) -> StuckJobMonitor:
 
 
 async def begin(job_queue: JobQueue, job: Job, ticket: str = "a") -> ClaimedJob:
-    await job_queue.accept([job], job.id)
+    await job_queue.enqueue([job], job.id)
     return await again(job_queue, job, ticket)
 
 
 async def again(job_queue: JobQueue, job: Job, ticket: str) -> ClaimedJob:
-    claimed = await job_queue.take(queue_id(job.chat, job.queue), ticket)
+    claimed = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert claimed is not None
     assert claimed.job.id == job.id
     return claimed
@@ -120,7 +120,7 @@ async def test_no_age_is_negative_when_the_wall_clock_was_set_back(
     job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis
 ) -> None:
     await begin(job_queue, new_job())
-    await job_queue.accept([new_job(1)], 2)
+    await job_queue.enqueue([new_job(1)], 2)
     for name in (keys.RUNNING, keys.SAVED, keys.QUEUE):
         (job,) = [str(job) for job in await redis.zrange(name, 0, -1)]
         await redis.zadd(name, {job: (clock.now() + timedelta(hours=1)).timestamp()})
@@ -134,10 +134,10 @@ async def fails(attempt: Attempt) -> None:
 
 
 async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot(
-    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Teller
+    job_queue: JobQueue, watch: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Responders
 ) -> None:
     job = new_job()
-    await job_queue.accept([job], 1)
+    await job_queue.enqueue([job], 1)
     runner = JobRunner(job_queue, redis, teller, clock, {JobKind.EDIT: [fails]}, max_tries=5)
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
     assert teller.keys_of(job) == ["error.unexpected"]

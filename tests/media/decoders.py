@@ -1,4 +1,4 @@
-"""What the process of the decoders is asked to do in tests: it finds these by their names, like everything else."""
+"""Work for the decoder process in tests; it is found there by module and name, like all work."""
 
 import os
 import sys
@@ -6,43 +6,43 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bot.media import decoder_process as decoding
+from bot.media import decoder_process
 
 
-def say(*args: Any) -> Any:
+def echo(*args: Any) -> Any:
     return list(args)
 
 
-def who() -> list[Any]:
-    return [os.getpid(), os.getppid(), sorted(os.environ)]
+def process_facts() -> dict[str, Any]:
+    return {"pid": os.getpid(), "parent": os.getppid(), "environment": sorted(os.environ)}
 
 
-def crash(*_: Any) -> None:
+def abort(*_: Any) -> None:
     os.abort()
 
 
-def hang(pid_file: str = "", *_: Any) -> None:
+def spin(pid_file: str = "", *_: Any) -> None:
     if pid_file:
         Path(pid_file).write_text(str(os.getpid()))
     while True:
         pass
 
 
-def rest(*_: Any) -> None:
+def sleep(*_: Any) -> None:
     time.sleep(1000)
 
 
-def hoard() -> int:
-    return len(bytearray(decoding.MEMORY_BYTES))
+def allocate_too_much() -> int:
+    return len(bytearray(decoder_process.MEMORY_BYTES))
 
 
-def write(number: int, size: int) -> int:
-    return os.write(number, bytes(size))
+def write(fd: int, size: int) -> int:
+    return os.write(fd, bytes(size))
 
 
-def talk() -> str:
-    return "x" * (decoding.MAX_ANSWER_BYTES + 1)
+def answer_too_much() -> str:
+    return "x" * (decoder_process.MAX_ANSWER_BYTES + 1)
 
 
-def loaded() -> list[str]:
+def loaded_modules() -> list[str]:
     return sorted(sys.modules)

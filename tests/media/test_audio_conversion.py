@@ -5,8 +5,8 @@ from pathlib import Path
 import av
 import pytest
 
-from bot.media import audio_conversion as sound
-from bot.media.audio_conversion import convert
+from bot.media import audio_conversion
+from bot.media.audio_conversion import convert_audio
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.sandbox import samples
 from tests.media import decoders
@@ -14,14 +14,14 @@ from tests.media import decoders
 
 async def converted(path: Path, kind: str, wanted: str) -> av.container.InputContainer:
     with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
-        size = await convert(source, kind, target, wanted, path.name)
+        size = await convert_audio(source, kind, target, wanted, path.name)
         assert target.tell() == 0
         content = target.read()
     assert size == len(content)
     return av.open(io.BytesIO(content), "r")
 
 
-async def test_a_voice_becomes_m4a_of_the_same_length(tmp_path: Path) -> None:
+async def test_a_voice_message_becomes_m4a_of_the_same_length(tmp_path: Path) -> None:
     path = samples.make_audio(tmp_path / "voice.ogg", 3)
     with await converted(path, "ogg", "m4a") as made:
         stream = made.streams.audio[0]
@@ -42,23 +42,23 @@ async def test_a_lossless_file_becomes_wav_and_loses_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", [b"OggS" + bytes(500), b"", b"OggS"])
-async def test_what_holds_no_sound_is_not_taken(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_without_audio_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "voice.ogg"
     path.write_bytes(content)
     with pytest.raises(FileTypeUnsupported):
         await converted(path, "ogg", "m4a")
 
 
-async def test_a_sound_whose_decoder_crashes_is_not_taken(
+async def test_audio_that_crashes_the_decoder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound, "_convert", decoders.crash)
+    monkeypatch.setattr(audio_conversion, "_convert", decoders.abort)
     with pytest.raises(FileTypeUnsupported):
         await converted(samples.make_audio(tmp_path / "voice.ogg", 1), "ogg", "m4a")
 
 
-async def test_sound_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "MAX_SOUND_S", 1)
+async def test_audio_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_conversion, "MAX_AUDIO_S", 1)
     path = samples.make_audio(tmp_path / "long.ogg", 3)
     with pytest.raises(AudioTooLong) as refused:
         await converted(path, "ogg", "m4a")

@@ -9,7 +9,7 @@ from bot.media.cover import (
     MAX_THUMBNAIL_BYTES,
     MAX_THUMBNAIL_SIDE,
     CoverPictures,
-    pictures_of,
+    make_cover,
 )
 from tests.media.test_video_facts import make_video, plain
 
@@ -36,7 +36,7 @@ def opened(jpeg: bytes) -> Image.Image:
 
 
 async def chosen(path: Path, pictures: list[Image.Image]) -> Image.Image:
-    found = await pictures_of(make_video(path / "a.mp4", pictures))
+    found = await make_cover(make_video(path / "a.mp4", pictures))
     assert isinstance(found, CoverPictures)
     return opened(found.thumbnail)
 
@@ -54,18 +54,18 @@ async def test_a_video_that_fades_in_shows_what_it_fades_to(tmp_path: Path, grou
     assert differs(picture, scene()) < 16
 
 
-async def test_black_goes_before_the_picture_for_longer_than_the_beginning(tmp_path: Path) -> None:
+async def test_a_beginning_that_is_all_black_is_skipped(tmp_path: Path) -> None:
     picture = await chosen(tmp_path, [plain("black")] * 70 + [scene()] * 70)
     assert differs(picture, scene()) < 8
 
 
-async def test_a_sharp_picture_is_better_than_a_blurred_one(tmp_path: Path) -> None:
+async def test_a_sharp_frame_is_better_than_a_blurred_one(tmp_path: Path) -> None:
     blurred = scene().filter(ImageFilter.GaussianBlur(12))
     picture = await chosen(tmp_path, [blurred] * 10 + [scene()] * 10)
     assert differs(picture, scene()) < differs(picture, blurred)
 
 
-async def test_of_pictures_equally_good_the_first_is_taken(tmp_path: Path) -> None:
+async def test_of_equally_good_frames_the_first_is_chosen(tmp_path: Path) -> None:
     later = ImageOps.mirror(scene())
     picture = await chosen(tmp_path, [scene()] * 10 + [later] * 10)
     assert differs(picture, scene()) < differs(picture, later)
@@ -81,7 +81,7 @@ async def test_one_colour_is_better_than_black(tmp_path: Path) -> None:
 @pytest.mark.parametrize("colours", [["black"], ["white"], ["black", "white"]])
 async def test_black_and_white_are_no_cover(tmp_path: Path, colours: list[str]) -> None:
     pictures = [plain(colour) for colour in colours for _ in range(10)]
-    assert await pictures_of(make_video(tmp_path / "a.mp4", pictures)) is None
+    assert await make_cover(make_video(tmp_path / "a.mp4", pictures)) is None
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ async def test_black_and_white_are_no_cover(tmp_path: Path, colours: list[str]) 
         ((160, 90), 0, (160, 90), (160, 90)),
     ],
 )
-async def test_both_sizes_fit_telegram_and_are_turned_as_the_video_is_shown(
+async def test_both_sizes_fit_telegram_and_are_rotated_as_displayed(
     tmp_path: Path, size: tuple[int, int], rotation: int, cover: tuple[int, int], thumbnail: tuple[int, int]
 ) -> None:
-    found = await pictures_of(make_video(tmp_path / "a.mp4", [scene(size=size)] * 2, rotation=rotation))
+    found = await make_cover(make_video(tmp_path / "a.mp4", [scene(size=size)] * 2, rotation=rotation))
     assert found is not None
     assert (opened(found.cover).size, opened(found.thumbnail).size) == (cover, thumbnail)
     assert max(cover) <= MAX_COVER_SIDE
@@ -105,6 +105,6 @@ async def test_both_sizes_fit_telegram_and_are_turned_as_the_video_is_shown(
 
 async def test_even_noise_fits(tmp_path: Path) -> None:
     noise = Image.effect_noise((1280, 720), 100).convert("RGB")
-    found = await pictures_of(make_video(tmp_path / "a.mp4", [noise] * 2))
+    found = await make_cover(make_video(tmp_path / "a.mp4", [noise] * 2))
     assert found is not None
     assert len(found.thumbnail) <= MAX_THUMBNAIL_BYTES

@@ -1,4 +1,4 @@
-"""Decoders in a process of their own: whatever becomes of that, the worker lives, and hears of it in time."""
+"""Decoders in a process of their own: whatever happens to it, the worker lives on and learns of it in time."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,22 @@ import av
 import pytest
 from prometheus_client import REGISTRY
 
-from bot.media import cover
-from bot.media import decoder_process as decoding
-from bot.media import video_facts as video
-from bot.media.cover import pictures_of
+from bot.media import cover, decoder_process, video_facts
+from bot.media.cover import make_cover
 from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.video_facts import NotAVideo, describe
+from bot.media.video_facts import NotAVideo, read_video_facts
 from tests.clocks import eventually
-from tests.media.decoders import crash, hang, hoard, loaded, rest, say, talk, who, write
+from tests.media.decoders import (
+    abort,
+    allocate_too_much,
+    answer_too_much,
+    echo,
+    loaded_modules,
+    process_facts,
+    sleep,
+    spin,
+    write,
+)
 from tests.media.test_video_facts import make_video, plain
 
 BOUNDS = Bounds(wall_s=20, cpu_s=20)
@@ -36,86 +44,86 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-async def test_each_piece_of_work_has_a_process_of_its_own_without_the_bots_secrets(
+async def test_each_piece_of_work_has_its_own_process_without_the_bots_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decoding, "_server", server := decoding._Server())
+    monkeypatch.setattr(decoder_process, "_server", server := decoder_process._ForkServer())
     monkeypatch.setenv("TELEGRAM_TOKEN", "110201543:secret")
     try:
-        told = [await run(who, bounds=BOUNDS) for _ in range(2)]
-        assert told[0][0] != told[1][0]
-        assert told[0][1] == told[1][1] != os.getpid()
-        assert not [name for name in told[0][2] if "TOKEN" in name]
+        one, other = [await run(process_facts, bounds=BOUNDS) for _ in range(2)]
+        assert one["pid"] != other["pid"]
+        assert one["parent"] == other["parent"] != os.getpid()
+        assert not [name for name in one["environment"] if "TOKEN" in name]
     finally:
         server.close()
 
 
 async def test_the_decoders_can_be_loaded_before_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_server", server := decoding._Server())
+    monkeypatch.setattr(decoder_process, "_server", server := decoder_process._ForkServer())
     try:
-        decoding.start()
+        decoder_process.start()
         assert server._process is not None
         started = server._process.pid
-        decoding.start()
-        assert (await run(who, bounds=BOUNDS))[1] == started
+        decoder_process.start()
+        assert (await run(process_facts, bounds=BOUNDS))["parent"] == started
     finally:
         server.close()
 
 
 async def test_each_piece_of_work_finds_its_libraries_loaded() -> None:
-    there = await run(loaded, bounds=BOUNDS)
-    assert {"av", "av.audio.resampler", "PIL.Image", "PIL.ImageFilter", "PIL.ImageStat"} <= set(there)
+    modules = await run(loaded_modules, bounds=BOUNDS)
+    assert {"av", "av.audio.resampler", "PIL.Image", "PIL.ImageFilter", "PIL.ImageStat"} <= set(modules)
 
 
 @pytest.mark.parametrize(
     ("work", "bounds"),
     [
-        (crash, BOUNDS),
-        (hang, Bounds(wall_s=0.5, cpu_s=20)),
-        (rest, Bounds(wall_s=0.5, cpu_s=20)),
-        (hang, Bounds(wall_s=20, cpu_s=1)),
-        (hoard, BOUNDS),
-        (talk, BOUNDS),
+        (abort, BOUNDS),
+        (spin, Bounds(wall_s=0.5, cpu_s=20)),
+        (sleep, Bounds(wall_s=0.5, cpu_s=20)),
+        (spin, Bounds(wall_s=20, cpu_s=1)),
+        (allocate_too_much, BOUNDS),
+        (answer_too_much, BOUNDS),
     ],
 )
-async def test_work_that_goes_wrong_ends_and_the_next_is_done(
+async def test_work_beyond_its_bounds_ends_and_the_next_is_done(
     work: Callable[..., Any], bounds: Bounds
 ) -> None:
     began_s = time.monotonic()
     with pytest.raises(NotDecoded):
         await run(work, bounds=bounds)
     assert time.monotonic() - began_s < 15
-    assert await run(say, "still", 1, bounds=BOUNDS) == ["still", 1]
+    assert await run(echo, "still", 1, bounds=BOUNDS) == ["still", 1]
 
 
-async def test_those_that_died_are_counted_and_work_that_failed_is_not() -> None:
+async def test_dead_decoders_are_counted_and_failed_work_is_not() -> None:
     def died() -> float:
         return REGISTRY.get_sample_value("nemovideo_decoders_died_total") or 0.0
 
     before = died()
     with pytest.raises(NotDecoded):
-        await run(hoard, bounds=BOUNDS)
+        await run(allocate_too_much, bounds=BOUNDS)
     assert died() == before
     with pytest.raises(NotDecoded):
-        await run(rest, bounds=Bounds(wall_s=0.2, cpu_s=20))
+        await run(sleep, bounds=Bounds(wall_s=0.2, cpu_s=20))
     assert died() == before + 1
 
 
-async def test_no_more_is_written_than_was_allowed(tmp_path: Path) -> None:
+async def test_writing_more_than_allowed_fails(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w+b") as out:
         assert await run(write, 100, bounds=Bounds(20, 20, 100), files=[out]) == 100
         with pytest.raises(NotDecoded, match="File too large"):
             await run(write, 1, bounds=Bounds(20, 20, 100), files=[out])
 
 
-async def test_what_is_too_much_at_once_waits_for_its_turn(
+async def test_work_beyond_the_concurrency_limit_waits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(decoding, "AT_ONCE", 1)
+    monkeypatch.setattr(decoder_process, "MAX_CONCURRENT", 1)
     pid_file = tmp_path / "pid"
-    first = asyncio.create_task(run(hang, str(pid_file), bounds=Bounds(100, 100, 100)))
+    first = asyncio.create_task(run(spin, str(pid_file), bounds=Bounds(100, 100, 100)))
     await eventually(lambda: pid_file.exists() and pid_file.read_text())
-    second = asyncio.create_task(run(say, 2, bounds=BOUNDS))
+    second = asyncio.create_task(run(echo, 2, bounds=BOUNDS))
     ended, _ = await asyncio.wait({second}, timeout=0.5)
     assert not ended
     first.cancel()
@@ -124,7 +132,7 @@ async def test_what_is_too_much_at_once_waits_for_its_turn(
 
 async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    work = asyncio.create_task(run(hang, str(pid_file), bounds=Bounds(100, 100, 100)))
+    work = asyncio.create_task(run(spin, str(pid_file), bounds=Bounds(100, 100, 100)))
     await eventually(lambda: pid_file.exists() and pid_file.read_text())
     pid = int(pid_file.read_text())
     assert is_alive(pid)
@@ -134,23 +142,23 @@ async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
     await eventually(lambda: not is_alive(pid))
 
 
-async def test_a_killed_server_costs_what_ran_and_is_started_again(tmp_path: Path) -> None:
-    _, server, _ = await run(who, bounds=BOUNDS)
+async def test_a_killed_server_is_started_again(tmp_path: Path) -> None:
+    server = (await run(process_facts, bounds=BOUNDS))["parent"]
     os.kill(server, signal.SIGKILL)
-    for _ in range(2):  # What is handed over as it dies may be lost with it.
+    for _ in range(2):  # A connection sent while it dies may be lost with it.
         with contextlib.suppress(NotDecoded):
-            assert await run(say, 1, bounds=BOUNDS) == [1]
+            assert await run(echo, 1, bounds=BOUNDS) == [1]
             break
     else:
         pytest.fail("no new server")
-    assert (await run(who, bounds=BOUNDS))[1] != server
+    assert (await run(process_facts, bounds=BOUNDS))["parent"] != server
 
 
-async def test_all_of_it_ends_with_a_killed_worker(tmp_path: Path) -> None:
+async def test_children_end_with_a_killed_worker(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = (
-        "import asyncio, sys; from bot.media.decoder_process import Bounds, run; from tests.media.decoders import hang;"
-        "asyncio.run(run(hang, sys.argv[1], bounds=Bounds(100, 100, 100)))"
+        "import asyncio, sys; from bot.media.decoder_process import Bounds, run; from tests.media.decoders import spin;"
+        "asyncio.run(run(spin, sys.argv[1], bounds=Bounds(100, 100, 100)))"
     )
     worker = subprocess.Popen([sys.executable, "-c", code, str(pid_file)])  # noqa: ASYNC220 - it stands for a worker
     try:
@@ -162,41 +170,41 @@ async def test_all_of_it_ends_with_a_killed_worker(tmp_path: Path) -> None:
     await eventually(lambda: not is_alive(pid))
 
 
-@pytest.mark.parametrize("work", [crash, hang])
-async def test_a_decoder_that_dies_costs_only_the_facts_and_the_picture(
+@pytest.mark.parametrize("work", [abort, spin])
+async def test_a_decoder_that_dies_costs_only_the_facts_and_the_cover(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any]
 ) -> None:
     path = make_video(tmp_path / "a.mp4", [plain("teal")] * 5)
     bounds = Bounds(wall_s=0.5, cpu_s=20)
-    for module in (video, cover):
+    for module in (video_facts, cover):
         monkeypatch.setattr(module, "BOUNDS", bounds)
-    monkeypatch.setattr(video, "_describe", work)
-    monkeypatch.setattr(cover, "_pictures_of", work)
-    looks: list[Callable[[Path], Awaitable[Any]]] = [describe, pictures_of]
+    monkeypatch.setattr(video_facts, "_read_facts", work)
+    monkeypatch.setattr(cover, "_make_cover", work)
+    looks: list[Callable[[Path], Awaitable[Any]]] = [read_video_facts, make_cover]
     for look in looks:
         with pytest.raises(NotAVideo):
             await look(path)
 
 
-async def test_a_video_that_declares_huge_pictures_is_refused_unopened(tmp_path: Path) -> None:
+async def test_a_video_that_declares_huge_frames_is_refused_unopened(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", [plain("teal")] * 5)
     content = bytearray(path.read_bytes())
-    # Of the sample's entry: 24 bytes on stand width and height.
+    # The sample entry has width and height 24 bytes in,
     entry = content.index(b"avc1", content.index(b"stsd"))
     content[entry + 28 : entry + 32] = b"\xff\xff\xff\xff"
-    # And of the track's header, at its end.
+    # and the track header at its end.
     head = content.index(b"tkhd")
     content[head + 80 : head + 88] = b"\xff\xff\x00\x00" * 2
     path.write_bytes(content)
     try:
-        facts = await describe(path)
+        facts = await read_video_facts(path)
     except NotAVideo:
         return
-    # The pictures themselves say what they are.
+    # The frames themselves have the actual size.
     assert (facts.width, facts.height) == (320, 180)
 
 
-async def test_thousands_of_pictures_are_not_all_looked_at(tmp_path: Path) -> None:
+async def test_thousands_of_frames_are_not_all_decoded(tmp_path: Path) -> None:
     path = tmp_path / "long.mp4"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=600, options={"preset": "ultrafast"})
@@ -207,6 +215,6 @@ async def test_thousands_of_pictures_are_not_all_looked_at(tmp_path: Path) -> No
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     began_s = time.monotonic()
-    assert (await describe(path)).width == 64
-    await pictures_of(path)
-    assert time.monotonic() - began_s < 3 * video.MAX_WORK_S
+    assert (await read_video_facts(path)).width == 64
+    await make_cover(path)
+    assert time.monotonic() - began_s < 3 * video_facts.MAX_WORK_S

@@ -15,8 +15,9 @@ from redis.asyncio import Redis
 from bot.chats.chats import Account, Chat, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
-from bot.jobs.ports import LocalizedMessage, PrivateMessage
 from bot.jobs.steps.service_errors import ended_by
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
@@ -293,7 +294,7 @@ async def test_a_chat_learns_when_the_addresss_tokens_are_used_up(
     message = (await ended_by(projects, job, caught.value)).message
     assert isinstance(message, LocalizedMessage)
     assert message.key == key
-    assert [button.action for button in message.buttons] == ["retry"]
+    assert [button.action for button in message.buttons] == [Retry(job.id)]
     assert office.clock.slept == [RATE_LIMIT_PAUSE_S]
     assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == [
         "account.guest_tokens_used_up"
@@ -428,4 +429,4 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
         notice = (await ended_by(projects, job, error)).message
         assert isinstance(notice, LocalizedMessage)
         assert notice.key == key
-        assert [(button.action, button.argument) for button in notice.buttons] == [("retry", job.id)]
+        assert [button.action for button in notice.buttons] == [Retry(job.id)]

@@ -27,6 +27,11 @@ from bot.runtime.allowed_hosts import AllowedHosts, HostRule, is_public
             [("https", "a.cdn.example", None), ("https", "a.b.cdn.example", None)],
             [("https", "cdn.example", None), ("https", "evilcdn.example", None), ("https", "", None)],
         ),
+        (
+            "*.例.example",
+            [("https", "a.例.example", None), ("https", "a.xn--fsq.example", None)],
+            [("https", "a.xn--other.example", None), ("https", "a\u200db.例.example", None)],
+        ),
         ("cdn.example:8443", [("https", "cdn.example", 8443)], [("https", "cdn.example", None)]),
         (
             "http://127.0.0.1:8080",
@@ -47,7 +52,7 @@ def test_a_rule_means_what_it_says(
 @pytest.mark.parametrize(
     "rule",
     ["", "*", "*.", "*.example", "a.*.example", "ftp://a.example", "https://a.example/path", "https://u@a.example",
-     "a b", "a.example:port", "例.example", "https://", "a.example?x",
+     "a b", "a.example:port", "a\u200db.example", "https://", "a.example?x",
      "127.1", "2130706433", "*.0.1", "1.2.3.4.5"],
 )  # fmt: skip
 def test_what_is_no_rule_is_told(rule: str) -> None:

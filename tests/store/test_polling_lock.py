@@ -1,9 +1,10 @@
-"""One process at a time, whatever becomes of it; in real time, because the store's is."""
+"""One process at a time, whatever happens to it; in real time, because the store's is."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from redis.asyncio import Redis
@@ -11,33 +12,32 @@ from redis.asyncio import Redis
 from bot.store.polling_lock import PollingLock
 from tests.clocks import eventually
 
-KEY, TERM = "test:lease", "test:term"
+KEY = "test:lock"
 TTL_S = 0.4
 
 
 @dataclass
 class Worker:
-    """Works while it has the lease."""
+    """Works while it holds the lock."""
 
-    lease: PollingLock
-    working: bool = False
-    stints: int = 0
-    log: list[str] = field(default_factory=list)
+    lock: PollingLock
+    is_working: bool = False
+    starts: int = 0
 
     async def work(self) -> None:
-        self.working, self.stints = True, self.stints + 1
+        self.is_working, self.starts = True, self.starts + 1
         try:
             await asyncio.Event().wait()
         finally:
-            self.working = False
+            self.is_working = False
 
 
 @contextlib.asynccontextmanager
-async def at_work(
+async def running_workers(
     redis: Redis, count: int = 1
 ) -> AsyncIterator[tuple[list[Worker], list[asyncio.Task[None]]]]:
-    workers = [Worker(PollingLock(redis, KEY, TERM, TTL_S)) for _ in range(count)]
-    tasks = [asyncio.create_task(worker.lease.while_held(worker.work)) for worker in workers]
+    workers = [Worker(PollingLock(redis, KEY, TTL_S)) for _ in range(count)]
+    tasks = [asyncio.create_task(worker.lock.run(worker.work)) for worker in workers]
     try:
         yield workers, tasks
     finally:
@@ -46,63 +46,68 @@ async def at_work(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def busy(workers: list[Worker]) -> list[Worker]:
-    return [worker for worker in workers if worker.working]
+def working(workers: list[Worker]) -> list[Worker]:
+    return [worker for worker in workers if worker.is_working]
 
 
-async def test_one_of_many_works_and_keeps_at_it(redis: Redis) -> None:
-    async with at_work(redis, 3) as (workers, _):
-        await eventually(lambda: busy(workers))
-        holder = busy(workers)[0]
-        await asyncio.sleep(3 * TTL_S)  # so long that a lease which is not renewed is gone
-        assert busy(workers) == [holder]
-        assert holder.lease.is_held
-        assert [worker.stints for worker in workers].count(0) == 2
+async def test_one_of_many_works_and_renews_its_lock(redis: Redis) -> None:
+    async with running_workers(redis, 3) as (workers, _):
+        await eventually(lambda: working(workers))
+        holder = working(workers)[0]
+        await asyncio.sleep(3 * TTL_S)  # so long that a lock which is not renewed is gone
+        assert working(workers) == [holder]
+        assert [worker for worker in workers if worker.lock.is_held] == [holder]
+        assert [worker.starts for worker in workers].count(0) == 2
 
 
-async def test_who_ends_gives_it_back_at_once(redis: Redis) -> None:
-    async with at_work(redis, 1) as (_, tasks):
-        await eventually(lambda: _[0].working)
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def test_the_lock_is_released_at_the_end(redis: Redis) -> None:
+    async with running_workers(redis) as ([worker], [task]):
+        await eventually(lambda: worker.is_working)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         assert await redis.get(KEY) is None
+        assert not worker.lock.is_held
 
 
-async def test_who_falls_silent_loses_it_to_another_of_a_higher_term(redis: Redis) -> None:
+async def test_another_takes_over_when_the_holder_ends_or_dies(redis: Redis) -> None:
+    async with running_workers(redis, 2) as (workers, tasks):
+        await eventually(lambda: working(workers))
+        first = working(workers)[0]
+        tasks[workers.index(first)].cancel()
+        await eventually(lambda: working(workers) not in ([], [first]))
     # As of a process that was killed: held, and nobody renews it.
-    await redis.set(TERM, 6)
-    await redis.set(KEY, "6 somebody", px=int(TTL_S * 1000))
-    async with at_work(redis) as (workers, _):
-        await eventually(lambda: workers[0].working)
-        assert str(await redis.get(KEY)).startswith("7 ")
+    await redis.set(KEY, "somebody", px=int(TTL_S * 1000))
+    died_s = time.monotonic()
+    async with running_workers(redis) as ([worker], _):
+        await eventually(lambda: worker.is_working)
+        assert TTL_S / 2 < time.monotonic() - died_s < 3
 
 
-async def test_who_lost_it_stops_working_and_does_not_take_it_from_the_other(redis: Redis) -> None:
-    async with at_work(redis) as (workers, tasks):
-        await eventually(lambda: workers[0].working)
-        await redis.set(KEY, "99 another", px=60_000)
-        await eventually(lambda: not workers[0].working)
-        await eventually(lambda: not workers[0].lease.is_held)
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert await redis.get(KEY) == "99 another"
+async def test_a_holder_that_lost_its_lock_stops_and_leaves_it_to_the_other(redis: Redis) -> None:
+    async with running_workers(redis) as ([worker], [task]):
+        await eventually(lambda: worker.is_working)
+        await redis.set(KEY, "another", px=60_000)
+        await eventually(lambda: not worker.is_working)
+        await eventually(lambda: not worker.lock.is_held)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await redis.get(KEY) == "another"
 
 
-async def test_who_was_held_up_for_too_long_knows_that_it_is_lost(redis: Redis) -> None:
-    async with at_work(redis) as (workers, _):
-        await eventually(lambda: workers[0].working)
-        # The store answers nobody for longer than the lease lasts.
+async def test_a_holder_that_the_store_does_not_answer_for_too_long_stops(redis: Redis) -> None:
+    async with running_workers(redis) as ([worker], _):
+        await eventually(lambda: worker.is_working)
         await redis.client_pause(int(3 * TTL_S * 1000))
-        await eventually(lambda: not workers[0].working)
-        assert not workers[0].lease.is_held
-        await eventually(lambda: workers[0].working)
-        assert workers[0].stints == 2
+        await eventually(lambda: not worker.is_working)
+        assert not worker.lock.is_held
+        await eventually(lambda: worker.is_working)
+        assert worker.starts == 2
 
 
-async def test_what_the_work_fails_with_goes_up(redis: Redis) -> None:
+async def test_an_error_of_the_work_is_raised_and_the_lock_released(redis: Redis) -> None:
     async def work() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await PollingLock(redis, KEY, TERM, TTL_S).while_held(work)
+        await PollingLock(redis, KEY, TTL_S).run(work)
     assert await redis.get(KEY) is None

@@ -14,6 +14,7 @@ from telegram.ext import ExtBot
 
 from bot.chats.key import ChatKey
 from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.model import Job
 from bot.runtime.http import Transport, new_client
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
@@ -49,10 +50,20 @@ class Notebook:
     kept: dict[str, Any] = field(default_factory=dict)
     dies_at: Callable[[str, Any], bool] | None = None
 
-    def get(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         return self.kept.get(name)
 
-    async def save(self, name: str, value: Any) -> None:
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        value = self.kept.get(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        await self.save_value(field_of(checkpoint, key), None)
+
+    async def save_value(self, name: str, value: Any) -> None:
         if self.dies_at is not None and self.dies_at(name, value):
             raise Died
         self.kept[name] = value

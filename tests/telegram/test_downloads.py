@@ -16,7 +16,7 @@ from starlette.routing import Route
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FileTooLarge
 from bot.media.errors import FileTypeUnsupported
-from bot.media.video_facts import sniff
+from bot.media.file_type import sniff
 from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person

@@ -13,6 +13,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.payloads import PressPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.skills import load_cards
 from bot.store import keys
@@ -172,7 +173,9 @@ async def test_a_press_that_leads_nowhere_is_answered(received: Received, body: 
     query = {"id": "42", "from": ANN, "chat_instance": "1", **body}
     (job,) = await received({"callback_query": query})
     assert (job.queue, job.kind) == (QueueName.TAP, JobKind.TAP)
-    assert (job.data["query"], job.data["toast"], job.data["redraw"]) == ("42", "toast.old_button", "")
+    assert job.payload == PressPayload(
+        query_id="42", toast="toast.old_button", message_id=job.payload_as(PressPayload).message_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,7 +230,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     received: Received, said: str, origin: Json
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
-    assert (job.kind, job.data["key"]) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
     assert "nmv_" not in job.to_json()
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
@@ -255,14 +258,17 @@ def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
     }
 
 
+EXTRA = {"strip": "music:"}
+
+
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "offer", "edited"])
 async def test_a_forged_press_on_somebody_elses_job_waits_for_whether_it_is_an_admins(
     received: Received, action: str
 ) -> None:
     (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
-    jobs = await received(press(f"1:{action}:{prompt.id}", BO))
+    jobs = await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO))
     assert [job.kind for job in jobs] == [JobKind.TAP]
-    assert "for_admin" in jobs[0].data
+    assert jobs[0].payload_as(PressPayload).if_admin
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
@@ -270,7 +276,7 @@ async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received,
     (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
     in_private = {**PRIVATE, "id": BO["id"]}
     (job,) = await received(press(f"1:{action}:{prompt.id}", BO, in_private))
-    assert (job.kind, job.data["toast"]) == (JobKind.TAP, "toast.old_button")
+    assert (job.kind, job.payload_as(PressPayload).toast) == (JobKind.TAP, "toast.old_button")
 
 
 @pytest.mark.parametrize(
@@ -304,6 +310,6 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_eit
     received: Received, said: str
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert (job.kind, job.data["key"]) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
     (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
     assert job.kind is JobKind.STATS

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.jobs.ports import Bytes, LocalizedMessage, Progress
+from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
 from tests.clocks import passing, settle
@@ -49,10 +49,10 @@ async def moved(telegram: Telegram, duration_s: float, step_s: float = 0.5) -> N
 
 async def test_it_says_where_the_job_stands_with_a_way_out(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(
+        responder.report_progress(
             Progress("progress.upload_sized", {"done": Bytes(1024**2), "total": Bytes(4 * 1024**2)}, 0.25)
         )
-        await responder.show()
+        await responder.show_progress()
         message = await the_message(ada.chat)
         assert "1 MB" in message.text
         assert "▰▰▰▱" in message.text
@@ -63,9 +63,11 @@ async def test_it_says_where_the_job_stands_with_a_way_out(telegram: Telegram, a
 
 async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.show()
+        await responder.show_progress()
         for number in range(200):
-            responder.progress(Progress("progress.turn", fraction=number / 400, preview=f"word {number}"))
+            responder.report_progress(
+                Progress("progress.turn", fraction=number / 400, preview=f"word {number}")
+            )
             if number % 20 == 0:
                 await moved(telegram, 0.5)
         await moved(telegram, PROGRESS_EDIT_S * 2)
@@ -75,18 +77,18 @@ async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Te
 
 async def test_the_same_text_is_not_sent(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("progress.queued", {"place": 3}))
-        await responder.show()
+        responder.report_progress(Progress("progress.queued", {"place": 3}))
+        await responder.show_progress()
         for _ in range(5):
-            responder.progress(Progress("progress.queued", {"place": 3}))
+            responder.report_progress(Progress("progress.queued", {"place": 3}))
             await moved(telegram, 4)
         assert await edits(telegram) == 0
 
 
 async def test_the_bar_moves_on_by_itself_and_never_to_the_end(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("progress.render", fraction=0.2, until=1.0, expected_s=30))
-        await responder.show()
+        responder.report_progress(Progress("progress.render", fraction=0.2, until=1.0, expected_s=30))
+        await responder.show_progress()
         seen = []
         for _ in range(8):
             await moved(telegram, 20, 5)
@@ -99,23 +101,23 @@ async def test_the_bar_moves_on_by_itself_and_never_to_the_end(telegram: Telegra
 
 async def test_it_says_that_work_goes_on_every_two_minutes(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("progress.turn", fraction=0.3))
-        await responder.show()
+        responder.report_progress(Progress("progress.turn", fraction=0.3))
+        await responder.show_progress()
         await moved(telegram, 110, 5)
         assert "Still working" not in (await the_message(ada.chat)).text
         await moved(telegram, 30, 5)
         assert "2 min so far" in (await the_message(ada.chat)).text
         await moved(telegram, 120, 5)
         assert "4 min so far" in (await the_message(ada.chat)).text
-        responder.progress(Progress("progress.render", fraction=0.6))
+        responder.report_progress(Progress("progress.render", fraction=0.6))
         await moved(telegram, 20, 5)
         assert "Still working" not in (await the_message(ada.chat)).text
 
 
 async def test_edits_thin_out_with_age(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("progress.turn", fraction=0.3))
-        await responder.show()
+        responder.report_progress(Progress("progress.turn", fraction=0.3))
+        await responder.show_progress()
         counts = []
         for _ in range(3):
             before = await edits(telegram)
@@ -128,19 +130,19 @@ async def test_edits_thin_out_with_age(telegram: Telegram, ada: Person) -> None:
 
 async def test_a_deleted_live_message_stops_nothing(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.show()
+        await responder.show_progress()
         await ada.delete(await the_message(ada.chat))
-        responder.progress(Progress("progress.turn", fraction=0.5))
+        responder.report_progress(Progress("progress.turn", fraction=0.5))
         await moved(telegram, 10)
-        await responder.say("answer", LocalizedMessage("job.cancelled"))
-        await responder.finish(None)
+        await responder.send("answer", LocalizedMessage("job.cancelled"))
+        await responder.finish_progress(None)
     assert len(await ada.chat.messages(from_bots=True)) == 1
 
 
 async def test_what_an_agent_writes_is_shown_as_it_is_and_bounded(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("progress.turn", fraction=0.5, preview=HOSTILE))
-        await responder.show()
+        responder.report_progress(Progress("progress.turn", fraction=0.5, preview=HOSTILE))
+        await responder.show_progress()
         message = await the_message(ada.chat)
         assert len(message.text) < 1000
         assert "</i><b>&amp;" in message.text
@@ -149,10 +151,10 @@ async def test_what_an_agent_writes_is_shown_as_it_is_and_bounded(telegram: Tele
 
 async def test_it_is_taken_away_at_the_end(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.show()
-        await responder.finish(None)
+        await responder.show_progress()
+        await responder.finish_progress(None)
         before = len(await telegram.people.calls())
-        responder.progress(Progress("progress.turn", fraction=0.9))
+        responder.report_progress(Progress("progress.turn", fraction=0.9))
         await telegram.clock.advance(60)
         assert len(await telegram.people.calls()) == before
     assert await ada.chat.messages(from_bots=True) == []
@@ -160,8 +162,8 @@ async def test_it_is_taken_away_at_the_end(telegram: Telegram, ada: Person) -> N
 
 async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.show()
-        await responder.finish(LocalizedMessage("progress.cancelled"))
+        await responder.show_progress()
+        await responder.finish_progress(LocalizedMessage("progress.cancelled"))
     message = await the_message(ada.chat)
     assert message.text == "⏹ Stopped"
     assert message.buttons == []
@@ -169,16 +171,16 @@ async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada:
 
 async def test_the_end_of_one_that_never_was_is_nothing(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.finish(None)
+        await responder.finish_progress(None)
     assert await telegram.people.calls("deleteMessage") == []
 
 
 async def test_a_short_stage_is_seen(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.progress(Progress("setup.working"))
-        await responder.show()
-        responder.progress(Progress("setup.ready", fraction=0.05))
-        await responder.show_now()
+        responder.report_progress(Progress("setup.working"))
+        await responder.show_progress()
+        responder.report_progress(Progress("setup.ready", fraction=0.05))
+        await responder.flush_progress()
         assert [version["text"].split("\n")[0] for version in (await the_message(ada.chat)).versions] == [
             "Setting things up…",
             "Ready ✨",
@@ -188,26 +190,26 @@ async def test_a_short_stage_is_seen(telegram: Telegram, ada: Person) -> None:
 async def test_a_second_attempt_goes_on_with_the_same_message(telegram: Telegram, ada: Person) -> None:
     checkpoints = Notebook()
     async with progress_message(telegram, ada, checkpoints) as responder:
-        responder.progress(Progress("progress.upload", fraction=0.05))
-        await responder.show()
+        responder.report_progress(Progress("progress.upload", fraction=0.05))
+        await responder.show_progress()
     async with progress_message(telegram, ada, checkpoints) as responder:
-        responder.progress(Progress("progress.render", fraction=0.7))
-        await responder.show()
+        responder.report_progress(Progress("progress.render", fraction=0.7))
+        await responder.show_progress()
         await moved(telegram, 4)
         assert "Rendering" in (await the_message(ada.chat)).text
 
 
 async def test_a_pause_of_telegrams_holds_up_nothing_but_the_edits(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        await responder.show()
+        await responder.show_progress()
         await telegram.people.faults.error(
             "editMessageText", code=429, description="Too Many Requests: retry after 30", retry_after=30
         )
-        responder.progress(Progress("progress.turn", fraction=0.5))
+        responder.report_progress(Progress("progress.turn", fraction=0.5))
         await moved(telegram, 4)
-        responder.progress(Progress("progress.render", fraction=0.7))
+        responder.report_progress(Progress("progress.render", fraction=0.7))
         await settle()
-        await passing(telegram.clock, responder.finish(None))
+        await passing(telegram.clock, responder.finish_progress(None))
     assert await ada.chat.messages(from_bots=True) == []
 
 
@@ -215,16 +217,16 @@ async def test_a_job_does_not_wait_long_for_its_first_sign(telegram: Telegram, a
     await telegram.telegram_calls.rate_limiter.pause(ada.chat.id, 30)
     notebook = Notebook()
     async with progress_message(telegram, ada, notebook) as responder:
-        responder.progress(Progress("progress.turn", fraction=0.1))
-        await passing(telegram.clock, responder.show())
+        responder.report_progress(Progress("progress.turn", fraction=0.1))
+        await passing(telegram.clock, responder.show_progress())
         assert telegram.clock.monotonic_s() - 1000 < 5
         assert notebook.kept == {}, "nothing to look for: nothing is on its way"
 
-        responder.progress(Progress("progress.render", fraction=0.9))
+        responder.report_progress(Progress("progress.render", fraction=0.9))
         waited = asyncio.create_task(ada.chat.wait())
         await passing(telegram.clock, waited_for(waited))
         assert "Rendering" in (await the_message(ada.chat)).text, "what is true by then, not what was"
-        await responder.finish(None)
+        await responder.finish_progress(None)
         assert [seen for seen in await ada.chat.messages(from_bots=True) if seen.deleted_at is None] == []
 
 
@@ -237,8 +239,8 @@ async def test_a_first_sign_that_never_had_its_turn_is_not_sent_after_the_answer
 ) -> None:
     await telegram.telegram_calls.rate_limiter.pause(ada.chat.id, 30)
     async with progress_message(telegram, ada) as responder:
-        await passing(telegram.clock, responder.show())
-        await responder.finish(None)
+        await passing(telegram.clock, responder.show_progress())
+        await responder.finish_progress(None)
         await telegram.clock.advance(60)
         assert await telegram.people.calls("sendMessage") == []
 
@@ -250,19 +252,19 @@ async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegra
     kept_as = group.id
     responder = telegram.responder(telegram.job(kept_as))
     if is_moved:
-        await responder.show()
+        await responder.show_progress()
         group = await group.migrate(ada)
         await telegram.telegram_ids.moved(kept_as, group.id)
     await telegram.people.faults.error("sendMessage", code=400, description="Bad Request: no luck", times=1)
 
-    await responder.show()
-    responder.progress(Progress("progress.turn"))
+    await responder.show_progress()
+    responder.report_progress(Progress("progress.turn"))
     if is_moved:
         await moved(telegram, PROGRESS_EDIT_S * 3)
-    await responder.show_now()
+    await responder.flush_progress()
     assert not await group.messages(from_bots=True)
 
-    await responder.say("said", LocalizedMessage("job.nothing_to_cancel"))
-    await responder.finish(None)
+    await responder.send("said", LocalizedMessage("job.nothing_to_cancel"))
+    await responder.finish_progress(None)
     await responder.close()
     assert len(await group.messages(from_bots=True)) == 1

@@ -1,11 +1,12 @@
 import pytest
 
-from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.sandbox.botapi.client import Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
 
-RETRY = (Button("button.retry", "retry", "0123456789abcdef"),)
+RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 
 
 async def said(
@@ -14,7 +15,7 @@ async def said(
     ada = await telegram.people.person()
     await ada.start()
     responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
-    await passing(telegram.clock, responder.say("answer", message))
+    await passing(telegram.clock, responder.send("answer", message))
     return ada, [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
 
 
@@ -37,7 +38,7 @@ async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Tele
     (post,) = await talk.messages()
     asked = await ada.say("tell me more", talk, reply_to=post.id)
     responder = telegram.responder(telegram.job(talk.id, asked.id))
-    await passing(telegram.clock, responder.say("answer", AgentMessage("word " * 2500)))
+    await passing(telegram.clock, responder.send("answer", AgentMessage("word " * 2500)))
     pieces = await talk.messages(from_bots=True)
     assert len(pieces) >= 3
     assert {piece.json["reply_to_message"]["message_id"] for piece in pieces} == {asked.id}
@@ -60,9 +61,9 @@ async def test_each_slot_is_said_once(telegram: Telegram) -> None:
     checkpoints = Notebook()
     ada, _ = await said(telegram, AgentMessage("word " * 1500), checkpoints)
     responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
-    await responder.say("answer", AgentMessage("word " * 1500))
+    await responder.send("answer", AgentMessage("word " * 1500))
     assert len(await telegram.people.calls("sendMessage")) == 2
-    await responder.say("ending", LocalizedMessage("job.cancelled"))
+    await responder.send("ending", LocalizedMessage("job.cancelled"))
     assert len(await telegram.people.calls("sendMessage")) == 3
 
 

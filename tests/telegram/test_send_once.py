@@ -39,7 +39,7 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
     await ada.start()
     checkpoints = Notebook()
     done = await once(telegram, ada.chat.id, checkpoints)
-    assert await once(telegram, ada.chat.id, checkpoints) == done == checkpoints.get("said")
+    assert await once(telegram, ada.chat.id, checkpoints) == done == checkpoints.get_value("said")
     assert await said(ada.chat) == ["hello"]
 
 

@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.jobs.ports import Button
+from bot.jobs.buttons import RunExample, RunSuggestion, ShowStatus
+from bot.jobs.messages import Button
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
@@ -26,7 +27,7 @@ from bot.telegram.handlers.skills import (
     prompt_behind,
     without_button,
 )
-from bot.telegram.sending.keyboards import ButtonAction, ButtonPress, keyboard
+from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages
 
@@ -281,12 +282,9 @@ def test_where_a_link_leads(arguments: list[str] | None, card: str | None) -> No
 
 def test_a_button_sends_words_of_the_chats_language() -> None:
     cards = load_cards()
-    assert (
-        prompt_behind(ButtonPress(ButtonAction.NEXT, "calm_music"), cards, Words("zh"))
-        == "加上贴合画面的舒缓音乐。"
-    )
-    assert prompt_behind(ButtonPress(ButtonAction.NEXT, "gone"), cards, Words("zh")) is None
-    assert prompt_behind(ButtonPress(ButtonAction.EXAMPLE, "gone"), cards, Words("en")) is None
+    assert prompt_behind(RunSuggestion("calm_music"), cards, Words("zh")) == "加上贴合画面的舒缓音乐。"
+    assert prompt_behind(RunSuggestion("gone"), cards, Words("zh")) is None
+    assert prompt_behind(RunExample("gone"), cards, Words("en")) is None
 
 
 def test_only_the_pressed_button_goes() -> None:
@@ -302,6 +300,6 @@ def test_only_the_pressed_button_goes() -> None:
 
 def test_long_labels_stand_alone() -> None:
     labels = ["short", "also short", "third", "one that is longer than half a row", "last"]
-    markup = keyboard([Button(text=label, action="status") for label in labels], Words("en"))
+    markup = keyboard([Button(text=label, action=ShowStatus()) for label in labels], Words("en"))
     assert markup is not None
     assert [len(row) for row in markup.inline_keyboard] == [2, 1, 1, 1]

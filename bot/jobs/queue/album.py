@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
+from bot.jobs.messages import STORED_MESSAGE, LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
-from bot.jobs.packed_messages import pack_message, unpack_message
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import EditPayload
 
 PART = "part:"
 WORDS = "words:"
@@ -57,7 +57,7 @@ class RequestPart:
 
     def to_json(self) -> str:
         """The form that is stored."""
-        refusal = pack_message(self.refusal) if self.refusal else None
+        refusal = STORED_MESSAGE.dump_python(self.refusal, mode="json") if self.refusal else None
         return _json(asdict(replace(self, refusal=None)) | {"refusal": refusal})
 
     @classmethod
@@ -65,7 +65,7 @@ class RequestPart:
         """Read the stored form; fields that a later release added are ignored."""
         body = json.loads(text)
         known = {name: body[name] for name in cls.__slots__ if name in body}
-        refusal = unpack_message(body["refusal"]) if body["refusal"] else None
+        refusal = STORED_MESSAGE.validate_python(body["refusal"]) if body["refusal"] else None
         return cls(
             **known | {"files": tuple(Attachment.of(file) for file in body["files"]), "refusal": refusal}
         )
@@ -176,13 +176,11 @@ def gathered(fields: Mapping[str, str]) -> GatheredJob:
     words = {part.message_id: _words(fields, part) for part in parts}
     text = _text(parts, words, was_asked="was_asked" in fields)
     links = [link for part in parts for link in words[part.message_id].links]
-    data = dict(job.data)
-    if links:
-        data["links"] = list(dict.fromkeys(links))
-    if "late" in fields:
-        data["late"] = True
+    payload = EditPayload(
+        links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links, is_late="late" in fields
+    )
     return GatheredJob(
-        replace(job, text=text, files=tuple(file for part in parts for file in part.files), data=data),
+        replace(job, text=text, files=tuple(file for part in parts for file in part.files), payload=payload),
         tuple(parts),
         int(fields["version"]),
         _pause_s(parts, words),

@@ -189,8 +189,8 @@ class JobQueue:
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
-        self._accept = redis.register_script(scripts.ACCEPT)
-        self._take = redis.register_script(scripts.TAKE)
+        self._enqueue_script = redis.register_script(scripts.ACCEPT)
+        self._claim_script = redis.register_script(scripts.TAKE)
         self._save = redis.register_script(scripts.SAVE)
         self._record_upload_size = redis.register_script(scripts.WEIGH)
         self._finish = redis.register_script(scripts.FINISH)
@@ -209,7 +209,7 @@ class JobQueue:
 
         self._docket.register(work)
 
-    async def accept(
+    async def enqueue(
         self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
     ) -> bool:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
@@ -257,7 +257,7 @@ class JobQueue:
             limit = 2 * self._queue_limit if job.kind is JobKind.FORGET else self._queue_limit
             arguments += [job.id, job.to_json(), limit, 1 if is_gathered else ""]
         arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
-        answer = await self._accept(keys=key_list, args=arguments)
+        answer = await self._enqueue_script(keys=key_list, args=arguments)
         match answer:
             case ["full"]:
                 raise QueueFull
@@ -279,14 +279,14 @@ class JobQueue:
         """Make some worker look at a lane, under a key that was never used: docket drops repeated ones silently."""
         await self._docket.add("work", key=uuid4().hex)(name, job_id)
 
-    async def take(self, name: str, ticket: str) -> ClaimedJob | None:
+    async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
         """Take the lane's next job, or the one that this ticket had before.
 
         Returns:
             ``None`` when another ticket has the lane, nothing waits, or new jobs are not begun just now.
         """
         chat, queue = parse_queue_id(name)
-        answer = await self._take(
+        answer = await self._claim_script(
             keys=[keys.lane_key(str(chat), queue), keys.slot_key(str(chat), queue)],
             args=[
                 *(ticket, keys.job_key(str(chat), ""), keys.PAUSED, keys.QUEUE),

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.chats.chats import Chats
 from bot.jobs.model import Attachment, Job, JobKind, retry_id
+from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
 
 
@@ -24,20 +25,22 @@ async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: dateti
     again = retry_id(old.id)
     if await job_queue.find(old.chat, again) is not None:
         return None
-    kind, files, data = await _left_to_do(job_queue, chats, old)
-    return replace(old, id=again, kind=kind, files=files, data=data, asked_at=asked_at)
+    kind, files, payload = await _left_to_do(job_queue, chats, old)
+    return replace(old, id=again, kind=kind, files=files, payload=payload, asked_at=asked_at)
 
 
 async def _left_to_do(
     job_queue: JobQueue, chats: Chats, job: Job
-) -> tuple[JobKind, tuple[Attachment, ...], Mapping[str, Any]]:
+) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
     """What a failed job has still to do: what was charged is not asked for again, nor is a clip doubled."""
     turn = await job_queue.checkpoint(job, "turn")
     if job.kind is JobKind.EDIT and turn is not None and not turn["failed"]:
-        return JobKind.EXPORT, (), {}
+        return JobKind.EXPORT, (), None
     files, left = await not_uploaded(job_queue, chats, job)
-    data = {name: value for name, value in job.data.items() if name != "links"}
-    return job.kind, files, data | ({"links": left} if left else {})
+    payload = job.payload
+    if isinstance(payload, EditPayload):
+        payload = payload.model_copy(update={"links": tuple(left)})
+    return job.kind, files, payload
 
 
 async def not_uploaded(
@@ -49,7 +52,7 @@ async def not_uploaded(
     # Words in a file were not uploaded: they are read again.
     there = _brought(uploaded, session_id, [file.file_id for file in job.files if not file.is_text])
     files = tuple(file for file in job.files if file.file_id not in there)
-    links = job.data.get("links") or []
+    links = job.payload_as(EditPayload).links
     return files, [link for link in links if link not in _brought(linked, session_id, links)]
 
 

@@ -10,8 +10,9 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Seconds
 from bot.jobs.model import JobKind, QueueName, new_job_id
-from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Seconds
+from bot.jobs.payloads import AnnouncePayload, SayPayload
 from bot.jobs.queue.given_up import given_up
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.worker.runner import Attempt, Step
@@ -60,7 +61,7 @@ def show_stats(job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: 
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
         if await job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
-        await attempt.responder.say(
+        await attempt.responder.send(
             "stats", ListMessage(LocalizedMessage("stats.heading", {"jobs": today.jobs}), tuple(lines))
         )
 
@@ -71,10 +72,10 @@ def announce(job_queue: JobQueue) -> Step:
     """Gives every chat with running or waiting jobs the prepared text, each once however often this starts."""
 
     async def step(attempt: Attempt) -> None:
-        chats = attempt.get("chats")
+        chats = attempt.get_value("chats")
         if chats is None:
             chats = [[str(one.chat), one.language] for one in await job_queue.at_work()]
-            await attempt.save("chats", chats)
+            await attempt.save_value("chats", chats)
         for chat, language in chats:
             word = replace(
                 attempt.job,
@@ -82,12 +83,13 @@ def announce(job_queue: JobQueue) -> Step:
                 chat=ChatKey.parse(chat),
                 queue=QueueName.QUICK,
                 kind=JobKind.SAY,
+                payload=SayPayload(message=attempt.job.payload_as(AnnouncePayload).message),
                 message_id=None,
                 language=language,
             )
             with contextlib.suppress(QueueFull):  # Somebody asks faster than can be answered.
-                await job_queue.accept([word], f"{attempt.job.id}:word")
+                await job_queue.enqueue([word], f"{attempt.job.id}:word")
         log.info("admin.announced", chats=len(chats))
-        await attempt.responder.say("announced", LocalizedMessage("admin.announced", {"n": len(chats)}))
+        await attempt.responder.send("announced", LocalizedMessage("admin.announced", {"n": len(chats)}))
 
     return step

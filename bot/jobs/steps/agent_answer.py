@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, ShowCredits
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
-from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.questions import show_credits, timeline
 from bot.jobs.worker.runner import Attempt, JobEnded
@@ -31,13 +32,13 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt) -> Non
         Ended: The turn failed; what it brought before that has been told.
         ServiceError: It was refused with one of the documented codes.
     """
-    outcome = attempt.get("turn")
+    outcome = attempt.get_value("turn")
     before, after = draft_of(outcome["before"]), draft_of(outcome["after"])
     said = translate(outcome["text"])
     lines = change_lines(before, after) if has_changed(outcome) else ()
     buttons = await _buttons(projects, cards, attempt, outcome, after)
     if (answer := _answer(said, lines, outcome, after, buttons, attempt.job.chat)) is not None:
-        await attempt.responder.say("answer", answer)
+        await attempt.responder.send("answer", answer)
     await _act(projects, attempt, said, after)
     if outcome["raw_told"] and after is not None:
         await _offer_extras(attempt, before, after)
@@ -46,7 +47,7 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt) -> Non
         if type(error) is not ServiceError:
             raise error
         reason = outcome["reason"] or "?"
-        retry = Button("button.retry", "retry", attempt.job.id)
+        retry = Button("button.retry", Retry(attempt.job.id))
         raise JobEnded(LocalizedMessage("error.turn_failed", {"reason": reason}, (retry,)))
 
 
@@ -79,14 +80,14 @@ async def _buttons(
         return ()
     if not wants_export(outcome):
         # What was brought may lie on the timeline since its upload: then the turn found nothing to change.
-        is_fresh = attempt.get("uploaded") is not None or attempt.get("linked") is not None
-        return (Button("button.export", "export"),) if is_fresh else ()
+        is_fresh = attempt.get_value("uploaded") is not None or attempt.get_value("linked") is not None
+        return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
     chat = await projects.chats.get(job.chat)
     if chat.exports_by_itself:
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(outcome) else ()
-    return (Button("button.export", "export"), *next_buttons(one.name for one in further))
+    return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
 async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Draft | None) -> None:
@@ -95,16 +96,16 @@ async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Dr
         if attempt.job.chat.is_private:
             await show_credits(projects)(attempt)
         else:
-            await attempt.responder.say(
+            await attempt.responder.send(
                 "credits",
-                LocalizedMessage("answer.see_credits", buttons=(Button("button.credits", "credits"),)),
+                LocalizedMessage("answer.see_credits", buttons=(Button("button.credits", ShowCredits()),)),
             )
     if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
         heading, tracks = timeline(after, attempt.job.chat)
-        await attempt.responder.say("tracks", ListMessage(heading, tracks))
+        await attempt.responder.send("tracks", ListMessage(heading, tracks))
     if said.edits:
-        offer = Button("button.do_it", "offer", attempt.job.id)
-        await attempt.responder.say(
+        offer = Button("button.do_it", RunOffer(attempt.job.id))
+        await attempt.responder.send(
             "offer", LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}, (offer,))
         )
 
@@ -127,10 +128,10 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
         return
     _, tracks = timeline(after, attempt.job.chat)
     strip = [
-        Button(f"button.strip_{EXTRAS[kind]}", "strip", f"{EXTRAS[kind]}.{attempt.job.id}") for kind in extra
+        Button(f"button.strip_{EXTRAS[kind]}", RemoveExtra(EXTRAS[kind], attempt.job.id)) for kind in extra
     ]
-    keep = Button("button.keep", "keep", attempt.job.id)
-    await attempt.responder.say(
+    keep = Button("button.keep", KeepExtras(attempt.job.id))
+    await attempt.responder.send(
         "extras", ListMessage(LocalizedMessage("answer.all_tracks"), tracks, (keep, *strip))
     )
 

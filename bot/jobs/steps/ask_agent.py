@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from bot.jobs.ports import AgentMessage, Button, LocalizedMessage, Progress
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.runner import Attempt, JobEnded, Step
@@ -95,7 +96,7 @@ def ask_agent(projects: Projects, options: TurnLimits, cards: Cards) -> Step:
         if not attempt.job.text:
             return
         try:
-            if attempt.get("turn") is None:
+            if attempt.get_value("turn") is None:
                 await _Turn(projects, options, attempt).run()
             await send_answer(projects, cards, attempt)
         except NemoError as error:
@@ -114,11 +115,11 @@ class _Turn:
         self._clock = attempt.clock
 
     async def run(self) -> None:
-        asked = self._run.get("asked")
+        asked = self._run.get_value("asked")
         if asked is not None:
             # An attempt that died here had sent the message, or was about to: only the project can tell.
             after = await self._recover(asked["before"])
-            return await self._done(self._run.get("turn_text") or "", asked["before"], after)
+            return await self._done(self._run.get_value("turn_text") or "", asked["before"], after)
         heard = _Heard()
         try:
             await self._projects.call(
@@ -126,9 +127,9 @@ class _Turn:
             )
         except _Broken as error:
             log.warning("turn.broken", reason=str(error))
-            before = self._run.get("asked")["before"]
+            before = self._run.get_value("asked")["before"]
             return await self._done(heard.text.text, before, await self._recover(before), heard.error)
-        before = self._run.get("asked")["before"]
+        before = self._run.get_value("asked")["before"]
         after = (await self._state()).draft
         return await self._done(heard.text.text, before, after.raw if after else None, heard.error)
 
@@ -140,8 +141,8 @@ class _Turn:
             NemoError: It was refused, or never arrived.
         """
         state = await self._projects.nemo.state(project.who, project.session_id)
-        await self._run.save("asked", {"before": state.draft.raw if state.draft else None})
-        self._run.responder.progress(_stage("progress.turn", USUAL_EDIT_S))
+        await self._run.save_value("asked", {"before": state.draft.raw if state.draft else None})
+        self._run.responder.report_progress(_stage("progress.turn", USUAL_EDIT_S))
         try:
             await self._listen(project, heard)
         except NemoError as error:
@@ -172,8 +173,8 @@ class _Turn:
     async def _tell_raw(self) -> None:
         """Tell at once that a video was made, when the agent goes on with music, titles and effects by itself."""
         await self._clock.sleep(RAW_PAUSE_S)
-        await self._run.save("raw_told", True)
-        await self._run.responder.say("raw", LocalizedMessage("answer.raw_ready"))
+        await self._run.save_value("raw_told", True)
+        await self._run.responder.send("raw", LocalizedMessage("answer.raw_ready"))
 
     async def _consume(self, project: Project, heard: _Heard, signs: _SignsOfLife) -> None:
         kept_s = self._clock.monotonic_s()
@@ -190,7 +191,7 @@ class _Turn:
                 now_s = self._clock.monotonic_s()
                 if changed and now_s - kept_s >= KEEP_TEXT_EVERY_S:
                     kept_s = now_s
-                    await self._run.save("turn_text", heard.text.text)
+                    await self._run.save_value("turn_text", heard.text.text)
 
     def _take(self, event: Event, heard: _Heard) -> bool:
         """Take in an event; tells whether the text may have changed."""
@@ -211,7 +212,9 @@ class _Turn:
         return changed
 
     def _show(self, stage: str, usual_s: float, heard: _Heard) -> None:
-        self._run.responder.progress(_stage(stage, usual_s, translate(heard.text.text[-PREVIEW_CHARS:]).text))
+        self._run.responder.report_progress(
+            _stage(stage, usual_s, translate(heard.text.text[-PREVIEW_CHARS:]).text)
+        )
 
     async def _recover(self, before: Any) -> Any:
         """Look at the project until it has changed.
@@ -222,7 +225,7 @@ class _Turn:
         Raises:
             Ended: It never did.
         """
-        self._run.responder.progress(_stage("progress.recovering", USUAL_GENERATION_S))
+        self._run.responder.report_progress(_stage("progress.recovering", USUAL_GENERATION_S))
         await self._clock.sleep(self._options.recovery_first_s)
         for reading in range(self._options.recovery_readings):
             if reading:
@@ -239,19 +242,17 @@ class _Turn:
                 log.info("turn.recovered", reading=reading)
                 return raw
         log.warning("turn.lost")
-        text = self._run.get("turn_text")
+        text = self._run.get_value("turn_text")
         if text:
-            await self._run.responder.say("partial", AgentMessage(translate(text).text))
+            await self._run.responder.send("partial", AgentMessage(translate(text).text))
         raise JobEnded(
-            LocalizedMessage(
-                "error.stream_lost", buttons=(Button("button.retry", "retry", self._run.job.id),)
-            )
+            LocalizedMessage("error.stream_lost", buttons=(Button("button.retry", Retry(self._run.job.id)),))
         )
 
     async def _done(self, text: str, before: Any, after: Any, error: StreamError | None = None) -> None:
         reason = "" if error is None else error.message or error.reason or str(error.code or "")
         code = None if error is None else error.code
-        await self._run.save(
+        await self._run.save_value(
             "turn",
             {
                 "text": text,
@@ -260,12 +261,12 @@ class _Turn:
                 "failed": error is not None,
                 "reason": reason,
                 "code": code,
-                "raw_told": bool(self._run.get("raw_told")),
+                "raw_told": bool(self._run.get_value("raw_told")),
             },
         )
 
     async def _session_gone(self) -> None:
-        await self._run.responder.say("session_gone", LocalizedMessage("error.session_gone"))
+        await self._run.responder.send("session_gone", LocalizedMessage("error.session_gone"))
 
     async def _state(self) -> ProjectState:
         nemo = self._projects.nemo

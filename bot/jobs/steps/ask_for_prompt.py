@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.next_steps import first_buttons
-from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.runner import Attempt
 from bot.skills import Card
 
@@ -27,12 +28,12 @@ _KINDS = {
 
 async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
     """Tell what came, and ask what is to be done with it."""
-    uploaded = attempt.get("uploaded") or {}
+    uploaded = attempt.get_value("uploaded") or {}
     known: Mapping[str, Any] = uploaded.get("files") or {}
     files = [file for file in attempt.job.files if not known or file.file_id in known]
-    links = attempt.job.data.get("links")
-    if attempt.job.data.get("late"):
-        await attempt.responder.say("received", LocalizedMessage("upload.late", {"n": max(1, len(files))}))
+    links = attempt.job.payload_as(EditPayload).links
+    if attempt.job.payload_as(EditPayload).is_late:
+        await attempt.responder.send("received", LocalizedMessage("upload.late", {"n": max(1, len(files))}))
     elif files:
         told = [_told(file, known.get(file.file_id) or {}) for file in files]
         buttons = first_buttons(card, [(kind, facts) for kind, facts, _ in told])
@@ -46,13 +47,15 @@ async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
             )
             heading = LocalizedMessage("upload.received_several", {"n": len(files), "size": size})
             message = ListMessage(heading, lines, buttons)
-        await attempt.responder.say("received", message)
+        await attempt.responder.send("received", message)
     elif links:
-        await attempt.responder.say("received", LocalizedMessage("upload.received_links", {"n": len(links)}))
+        await attempt.responder.send("received", LocalizedMessage("upload.received_links", {"n": len(links)}))
     else:
         # An answer to what the project has already, without a request; or the words of a request were edited away.
         is_answer = bool((await attempt.gathered()).job.files)
-        await attempt.responder.say("received", LocalizedMessage("upload.known" if is_answer else "edit.how"))
+        await attempt.responder.send(
+            "received", LocalizedMessage("upload.known" if is_answer else "edit.how")
+        )
 
 
 def _told(file: Attachment, answered: Mapping[str, Any]) -> tuple[str, dict[str, Any], LocalizedMessage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.jobs.ports import LocalizedMessage, Param, Seconds
+from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.nemo import changes
 from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
 

@@ -12,9 +12,11 @@ from uuid import uuid4
 import structlog
 
 from bot.chats.chats import shown_at
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
-from bot.jobs.ports import Button, Bytes, Delivered, FileGone, LocalizedMessage, Progress, Result
+from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
@@ -69,7 +71,7 @@ def export(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
     """The step that renders and fetches, where the job asks for it or the turn calls for it."""
 
     async def step(attempt: Attempt) -> None:
-        if attempt.get("result") is None and await _is_wanted(projects, attempt):
+        if attempt.get_value("result") is None and await _is_wanted(projects, attempt):
             await _export(projects, options, cards, attempt)
 
     return step
@@ -79,21 +81,21 @@ def deliver(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
     """The step that sends the result."""
 
     async def step(attempt: Attempt) -> None:
-        result = attempt.get("result")
+        result = attempt.get_value("result")
         if result is None:
             return
-        attempt.responder.progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
         path = attempt.responder.result_path if result["fetched"] else None
         if path is not None and not path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
             await _export(projects, options, cards, attempt)
-            result = attempt.get("result")
+            result = attempt.get_value("result")
         try:
             delivered = await attempt.responder.deliver("delivered", await _result(projects, attempt, result))
         except FileGone:
-            await attempt.save("no_reuse", True)
+            await attempt.save_value("no_reuse", True)
             await _export(projects, options, cards, attempt)
-            result = attempt.get("result")
+            result = attempt.get_value("result")
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await _result(projects, attempt, result)
             )
@@ -120,7 +122,7 @@ async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: De
     if (await projects.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
         return
     # A worker that was taken for dead stops here.
-    await attempt.save("replacing", delivered.message_id)
+    await attempt.save_value("replacing", delivered.message_id)
     chat = await projects.chats.get(key)
     is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
     if chat.shown is not None and chat.replace_results and is_same_project:
@@ -134,7 +136,7 @@ async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: De
 async def _is_wanted(projects: Projects, attempt: Attempt) -> bool:
     if attempt.job.kind is JobKind.EXPORT:
         return True
-    outcome = attempt.get("turn")
+    outcome = attempt.get_value("turn")
     if outcome is None or not wants_export(outcome):
         return False
     return (await projects.chats.get(attempt.job.chat)).exports_by_itself
@@ -152,10 +154,10 @@ async def _export(projects: Projects, options: ExportOptions, cards: Cards, atte
                 )
             return
         card = cards.active((await projects.chats.get(attempt.job.chat)).skill)
-        await attempt.save("next", [one.name for one in next_steps(draft, card, attempt.job.text)])
+        await attempt.save_value("next", [one.name for one in next_steps(draft, card, attempt.job.text)])
         as_file = (await projects.chats.get(attempt.job.chat)).send_as_file
         known = await projects.chats.find_result(attempt.job.chat, draft.digest(), as_file=as_file)
-        if known is not None and not attempt.get("no_reuse"):
+        if known is not None and not attempt.get_value("no_reuse"):
             await _keep_result(attempt, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
             return
         render = await _render(projects, options, attempt, draft)
@@ -175,7 +177,7 @@ async def _draft(projects: Projects, attempt: Attempt) -> Draft | None:
     nemo = projects.nemo
 
     async def tell() -> None:
-        await attempt.responder.say("session_gone", LocalizedMessage("error.session_gone"))
+        await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
 
     state = await projects.call(
         attempt.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
@@ -189,7 +191,7 @@ async def _render(projects: Projects, options: ExportOptions, attempt: Attempt, 
     Raises:
         Ended: It failed for good.
     """
-    first = attempt.get("render")["number"] if attempt.get("render") else 1
+    first = attempt.get_value("render")["number"] if attempt.get_value("render") else 1
     render = None
     for number in range(first, RENDERS + 1):
         render = await _one_render(projects, options, attempt, draft, number)
@@ -201,7 +203,7 @@ async def _render(projects: Projects, options: ExportOptions, attempt: Attempt, 
     )
     raise JobEnded(
         LocalizedMessage(
-            "export.failed", {"reason": reason}, (Button("button.retry", "retry", attempt.job.id),)
+            "export.failed", {"reason": reason}, (Button("button.retry", Retry(attempt.job.id)),)
         )
     )
 
@@ -210,14 +212,14 @@ async def _one_render(
     projects: Projects, options: ExportOptions, attempt: Attempt, draft: Draft, number: int
 ) -> Render:
     nemo = projects.nemo
-    kept = attempt.get("render")
+    kept = attempt.get_value("render")
     is_resumed = kept is not None and kept["number"] == number
     render_id = kept["id"] if is_resumed else f"render_{uuid4().hex}"
     if not is_resumed:
         # Before the call: a render is found again by its id.
-        await attempt.save("render", {"number": number, "id": render_id})
+        await attempt.save_value("render", {"number": number, "id": render_id})
     stage = "progress.render" if number == 1 else "export.failed_once"
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
     )
     render = None
@@ -234,7 +236,7 @@ async def _one_render(
             log.warning("render.start_unknown", error=str(error))
             render = Render(render_id, RenderStatus.UNKNOWN)
     if render.render_id != render_id:
-        await attempt.save("render", {"number": number, "id": render.render_id})
+        await attempt.save_value("render", {"number": number, "id": render.render_id})
     return await _poll(projects, options, attempt, render)
 
 
@@ -263,7 +265,7 @@ async def _poll(projects: Projects, options: ExportOptions, attempt: Attempt, re
 
 def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
     done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress(
             "progress.render",
             fraction=done,
@@ -277,10 +279,10 @@ def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
 async def _fetch(
     projects: Projects, attempt: Attempt, draft: Draft, render: Render, *, as_file: bool
 ) -> None:
-    attempt.responder.progress(
+    attempt.responder.report_progress(
         Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
     )
-    limit = attempt.responder.send_limit
+    limit = attempt.responder.send_limit_bytes
     for tried in range(1, FETCHES + 1):
         # A link that breaks in the middle may do so every time: the second way is the download call alone.
         source = render if tried != 2 else replace(render, url=None)
@@ -320,7 +322,7 @@ async def _fetch(
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:
     if no_room:
-        retry = Button("button.retry", "retry", attempt.job.id)
+        retry = Button("button.retry", Retry(attempt.job.id))
         return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (retry,))
     return LocalizedMessage("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
 
@@ -344,7 +346,7 @@ async def _keep_result(
     as_file: bool = False,
 ) -> None:
     took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
-    await attempt.save(
+    await attempt.save_value(
         "result",
         {
             "digest": draft.digest(),
@@ -364,7 +366,7 @@ async def _keep_result(
 async def _result(projects: Projects, attempt: Attempt, kept: dict[str, Any]) -> Result:
     return Result(
         browser_link=await _browser_link(projects, attempt) or "",
-        buttons=next_buttons(attempt.get("next") or ()),
+        buttons=next_buttons(attempt.get_value("next") or ()),
         path=attempt.responder.result_path if kept["fetched"] else None,
         link=kept["link"],
         why_link=kept.get("why_link", "too_large"),
@@ -379,10 +381,10 @@ async def _result(projects: Projects, attempt: Attempt, kept: dict[str, Any]) ->
 
 async def _give_up_render(projects: Projects, attempt: Attempt) -> None:
     """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
-    if attempt.interruption is not Interruption.CANCELLED or attempt.get("render") is None:
+    if attempt.interruption is not Interruption.CANCELLED or attempt.get_value("render") is None:
         return
     with contextlib.suppress(NemoError, JobEnded, TimeoutError):
         async with asyncio.timeout(CANCEL_PATIENCE_S):
             await projects.call(
-                attempt.job, lambda p: projects.nemo.cancel_render(p.who, attempt.get("render")["id"])
+                attempt.job, lambda p: projects.nemo.cancel_render(p.who, attempt.get_value("render")["id"])
             )

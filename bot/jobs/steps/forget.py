@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobState, QueueName
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.redraw import close_announcement, redraw
@@ -27,7 +28,7 @@ def stop_earlier_jobs(job_queue: JobQueue) -> Step:
     """
 
     async def step(attempt: Attempt) -> None:
-        chat, erase_id = attempt.job.chat, attempt.job.data["before"]
+        chat, erase_id = attempt.job.chat, attempt.job.payload_as(StopEarlierPayload).erase_id
         if attempt.job.message_id is not None:
             await redraw(job_queue, attempt.job, "no_buttons", attempt.job.message_id, attempt.job.address)
         ids = await job_queue.current(chat, QueueName.MAIN)
@@ -50,14 +51,14 @@ def forget(job_queue: JobQueue, eraser: ChatEraser) -> Step:
 
     async def step(attempt: Attempt) -> None:
         chat = attempt.job.chat
-        if attempt.get("erased") is None:
+        if attempt.get_value("erased") is None:
             await _until_allowed(job_queue, attempt)
-            for job_id in attempt.job.data.get("questions", ()):
+            for job_id in attempt.job.payload_as(ForgetPayload).quick_job_ids:
                 await job_queue.cancel(chat, QueueName.QUICK, job_id)
             while not await eraser.erase(attempt.claimed):
                 await _pause(attempt)
             log.info("chat.forgotten")
-        await attempt.responder.say("forgotten", LocalizedMessage("forget.done"))
+        await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
 
     return step
 
@@ -68,7 +69,7 @@ async def _until_allowed(job_queue: JobQueue, attempt: Attempt) -> None:
     Raises:
         Ended: It was nobody who may.
     """
-    answer_id = attempt.job.data.get("if_allowed_by")
+    answer_id = attempt.job.payload_as(ForgetPayload).if_allowed_by
     while answer_id is not None and await job_queue.checkpoint(attempt.job, ALLOWED) is None:
         answer = await job_queue.find(attempt.job.chat, answer_id)
         is_over = answer is None or answer.state not in (JobState.QUEUED, JobState.RUNNING)
@@ -78,7 +79,7 @@ async def _until_allowed(job_queue: JobQueue, attempt: Attempt) -> None:
 
 
 async def _pause(attempt: Attempt) -> None:
-    await attempt.save(
+    await attempt.save_value(
         "waited", True
     )  # Stops here when it was cancelled, or when another worker has the job.
     await attempt.clock.sleep(PAUSE_S)

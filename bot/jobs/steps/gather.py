@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
 from bot.jobs.worker.runner import Attempt, JobEnded
 
@@ -56,9 +57,9 @@ async def tell_refusals(attempt: Attempt, found: GatheredJob) -> None:
     for part in found.parts:
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
-    is_over = bool(refusals) and not found.job.files and not found.job.data.get("links")
+    is_over = bool(refusals) and not found.job.files and not found.job.payload_as(EditPayload).links
     for message_id, refusal in refusals.values():
-        await attempt.responder.say(f"refused.{message_id}", refusal)
+        await attempt.responder.send(f"refused.{message_id}", refusal)
     if is_over:
         raise JobEnded(None)
 

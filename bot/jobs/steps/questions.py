@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from bot.chats.chats import Account
 from bot.chats.key import ChatKey
-from bot.jobs.model import Job, JobState, QueueName
-from bot.jobs.next_steps import how_to_begin
-from bot.jobs.ports import (
+from bot.jobs.buttons import Export
+from bot.jobs.messages import (
     Button,
-    GroupAdmins,
     ListMessage,
     LocalizedMessage,
     Param,
@@ -16,6 +14,10 @@ from bot.jobs.ports import (
     Seconds,
     TimelinePicture,
 )
+from bot.jobs.model import Job, JobState, QueueName
+from bot.jobs.next_steps import how_to_begin
+from bot.jobs.payloads import CancelPayload
+from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.redraw import close_announcement
 from bot.jobs.steps.change_list import segment_name, track_label
@@ -50,7 +52,7 @@ def show_credits(projects: Projects) -> Step:
             )
         }
         account = "own" if chat.account is Account.NONE else str(chat.account)
-        await attempt.responder.say(
+        await attempt.responder.send(
             "credits",
             PrivateMessage(
                 ListMessage(
@@ -79,10 +81,10 @@ def show_status(projects: Projects, job_queue: JobQueue) -> Step:
         heading, lines = timeline(draft, attempt.job.chat)
         work = await _work(attempt.job, job_queue)
         if draft is None or not draft.is_ready:
-            return await attempt.responder.say("status", ListMessage(heading, (*lines, *work)))
+            return await attempt.responder.send("status", ListMessage(heading, (*lines, *work)))
         credits_left = await _credits_beside(projects, attempt)
-        caption = ListMessage(heading, (*lines, *work, *credits_left), (Button("button.export", "export"),))
-        return await attempt.responder.say("status", TimelinePicture(draft, caption))
+        caption = ListMessage(heading, (*lines, *work, *credits_left), (Button("button.export", Export()),))
+        return await attempt.responder.send("status", TimelinePicture(draft, caption))
 
     return step
 
@@ -102,14 +104,14 @@ def cancel_job(job_queue: JobQueue, group_admins: GroupAdmins) -> Step:
     """Stops the job that its data name; doing it twice is doing it once."""
 
     async def step(attempt: Attempt) -> None:
-        chat, data = attempt.job.chat, attempt.job.data
-        if data.get("as_admin") and not await group_admins.is_admin(chat, attempt.job.owner_id):
+        chat, payload = attempt.job.chat, attempt.job.payload_as(CancelPayload)
+        if payload.only_admin and not await group_admins.is_admin(chat, attempt.job.owner_id):
             raise JobEnded(LocalizedMessage("toast.not_yours"), JobState.DONE)
-        status = await job_queue.find(chat, data["job"])
-        was = await job_queue.cancel(chat, QueueName.MAIN, data["job"])
+        status = await job_queue.find(chat, payload.job_id)
+        was = await job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await close_announcement(job_queue, attempt.job, status.job)
-        await attempt.responder.say("cancelled", LocalizedMessage("job.cancelled"))
+        await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
 
     return step
 
@@ -118,10 +120,10 @@ def new_project(projects: Projects) -> Step:
     """Begins an empty project."""
 
     async def step(attempt: Attempt) -> None:
-        if attempt.get("forgotten") is None:
+        if attempt.get_value("forgotten") is None:
             await projects.forget_session(attempt.job.chat)
-            await attempt.save("forgotten", True)
-        await attempt.responder.say(
+            await attempt.save_value("forgotten", True)
+        await attempt.responder.send(
             "new", LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
         )
 

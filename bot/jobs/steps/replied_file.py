@@ -23,7 +23,7 @@ async def skip_known_files(projects: Projects, attempt: Attempt, found: Gathered
     """
     key = attempt.job.chat
     chat = await projects.chats.get(key)
-    brought = (attempt.get("uploaded") or {}).get("files", {})
+    brought = (attempt.get_value("uploaded") or {}).get("files", {})
     refusals = {part.message_id: part.refusal for part in found.parts if part.refusal is not None}
     left_out: set[str] = set()
     names: list[str] = []

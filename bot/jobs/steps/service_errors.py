@@ -7,9 +7,10 @@ from dataclasses import replace
 import structlog
 
 from bot.chats.chats import Account, Chat
+from bot.jobs.buttons import Export, Retry
 from bot.jobs.file_refusals import size_refused
+from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
-from bot.jobs.ports import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.worker.runner import JobEnded
 from bot.nemo.answers import register_link
 from bot.nemo.errors import (
@@ -37,7 +38,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     """What an error means for the chat, with the button that leads on."""
     metrics.ERRORS.labels(_label(error)).inc()
     chat = await projects.chats.get(job.chat)
-    retry = Button("button.retry", "retry", job.id)
+    retry = Button("button.retry", Retry(job.id))
     match error:
         case GuestAccountsUsedUp():
             key = "error.tokens_used_up" if job.chat.is_private else "error.tokens_used_up_group"
@@ -48,7 +49,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             notice = _account_notice(projects, "error.no_credits_", chat, "button.top_up")
         case ExportNotInPlan():
             notice = _account_notice(projects, "error.export_plan_", chat, "button.upgrade")
-            notice = replace(notice, buttons=(*notice.buttons, Button("button.export", "export")))
+            notice = replace(notice, buttons=(*notice.buttons, Button("button.export", Export())))
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
             kinds = " ".join(projects.card(chat, job.language).file_kinds)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment
-from bot.jobs.ports import FileGone, FileTooLarge, LocalizedMessage, OpenFile
+from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.worker.runner import Attempt, JobEnded
 
 MAX_PROMPT_BYTES = 64 * 1024
@@ -20,11 +21,11 @@ async def read_prompt(attempt: Attempt) -> None:
     texts = [file for file in attempt.job.files if file.is_text]
     if not texts:
         return
-    read: dict[str, str] = dict(attempt.get("prompts") or {})
+    read: dict[str, str] = dict(attempt.get_value("prompts") or {})
     for file in texts:
         if file.file_id not in read:
             read[file.file_id] = await _read(attempt, file)
-            await attempt.save("prompts", read)
+            await attempt.save_value("prompts", read)
     prompt = "\n\n".join(part for part in (attempt.job.text, *(read[file.file_id] for file in texts)) if part)
     if len(prompt) > MAX_PROMPT_CHARS:
         raise JobEnded(too_long(texts[0].name))
@@ -74,7 +75,7 @@ async def _all_of(opened: OpenFile, name: str) -> bytes:
 
 async def _read(attempt: Attempt, file: Attachment) -> str:
     try:
-        async with attempt.responder.open(file) as opened:
+        async with attempt.responder.open_file(file) as opened:
             data = await _all_of(opened, file.name)
     except FileGone as error:
         raise JobEnded(LocalizedMessage("error.file_gone")) from error

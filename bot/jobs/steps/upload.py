@@ -11,19 +11,12 @@ from typing import Any
 
 import structlog
 
+from bot.jobs.buttons import Retry
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment, Job
-from bot.jobs.ports import (
-    Button,
-    Bytes,
-    FileGone,
-    FileTooLarge,
-    LocalizedMessage,
-    OpenFile,
-    Param,
-    Progress,
-    Seconds,
-)
+from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import tell_refusals, until_quiet
 from bot.jobs.steps.replied_file import skip_known_files
@@ -61,9 +54,9 @@ def upload(projects: Projects, cards: Cards) -> Step:
             await _bring_all(projects, attempt, card)
         except NemoError as error:
             raise await ended_by(projects, attempt.job, error) from error
-        if attempt.get("uploaded") is not None:
+        if attempt.get_value("uploaded") is not None:
             # Only now: another attempt would have had to read them again.
-            await attempt.responder.release()
+            await attempt.responder.release_files()
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 
@@ -82,7 +75,7 @@ async def _bring_all(projects: Projects, attempt: Attempt, card: Card) -> None:
         await skip_known_files(projects, attempt, found)
         while files := _files_left(attempt)[:FILES_AT_ONCE]:
             await _bring(projects, attempt, "upload", partial(_send, projects, attempt, card, files))
-        if links := _left(attempt, "link", attempt.job.data.get("links") or ()):
+        if links := _left(attempt, "link", attempt.job.payload_as(EditPayload).links):
             await _bring(projects, attempt, "link", partial(_send_links, projects, attempt, links))
         if not found.parts or await attempt.close(found.version):
             return
@@ -90,7 +83,7 @@ async def _bring_all(projects: Projects, attempt: Attempt, card: Card) -> None:
 
 def _left(attempt: Attempt, name: str, wanted: Iterable[str]) -> list[str]:
     """What of some files or links was not brought yet."""
-    done = attempt.get(f"{name}ed")
+    done = attempt.get_value(f"{name}ed")
     if done is not None and "files" not in done:
         return []  # Of a release that brought everything at once.
     return [one for one in wanted if one not in (done or {}).get("files", ())]
@@ -98,7 +91,7 @@ def _left(attempt: Attempt, name: str, wanted: Iterable[str]) -> list[str]:
 
 def _files_left(attempt: Attempt) -> list[Attachment]:
     files = {file.file_id: file for file in attempt.job.files}
-    refused = attempt.get("refused") or ()
+    refused = attempt.get_value("refused") or ()
     return [files[one] for one in _left(attempt, "upload", files) if one not in refused]
 
 
@@ -111,7 +104,7 @@ async def _bring(projects: Projects, attempt: Attempt, name: str, send: Send) ->
     # An attempt that died may have got everything across: then the project has changed since.
     for tried in range(1, TRIES + 1):
         known = _known(await _state(projects, attempt.job))
-        started = attempt.get(f"{name}ing")
+        started = attempt.get_value(f"{name}ing")
         if started is not None and not _left(attempt, name, started.get("files", ("",))):
             started = None  # Of what was brought before.
         if tried == 1 and started is not None and started["before"] == known:
@@ -123,7 +116,7 @@ async def _bring(projects: Projects, attempt: Attempt, name: str, send: Send) ->
             whole = (
                 [file.file_id for file in attempt.job.files]
                 if name == "upload"
-                else attempt.job.data["links"]
+                else attempt.job.payload_as(EditPayload).links
             )
             await _keep(projects, attempt, name, started["size"], dict.fromkeys(started.get("files", whole)))
             return
@@ -135,7 +128,7 @@ async def _bring(projects: Projects, attempt: Attempt, name: str, send: Send) ->
                     LocalizedMessage(
                         "error.upload_failed",
                         {"reason": type(error).__name__},
-                        (Button("button.retry", "retry", attempt.job.id),),
+                        (Button("button.retry", Retry(attempt.job.id)),),
                     )
                 ) from error
             log.warning("upload.broke", tried=tried, error=str(error))
@@ -153,9 +146,9 @@ async def _keep(projects: Projects, attempt: Attempt, name: str, size: int, file
     """Keep what was brought, each with what NemoVideo said of it."""
     # With the session: a request that is tried again need not bring its files into the same project twice.
     session_id = (await projects.chats.get(attempt.job.chat)).session_id
-    before = attempt.get(f"{name}ed") or {"size": 0, "files": {}}
+    before = attempt.get_value(f"{name}ed") or {"size": 0, "files": {}}
     all_files = before["files"] | files
-    await attempt.save(
+    await attempt.save_value(
         f"{name}ed", {"size": before["size"] + size, "session": session_id, "files": all_files}
     )
 
@@ -164,10 +157,12 @@ async def _send_links(projects: Projects, attempt: Attempt, links: Sequence[str]
     """Have NemoVideo fetch the job's links. How much that is, nobody tells."""
 
     async def send(project: Project) -> None:
-        await attempt.save("linking", {"before": known, "size": 0, "files": links})
+        await attempt.save_value("linking", {"before": known, "size": 0, "files": links})
         await projects.nemo.upload_urls(project.who, project.session_id, links)
 
-    attempt.responder.progress(Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE))
+    attempt.responder.report_progress(
+        Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
+    )
     try:
         await projects.call(attempt.job, send)
     except ServiceError as error:
@@ -189,8 +184,8 @@ async def _send(
             if not opened:
                 return
             total = sum(file.size for file in opened.values())
-            await attempt.record_upload_size((attempt.get("uploaded") or {"size": 0})["size"] + total)
-            await attempt.save("uploading", {"before": known, "size": total, "files": list(opened)})
+            await attempt.record_upload_size((attempt.get_value("uploaded") or {"size": 0})["size"] + total)
+            await attempt.save_value("uploading", {"before": known, "size": total, "files": list(opened)})
             meter = _meter(attempt, total)
             answer = await projects.nemo.upload_files(
                 project.who, project.session_id, metered(list(opened.values()), meter)
@@ -238,7 +233,7 @@ async def _open_all(
     """
     opened: dict[str, OpenFile] = {}
     for file in files:
-        left_out = list(attempt.get("refused") or ())
+        left_out = list(attempt.get_value("refused") or ())
         if file.file_id in left_out:
             continue
         try:
@@ -246,8 +241,8 @@ async def _open_all(
         except JobEnded as refused:
             if len(left_out) + 1 >= len(attempt.job.files) or refused.message is None:
                 raise
-            await attempt.responder.say(f"unusable.{len(left_out)}", refused.message)
-            await attempt.save("refused", [*left_out, file.file_id])
+            await attempt.responder.send(f"unusable.{len(left_out)}", refused.message)
+            await attempt.save_value("refused", [*left_out, file.file_id])
     names = _distinct([file.name for file in opened.values()])
     return {
         file_id: replace(file, name=name) for (file_id, file), name in zip(opened.items(), names, strict=True)
@@ -286,7 +281,7 @@ def _meter(attempt: Attempt, total: int) -> Callable[[int], None]:
         done += length
         share = done / total if total else 1.0
         fraction = FRACTION_BEFORE + (FRACTION_AFTER - FRACTION_BEFORE) * share
-        attempt.responder.progress(
+        attempt.responder.report_progress(
             Progress("progress.upload_sized", {"done": Bytes(done), "total": Bytes(total)}, fraction)
         )
 
@@ -303,9 +298,9 @@ async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -
 async def _open(
     projects: Projects, attempt: Attempt, card: Card, file: Attachment, stack: contextlib.AsyncExitStack
 ) -> OpenFile:
-    attempt.responder.progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
+    attempt.responder.report_progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
     try:
-        opened = await stack.enter_async_context(attempt.responder.open(file))
+        opened = await stack.enter_async_context(attempt.responder.open_file(file))
     except FileGone as error:
         raise JobEnded(LocalizedMessage("error.file_gone")) from error
     except FileTypeUnsupported as error:

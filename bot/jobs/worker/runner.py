@@ -12,19 +12,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.jobs.buttons import Retry
+from bot.jobs.checkpoints import C, Checkpoint, field_of
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import (
-    PROGRESS_MESSAGE,
-    Button,
-    ChatGone,
-    ListMessage,
-    LocalizedMessage,
-    OutgoingMessage,
-    PrivateMessage,
-    Progress,
-    Responder,
-    ResponderFactory,
-)
+from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone, Responder, ResponderFactory
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome, parse_queue_id
 from bot.runtime import metrics
@@ -91,11 +83,11 @@ class Attempt:
         self._checkpoints = dict(claimed.checkpoints)
         self._task: asyncio.Task[Any] | None = None
 
-    def get(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         """A checkpoint of this attempt or an earlier one."""
         return self._checkpoints.get(name)
 
-    async def save(self, name: str, value: Any) -> None:
+    async def save_value(self, name: str, value: Any) -> None:
         """Keep a checkpoint; a job that was cancelled, or that another worker has, stops here."""
         self._checkpoints[name] = value
         match await self._job_queue.save(self.claimed, name, value):
@@ -110,6 +102,19 @@ class Attempt:
         if self.interruption is Interruption.SUPERSEDED:
             # It hits the attempt's own task alone; work beside that, as of a live message that is late, ends here.
             raise asyncio.CancelledError
+
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        """Return what this attempt or an earlier one saved."""
+        value = self.get_value(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint; a job that was cancelled, or that another worker has, stops here."""
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        """Forget a checkpoint."""
+        await self.save_value(field_of(checkpoint, key), None)
 
     async def record_upload_size(self, size: int) -> None:
         """Tell how many bytes the job's files really have."""
@@ -234,7 +239,7 @@ class JobRunner:
             try:
                 if self._draining:
                     return await self._job_queue.add_ticket(queue, job_id)
-                claimed = await self._job_queue.take(queue, ticket)
+                claimed = await self._job_queue.claim(queue, ticket)
                 if claimed is None:
                     return await self._announce_unless_drained(queue, job_id)
                 if await self._attempt(claimed, ticket):
@@ -274,7 +279,7 @@ class JobRunner:
         # The worker that tells a waiting job its place may be at it right now: without its message's number
         # this attempt would send a second live message.
         waited_s = 0.0
-        while attempt.claimed.announced and "message_id" not in (attempt.get(PROGRESS_MESSAGE) or {}):
+        while attempt.claimed.announced and "message_id" not in (attempt.get_value(PROGRESS_MESSAGE) or {}):
             if waited_s >= ANNOUNCEMENT_PATIENCE_S:
                 return
             await self._clock.sleep(0.1)
@@ -302,7 +307,7 @@ class JobRunner:
                     await self._job_queue.park(attempt.claimed, ticket)
                     log.info("job.parked")
                 case _:
-                    await attempt.responder.release()
+                    await attempt.responder.release_files()
                     await attempt.responder.discard_result()
                     await self._job_queue.finish(
                         attempt.claimed,
@@ -330,7 +335,7 @@ class JobRunner:
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
                 log.error("job.given_up", tries=attempt.claimed.tries - 1)
-                retry = Button("button.retry", "retry", attempt.job.id)
+                retry = Button("button.retry", Retry(attempt.job.id))
                 raise JobEnded(LocalizedMessage("job.interrupted_too_often", buttons=(retry,)))  # noqa: TRY301 - ends like any step
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
@@ -352,8 +357,8 @@ class JobRunner:
             message, state = LocalizedMessage("error.unexpected"), JobState.FAILED
         try:
             if message is not None:
-                await attempt.responder.say("ending", message)
-            await attempt.responder.finish(None)
+                await attempt.responder.send("ending", message)
+            await attempt.responder.finish_progress(None)
         except RedisError:
             raise
         except ChatGone:
@@ -393,7 +398,7 @@ class JobRunner:
     async def _tell_cancelled(self, attempt: Attempt) -> JobState:
         try:
             with contextlib.suppress(ChatGone):
-                await attempt.responder.finish(LocalizedMessage("progress.cancelled"))
+                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
         except RedisError:
             raise
         except Exception:
@@ -425,12 +430,12 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _Waiting(self._job_queue, status.job))
         try:
-            responder.progress(Progress("progress.queued", {"place": status.place}))
-            await responder.show()
+            responder.report_progress(Progress("progress.queued", {"place": status.place}))
+            await responder.show_progress()
             left = await self._job_queue.find(chat, job_id)
             if left is not None and left.state is JobState.CANCELLED:
                 # While it was being told its place; whoever cancelled it knew of no message to close.
-                await responder.finish(LocalizedMessage("progress.cancelled"))
+                await responder.finish_progress(LocalizedMessage("progress.cancelled"))
         except ChatGone:
             log.info("job.chat_gone", chat=queue)
         finally:
@@ -491,11 +496,24 @@ class _Waiting:
         self._job = job
         self._saved: dict[str, Any] = {}
 
-    def get(self, name: str) -> Any:
+    def get_value(self, name: str) -> Any:
         """What was saved here."""
         return self._saved.get(name)
 
-    async def save(self, name: str, value: Any) -> None:
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        """Return what was saved."""
+        value = self.get_value(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint."""
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        """Forget a checkpoint."""
+        await self.save_value(field_of(checkpoint, key), None)
+
+    async def save_value(self, name: str, value: Any) -> None:
         """Keep what is to be found when the job starts."""
         self._saved[name] = value
         await self._job_queue.keep_beside(self._job, name, value)

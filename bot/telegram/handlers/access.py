@@ -9,7 +9,7 @@ from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
 
 from bot.chats.access_control import AccessControl
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import address_of, owner_id
 from bot.telegram.receiving.application import AnyApplication, Context

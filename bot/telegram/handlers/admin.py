@@ -14,9 +14,9 @@ from telegram import (
 from telegram.ext import CommandHandler, filters
 
 from bot.chats.access_control import AccessControl
+from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind, QueueName
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import LocalizedMessage, UncutText
+from bot.jobs.payloads import AnnouncePayload
 from bot.telegram.handlers.handlers import ForwardedCommand
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -56,42 +56,42 @@ class AdminCommands:
             application.add_handler(CommandHandler(name, callback, filters=theirs))
 
     async def _stats(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATS)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATS)])
 
     async def _ban(self, update: Update, context: Context) -> None:
         someone = _someone(update.message, context)
         if someone is None:
-            return await self._submitter.say(update, LocalizedMessage("admin.ban_how"))
+            return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
         done = await self._access.ban(someone)
         key = "admin.banned" if done else "admin.ban_refused"
-        await self._submitter.say(update, LocalizedMessage(key, {"id": str(someone)}))
+        await self._submitter.reply(update, LocalizedMessage(key, {"id": str(someone)}))
 
     async def _unban(self, update: Update, context: Context) -> None:
         someone = _someone(update.message, context)
         if someone is None:
-            return await self._submitter.say(update, LocalizedMessage("admin.ban_how"))
+            return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
         await self._access.unban(someone)
-        await self._submitter.say(update, LocalizedMessage("admin.unbanned", {"id": str(someone)}))
+        await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(someone)}))
 
     async def _pause(self, update: Update, context: Context) -> None:
         await self._submitter.job_queue.pause()
-        await self._submitter.say(update, LocalizedMessage("admin.paused"))
+        await self._submitter.reply(update, LocalizedMessage("admin.paused"))
 
     async def _resume(self, update: Update, context: Context) -> None:
         await self._submitter.job_queue.resume()
-        await self._submitter.say(update, LocalizedMessage("admin.resumed"))
+        await self._submitter.reply(update, LocalizedMessage("admin.resumed"))
 
     async def _announce(self, update: Update, context: Context) -> None:
         text = (
             (update.message.text if update.message and update.message.text else "").partition(" ")[2].strip()
         )
         if not text or len(text) > MAX_WORD_CHARS:
-            return await self._submitter.say(
+            return await self._submitter.reply(
                 update, LocalizedMessage("admin.announce_how", {"most": MAX_WORD_CHARS})
             )
-        word = pack_message(LocalizedMessage("admin.word", {"text": UncutText(text)}))
-        await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.ANNOUNCE, data=word)]
+        word = AnnouncePayload(message=LocalizedMessage("admin.word", {"text": UncutText(text)}))
+        await self._submitter.enqueue(
+            update, [self._submitter.job(update, QueueName.QUICK, JobKind.ANNOUNCE, payload=word)]
         )
 
 

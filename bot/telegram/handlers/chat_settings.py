@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from bot.chats.chats import Chat, ChatChanges, Chats
-from bot.jobs.ports import Button, ListMessage, LocalizedMessage
+from bot.chats.chats import Chat, Chats
+from bot.jobs.buttons import (
+    ChooseLanguage,
+    ChooseSkill,
+    SetAutoExport,
+    SetReplaceResults,
+    SetSendAsFile,
+    ShowSettings,
+)
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import Cards
-from bot.telegram.sending.keyboards import ButtonAction
 from bot.words import Words
 
-SWITCHES: dict[ButtonAction, Callable[[bool], ChatChanges]] = {
-    ButtonAction.AUTO_EXPORT: lambda on: {"auto_export": on},
-    ButtonAction.SEND_AS_FILE: lambda on: {"send_as_file": on},
-    ButtonAction.REPLACE_RESULTS: lambda on: {"replace_results": on},
-}
-"""What the buttons that are on or off change of a chat."""
-
-BACK = Button("button.settings", ButtonAction.SETTINGS)
+BACK = Button("button.settings", ShowSettings())
 """Leads from a list back to the settings that it took the place of."""
 
 
@@ -27,7 +25,7 @@ def show_settings(chats: Chats, cards: Cards) -> Step:
 
     async def step(attempt: Attempt) -> None:
         words = Words(attempt.job.language)
-        await attempt.responder.say(
+        await attempt.responder.send(
             "settings", settings_view(await chats.get(attempt.job.chat), cards, words)
         )
 
@@ -55,18 +53,20 @@ def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
         LocalizedMessage("settings.skill", {"emoji": card.emoji, "name": card.display_name}),
     )
     buttons = (
-        _switch(ButtonAction.AUTO_EXPORT, "auto", on=chat.auto_export),
-        _switch(ButtonAction.SEND_AS_FILE, "file", on=chat.send_as_file),
-        _switch(ButtonAction.REPLACE_RESULTS, "replace", on=chat.replace_results),
-        Button("button.language", ButtonAction.LANGUAGE),
-        Button("button.skill", ButtonAction.SKILL),
+        _switch(SetAutoExport, "auto", on=chat.auto_export),
+        _switch(SetSendAsFile, "file", on=chat.send_as_file),
+        _switch(SetReplaceResults, "replace", on=chat.replace_results),
+        Button("button.language", ChooseLanguage()),
+        Button("button.skill", ChooseSkill()),
     )
     return ListMessage(LocalizedMessage("settings.heading"), lines, buttons)
 
 
-def _switch(action: ButtonAction, name: str, *, on: bool) -> Button:
+def _switch(
+    action: type[SetAutoExport | SetSendAsFile | SetReplaceResults], name: str, *, on: bool
+) -> Button:
     # The wanted value: pressing twice is pressing once.
-    return Button(f"button.settings_{name}_{_on(on)}", action, "0" if on else "1")
+    return Button(f"button.settings_{name}_{_on(on)}", action(not on))
 
 
 def _on(value: bool) -> str:

@@ -18,9 +18,10 @@ from telegram.ext import (
 )
 
 from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.buttons import RunEdited
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import Button, LocalizedMessage
+from bot.jobs.payloads import CancelPayload, SayPayload, SkillPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -49,7 +50,6 @@ from bot.telegram.reading.senders import (
     without_mention,
 )
 from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.keyboards import ButtonAction
 from bot.telegram.sending.private_messages import read_payload
 from bot.words.phrases import PhraseAction, action_for
 
@@ -143,7 +143,7 @@ class Handlers:
     async def _anothers_order(self, update: Update, context: Context) -> None:
         message = _message(update)
         if message.chat.type == ChatType.PRIVATE:
-            return await self._submitter.say(update, LocalizedMessage("error.forwarded_order"))
+            return await self._submitter.reply(update, LocalizedMessage("error.forwarded_order"))
         return await self._submitter.note(message)
 
     async def _moved(self, update: Update, context: Context) -> None:
@@ -163,11 +163,11 @@ class Handlers:
 
     async def _start(self, update: Update, context: Context) -> None:
         if context.args == [LOGIN_START]:
-            return await self._submitter.say(update, login_how(_message(update), context.bot.username))
+            return await self._submitter.reply(update, login_how(_message(update), context.bot.username))
         seen = read_payload(context.args[0]) if context.args else None
         if seen is not None and chat_key(_message(update)).is_private:
-            return await self._submitter.accept(
-                update, [self._submitter.job(update, QueueName.QUICK, JobKind.CONFIDED, data=dict(seen))]
+            return await self._submitter.enqueue(
+                update, [self._submitter.job(update, QueueName.QUICK, JobKind.CONFIDED, payload=seen)]
             )
         if (said := card_of_start(context.args)) is not None:
             return await self._choose_skill(update, said)
@@ -185,78 +185,81 @@ class Handlers:
         await self._show_skill(update, CARD if name else LIST)
 
     async def _show_skill(self, update: Update, view: str) -> None:
-        await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.SKILL, data={"view": view})]
+        await self._submitter.enqueue(
+            update,
+            [self._submitter.job(update, QueueName.QUICK, JobKind.SKILL, payload=SkillPayload(view=view))],
         )
 
     async def _help(self, update: Update, context: Context) -> None:
-        await self._submitter.say(update, LocalizedMessage("help.text"))
+        await self._submitter.reply(update, LocalizedMessage("help.text"))
 
     async def _new(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.MAIN, JobKind.NEW)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.NEW)])
 
     async def _export(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.MAIN, JobKind.EXPORT)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.EXPORT)])
 
     async def _credits(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.QUICK, JobKind.CREDITS)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.CREDITS)])
 
     async def _status(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATUS)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATUS)])
 
     async def _settings(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.QUICK, JobKind.SETTINGS)])
+        await self._submitter.enqueue(
+            update, [self._submitter.job(update, QueueName.QUICK, JobKind.SETTINGS)]
+        )
 
     async def _login(self, update: Update, context: Context) -> None:
         message = _message(update)
         token = offered_token(message.text or "")
         if token is None:
-            return await self._submitter.say(update, login_how(message, context.bot.username))
+            return await self._submitter.reply(update, login_how(message, context.bot.username))
         return await self._take_token(update, token)
 
     async def _take_token(self, update: Update, token: str) -> None:
         message, new_job = _message(update), partial(self._submitter.job, update)
         username = message.get_bot().username
-        await self._submitter.accept(
+        await self._submitter.enqueue(
             update, login_jobs(message, token, new_job, self._submitter.chats.seal, username)
         )
 
     async def _logout(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.MAIN, JobKind.LOGOUT)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.MAIN, JobKind.LOGOUT)])
 
     async def _link(self, update: Update, context: Context) -> None:
-        await self._submitter.accept(update, [self._submitter.job(update, QueueName.QUICK, JobKind.LINK)])
+        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.LINK)])
 
     async def _privacy(self, update: Update, context: Context) -> None:
-        await self._submitter.say(update, privacy_notice(self._submitter.chats.ttl_days))
+        await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
 
     async def _forget(self, update: Update, context: Context) -> None:
-        await self._submitter.say(update, forget_notice(_message(update)))
+        await self._submitter.reply(update, forget_notice(_message(update)))
 
     async def _language(self, update: Update, context: Context) -> None:
-        await self._submitter.say(
+        await self._submitter.reply(
             update, language_notice(await self._submitter.language_in(update, chat_key(_message(update))))
         )
 
     async def _upload(self, update: Update, context: Context) -> None:
         card = await self._submitter.card(update, _message(update))
-        await self._submitter.say(update, self._limits.how(card))
+        await self._submitter.reply(update, self._limits.how(card))
 
     async def _cancel(self, update: Update, context: Context) -> None:
         chat = chat_key(_message(update))
         jobs = await self._submitter.job_queue.current(chat, QueueName.MAIN)
         if not jobs:
-            return await self._submitter.say(update, LocalizedMessage("job.nothing_to_cancel"))
+            return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))
         # One's own before those of others, which only an admin may stop.
-        data = {"job": jobs[0], "as_admin": True}
+        payload = CancelPayload(job_id=jobs[0], only_admin=True)
         for job_id in jobs:
             status = await self._submitter.job_queue.find(chat, job_id)
             if status and may_change(update, status.job.owner_id):
-                data = {"job": job_id}
+                payload = CancelPayload(job_id=job_id)
                 break
         # A job, and by its id: an update that comes twice must not stop the next one too.
-        return await self._submitter.accept(
-            update, [self._submitter.job(update, QueueName.TAP, JobKind.CANCEL, data=data)]
+        return await self._submitter.enqueue(
+            update, [self._submitter.job(update, QueueName.TAP, JobKind.CANCEL, payload=payload)]
         )
 
     async def _edit(self, update: Update, context: Context) -> None:
@@ -265,7 +268,7 @@ class Handlers:
         text = _COMMAND.sub("", message.text or message.caption or "")
         source = _about(message)
         if not text.strip() and media.attachment_of(source) is None:
-            return await self._submitter.say(update, LocalizedMessage("edit.how"))
+            return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._prompt(update, text, source)
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
@@ -276,7 +279,7 @@ class Handlers:
         command = text.split()[0] if text else "/"
         addressed = command.lower().endswith(f"@{context.bot.username}".lower())
         if message.chat.type == ChatType.PRIVATE or addressed:
-            return await self._submitter.say(
+            return await self._submitter.reply(
                 update, LocalizedMessage("error.unknown_command", {"command": command})
             )
         return await self._submitter.note(message)
@@ -305,7 +308,7 @@ class Handlers:
         if not text and media.attachment_of(message) is None and not message.text:
             # A place, a contact, a poll, a die: in a group it may be meant for anybody.
             if message.chat.type == ChatType.PRIVATE:
-                await self._submitter.say(update, LocalizedMessage("error.unsupported"))
+                await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
             return None
         told = None
         if message.caption and (command := _COMMAND.match(text)) is not None:
@@ -324,23 +327,25 @@ class Handlers:
         part = await self._part(update, source)
         is_alone = source is not message or (not part.album and not part.is_forwarded)
         if part.refusal is not None and is_alone and not part.files:
-            return await self._submitter.say(update, part.refusal)
+            return await self._submitter.reply(update, part.refusal)
         if not part.files and part.refusal is None and not text.strip():
             return await self._show_skill(update, START)
         # Before the cut, so that no address is cut in half.
         linked = read_links(text)
         jobs: list[Job] = []
         if (told := linked.told or told) is not None:
-            jobs.append(self._submitter.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(told)))
+            jobs.append(
+                self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=told))
+            )
         if linked.is_over:
-            return await self._submitter.accept(update, jobs)
+            return await self._submitter.enqueue(update, jobs)
         words = PartText(linked.prompt.strip()[:MAX_PROMPT_CHARS], linked.media)
         arrival = ArrivedPart(part, words)
         if source is not message:
             # What is answered is the file, and all of its album; the request is this message's.
             own = RequestPart(message.message_id, _sent_at(message))
             arrival = ArrivedPart(own, words, of_album=part.album, answered=part)
-        return await self._submitter.accept(
+        return await self._submitter.enqueue(
             update, [*jobs, self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)], arrival
         )
 
@@ -371,7 +376,7 @@ class Handlers:
         if media.attachment_of(message) is None or not is_several:
             return await self._submitter.note(message)
         prompt = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        await self._submitter.accept(
+        await self._submitter.enqueue(
             update, [prompt], ArrivedPart(await self._part(update, message), how="beside")
         )
 
@@ -390,7 +395,7 @@ class Handlers:
             return  # No request before, or none now.
         if _COMMAND.match(text) or (media.attachment_of(message) is None and action_for(text) is not None):
             # It is no request, which the agent would be charged for; nor would it be a command in time.
-            return await self._submitter.say(update, LocalizedMessage("edited.command"))
+            return await self._submitter.reply(update, LocalizedMessage("edited.command"))
         words = PartText(linked.prompt.strip()[:MAX_PROMPT_CHARS], linked.media)
         offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)
         is_over = status.state not in (JobState.QUEUED, JobState.RUNNING)
@@ -401,12 +406,14 @@ class Handlers:
             told = "edited.without_result"
         if words.text and not status.job.text:
             told = "edited.added"  # A file that came without words has them now.
-        buttons = (Button("button.run_edited", ButtonAction.EDITED, offer.id),) if words.text else ()
+        buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
         # Nobody waits for an answer to a request that has one: it is offered without a sound.
         notice = LocalizedMessage(told, buttons=buttons, quiet=told == "edited.done")
-        data = pack_message(notice) | {"links": list(words.links), "of": status.job.id}
+        payload = SayPayload(message=notice, links=words.links, edited_job_id=status.job.id)
         part = RequestPart(message.message_id, _sent_at(message))
-        await self._submitter.accept(update, [replace(offer, data=data)], ArrivedPart(part, words, "edited"))
+        await self._submitter.enqueue(
+            update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")
+        )
 
 
 def _about(message: Message) -> Message:

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import structlog
 from telegram import Message, Update
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.packed_messages import pack_message
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.payloads import Payload, PressPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
@@ -49,11 +48,13 @@ class JobSubmitter:
         self._sent = sent
         self._clock = clock
 
-    async def say(self, update: Update, notice: LocalizedMessage) -> None:
+    async def reply(self, update: Update, notice: LocalizedMessage) -> None:
         """Answer with a text."""
-        await self.accept(update, [self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(notice))])
+        await self.enqueue(
+            update, [self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=notice))]
+        )
 
-    async def accept(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> None:
+    async def enqueue(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> None:
         """Store what an update asks for; it may be confirmed when this returns.
 
         Args:
@@ -68,7 +69,7 @@ class JobSubmitter:
         # Side by side: somebody waits for the first sign.
         jobs, _ = await asyncio.gather(self._in_languages(update, jobs), asyncio.gather(*notes))
         try:
-            await self.job_queue.accept(jobs, update.update_id, arrival)
+            await self.job_queue.enqueue(jobs, update.update_id, arrival)
         except (QueueFull, QuotaExceeded) as error:
             log.warning("desk.refused", chat=str(jobs[0].chat), reason=str(error) or "lane full")
             notice = LocalizedMessage("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
@@ -77,7 +78,7 @@ class JobSubmitter:
             refusal = await self._saying(update, notice)
             # What a press or a deletion asks for does not wait behind the others.
             at_once = [_without_success(job) for job in jobs if job.queue is QueueName.TAP]
-            await self.job_queue.accept([*at_once, refusal], _refused(update, arrival))
+            await self.job_queue.enqueue([*at_once, refusal], _refused(update, arrival))
             return
         if not any(job.kind in COUNTED for job in jobs):
             return
@@ -89,14 +90,14 @@ class JobSubmitter:
             told.append(await self._saying(update, LocalizedMessage("job.paused")))
         if told:
             with contextlib.suppress(QueueFull):
-                await self.job_queue.accept(told, f"{update.update_id}:told")
+                await self.job_queue.enqueue(told, f"{update.update_id}:told")
 
     async def _is_waiting(self, job: Job) -> bool:
         """Whether a job was stored as one of its own: a part of a request may only have joined another."""
         return await self.job_queue.find(job.chat, job.id) is not None
 
     async def _saying(self, update: Update, notice: LocalizedMessage) -> Job:
-        job = self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(notice))
+        job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=notice))
         return await self._in_language(update, job)
 
     async def packed(self, update: Update, job: Job) -> str:
@@ -109,7 +110,7 @@ class JobSubmitter:
         if query is None:
             return
         chat = query.message.chat.id if query.message is not None else query.from_user.id
-        tap = {"query": query.id, "toast": toast, "redraw": ""}
+        press = PressPayload(query_id=query.id, toast=toast)
         job = Job(
             id=new_job_id(),
             chat=ChatKey(chat),
@@ -119,10 +120,10 @@ class JobSubmitter:
             message_id=None,
             language="en",
             asked_at=self._clock.now(),
-            data=tap,
+            payload=press,
         )
         with contextlib.suppress(QueueFull):
-            await self.job_queue.accept([await self._in_language(update, job)], update.update_id)
+            await self.job_queue.enqueue([await self._in_language(update, job)], update.update_id)
 
     async def _in_languages(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
         return [await self._in_language(update, job) for job in jobs]
@@ -138,14 +139,14 @@ class JobSubmitter:
             answer: A text, or for a pressed button a toast's key.
         """
         if isinstance(answer, LocalizedMessage):
-            job = self.job(update, QueueName.QUICK, JobKind.SAY, data=pack_message(answer))
+            job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=answer))
         else:
             query = update.callback_query
-            tap = {"query": query.id if query else "", "toast": answer, "redraw": "", "message": 0}
-            job = self.job(update, QueueName.TAP, JobKind.TAP, data=tap)
+            press = PressPayload(query_id=query.id if query else "", toast=answer)
+            job = self.job(update, QueueName.TAP, JobKind.TAP, payload=press)
         job = replace(job, language=await self.language_in(update, job.chat))
         with contextlib.suppress(QueueFull):  # Pressed over and over: there is an answer on its way.
-            await self.job_queue.accept([job], update.update_id)
+            await self.job_queue.enqueue([job], update.update_id)
 
     async def note(self, message: Message) -> None:
         """Remember that a message with this number exists, and that somebody needs what it answers to or pins."""
@@ -162,7 +163,7 @@ class JobSubmitter:
         *,
         text: str = "",
         files: tuple[Attachment, ...] = (),
-        data: dict[str, Any] | None = None,
+        payload: Payload | None = None,
         message_id: int | None = None,
     ) -> Job:
         """A job of whoever caused an update, for the chat where that was."""
@@ -181,7 +182,7 @@ class JobSubmitter:
             language=language_of(language_code(update.effective_user)),
             text=text,
             files=files,
-            data=data or {},
+            payload=payload,
             asked_at=self._clock.now(),
             address=address_of(message.chat),
             chat_title=message.chat.title or "",
@@ -199,7 +200,10 @@ class JobSubmitter:
 
 def _without_success(job: Job) -> Job:
     """A press whose request finds no place any more: its button stays as it is, and no toast claims anything."""
-    return replace(job, data={**job.data, "toast": "", "redraw": ""}) if job.kind is JobKind.TAP else job
+    if job.kind is not JobKind.TAP:
+        return job
+    press = job.payload_as(PressPayload)
+    return replace(job, payload=press.model_copy(update={"toast": "", "redraw": ""}))
 
 
 def _refused(update: Update, arrival: ArrivedPart | None) -> int | str:

@@ -8,21 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from telegram import Bot, Message
 from telegram.constants import ChatType
 from telegram.error import BadRequest
 
+from bot.jobs.buttons import ChooseLanguage
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.packed_messages import pack_message, unpack_message
-from bot.jobs.ports import Button, LocalizedMessage
+from bot.jobs.payloads import DeleteTokenPayload, LoginPayload, Payload
 from bot.jobs.worker.runner import Attempt, Step
 from bot.telegram.handlers.chat_settings import BACK
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.group_admins import private_chat_url
-from bot.telegram.sending.keyboards import ButtonAction
 from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"nmv_[\w-]{8,}")
 class NewJob(Protocol):
     """Makes a job of the update at hand."""
 
-    def __call__(self, queue: QueueName, kind: JobKind, *, data: dict[str, Any] | None = None) -> Job:
+    def __call__(self, queue: QueueName, kind: JobKind, *, payload: Payload | None = None) -> Job:
         """A job of a kind for a lane."""
         ...
 
@@ -75,16 +75,15 @@ def login_jobs(
     """
     is_private = message.chat.type == ChatType.PRIVATE
     buttons = () if is_private else _to_private_chat(username)
-    hide: dict[str, Any] = {
-        "message": message.message_id,
-        "deleted": None
-        if is_private
-        else pack_message(LocalizedMessage("login.deleted_in_group", buttons=buttons)),
-        "kept": pack_message(LocalizedMessage("login.please_delete", buttons=buttons)),
-    }
-    jobs = [new_job(QueueName.TAP, JobKind.HIDE, data=hide)]
+    hide = DeleteTokenPayload(
+        message_id=message.message_id,
+        deleted=None if is_private else LocalizedMessage("login.deleted_in_group", buttons=buttons),
+        kept=LocalizedMessage("login.please_delete", buttons=buttons),
+    )
+    jobs = [new_job(QueueName.TAP, JobKind.HIDE, payload=hide)]
     if is_private:
-        jobs.append(new_job(QueueName.MAIN, JobKind.LOGIN, data={"token": seal(token)}))
+        login = LoginPayload(encrypted_token=seal(token))
+        jobs.append(new_job(QueueName.MAIN, JobKind.LOGIN, payload=login))
     # No answer may quote the message.
     return [replace(job, message_id=None) for job in jobs]
 
@@ -93,17 +92,18 @@ def hide(bot: Bot, telegram_calls: TelegramCalls) -> Step:
     """The step that deletes a message which should not have been seen."""
 
     async def step(attempt: Attempt) -> None:
-        if attempt.get("hidden") is None:
-            await attempt.save("hidden", await _delete(bot, telegram_calls, attempt.job))
-        notice = attempt.job.data["deleted" if attempt.get("hidden") else "kept"]
+        if attempt.get_value("hidden") is None:
+            await attempt.save_value("hidden", await _delete(bot, telegram_calls, attempt.job))
+        payload = attempt.job.payload_as(DeleteTokenPayload)
+        notice = payload.deleted if attempt.get_value("hidden") else payload.kept
         if notice is not None:
-            await attempt.responder.say("hidden", unpack_message(notice))
+            await attempt.responder.send("hidden", notice)
 
     return step
 
 
 async def _delete(bot: Bot, telegram_calls: TelegramCalls, job: Job) -> bool:
-    message_id = int(job.data["message"])
+    message_id = job.payload_as(DeleteTokenPayload).message_id
     if job.place != await telegram_calls.address(job.chat.chat_id):
         return False  # Asked in a group that has become a supergroup since: there the number means another message.
     try:
@@ -130,9 +130,7 @@ def language_notice(current: str) -> LocalizedMessage:
 
 def _language_button(name: str, current: str) -> Button:
     own_name = Words(name).plain("language.name")
-    return Button(
-        text=f"✓ {own_name}" if name == current else own_name, action=ButtonAction.LANGUAGE, argument=name
-    )
+    return Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))
 
 
 def _to_private_chat(username: str) -> tuple[Button, ...]:

@@ -6,9 +6,8 @@ the job that answers the press; that one asks, and does it or tells by a toast w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from telegram import Message, Update
@@ -17,7 +16,7 @@ from telegram.error import TelegramError
 
 from bot.chats.chats import ChatChanges, Chats
 from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
-from bot.jobs.packed_messages import pack_message
+from bot.jobs.payloads import IfAdmin, PressPayload, SayPayload
 from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue, JobStatus, QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
@@ -49,44 +48,32 @@ def asker_of(message: Message) -> int | None:
     return None if asked is None else sender_id(asked)
 
 
-def for_admin(
-    *,
-    stops: str = "",
-    jobs: Sequence[str] = (),
-    changes: ChatChanges | None = None,
-    lets: str = "",
-    refusal: str = "toast.not_yours",
-) -> dict[str, Any]:
-    """What the job that answers a press does if an admin pressed.
-
-    Args:
-        stops: Id of a job to stop.
-        jobs: Packed ones to take in.
-        changes: Of the chat's settings.
-        lets: Id of a job that has its place in the queue already, and goes on; otherwise it is stopped.
-        refusal: The toast for others.
-    """
-    return {"stops": stops, "jobs": [*jobs], "changes": changes or {}, "lets": lets, "refusal": refusal}
-
-
 async def if_admin(
     attempt: Attempt, job_queue: JobQueue, chats: Chats, group_admins: GroupAdmins
 ) -> tuple[str, str]:
     """Do what a press asked for, if an admin pressed; the toast, and how the message is redrawn."""
-    tap, deed = attempt.job.data, attempt.job.data["for_admin"]
-    if (done := attempt.get("for_admin")) is None:
-        done = [tap["toast"], tap["redraw"]]
+    press, deed = attempt.job.payload_as(PressPayload), deed_of(attempt)
+    if (done := attempt.get_value("for_admin")) is None:
+        done = [press.toast, press.redraw]
         if await _is_admin(attempt, group_admins):
             done = await _do(attempt, job_queue, chats, deed) or done
         else:
-            done = [deed.get("refusal", "toast.not_yours"), ""]
-            if deed.get("lets"):
-                await job_queue.cancel(attempt.job.chat, QueueName.MAIN, deed["lets"])
-        await attempt.save("for_admin", done)
+            done = [deed.refusal, ""]
+            if deed.release_job_id:
+                await job_queue.cancel(attempt.job.chat, QueueName.MAIN, deed.release_job_id)
+        await attempt.save_value("for_admin", done)
     toast, redraw = done
-    if toast == tap["toast"] and (language := deed.get("changes", {}).get("language")):
+    if toast == press.toast and (language := deed.changes.get("language")):
         attempt.job = replace(attempt.job, language=language)
     return toast, redraw
+
+
+def deed_of(attempt: Attempt) -> IfAdmin:
+    """Return what a press does if an admin pressed."""
+    deed = attempt.job.payload_as(PressPayload).if_admin
+    if deed is None:
+        raise AssertionError("only for presses that an admin has to make")
+    return deed
 
 
 async def _is_admin(attempt: Attempt, group_admins: GroupAdmins) -> bool:
@@ -97,24 +84,24 @@ async def _is_admin(attempt: Attempt, group_admins: GroupAdmins) -> bool:
         return False
 
 
-async def _do(attempt: Attempt, job_queue: JobQueue, chats: Chats, deed: dict[str, Any]) -> list[str] | None:
+async def _do(attempt: Attempt, job_queue: JobQueue, chats: Chats, deed: IfAdmin) -> list[str] | None:
     """Do it; the toast and how the message is redrawn, where that is not as was foreseen."""
     chat = attempt.job.chat
-    if deed.get("changes"):
-        await chats.update(chat, **cast(ChatChanges, deed["changes"]))
-    if deed.get("lets") and (waiting := await job_queue.find(chat, deed["lets"])) is not None:
+    if deed.changes:
+        await chats.update(chat, **cast(ChatChanges, deed.changes))
+    if deed.release_job_id and (waiting := await job_queue.find(chat, deed.release_job_id)) is not None:
         await job_queue.keep_beside(waiting.job, ALLOWED, True)
-    if deed["stops"] and (standing := await job_queue.find(chat, deed["stops"])) is not None:
+    if deed.stop_job_id and (standing := await job_queue.find(chat, deed.stop_job_id)) is not None:
         return [*await stop(job_queue, standing)]
-    if deed["jobs"]:
+    if deed.jobs:
         try:
-            await job_queue.accept([Job.from_json(job) for job in deed["jobs"]], attempt.job.id)
+            await job_queue.enqueue([Job.from_json(job) for job in deed.jobs], attempt.job.id)
         except QueueFull:
             return ["error.queue_full", ""]
         except QuotaExceeded as error:
-            why = pack_message(quota_exceeded(error.scarce, job_queue.quotas))
-            told = replace(attempt.job, id=new_job_id(), queue=QueueName.QUICK, kind=JobKind.SAY, data=why)
-            await job_queue.accept([told], f"{attempt.job.id}:budget")
+            why = SayPayload(message=quota_exceeded(error.scarce, job_queue.quotas))
+            told = replace(attempt.job, id=new_job_id(), queue=QueueName.QUICK, kind=JobKind.SAY, payload=why)
+            await job_queue.enqueue([told], f"{attempt.job.id}:budget")
             return ["", ""]
     return None
 

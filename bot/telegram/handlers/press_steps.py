@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.chats import Chat, Chats
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName, new_job_id
-from bot.jobs.packed_messages import unpack_message
-from bot.jobs.ports import GroupAdmins, ListMessage, LocalizedMessage
+from bot.jobs.payloads import PressPayload, SayPayload
+from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import Cards
@@ -31,7 +30,7 @@ from bot.words import Words
 
 async def send_prepared(attempt: Attempt) -> None:
     """Send the text that the handler prepared."""
-    await attempt.responder.say("said", unpack_message(attempt.job.data))
+    await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)
 
 
 def answer_press(
@@ -40,26 +39,26 @@ def answer_press(
     """The step that answers a pressed button, and has its message redrawn where that says more than a toast."""
 
     async def step(attempt: Attempt) -> None:
-        tap, chat_id = attempt.job.data, attempt.job.chat.chat_id
-        if "for_admin" in tap:
+        press, chat_id = attempt.job.payload_as(PressPayload), attempt.job.chat.chat_id
+        if press.if_admin is not None:
             toast, redraw = await if_admin(attempt, job_queue, chats, group_admins)
-            tap = {**tap, "toast": toast, "redraw": redraw}
+            press = press.model_copy(update={"toast": toast, "redraw": redraw})
         words = Words(attempt.job.language)
-        told = words.plain(tap["toast"], **tap.get("words", {})) if tap["toast"] else None
+        told = words.plain(press.toast, **press.words) if press.toast else None
         with contextlib.suppress(BadRequest):  # Too old: the person stopped waiting for it long ago.
             await telegram_calls.call(
                 chat_id,
-                lambda _: bot.answer_callback_query(tap["query"], told),
+                lambda _: bot.answer_callback_query(press.query_id, told),
                 repeatable=True,
                 at_once=True,
             )
-        if tap["redraw"]:
+        if press.redraw:
             # Not here: an edit may have to wait, and the next press with it.
             drawing = replace(
-                attempt.job, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, data=tap
+                attempt.job, id=new_job_id(), queue=QueueName.DRAW, kind=JobKind.REDRAW, payload=press
             )
             with contextlib.suppress(QueueFull):
-                await job_queue.accept([drawing], f"{attempt.job.id}:redraw")
+                await job_queue.enqueue([drawing], f"{attempt.job.id}:redraw")
 
     return step
 
@@ -73,16 +72,21 @@ def redraw_pressed(bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chats:
         with contextlib.suppress(BadRequest):  # The message is gone, or as wanted already.
             words = Words(attempt.job.language)
             await _redraw(
-                bot, telegram_calls, cards, await chats.get(attempt.job.chat), words, attempt.job.data
+                bot,
+                telegram_calls,
+                cards,
+                await chats.get(attempt.job.chat),
+                words,
+                attempt.job.payload_as(PressPayload),
             )
 
     return step
 
 
 async def _redraw(
-    bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chat: Chat, words: Words, tap: Mapping[str, Any]
+    bot: Bot, telegram_calls: TelegramCalls, cards: Cards, chat: Chat, words: Words, press: PressPayload
 ) -> None:
-    chat_id, message_id = chat.key.chat_id, int(tap["message"])
+    chat_id, message_id = chat.key.chat_id, press.message_id
 
     async def edit(to: LocalizedMessage | ListMessage) -> None:
         report = to if isinstance(to, ListMessage) else ListMessage(to, (), to.buttons)
@@ -96,7 +100,7 @@ async def _redraw(
             urgency=SendPriority.ANSWER,
         )
 
-    match str(tap["redraw"]).split(":"):
+    match press.redraw.split(":"):
         case ["language", value]:
             await edit(language_notice(value))
         case ["settings"]:
@@ -108,7 +112,7 @@ async def _redraw(
         case ["skill", name]:
             await draw_card(bot, telegram_calls, cards, words, name, chat_id, message_id)
         case ["keyboard"]:
-            markup = InlineKeyboardMarkup.de_json(tap["keyboard"], bot)
+            markup = InlineKeyboardMarkup.de_json(press.keyboard or {"inline_keyboard": []}, bot)
             await telegram_calls.call(
                 chat_id,
                 lambda where: bot.edit_message_reply_markup(where, message_id, reply_markup=markup),

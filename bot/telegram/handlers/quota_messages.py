@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.jobs.ports import Bytes, LocalizedMessage, Param, Seconds
+from bot.jobs.messages import Bytes, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.quotas import Quotas, QuotaWarning
 
 

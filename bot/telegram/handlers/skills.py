@@ -10,12 +10,14 @@ from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import MessageLimit
 
 from bot.chats.chats import Chats
+from bot.jobs.buttons import ChooseSkill, RunExample, RunSuggestion
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.next_steps import next_step
-from bot.jobs.ports import AgentMessage, Button, ListMessage, LocalizedMessage
+from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.runner import Attempt, Step
 from bot.skills import LINK_PREFIX, Card, Cards, card_mark, example_mark
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.keyboards import ButtonAction, ButtonPress, keyboard
+from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words, bounded
@@ -41,7 +43,7 @@ def show_skills(cards: Cards, chats: Chats) -> Step:
     async def step(attempt: Attempt) -> None:
         chosen = (await chats.get(attempt.job.chat)).skill
         words = Words(attempt.job.language)
-        match attempt.job.data["view"]:
+        match attempt.job.payload_as(SkillPayload).view:
             case "list":
                 view: ListMessage | AgentMessage = list_view(cards, chosen, words)
             case shown:
@@ -51,7 +53,7 @@ def show_skills(cards: Cards, chats: Chats) -> Step:
                     else ""
                 )
                 view = card_view(cards.active(chosen, words.language), words, start=start)
-        await attempt.responder.say("skill", view)
+        await attempt.responder.send("skill", view)
 
     return step
 
@@ -99,8 +101,7 @@ def list_view(cards: Cards, chosen: str | None, words: Words) -> ListMessage:
     buttons = [
         Button(
             text=bounded(f"{card.emoji} {card.display_name}", _LABEL_CHARS),
-            action=ButtonAction.SKILL,
-            argument=card_mark(card.name),
+            action=ChooseSkill(card_mark(card.name)),
         )
         for card in shown
     ]
@@ -124,8 +125,7 @@ def card_view(card: Card, words: Words, *, start: str = "") -> AgentMessage:
     buttons = tuple(
         Button(
             text=bounded(example, _LABEL_CHARS),
-            action=ButtonAction.EXAMPLE,
-            argument=example_mark(card.name, example),
+            action=RunExample(example_mark(card.name, example)),
         )
         for example in card.examples
     )
@@ -139,11 +139,11 @@ def card_of_start(arguments: Sequence[str] | None) -> str | None:
     return arguments[0].removeprefix(LINK_PREFIX)
 
 
-def prompt_behind(press: ButtonPress, cards: Cards, words: Words) -> str | None:
-    """The words that a button sends; None when what it offered is no longer there."""
-    if press.action is ButtonAction.EXAMPLE:
-        return cards.example(press.argument)
-    suggestion = next_step(press.argument)
+def prompt_behind(action: RunExample | RunSuggestion, cards: Cards, words: Words) -> str | None:
+    """Return the words that a button sends; ``None`` when what it offered is no longer there."""
+    if isinstance(action, RunExample):
+        return cards.example(action.mark)
+    suggestion = next_step(action.suggestion)
     return None if suggestion is None else words.plain(suggestion.prompt)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
+from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
-from bot.jobs.ports import Bytes, LocalizedMessage, Param
 from bot.jobs.steps.text_file_prompt import MAX_PROMPT_BYTES, too_long
 from bot.skills import Card
 from bot.telegram.reading import attachments as media

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.jobs.ports import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 
 _HARMLESS = (RefusalReason.STREAMING_SITE, RefusalReason.SHARE_PAGE)

@@ -11,10 +11,12 @@ from telegram import Bot, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import Button
 from bot.jobs.model import Job
-from bot.jobs.ports import Button, Checkpoints, Delivered, FileGone, Result
-from bot.media.cover import CoverPictures, pictures_of
-from bot.media.video_facts import NotAVideo, VideoFacts, describe
+from bot.jobs.ports import Delivered, FileGone, Result
+from bot.media.cover import CoverPictures, make_cover
+from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
@@ -82,7 +84,7 @@ class Delivery:
             buttons.append(Button("button.open_browser", url=result.browser_link))
         prepared = await self._prepare(result, words, buttons)
         as_file = f"{slot}:file"
-        if checkpoints.get(as_file) is not None:  # An attempt that died had been refused the video.
+        if checkpoints.get_value(as_file) is not None:  # An attempt that died had been refused the video.
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
         try:
             return await self._deliver(job, checkpoints, slot, result, prepared)
@@ -120,8 +122,8 @@ class Delivery:
                     text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
             return _Prepared(text, markup)
         try:
-            facts = await describe(result.path)
-            pictures = await pictures_of(result.path)
+            facts = await read_video_facts(result.path)
+            pictures = await make_cover(result.path)
         except NotAVideo:
             log.warning("delivery.not_playable")
             duration = words.duration(result.duration_s or 0)
@@ -183,7 +185,7 @@ class Delivery:
             )
             facts, pictures = prepared.facts, prepared.pictures
             thumbnail = pictures.thumbnail if pictures else None
-            if facts is None or not facts.is_played or as_file:
+            if facts is None or not facts.is_playable or as_file:
                 return await self._bot.send_document(
                     chat_id,
                     media,

@@ -16,9 +16,9 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.media.audio_conversion import convert
+from bot.media.audio_conversion import convert_audio
 from bot.media.errors import FileTypeUnsupported
-from bot.media.video_facts import SNIFF_BYTES, is_bomb, sniff
+from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.telegram.reading.attachments import (
     CLOUD_SIZE_LIMIT,
     CONTENT_TYPES,
@@ -104,7 +104,7 @@ class FileDownloads:
             if kind in CONVERTED:
                 size, content = await stack.enter_async_context(self._converted(file, kind, content))
                 kind = CONVERTED[kind]
-            if kind is None or kind not in CONTENT_TYPES or is_bomb(first):
+            if kind is None or kind not in CONTENT_TYPES or is_decompression_bomb(first):
                 raise FileTypeUnsupported(file.name)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 
@@ -150,7 +150,7 @@ class FileDownloads:
                         await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     except httpx.TransportError as error:
                         raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
-                    size = await convert(source, kind, target, CONVERTED[kind], file.name)
+                    size = await convert_audio(source, kind, target, CONVERTED[kind], file.name)
             yield size, _read(target)
 
     async def _begin(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from bot.jobs.ports import Bytes, ListMessage, LocalizedMessage, Param, Seconds, UncutText
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds, UncutText
 from bot.words import Html, Words
 
 
@@ -27,9 +27,9 @@ def format_lines(words: Words, lines: Sequence[LocalizedMessage]) -> Html:
 def _shown(words: Words, value: Param) -> str | int | float:
     match value:
         case Seconds():
-            return words.duration(value.value, tenths=value.tenths)
+            return words.duration(value.duration_s, tenths=value.tenths)
         case Bytes():
-            return words.size(value.value)
+            return words.size(value.size_bytes)
         case UncutText():
             return Html(html.escape(value.text))
         case LocalizedMessage():

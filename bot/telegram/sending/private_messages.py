@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
 from bot.chats.key import ChatKey
+from bot.jobs.messages import STORED_LIST, ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job, JobState
-from bot.jobs.packed_messages import pack_list_message, unpack_list_message
-from bot.jobs.ports import GroupAdmins, ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.payloads import PrivateAnswerPayload
+from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.runner import Attempt, JobEnded, Step
 
@@ -40,18 +40,18 @@ def start_payload(job: Job) -> str:
     return f"see_{str(job.chat).replace(':', '_')}_{job.id}"
 
 
-def read_payload(payload: str) -> dict[str, str] | None:
+def read_payload(payload: str) -> PrivateAnswerPayload | None:
     """The chat and the job that a payload names."""
     found = _PAYLOAD.fullmatch(payload)
     if found is None:
         return None
     chat = ChatKey(int(found["chat"]), int(found["topic"]) if found["topic"] else None)
-    return {"chat": str(chat), "job": found["job"]}
+    return PrivateAnswerPayload(chat=str(chat), job_id=found["job"])
 
 
 def sealed(report: ListMessage, seal: Callable[[str], str]) -> str:
     """The form in which it is kept."""
-    return seal(json.dumps(pack_list_message(report)))
+    return seal(STORED_LIST.dump_json(report).decode())
 
 
 def show_private_message(
@@ -63,14 +63,15 @@ def show_private_message(
     """
 
     async def step(attempt: Attempt) -> None:
-        chat = ChatKey.parse(attempt.job.data["chat"])
-        standing = await job_queue.find(chat, attempt.job.data["job"])
+        payload = attempt.job.payload_as(PrivateAnswerPayload)
+        chat = ChatKey.parse(payload.chat)
+        standing = await job_queue.find(chat, payload.job_id)
         kept = await job_queue.checkpoint(standing.job, KEPT) if standing is not None else None
         if standing is None or kept is None:
             raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
         reader, asker = attempt.job.owner_id, standing.job.owner_id
         if reader != asker and not (asker == chat.chat_id and await group_admins.is_admin(chat, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        await attempt.responder.say("confided", unpack_list_message(json.loads(unseal(kept))))
+        await attempt.responder.send("confided", STORED_LIST.validate_json(unseal(kept)))
 
     return step

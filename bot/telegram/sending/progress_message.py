@@ -13,12 +13,15 @@ from telegram import Bot, InlineKeyboardMarkup, Message, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
+from bot.jobs.buttons import Cancel
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
-from bot.jobs.ports import PROGRESS_MESSAGE, Button, ChatGone, Checkpoints, Progress
+from bot.jobs.ports import PROGRESS_MESSAGE, ChatGone
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import EditPostponed, OutcomeUnknown, TelegramCalls, is_unmodified
 from bot.telegram.sending.formatting import format_message
-from bot.telegram.sending.keyboards import ButtonAction, keyboard
+from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
@@ -123,7 +126,7 @@ class ProgressMessage:
 
     async def _turn(self) -> None:
         # Who looks for a message that an earlier attempt may have sent, asks when it has to be sent again.
-        if self._checkpoints_of_job.get(SLOT) is None:
+        if self._checkpoints_of_job.get_value(SLOT) is None:
             await self._telegram_calls.turn(self._job.chat.chat_id, SendPriority.LIVE)
 
     async def _is_soon(self, turn: asyncio.Task[None]) -> bool:
@@ -151,7 +154,7 @@ class ProgressMessage:
 
     async def _send_first(self) -> None:
         text = self._compose()
-        had_none = self._checkpoints_of_job.get(SLOT) is None
+        had_none = self._checkpoints_of_job.get_value(SLOT) is None
         known = self._message_id
         try:
             await send_once(
@@ -173,14 +176,14 @@ class ProgressMessage:
 
     async def _is_behind(self) -> bool:
         """Whether the message is in a group that has become a supergroup, where its number means another one."""
-        where = (self._checkpoints_of_job.get(SLOT) or {}).get("chat_id")
+        where = (self._checkpoints_of_job.get_value(SLOT) or {}).get("chat_id")
         return where is not None and where != await self._telegram_calls.address(self._job.chat.chat_id)
 
     async def _leave_behind(self) -> bool:
         """Let go of a message that can't be reached any more; tells whether it is so."""
         if not await self._is_behind():
             return False
-        await self._checkpoints_of_job.save(SLOT, None)
+        await self._checkpoints_of_job.save_value(SLOT, None)
         return True
 
     async def show_now(self) -> None:
@@ -225,7 +228,7 @@ class ProgressMessage:
 
     @property
     def _message_id(self) -> int | None:
-        message_id: int | None = (self._checkpoints_of_job.get(SLOT) or {}).get("message_id")
+        message_id: int | None = (self._checkpoints_of_job.get_value(SLOT) or {}).get("message_id")
         return message_id
 
     async def _edit_on(self) -> None:
@@ -292,7 +295,7 @@ class ProgressMessage:
 
     @property
     def _buttons(self) -> Sequence[Button]:
-        cancel = Button("button.cancel", ButtonAction.CANCEL, self._job.id)
+        cancel = Button("button.cancel", Cancel(self._job.id))
         return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:

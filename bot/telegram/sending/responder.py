@@ -17,22 +17,19 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import (
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import (
     AgentMessage,
     Button,
-    ChatGone,
-    Checkpoints,
-    Delivered,
     ListMessage,
     LocalizedMessage,
-    OpenFile,
     OutgoingMessage,
     PrivateMessage,
     Progress,
-    Result,
     TimelinePicture,
 )
+from bot.jobs.model import Attachment, Job, JobKind
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.media import decoder_process as decoding
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -98,19 +95,19 @@ class TelegramResponder:
             responders.progress_edit_s,
         )
 
-    def progress(self, progress: Progress) -> None:
+    def report_progress(self, progress: Progress) -> None:
         """See ``ports.Front``."""
         self._progress_message.set(progress)
 
-    async def show(self) -> None:
+    async def show_progress(self) -> None:
         """See ``ports.Front``."""
         await self._progress_message.show()
 
-    async def show_now(self) -> None:
+    async def flush_progress(self) -> None:
         """See ``ports.Front``."""
         await self._progress_message.show_now()
 
-    async def finish(self, closing: LocalizedMessage | None) -> None:
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         """See ``ports.Front``."""
         await self._progress_message.finish(
             None if closing is None else format_message(self._words, closing.key, closing.params)
@@ -120,22 +117,22 @@ class TelegramResponder:
         """See ``ports.Front``."""
         await self._progress_message.close()
 
-    def open(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
+    def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Front``."""
         return self._files.open(self._job.chat.chat_id, file, self._note_copy)
 
-    async def release(self) -> None:
+    async def release_files(self) -> None:
         """See ``ports.Front``: an own Bot API server keeps what it fetched for a day otherwise."""
-        for copy in self._checkpoints_of_job.get(_COPIES) or ():
+        for copy in self._checkpoints_of_job.get_value(_COPIES) or ():
             await self._files.discard(copy)
 
     async def _note_copy(self, copy: str) -> None:
-        copies = self._checkpoints_of_job.get(_COPIES) or []
+        copies = self._checkpoints_of_job.get_value(_COPIES) or []
         if copy not in copies:
-            await self._checkpoints_of_job.save(_COPIES, [*copies, copy])
+            await self._checkpoints_of_job.save_value(_COPIES, [*copies, copy])
 
     @property
-    def send_limit(self) -> int:
+    def send_limit_bytes(self) -> int:
         """See ``ports.Front``."""
         return self._delivery.send_limit
 
@@ -149,7 +146,7 @@ class TelegramResponder:
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
 
-    async def say(self, slot: str, message: OutgoingMessage) -> None:
+    async def send(self, slot: str, message: OutgoingMessage) -> None:
         """See ``ports.Front``. A long text becomes several messages; buttons stand under the last."""
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
@@ -197,16 +194,16 @@ class TelegramResponder:
         if job.owner_id > 0:
             person = replace(job, chat=ChatKey(job.owner_id), message_id=None, address=None)
             with contextlib.suppress(ChatGone):  # Has not begun a private chat, or blocked the bot.
-                await TelegramResponder(self._responders, person, self._checkpoints_of_job).say(
+                await TelegramResponder(self._responders, person, self._checkpoints_of_job).send(
                     f"{slot}.private", told
                 )
                 is_sent = True
         if not is_sent:
-            await self._checkpoints_of_job.save(KEPT, sealed(told, self._responders.seal))
+            await self._checkpoints_of_job.save_value(KEPT, sealed(told, self._responders.seal))
             start = start_payload(job)
         seen = for_group(message, is_sent=is_sent)
         way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
-        await self.say(f"{slot}.told", replace(seen, buttons=(way, *seen.buttons)))
+        await self.send(f"{slot}.told", replace(seen, buttons=(way, *seen.buttons)))
 
     def _texts(self, message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture) -> list[_Text]:
         match message:

@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from telegram import Message
 from telegram.error import BadRequest, NetworkError
 
-from bot.jobs.ports import Checkpoints
+from bot.jobs.checkpoints import Checkpoints
 from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
 from bot.telegram.sending.rate_limiter import SendPriority
@@ -122,7 +122,7 @@ async def send_once(
         TelegramError: Refused.
     """
     chat_id = await telegram_calls.address(chat_id)
-    saved = checkpoints.get(slot)
+    saved = checkpoints.get_value(slot)
     for _ in range(SENDS_LIMIT):
         if saved is not None and "message_id" in saved:
             # Perhaps the process died before it could note it: nobody may take it for a lost one.
@@ -132,7 +132,7 @@ async def send_once(
             found = await _look_twice(chat_id, saved["after"], telegram_calls, sent, edit_to_same)
             if found is not None:
                 log.info("once.found_lost_message", slot=slot)
-                await checkpoints.save(slot, found)
+                await checkpoints.save_value(slot, found)
                 # Only then: an attempt that ends in between leaves it to be found by the next.
                 await sent.note(chat_id, found["message_id"])
                 return found
@@ -141,7 +141,7 @@ async def send_once(
             await telegram_calls.turn(chat_id, urgency)
         acquired = False
         saved = {"after": await sent.newest(chat_id)}
-        await checkpoints.save(slot, saved)
+        await checkpoints.save_value(slot, saved)
         try:
             return await _to_its_answer(
                 _send(checkpoints, slot, chat_id, telegram_calls, sent, send, urgency)
@@ -166,10 +166,10 @@ async def _send(
         raise
     except Exception:
         # Refused, or never sent: there is nothing to look for.
-        await checkpoints.save(slot, None)
+        await checkpoints.save_value(slot, None)
         raise
     done = _described(message)
-    await checkpoints.save(slot, done)
+    await checkpoints.save_value(slot, done)
     # Where it is now: a group may have become a supergroup, which counts for itself.
     await sent.note(message.chat.id, message.message_id)
     return done

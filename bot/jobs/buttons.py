@@ -1,0 +1,207 @@
+"""What buttons do: one class an action, packed into Telegram's 64 bytes of callback data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, get_type_hints
+
+VERSION = "1"
+"""First field of all callback data, so that a later release recognizes the buttons of an older one."""
+
+MAX_PACKED_BYTES = 64
+"""The Bot API's limit for callback data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonAction:
+    """Base of all actions; its fields are strings without a colon (the last one may hold some) or booleans."""
+
+    name: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(ButtonAction):
+    """Stop a job."""
+
+    name = "cancel"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(ButtonAction):
+    """Do what is left of a job that failed."""
+
+    name = "retry"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveExtra(ButtonAction):
+    """Ask the agent to take out what it added by itself: ``music``, ``title`` and so on."""
+
+    name = "strip"
+    extra: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepExtras(ButtonAction):
+    """Keep what the agent added by itself."""
+
+    name = "keep"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOffer(ButtonAction):
+    """Send the edit to the agent that its answer to a job told people to make by hand."""
+
+    name = "offer"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEdited(ButtonAction):
+    """Run a request again in its edited words; the job is the one that offered it."""
+
+    name = "edited"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export(ButtonAction):
+    """Render the draft as it is."""
+
+    name = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCredits(ButtonAction):
+    """Show the credits."""
+
+    name = "credits"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus(ButtonAction):
+    """Show the timeline and the current job."""
+
+    name = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject(ButtonAction):
+    """Start an empty project."""
+
+    name = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLink(ButtonAction):
+    """Show where the project opens in a browser; makes a project where there is none."""
+
+    name = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseLanguage(ButtonAction):
+    """Choose a catalogue; without one, list them."""
+
+    name = "language"
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseSkill(ButtonAction):
+    """Choose the skill card with a mark; without one, list the cards."""
+
+    name = "skill"
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunExample(ButtonAction):
+    """Send the example with a mark to the agent."""
+
+    name = "example"
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSuggestion(ButtonAction):
+    """Send the suggested next step of this name to the agent."""
+
+    name = "next"
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSettings(ButtonAction):
+    """Show the chat's settings."""
+
+    name = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetChat(ButtonAction):
+    """Erase all that is kept of the chat."""
+
+    name = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAutoExport(ButtonAction):
+    """Send the video after every edit, or only when asked."""
+
+    name = "auto"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetSendAsFile(ButtonAction):
+    """Send videos as files, or as videos."""
+
+    name = "file"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetReplaceResults(ButtonAction):
+    """Delete the earlier video when a new one arrives, or keep it."""
+
+    name = "replace"
+    on: bool
+
+
+ACTIONS: dict[str, type[ButtonAction]] = {action.name: action for action in ButtonAction.__subclasses__()}
+
+
+def pack(action: ButtonAction) -> str:
+    """Return the callback data of a button.
+
+    Raises:
+        ValueError: It would be longer than Telegram allows.
+    """
+    values = (getattr(action, field.name) for field in fields(action))
+    parts = [str(int(value)) if isinstance(value, bool) else value for value in values]
+    data = ":".join((VERSION, action.name, *parts))
+    if len(data.encode()) > MAX_PACKED_BYTES:
+        raise ValueError("too long for callback data")
+    return data
+
+
+def unpack(data: str | None) -> ButtonAction | None:
+    """Read callback data; ``None`` for what no release has written."""
+    version, _, rest = (data or "").partition(":")
+    name, _, packed = rest.partition(":")
+    action = ACTIONS.get(name)
+    if version != VERSION or action is None:
+        return None
+    types = get_type_hints(action)
+    names = [field.name for field in fields(action)]
+    values = packed.split(":", len(names) - 1) if names and packed else []
+    given = zip(names, values, strict=False)
+    try:
+        return action(*(value == "1" if types[name] is bool else value for name, value in given))
+    except TypeError:
+        return None  # A field is missing.

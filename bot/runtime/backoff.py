@@ -1,0 +1,36 @@
+"""Pauses between retries."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses that grow with each failure in a row, without end.
+
+        backoff = Backoff(first_s=0.5, longest_s=15)
+        while not await connect():
+            await clock.sleep(backoff.next_s())
+
+    Args:
+        first_s: The first pause, in seconds.
+        longest_s: The longest one, in seconds.
+        factor: How many times longer each pause is than the one before.
+    """
+
+    first_s: float
+    longest_s: float
+    factor: float = 2.0
+    _next_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def next_s(self) -> float:
+        """Return the pause to make now, in seconds, and lengthen the one after it."""
+        pause_s = self._next_s
+        self._next_s = min(pause_s * self.factor, self.longest_s)
+        return pause_s
+
+    def reset(self) -> None:
+        """Begin with the first pause again, after a success."""
+        self._next_s = self.first_s

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.media.file_type import MAX_STILL_PIXELS, is_decompression_bomb, sniff
+from bot.sandbox import samples
+
+
+@pytest.mark.parametrize(
+    ("head", "file_type"),
+    [
+        (b"\x00\x00\x00\x20ftypisom", "mp4"),
+        (b"\x00\x00\x00\x20ftypmp42", "mp4"),
+        (b"\x00\x00\x00\x20ftypM4V ", "mp4"),
+        (b"\x00\x00\x00\x14ftypqt  ", "mov"),
+        (b"\x00\x00\x00\x08wide\x00\x00\x00\x00mdat", "mov"),
+        (b"\x00\x00\x00\x20ftypM4A ", "m4a"),
+        (b"\x00\x00\x00\x20ftypavif", None),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "webm"),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x88matroska", "mkv"),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", "avi"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "wav"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "webp"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "jpg"),
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"GIF89a", "gif"),
+        (b"ID3\x04\x00", "mp3"),
+        (b"\xff\xfb\x90\x64", "mp3"),
+        (b"\xff\xf1\x50\x80", "aac"),
+        (b"\xff\xf9\x50\x80", "aac"),
+        (b"OggS\x00\x02", "ogg"),
+        (b"\xff\xfe\x41\x00\x42\x00", None),
+        (b"%PDF-1.7", None),
+        (b"PK\x03\x04", None),
+        (b"", None),
+    ],
+)
+def test_the_type_by_the_first_bytes(head: bytes, file_type: str | None) -> None:
+    assert sniff(head) == file_type
+
+
+@pytest.mark.parametrize("file_type", ["mp4", "jpg", "png", "gif", "webp", "mp3", "m4a", "aac", "wav", "ogg"])
+def test_the_type_of_real_files(tmp_path: Path, file_type: str) -> None:
+    path = tmp_path / f"sample.{file_type}"
+    match file_type:
+        case "mp4":
+            samples.make_video(path, 0.5)
+        case "jpg" | "png" | "gif" | "webp":
+            samples.make_photo(path)
+        case _:
+            samples.make_audio(path, 0.5)
+    assert sniff(path.read_bytes()) == file_type
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_can_be_sniffed(head: bytes) -> None:
+    sniff(head)
+
+
+def png(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+
+
+def gif(width: int, height: int) -> bytes:
+    return b"GIF89a" + width.to_bytes(2, "little") + height.to_bytes(2, "little")
+
+
+def webp(width: int, height: int) -> bytes:
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF\x00\x00\x00\x00WEBPVP8X" + bytes(8) + sides
+
+
+@pytest.mark.parametrize(
+    ("head", "is_bomb"),
+    [
+        (png(MAX_STILL_PIXELS // 20_000, 20_000), False),
+        (png(MAX_STILL_PIXELS // 20_000 + 1, 20_000), True),
+        (gif(15_000, 20_000), False),
+        (gif(15_001, 20_000), True),
+        (webp(15_000, 20_000), False),
+        (webp(15_001, 20_000), True),
+        (b"\xff\xd8\xff\xe0" + b"\xff" * 60, False),
+        (b"", False),
+    ],
+)  # fmt: skip
+def test_an_image_that_declares_too_many_pixels_is_a_bomb(head: bytes, is_bomb: bool) -> None:
+    assert is_decompression_bomb(head) is is_bomb
