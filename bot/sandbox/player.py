@@ -190,20 +190,18 @@ class Player:
     async def _step(self, actor: str, step: Step) -> None:
         match step:
             case PersonStep() if step.presses is None and step.follows is None:
-                # The parts of an album arrive together, however long it takes here to make them.
-                await self._act(actor, step)
-            case PersonStep():
-                with self._clock.waiting():
+                with (
+                    self._clock.held()
+                ):  # An album's parts arrive together, however long it takes to make them.
                     await self._act(actor, step)
+            case PersonStep():
+                await self._act(actor, step)
             case BotStep():
-                with self._clock.waiting():
-                    await self._expectations.expect(step)
+                await self._expectations.expect(step)
             case NemoStep():
-                with self._clock.waiting():
-                    await play_nemo(self._nemo, step)
+                await play_nemo(self._nemo, step)
             case TelegramStep():
-                with self._clock.waiting():
-                    await self._telegram_step(step)
+                await self._telegram_step(step)
 
     async def _act(self, actor: str, step: PersonStep) -> None:
         member = self._stage.members[actor]

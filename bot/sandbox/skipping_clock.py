@@ -11,50 +11,50 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
-from bot.runtime.clock import SystemClock
-
 LOOK_S = 0.002
 """Real seconds of one look at whether the process is idle."""
-
-LATE_S = 0.005
-"""A look that took longer shows nothing: the machine was busy with something else."""
 
 IDLE_CPU_S = 0.0005
 """Processor seconds that an idle process takes in one look; the look itself is among them."""
 
+IDLE_CPU_WITH_PING_S = 0.0012
+"""The same for a look that begins with a ``PING``."""
+
 MAX_SKIP_S = 10.0
-"""Longest piece of time that is skipped at once, in the clock's seconds: what still runs in another process (a
-decoder, the store) has a few milliseconds for each."""
+"""Longest time that is skipped at once, in the clock's seconds: what runs in another process (a decoder) has some
+milliseconds for each."""
 
 
-class SkippingClock(SystemClock):
-    """A clock with a speed, which also jumps to the next sleeper while somebody waits and the process is idle.
+class SkippingClock:
+    """A clock that goes while the process works, and jumps to the next timer while it is idle.
 
-    Timers keep their order and their distances, but a poll every 30 s costs some milliseconds.
+    Timers keep their order and their distances, but a poll every 30 s costs some milliseconds. Work is measured in
+    processor time, so that a busy machine makes a conversation slower, but changes nothing of what happens in it.
 
     Args:
-        speed: How many of its seconds pass in a real one while the process works.
+        speed: How many of its seconds pass in one of work.
         starts_at: Which time of day it is at the beginning.
     """
 
     def __init__(self, speed: float, starts_at: datetime) -> None:
-        super().__init__(speed, starts_at)
-        self._speed_of_work = speed
+        self._speed = speed
+        self._starts_at = starts_at
+        self._began_s = time.process_time()
         self._skipped_s = 0.0
-        self._waiting = 0
+        self._holders = 0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
 
     def now(self) -> datetime:
         """The time of day."""
-        return super().now() + timedelta(seconds=self._skipped_s)
+        return self._starts_at + timedelta(seconds=self.monotonic_s())
 
     def monotonic_s(self) -> float:
-        """Monotonic seconds, with what was skipped."""
-        return super().monotonic_s() + self._skipped_s
+        """Seconds since the beginning."""
+        return (time.process_time() - self._began_s) * self._speed + self._skipped_s
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait for ``duration_s`` of this clock's seconds; :meth:`running` ends it."""
+        """Wait for ``duration_s`` of this clock's seconds, which pass while :meth:`running` is entered."""
         if duration_s <= 0:
             await asyncio.sleep(0)
             return
@@ -63,21 +63,20 @@ class SkippingClock(SystemClock):
         await waker
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Allow time to be skipped: whoever enters the block does nothing in it but wait for others."""
-        self._waiting += 1
+    def held(self) -> Iterator[None]:
+        """Skip nothing in this block: what is done in it happens at one moment, however long it takes."""
+        self._holders += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._holders -= 1
 
     @contextlib.asynccontextmanager
     async def running(self, catch_up: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
         """Let time pass while the block runs.
 
         Args:
-            catch_up: Returns when everything that was asked of other processes before has been answered; a ``PING``
-                to the store, which answers in order.
+            catch_up: Returns when all that was asked of the store before has been answered: a ``PING``.
         """
         task = asyncio.create_task(self._run(catch_up), name="clock")
         try:
@@ -85,19 +84,16 @@ class SkippingClock(SystemClock):
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            for _, _, waker in self._sleepers:
-                if not waker.done():
-                    waker.set_result(None)
 
     async def _run(self, catch_up: Callable[[], Awaitable[object]]) -> None:
         while True:
-            left_s = self._wake()
-            if await self._is_idle(left_s) and self._waiting:
-                with contextlib.suppress(Exception):  # A conversation may take the store away.
-                    await catch_up()
-                if await self._is_idle(left_s) and self._waiting:
-                    left_s = self._wake()
-                    self._skipped_s += min(left_s, MAX_SKIP_S) if math.isfinite(left_s) else 0.0
+            self._wake()
+            if not await self._is_idle(IDLE_CPU_S):
+                continue
+            if await self._is_idle(IDLE_CPU_WITH_PING_S, catch_up) and not self._holders:
+                left_s = self._wake()
+                if math.isfinite(left_s):
+                    self._skipped_s += min(left_s, MAX_SKIP_S)
 
     def _wake(self) -> float:
         """Wake those whose time has come, and return how long the next one still sleeps."""
@@ -111,13 +107,12 @@ class SkippingClock(SystemClock):
                 waker.set_result(None)
         return math.inf
 
-    async def _is_idle(self, left_s: float) -> bool:
-        """Look on for a moment, at most until the next sleeper's time, and return whether nothing happened."""
-        began_s, cpu_s = time.monotonic(), time.process_time()
-        real_left_s = left_s / self._speed_of_work
-        await asyncio.sleep(min(LOOK_S, real_left_s))
-        return (
-            real_left_s > LOOK_S
-            and time.monotonic() - began_s < LATE_S
-            and time.process_time() - cpu_s < IDLE_CPU_S
-        )
+    async def _is_idle(
+        self, most_cpu_s: float, catch_up: Callable[[], Awaitable[object]] | None = None
+    ) -> bool:
+        began_s = time.process_time()
+        if catch_up is not None:
+            with contextlib.suppress(Exception):  # A store that is away answers nobody.
+                await catch_up()
+        await asyncio.sleep(LOOK_S)
+        return time.process_time() - began_s < most_cpu_s
