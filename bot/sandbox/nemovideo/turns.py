@@ -92,21 +92,11 @@ class Turn:
     async def _step(self, step: scripts.Step) -> None:
         ((name, value),) = step.items()
         match name:
-            case "raw":
-                self._send(value)
+            case "raw" | "json" | "text" | "thought" | "tool" | "error_event":
+                self._send(*self._said(name, value))
             case "raw_base64":
                 if not self.cut:
                     self._chunks.put_nowait(base64.b64decode(value))
-            case "json":
-                self._send(encode(value))
-            case "text":
-                self._send(*self._events.text(value))
-            case "thought":
-                self._send(*self._events.thought(value))
-            case "tool":
-                self._send(*self._events.tool(value["name"], value["args"], value["result"]))
-            case "error_event":
-                self._send(self._events.error_event(value["code"], value["message"]))
             case "shape":
                 self._events = Events(value, self._world.now().timestamp())
             case "draft":
@@ -129,6 +119,21 @@ class Turn:
                 self._quiet = False
             case _:
                 raise ValueError(f"unknown step {name!r}")
+
+    def _said(self, name: str, value: Any) -> Iterable[str]:
+        """What a step of these names puts into the stream."""
+        match name:
+            case "raw":
+                return (value,)
+            case "json":
+                return (encode(value),)
+            case "text":
+                return self._events.text(value)
+            case "thought":
+                return self._events.thought(value)
+            case "tool":
+                return self._events.tool(value["name"], value["args"], value["result"])
+        return (self._events.error_event(value["code"], value["message"]),)
 
     async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
         """The agent at work, to whom a script may have put the words."""
