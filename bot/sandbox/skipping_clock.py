@@ -20,9 +20,9 @@ IDLE_CPU_S = 0.0005
 IDLE_CPU_WITH_PING_S = 0.0012
 """The same for a look that begins with a ``PING``."""
 
-MAX_SKIP_S = 10.0
-"""Longest time that is skipped at once, in the clock's seconds: what runs in another process (a decoder) has some
-milliseconds for each."""
+LEAST_SKIP_S, SKIP_PER_SPEED_S = 1.0, 0.01
+"""Longest time that is skipped at once, in the clock's seconds, for a low speed and in proportion to a high one: what
+runs in another process, or by real time as docket does, has some milliseconds for each."""
 
 
 class SkippingClock:
@@ -93,7 +93,7 @@ class SkippingClock:
             if await self._is_idle(IDLE_CPU_WITH_PING_S, catch_up) and not self._holders:
                 left_s = self._wake()
                 if math.isfinite(left_s):
-                    self._skipped_s += min(left_s, MAX_SKIP_S)
+                    self._skipped_s += min(left_s, max(LEAST_SKIP_S, SKIP_PER_SPEED_S * self._speed))
 
     def _wake(self) -> float:
         """Wake those whose time has come, and return how long the next one still sleeps."""
