@@ -21,21 +21,13 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import JobKind
+from bot.job_types import StepDependencies, make_steps
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.quotas import DailyLimit, Quotas
-from bot.jobs.steps.accounts import give_link, login, logout
-from bot.jobs.steps.admin import announce, show_stats
-from bot.jobs.steps.ask_agent import TurnLimits, ask_agent
-from bot.jobs.steps.connect import connect
-from bot.jobs.steps.export import ExportOptions, deliver, export
-from bot.jobs.steps.forget import forget, stop_earlier_jobs
-from bot.jobs.steps.gather import gather
-from bot.jobs.steps.questions import cancel_job, new_project, show_credits, show_status
-from bot.jobs.steps.text_file_prompt import read_prompt
-from bot.jobs.steps.upload import upload
-from bot.jobs.worker.runner import JobRunner, Step
+from bot.jobs.steps.ask_agent import TurnLimits
+from bot.jobs.steps.export import RenderLimits
+from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
@@ -53,14 +45,12 @@ from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
-from bot.telegram.handlers.access import AccessGuard
-from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.chat_settings import show_settings
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.cancel import close_position_message
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.login import hide
-from bot.telegram.handlers.press_steps import answer_press, redraw_pressed, send_prepared
-from bot.telegram.handlers.skills import show_skills
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application, new_bot
@@ -71,7 +61,7 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
-from bot.telegram.sending.private_messages import show_private_message
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
@@ -159,27 +149,26 @@ class App:
             if stop.is_set():
                 return
             sent = SentMessageLog(store.redis)
-            access = AccessControl(
-                store.redis, settings.allowed_users, settings.allowed_chats, settings.admins
-            )
+            telegram_calls = self._telegram_calls(store.redis)
             cards = await asyncio.to_thread(_cards, settings)
-            tasks = [asyncio.create_task(metrics.watch_loop(), name="loop lag")]
+            tasks = [asyncio.create_task(metrics.measure_loop_lag(), name="loop lag")]
             tasks.append(asyncio.create_task(watch.run(), name="watch"))
             runner: JobRunner | None = None
             if self._role is not Role.INTAKE:
                 await stack.enter_async_context(
                     CommandMenu(bot, store.redis, self._clock, settings.admins).background()
                 )
-                runner = await self._runner(stack, bot, tls, chats, job_queue, sent, cards, store.redis)
+                runner = await self._runner(
+                    stack, bot, telegram_calls, tls, chats, job_queue, sent, cards, store.redis
+                )
                 await stack.enter_async_context(runner.background())
                 # In real time, which docket's signs of life come in whatever the clock is.
                 supervisor = WorkerSupervisor(docket, lambda: self._worker(docket), SystemClock())
                 tasks.append(asyncio.create_task(supervisor.run(), name="crew"))
                 health.checks["worker"] = _always(lambda: supervisor.is_heard)
             if self._role is not Role.WORKER:
-                receiver = await self._receiver(
-                    bot, job_queue, chats, sent, cards, access, TelegramIds(store.redis)
-                )
+                submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
+                receiver = await self._receiver(stack, bot, telegram_calls, submitter, store.redis)
                 receiving = (
                     self._poll(receiver, store.redis)
                     if webhook is None
@@ -268,20 +257,28 @@ class App:
 
     async def _receiver(
         self,
+        stack: contextlib.AsyncExitStack,
         bot: ExtBot[None],
-        job_queue: JobQueue,
-        chats: Chats,
-        sent: SentMessageLog,
-        cards: Cards,
-        access: AccessControl,
-        telegram_ids: TelegramIds,
+        telegram_calls: TelegramCalls,
+        submitter: JobSubmitter,
+        redis: Redis,
     ) -> UpdateReceiver:
+        settings, telegram_ids = self._settings, TelegramIds(redis)
         application = new_application(bot, telegram_ids)
-        submitter = JobSubmitter(job_queue, chats, sent, cards, self._clock)
-        AccessGuard(submitter, access).register(application)
-        AdminCommands(submitter, access, self._settings.admins).register(application)
-        Handlers(submitter, self._limits(), telegram_ids).register(application)
+        services = HandlerServices(
+            application=application,
+            submitter=submitter,
+            permissions=Permissions(CachedGroupAdmins(bot, telegram_calls, redis)),
+            access=AccessControl(redis, settings.allowed_users, settings.allowed_chats, settings.admins),
+            refusals=self._limits(),
+            telegram_ids=telegram_ids,
+            presses=ButtonPresses(submitter, PressedMessages(bot, telegram_calls)),
+            admins=settings.admins,
+        )
+        register_handlers(services)
         await application.initialize()
+        await application.start()
+        stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
@@ -305,10 +302,18 @@ class App:
         finally:
             webhook.close()
 
+    def _telegram_calls(self, redis: Redis) -> TelegramCalls:
+        clock = self._clock
+        # The store's time, which all machines share, unless time runs otherwise here.
+        is_real = isinstance(clock, SystemClock) and clock.is_real
+        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        return TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
+
     async def _runner(
         self,
         stack: contextlib.AsyncExitStack,
         bot: ExtBot[None],
+        telegram_calls: TelegramCalls,
         tls: ssl.SSLContext,
         chats: Chats,
         job_queue: JobQueue,
@@ -317,11 +322,8 @@ class App:
         redis: Any,
     ) -> JobRunner:
         settings, clock = self._settings, self._clock
-        # The store's time, which all machines share, unless time runs otherwise here.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), RateLimiter(redis, clock, time_ms=time_ms))
         group_admins = CachedGroupAdmins(bot, telegram_calls, redis)
+        pressed_messages = PressedMessages(bot, telegram_calls)
         nemo_http = await stack.enter_async_context(new_client(tls))
         media_http = await stack.enter_async_context(new_client(tls, public_only=True))
         files_http = await stack.enter_async_context(new_client(tls))
@@ -361,58 +363,27 @@ class App:
                 size_limit=settings.max_upload_mb * MEBIBYTE,
             ),
         )
-        return JobRunner(
-            job_queue,
-            redis,
-            responders,
-            clock,
-            self._steps(
-                projects,
-                job_queue,
-                cards,
-                {
-                    JobKind.CLEAR_WAY: [stop_earlier_jobs(job_queue)],
-                    JobKind.FORGET: [forget(job_queue, ChatEraser(redis))],
-                    JobKind.SAY: [send_prepared],
-                    JobKind.STATS: [show_stats(job_queue, guest_accounts, redis)],
-                    JobKind.TAP: [answer_press(bot, telegram_calls, job_queue, chats, group_admins)],
-                    JobKind.REDRAW: [redraw_pressed(bot, telegram_calls, cards, chats)],
-                    JobKind.SETTINGS: [show_settings(chats, cards)],
-                    JobKind.SKILL: [show_skills(cards, chats)],
-                    JobKind.HIDE: [hide(bot, telegram_calls)],
-                    JobKind.LINK: [give_link(projects, group_admins)],
-                    JobKind.CONFIDED: [show_private_message(job_queue, chats.unseal, group_admins)],
-                    JobKind.CANCEL: [cancel_job(job_queue, group_admins)],
-                },
+        dependencies = StepDependencies(
+            projects=projects,
+            chats=chats,
+            cards=cards,
+            job_queue=job_queue,
+            group_admins=group_admins,
+            close_position_message=close_position_message(job_queue, pressed_messages),
+            guest_accounts=guest_accounts,
+            eraser=ChatEraser(redis),
+            redis=redis,
+            turn_limits=TurnLimits(
+                silent_s=settings.turn_silent_s,
+                total_s=settings.turn_total_s,
+                recovery_first_s=settings.recovery_first_s,
+                recovery_every_s=settings.recovery_every_s,
+                recovery_readings=settings.recovery_readings,
             ),
-            settings.job_tries,
+            render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
-
-    def _steps(
-        self, projects: Projects, job_queue: JobQueue, cards: Cards, of_telegram: dict[JobKind, list[Step]]
-    ) -> dict[JobKind, list[Step]]:
-        settings = self._settings
-        export_options = ExportOptions(settings.render_poll_s, settings.render_total_s)
-        turn_options = TurnLimits(
-            silent_s=settings.turn_silent_s,
-            total_s=settings.turn_total_s,
-            recovery_first_s=settings.recovery_first_s,
-            recovery_every_s=settings.recovery_every_s,
-            recovery_readings=settings.recovery_readings,
-        )
-        asking = [connect(projects), upload(projects, cards), ask_agent(projects, turn_options, cards)]
-        ending = [export(projects, export_options, cards), deliver(projects, export_options, cards)]
-        return {
-            JobKind.EDIT: [gather, read_prompt, *asking, *ending],
-            JobKind.EXPORT: [connect(projects), *ending],
-            JobKind.NEW: [new_project(projects)],
-            JobKind.LOGIN: [login(projects)],
-            JobKind.LOGOUT: [logout(projects)],
-            JobKind.CREDITS: [show_credits(projects)],
-            JobKind.STATUS: [show_status(projects, job_queue)],
-            JobKind.ANNOUNCE: [announce(job_queue)],
-            **of_telegram,
-        }
+        steps = make_steps(dependencies)
+        return JobRunner(job_queue, redis, responders, clock, steps, settings.job_tries)
 
     def _worker(self, docket: Docket) -> Worker:
         return Worker(
@@ -427,9 +398,9 @@ class App:
     def _limits(self) -> FileRefusals:
         local = self._settings.telegram_local_mode
         return FileRefusals(
-            fetch=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            take=self._settings.max_upload_mb * MEBIBYTE,
-            send=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
+            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 

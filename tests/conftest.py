@@ -78,13 +78,13 @@ def _finished_renders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server, one for each of xdist's workers."""
     server = EmbeddedServer(tmp_path_factory.mktemp("store"))
-    server.join()
+    server.attach()
     try:
         with closing(BlockingRedis.from_url(server.url)) as redis:
             redis.config_set("appendonly", "no")  # what the disk does is tested in tests/store
         yield server.url
     finally:
-        server.leave()
+        server.detach()
 
 
 @pytest.fixture

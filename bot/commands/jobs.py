@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -15,13 +15,14 @@ from bot.app import open_job_queue
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.payloads import CancelPayload
+from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.album import gathered
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import CHECKPOINT, JobQueue, QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of
-from bot.jobs.redraw import close_announcement
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
 from bot.settings import Settings
@@ -36,8 +37,6 @@ REPEATABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.S
 """Kinds that can be tried again: all they need is in the job. The others answer a moment that has passed."""
 
 CURRENT = (JobState.RUNNING, JobState.QUEUED)
-
-_BUTTONS = (QueueName.TAP, QueueName.DRAW)
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -56,7 +55,7 @@ class JobRow:
         place: In its queue; 0 when it does not wait.
         starts: How often it was begun.
         is_stopping: Whether it was asked to stop and still runs.
-        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
+        saved: Names of its checkpoints, such as ``agent_asked``.
     """
 
     job: Job
@@ -146,7 +145,7 @@ class JobAdmin:
                     break
                 # One whose data was erased, or that went on meanwhile, may stand there a moment longer.
                 if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
-                    rows += [row] if row.job.queue not in _BUTTONS else []
+                    rows.append(row)
         return rows
 
     async def _over(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
@@ -183,9 +182,7 @@ class JobAdmin:
         for name, (request, state) in zip(names, answers, strict=True):
             if request is None or state not in states:
                 continue  # It aged out meanwhile.
-            job = Job.from_json(request)
-            if job.queue not in _BUTTONS:
-                found[name] = job.asked_at
+            found[name] = Job.from_json(request).asked_at
         return found
 
     async def row(self, job_id: str) -> JobRow:
@@ -235,11 +232,24 @@ class JobAdmin:
         was = await self._job_queue.cancel(job.chat, job.queue, job.id)
         if was in (JobState.QUEUED, JobState.CANCELLED):
             # Once more for one that is stopped already: the command may have been killed in between.
-            with contextlib.suppress(QueueFull):
-                await close_announcement(self._job_queue, job, job)
+            await self._close_position_message(job)
         if was not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED):
             raise CommandRefused(f"Job {job_id} is over: {was or 'gone'}")
         return await self.row(job_id)
+
+    async def _close_position_message(self, job: Job) -> None:
+        """Let a worker close the message that told the chat the job's position; only it can reach Telegram."""
+        if await position_message_of(self._job_queue, job) is None:
+            return
+        close = replace(
+            job,
+            id=new_job_id(),
+            queue=QueueName.QUICK,
+            kind=JobKind.CANCEL,
+            payload=CancelPayload(job_id=job.id, is_silent=True),
+        )
+        with contextlib.suppress(QueueFull):
+            await self._job_queue.enqueue([close], f"cancelled:{job.id}")
 
     async def retry(self, job_id: str) -> JobRow:
         """Try a job again that failed or was stopped: only what is left of it, and once however often it is asked.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, get_type_hints
 
 VERSION = "1"
-"""First field of all callback data, so that a later release recognizes the buttons of an older one."""
+"""The first field of all callback data, so that a later release recognizes the buttons of an older one."""
 
 MAX_PACKED_BYTES = 64
 """The Bot API's limit for callback data."""
@@ -14,7 +14,7 @@ MAX_PACKED_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class ButtonAction:
-    """Base of all actions; its fields are strings without a colon (the last one may hold some) or booleans."""
+    """Base of all actions. Fields are booleans, or strings without a colon; the last one may hold colons."""
 
     name: ClassVar[str]
 
@@ -29,7 +29,7 @@ class Cancel(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class Retry(ButtonAction):
-    """Do what is left of a job that failed."""
+    """Do what a failed job has left to do."""
 
     name = "retry"
     job_id: str
@@ -37,7 +37,7 @@ class Retry(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class RemoveExtra(ButtonAction):
-    """Ask the agent to take out what it added by itself: ``music``, ``title`` and so on."""
+    """Ask the agent to remove what it added by itself: ``music``, ``title`` and so on."""
 
     name = "strip"
     extra: str
@@ -54,7 +54,7 @@ class KeepExtras(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class RunOffer(ButtonAction):
-    """Send the edit to the agent that its answer to a job told people to make by hand."""
+    """Ask the agent for the edit that its answer to a job told people to make by hand."""
 
     name = "offer"
     job_id: str
@@ -98,7 +98,7 @@ class NewProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; makes a project where there is none."""
+    """Show where the project opens in a browser; make a project if there is none."""
 
     name = "link"
 
@@ -180,7 +180,7 @@ def pack(action: ButtonAction) -> str:
     """Return the callback data of a button.
 
     Raises:
-        ValueError: It would be longer than Telegram allows.
+        ValueError: The data would be longer than Telegram allows.
     """
     values = (getattr(action, field.name) for field in fields(action))
     parts = [str(int(value)) if isinstance(value, bool) else value for value in values]
@@ -191,7 +191,7 @@ def pack(action: ButtonAction) -> str:
 
 
 def unpack(data: str | None) -> ButtonAction | None:
-    """Read callback data; ``None`` for what no release has written."""
+    """Parse callback data; return ``None`` for data that no release has written."""
     version, _, rest = (data or "").partition(":")
     name, _, packed = rest.partition(":")
     action = ACTIONS.get(name)

@@ -1,12 +1,22 @@
-"""What a job's attempts have saved, so that the next one goes on from there: a class each."""
+"""What a job's attempts have saved, so that the next one goes on from there: a class each.
+
+A checkpoint that only one step uses stands beside that step.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 C = TypeVar("C", bound="Checkpoint")
+
+RawDraft: TypeAlias = Any
+"""A draft as NemoVideo sent it; ``None`` for an empty project."""
+
+FILES, LINKS = "files", "links"
+"""The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
 
 
 class Checkpoint(BaseModel):
@@ -18,6 +28,123 @@ class Checkpoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     name: ClassVar[str]
+
+
+class ProgressMessageSent(Checkpoint):
+    """Where the progress message is; of a job that waits it tells the position."""
+
+    name = "live"
+    message_id: int | None = None
+    chat_id: int | None = None
+
+
+class UploadStarted(Checkpoint):
+    """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``).
+
+    Args:
+        digest_before: A digest of the project's uploads then.
+        size_bytes: Bytes of the files; 0 for links.
+        sources: File ids or links.
+    """
+
+    name = "upload_started"
+    digest_before: str = ""
+    size_bytes: int = 0
+    sources: tuple[str, ...] = ()
+
+
+class UploadedFile(BaseModel):
+    """What NemoVideo said of an uploaded file.
+
+    Args:
+        name: The name it was uploaded under.
+        size_bytes: Its size.
+        kind: Its type as NemoVideo calls it; empty if it said nothing.
+        duration_s: Length of audio and video in seconds.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str = ""
+    size_bytes: int = 0
+    kind: str | None = ""
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Uploaded(Checkpoint):
+    """Saved when NemoVideo has taken files (key ``FILES``) or fetched links (key ``LINKS``).
+
+    Args:
+        session_id: The project that has them: a retry need not bring them there twice.
+        size_bytes: Bytes of all of them; 0 for links.
+        sources: What is known of each, by file id or link.
+    """
+
+    name = "uploaded"
+    session_id: str | None = None
+    size_bytes: int = 0
+    sources: Mapping[str, UploadedFile | None] = {}
+
+
+class AgentAsked(Checkpoint):
+    """Saved right before the message goes out; from here on it is never sent again.
+
+    Args:
+        draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
+    """
+
+    name = "agent_asked"
+    draft_before: RawDraft = None
+
+
+class AgentAnswered(Checkpoint):
+    """Saved when the agent's turn is over, however it ended.
+
+    Args:
+        text: The agent's words.
+        draft_before: The draft when the message was sent.
+        draft_after: The draft at the end.
+        failed: Whether the stream told an error.
+        reason: What the error said.
+        code: Its code.
+        raw_video_announced: Whether the chat was told that the raw video is ready.
+    """
+
+    name = "agent_answered"
+    text: str = ""
+    draft_before: RawDraft = None
+    draft_after: RawDraft = None
+    failed: bool = False
+    reason: str = ""
+    code: int | None = None
+    raw_video_announced: bool = False
+
+
+class RenderStarted(Checkpoint):
+    """Saved before the call that starts a render, which is found again by its id.
+
+    Args:
+        number: 1 for the first render of the job.
+        render_id: Its id.
+    """
+
+    name = "render_started"
+    number: int = 1
+    render_id: str = ""
+
+
+class PrivateMessageKept(Checkpoint):
+    """Saved when the answer to somebody in a group waits until they begin a private chat.
+
+    Args:
+        encrypted: The stored ``ListMessage``, encrypted: links in it are as good as the account.
+    """
+
+    name = "private_message"
+    encrypted: str = ""
 
 
 def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
@@ -52,3 +179,40 @@ class Checkpoints(Protocol):
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """Forget a checkpoint."""
         ...
+
+
+class StoredCheckpoints:
+    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back.
+
+    Args:
+        values: The stored checkpoints by their names, as JSON values.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    async def _write(self, name: str, value: Any) -> None:
+        """Write a JSON value to the store."""
+        raise NotImplementedError
+
+    def get_value(self, name: str) -> Any:
+        """See ``Checkpoints``."""
+        return self._values.get(name)
+
+    async def save_value(self, name: str, value: Any) -> None:
+        """See ``Checkpoints``."""
+        self._values[name] = value
+        await self._write(name, value)
+
+    def load(self, checkpoint: type[C], key: str = "") -> C | None:
+        """See ``Checkpoints``."""
+        value = self._values.get(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
+        """See ``Checkpoints``."""
+        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+
+    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
+        """See ``Checkpoints``."""
+        await self.save_value(field_of(checkpoint, key), None)

@@ -19,11 +19,9 @@ from bot.jobs.payloads import (
     LinkPayload,
     LoginPayload,
     Payload,
-    PressPayload,
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
-    StopEarlierPayload,
 )
 
 P = TypeVar("P", bound=Payload)
@@ -40,8 +38,6 @@ class QueueName(StrEnum):
 
     MAIN = "main"  # everything that changes or renders the chat's project
     QUICK = "quick"  # questions, answered while an edit is running
-    TAP = "tap"  # answers to pressed buttons, which Telegram's clients wait for
-    DRAW = "draw"  # redrawing the messages of pressed buttons, which may have to wait where answers need not
 
 
 class JobKind(StrEnum):
@@ -59,14 +55,11 @@ class JobKind(StrEnum):
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
     SETTINGS = "settings"  # show what holds in the chat
     CANCEL = "cancel"  # stop another job of the chat
-    CLEAR_WAY = "clear_way"  # stop every request before the one that erases the chat
     FORGET = "forget"  # erase the chat
     STATS = "stats"  # how the bot stands, for those who run it
     ANNOUNCE = "announce"  # a word of theirs to all chats with running or waiting jobs
     CONFIDED = "confided"  # show in private what came of a job in a group
     SAY = "say"  # a text that needs no other service: help, refusals
-    TAP = "tap"  # answer a pressed button, and perhaps do what only an admin may
-    REDRAW = "redraw"  # let the message of a pressed button show what came of it
 
 
 class JobState(StrEnum):
@@ -194,13 +187,10 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.HIDE: DeleteTokenPayload,
     JobKind.SKILL: SkillPayload,
     JobKind.CANCEL: CancelPayload,
-    JobKind.CLEAR_WAY: StopEarlierPayload,
     JobKind.FORGET: ForgetPayload,
     JobKind.ANNOUNCE: AnnouncePayload,
     JobKind.CONFIDED: PrivateAnswerPayload,
     JobKind.SAY: SayPayload,
-    JobKind.TAP: PressPayload,
-    JobKind.REDRAW: PressPayload,
 }
 """What jobs of each kind carry; the others carry nothing."""
 

@@ -1,12 +1,12 @@
-"""What a person may want next, after an edit: by a table, from the draft, the card and the last request."""
+"""Suggestions what to do next, after an edit: from the draft, the skill card and the last prompt, by a table."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import RunExample, RunSuggestion
@@ -19,7 +19,7 @@ MOST: Final = 3
 
 _LABEL_CHARS: Final = 60
 
-# How examples begin that do something to what is there, rather than describe something new.
+# How examples begin that edit what is there, rather than describe something new.
 _EDITS: Final = re.compile(
     r"^(?:replace|put|make|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]", re.I
 )
@@ -45,16 +45,37 @@ class Topic(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the table looks at.
+class FileFacts:
+    """What is known of a file that arrived.
 
     Args:
-        about: The card's topic, if it has one.
-        has_picture: Whether there is anything to see.
-        has_title: Whether there are words.
-        has_music: Whether there is a sound track of its own.
-        volume: Of that, where it is known; 1.0 is the original loudness.
-        length_ms: Of the whole.
+        kind: ``video``, ``image`` or ``audio``.
+        name: Its name; empty if it came without one.
+        size_bytes: Its size; 0 if unknown.
+        duration_s: Length of audio and video in seconds.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    kind: str
+    name: str = ""
+    size_bytes: int = 0
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the table decides by.
+
+    Args:
+        about: The topic of the skill card, if it has one.
+        has_picture: Whether there is video or an image.
+        has_title: Whether there is a text track.
+        has_music: Whether there is an audio track.
+        volume: The loudness of that track, if known; 1.0 is the original one.
+        length_ms: Length of the whole, in milliseconds.
         is_wide: Whether the picture is wider than high.
     """
 
@@ -72,10 +93,10 @@ class Suggestion:
     """One thing to do next.
 
     Args:
-        name: Its id; also in the keys of its words.
+        name: Its id, which the keys of its texts end with.
         topic: What it is about.
-        fits: Whether it makes sense.
-        said: Finds in a request that just this was asked for, in any language.
+        fits: Tells whether it makes sense for a draft.
+        said: Matches a prompt that asked for just this, in any language.
     """
 
     name: str
@@ -85,12 +106,12 @@ class Suggestion:
 
     @property
     def label(self) -> str:
-        """Key of its button's words."""
+        """Key of its button's label."""
         return f"button.next_{self.name}"
 
     @property
     def prompt(self) -> str:
-        """Key of the words that are sent to the agent."""
+        """Key of the prompt that is sent to the agent."""
         return f"prompt.{self.name}"
 
 
@@ -163,7 +184,7 @@ _TABLE: Final = (
 
 _BY_NAME: Final = {suggestion.name: suggestion for suggestion in _TABLE}
 
-# Of two that fit the earlier one counts: "background music" is about music.
+# The first match counts: "background music" is about music.
 _ABOUT: Final = (
     (Topic.MUSIC, re.compile(r"music|audio|song|sound", re.IGNORECASE)),
     (Topic.BACKGROUND, re.compile(r"background|backdrop", re.IGNORECASE)),
@@ -173,12 +194,12 @@ _ABOUT: Final = (
 
 
 def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, ...]:
-    """Up to three things to do next; none for a draft that is empty.
+    """Return up to three things to do next; none for an empty draft.
 
     Args:
-        draft: As it is now.
-        card: The active one; what it is about goes first.
-        prompt: What was just asked for, which is not offered again.
+        draft: The draft now.
+        card: The active skill card; its topic goes first.
+        prompt: The last prompt; what it asked for is not offered again.
     """
     if not draft.is_ready:
         return ()
@@ -188,38 +209,36 @@ def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, 
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
 
 
-def first_buttons(card: Card, files: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Button, ...]:
-    """Up to three things to do with files that just came.
+def first_buttons(card: Card, files: Sequence[FileFacts]) -> tuple[Button, ...]:
+    """Return up to three things to do with files that just arrived.
 
     Args:
-        card: The active one; those of its examples that are about such a file go first.
-        files: Kind (video, image or audio) and facts of each: ``duration_s``, ``width`` and ``height``.
+        card: The active skill card; its examples that are about such a file go first.
+        files: The files.
     """
-    seen = [(kind, facts) for kind, facts in files if kind != "audio"]
+    seen = [file for file in files if file.kind != "audio"]
     if not seen:
         return ()
     examples = [
         Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
-        if _is_about(example, {kind for kind, _ in seen})
+        if _is_about(example, {file.kind for file in seen})
     ]
-    length_ms = round(1000 * sum(facts.get("duration_s") or 0 for _, facts in seen))
-    first = seen[0][1]
     facts = _Facts(
         about=_topic(card),
         has_picture=True,
         has_title=False,
-        has_music=any(kind == "audio" for kind, _ in files),
+        has_music=any(file.kind == "audio" for file in files),
         volume=None,
-        length_ms=length_ms,
-        is_wide=(first.get("width") or 0) > (first.get("height") or 0),
+        length_ms=round(1000 * sum(file.duration_s or 0 for file in seen)),
+        is_wide=(seen[0].width or 0) > (seen[0].height or 0),
     )
-    fitting = list(_one_a_topic([one for one in _TABLE if one.fits(facts)]))
-    return (*examples[:2], *next_buttons(one.name for one in fitting))[:MOST]
+    fitting = _one_a_topic([suggestion for suggestion in _TABLE if suggestion.fits(facts)])
+    return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MOST]
 
 
 def _is_about(example: str, kinds: set[str]) -> bool:
-    """Whether an example is an edit of something that is there, and of such a file."""
+    """Whether an example edits something that is there, and such a file."""
     if not _EDITS.search(example):
         return False
     return ("image" in kinds or not _PICTURE.search(example)) and (
@@ -228,17 +247,17 @@ def _is_about(example: str, kinds: set[str]) -> bool:
 
 
 def next_step(name: str) -> Suggestion | None:
-    """The suggestion behind a button; None for one that a later release no longer has."""
+    """Return the suggestion behind a button, or ``None`` if a later release dropped it."""
     return _BY_NAME.get(name)
 
 
 def next_buttons(names: Iterable[str]) -> tuple[Button, ...]:
-    """Suggestions as buttons, by their names."""
+    """Return the buttons of suggestions, by their names."""
     return tuple(Button(_BY_NAME[name].label, RunSuggestion(name)) for name in names if name in _BY_NAME)
 
 
 def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[Suggestion]:
-    """The first of each topic, or all the others."""
+    """Yield the first of each topic, or all the others."""
     seen: set[Topic] = set()
     for one in fitting:
         if (one.topic not in seen) is first:
@@ -269,5 +288,5 @@ def _topic(card: Card) -> Topic | None:
 
 
 def how_to_begin(chat: ChatKey) -> LocalizedMessage:
-    """What to do in a chat whose project is empty: groups show bots commands and little else."""
+    """Say what to do in a chat whose project is empty: in groups bots see little but commands."""
     return LocalizedMessage("begin.private" if chat.is_private else "begin.group")

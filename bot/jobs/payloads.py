@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import LocalizedMessage
@@ -72,15 +70,15 @@ class SkillPayload(Payload):
 
 
 class CancelPayload(Payload):
-    """Of a wish to stop a job.
+    """Of a request to stop a job.
 
     Args:
         job_id: The job to stop.
-        only_admin: Whether only an admin of the group may stop it.
+        is_silent: Whether the chat gets no answer: nobody in it asked for this.
     """
 
     job_id: str
-    only_admin: bool = False
+    is_silent: bool = False
 
 
 class ForgetPayload(Payload):
@@ -88,21 +86,9 @@ class ForgetPayload(Payload):
 
     Args:
         quick_job_ids: Questions that were asked before it; they are stopped.
-        if_allowed_by: The job that finds out whether the person may ask for this; ``None`` if that is certain.
     """
 
     quick_job_ids: tuple[str, ...] = ()
-    if_allowed_by: str | None = None
-
-
-class StopEarlierPayload(Payload):
-    """Of the job that stops every request before an erasure.
-
-    Args:
-        erase_id: The job that erases the chat.
-    """
-
-    erase_id: str
 
 
 class SayPayload(Payload):
@@ -139,43 +125,3 @@ class PrivateAnswerPayload(Payload):
 
     chat: str
     job_id: str
-
-
-class IfAdmin(Payload):
-    """What a press does if an admin of the group pressed.
-
-    Args:
-        stop_job_id: A job to stop.
-        jobs: Stored jobs to enqueue.
-        changes: Of the chat's settings.
-        release_job_id: A job that waits for permission.
-        refusal: Key of the toast for others.
-    """
-
-    stop_job_id: str = ""
-    jobs: tuple[str, ...] = ()
-    changes: dict[str, Any] = {}
-    release_job_id: str = ""
-    refusal: str = "toast.not_yours"
-
-
-class PressPayload(Payload):
-    """Of the answer to a pressed button.
-
-    Args:
-        query_id: Of the callback query.
-        toast: Key of what is said to whoever pressed; empty for nothing.
-        redraw: How the button's message is redrawn.
-        message_id: Of the button's message.
-        words: Parameters of the toast.
-        keyboard: The buttons that stay.
-        if_admin: What happens only if an admin pressed.
-    """
-
-    query_id: str = ""
-    toast: str = ""
-    redraw: str = ""
-    message_id: int = 0
-    words: dict[str, str] = {}
-    keyboard: dict[str, Any] | None = None
-    if_admin: IfAdmin | None = None

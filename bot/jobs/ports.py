@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, ProgressMessageSent
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job
 
-PROGRESS_MESSAGE = "live"
-"""The checkpoint under which a front keeps its live message."""
+PROGRESS_MESSAGE = ProgressMessageSent.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +161,16 @@ class Responder(Protocol):
         """
         ...
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
-        """Delete an earlier message of ours; twice is as good as once.
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
+        """Delete a message; twice is as good as once.
 
         Args:
             address: The id that its chat had in Telegram: what is in a group that has moved since stays there.
             message_id: Which one.
             only_buttons: Leave it there without its buttons, as is done where it can't be deleted any more.
+
+        Returns:
+            Whether the message is gone.
         """
         ...
 

@@ -250,9 +250,8 @@ def _exit_when_closed(connection: socket.socket) -> None:
 
 
 def _apply(bounds: Bounds) -> None:
-    with contextlib.suppress(
-        OSError
-    ):  # Linux only: where memory is short, this process goes before the bot does.
+    with contextlib.suppress(OSError):
+        # Linux only: when memory runs out, this process is killed before the bot.
         Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (bounds.cpu_s, bounds.cpu_s))

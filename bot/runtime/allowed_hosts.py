@@ -1,7 +1,7 @@
-"""Which hosts may be reached: those that are named, and no private network by way of them.
+"""Hosts that results may be fetched from, and which addresses are public.
 
-A name is no promise of where it leads: it is looked up again and again, and redirects lead on. So every address on the
-way is held against the named hosts, and what a name means is judged where the connection is made (``http.py``).
+A name may resolve differently each time, and a redirect may lead elsewhere. So every URL on the way is checked against
+the allowed hosts, and the resolved address is checked where the connection is made (`http`).
 """
 
 from __future__ import annotations
@@ -27,49 +27,52 @@ _TRANSLATED: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96"
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """One host, or all below a domain.
+    """One host, or all subdomains of a domain.
 
     Args:
-        scheme: ``https``, or ``http`` where that was asked for.
-        host: In lower case, ASCII.
-        port: The only one that is meant.
-        is_below: Whether it means every host below this domain, and not the domain itself.
+        scheme: ``https``, or ``http`` if the rule says so.
+        host: The host or domain, in lower case and ASCII.
+        port: The only port that is allowed.
+        is_wildcard: Whether the rule allows the subdomains of ``host``, and not ``host`` itself.
     """
 
     scheme: str
     host: str
     port: int
-    is_below: bool
+    is_wildcard: bool
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``cdn.example``, ``*.example``, ``cdn.example:8443`` or ``http://127.0.0.1:8080``.
+        """Parse ``cdn.example``, ``*.example``, ``cdn.example:8443`` or ``http://127.0.0.1:8080``.
+
+        Args:
+            text: The rule.
 
         Raises:
-            ValueError: It is none of these.
+            ValueError: It has another form.
         """
         parts = urlsplit(text if "://" in text else f"https://{text}")
         written = parts.hostname or ""
-        is_below = written.startswith("*.")
+        is_wildcard = written.startswith("*.")
         if parts.scheme not in _PORTS or parts.path not in ("", "/") or parts.query or parts.username:
             raise ValueError("more than a host")
         host = ascii_host(written.removeprefix("*."))
-        if is_below and "." not in host:
+        if is_wildcard and "." not in host:
             raise ValueError("no host")
-        if host.rpartition(".")[2].isdigit() and (is_below or not _is_number(host)):
-            # Such as 127.1: a number to whoever connects, and in a form that tells nobody which.
+        if host.rpartition(".")[2].isdigit() and (is_wildcard or not _is_number(host)):
+            # Such as 127.1: the system reads an address in it, and people see another.
             raise ValueError("no host")
-        return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme], is_below)
+        return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme], is_wildcard)
 
-    def fits(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether it means this place."""
+    def matches(self, scheme: str, host: str, port: int | None) -> bool:
+        """Whether the rule allows this scheme, host and port (the scheme's own if ``None``)."""
         if (scheme, port or _PORTS.get(scheme)) != (self.scheme, self.port):
             return False
         try:
             name = ascii_host(host)
         except ValueError:
             return False
-        return name.endswith(f".{self.host}") if self.is_below else name == self.host
+        return name.endswith(f".{self.host}") if self.is_wildcard else name == self.host
 
 
 def ascii_host(host: str) -> str:
@@ -103,29 +106,29 @@ def _is_number(host: str) -> bool:
 
 
 class AllowedHosts:
-    """Hosts that files may be fetched from.
+    """The hosts that files may be fetched from.
 
     Args:
-        rules: See `HostRule.parse`. An address inside a private network is meant only where its number stands here.
+        rules: Rules as `HostRule.parse` takes them. A private address is allowed only if a rule has its number.
     """
 
     def __init__(self, rules: Iterable[str]) -> None:
         self._rules = tuple(HostRule.parse(rule) for rule in rules)
 
     def allow(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether a place may be reached; its port may be left out where it is the scheme's own."""
-        return any(rule.fits(scheme, host, port) for rule in self._rules)
+        """Whether files may be fetched from this scheme, host and port (the scheme's own if ``None``)."""
+        return any(rule.matches(scheme, host, port) for rule in self._rules)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is one of the public network's, whatever it carries inside."""
+    """Whether an address is public, also by the IPv4 address that it may contain."""
     if isinstance(address, ipaddress.IPv6Address):
-        # Each of these carries an IPv4 address inside, which may be any; no media server is reached by them.
+        # These contain an arbitrary IPv4 address; no media server uses them.
         if address.ipv4_mapped or address.sixtofour or address.teredo:
             return False
         if any(address in net for net in _TRANSLATED):
             return False
-    # is_global varies between versions of Python for some ranges: every other answer must agree with it.
+    # is_global varies between versions of Python for some ranges: the other properties must agree with it.
     return address.is_global and not (
         address.is_private
         or address.is_loopback

@@ -1,4 +1,4 @@
-"""Time as something that is passed in, so that ten minutes are tested in a millisecond."""
+"""The clock that code which waits or stamps times gets passed, so that tests pass in milliseconds."""
 
 import asyncio
 import time
@@ -7,18 +7,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What code that waits or stamps times needs of the world."""
+    """A source of time."""
 
     def now(self) -> datetime:
-        """The time of day, UTC and aware."""
+        """Return the current time, aware, in UTC."""
         ...
 
     def monotonic_s(self) -> float:
-        """Seconds that never run backwards, for measuring."""
+        """Return seconds that never go back, to measure durations."""
         ...
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait; cancellable."""
+        """Wait for ``duration_s`` seconds."""
         ...
 
 
@@ -26,9 +26,9 @@ class SystemClock:
     """The real clock, optionally sped up.
 
     Args:
-        speed: How many of its seconds pass in a real one. The sandbox plays conversations with a large
-            value, so that a poll every 30 s costs a fraction of that.
-        starts_at: Which time of day it is at the beginning; that of the machine when left out.
+        speed: Its seconds in a real second. The sandbox plays conversations with a high speed, so that a poll every
+            30 s takes a fraction of that.
+        starts_at: Its first time; the system's by default.
     """
 
     def __init__(self, speed: float = 1.0, starts_at: datetime | None = None) -> None:
@@ -39,18 +39,18 @@ class SystemClock:
 
     @property
     def is_real(self) -> bool:
-        """Whether its time is everybody's."""
+        """Whether it shows the system's time."""
         return self._is_real
 
     def now(self) -> datetime:
-        """The time of day; counted from the moment this clock was made, unless it is everybody's."""
+        """Return the current time, aware, in UTC; counted from when this clock was made unless it is real."""
         if self._is_real:
             return datetime.now(UTC)
         elapsed_s = (time.monotonic() - self._started_s) * self._speed
         return datetime.fromtimestamp(self._started.timestamp() + elapsed_s, UTC)
 
     def monotonic_s(self) -> float:
-        """Monotonic seconds, multiplied by the speed."""
+        """Return monotonic seconds, multiplied by the speed."""
         return time.monotonic() * self._speed
 
     async def sleep(self, duration_s: float) -> None:

@@ -1,4 +1,4 @@
-"""How many files and sockets this process may have open."""
+"""The limit of open files and sockets."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-PER_JOB = 4
-"""At most open for one job: a file's download, its upload, an event stream, a file on disk."""
+FILES_PER_JOB = 4
+"""Most files and sockets of one job: a download, an upload, an event stream, a file on disk."""
 
-BESIDE_JOBS = 500
-"""For the store, Telegram, the web app and the process itself."""
+OTHER_FILES = 500
+"""Of the store, Telegram, the web app and the process itself."""
 
 
 def raise_open_files(jobs: int) -> int | None:
-    """Raise the soft limit of open files to the hard one, which needs no rights.
+    """Raise the soft limit of open files to the hard one, which needs no privileges.
 
     Args:
-        jobs: That this process runs at once; a line is logged when the limit does not suffice for them.
+        jobs: How many jobs this process runs at once; a warning is logged if the limit is too low for them.
 
     Returns:
-        The limit; ``None`` where there is none to set.
+        The limit, or ``None`` on a system without one.
     """
     try:
         import resource
@@ -30,10 +30,10 @@ def raise_open_files(jobs: int) -> int | None:
         return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses what it calls unlimited.
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses a hard limit that it calls unlimited.
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-    needed = jobs * PER_JOB + BESIDE_JOBS
+    needed = jobs * FILES_PER_JOB + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         log.warning(
             "app.few_open_files", limit=soft, needed=needed, hint="raise ulimit -n, or lower WORKER_JOBS"

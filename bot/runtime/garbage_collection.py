@@ -1,20 +1,20 @@
-"""How often Python looks for garbage that refers to itself; all other garbage goes at once."""
+"""How often Python's cyclic garbage collector runs."""
 
 import gc
 
-NEW_OBJECTS = 50_000
-"""So many more objects than before, and the new ones are looked through. Python's default is 700."""
+YOUNG_THRESHOLD = 50_000
+"""New objects that trigger a collection of the youngest generation; Python's default is 700."""
 
-TIMES_MORE = (4, 1)
-"""How much rarer the objects that outlived that are looked through, and how much rarer than those all of them."""
+OLDER_THRESHOLDS = (4, 1)
+"""Collections of one generation that trigger one of the next older generation."""
 
 
 def collect_rarely() -> None:
-    """Keep collections from holding the loop up. At start, once all is loaded: what is there then is never looked at.
+    """Keep garbage collections from blocking the loop. Call it when all is loaded: what exists then is never scanned.
 
-    With 5000 event streams open, nearly a hundred objects each, it takes 0.6 s to look through all of them, and up
-    to 0.1 s to look through the new ones: of a hundred events one came 0.7 s late, and with this 1 ms. What waits
-    for a collection is bounded by the objects that come between two whole ones, half a million.
+    With 5000 event streams open, of nearly a hundred objects each, a full collection takes 0.6 s and one of the new
+    objects up to 0.1 s: one event in a hundred came 0.7 s late, and 1 ms with these thresholds. Uncollected garbage is
+    bounded by the objects made between two full collections, half a million.
     """
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, *TIMES_MORE)
+    gc.set_threshold(YOUNG_THRESHOLD, *OLDER_THRESHOLDS)

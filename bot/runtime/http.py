@@ -1,20 +1,18 @@
-"""The one place where HTTP clients are made: httpx on the outside, aiohttp's connections inside.
+"""HTTP clients: httpx's interface over aiohttp's connections.
 
-httpx's own pool costs time in proportion to its open connections for every request, which thousands of event
-streams cannot bear; ``httpx-aiohttp`` keeps httpx's interface and does away with that. What has to be set
-right around it is set here:
+httpx's own pool takes time proportional to its open connections for each request, too slow with thousands of event
+streams; ``httpx-aiohttp`` avoids that and keeps httpx's interface. This module corrects what needs it:
 
-* Its exception map reports every lost connection as ``ConnectTimeout``, also one that was lost after the
-  request had gone out. :class:`Transport` gives each failure the class that httpx documents for it, so that
-  :func:`surely_not_sent` can be trusted.
-* aiohttp repeats a GET by itself when a kept connection turns out to be dead, and never a POST. A kept
-  connection is given up before the usual server gives it up (``KEEPALIVE_S``), so that a POST rarely meets a
-  dead one.
-* httpx reads the files of a form in the event loop, 64 KB a time, and lets nobody else run as long as the connection
-  takes all. Here a thread reads them, in larger pieces: while 200 MB go out on loopback, everything else waits for
-  20 ms at most, not for up to 550.
-* Neither aiohttp nor httpx keeps cookies: many people's requests go through one client.
-* Neither reads proxies or passwords from the environment.
+* The library reports every lost connection as ``ConnectTimeout``, even one lost after the request was sent.
+  :class:`Transport` raises the exception that httpx documents for each failure, so that :func:`surely_not_sent` is
+  reliable.
+* aiohttp retries a GET by itself when a kept connection turns out to be dead, and never a POST. Idle connections are
+  closed before servers usually close them (``KEEPALIVE_S``), so that a POST rarely meets a dead one.
+* httpx reads the files of a form in the event loop, 64 KB at a time, and blocks it while the connection takes all of
+  them. Here a thread reads them in larger chunks: while 200 MB go out on loopback, other tasks wait for at most 20 ms
+  instead of up to 550.
+* No cookies are kept: one client sends many people's requests.
+* No proxies or passwords are read from the environment.
 """
 
 import asyncio
@@ -34,15 +32,20 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 from bot.runtime.allowed_hosts import is_public
 
 MAX_CONNECTIONS = 10_000
-"""Open at once, event streams included; the system's limit of open files has to allow it."""
+"""Open connections, event streams included; the limit of open files must allow as many."""
+
 KEEPALIVE_S = 4.0
-"""Below the 5 s of uvicorn, the shortest usual patience of a server with an idle connection."""
+"""Below the 5 s of uvicorn, the shortest common keep-alive timeout of servers."""
+
 READ_CHUNK_BYTES = 256 * 1024
-"""Pieces in which a body arrives at most; with the transport's own 16 KB it is 2.1 GB/s, not 3.7."""
-FORM_PIECE_BYTES = 512 * 1024
-"""Pieces in which a form with files leaves, at least."""
+"""Largest chunk of a response: 3.7 GB/s instead of 2.1 with the library's 16 KB."""
+
+FORM_CHUNK_BYTES = 512 * 1024
+"""Smallest chunk of a form with files, except for the last one."""
+
 MAX_HEADER_BYTES = 64 * 1024
-"""For one header line. Redirects to signed addresses exceed aiohttp's 8 KB."""
+"""Longest header line. Redirects to signed URLs exceed aiohttp's 8 KB."""
+
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -50,41 +53,41 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 
 @functools.cache
 def tls_context() -> ssl.SSLContext:
-    """The one SSL context of this process: to build it blocks for up to 0.1 s."""
+    """Return the one SSL context of this process; building one blocks for up to 0.1 s."""
     return httpx.create_ssl_context()
 
 
 def surely_not_sent(error: BaseException) -> bool:
-    """Whether a failed request can't have reached its server, so that it may be repeated without doubling it.
+    """Whether a failed request certainly did not reach its server, so that a retry can't duplicate it.
 
-    Holds for clients made here and for httpx's stock transport, and looks through the errors of libraries
-    that wrap httpx's (python-telegram-bot's ``NetworkError`` and ``TimedOut``).
+    Works for clients made here and for httpx's own transport, and for errors that wrap httpx's (python-telegram-bot's
+    ``NetworkError`` and ``TimedOut``).
 
     Args:
         error: What the call raised.
 
     Returns:
-        False whenever there is doubt.
+        False in case of doubt.
     """
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, httpx.RequestError):
-        seen = seen.__cause__
-    if isinstance(seen, httpx.RequestError) and isinstance(seen.__cause__, aiohttp.ClientError):
-        return isinstance(seen.__cause__, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
-    return isinstance(seen, _NEVER_SENT)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, httpx.RequestError):
+        cause = cause.__cause__
+    if isinstance(cause, httpx.RequestError) and isinstance(cause.__cause__, aiohttp.ClientError):
+        return isinstance(cause.__cause__, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return isinstance(cause, _NEVER_SENT)
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """aiohttp's connections behind httpx's interface, with httpx's meaning of each exception.
+    """aiohttp's connections behind httpx's interface, raising httpx's exceptions.
 
-    Made outside or inside a running loop; the connections belong to the loop of the first request. Whoever
-    made it closes it: through the client that was given it, or by ``aclose()``.
+    The connections belong to the loop of the first request. Close it through the client that uses it, or with
+    ``aclose()``.
 
     Args:
-        ssl_context: Shared by all clients: building one takes about 0.1 s and blocks the loop.
-        max_connections: Open at once. Requests beyond it wait for the pool timeout.
-        public_only: Whether a name that leads into a private network is refused. Addresses that are numbers are not
-            looked up, and so not judged here.
+        ssl_context: The context that all clients share.
+        max_connections: Open connections. Further requests wait for up to the pool timeout.
+        public_only: Whether a name that resolves into a private network is refused. Numeric addresses are not resolved,
+            and so not checked here.
     """
 
     def __init__(
@@ -119,20 +122,25 @@ class Transport(httpx.AsyncBaseTransport):
         return self._session
 
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, patience: httpx.Timeout
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: httpx.Timeout
     ) -> tuple[int, bytes]:
-        """Send a small request and read its whole answer, without httpx's objects around either.
+        """Send a small request and read its response without httpx's objects, which take half of a call's time.
 
-        For calls of which there are many at once: those objects take as long as all the rest of a call.
+        Args:
+            method: The HTTP method.
+            url: The URL.
+            headers: The request's headers.
+            body: The request's body.
+            timeouts: Its ``connect``, ``read`` and ``pool`` apply.
 
         Returns:
-            The status and the decoded body.
+            The status and the decompressed body.
 
         Raises:
-            httpx.TransportError: As of :meth:`handle_async_request`.
+            httpx.TransportError: As from :meth:`handle_async_request`.
         """
         limits = aiohttp.ClientTimeout(
-            sock_connect=patience.connect, sock_read=patience.read, connect=patience.pool
+            sock_connect=timeouts.connect, sock_read=timeouts.read, connect=timeouts.pool
         )
         try:
             async with self._connections().request(
@@ -140,37 +148,35 @@ class Transport(httpx.AsyncBaseTransport):
             ) as response:
                 return response.status, await response.read()
         except aiohttp.ClientResponseError as error:
-            message = f"no valid HTTP: {error.message}"  # See above: without its cause.
+            message = _describe_invalid(error)
         except aiohttp.ClientError as error:
-            raise _named(error, httpx.ReadError(str(error))) from error
+            raise _to_httpx(error, httpx.ReadError(str(error))) from error
         raise httpx.RemoteProtocolError(message)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
 
         Raises:
-            httpx.ConnectError: No connection came about; nothing was sent.
-            httpx.ConnectTimeout: Neither in time; nothing was sent.
-            httpx.TransportError: Any other; the request may have arrived.
+            httpx.ConnectError: No connection could be made; nothing was sent.
+            httpx.ConnectTimeout: No connection was made in time; nothing was sent.
+            httpx.TransportError: It failed otherwise; the request may have arrived.
         """
         if isinstance(request.stream, httpx.SyncByteStream) and not isinstance(
             request.stream, httpx.ByteStream
         ):
-            request.stream = _Form(request.stream)
+            request.stream = _FormStream(request.stream)
         try:
             response = await self._inner.handle_async_request(request)
         except httpx.TransportError as error:
-            raise _corrected_error(error) from error.__cause__
+            raise _to_httpx(error.__cause__, error) from error.__cause__
         except aiohttp.ClientResponseError as error:
-            # Not in the library's map. Its repr holds the request's headers, and so a token: not kept as a
-            # cause.
-            message = f"no valid HTTP: {error.message}"
+            message = _describe_invalid(error)
         except aiohttp.ClientError as error:
             message = str(error)
         else:
             if isinstance(response.stream, AiohttpResponseStream):
                 response.stream.CHUNK_SIZE = READ_CHUNK_BYTES
-                response.stream = _Body(response.stream)
+                response.stream = _ResponseStream(response.stream)
             return response
         raise httpx.RemoteProtocolError(message)
 
@@ -181,9 +187,9 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class PublicResolver(AbstractResolver):
-    """Looks names up once, for the connection itself: it goes to an address that was judged, and to no other.
+    """Resolve names to public addresses only, once for each connection, which goes to the checked address.
 
-    Has to be made inside a running loop.
+    Make it inside a running loop.
     """
 
     def __init__(self) -> None:
@@ -192,19 +198,24 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Give a name's public addresses.
+        """Return a name's public addresses.
+
+        Args:
+            host: The name.
+            port: The port, passed on to the connection.
+            family: The address family.
 
         Raises:
             OSError: It has none.
         """
-        found = await self._inner.resolve(host, port, family)
-        public = [one for one in found if _is_public(one["host"])]
+        results = await self._inner.resolve(host, port, family)
+        public = [result for result in results if _is_public(result["host"])]
         if not public:
-            raise OSError(f"{host} leads into a private network")
+            raise OSError(f"{host} resolves into a private network")
         return public
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Close the inner resolver."""
         await self._inner.close()
 
 
@@ -212,63 +223,64 @@ def _is_public(address: str) -> bool:
     try:
         return is_public(ipaddress.ip_address(address))
     except ValueError:
-        return False  # With a zone, as addresses of the link itself have it.
+        return False  # It has a zone: a link-local address.
 
 
-class _Form(httpx.AsyncByteStream):
-    """A form with files, which a thread reads."""
+class _FormStream(httpx.AsyncByteStream):
+    """A form whose files a thread reads."""
 
     def __init__(self, inner: httpx.SyncByteStream) -> None:
         self._inner = inner
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = iter(self._inner)
-        while piece := await asyncio.to_thread(_next_of, pieces):
-            yield piece
+        while chunk := await asyncio.to_thread(_read_chunk, pieces):
+            yield chunk
 
 
-def _next_of(pieces: Iterator[bytes]) -> bytes:
-    taken, size = [], 0
+def _read_chunk(pieces: Iterator[bytes]) -> bytes:
+    parts, size = [], 0
     for piece in pieces:
-        taken.append(piece)
+        parts.append(piece)
         size += len(piece)
-        if size >= FORM_PIECE_BYTES:
+        if size >= FORM_CHUNK_BYTES:
             break
-    return b"".join(taken)
+    return b"".join(parts)
 
 
-class _Body(httpx.AsyncByteStream):
-    """An answer's body; when it breaks, the error says so."""
+class _ResponseStream(httpx.AsyncByteStream):
+    """A response's body, which raises httpx's exceptions."""
 
     def __init__(self, inner: AiohttpResponseStream) -> None:
         self._inner = inner
-        # The library's own iterator, not one more generator around it: that would cost at every chunk.
+        # The library's own iterator: a generator around it would cost time for each chunk.
         self._chunks = inner.__aiter__()
 
-    def __aiter__(self) -> "_Body":
+    def __aiter__(self) -> "_ResponseStream":
         return self
 
     async def __anext__(self) -> bytes:
         try:
             return await self._chunks.__anext__()
         except httpx.TransportError as error:
-            raise _corrected_error(error) from error.__cause__
+            raise _to_httpx(error.__cause__, error) from error.__cause__
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
-def _corrected_error(error: httpx.TransportError) -> httpx.TransportError:
-    return _named(error.__cause__, error)
+def _describe_invalid(error: aiohttp.ClientResponseError) -> str:
+    # Only the text: the error's repr shows the request's headers with a token in them, so it must not become a cause.
+    return f"invalid HTTP: {error.message}"
 
 
-def _named(error: BaseException | None, otherwise: httpx.TransportError) -> httpx.TransportError:
-    """What httpx calls a failure of aiohttp's."""
+def _to_httpx(error: BaseException | None, default: httpx.TransportError) -> httpx.TransportError:
+    """Return httpx's exception for one of aiohttp's, or the default for any other."""
     message = str(error)
     match error:
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            # Its words are the address, which may hold the bot's token.
-            return httpx.UnsupportedProtocol("not an address")
+            # Its message is the URL, which may contain the bot's token.
+            return httpx.UnsupportedProtocol("invalid URL")
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError(message)
         case aiohttp.ConnectionTimeoutError():
@@ -279,7 +291,7 @@ def _named(error: BaseException | None, otherwise: httpx.TransportError) -> http
             return httpx.RemoteProtocolError(message)
         case aiohttp.ClientConnectionError():
             return httpx.ReadError(message)
-    return otherwise
+    return default
 
 
 def new_client(
@@ -289,17 +301,17 @@ def new_client(
     max_connections: int = MAX_CONNECTIONS,
     public_only: bool = False,
 ) -> httpx.AsyncClient:
-    """Make a client. At start only, and one for each service: each has a pool of its own.
+    """Make a client, at start only and one for each service: each has its own pool.
 
-    Whoever made it closes it, with ``async with`` or ``await client.aclose()``, in the loop that used it: its
-    connections are aiohttp's and are not closed by being forgotten.
+    Close it with ``async with`` or ``await client.aclose()``, in the loop that used it: aiohttp's connections are not
+    closed by garbage collection.
 
     Args:
-        ssl_context: This process's ``tls_context()`` when left out.
-        timeout: Default of each request. There is no limit to a whole request, and none to writing a body:
-            aiohttp has none, so uploads want a watchdog of their own.
-        max_connections: Open at once.
-        public_only: Whether names that lead into a private network are refused.
+        ssl_context: ``tls_context()`` by default.
+        timeout: The default of each request. It limits neither a whole request nor writing a body, which aiohttp can't
+            limit: uploads need their own watchdog.
+        max_connections: Open connections.
+        public_only: Whether names that resolve into a private network are refused.
     """
     return httpx.AsyncClient(
         transport=Transport(ssl_context or tls_context(), max_connections, public_only=public_only),

@@ -1,4 +1,4 @@
-"""Logging: one line an event, and never a secret in it."""
+"""Logging: one line for each event, without secrets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import structlog
 
 _SECRETS = re.compile(
-    # A bot's token; in the addresses of its calls and files it follows right on "bot".
+    # A bot's token; in URLs of its calls and files it follows "bot" directly.
     r"(?P<bot>(?<!\d)\d{5,}(?::|%3A)[\w-]{20,})"
     r"|(?P<nemo>(?:nmv|clm)_[\w-]+)"
-    # Up to what may follow in a JSON line, which has to stay one.
+    # Up to what may follow in a JSON line, which must stay valid.
     r"|(?P<bearer>(?<=bearer )[^\s\"'\\,}]+)"
-    # A password may hold anything, unquoted: up to the last @ of the address.
+    # A password may contain anything unquoted: up to the last @ of the URL.
     r"|(?P<password>(?<=://)[^/\s@\"]*:[^\s\"]+(?=@))",
     re.IGNORECASE,
 )
@@ -25,16 +25,16 @@ _NOISY = ("httpx", "httpcore", "aiohttp", "telegram", "docket", "uvicorn", "asyn
 
 
 def redact(text: str) -> str:
-    """The text with everything that looks like a token or a password taken out."""
+    """Return the text with everything that looks like a token or password replaced."""
     return _SECRETS.sub("***", text)
 
 
 def configure_logging(level: str, form: str) -> None:
-    """Set logging up for the whole process.
+    """Set up logging for the whole process.
 
     Args:
-        level: Of our own events; libraries are heard from WARNING on. httpx logs whole addresses at INFO, and with
-            them the bot's token.
+        level: The lowest level of the bot's own events. Libraries log from WARNING on: httpx logs whole URLs at INFO,
+            and with them the bot's token.
         form: ``text`` or ``json``.
     """
     renderer: Any = (

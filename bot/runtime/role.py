@@ -1,10 +1,10 @@
-"""What a process of the bot is for."""
+"""The roles of a process."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What one process does."""
+    """What a process does."""
 
     ALL = "all"
     INTAKE = "intake"  # receives updates and stores jobs

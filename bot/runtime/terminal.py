@@ -1,4 +1,4 @@
-"""Progress in a terminal."""
+"""Progress of a command, in a terminal only."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from collections.abc import Callable, Iterator
 
 import typer
 
+_ERASE_LINE = "\r\x1b[K"
+
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """One line in a terminal, which is gone when it is done; nothing elsewhere.
+    """Show one line of progress, which is erased at the end; outside a terminal, show nothing.
 
     Yields:
-        What is told each thing as it begins.
+        A function that shows what the command does now.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
 
-    def tell(what: str) -> None:
-        typer.echo(f"\r\x1b[K{what}…", nl=False, err=True)
+    def show(step: str) -> None:
+        typer.echo(f"{_ERASE_LINE}{step}…", nl=False, err=True)
 
     try:
-        yield tell
+        yield show
     finally:
-        typer.echo("\r\x1b[K", nl=False, err=True)
+        typer.echo(_ERASE_LINE, nl=False, err=True)

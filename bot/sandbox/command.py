@@ -1,4 +1,4 @@
-"""What ``nemovideo-bot sandbox`` does."""
+"""The ``nemovideo-bot sandbox`` command."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ async def play(file: Path, out: Path) -> int:
     """Play a conversation file.
 
     Args:
-        file: What to play.
-        out: Where the transcript and the delivered files go.
+        file: The conversation file.
+        out: Directory for the transcript and the delivered files.
 
     Returns:
-        The exit code: 0 when every expectation held.
+        The exit code: 0 if every expectation held, otherwise 1.
 
     Raises:
-        WrongFile: It can't be played, or nothing can be written to ``out``.
+        WrongFile: The file can't be played, or ``out`` can't be written to.
     """
     script = conversation.read_conversation(file)
     try:
@@ -61,7 +61,7 @@ async def play(file: Path, out: Path) -> int:
 
 
 async def services() -> None:
-    """Run the stand-ins alone until told to stop."""
+    """Run the stand-ins alone until a signal stops them."""
     stop = _stop_by_signal()
     async with contextlib.AsyncExitStack() as stack:
         work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-")))
@@ -73,11 +73,11 @@ async def services() -> None:
 
 
 async def chat(data_dir: Path | None, port: int) -> None:
-    """Run the bot against the stand-ins, and the page to chat on, until told to stop.
+    """Run the bot against the stand-ins, with the chat page, until a signal stops it.
 
     Args:
-        data_dir: Where files go, and stay; a temporary directory that is removed at the end without it.
-        port: Of the page; 0 takes a free one.
+        data_dir: Directory for files, which are kept; by default a temporary one that is removed at the end.
+        port: Port of the page; 0 for a free one.
 
     Raises:
         CannotStart: The directory or the port can't be used.
@@ -87,8 +87,8 @@ async def chat(data_dir: Path | None, port: int) -> None:
         work_dir = data_dir or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-", ignore_cleanup_errors=True))
         )
-        with progress() as tell:
-            address = await stack.enter_async_context(chat_page(work_dir, port, tell))
+        with progress() as report:
+            address = await stack.enter_async_context(chat_page(work_dir, port, report))
         kept = f"   files stay in {data_dir}" if data_dir else ""
         typer.echo(f"Chat with the bot: {address}   (Ctrl-C ends it){kept}")
         await stop.wait()
@@ -96,33 +96,33 @@ async def chat(data_dir: Path | None, port: int) -> None:
 
 @contextlib.asynccontextmanager
 async def chat_page(
-    work_dir: Path, port: int = 0, tell: Callable[[str], None] = lambda _: None
+    work_dir: Path, port: int = 0, report: Callable[[str], None] = lambda _: None
 ) -> AsyncIterator[str]:
-    """Everything that the page needs, and the page, until the block is left.
+    """Serve the chat page with everything it needs, until the block is left.
 
     Args:
-        work_dir: Where files go; empty, because the stand-ins of both services begin anew each time.
-        port: Of the page; 0 takes a free one.
-        tell: Is told what is being done.
+        work_dir: Directory for files. It has to be empty, because the stand-ins keep no state between runs.
+        port: Port of the page; 0 for a free one.
+        report: Called with what is being done now.
 
     Yields:
-        The page's address.
+        The page's URL.
 
     Raises:
         CannotStart: The directory or the port can't be used.
     """
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
-        tell("Making people, chats and clips")
+        report("Making people, chats and clips")
         await asyncio.to_thread(_make_empty, work_dir)
         services = await stack.enter_async_context(
             serve_services(work_dir / "services", clock, pace=replace(page.PACE))
         )
         people = await stack.enter_async_context(People(services.telegram_url))
         await page.set_scene(people, work_dir / "clips")
-        tell("Starting the store")
+        report("Starting the store")
         store = await stack.enter_async_context(open_store(None, work_dir / "bot"))
-        tell("Starting the bot")
+        report("Starting the bot")
         bot = running_bot(services, work_dir / "bot", clock, redis_url=store.url, **page.SETTINGS)
         await stack.enter_async_context(bot)
         app = page.create_app(services, store.redis, work_dir / "clips")
@@ -134,7 +134,7 @@ async def chat_page(
             yield url + app.state.path
         finally:
             app.state.feed.close()
-            # What still stands still would keep both sides from ending.
+            # Held requests would keep both sides from ending.
             services.nemo.faults.clear()
             services.telegram.journal.switch_off()
 
@@ -146,7 +146,7 @@ def _make_empty(directory: Path) -> None:
     except OSError as error:
         raise CannotStart(f"{directory}: {error.strerror}") from error
     if taken:
-        raise CannotStart(f"{directory} is not empty: each sandbox begins anew, in a directory of its own")
+        raise CannotStart(f"{directory} is not empty: each sandbox needs a new directory")
 
 
 def _stop_by_signal() -> asyncio.Event:

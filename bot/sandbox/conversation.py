@@ -1,4 +1,4 @@
-"""Conversation files: who says what, and what the bot must answer. ``conversations/README.md`` tells the format."""
+"""Read and check conversation files. ``conversations/README.md`` describes the format."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ NEMO = "nemo"
 TELEGRAM = "telegram"
 
 GENERAL = "General"
-"""The topic of a forum that every message without one is in."""
+"""The topic of a forum for messages without a topic."""
 
 NOTHING = "nothing"
 TOPIC = "topic"
-"""What a step may reply to besides labels: nothing at all, and the first message of its topic."""
+"""What a step may reply to besides labels: nothing, and the first message of its topic."""
 
 ANONYMOUS = "anonymous"
-"""Instead of a channel's title: an admin writes in the group's own name."""
+"""Instead of a channel's title: an admin writes in the group's name."""
 
-DEEDS = (
+PERSON_ACTIONS = (
     "says",
     "sends",
     "sends_album",
@@ -62,7 +62,7 @@ class _Model(BaseModel):
 
 def _as_list(value: object) -> object:
     pieces = value if isinstance(value, list | tuple) else [value]
-    # YAML takes 100 for a number; here it is what a message says.
+    # YAML reads 100 as a number; here it is the text of a message.
     return [str(piece) if isinstance(piece, int | float) else piece for piece in pieces]
 
 
@@ -70,14 +70,14 @@ Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
 class Person(_Model):
-    """Somebody with an account."""
+    """A person with a Telegram account."""
 
     language: str = "en"
     started: bool = True
 
 
 class Group(_Model):
-    """A chat that is not private."""
+    """A group or channel."""
 
     type: Literal["group", "supergroup", "channel"] = "supergroup"
     creator: str
@@ -95,14 +95,14 @@ class Account(_Model):
 
 
 class Telegram(_Model):
-    """What kind of Bot API server it is."""
+    """The kind of Bot API server."""
 
     local: bool = False
     flood_limits: bool = True
 
 
 class File(_Model):
-    """A file to send; made on the spot."""
+    """A file to send, generated when it is sent."""
 
     kind: FileKind = "video"
     name: str = ""
@@ -118,7 +118,7 @@ class File(_Model):
 
 
 class PersonStep(_Model):
-    """What somebody does: one of `DEEDS`, the others tell more of it."""
+    """What a person does: one of `PERSON_ACTIONS`, with details in the other fields."""
 
     says: str | None = None
     sends: File | None = None
@@ -147,10 +147,10 @@ class PersonStep(_Model):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
-        done = [name for name in DEEDS if getattr(self, name) is not None]
+        done = [name for name in PERSON_ACTIONS if getattr(self, name) is not None]
         if len(done) != 1:
             raise ValueError(
-                f"somebody does one of {', '.join(DEEDS)}, not {' and '.join(done) or 'nothing'}"
+                f"somebody does one of {', '.join(PERSON_ACTIONS)}, not {' and '.join(done) or 'nothing'}"
             )
         if self.topic is not None and self.chat is None:
             raise ValueError("a topic needs its chat")
@@ -158,7 +158,7 @@ class PersonStep(_Model):
 
 
 class Video(_Model):
-    """What a delivered video must be; its content is looked at, not only what the bot declared."""
+    """What a delivered video must be, by its content and not only by what the bot declared."""
 
     seconds: float | None = None
     width: int | None = None
@@ -190,7 +190,7 @@ class BotStep(_Model):
 
 
 class Uploaded(_Model):
-    """A file that NemoVideo got; its content is looked at."""
+    """A file that NemoVideo must have got, by its content."""
 
     name: str | None = None
     kind: Literal["video", "image", "audio"] | None = None
@@ -200,7 +200,7 @@ class Uploaded(_Model):
 
 
 class NemoStep(_Model):
-    """What NemoVideo must have been asked, or how it is to behave from here on."""
+    """What NemoVideo must have been asked for, or how it behaves from here on."""
 
     messages: int | None = None
     last_message: str | None = None
@@ -231,7 +231,7 @@ class NemoStep(_Model):
 
 
 class Membership(_Model):
-    """What somebody, or the bot, becomes in a chat."""
+    """A new status of a person or the bot in a chat."""
 
     chat: str
     who: str
@@ -239,11 +239,27 @@ class Membership(_Model):
     rights: dict[str, bool] = Field(default_factory=dict)
 
 
-class TelegramStep(_Model):
-    """How Telegram is to behave from here on, and what happens to people and chats there."""
+class CallDrop(_Model):
+    """Calls of bots whose connection breaks; no methods mean all."""
 
-    error: dict[str, Any] | None = None
-    drop: dict[str, Any] | None = None
+    methods: tuple[str, ...] = ()
+    when: Literal["before", "after"] = "before"
+    times: int | None = 1
+
+
+class CallError(CallDrop):
+    """Calls of bots that are refused."""
+
+    code: int
+    description: str
+    retry_after: int = 0
+
+
+class TelegramStep(_Model):
+    """How Telegram behaves from here on, and what happens to people and chats there."""
+
+    error: CallError | None = None
+    drop: CallDrop | None = None
     lose: str | None = None
     clear: bool = False
     copies: int | None = None
@@ -259,19 +275,19 @@ Step: TypeAlias = PersonStep | BotStep | NemoStep | TelegramStep
 
 
 class Conversation(_Model):
-    """A conversation file, read.
+    """A conversation file's content.
 
     Args:
-        title: A line.
-        about: More.
-        speed: Seconds of the conversation that pass in a real one.
-        settings: Of the bot, by their names in ``.env.example``.
+        title: Its title, a line.
+        about: A longer description.
+        speed: Seconds of the conversation that pass in a real second.
+        settings: Settings of the bot, by their names in ``.env.example``.
         telegram: The Bot API server.
         nemo: Switches of NemoVideo's stand-in.
         accounts: NemoVideo's registered accounts, by their tokens.
-        people: Who takes part.
-        chats: Groups and channels.
-        steps: (actor, step), in order.
+        people: The participants by name.
+        chats: Groups and channels by title.
+        steps: The steps as (actor, step), in order.
     """
 
     title: str
@@ -310,7 +326,7 @@ _STEPS: dict[str, type[_Model]] = {BOT: BotStep, NEMO: NemoStep, TELEGRAM: Teleg
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as it is meant here: ``on`` is a word, only ``true`` and ``false`` are not."""
+    """Loads YAML in which ``on`` is a word, and only ``true`` and ``false`` are booleans."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -324,10 +340,10 @@ def read_conversation(path: Path) -> Conversation:
     """Read a conversation file.
 
     Raises:
-        WrongFile: Not there, no YAML, or not in the format.
+        WrongFile: The file is missing, no YAML, or not in the format.
     """
     try:
-        body = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+        body = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - derived from the safe one
     except OSError as error:
         raise WrongFile(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -340,7 +356,7 @@ def read_conversation(path: Path) -> Conversation:
     try:
         conversation = Conversation(**{**body, "steps": tuple(steps)})
     except ValidationError as error:
-        raise WrongFile(f"{path}: {_told(error)}") from error
+        raise WrongFile(f"{path}: {_describe(error)}") from error
     _check_names(path, conversation)
     return conversation
 
@@ -355,14 +371,14 @@ def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tu
     try:
         return actor, _STEPS.get(actor, PersonStep).model_validate(what)
     except ValidationError as error:
-        raise WrongFile(f"{where} ({actor}): {_told(error)}") from error
+        raise WrongFile(f"{where} ({actor}): {_describe(error)}") from error
 
 
 _NAMING = {"reply_to", "on", "edits", "deletes", "lose", "again", "gone", "buttonless", "album_of"}
 
 
 def _check_names(path: Path, conversation: Conversation) -> None:
-    """See that a step names only what is there by then."""
+    """Check that each step names only what exists by then."""
     labels = {NOTHING, TOPIC}
     for number, (actor, step) in enumerate(conversation.steps, 1):
         named = step.model_dump(include=_NAMING, exclude_none=True)
@@ -398,7 +414,7 @@ def _wrong_names(step: Step, conversation: Conversation) -> list[str]:
     ]
 
 
-def _told(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     return "; ".join(
         ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in error.errors()
     )

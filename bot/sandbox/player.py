@@ -1,4 +1,4 @@
-"""Plays a conversation file: is its people, and holds the bot to what it must answer."""
+"""Play a conversation file: act as its people and check what the bot answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.sandbox import props
+from bot.sandbox import media_files
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
 from bot.sandbox.botapi.flood import FloodLimits
@@ -30,7 +30,7 @@ from bot.sandbox.conversation import (
     TelegramStep,
     WrongFile,
 )
-from bot.sandbox.expecting import Expectations
+from bot.sandbox.expectations import Expectations
 from bot.sandbox.nemo_steps import play_nemo
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
@@ -48,18 +48,18 @@ async def play(
 
     Args:
         conversation: What to play.
-        out: Where the transcript and the delivered files go; made when missing.
-        work_dir: For everything else; empty.
-        redis_url: An empty store for the bot, instead of one of its own.
+        out: Directory for the transcript and the delivered files; created if missing.
+        work_dir: Empty directory for everything else.
+        redis_url: URL of an empty store for the bot; by default it starts an embedded one.
 
     Returns:
-        The difference, when an expectation did not hold.
+        The difference if an expectation didn't hold, otherwise `None`.
 
     Raises:
-        WrongFile: It asks for something that can't be.
+        WrongFile: The conversation asks for something impossible.
     """
     await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
-    # At noon, so that no conversation is played into the next day, where budgets begin anew.
+    # Start at noon, so that no conversation runs into the next day with its new quotas.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     clock = SkippingClock(conversation.speed, starts_at=noon)
     telegram = conversation.telegram
@@ -77,7 +77,7 @@ async def play(
         people = await stack.enter_async_context(People(services.telegram_url))
         nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
         player = Player(conversation, services, people, nemo, clock, out, work_dir)
-        await player.gather()
+        await player.set_up()
         bot = running_bot(
             services,
             work_dir / "bot",
@@ -90,31 +90,31 @@ async def play(
         try:
             await stack.enter_async_context(bot)
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            raise WrongFile(f"settings: {told}") from None
+            errors = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            raise WrongFile(f"settings: {errors}") from None
         try:
             await player.play()
         except Unmet as error:
             return str(error)
         finally:
-            await player.write_down()
-            # What still stands still would keep both sides from ending.
+            await player.write_transcript()
+            # Held requests would keep both sides from ending.
             await nemo.release()
             await people.faults.clear()
     return None
 
 
 class Player:
-    """One performance of a conversation.
+    """Plays a conversation once.
 
     Args:
         conversation: What to play.
         services: The stand-ins.
         people: Telegram's control API.
-        nemo: NemoVideo's.
-        clock: The conversation's time.
-        out: Where delivered files go.
-        work_dir: Where files to send are made.
+        nemo: NemoVideo's control API.
+        clock: The conversation's source of time.
+        out: Directory for delivered files.
+        work_dir: Directory for files to send.
     """
 
     def __init__(
@@ -138,8 +138,8 @@ class Player:
         self._out = out
         self._transcript = Transcript(conversation.title, clock)
 
-    async def gather(self) -> None:
-        """Make accounts, people and chats.
+    async def set_up(self) -> None:
+        """Create accounts, people and chats.
 
         Raises:
             WrongFile: NemoVideo's stand-in has no such switch.
@@ -168,11 +168,11 @@ class Player:
                 await self._people.link(self._stage.chats[title], self._stage.chats[group.discussion])
 
     async def play(self) -> None:
-        """Walk the steps.
+        """Play the steps in order.
 
         Raises:
-            Unmet: The first expectation that did not hold.
-            WrongFile: A step asks for something that can't be.
+            Unmet: An expectation didn't hold.
+            WrongFile: A step asks for something impossible.
         """
         for number, (actor, step) in enumerate(self._conversation.steps, 1):
             try:
@@ -182,8 +182,8 @@ class Player:
             except (ControlError, ValueError, TypeError) as error:
                 raise WrongFile(f"step {number} ({actor}): {error}") from error
 
-    async def write_down(self) -> None:
-        """Put the transcript and all delivered files where they were asked for."""
+    async def write_transcript(self) -> None:
+        """Write the transcript and all delivered files."""
         chats = {**{name: m.chat for name, m in self._stage.members.items()}, **self._stage.chats}
         await self._transcript.write(self._people, chats, self._out)
 
@@ -242,7 +242,7 @@ class Player:
             await self._press(member, step, chat or member.chat)
         elif step.follows is not None:
             await self._follow(member, step, chat or member.chat)
-            # From here on it is about the private chat that this led to.
+            # The next steps are about the private chat that this led to.
             self._stage.last = PersonStep(says="")
         if sent is not None and step.label:
             self._stage.labels[step.label] = sent
@@ -261,7 +261,7 @@ class Player:
         return where
 
     async def _id_in(self, title: str | None, message: Seen) -> int:
-        """A message's number in a chat; a channel's post is in its discussion group as well, under another one."""
+        """Return a message's ID in a chat; a channel's post has another one in its discussion group."""
         chat = self._stage.chats[title] if title else None
         if chat is None or message.chat_id == chat.id or message.json["chat"]["type"] != "channel":
             return message.id
@@ -275,14 +275,14 @@ class Player:
         on = self._stage.labels[step.on] if step.on else None
         message = await self._with_button(self._people.chat(on.chat_id) if on else chat, wanted, on)
         answer = await member.press(message, wanted) or {}
-        self._transcript.pressed(member.json["first_name"], wanted, answer)
+        self._transcript.add_press(member.json["first_name"], wanted, answer)
         if step.toast is not None and step.toast not in str(answer.get("text")):
             raise Unmet(f"expected the toast “{step.toast}”, it was {answer or 'none'}")
         if step.opens is not None and step.opens not in str(answer.get("url")):
             raise Unmet(f"expected a link with “{step.opens}”, it was {answer or 'none'}")
 
     async def _follow(self, member: Member, step: PersonStep, chat: ChatHandle) -> None:
-        """Press a link to the bot's private chat, and "Start" there."""
+        """Press a button that links to the bot's private chat, then "Start" there."""
         on = self._stage.labels[step.on] if step.on else None
         message = await self._with_button(
             self._people.chat(on.chat_id) if on else chat, str(step.follows), on
@@ -302,7 +302,7 @@ class Player:
         self, member: Member, file: File, caption: str, chat: ChatHandle | None, **where: Any
     ) -> Seen:
         self._files += 1
-        path, declared = await asyncio.to_thread(props.make, file, self._work_dir / f"{self._files}")
+        path, declared = await asyncio.to_thread(media_files.make, file, self._work_dir / f"{self._files}")
         return await member.send_file(
             file.kind,
             path,
@@ -317,7 +317,7 @@ class Player:
 
     async def _check_copies(self, wanted: int) -> None:
         def count() -> int:
-            # A bot's directory has its token for a name.
+            # A bot's directory is named by its token.
             return sum(path.is_file() for path in (self._work_dir / "services" / "telegram").glob("*:*/**/*"))
 
         ends_s = time.monotonic() + PATIENCE_S
@@ -329,11 +329,9 @@ class Player:
     async def _telegram_step(self, step: TelegramStep) -> None:
         faults = self._people.faults
         if step.error is not None:
-            options = dict(step.error)
-            await faults.error(*options.pop("methods", []), **options)
+            await faults.error(*step.error.methods, **step.error.model_dump(exclude={"methods"}))
         if step.drop is not None:
-            options = dict(step.drop)
-            await faults.drop(*options.pop("methods", []), **options)
+            await faults.drop(*step.drop.methods, **step.drop.model_dump(exclude={"methods"}))
         if step.clear:
             await faults.clear()
         if step.copies is not None:

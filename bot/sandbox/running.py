@@ -1,4 +1,4 @@
-"""The real bot against the stand-ins, in this process."""
+"""Run the real bot against the stand-ins, in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.settings import Settings
 
 
 class _OwnSettings(Settings):
-    """Set by the sandbox alone: a store or an account that the machine has for real use stays untouched."""
+    """Settings without environment and ``.env``, so that a real store or account stays untouched."""
 
     @classmethod
     def settings_customise_sources(
@@ -38,7 +38,7 @@ class _OwnSettings(Settings):
 async def running_bot(
     services: Services, data_dir: Path, clock: Clock, **settings: Any
 ) -> AsyncIterator[None]:
-    """The real bot against the stand-ins, in this process, until the block is left."""
+    """Run the real bot against the stand-ins until the block is left."""
     chosen = _OwnSettings(
         telegram_bot_token=SecretStr(services.token),
         telegram_api_url=services.telegram_url,

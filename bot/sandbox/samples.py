@@ -1,4 +1,4 @@
-"""Small media files for the sandbox and the tests, made on the spot with PyAV and Pillow.
+"""Generate small media files for the sandbox and the tests with PyAV and Pillow.
 
 ```python
 make_video(Path("clip.mp4"))  # 3 s, 320x180, H.264 and AAC
@@ -8,7 +8,7 @@ make_audio(Path("voice.ogg"), 2.0)
 ```
 """
 
-from __future__ import annotations  # array takes its type only in annotations
+from __future__ import annotations  # array takes its type in annotations only
 
 import functools
 import math
@@ -24,7 +24,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
-SAMPLE_RATE = 48_000  # Opus takes no 44.1 kHz
+SAMPLE_RATE = 48_000  # Opus doesn't support 44.1 kHz
 
 _VIDEO_CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 _AUDIO_CODECS = {
@@ -64,23 +64,23 @@ def make_video(
     picture: Callable[[float, int, int], Image.Image] | None = None,
     size_bytes: int | None = None,
 ) -> Path:
-    """Write a playable video: a white bar wanders over a plain ground, over a 440 Hz tone.
+    """Generate a playable video: a white bar moves over a plain background, with a 440 Hz tone.
 
     Args:
-        path: Where to; the ending names the kind: mp4, mov, mkv, avi or webm.
-        seconds: Its length.
-        width: Of the stored picture, in pixels, even.
-        height: Of the stored picture, in pixels, even.
-        fps: Frames a second.
+        path: The file to write; its suffix decides the kind: mp4, mov, mkv, avi or webm.
+        seconds: Its length in seconds.
+        width: Width of the stored picture in pixels, even.
+        height: Height of the stored picture in pixels, even.
+        fps: Frames per second.
         audio: Whether there is a sound track.
         rotation: Degrees, clockwise, by which a player has to turn the picture: a phone held upright
             stores 90. MP4 and MOV only.
-        moov: Where the index of an MP4 or MOV lies.
-        colour: The ground, any name or ``#rrggbb`` that Pillow knows.
-        text: Written in the middle.
-        picture: Draws each frame instead, from where it is in the clip (0 to 1), width and height.
-        size_bytes: Pad an MP4 or MOV to exactly this size with a sparse ``free`` box, which players skip:
-            a 300 MB file that costs no time and no disk.
+        moov: Whether an MP4 or MOV has its index at the front or the end.
+        colour: Background color, any name or ``#rrggbb`` that Pillow knows.
+        text: Text in the middle.
+        picture: Draws each frame instead, by its position in the clip (0 to 1), width and height.
+        size_bytes: Size to pad an MP4 or MOV to with a sparse ``free`` box, which players skip and
+            which takes no time and no disk.
 
     Returns:
         The path.
@@ -127,14 +127,14 @@ def _wandering_bar(ground: Image.Image) -> Callable[[float, int, int], Image.Ima
 def make_photo(
     path: Path, width: int = 640, height: int = 480, *, colour: str = "darkorange", text: str = ""
 ) -> Path:
-    """Write a picture of one colour with a lighter disc, and words when there are some.
+    """Generate a picture of one color with a lighter disc, and a text if given.
 
     Args:
-        path: Where to; the ending names the kind: jpg, png, gif or webp.
-        width: In pixels.
-        height: In pixels.
-        colour: The ground.
-        text: Written in the middle.
+        path: The file to write; its suffix decides the kind: jpg, png, gif or webp.
+        width: Width in pixels.
+        height: Height in pixels.
+        colour: Background color.
+        text: Text in the middle.
 
     Returns:
         The path.
@@ -148,19 +148,19 @@ def make_photo(
 
 
 def make_audio(path: Path, seconds: float = 2.0, *, frequency_hz: int = 440) -> Path:
-    """Write a tone.
+    """Generate a tone.
 
     Args:
-        path: Where to; the ending names the kind: mp3, m4a, aac, wav, flac, or ogg (Opus, as in a
+        path: The file to write; its suffix decides the kind: mp3, m4a, aac, wav, flac, or ogg (Opus, as in a
             voice message).
-        seconds: Its length.
-        frequency_hz: Its pitch; a whole number, so that a second of it can be repeated without a click.
+        seconds: Its length in seconds.
+        frequency_hz: Its pitch; an integer, so that a second of it repeats without a click.
 
     Returns:
         The path.
 
     Raises:
-        KeyError: An ending that is not known.
+        KeyError: The suffix is unknown.
     """
     suffix = path.suffix.lower()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,15 +202,15 @@ def _ground(width: int, height: int, colour: str, text: str) -> Image.Image:
 
 
 def pad(path: Path, size_bytes: int) -> None:
-    """Fill an MP4 or MOV up to a size with a box that players skip; sparse, so it takes no disk.
+    """Pad an MP4 or MOV to a size with a sparse box, which players skip and which takes no disk.
 
     Raises:
-        ValueError: It has as many bytes already.
+        ValueError: The file is already as large.
     """
     missing = size_bytes - path.stat().st_size
     if missing < _FREE_BOX_HEADER_BYTES:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes already, {size_bytes} is too few")
     with path.open("ab") as file:
-        # Size 1 says that the real one follows in 64 bits.
+        # Size 1 means that the real size follows in 64 bits.
         file.write((1).to_bytes(4, "big") + b"free" + missing.to_bytes(8, "big"))
         file.truncate(size_bytes)

@@ -1,4 +1,4 @@
-"""Both stand-ins, served on loopback."""
+"""Serve both stand-ins on loopback."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bot.web.serve import serve
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where the stand-ins are.
+    """The running stand-ins.
 
     Args:
-        telegram_url: The Bot API's base address; its control API is at ``/control/``.
-        nemo_url: NemoVideo's, likewise.
-        token: A bot's token that the Bot API takes.
-        telegram: All that the one keeps.
-        nemo: All that the other keeps.
+        telegram_url: The Bot API's base URL; its control API is at ``/control/``.
+        nemo_url: NemoVideo's base URL, likewise.
+        token: A bot token that the Bot API accepts.
+        telegram: The Bot API's state.
+        nemo: NemoVideo's state.
     """
 
     telegram_url: str
@@ -46,14 +46,14 @@ async def serve_services(
     flood_limits: FloodLimits | None = FloodLimits(),  # noqa: B008 - frozen
     pace: Pace | None = None,
 ) -> AsyncIterator[Services]:
-    """Serve both until the block is left.
+    """Serve both stand-ins until the block is left.
 
     Args:
-        data_dir: Where their files go.
-        clock: Their time; the bot's should be the same.
-        local: The Bot API behaves as an own server with ``--local``.
-        flood_limits: Telegram's; ``None`` for none.
-        pace: How long things take at NemoVideo; fast without one.
+        data_dir: Directory for their files.
+        clock: Their source of time, which should be the bot's too.
+        local: Whether the Bot API behaves as a server with ``--local``.
+        flood_limits: Telegram's limits on sending; ``None`` for none.
+        pace: How long things take at NemoVideo; fast by default.
     """
     clock = clock or SystemClock()
     botapi = new_botapi(data_dir / "telegram", local=local, clock=clock, flood_limits=flood_limits)

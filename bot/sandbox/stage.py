@@ -1,4 +1,4 @@
-"""Where a conversation is played: its people, chats and topics, and the messages that were given a name."""
+"""The state of a conversation that is played: people, chats, topics, and labelled messages."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from bot.sandbox.botapi.journal import Changes
 from bot.sandbox.conversation import PersonStep
 
 LOOK_AGAIN_S = 0.02
-"""Pause between two looks at what nothing tells of, in real seconds."""
+"""Pause between two looks at what sends no notification, in real seconds."""
 
 PATIENCE_S = 10.0
-"""For something outside the chats to come true, in real seconds."""
+"""How long to wait for expectations outside of chats, in real seconds."""
 
-LIVE_MARK = "✖"
-"""Begins the cancel button, which every live message has and no other."""
+CANCEL_MARK = "✖"
+"""Start of the cancel button's text, which only progress messages have."""
 
 MEDIA_KINDS = ("video", "photo", "document")
 
 
 class Unmet(Exception):
-    """An expectation that did not hold; the message tells the difference."""
+    """An expectation that didn't hold; the message describes the difference."""
 
 
 @dataclass(slots=True)
 class Stage:
-    """What all steps of a conversation share.
+    """State that all steps of a conversation share.
 
     Args:
         people: Telegram's control API.
-        changes: Tells of everything that happens in Telegram's stand-in.
-        work_dir: Where files are made.
-        last_actor: Who acted last.
-        last: What they did: the bot's answer is looked for there.
-        members: The people by their names.
-        chats: The groups by their titles.
-        topics: Numbers of topics, by the titles of their groups and their own.
-        labels: Messages by the names that they were given.
+        changes: Notifies of everything that happens in Telegram's stand-in.
+        work_dir: Directory for files.
+        last_actor: Name of the person who acted last.
+        last: That person's step, in whose chat the bot's answer is expected.
+        members: People by name.
+        chats: Groups and channels by title.
+        topics: Thread IDs of topics, by the titles of group and topic.
+        labels: Messages by label.
     """
 
     people: People
@@ -62,17 +62,17 @@ async def until(
     within_s: float,
     wanted: str,
 ) -> Seen:
-    """Wait until a message is found among the bot's in a chat.
+    """Wait until a chat has a matching message of the bot.
 
     Args:
-        chat: Where to look.
+        chat: The chat to search.
         changes: Wakes for another look.
-        look: Picks it out.
-        within_s: How long to wait, in real seconds.
-        wanted: What it is, for the error.
+        look: Returns the matching message.
+        within_s: Timeout in real seconds.
+        wanted: Description of the message, for the error.
 
     Raises:
-        Unmet: It never came.
+        Unmet: No message matched in time.
     """
     ends_s = time.monotonic() + within_s
     while True:
@@ -82,25 +82,25 @@ async def until(
             return found
         left_s = ends_s - time.monotonic()
         if left_s <= 0:
-            there = "\n".join(f"    {shown(m)}" for m in messages) or "    nothing"
+            there = "\n".join(f"    {describe(m)}" for m in messages) or "    nothing"
             raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
         await changes.wait_for(partial(_changed, changes, count), left_s)
 
 
-def is_live(message: Seen) -> bool:
-    """Whether it is, or was, the live message of a job."""
+def is_progress_message(message: Seen) -> bool:
+    """Return whether a message is or was the progress message of a job."""
     rows = [
         row
         for version in message.versions
         for row in version.get("reply_markup", {}).get("inline_keyboard", [])
     ]
-    return any(button["text"].startswith(LIVE_MARK) for row in rows for button in row)
+    return any(button["text"].startswith(CANCEL_MARK) for row in rows for button in row)
 
 
-def shown(message: Seen) -> str:
-    """A message in a line, for errors."""
+def describe(message: Seen) -> str:
+    """Describe a message in a line, for errors."""
     kind = next((f"[{kind}] " for kind in MEDIA_KINDS if kind in message.json), "")
-    kind = "(live) " if is_live(message) else kind
+    kind = "(progress) " if is_progress_message(message) else kind
     gone = " (deleted)" if message.deleted_at else ""
     buttons = "".join(f" [{button}]" for button in message.buttons)
     return f"#{message.id}{gone} {kind}“{message.text}”{buttons}"

@@ -1,4 +1,4 @@
-"""What was said in a conversation, by all sides and with times, as a text to read."""
+"""Write the transcript of a conversation, with times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 FILE_NAME = "transcript.txt"
 
 INDENT = "\n" + " " * 9
-"""Before each further line of a message."""
+"""Line break and indentation before further lines of a message."""
 
 _KINDS = (
     "animation",
@@ -33,11 +33,11 @@ _KINDS = (
 
 
 class Transcript:
-    """Collects and writes.
+    """Collects a conversation's events and writes them as a text.
 
     Args:
-        title: Of the conversation.
-        clock: Its time.
+        title: The conversation's title.
+        clock: The conversation's source of time.
     """
 
     def __init__(self, title: str, clock: Clock) -> None:
@@ -45,24 +45,24 @@ class Transcript:
         self._clock = clock
         self._lines: list[tuple[datetime, str]] = []
 
-    def pressed(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
-        """Somebody pressed a button."""
-        told = f" → “{answer['text']}”" if answer.get("text") and "url" not in answer else ""
+    def add_press(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
+        """Add a button press with its answer."""
+        toast = f" → “{answer['text']}”" if answer.get("text") and "url" not in answer else ""
         opened = f" → {answer['url']}" if answer.get("url") else ""
-        self._lines.append((self._clock.now(), f"{who} presses [{button}]{told}{opened}"))
+        self._lines.append((self._clock.now(), f"{who} presses [{button}]{toast}{opened}"))
 
     async def write(self, people: People, chats: Mapping[str, ChatHandle], out: Path) -> None:
-        """Write the transcript, and beside it every file that the bot delivered.
+        """Write the transcript, and every file that the bot delivered beside it.
 
         Args:
             people: Telegram's control API.
-            chats: By the names to call them.
-            out: The directory.
+            chats: Chats by name.
+            out: Directory to write to.
         """
         lines = list(self._lines)
         for name, chat in chats.items():
             for message in await _messages(chat):
-                lines += _told(name, message, await _saved(people, message, out))
+                lines += _lines_of(name, message, await _saved(people, message, out))
         lines.sort(key=lambda line: line[0])
         began = lines[0][0] if lines else self._clock.now()
         body = [f"{_time(at - began)}  {text}" for at, text in lines]
@@ -72,7 +72,7 @@ class Transcript:
 async def _messages(chat: ChatHandle) -> list[Seen]:
     try:
         return await chat.messages(deleted=True)
-    except ControlError:  # A private chat that was never begun.
+    except ControlError:  # A private chat that was never opened.
         return []
 
 
@@ -83,37 +83,37 @@ async def _saved(people: People, message: Seen, out: Path) -> str:
     target = out / f"{message.chat_id}_{message.id}_{name.name}"
     try:
         await people.save(message.media["file_id"], target)
-    except ControlError:  # The conversation let the file be gone.
+    except ControlError:  # The conversation deleted the file.
         target.unlink(missing_ok=True)
         return "(gone)"
     return target.name
 
 
-def _told(chat: str, message: Seen, saved: str) -> list[tuple[datetime, str]]:
+def _lines_of(chat: str, message: Seen, saved: str) -> list[tuple[datetime, str]]:
     sender = message.json.get("from", {})
-    # Anonymous admins and channels come under the name of a bot of Telegram's.
+    # Anonymous admins and channels have a bot of Telegram's as sender.
     somebody = message.json.get("sender_chat", {}).get("title") or sender.get("first_name", "Somebody")
     who = "Bot" if sender.get("is_bot") and "sender_chat" not in message.json else somebody
-    # In private only the bot's words need somebody they go to.
-    place = "" if chat == who else f" → {chat}"
+    # In a private chat only the bot's messages need a receiver.
+    receiver = "" if chat == who else f" → {chat}"
     if message.json.get("is_topic_message"):
-        place += f", topic {message.json['message_thread_id']}"
+        receiver += f", topic {message.json['message_thread_id']}"
     lines = []
     shown_buttons = ""
     for number, (stamp, version) in enumerate(zip(message.stamps, message.versions, strict=True)):
         buttons = _buttons(version)
         text = version.get("text") or version.get("caption") or ""
         if number:
-            # An edit is told in one line: it is one of many that say nearly the same.
-            told = f"edits #{message.id}: {' │ '.join(line for line in text.splitlines() if line)}"
+            # An edit takes one line, because it is one of many that say nearly the same.
+            line = f"edits #{message.id}: {' │ '.join(line for line in text.splitlines() if line)}"
         else:
             reply = version.get("reply_to_message", {}).get("message_id")
             about = f" (reply to #{reply})" if reply else ""
-            told = f"#{message.id}{about}: {_content(version)}{text.replace(chr(10), INDENT)}"
-        told += (buttons or " [no buttons]") if buttons != shown_buttons else ""
+            line = f"#{message.id}{about}: {_content(version)}{text.replace(chr(10), INDENT)}"
+        line += (buttons or " [no buttons]") if buttons != shown_buttons else ""
         shown_buttons = buttons
         file = f" ⇒ {saved}" if saved and not number else ""
-        lines.append((datetime.fromisoformat(stamp), f"{who}{place} {told}{file}"))
+        lines.append((datetime.fromisoformat(stamp), f"{who}{receiver} {line}{file}"))
     if message.deleted_at:
         lines.append((datetime.fromisoformat(message.deleted_at), f"#{message.id} is deleted"))
     return lines

@@ -1,1 +1,1 @@
-"""Redis: connect or embed, every key's name and lifetime."""
+"""Redis: connect or embed a server; every key with its lifetime."""

@@ -1,4 +1,4 @@
-"""The one way to the store: the operator's Redis, or the embedded one."""
+"""Connect to the store: the operator's Redis, or an embedded one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -22,16 +22,18 @@ from redis.exceptions import (
 from bot.store.embedded import EmbeddedStore
 from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
 
-MIN_REDIS_VERSION = (6, 2)  # LMOVE, GETEX; a Valkey says 7.2 here
+MIN_REDIS_VERSION = (6, 2)  # for LMOVE and GETEX; Valkey reports 7.2
 
 MAX_CONNECTIONS = 100
-DOCKET_CONNECTIONS = 5_000  # docket waits for none to be free, and hundreds of jobs begin or end at once
-POOL_WAIT_S = 20.0  # for one of them to be free
+DOCKET_CONNECTIONS = (
+    5_000  # docket does not wait for a free one, and hundreds of jobs may start or end at once
+)
+POOL_TIMEOUT_S = 20.0  # for a free connection
 CONNECT_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S = 10.0  # so a blocking command has to block for less
-HEALTH_CHECK_S = 30
+ANSWER_TIMEOUT_S = 10.0  # blocking commands must block for less
+HEALTH_CHECK_INTERVAL_S = 30
 
-# About 3 s in all: an embedded server is back after 0.1 s, a container's after one or two.
+# About 3 s in all: an embedded server restarts in 0.1 s, a container in one or two.
 RETRIES = 10
 RETRY_BASE_S = 0.01
 RETRY_CAP_S = 0.5
@@ -39,15 +41,14 @@ RETRY_CAP_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store that answered.
+    """A connected store.
 
     Note:
-        A command whose answer was lost with its connection is sent again, a few times: write so that twice
-        does what once does.
+        A command whose answer was lost with its connection is sent again: commands must be idempotent.
 
     Attributes:
-        redis: The client to use; texts come as ``str``.
-        url: The same server's address. It may hold a password.
+        redis: The client; strings are decoded to ``str``.
+        url: The server's URL. It may contain a password.
     """
 
     redis: Redis
@@ -55,15 +56,15 @@ class Store:
 
     @property
     def docket_url(self) -> str:
-        """The address with room for everything that docket does at once."""
+        """The URL with as many connections as docket needs."""
         return f"{self.url}{'&' if '?' in self.url else '?'}max_connections={DOCKET_CONNECTIONS}"
 
 
-class _Cancellable(AbstractConnection):
-    """A connection on which a cancellation always arrives.
+class _CancellableConnection(AbstractConnection):
+    """A connection that never swallows a cancellation.
 
     redis-py sends each command through ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that
-    comes as it ends: of 4000 that met a command, two in five.
+    arrives as it ends: of 4000 during a command, two in five.
     """
 
     async def send_packed_command(
@@ -73,7 +74,7 @@ class _Cancellable(AbstractConnection):
         before = task.cancelling() if task is not None else 0
         await super().send_packed_command(command, check_health)
         if task is not None and task.cancelling() > before:
-            await self.disconnect(nowait=True)  # An answer is on its way that nobody will read.
+            await self.disconnect(nowait=True)  # Nobody will read the answer that is coming.
             raise asyncio.CancelledError
 
 
@@ -82,14 +83,14 @@ async def open_store(redis_url: str | None, data_dir: Path) -> AsyncIterator[Sto
     """Connect to the operator's Redis or Valkey, or embed one.
 
     Args:
-        redis_url: ``redis://``, ``rediss://`` or ``unix://``; without one a server is embedded.
-        data_dir: Where an embedded server keeps everything; not touched otherwise.
+        redis_url: A ``redis://``, ``rediss://`` or ``unix://`` URL; a server is embedded without one.
+        data_dir: An embedded server's data; not touched otherwise.
 
     Yields:
-        The store, checked to be there and new enough.
+        The store, which answers and is new enough.
 
     Raises:
-        StoreError: It can't be used; the message is one line without the password.
+        StoreError: It can't be used. The message is one line without the password.
     """
     if redis_url:
         async with _connected(redis_url) as store:
@@ -107,16 +108,16 @@ async def _connected(url: str) -> AsyncIterator[Store]:
             url,
             decode_responses=True,
             max_connections=MAX_CONNECTIONS,
-            timeout=POOL_WAIT_S,
+            timeout=POOL_TIMEOUT_S,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             socket_timeout=ANSWER_TIMEOUT_S,
-            health_check_interval=HEALTH_CHECK_S,
+            health_check_interval=HEALTH_CHECK_INTERVAL_S,
             retry=Retry(ExponentialWithJitterBackoff(cap=RETRY_CAP_S, base=RETRY_BASE_S), RETRIES),
         )
-    except (ValueError, TypeError):  # their words quote the address, password and all
-        raise StoreRefused(f"REDIS_URL is no address of a Redis: {shown}") from None
-    # By the address's scheme it is one for TCP, TLS or a Unix socket.
-    pool.connection_class = type("CancellableConnection", (_Cancellable, pool.connection_class), {})
+    except (ValueError, TypeError):  # its message contains the URL with the password
+        raise StoreRefused(f"REDIS_URL is not a URL of a Redis: {shown}") from None
+    # The class depends on the scheme: TCP, TLS or a Unix socket.
+    pool.connection_class = type("CancellableConnection", (_CancellableConnection, pool.connection_class), {})
     redis = Redis.from_pool(pool)
     try:
         await _check(redis, shown)
@@ -130,23 +131,23 @@ async def _check(redis: Redis, shown: str) -> None:
         server = await redis.info("server")
     except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
         raise StoreRefused(f"Redis at {shown} refuses: {error}; set user and password in REDIS_URL") from None
-    except TypeError:  # options are looked at when the first connection is made
-        raise StoreRefused(f"REDIS_URL has an option that is not known: {shown}") from None
+    except TypeError:  # options are checked at the first connection
+        raise StoreRefused(f"REDIS_URL has an unknown option: {shown}") from None
     except ResponseError as error:
         raise StoreRefused(f"Redis at {shown} refuses: {error}") from None
     except (RedisError, OSError) as error:
         raise StoreUnreachable(f"Redis at {shown} does not answer: {error}") from None
     version = str(server["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS_VERSION:
-        raise StoreTooOld(f"Redis at {shown} is version {version}; 6.2 is the oldest that will do")
+        raise StoreTooOld(f"Redis at {shown} is version {version}; 6.2 is the oldest that works")
 
 
 def _without_secrets(url: str) -> str:
-    """An address as it may be shown: scheme, host and port, or the socket's path."""
+    """Return a URL as it may be shown: scheme, host and port, or the socket's path."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
-    except ValueError:  # a password with a slash in it, unquoted, makes the rest of it look like a port
+    except ValueError:  # after an unquoted slash in the password, the rest of it looks like a port
         return "…"
     if parts.scheme == "unix":
         return f"unix://{parts.path}"

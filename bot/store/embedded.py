@@ -1,9 +1,8 @@
-"""The embedded store for the length of a block: there while it is in use, back at once when it crashes."""
+"""An embedded server for the length of a block, restarted when it crashes."""
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 import structlog
 
@@ -17,51 +16,49 @@ STABLE_S = 60.0  # up for this long, a server's next crash counts as its first
 
 
 class EmbeddedStore:
-    """A Valkey on this machine, kept on disk, for when no ``REDIS_URL`` is set.
+    """A Valkey on this machine that persists to disk, for when no ``REDIS_URL`` is set.
 
         async with EmbeddedStore(data_dir) as store:
             redis = Redis.from_url(store.url)
 
-    Any number of processes may do so with one directory; they share one server, which the last one stops.
-    A server that dies while it is in use is started again with all that it had confirmed.
+    Processes with the same directory share one server, which the last of them stops. A server that dies while it is
+    in use is restarted with all writes that it confirmed.
 
     Args:
-        data_dir: Where everything is kept; made when missing.
+        data_dir: The server's data; created if missing.
 
     Raises:
-        StoreError: On entering: it can't be started; one line says why.
+        StoreError: On entering, if the server can't be started.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._server: EmbeddedServer | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._supervisor: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "EmbeddedStore":
         server = EmbeddedServer(self._data_dir)
         try:
-            await _finish_in_thread(server.join)
+            await _finish_in_thread(server.attach)
         except asyncio.CancelledError:
-            await _finish_in_thread(server.leave)
+            await _finish_in_thread(server.detach)
             raise
         self._server = server
-        self._watch = asyncio.create_task(self._keep_running(server), name="embedded-store")
+        self._supervisor = asyncio.create_task(self._keep_running(server), name="embedded-store")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
+    async def __aexit__(self, *_: object) -> None:
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait([self._supervisor])
         if self._server is not None:
-            await _finish_in_thread(self._server.leave)
+            await _finish_in_thread(self._server.detach)
 
     @property
     def url(self) -> str:
-        """The server's address, ``unix://…``; the same after a restart."""
+        """The server's URL, ``unix://…``; the same after a restart."""
         if self._server is None:
-            raise RuntimeError("the store has an address once it is entered")
+            raise RuntimeError("the store has no URL before it is entered")
         return self._server.url
 
     async def _keep_running(self, server: EmbeddedServer) -> None:
@@ -79,13 +76,13 @@ class EmbeddedStore:
             try:
                 await _finish_in_thread(server.ensure_running)
             except StoreError as error:
-                log.error("store.restart_failed", error=str(error), pause_s=pause_s)  # noqa: TRY400 - one line says it
+                log.error("store.restart_failed", error=str(error), pause_s=pause_s)  # noqa: TRY400 - the message says it all
             else:
                 log.info("store.restarted")
 
 
 async def _wait_until_gone(socket_path: Path) -> None:
-    """Wait until the server closes a connection, which the kernel does for one that was killed."""
+    """Wait until the server closes a connection, or the kernel does for a killed server."""
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket_path))
     except OSError:
@@ -99,7 +96,7 @@ async def _wait_until_gone(socket_path: Path) -> None:
 
 
 async def _finish_in_thread(work: Callable[[], object]) -> None:
-    """Run blocking work in a thread; when cancelled, wait for its end: a thread can't be stopped."""
+    """Run blocking work in a thread. When cancelled, wait for its end: a thread can't be stopped."""
     task = asyncio.create_task(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)

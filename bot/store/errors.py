@@ -1,45 +1,45 @@
 """What can be wrong with the store.
 
-Each message is one line for the operator, saying what is wrong and what to do, and never holds a password.
+Each message is one line for the operator that says what is wrong and what to do, and never contains a password.
 
-- `StoreError`: the root of them all.
-    - `StoreUnreachable`: nothing answers at the address.
-    - `StoreRefused`: the server answers and refuses: password, rights, or a mode that can't be used.
-    - `StoreTooOld`: the server lacks commands that are needed.
-    - `NoServerBinary`: no server to embed on this machine.
-    - `ServerFailed`: the embedded server did not come up.
-    - `UnsafeFile`: a file or directory that has to be ours alone is not.
-    - `SchemaRefused`: the data was written by a release that this one can't follow.
+- `StoreError`: the base class.
+    - `StoreUnreachable`: the server does not answer.
+    - `StoreRefused`: the server refuses access: password, permissions, or a mode that can't be used.
+    - `StoreTooOld`: the server lacks required commands.
+    - `NoServerBinary`: this machine has no server that can be embedded.
+    - `ServerFailed`: the embedded server did not start.
+    - `UnsafeFile`: a file or directory is not this user's alone.
+    - `SchemaRefused`: another release wrote the data.
 """
 
 
 class StoreError(Exception):
-    """Anything that keeps the store from being used."""
+    """The store can't be used."""
 
 
 class StoreUnreachable(StoreError):
-    """Nothing answers at the address of the store."""
+    """The server does not answer."""
 
 
 class StoreRefused(StoreError):
-    """The server answers, and refuses to be used."""
+    """The server refuses access."""
 
 
 class StoreTooOld(StoreError):
-    """The server lacks commands that are needed."""
+    """The server lacks required commands."""
 
 
 class NoServerBinary(StoreError):
-    """There is no server on this machine that could be embedded."""
+    """This machine has no server that can be embedded."""
 
 
 class ServerFailed(StoreError):
-    """The embedded server did not come up."""
+    """The embedded server did not start."""
 
 
 class UnsafeFile(StoreError):
-    """A file or directory that has to be ours alone is not."""
+    """A file or directory is not this user's alone."""
 
 
 class SchemaRefused(StoreError):
-    """The data was written by a release that this one can't follow."""
+    """Another release wrote the data."""

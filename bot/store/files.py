@@ -1,4 +1,4 @@
-"""Files and directories that are ours alone, and locks on them that end with their process."""
+"""Private files and directories, and file locks that end with their process."""
 
 import fcntl
 import os
@@ -13,26 +13,26 @@ from bot.store.errors import StoreError, UnsafeFile
 OWNER_ONLY_DIR = 0o700
 OWNER_ONLY_FILE = 0o600
 
-LOCK_POLL_S = 0.002  # flock has no timeout of its own
+LOCK_POLL_S = 0.002  # flock has no timeout
 
 
-def own_directory(path: Path) -> Path:
-    """Make sure of a directory that nobody else can look into.
+def ensure_private_directory(path: Path) -> Path:
+    """Ensure a directory that only this user can access.
 
     Args:
-        path: Made when missing, with its parents; rights that are too wide are taken away.
+        path: The directory; created with its parents if missing, restricted if others have access.
 
     Returns:
-        The path, resolved.
+        The resolved path.
 
     Raises:
-        UnsafeFile: It can't be made or written, is no directory, or belongs to somebody else.
+        UnsafeFile: It can't be created or written, is not a directory, or belongs to another user.
     """
     try:
         path.mkdir(mode=OWNER_ONLY_DIR, parents=True, exist_ok=True)
-        status = path.lstat()  # a link that somebody else put there is none of ours, whatever it leads to
+        status = path.lstat()  # does not follow a symlink, which somebody else may have put there
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            raise UnsafeFile(f"{path} is not a directory of this user: move it away, or choose another place")
+            raise UnsafeFile(f"{path} is not a directory of this user: move it away, or choose another one")
         if stat.S_IMODE(status.st_mode) != OWNER_ONLY_DIR:
             path.chmod(OWNER_ONLY_DIR)
     except OSError as error:
@@ -40,17 +40,17 @@ def own_directory(path: Path) -> Path:
     return path.resolve()
 
 
-def open_own_file(path: Path) -> int:
-    """Open a file that only its owner reads, made when missing.
+def open_private_file(path: Path) -> int:
+    """Open a file that only its owner can access; create it if missing.
 
     Args:
-        path: The file; its directory has to be there.
+        path: The file, in an existing directory.
 
     Returns:
-        A file descriptor for reading and writing, not inherited by children.
+        A file descriptor for reading and writing, not inherited by child processes.
 
     Raises:
-        UnsafeFile: It can't be opened, or belongs to somebody else.
+        UnsafeFile: It can't be opened, or belongs to another user.
     """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY_FILE)
@@ -63,11 +63,11 @@ def open_own_file(path: Path) -> int:
 
 
 def try_lock(fd: int, *, shared: bool = False) -> bool:
-    """Lock an open file if that is possible at once.
+    """Lock an open file without waiting; return whether that succeeded.
 
     Args:
-        fd: The open file. The lock lives until every copy of it is closed, in children too.
-        shared: Together with others who share it, or alone.
+        fd: The open file. The lock lasts until all copies of the descriptor are closed, also in child processes.
+        shared: Whether others may share the lock.
     """
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -78,20 +78,20 @@ def try_lock(fd: int, *, shared: bool = False) -> bool:
 
 @contextmanager
 def locked(path: Path, timeout_s: float) -> Iterator[int]:
-    """Hold a file's lock, alone, for the length of the block.
+    """Hold a file's exclusive lock inside the block.
 
     Args:
-        path: The file; made when missing.
-        timeout_s: How long to wait for whoever holds it.
+        path: The file; created if missing.
+        timeout_s: How long to wait for another holder, in seconds.
 
     Yields:
         The open file's descriptor.
 
     Raises:
-        UnsafeFile: The file can't be opened, or belongs to somebody else.
+        UnsafeFile: The file can't be opened, or belongs to another user.
         StoreError: It stayed locked.
     """
-    fd = open_own_file(path)
+    fd = open_private_file(path)
     try:
         deadline_s = time.monotonic() + timeout_s
         while not try_lock(fd):

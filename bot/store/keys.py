@@ -1,7 +1,7 @@
-"""Every key in the store: what it is called, and how long it lives.
+"""Every key in the store: its name and its lifetime.
 
-A chat's keys have the chat between braces, so that in a cluster they share a slot and one script or
-transaction can use them together. ``chat`` is always ``str(ChatKey)``, such as ``-100123:45``.
+A chat's keys have the chat in braces, so that they share a slot of a cluster and one script or transaction can use
+them together. ``chat`` is always ``str(ChatKey)``, such as ``-100123:45``.
 """
 
 NAMESPACE = "nemo:"
@@ -187,12 +187,6 @@ def message_numbers_key(mailbox: str) -> str:
 
 
 # All of a chat --------------------------------------------------------------------------------------------
-
-OF_A_CHAT = (
-    *(ADMINS, ALBUM, ASKED, CHAT, JOB, LANE, MESSAGE_NUMBERS, RESULTS, SENDER),
-    *(SLOT, TURNED_AWAY, UPDATE, UPLOADS),
-)
-"""Everything that belongs to a chat begins so, and has the chat between braces behind it."""
 
 KEPT_WHEN_FORGOTTEN = (LANE, SLOT, UPDATE)
 """What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""

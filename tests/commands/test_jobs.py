@@ -15,8 +15,9 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import one_line
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
-from bot.jobs.payloads import PressPayload
+from bot.jobs.payloads import CancelPayload
 from bot.jobs.ports import PROGRESS_MESSAGE
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
@@ -55,7 +56,6 @@ async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     await job_queue.enqueue([new_job(3, asked_at=clock.now(), text="third")], 3)
     await clock.advance(5)
     await job_queue.enqueue([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
-    await job_queue.enqueue([new_job(5, queue=QueueName.TAP, kind=JobKind.TAP)], 5)
 
     rows = await office.rows()
     assert [(row.job.text, row.state, row.place) for row in rows] == [
@@ -136,11 +136,11 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
         assert (await office.cancel(waiting.id)).state is JobState.CANCELLED
 
     assert waiting.id not in await job_queue.current(CHAT, QueueName.MAIN)
-    [drawing] = await job_queue.current(CHAT, QueueName.DRAW)
-    standing = await job_queue.find(CHAT, drawing)
-    assert standing is not None
-    assert standing.job.payload == PressPayload(redraw="cancelled", message_id=77)
-    assert any(name == queue_id(CHAT, QueueName.DRAW) for name, _, _ in await tickets(docket))
+    [closing] = await job_queue.current(CHAT, QueueName.QUICK)
+    status = await job_queue.find(CHAT, closing)
+    assert status is not None
+    assert status.job.payload == CancelPayload(job_id=waiting.id, is_silent=True)
+    assert any(name == queue_id(CHAT, QueueName.QUICK) for name, _, _ in await tickets(docket))
 
 
 async def test_a_running_job_is_asked_to_stop(office: JobAdmin, job_queue: JobQueue, redis: Redis) -> None:
@@ -184,7 +184,7 @@ async def test_a_failed_job_is_tried_again_once(
 
 async def test_what_was_charged_is_not_asked_for_again(office: JobAdmin, job_queue: JobQueue) -> None:
     taken = await started(job_queue, new_job(files=(CLIP,)))
-    await job_queue.save(taken, "turn", {"failed": False})
+    await job_queue.save(taken, AgentAnswered.name, {"failed": False})
     await job_queue.finish(taken, JobState.FAILED)
 
     again = await office.retry(taken.job.id)

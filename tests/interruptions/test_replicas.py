@@ -172,7 +172,7 @@ async def two_pollers(world: World) -> tuple[Process, Process]:
     found: list[Process] = []
 
     async def one_polls() -> bool:
-        found[:] = [one for one in processes if "lease.taken" in logged(one)]
+        found[:] = [one for one in processes if "polling_lock.acquired" in logged(one)]
         return len(found) == 1 and all("app.ready" in logged(one) for one in processes)
 
     await until(one_polls)
@@ -206,7 +206,7 @@ async def test_who_was_stopped_for_too_long_polls_no_more(world: World) -> None:
         os.kill(first.pid, signal.SIGCONT)
 
     async def stands_by() -> bool:
-        return "lease.lost" in logged(first)
+        return "polling_lock.lost" in logged(first)
 
     await until(stands_by)
     asked += await ask(world, QUESTIONS)

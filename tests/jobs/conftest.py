@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +13,13 @@ from docket import Docket, Worker
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoint, Checkpoints, ProgressMessageSent
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.worker.runner import JobRunner, Step
+from bot.jobs.worker.attempt import Attempt, Step
+from bot.jobs.worker.runner import JobRunner
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
@@ -81,11 +82,11 @@ class RecordingResponder:
 
     async def show_progress(self) -> None:
         self._fail("show")
-        if "message_id" not in (self.checkpoints.get_value("live") or {}):
+        if self.checkpoints.load(ProgressMessageSent) is None:
             if self.teller.announcing is not None:
                 await self.teller.announcing()
             self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            await self.checkpoints.save_value("live", {"message_id": len(self.teller.shown)})
+            await self.checkpoints.save(ProgressMessageSent(message_id=len(self.teller.shown)))
 
     async def flush_progress(self) -> None:
         await self.show_progress()
@@ -106,7 +107,7 @@ class RecordingResponder:
     async def deliver(self, slot: str, result: Result) -> Delivered:
         raise ChatGone
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         raise NotImplementedError
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
@@ -115,6 +116,24 @@ class RecordingResponder:
 
     async def close(self) -> None:
         self.teller.closed.append(self.job.id)
+
+
+class Noted(Checkpoint):
+    """A checkpoint of steps that tests make up."""
+
+    name = "noted"
+    value: int = 0
+
+
+@dataclass(frozen=True)
+class FunctionStep:
+    """A step that does what a test's function does."""
+
+    run: Callable[[Attempt], Awaitable[None]]
+    name: str = "made_up"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        await self.run(attempt)
 
 
 @dataclass
@@ -158,14 +177,19 @@ async def workplace(
     store: Store,
     clock: Clock,
     teller: Responders,
-    steps: Mapping[JobKind, Sequence[Step]],
+    step: Callable[[Attempt], Awaitable[None]] | Sequence[Step] = (),
     *,
     max_tries: int = 5,
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
+    steps = {kind: [FunctionStep(step)] if callable(step) else step for kind in JobKind}
     async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket:
         job_queue = JobQueue(store.redis, docket, clock, queue_limit=50)
-        yield Workplace(docket, job_queue, JobRunner(job_queue, store.redis, teller, clock, steps, max_tries))
+        yield Workplace(
+            docket,
+            job_queue,
+            JobRunner(job_queue, store.redis, teller, clock, steps, max_tries),
+        )
 
 
 @contextlib.asynccontextmanager

@@ -11,8 +11,9 @@ from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import AnnouncePayload, SayPayload
 from bot.jobs.queue.job_queue import ActiveChat, JobQueue, queue_id
-from bot.jobs.steps.admin import announce, show_stats
-from bot.jobs.worker.runner import Attempt
+from bot.jobs.steps.announce import Announce
+from bot.jobs.steps.show_stats import ShowStats
+from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since, worker_name
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.store import keys
@@ -107,11 +108,11 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
 
     monkeypatch.setattr(job_queue, "enqueue", dies_after_the_first)
     with pytest.raises(Died):
-        await announce(job_queue)(await run_of(job_queue, clock, teller, asked))
+        await Announce(job_queue)(await run_of(job_queue, clock, teller, asked))
     monkeypatch.setattr(job_queue, "enqueue", accept)
     # Who comes later was not there when it was said.
     await job_queue.enqueue([new_job(chat=ChatKey(12))], 5)
-    await announce(job_queue)(await run_of(job_queue, clock, teller, asked))
+    await Announce(job_queue)(await run_of(job_queue, clock, teller, asked))
 
     for chat, language, waiting in ((CHAT, "en", 1), (CLUB, "zh", 1), (ChatKey(12), "en", 0)):
         ids = await job_queue.current(chat, QueueName.QUICK)
@@ -141,7 +142,7 @@ async def test_the_numbers_are_those_of_today(
     assert await job_queue.at_work() == [ActiveChat(CLUB, True, 0, "en"), ActiveChat(CHAT, False, 1, "en")]
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], 4)
-    await show_stats(job_queue, GuestAccountCounter(redis, clock), redis)(
+    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(
         await run_of(job_queue, clock, teller, asked)
     )
     (told,) = [message for _, _, message in teller.told]

@@ -20,8 +20,8 @@ from bot.jobs.queue.album import (
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
-from bot.jobs.steps.gather import gather
-from bot.jobs.worker.runner import Attempt, JobEnded
+from bot.jobs.steps.gather import Gather
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from tests.clocks import HandClock, passing
 from tests.jobs.conftest import CHAT, Responders, new_job
 from tests.jobs.test_job_queue import everything, take
@@ -270,7 +270,7 @@ class TestWaiting:
         await accept(job_queue, ALBUM[0])
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, gather(attempt), 0.1)
+        await passing(clock, Gather()(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(ALBUM_PAUSE_S, abs=0.2)
 
     async def test_each_part_extends_it_up_to_a_limit(self, job_queue: JobQueue, clock: HandClock) -> None:
@@ -285,7 +285,7 @@ class TestWaiting:
 
         clock.sleep = and_another  # type: ignore[method-assign]
         began_s = clock.monotonic_s()
-        await passing(clock, gather(attempt), 0.1)
+        await passing(clock, Gather()(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(LONGEST_S, abs=0.2)
         assert len(attempt.job.files) == next(numbers) - 1
 
@@ -300,7 +300,7 @@ class TestWaiting:
         await accept(job_queue, first)
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, gather(attempt), 0.1)
+        await passing(clock, Gather()(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(pause_s, abs=0.15)
 
     @pytest.mark.parametrize("by_s", [-3600.0, 3600.0], ids=["back", "forward"])
@@ -311,7 +311,7 @@ class TestWaiting:
         attempt = await run_of(job_queue, clock)
         clock.set_wall(by_s)
         began_s = clock.monotonic_s()
-        await passing(clock, gather(attempt), 0.1)
+        await passing(clock, Gather()(attempt), 0.1)
         assert clock.monotonic_s() - began_s <= ALBUM_PAUSE_S + 0.2
 
     async def test_it_begins_anew_when_another_process_had_the_job(
@@ -323,7 +323,7 @@ class TestWaiting:
         await clock.advance(60)  # For as long nobody read what came.
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, gather(attempt), 0.1)
+        await passing(clock, Gather()(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(ALBUM_PAUSE_S, abs=0.2)
 
     async def test_what_was_closed_does_not_wait_again(self, job_queue: JobQueue, clock: HandClock) -> None:
@@ -331,7 +331,7 @@ class TestWaiting:
         attempt = await run_of(job_queue, clock)
         assert await attempt.close((await attempt.gathered()).version)
         await job_queue.park(attempt.claimed, "ticket")
-        await passing(clock, gather(await run_of(job_queue, clock)), 0.1)
+        await passing(clock, Gather()(await run_of(job_queue, clock)), 0.1)
         assert clock.slept == []
 
     async def test_what_stood_in_line_for_long_does_not_wait(
@@ -339,7 +339,7 @@ class TestWaiting:
     ) -> None:
         await accept(job_queue, *ALBUM)
         await clock.advance(60)
-        await gather(await run_of(job_queue, clock))
+        await Gather()(await run_of(job_queue, clock))
         assert clock.slept == []
 
 
@@ -351,7 +351,7 @@ class TestRefusals:
         await accept(job_queue, ALBUM[0], ALBUM[1], *bad)
         teller = Responders()
         attempt = await run_of(job_queue, clock, teller)
-        await passing(clock, gather(attempt))
+        await passing(clock, Gather()(attempt))
         assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
         assert len(attempt.job.files) == 2
 
@@ -363,7 +363,7 @@ class TestRefusals:
         teller = Responders()
         attempt = await run_of(job_queue, clock, teller)
         with pytest.raises(JobEnded) as ended:
-            await passing(clock, gather(attempt))
+            await passing(clock, Gather()(attempt))
         assert ended.value.message is None
         assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
 

@@ -1,7 +1,6 @@
 """Forgetting a chat, interrupted and repeated: all of it goes, once, and nothing that came later."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -9,26 +8,17 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import ForgetPayload, StopEarlierPayload
+from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, queue_id
-from bot.jobs.steps.forget import ALLOWED, PAUSE_S, forget, stop_earlier_jobs
-from bot.jobs.worker.runner import Attempt, JobEnded
+from bot.jobs.steps.forget import PAUSE_S, Forget
+from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
 
 NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
-
-
-def clearing(asked: Job) -> Job:
-    return new_job(
-        chat=asked.chat,
-        kind=JobKind.CLEAR_WAY,
-        queue=QueueName.TAP,
-        payload=StopEarlierPayload(erase_id=asked.id),
-    )
 
 
 class Died(BaseException):
@@ -78,7 +68,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, teller, asked)
 
-    await forget(job_queue, ChatEraser(redis))(attempt)
+    await Forget(job_queue, ChatEraser(redis))(attempt)
 
     chat = str(CHAT)
     left = {
@@ -105,12 +95,12 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
     await job_queue.enqueue([asked], 2)
     teller.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
     del teller.failing["say"]
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
     assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
@@ -138,7 +128,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     attempt = await run_of(job_queue, clock, teller, asked)
 
     async def forgetting() -> None:
-        await forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(job_queue, ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
@@ -156,96 +146,6 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     assert await job_queue.find(CHAT, next_question.id) is None
 
 
-@pytest.mark.parametrize("dies_after", [0, 1, 2, 3])
-async def test_all_that_was_asked_before_is_stopped_even_when_the_process_dies_in_between(
-    job_queue: JobQueue,
-    clock: HandClock,
-    teller: Responders,
-    monkeypatch: pytest.MonkeyPatch,
-    dies_after: int,
-) -> None:
-    asked = new_job(kind=JobKind.FORGET)
-    before = [new_job(number) for number in range(3)]
-    after = new_job(9)
-    clear = clearing(asked)
-    await job_queue.enqueue(before, 1)
-    running = await run_of(job_queue, clock, teller, before[0])
-    await job_queue.enqueue([asked, clear], 2)
-    await job_queue.enqueue([after], 3)
-    cancel = job_queue.cancel
-    cancelled: list[str] = []
-
-    async def dies(*given: Any) -> Any:
-        if len(cancelled) == dies_after:
-            raise Died
-        cancelled.append(given[-1])
-        return await cancel(*given)
-
-    monkeypatch.setattr(job_queue, "cancel", dies)
-    step = stop_earlier_jobs(job_queue)
-    try:
-        await step(await run_of(job_queue, clock, teller, clear, "tap"))
-    except Died:
-        monkeypatch.setattr(job_queue, "cancel", cancel)
-        await step(await run_of(job_queue, clock, teller, clear, "tap"))
-
-    assert await job_queue.current(CHAT, QueueName.MAIN) == [before[0].id, asked.id, after.id]
-    assert await job_queue.save(running.claimed, "any", 1) == 2  # asked to stop
-    await job_queue.finish(running.claimed, JobState.CANCELLED)
-    assert (await run_of(job_queue, clock, teller, asked, "next")).job.kind is JobKind.FORGET
-
-
-async def test_when_it_has_begun_nothing_is_stopped_any_more(
-    job_queue: JobQueue, clock: HandClock, teller: Responders
-) -> None:
-    asked, prompt = new_job(kind=JobKind.FORGET), new_job()
-    await job_queue.enqueue([asked], 1)
-    await run_of(job_queue, clock, teller, asked)
-    await job_queue.enqueue([prompt, clearing(asked)], 2)
-    claimed = await job_queue.claim(queue_id(CHAT, QueueName.TAP), "tap")
-    assert claimed
-    attempt = Attempt(claimed, job_queue, clock)
-    attempt.responder = teller.open(claimed.job, attempt)
-    await stop_earlier_jobs(job_queue)(attempt)
-    assert await job_queue.current(CHAT, QueueName.MAIN) == [asked.id, prompt.id]
-    status = await job_queue.find(CHAT, prompt.id)
-    assert status
-    assert status.state is JobState.QUEUED
-
-
-@pytest.mark.parametrize("is_allowed", [True, False])
-async def test_it_waits_for_the_answer_to_the_press_where_only_an_admin_may(
-    job_queue: JobQueue,
-    redis: Redis,
-    clock: HandClock,
-    teller: Responders,
-    old: Job,
-    is_allowed: bool,
-) -> None:
-    answer = new_job(kind=JobKind.TAP, queue=QueueName.TAP)
-    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(if_allowed_by=answer.id))
-    await job_queue.enqueue([answer, asked], 2)
-    attempt = await run_of(job_queue, clock, teller, asked)
-    answering = await run_of(job_queue, clock, teller, answer, "tap")
-
-    async def forgetting() -> None:
-        await forget(job_queue, ChatEraser(redis))(attempt)
-
-    task = asyncio.create_task(forgetting())
-    await clock.asleep(at_least_s=PAUSE_S)
-    assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
-    if is_allowed:
-        await job_queue.keep_beside(asked, ALLOWED, True)
-    await job_queue.finish(answering.claimed, JobState.DONE)
-    await clock.advance(PAUSE_S)
-    if is_allowed:
-        await task
-    else:
-        with pytest.raises(JobEnded):
-            await task
-    assert bool(await redis.exists(keys.chat_key(str(CHAT)))) is not is_allowed
-
-
 async def test_what_a_later_message_belongs_to_is_known_still(
     job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
 ) -> None:
@@ -257,7 +157,7 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
     await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))

@@ -459,7 +459,11 @@ class TestSweep:
 
 @pytest.mark.parametrize(
     ("kind", "kept_s"),
-    [(JobKind.EDIT, keys.JOB_TTL_S), (JobKind.SAY, keys.SAID_JOB_TTL_S), (JobKind.TAP, keys.SAID_JOB_TTL_S)],
+    [
+        (JobKind.EDIT, keys.JOB_TTL_S),
+        (JobKind.SAY, keys.SAID_JOB_TTL_S),
+        (JobKind.FORGET, keys.SAID_JOB_TTL_S),
+    ],
 )
 async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     job_queue: JobQueue, redis: Redis, kind: JobKind, kept_s: int

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bot.jobs.buttons import RunSuggestion, pack
-from bot.jobs.next_steps import MOST, first_buttons, next_buttons, next_step, next_steps
+from bot.jobs.next_steps import MOST, FileFacts, first_buttons, next_buttons, next_step, next_steps
 from bot.nemo.drafts import Draft, read_draft
 from bot.skills import Card, load_cards
 from bot.words import Words, languages
@@ -158,17 +158,21 @@ def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
     [
         (
             BACKGROUND,
-            [("video", {"duration_s": 5})],
+            [FileFacts("video", duration_s=5)],
             ["Replace the background with a bright modern office", "Put me on a beach at sunset", "next"],
         ),
-        (WORDS, [("image", {})], ["Make this picture move: waves rolling in, slow camera", "next", "next"]),
-        (WORDS, [("video", {"duration_s": 5})], ["next", "next", "next"]),
-        (MUSIC, [("image", {})], ["next", "next"]),
-        (BACKGROUND, [("audio", {"duration_s": 5})], []),
+        (
+            WORDS,
+            [FileFacts("image")],
+            ["Make this picture move: waves rolling in, slow camera", "next", "next"],
+        ),
+        (WORDS, [FileFacts("video", duration_s=5)], ["next", "next", "next"]),
+        (MUSIC, [FileFacts("image")], ["next", "next"]),
+        (BACKGROUND, [FileFacts("audio", duration_s=5)], []),
     ],
 )
 def test_what_can_be_done_with_a_file_that_just_came(
-    card: Card, files: list[tuple[str, dict[str, Any]]], offered: list[str]
+    card: Card, files: list[FileFacts], offered: list[str]
 ) -> None:
     buttons = first_buttons(card, files)
     assert [button.text or (button.action and button.action.name) for button in buttons] == offered
@@ -176,7 +180,7 @@ def test_what_can_be_done_with_a_file_that_just_came(
 
 
 def test_what_a_long_wide_clip_is_offered_first() -> None:
-    found = first_buttons(plain_card(), [("video", {"duration_s": 40, "width": 1920, "height": 1080})])
+    found = first_buttons(plain_card(), [FileFacts("video", duration_s=40, width=1920, height=1080)])
     assert [button.action for button in found] == [
         RunSuggestion("add_title"),
         RunSuggestion("calm_music"),

@@ -3,7 +3,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue, queue_id
-from bot.jobs.worker.runner import Attempt, JobEnded, JobRunner, Step
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.runner import JobRunner
 from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
-from tests.jobs.conftest import CHAT, Responders, new_job, tickets, working, workplace
+from tests.jobs.conftest import CHAT, FunctionStep, Noted, Responders, new_job, tickets, working, workplace
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -51,10 +52,10 @@ def a_runner(
     redis: Redis,
     teller: Responders,
     clock: HandClock,
-    *steps: Step,
+    *steps: Callable[[Attempt], Awaitable[None]],
     tries: int = 5,
 ) -> JobRunner:
-    kinds: dict[JobKind, Sequence[Step]] = dict.fromkeys(JobKind, steps)
+    kinds = {kind: [FunctionStep(step) for step in steps] for kind in JobKind}
     return JobRunner(job_queue, redis, teller, clock, kinds, tries)
 
 
@@ -90,8 +91,8 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
 
     async def first(attempt: Attempt) -> None:
         walked.append("first")
-        await attempt.save_value("one", 1)
-        assert attempt.get_value("one") == 1
+        await attempt.save(Noted(value=1))
+        assert attempt.load(Noted) == Noted(value=1)
 
     async def second(attempt: Attempt) -> None:
         walked.append("second")
@@ -214,7 +215,7 @@ class TestCancel:
 
         async def saves(attempt: Attempt) -> None:
             nonlocal went_on
-            await attempt.save_value("asked", 1)
+            await attempt.save(Noted(value=1))
             went_on = True
 
         job = new_job()
@@ -269,8 +270,8 @@ class TestDrain:
         self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
         async def saves(attempt: Attempt) -> None:
-            if attempt.get_value("asked") is None:
-                await attempt.save_value("asked", 1)
+            if attempt.load(Noted) is None:
+                await attempt.save(Noted(value=1))
 
         first = a_runner(job_queue, redis, teller, clock, saves, gate.step)
         job = new_job()
@@ -286,10 +287,10 @@ class TestDrain:
         found: list[tuple[int, object]] = []
 
         async def looks(attempt: Attempt) -> None:
-            found.append((attempt.claimed.tries, attempt.get_value("asked")))
+            found.append((attempt.claimed.tries, attempt.load(Noted)))
 
         await a_runner(job_queue, redis, teller, clock, looks).work(EDIT, "", "b")
-        assert found == [(1, 1)]
+        assert found == [(1, Noted(value=1))]
         assert await state_of(job_queue, job) is JobState.DONE
 
     async def test_a_process_that_ends_takes_nothing_more(
@@ -349,7 +350,7 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
             raise error
 
     def counted() -> float:
-        labels = {"step": "test_each_step_is_a_line_in_the_log_and_a_figure", "outcome": outcome}
+        labels = {"step": "made_up", "outcome": outcome}
         return REGISTRY.get_sample_value("nemovideo_step_seconds_sum", labels) or 0.0
 
     before = counted()
@@ -366,7 +367,7 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
         "job": job.id,
         "chat": str(CHAT),
         "kind": "edit",
-        "step": "test_each_step_is_a_line_in_the_log_and_a_figure",
+        "step": "made_up",
         "outcome": outcome,
         "took_s": 2.0,
     }
@@ -411,7 +412,7 @@ async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
     job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
 ) -> None:
     async def saves(attempt: Attempt) -> None:
-        await attempt.save_value("asked", 1)
+        await attempt.save(Noted(value=1))
         pytest.fail("another has the job")
 
     job = new_job()
@@ -434,9 +435,9 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
     seen: list[tuple[int, object]] = []
 
     async def step(attempt: Attempt) -> None:
-        seen.append((attempt.claimed.tries, attempt.get_value("asked")))
+        seen.append((attempt.claimed.tries, attempt.load(Noted)))
         if len(seen) < 4:
-            await attempt.save_value("asked", len(seen))
+            await attempt.save(Noted(value=len(seen)))
             raise StoreAway
 
     job = new_job()
@@ -445,7 +446,7 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
         while not ticket.done():
             await clock.advance(1)
             await asyncio.sleep(0.001)
-    assert seen == [(1, None), (1, 1), (1, 2), (1, 3)]
+    assert seen == [(1, None), *((1, Noted(value=value)) for value in (1, 2, 3))]
     assert teller.told == []
     assert await state_of(job_queue, job) is JobState.DONE
 
@@ -457,16 +458,16 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
     walked: list[object] = []
 
     async def asks(attempt: Attempt) -> None:
-        if attempt.get_value("asked") is None:
+        if attempt.load(Noted) is None:
             walked.append("asked")
-            await attempt.save_value("asked", 1)
+            await attempt.save(Noted(value=1))
 
     async def tells(attempt: Attempt) -> None:
-        await attempt.save_value("told", 2)
-        walked.append(attempt.get_value("asked"))
+        await attempt.save(Noted(value=2), "told")
+        walked.append(attempt.load(Noted))
 
     async with open_store(None, tmp_path) as store:
-        steps = {JobKind.EDIT: [asks, gate.step, tells]}
+        steps = [FunctionStep(asks), FunctionStep(gate.step), FunctionStep(tells)]
         async with workplace(store, clock, teller, steps) as place, working(place, "one"):
             job = new_job()
             await place.job_queue.enqueue([job], 1)
@@ -478,11 +479,11 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
                     await clock.advance(1)
                     await asyncio.sleep(0.01)
             assert await state_of(place.job_queue, job) is JobState.DONE
-    assert walked == ["asked", 1]
+    assert walked == ["asked", Noted(value=1)]
     assert teller.told == []
 
 
-class TestAnnouncements:
+class TestPositionMessages:
     async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_live_message(
         self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
     ) -> None:
@@ -575,9 +576,7 @@ class TestWorkers:
 
         async with contextlib.AsyncExitStack() as stack:
             for number in range(3):
-                place = await stack.enter_async_context(
-                    workplace(store, clock, teller, {JobKind.EDIT: [step]})
-                )
+                place = await stack.enter_async_context(workplace(store, clock, teller, step))
                 await stack.enter_async_context(working(place, f"worker {number}", concurrency=4))
             asked: dict[int, list[str]] = {}
             for number in range(8):
@@ -593,10 +592,9 @@ class TestWorkers:
         self, store: Store, teller: Responders, gate: Gate
     ) -> None:
         clock = HandClock()
-        steps = {JobKind.EDIT: [gate.step]}
         async with (
-            workplace(store, clock, teller, steps) as one,
-            workplace(store, clock, teller, steps) as two,
+            workplace(store, clock, teller, gate.step) as one,
+            workplace(store, clock, teller, gate.step) as two,
         ):
             job = new_job()
             await one.job_queue.enqueue([job], 1)
@@ -614,7 +612,7 @@ class TestWorkers:
         self, store: Store, teller: Responders
     ) -> None:
         clock = HandClock()
-        async with workplace(store, clock, teller, {JobKind.EDIT: [nothing]}) as place:
+        async with workplace(store, clock, teller, nothing) as place:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
             await place.job_queue.enqueue([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
@@ -633,7 +631,7 @@ class TestWorkers:
             nonlocal starts
             starts += 1
 
-        async with workplace(store, clock, teller, {JobKind.EDIT: [dies]}) as place:
+        async with workplace(store, clock, teller, dies) as place:
             await place.job_queue.enqueue([new_job()], 1)
             await place.docket.clear()
             await place.job_queue.sweep()
@@ -646,5 +644,5 @@ class TestWorkers:
 
 
 async def tickets_left(store: Store, clock: HandClock, teller: Responders) -> list[tuple[str, str, str]]:
-    async with workplace(store, clock, teller, {}) as place:
+    async with workplace(store, clock, teller) as place:
         return await tickets(place.docket)

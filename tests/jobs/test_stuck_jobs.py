@@ -12,13 +12,14 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, queue_id
-from bot.jobs.steps.admin import show_stats
-from bot.jobs.worker.runner import Attempt, JobRunner
+from bot.jobs.steps.show_stats import ShowStats
+from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
-from tests.jobs.conftest import CHAT, Responders, new_job
+from tests.jobs.conftest import CHAT, FunctionStep, Responders, new_job
 
 BOUND_S = 600.0
 CLUB = ChatKey(-100500, 7)
@@ -138,7 +139,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
 ) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
-    runner = JobRunner(job_queue, redis, teller, clock, {JobKind.EDIT: [fails]}, max_tries=5)
+    runner = JobRunner(job_queue, redis, teller, clock, {JobKind.EDIT: [FunctionStep(fails)]}, max_tries=5)
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
     assert teller.keys_of(job) == ["error.unexpected"]
     assert await given_up(redis) == [
@@ -149,7 +150,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
     asked = await begin(job_queue, new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS))
     attempt = Attempt(asked, job_queue, clock)
     attempt.responder = teller.open(asked.job, attempt)
-    await show_stats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
+    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
     _, _, told = teller.told[-1]
     assert isinstance(told, ListMessage)
     (shown,) = [line.params for line in told.lines if line.key == "stats.given_up"]

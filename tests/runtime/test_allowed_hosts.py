@@ -41,7 +41,7 @@ from bot.runtime.allowed_hosts import AllowedHosts, HostRule, is_public
         ("http://[::1]:8080", [("http", "::1", 8080)], [("http", "::2", 8080)]),
     ],
 )
-def test_a_rule_means_what_it_says(
+def test_a_rule_allows_only_what_it_says(
     rule: str, allowed: list[tuple[str, str, int | None]], refused: list[tuple[str, str, int | None]]
 ) -> None:
     hosts = AllowedHosts(["other.example", rule])
@@ -55,13 +55,13 @@ def test_a_rule_means_what_it_says(
      "a b", "a.example:port", "a\u200db.example", "https://", "a.example?x",
      "127.1", "2130706433", "*.0.1", "1.2.3.4.5"],
 )  # fmt: skip
-def test_what_is_no_rule_is_told(rule: str) -> None:
+def test_an_invalid_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match=r"host|[Pp]ort"):
         HostRule.parse(rule)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_rule_or_told(text: str) -> None:
+def test_any_text_is_a_rule_or_refused(text: str) -> None:
     try:
         rule = HostRule.parse(text)
     except ValueError:
@@ -69,7 +69,7 @@ def test_any_text_is_a_rule_or_told(text: str) -> None:
     assert rule.host
 
 
-def test_nothing_is_allowed_by_no_rules() -> None:
+def test_no_rules_allow_nothing() -> None:
     assert not AllowedHosts([]).allow("https", "nemovideo.ai", None)
 
 

@@ -1,15 +1,13 @@
-"""Garbage is collected rarely, and it is collected."""
-
 import gc
 from collections.abc import Iterator
 
 import pytest
 
-from bot.runtime.garbage_collection import NEW_OBJECTS, collect_rarely
+from bot.runtime.garbage_collection import YOUNG_THRESHOLD, collect_rarely
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def _restore_thresholds() -> Iterator[None]:
     thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
@@ -18,24 +16,24 @@ def as_before() -> Iterator[None]:
 
 @pytest.fixture
 def collections() -> Iterator[list[int]]:
-    """The generation of each collection that begins."""
-    seen: list[int] = []
+    """The generation of each collection that starts."""
+    generations: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
         if phase == "start":
-            seen.append(info["generation"])
+            generations.append(info["generation"])
 
     gc.callbacks.append(note)
-    yield seen
+    yield generations
     gc.callbacks.remove(note)
 
 
-def test_what_is_there_at_the_start_is_not_looked_at() -> None:
+def test_objects_from_the_start_are_frozen() -> None:
     collect_rarely()
     assert gc.get_freeze_count() > 10_000
 
 
-def test_a_thousand_new_streams_wait_for_no_collection(collections: list[int]) -> None:
+def test_a_thousand_new_streams_trigger_no_collection(collections: list[int]) -> None:
     gc.collect()
     collect_rarely()
     collections.clear()
@@ -43,10 +41,10 @@ def test_a_thousand_new_streams_wait_for_no_collection(collections: list[int]) -
     assert (len(streams), collections) == (1000, [])
 
 
-def test_garbage_that_refers_to_itself_goes_in_the_end(collections: list[int]) -> None:
+def test_cyclic_garbage_is_collected_eventually(collections: list[int]) -> None:
     collect_rarely()
     collections.clear()
-    for _ in range(2 * NEW_OBJECTS):
+    for _ in range(2 * YOUNG_THRESHOLD):
         ring: list[object] = []
         ring.append(ring)
     assert collections

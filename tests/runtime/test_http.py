@@ -1,4 +1,4 @@
-"""HTTP clients over real sockets: what each failure is called, and what must not be lost or kept."""
+"""HTTP clients over real sockets: the exception for each failure, and what must not be sent twice or kept."""
 
 import asyncio
 import contextlib
@@ -102,7 +102,7 @@ async def test_a_server_that_never_answers_may_have_got_it(client: httpx.AsyncCl
     [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n"],
     ids=["no HTTP", "endless header"],
 )
-async def test_nonsense_may_have_got_it_and_tells_no_secrets(
+async def test_an_invalid_response_may_have_got_it_and_shows_no_secrets(
     client: httpx.AsyncClient, answer: bytes
 ) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,7 +141,7 @@ async def test_a_body_that_breaks_off_is_a_read_error(client: httpx.AsyncClient,
     assert not surely_not_sent(caught.value)
 
 
-async def test_a_connection_that_the_server_gave_up_is_not_used_again(client: httpx.AsyncClient) -> None:
+async def test_a_connection_that_the_server_closed_is_not_used_again(client: httpx.AsyncClient) -> None:
     closed = asyncio.Event()
     requests: list[bytes] = []
 
@@ -162,7 +162,7 @@ async def test_a_connection_that_the_server_gave_up_is_not_used_again(client: ht
     assert len(requests) == 5
 
 
-async def test_a_post_that_meets_a_dying_connection_is_not_repeated(client: httpx.AsyncClient) -> None:
+async def test_a_post_on_a_dying_connection_is_not_retried(client: httpx.AsyncClient) -> None:
     requests: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -219,7 +219,7 @@ async def test_a_long_header_is_read(client: httpx.AsyncClient) -> None:
         assert len((await client.get(url)).headers["location"]) == 30_001
 
 
-async def test_an_informational_answer_comes_before_the_real_one(client: httpx.AsyncClient) -> None:
+async def test_an_informational_response_is_skipped(client: httpx.AsyncClient) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -246,7 +246,7 @@ async def test_chunks_are_large(client: httpx.AsyncClient) -> None:
     assert max(sizes) > 16 * 1024
 
 
-async def test_a_forms_file_is_read_beside_the_loop_and_arrives_whole(client: httpx.AsyncClient) -> None:
+async def test_a_forms_file_is_read_in_a_thread_and_arrives_whole(client: httpx.AsyncClient) -> None:
     readers: set[threading.Thread] = set()
 
     class File(io.BytesIO):
@@ -270,7 +270,7 @@ async def test_a_forms_file_is_read_beside_the_loop_and_arrives_whole(client: ht
     assert threading.current_thread() not in readers
 
 
-async def test_leaving_an_answer_early_closes_its_connection(client: httpx.AsyncClient) -> None:
+async def test_leaving_a_response_early_closes_its_connection(client: httpx.AsyncClient) -> None:
     gone = asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -285,9 +285,7 @@ async def test_leaving_an_answer_early_closes_its_connection(client: httpx.Async
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_through_the_telegram_library() -> None:
-    """Its errors wrap httpx's: the judgement is the same."""
-
+async def test_errors_that_telegram_wraps_are_recognised() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
 
@@ -306,7 +304,7 @@ async def test_through_the_telegram_library() -> None:
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost.", "0x7f.1"])
-async def test_a_name_that_leads_into_a_private_network_is_not_reached(name: str) -> None:
+async def test_a_name_that_resolves_into_a_private_network_is_not_reached(name: str) -> None:
     asked = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -320,8 +318,8 @@ async def test_a_name_that_leads_into_a_private_network_is_not_reached(name: str
     assert asked == 0
 
 
-async def test_the_connection_goes_to_the_address_that_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another answer to the next look-up, or a bad one beside a good one, changes nothing."""
+async def test_the_connection_goes_to_the_checked_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private address beside a public one, or another answer to the next lookup, changes nothing."""
     reached: list[str] = []
     looked_up: list[str] = []
 
@@ -342,7 +340,7 @@ async def test_the_connection_goes_to_the_address_that_was_judged(monkeypatch: p
             for one in addresses
         ]
 
-    # One of this machine's addresses stands for the public network.
+    # One of this machine's addresses counts as public.
     monkeypatch.setattr("bot.runtime.http.is_public", lambda address: str(address) == "127.0.0.2")
     monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", changing)
     servers = [await asyncio.start_server(talk, "127.0.0.1", 0)]

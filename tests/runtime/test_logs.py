@@ -28,13 +28,13 @@ SECRET_TEXTS = [
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level, kept = list(root.handlers), root.level, structlog.get_config()
+    handlers, level, config = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.configure(**kept)
+    structlog.configure(**config)
     structlog.contextvars.clear_contextvars()
 
 
@@ -50,7 +50,7 @@ def leaks(text: str) -> bool:
 
 
 @pytest.mark.parametrize("text", SECRET_TEXTS)
-def test_secrets_are_taken_out(text: str) -> None:
+def test_secrets_are_redacted(text: str) -> None:
     assert not leaks(redact(text))
     assert "***" in redact(text)
 
@@ -64,13 +64,13 @@ def test_secrets_are_taken_out(text: str) -> None:
         "127.0.0.1:40123 asked, message 12345:6",
     ],
 )
-def test_everything_else_stays(text: str) -> None:
+def test_other_text_is_left_as_it_is(text: str) -> None:
     assert redact(text) == text
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("secret", SECRET_TEXTS)
-def test_no_line_has_a_secret(form: str, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_log_line_contains_a_secret(form: str, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("DEBUG", form)
     log = structlog.get_logger("bot.test")
     with structlog.contextvars.bound_contextvars(about=secret):
@@ -95,7 +95,7 @@ def test_no_line_has_a_secret(form: str, secret: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
-async def test_http_libraries_do_not_tell_addresses(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_http_libraries_log_no_urls(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level, "text")
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -109,17 +109,17 @@ async def test_http_libraries_do_not_tell_addresses(level: str, capsys: pytest.C
 def test_levels_and_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("WARNING", "json")
     log = structlog.get_logger("bot.test")
-    log.info("not.heard")
-    log.warning("was.heard", size=3, text='with "quotes" and Bearer swordfish"')
+    log.info("not.logged")
+    log.warning("was.logged", size=3, text='with "quotes" and Bearer swordfish"')
     (line,) = capsys.readouterr().err.splitlines()
     found = json.loads(line)
-    assert found["event"] == "was.heard"
+    assert found["event"] == "was.logged"
     assert found["size"] == 3
     assert found["level"] == "warning"
     assert found["timestamp"].endswith("Z")
 
 
-def test_setting_up_twice_does_not_double_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_configuring_twice_does_not_duplicate_lines(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("INFO", "text")
     configure_logging("INFO", "text")
     structlog.get_logger("bot.test").info("once.only")

@@ -1,4 +1,4 @@
-"""Progress in a terminal, and none elsewhere: the commands as people run them, with a terminal of their own."""
+"""Progress in a terminal and nowhere else: the commands as people run them, in a pseudo-terminal."""
 
 import asyncio
 import os
@@ -20,47 +20,47 @@ ERASE = "\r\x1b[K"
 
 
 class Terminal:
-    """What a command writes to it, beside its output."""
+    """What a command writes to its standard error."""
 
     def __init__(self, number: int) -> None:
         self._reading = asyncio.create_task(asyncio.to_thread(_read_all, number))
 
     async def lines(self) -> tuple[list[str], list[str]]:
-        """What was told and erased again, and what is still to be seen, once the command has ended."""
+        """Wait for the command's end; return the lines that were erased, and those that stayed."""
         text = await self._reading
-        *gone, left = text.split(ERASE)
-        return [line for line in gone if line], left.splitlines()
+        *erased, kept = text.split(ERASE)
+        return [line for line in erased if line], kept.splitlines()
 
 
 def _read_all(number: int) -> str:
-    told = b""
+    text = b""
     while True:
         try:
-            some = os.read(number, 65_536)
-        except OSError:  # Linux' way to say that the other side is closed
-            some = b""
-        if not some:
+            chunk = os.read(number, 65_536)
+        except OSError:  # Linux raises this when the other side is closed
+            chunk = b""
+        if not chunk:
             os.close(number)
-            return told.decode()
-        told += some
+            return text.decode()
+        text += chunk
 
 
 @asynccontextmanager
 async def in_terminal(
     *arguments: str, cwd: Path, **settings: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Terminal]]:
-    own, theirs = pty.openpty()
+    ours, commands = pty.openpty()
     try:
-        async with started(*arguments, cwd=cwd, stderr=theirs, **settings) as process:
-            os.close(theirs)
-            theirs = -1
-            yield process, Terminal(own)
+        async with started(*arguments, cwd=cwd, stderr=commands, **settings) as process:
+            os.close(commands)
+            commands = -1
+            yield process, Terminal(ours)
     finally:
-        if theirs != -1:
-            os.close(theirs)
+        if commands != -1:
+            os.close(commands)
 
 
-async def test_a_look_at_everything_tells_what_it_does_and_leaves_the_table_alone(tmp_path: Path) -> None:
+async def test_check_shows_its_progress_beside_its_table(tmp_path: Path) -> None:
     async with serve_services(tmp_path / "services") as services:
         settings = {
             "TELEGRAM_BOT_TOKEN": services.token,
@@ -76,43 +76,43 @@ async def test_a_look_at_everything_tells_what_it_does_and_leaves_the_table_alon
             asyncio.timeout(ENDS_WITHIN_S),
         ):
             out, _ = await process.communicate()
-            told, left = await terminal.lines()
+            erased, kept = await terminal.lines()
 
     assert process.returncode == 0
-    assert told == ["Starting…", "Asking the store…", "Asking Telegram and NemoVideo…"]
-    assert left == []
+    assert erased == ["Starting…", "Asking the store…", "Asking Telegram and NemoVideo…"]
+    assert kept == []
     assert out.decode().splitlines()[0].split() == ["✓", "settings", "right"]
     assert "\x1b" not in out.decode()
 
 
-async def test_the_bots_start_shows_and_its_log_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
+async def test_run_shows_its_start_and_logs_on_a_new_line(tmp_path: Path) -> None:
     async with in_terminal("run", cwd=tmp_path) as (process, terminal), asyncio.timeout(ENDS_WITHIN_S):
         await process.communicate()
-        told, left = await terminal.lines()
+        erased, kept = await terminal.lines()
 
     assert process.returncode == 2
-    assert told == ["Starting…"]
-    assert [line.split()[0] for line in left] == ["TELEGRAM_BOT_TOKEN"]
+    assert erased == ["Starting…"]
+    assert [line.split()[0] for line in kept] == ["TELEGRAM_BOT_TOKEN"]
 
 
-async def test_the_sandboxs_start_shows(tmp_path: Path) -> None:
+async def test_sandbox_shows_its_start(tmp_path: Path) -> None:
     async with in_terminal("sandbox", cwd=tmp_path) as (process, terminal), asyncio.timeout(ENDS_WITHIN_S):
         assert process.stdout is not None
         assert (await process.stdout.readline()).startswith(b"Chat with the bot: http")
         process.send_signal(signal.SIGINT)
         await process.communicate()
-        told, left = await terminal.lines()
+        erased, kept = await terminal.lines()
 
-    assert told == [
+    assert erased == [
         "Starting…",
         "Making people, chats and clips…",
         "Starting the store…",
         "Starting the bot…",
     ]
-    assert left == []
+    assert kept == []
 
 
-async def test_nothing_of_it_goes_elsewhere(tmp_path: Path) -> None:
+async def test_nothing_is_shown_outside_a_terminal(tmp_path: Path) -> None:
     code, out, err = await run("run", cwd=tmp_path)
     assert (code, out) == (2, "")
     assert err.startswith("TELEGRAM_BOT_TOKEN")

@@ -1,4 +1,4 @@
-"""Data directories whose servers are ended whatever a test does."""
+"""Data directories whose servers are killed whatever a test does."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ from bot.store.server import EmbeddedServer
 def data_dir(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "data"
     yield path
-    end_server(path)
+    kill_server(path)
 
 
-def end_server(data_dir: Path) -> None:
-    """Kill what a failed test left; a server that ended takes its pid file with it."""
+def kill_server(data_dir: Path) -> None:
+    """Kill the server that a failed test left; a server that stopped has removed its pid file."""
     with suppress(OSError):
         pid = int((data_dir / "valkey" / "valkey.pid").read_text())
         if EmbeddedServer(data_dir).is_alive():

@@ -1,4 +1,4 @@
-"""Connecting to a server that is somebody else's."""
+"""Connecting to the operator's own server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def server_that_says(answer: bytes) -> AsyncIterator[str]:
+async def server_that_answers(answer: bytes) -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(65536):
             writer.write(answer)
@@ -30,7 +30,7 @@ async def server_that_says(answer: bytes) -> AsyncIterator[str]:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_store_of_ones_own_is_used_and_the_data_directory_left_alone(
+async def test_the_operators_store_is_used_and_the_data_directory_is_not_touched(
     store_url: str, tmp_path: Path
 ) -> None:
     async with open_store(store_url, tmp_path / "data") as store:
@@ -40,15 +40,15 @@ async def test_a_store_of_ones_own_is_used_and_the_data_directory_left_alone(
     assert not (tmp_path / "data").exists()
 
 
-def test_an_address_is_not_shown(store: Store) -> None:
+def test_the_url_is_not_shown(store: Store) -> None:
     assert store.url not in repr(store)
 
 
-async def test_many_at_once_wait_for_a_connection(store: Store) -> None:
+async def test_commands_beyond_the_pool_wait_for_a_connection(store: Store) -> None:
     assert sum(await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(300)))) == 300
 
 
-async def test_many_jobs_begin_or_end_at_once(store: Store) -> None:
+async def test_docket_adds_hundreds_of_tasks_at_once(store: Store) -> None:
     async def work(number: int) -> None: ...
 
     async with Docket(name="crowd", url=store.docket_url) as docket:
@@ -56,7 +56,7 @@ async def test_many_jobs_begin_or_end_at_once(store: Store) -> None:
         await asyncio.gather(*(docket.add(work)(number) for number in range(300)))
 
 
-async def test_a_cancellation_that_meets_a_command_arrives(store: Store) -> None:
+async def test_a_cancellation_during_a_command_is_not_swallowed(store: Store) -> None:
     async def ask_on() -> None:
         while True:
             await store.redis.get("k")
@@ -73,9 +73,9 @@ async def test_a_cancellation_that_meets_a_command_arrives(store: Store) -> None
     assert await store.redis.get("k") is None
 
 
-async def test_a_server_that_is_too_old_is_named(tmp_path: Path, few_retries: None) -> None:
-    # The handshake takes any answer but an error of authentication; INFO takes this one.
-    async with server_that_says(b"$%d\r\n%b\r\n" % (len(INFO_60), INFO_60)) as address:
+async def test_a_server_that_is_too_old_is_refused(tmp_path: Path, few_retries: None) -> None:
+    # The handshake accepts any answer but an authentication error; INFO parses this one.
+    async with server_that_answers(b"$%d\r\n%b\r\n" % (len(INFO_60), INFO_60)) as address:
         with pytest.raises(StoreTooOld, match=r"6\.0\.16; 6\.2"):
             async with open_store(f"redis://{address}?protocol=2", tmp_path):
                 pass
@@ -89,10 +89,10 @@ async def test_a_server_that_is_too_old_is_named(tmp_path: Path, few_retries: No
         b"-NOPERM this user has no permissions to run the 'info' command\r\n",
     ],
 )
-async def test_a_refusal_is_told_without_the_password(
+async def test_a_refusal_is_reported_without_the_password(
     tmp_path: Path, few_retries: None, answer: bytes
 ) -> None:
-    async with server_that_says(answer) as address:
+    async with server_that_answers(answer) as address:
         with pytest.raises(StoreRefused, match="refuses") as caught:
             async with open_store(f"redis://me:hunter2@{address}", tmp_path):
                 pass
@@ -100,7 +100,9 @@ async def test_a_refusal_is_told_without_the_password(
     assert address in str(caught.value)
 
 
-async def test_a_server_that_is_not_there_is_named(tmp_path: Path, few_retries: None) -> None:
+async def test_an_unreachable_server_is_reported_without_the_password(
+    tmp_path: Path, few_retries: None
+) -> None:
     with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:1 does not answer") as caught:
         async with open_store("redis://:hunter2@127.0.0.1:1/0", tmp_path):
             pass
@@ -119,7 +121,7 @@ async def test_a_server_that_is_not_there_is_named(tmp_path: Path, few_retries: 
         "redis://[hunter2",
     ],
 )
-async def test_what_is_no_address_is_refused_without_its_words(tmp_path: Path, url: str) -> None:
+async def test_an_invalid_url_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
     with pytest.raises(StoreError, match="REDIS_URL") as caught:
         async with open_store(url, tmp_path):
             pass

@@ -8,9 +8,9 @@ from bot.telegram.reading.attachments import (
     NAME_LENGTH,
     attachment_of,
     fitting_name,
-    is_drawn,
-    is_promising,
+    is_vector_sticker,
     kind_of_content,
+    may_be_supported,
     safe_name,
 )
 
@@ -70,7 +70,7 @@ def test_a_video_note_is_as_high_as_wide() -> None:
 def test_stickers_are_named_by_their_kind(given: Message, name: str, drawn: bool) -> None:
     found = attachment_of(given)
     assert found is not None
-    assert (found.name, is_drawn(found)) == (name, drawn)
+    assert (found.name, is_vector_sticker(found)) == (name, drawn)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_stickers_are_named_by_their_kind(given: Message, name: str, drawn: bool
     ],
 )
 def test_which_documents_are_worth_a_look(name: str, content_type: str, promising: bool) -> None:
-    assert is_promising(document(name, content_type)) is promising
+    assert may_be_supported(document(name, content_type)) is promising
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from redis.asyncio import Redis
 from telegram import BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.ext import CommandHandler
 
+from bot.job_types import OPERATOR_COMMANDS
 from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.handler_family import HandlerServices
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
-from bot.telegram.sending.command_menu import COMMANDS, OF_ADMINS, CommandMenu
+from bot.telegram.sending.command_menu import COMMANDS, CommandMenu
 from bot.words import Words, languages
 from tests.telegram.conftest import Telegram
 
@@ -52,10 +55,12 @@ async def test_each_kind_of_chat_has_its_commands_in_each_language(
 async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
     telegram: Telegram, redis: Redis
 ) -> None:
-    application, unused = new_application(telegram.bot, telegram.telegram_ids), cast(Any, None)
-    Handlers(unused, unused, telegram.telegram_ids).register(application)
-    everybodys = _commands_of(application) - {"start"}  # Telegram's own button.
-    AdminCommands(unused, unused, (5,)).register(application)
+    application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
+    unused = cast(Any, None)
+    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), (5,))
+    register_handlers(HandlerServices(application, *rest))
+    AdminCommands(HandlerServices(of_admins, *rest)).register()
+    everybodys = _commands_of(application) - _commands_of(of_admins) - {"start"}  # Telegram's own button.
     shown = {scope.type: set(names) for scope, names in COMMANDS.items()}
     only_private, only_admins = {"login", "logout"}, {"link", "forget"}
     assert shown == {
@@ -63,7 +68,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
         "all_group_chats": everybodys - only_private - only_admins,
         "all_chat_administrators": everybodys - only_private,
     }
-    assert set(OF_ADMINS) == _commands_of(application) - everybodys - {"start"}
+    assert set(OPERATOR_COMMANDS) == _commands_of(application) - everybodys - {"start"}
 
 
 def _commands_of(application: AnyApplication) -> set[str]:
@@ -78,7 +83,7 @@ async def test_those_who_run_the_bot_see_their_commands_as_long_as_they_do(
     await ada.start()
     await settle(CommandMenu(telegram.bot, redis, telegram.clock, (ada.id, bo.id)))
     scope = BotCommandScopeChat(ada.id)
-    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *OF_ADMINS}
+    everything = {*COMMANDS[BotCommandScopeAllPrivateChats()], *OPERATOR_COMMANDS}
     for code in (None, "zh"):
         there = await telegram.bot.get_my_commands(scope=scope, language_code=code)
         assert {one.command for one in there} == everything

@@ -1,28 +1,36 @@
 """What handlers make of updates: the jobs that then lie in the store. Nobody runs them here."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from docket import Docket
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as StoreAway
 from telegram import Update
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
+from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.payloads import PressPayload, SayPayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import CancelPayload, ForgetPayload, SayPayload
+from bot.jobs.queue.job_queue import JobQueue, queue_id
 from bot.skills import load_cards
 from bot.store import keys
-from bot.telegram.handlers.admin import AdminCommands
-from bot.telegram.handlers.handlers import Handlers
+from bot.telegram.handlers.button_presses import ButtonPresses
+from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading.file_refusals import FileRefusals
-from bot.telegram.receiving.application import AnyApplication, failure_of, new_application
+from bot.telegram.receiving.application import AnyApplication, new_application
+from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.send_once import SentMessageLog
+from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
 from tests.telegram.conftest import Telegram
 
@@ -46,34 +54,58 @@ VIDEO: Json = {
     "file_size": 1000,
 }
 
-Received = Callable[[Json], Awaitable[list[Job]]]
+
+@dataclass
+class Received:
+    """Gives updates to the handlers, and returns the jobs that came of each."""
+
+    telegram: Telegram
+    redis: Redis
+    application: AnyApplication
+    job_queue: JobQueue
+    chats: Chats
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def __call__(self, body: Json, times: int = 1) -> list[Job]:
+        before = {name async for name in self.redis.scan_iter(f"{keys.JOB}*")}
+        update = Update.de_json({"update_id": next(self.numbers), **body}, self.telegram.bot)
+        for _ in range(times):
+            await self.application.process_update(update)
+        # Which waits for the background tasks.
+        await self.application.stop()
+        await self.application.start()
+        new = [name async for name in self.redis.scan_iter(f"{keys.JOB}*") if name not in before]
+        return [Job.from_json(str(await self.redis.hget(name, "request"))) for name in new]
+
+    async def toast(self) -> str | None:
+        """The text of the latest answer to a press; it has to be there."""
+        calls = await self.telegram.people.calls("answerCallbackQuery")
+        text: str | None = calls[-1]["params"].get("text")
+        return text
 
 
 @pytest.fixture
-async def received(telegram: Telegram, redis: Redis, docket: Docket) -> Received:
-    """Gives updates to the handlers, and returns the jobs that came of each."""
+async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIterator[Received]:
+    bot, calls = telegram.bot, telegram.telegram_calls
     job_queue = JobQueue(redis, docket, telegram.clock)
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir), telegram.clock)
+    application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
-    application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
-    access = AccessControl(redis, [], [], [ANN["id"]])
-    AdminCommands(submitter, access, [ANN["id"]]).register(application)
-    Handlers(
-        submitter, FileRefusals(fetch=20_000_000, take=500_000_000, send=50_000_000), telegram.telegram_ids
-    ).register(application)
+    services = HandlerServices(
+        application=application,
+        submitter=submitter,
+        access=AccessControl(redis, [], [], [ANN["id"]]),
+        permissions=Permissions(CachedGroupAdmins(bot, calls, redis)),
+        refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
+        telegram_ids=telegram.telegram_ids,
+        presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
+        admins=[ANN["id"]],
+    )
+    register_handlers(services)
     await application.initialize()
-    numbers = itertools.count(1)
-
-    async def take(body: Json) -> list[Job]:
-        before = {name async for name in redis.scan_iter(f"{keys.JOB}*")}
-        update = Update.de_json({"update_id": next(numbers), **body}, telegram.bot)
-        await application.process_update(update)
-        if (error := failure_of(application, update)) is not None:
-            raise error
-        new = [name async for name in redis.scan_iter(f"{keys.JOB}*") if name not in before]
-        return [Job.from_json(str(await redis.hget(name, "request"))) for name in new]
-
-    return take
+    await application.start()
+    yield Received(telegram, redis, application, job_queue, chats)
+    await application.stop()
 
 
 def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
@@ -171,11 +203,8 @@ async def test_edit_in_answer_to_a_channels_post_takes_its_video(received: Recei
 )
 async def test_a_press_that_leads_nowhere_is_answered(received: Received, body: Json) -> None:
     query = {"id": "42", "from": ANN, "chat_instance": "1", **body}
-    (job,) = await received({"callback_query": query})
-    assert (job.queue, job.kind) == (QueueName.TAP, JobKind.TAP)
-    assert job.payload == PressPayload(
-        query_id="42", toast="toast.old_button", message_id=job.payload_as(PressPayload).message_id
-    )
+    assert await received({"callback_query": query}) == []
+    assert await received.toast() == OLD_BUTTON
 
 
 @pytest.mark.parametrize(
@@ -205,6 +234,10 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
     numbers = await redis.zrange(keys.message_numbers_key(str(new["id"])), 0, -1)
     assert numbers == ["7"]
 
+
+OLD_BUTTON = Words("en").plain("toast.old_button")
+NOT_YOURS = Words("en").plain("toast.not_yours")
+ADMINS_ONLY = Words("en").plain("forget.admins_only")
 
 PRIVATE: Json = {"id": 4711, "type": "private", "first_name": "Ann"}
 BO: Json = {"id": 4712, "is_bot": False, "first_name": "Bo"}
@@ -261,22 +294,50 @@ def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
 EXTRA = {"strip": "music:"}
 
 
-@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "offer", "edited"])
-async def test_a_forged_press_on_somebody_elses_job_waits_for_whether_it_is_an_admins(
-    received: Received, action: str
-) -> None:
+@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
+async def test_a_forged_press_on_somebody_elses_job_does_nothing(received: Received, action: str) -> None:
     (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
-    jobs = await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO))
-    assert [job.kind for job in jobs] == [JobKind.TAP]
-    assert jobs[0].payload_as(PressPayload).if_admin
+    assert await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO)) == []
+    assert await received.toast() == NOT_YOURS
+    status = await received.job_queue.find(prompt.chat, prompt.id)
+    assert status
+    assert status.state is JobState.QUEUED
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
 async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received, action: str) -> None:
     (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
     in_private = {**PRIVATE, "id": BO["id"]}
-    (job,) = await received(press(f"1:{action}:{prompt.id}", BO, in_private))
-    assert (job.kind, job.payload_as(PressPayload).toast) == (JobKind.TAP, "toast.old_button")
+    assert await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO, in_private)) == []
+    assert await received.toast() == OLD_BUTTON
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param({"code": 429, "description": "Too Many Requests", "retry_after": 60}, id="later"),
+        pytest.param({"code": 403, "description": "Forbidden: bot was kicked"}, id="refused"),
+        pytest.param({"code": 400, "description": "Bad Request: chat not found"}, id="no such chat"),
+        pytest.param({"code": 502, "description": "Bad Gateway"}, id="away"),
+    ],
+)
+@pytest.mark.parametrize("action", ["cancel", "retry", "auto", "file", "language", "skill", "forget"])
+async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
+    received: Received, action: str, refusal: Json
+) -> None:
+    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    chat = ChatKey(GROUP["id"])
+    before = await received.chats.get(chat)
+    await received.telegram.people.faults.error("getChatAdministrators", times=None, **refusal)
+    value = {"cancel": prompt.id, "retry": prompt.id, "auto": "0", "file": "1", "language": "zh"}
+    assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
+    assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
+    assert await received.chats.get(chat) == before
+    status = await received.job_queue.find(chat, prompt.id)
+    assert status
+    assert status.state is JobState.QUEUED
+    assert await received.telegram.people.calls("getChatAdministrators")
+    assert not await received.telegram.people.calls("editMessageText", "editMessageReplyMarkup")
 
 
 @pytest.mark.parametrize(
@@ -301,8 +362,123 @@ async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received,
     ],
 )
 async def test_forged_data_asks_for_nothing_but_an_answer(received: Received, data: str) -> None:
-    jobs = await received(press(data, BO, {**PRIVATE, "id": BO["id"]}))
-    assert [job.kind for job in jobs] == [JobKind.TAP]
+    assert await received(press(data, BO, {**PRIVATE, "id": BO["id"]})) == []
+    assert len(await received.telegram.people.calls("answerCallbackQuery")) == 1
+
+
+async def test_a_setting_is_saved_without_a_job(received: Received) -> None:
+    assert await received(press("1:auto:0", ANN, PRIVATE), times=2) == []
+    assert await received.toast() == "Saved"
+    assert not (await received.chats.get(ChatKey(PRIVATE["id"]))).auto_export
+
+
+async def test_an_update_with_a_press_that_comes_twice_asks_once(received: Received) -> None:
+    (job,) = await received(press("1:status", ANN, PRIVATE), times=2)
+    assert job.kind is JobKind.STATUS
+    (job,) = await received(press("1:next:calm_music", ANN, PRIVATE), times=2)
+    assert job.kind is JobKind.EDIT
+
+
+async def test_cancel_that_comes_twice_stops_one_job(received: Received) -> None:
+    waiting = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0] for _ in range(3)]
+    (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}), times=2)
+    assert (job.kind, job.payload) == (JobKind.CANCEL, CancelPayload(job_id=waiting[0].id))
+    left = await received.job_queue.current(waiting[0].chat, QueueName.MAIN)
+    assert left == [one.id for one in waiting[1:]]
+
+
+@pytest.mark.parametrize("fails_after", [0, 1, 2])
+async def test_erasing_stops_all_that_was_asked_before_though_the_store_goes_away_in_between(
+    received: Received, monkeypatch: pytest.MonkeyPatch, fails_after: int
+) -> None:
+    chat, job_queue = ChatKey(PRIVATE["id"]), received.job_queue
+    earlier = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0] for _ in range(3)]
+    cancel, cancelled = job_queue.cancel, itertools.count()
+
+    async def fails(*given: Any) -> Any:
+        if next(cancelled) == fails_after:
+            raise StoreAway
+        return await cancel(*given)
+
+    monkeypatch.setattr(job_queue, "cancel", fails)
+    body = {"update_id": 1000, **press("1:forget:", ANN, PRIVATE)}
+    with pytest.raises(StoreAway):
+        await received.application.process_update(Update.de_json(body, received.telegram.bot))
+    monkeypatch.undo()
+    await received.application.process_update(Update.de_json(body, received.telegram.bot))
+    (left,) = await job_queue.current(chat, QueueName.MAIN)
+    assert left not in [job.id for job in earlier]
+
+
+async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_later(
+    received: Received,
+) -> None:
+    chat, job_queue = ChatKey(PRIVATE["id"]), received.job_queue
+    earlier = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0] for _ in range(3)]
+    running = await job_queue.claim(queue_id(chat, QueueName.MAIN), "ticket")
+    assert running
+    (erase,) = await received(press("1:forget", ANN, PRIVATE))
+    assert erase.kind is JobKind.FORGET
+    assert await received.toast() == Words("en").plain("toast.forgetting")
+    (later,) = await received(message("/new", PRIVATE, **{"from": ANN}))
+    assert await received(press("1:forget", ANN, PRIVATE)) == []
+    assert await job_queue.current(chat, QueueName.MAIN) == [earlier[0].id, erase.id, later.id]
+    assert await job_queue.save(running, "any", 1) == 2  # asked to stop
+    await job_queue.finish(running, JobState.CANCELLED)
+    begun = await job_queue.claim(queue_id(chat, QueueName.MAIN), "next")
+    assert begun
+    assert begun.job.id == erase.id
+    await received(press("1:forget", ANN, PRIVATE))
+    status = await job_queue.find(chat, later.id)
+    assert status
+    assert status.state is JobState.QUEUED
+
+
+async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received) -> None:
+    said = message("/login@other_bot nmv_tokenofmine", GROUP, **{"from": ANN})
+    (job,) = await received(said)
+    assert job.kind is JobKind.HIDE
+    assert "nmv_" not in job.to_json()
+    assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
+
+
+async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_stopped(
+    received: Received,
+) -> None:
+    (running,) = await received(message("/new", PRIVATE, **{"from": ANN}))
+    for number in range(50):
+        body = {"update_id": 1000 + number, **message("/credits", PRIVATE, **{"from": ANN})}
+        await received.application.process_update(Update.de_json(body, received.telegram.bot))
+    jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
+    assert {job.kind for job in jobs} == {JobKind.HIDE, JobKind.LOGIN}
+    (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}))
+    assert job.payload == CancelPayload(job_id=running.id)
+    # Erasing the chat stops the questions, but not what deletes a token.
+    (erase,) = await received(press("1:forget:", ANN, PRIVATE))
+    [hidden] = [job.id for job in jobs if job.kind is JobKind.HIDE]
+    assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
+    assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
+
+
+async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is(
+    received: Received, redis: Redis
+) -> None:
+    ours: Json = {
+        "id": received.telegram.bot.id,
+        "is_bot": True,
+        "first_name": "Bot",
+        "username": received.telegram.bot.username,
+    }
+    video = {**VIDEO, "file_size": 30_000_000}
+    result = message("", PRIVATE, message_id=5, video=video, **{"from": ours})["message"]
+    (job,) = await received(message("shorter", PRIVATE, reply_to_message=result, **{"from": ANN}))
+    assert job.kind is JobKind.EDIT
+    files: tuple[Attachment, ...] = (await received.job_queue.gathered(job)).job.files
+    assert [(file.name, file.is_result) for file in files] == [("video_5.mp4", True)]
+    # That of somebody else would have to be fetched.
+    theirs = {**result, "from": ANN}
+    (job,) = await received(message("shorter", PRIVATE, reply_to_message=theirs, **{"from": ANN}))
+    assert job.kind is JobKind.SAY
 
 
 @pytest.mark.parametrize("said", ["/announce Send me your tokens", "/pause", "/ban 4711", "/stats"])

@@ -13,20 +13,15 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.jobs.buttons import RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
+from bot.jobs.steps.show_skills import MOST_CARDS, card_view, list_view
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import Cards, load_cards
-from bot.telegram.handlers.skills import (
-    MOST_CARDS,
-    card_of_start,
-    card_view,
-    list_view,
-    prompt_behind,
-    without_button,
-)
+from bot.telegram.handlers.job_buttons import prompt_behind, without_button
+from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages

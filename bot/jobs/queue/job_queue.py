@@ -26,6 +26,7 @@ from docket.execution import Disposition, ExecutionState
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue import scripts
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, gathered
@@ -43,7 +44,7 @@ SWEEP_BATCH = 100
 QUEUE_IDLE = timedelta(hours=1)
 """How long an empty lane stays on the sweep's list; longer than any pause between announcing and filling one."""
 
-_BRIEF = frozenset({JobKind.SAY, JobKind.TAP, JobKind.REDRAW, JobKind.CLEAR_WAY, JobKind.FORGET})
+_BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
 CHECKPOINT = "saved:"
@@ -253,8 +254,9 @@ class JobQueue:
                 keys.slot_key(chat, job.queue),
             ]
             is_gathered = arrival is not None and job.kind is JobKind.EDIT
-            # A chat whose queue is full can be erased all the same.
-            limit = 2 * self._queue_limit if job.kind is JobKind.FORGET else self._queue_limit
+            # A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped.
+            is_urgent = job.kind in (JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL)
+            limit = 2 * self._queue_limit if is_urgent else self._queue_limit
             arguments += [job.id, job.to_json(), limit, 1 if is_gathered else ""]
         arguments += [keys.QUEUE, int(self._clock.now().timestamp()), self._total_limit]
         answer = await self._enqueue_script(keys=key_list, args=arguments)
@@ -475,6 +477,27 @@ class JobQueue:
         """One checkpoint, as it is in the store now."""
         text = await self._redis.hget(keys.job_key(str(job.chat), job.id), CHECKPOINT + name)
         return None if text is None else json.loads(text)
+
+    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
+        """Return a checkpoint as it is in the store now, or ``None``.
+
+        Args:
+            job: The job; no attempt of this process needs to have it.
+            checkpoint: The class to load.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        value = await self.checkpoint(job, field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
+
+    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
+
+        Args:
+            job: The waiting job.
+            checkpoint: What to save.
+            key: Tells several of one class apart, such as an idempotency key.
+        """
+        await self.keep_beside(job, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
 
     async def keep_beside(self, job: Job, name: str, value: Any) -> None:
         """Save a checkpoint of a job that waits and therefore has no attempt."""

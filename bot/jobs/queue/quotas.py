@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.jobs.checkpoints import FILES, LINKS, AgentAsked, RenderStarted, UploadStarted, field_of
 from bot.jobs.model import Job, JobKind
 from bot.jobs.queue.album import ArrivedPart
 from bot.runtime.clock import Clock
@@ -19,7 +20,12 @@ from bot.store import keys
 
 COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT})
 
-TAKEN = ("uploading", "linking", "asked", "render")
+TAKEN = (
+    field_of(UploadStarted, FILES),
+    field_of(UploadStarted, LINKS),
+    field_of(AgentAsked),
+    field_of(RenderStarted),
+)
 """Checkpoints that are saved right before something goes to NemoVideo."""
 
 BUDGET_LUA = (

@@ -1,19 +1,19 @@
-"""What is told of files that came without words: what was understood, and what could be done with them."""
+"""The answer to files that came without words: what they are, and what could be done with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Param, Seconds
 from bot.jobs.model import Attachment
-from bot.jobs.next_steps import first_buttons
+from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
-from bot.jobs.worker.runner import Attempt
+from bot.jobs.worker.attempt import Attempt
 from bot.skills import Card
 
 MOST_FILES = 10
-"""Told one by one."""
+"""Files that are listed one by one."""
 
 _KINDS = {
     "video": "video",
@@ -23,65 +23,68 @@ _KINDS = {
     "audio": "audio",
     "voice": "audio",
 }
-"""Of what Telegram calls them."""
+"""By what Telegram calls them."""
 
 
 async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
-    """Tell what came, and ask what is to be done with it."""
-    uploaded = attempt.get_value("uploaded") or {}
-    known: Mapping[str, Any] = uploaded.get("files") or {}
-    files = [file for file in attempt.job.files if not known or file.file_id in known]
+    """List what arrived, and ask what is to be done with it."""
+    uploaded = (attempt.load(Uploaded, FILES) or Uploaded()).sources
+    files = [file for file in attempt.job.files if not uploaded or file.file_id in uploaded]
     links = attempt.job.payload_as(EditPayload).links
     if attempt.job.payload_as(EditPayload).is_late:
-        await attempt.responder.send("received", LocalizedMessage("upload.late", {"n": max(1, len(files))}))
+        message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))})
     elif files:
-        told = [_told(file, known.get(file.file_id) or {}) for file in files]
-        buttons = first_buttons(card, [(kind, facts) for kind, facts, _ in told])
-        notices = [notice for _, _, notice in told]
-        if len(files) == 1:
-            message = ListMessage(LocalizedMessage("upload.received", {"file": notices[0]}), (), buttons)
-        else:
-            size = Bytes(sum(int(facts.get("size") or 0) for _, facts, _ in told))
-            lines = tuple(
-                LocalizedMessage("upload.received_line", {"file": notice}) for notice in notices[:MOST_FILES]
-            )
-            heading = LocalizedMessage("upload.received_several", {"n": len(files), "size": size})
-            message = ListMessage(heading, lines, buttons)
-        await attempt.responder.send("received", message)
+        message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
     elif links:
-        await attempt.responder.send("received", LocalizedMessage("upload.received_links", {"n": len(links)}))
+        message = LocalizedMessage("upload.received_links", {"n": len(links)})
     else:
-        # An answer to what the project has already, without a request; or the words of a request were edited away.
+        # An answer to what the project has already, without words; or the words of a request were edited away.
         is_answer = bool((await attempt.gathered()).job.files)
-        await attempt.responder.send(
-            "received", LocalizedMessage("upload.known" if is_answer else "edit.how")
-        )
+        message = LocalizedMessage("upload.known" if is_answer else "edit.how")
+    await attempt.responder.send("received", message)
 
 
-def _told(file: Attachment, answered: Mapping[str, Any]) -> tuple[str, dict[str, Any], LocalizedMessage]:
-    """A file's kind, what is known of it by NemoVideo or else by Telegram, and a line that tells it."""
-    facts: dict[str, Any] = {
-        "duration_s": answered.get("duration_s") or file.duration_s,
-        "width": answered.get("width") or file.width,
-        "height": answered.get("height") or file.height,
-        "size": answered.get("size") or file.size or 0,
-    }
-    kind = _kind(file, str(answered.get("kind") or ""))
-    params: dict[str, Param] = {"size": Bytes(facts["size"])}
-    parts = [f"file.{kind}"]
-    if kind != "image" and facts["duration_s"]:
-        params["duration"] = Seconds(facts["duration_s"])
-        parts.append("long")
-    if kind != "audio" and facts["width"] and facts["height"]:
-        params |= {"width": str(facts["width"]), "height": str(facts["height"])}
-        parts.append("sized")
-    notice = LocalizedMessage("_".join(parts), params)
-    # A name that we made up for want of one tells nobody anything.
-    if not file.name.startswith(f"{file.kind}_"):
+def _list_files(files: Sequence[FileFacts], card: Card) -> ListMessage:
+    buttons = first_buttons(card, files)
+    if len(files) == 1:
+        return ListMessage(LocalizedMessage("upload.received", {"file": _line(files[0])}), (), buttons)
+    heading = LocalizedMessage(
+        "upload.received_several",
+        {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))},
+    )
+    lines = tuple(
+        LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MOST_FILES]
+    )
+    return ListMessage(heading, lines, buttons)
+
+
+def _facts(file: Attachment, uploaded: UploadedFile | None) -> FileFacts:
+    """Return what NemoVideo knows of a file, or else Telegram."""
+    answered = uploaded or UploadedFile()
+    # A name that we made up because there was none means nothing to anybody.
+    has_name = not file.name.startswith(f"{file.kind}_")
+    return FileFacts(
+        kind=_kind(file, answered.kind or ""),
         # As NemoVideo knows it: its ending tells what it is.
-        name = str(answered.get("name") or file.name)
-        notice = LocalizedMessage("file.named", {"name": name, "facts": notice})
-    return kind, facts, notice
+        name=(answered.name or file.name) if has_name else "",
+        size_bytes=answered.size_bytes or file.size or 0,
+        duration_s=answered.duration_s or file.duration_s,
+        width=answered.width or file.width,
+        height=answered.height or file.height,
+    )
+
+
+def _line(file: FileFacts) -> LocalizedMessage:
+    params: dict[str, Param] = {"size": Bytes(file.size_bytes)}
+    parts = [f"file.{file.kind}"]
+    if file.kind != "image" and file.duration_s:
+        params["duration"] = Seconds(file.duration_s)
+        parts.append("long")
+    if file.kind != "audio" and file.width and file.height:
+        params |= {"width": str(file.width), "height": str(file.height)}
+        parts.append("sized")
+    line = LocalizedMessage("_".join(parts), params)
+    return LocalizedMessage("file.named", {"name": file.name, "facts": line}) if file.name else line
 
 
 def _kind(file: Attachment, answered: str) -> str:

@@ -1,58 +1,86 @@
-"""Connect: an account and a project for the chat."""
+"""Connect: make sure of an account and a project for the chat."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from bot.chats.chats import Chat
+from bot.chats.chats import Account, Chat
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.worker.runner import Attempt, JobEnded, Step
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project, Projects
 
 
-def connect(projects: Projects) -> Step:
-    """The step that makes sure of a project, telling the chat the first time."""
+class Connected(Checkpoint):
+    """Saved before and after the project is opened: which project of whose account the chat works with.
 
-    async def open_project(project: Project) -> Project:
-        return project  # Opening is all there is to do.
+    Args:
+        session_id: The project; ``None`` if there is none.
+        account: The kind of account.
+        user_id: Whose account it is, if NemoVideo told.
+    """
 
-    async def step(attempt: Attempt) -> None:
-        before, chat = attempt.get_value("connected"), await projects.chats.get(attempt.job.chat)
+    name = "connected"
+    session_id: str | None = None
+    account: Account = Account.NONE
+    user_id: str | None = None
+
+    def is_other_account(self, other: Connected) -> bool:
+        """Whether the account changed, which has other projects."""
+        return (self.account, self.user_id) != (other.account, other.user_id)
+
+
+class Connect:
+    """Open the chat's project, and welcome the chat the first time.
+
+    Args:
+        projects: The chats' projects.
+    """
+
+    name = "connect"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        before, chat = attempt.load(Connected), await self._projects.chats.get(attempt.job.chat)
         if before is None:
             before = _connection(chat)
-            await attempt.save_value("connected", before)
+            await attempt.save(before)
         is_first = not chat.greeted
         if chat.session_id is None and attempt.job.kind is JobKind.EXPORT:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
-            raise JobEnded(
-                LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)}),
-                JobState.DONE,
-            )
+            raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         attempt.responder.report_progress(Progress("setup.working" if is_first else "progress.connect"))
         await attempt.responder.show_progress()
         try:
-            project = await projects.call(attempt.job, open_project)
+            project = await self._projects.call(attempt.job, _same)
         except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+            raise await ended_by(self._projects, attempt.job, error) from error
         now = _connection(project)
-        if before["session"] is not None and before["whose"] != now["whose"]:
-            # The operator set a token, took it away, or the guest account became another.
+        if before.session_id is not None and before.is_other_account(now):
+            # The operator set a token or removed it, or the guest account became another.
             await attempt.responder.send("new_project", LocalizedMessage("account.new_project"))
         if now != before:
-            await attempt.save_value("connected", now)
+            await attempt.save(now)
         if is_first:
             # Whoever has the link can take the project over: not for everyone in a group.
-            link = await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+            link = await self._projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
             attempt.responder.report_progress(Progress("setup.ready", fraction=0.05, link=link or ""))
             await attempt.responder.flush_progress()
 
-    return step
+
+def nothing_to_export(attempt: Attempt) -> LocalizedMessage:
+    """Say that the project is empty, and how to begin."""
+    return LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)})
 
 
-def _connection(to: Chat | Project) -> dict[str, Any]:
-    """Which project of whose account a chat works with, as a checkpoint."""
-    return {"session": to.session_id, "whose": [to.account, to.user_id]}
+async def _same(project: Project) -> Project:
+    return project  # Opening it is all there is to do.
+
+
+def _connection(to: Chat | Project) -> Connected:
+    return Connected(session_id=to.session_id, account=to.account, user_id=to.user_id)

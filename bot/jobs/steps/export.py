@@ -1,4 +1,4 @@
-"""Export: the draft becomes an MP4 that lies ready for sending. Deliver: it reaches the chat."""
+"""Export: render the draft as an MP4 and fetch it, ready for sending."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from bot.chats.chats import shown_at
 from bot.jobs.buttons import Retry
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Progress
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RenderStarted
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
-from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.next_steps import next_steps
 from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.worker.runner import Attempt, Interruption, JobEnded, Step
+from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -37,287 +36,293 @@ from bot.skills import Cards
 log = structlog.get_logger(__name__)
 
 FRACTION_BEFORE, FRACTION_RENDERED, FRACTION_FETCHED = 0.6, 0.9, 0.97
+"""Of the whole job, for the progress bar."""
 
 USUAL_RENDER_S = 60.0
 RENDERS = 2
-"""A failed render is tried once more under a new id."""
+"""A failed render is tried once more, under a new id."""
 
 SILENT_POLLS = 10
-"""Looks in a row without an answer, after which NemoVideo counts as down."""
+"""Polls in a row without an answer, after which NemoVideo counts as down."""
 
 LOST_POLLS = 2
-"""Looks in a row at which NemoVideo knows nothing of the render, after which it counts as failed."""
+"""Polls in a row at which NemoVideo does not know the render, after which it counts as failed."""
 
 FETCHES = 3
 FETCH_PAUSE_S = 2.0
 
-CANCEL_PATIENCE_S = 5.0
+CANCEL_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class ExportOptions:
+class RenderLimits:
     """Times of a render, in seconds.
 
     Args:
-        poll_s: Between two looks.
-        total_s: It may take in all.
+        poll_s: Pause between two polls.
+        total_s: How long it may take in all.
     """
 
     poll_s: float = 30.0
     total_s: float = 3600.0
 
 
-def export(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
-    """The step that renders and fetches, where the job asks for it or the turn calls for it."""
+class Exported(Checkpoint):
+    """Saved when the result can be sent.
 
-    async def step(attempt: Attempt) -> None:
-        if attempt.get_value("result") is None and await _is_wanted(projects, attempt):
-            await _export(projects, options, cards, attempt)
-
-    return step
-
-
-def deliver(projects: Projects, options: ExportOptions, cards: Cards) -> Step:
-    """The step that sends the result."""
-
-    async def step(attempt: Attempt) -> None:
-        result = attempt.get_value("result")
-        if result is None:
-            return
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
-        path = attempt.responder.result_path if result["fetched"] else None
-        if path is not None and not path.exists():
-            # Fetched by an attempt on another machine, or cleaned away.
-            await _export(projects, options, cards, attempt)
-            result = attempt.get_value("result")
-        try:
-            delivered = await attempt.responder.deliver("delivered", await _result(projects, attempt, result))
-        except FileGone:
-            await attempt.save_value("no_reuse", True)
-            await _export(projects, options, cards, attempt)
-            result = attempt.get_value("result")
-            delivered = await attempt.responder.deliver(
-                "delivered_anew", await _result(projects, attempt, result)
-            )
-        if delivered.file_id and not result["file_id"]:
-            await projects.chats.remember_result(
-                attempt.job.chat,
-                result["digest"],
-                delivered.file_id,
-                delivered.kind,
-                as_file=result.get("as_file", False),
-            )
-        await _take_earlier_away(projects, attempt, delivered)
-
-    return step
-
-
-async def _take_earlier_away(projects: Projects, attempt: Attempt, delivered: Delivered) -> None:
-    """The new video is there: the project's earlier one goes, where the chat wants it so.
-
-    What somebody answered to or pinned stays, but for its buttons. The last write tells that all is done: an attempt
-    that comes after it does nothing any more.
+    Args:
+        digest: The digest of the draft it was made from.
+        file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
+        kind: What it was sent as then.
+        link: Its address, if it can't be sent; empty otherwise.
+        why_link: Why it can't be sent, see ``ports.Result``.
+        size_bytes: Its size, if known.
+        is_fetched: Whether it is a file at ``responder.result_path``.
+        duration_s: Its length, if the render told.
+        took_s: Seconds from the request until now.
+        as_file: Whether the chat wants files.
+        next_steps: Names of the suggestions under it.
     """
-    key = attempt.job.chat
-    if (await projects.chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
-        return
-    # A worker that was taken for dead stops here.
-    await attempt.save_value("replacing", delivered.message_id)
-    chat = await projects.chats.get(key)
-    is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
-    if chat.shown is not None and chat.replace_results and is_same_project:
-        where, _, message_id = chat.shown.partition(":")
-        await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
-    await projects.chats.show(
-        key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown
-    )
+
+    name = "exported"
+    digest: str = ""
+    file_id: str = ""
+    kind: str = "video"
+    link: str = ""
+    why_link: str = "too_large"
+    size_bytes: int | None = None
+    is_fetched: bool = False
+    duration_s: float | None = None
+    took_s: float = 0.0
+    as_file: bool = False
+    next_steps: tuple[str, ...] = ()
 
 
-async def _is_wanted(projects: Projects, attempt: Attempt) -> bool:
-    if attempt.job.kind is JobKind.EXPORT:
-        return True
-    outcome = attempt.get_value("turn")
-    if outcome is None or not wants_export(outcome):
-        return False
-    return (await projects.chats.get(attempt.job.chat)).exports_by_itself
+class CachedResultGone(Checkpoint):
+    """Saved when Telegram no longer has the result that was sent before: it is made again."""
+
+    name = "cached_result_gone"
 
 
-async def _export(projects: Projects, options: ExportOptions, cards: Cards, attempt: Attempt) -> None:
-    """Leave a checkpoint ``result``, or none when there is nothing to export."""
-    try:
-        draft = await _draft(projects, attempt)
-        if draft is None or not draft.is_ready:
-            if attempt.job.kind is JobKind.EXPORT:
-                raise JobEnded(
-                    LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)}),
-                    JobState.DONE,
+class Export:
+    """Render and fetch, if the job asks for it or the agent's answer calls for it.
+
+    Args:
+        projects: The chats' projects.
+        render_limits: Times of a render.
+        cards: The skill cards, for what to suggest next.
+    """
+
+    name = "export"
+
+    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: Cards) -> None:
+        self._projects = projects
+        self._limits = render_limits
+        self._cards = cards
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        if attempt.load(Exported) is None and await self._is_wanted(attempt):
+            await self.export(attempt)
+
+    async def _is_wanted(self, attempt: Attempt) -> bool:
+        if attempt.job.kind is JobKind.EXPORT:
+            return True
+        answered = attempt.load(AgentAnswered)
+        if answered is None or not wants_export(answered):
+            return False
+        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself
+
+    async def export(self, attempt: Attempt) -> None:
+        """Save ``Exported``; do nothing if the agent left the project empty.
+
+        Raises:
+            JobEnded: There is nothing to export, or it failed.
+        """
+        key, chats = attempt.job.chat, self._projects.chats
+        try:
+            draft = await self._draft(attempt)
+            if draft is None or not draft.is_ready:
+                if attempt.job.kind is JobKind.EXPORT:
+                    raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+                return
+            chat = await chats.get(key)
+            suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            exported = Exported(
+                digest=draft.digest(),
+                as_file=chat.send_as_file,
+                next_steps=tuple(suggestion.name for suggestion in suggestions),
+            )
+            cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
+            if cached is not None and attempt.load(CachedResultGone) is None:
+                await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
+                return
+            render = await self._render(attempt, draft)
+            await chats.update(key, export_refused=None)
+            await self._fetch(attempt, exported, render)
+        except NemoError as error:
+            if isinstance(error, ExportNotInPlan):
+                # Only a request for it tries again: the account may have another plan by then.
+                await chats.update(key, export_refused=True)
+            raise await ended_by(self._projects, attempt.job, error) from error
+        except asyncio.CancelledError:
+            await self._cancel_render(attempt)
+            raise
+
+    async def _draft(self, attempt: Attempt) -> Draft | None:
+        nemo = self._projects.nemo
+
+        async def on_new_session() -> None:
+            await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
+
+        state = await self._projects.call(
+            attempt.job,
+            lambda project: nemo.state(project.who, project.session_id),
+            on_new_session=on_new_session,
+        )
+        return state.draft
+
+    async def _render(self, attempt: Attempt, draft: Draft) -> Render:
+        """Render, once more if it fails.
+
+        Raises:
+            JobEnded: It failed for good.
+        """
+        started = attempt.load(RenderStarted)
+        render = None
+        for number in range(1 if started is None else started.number, RENDERS + 1):
+            render = await self._one_render(attempt, draft, number)
+            if render.status is RenderStatus.COMPLETED:
+                return render
+            log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
+        reason = render.error if render is not None and render.error else ""
+        params: dict[str, Param] = {"reason": reason or LocalizedMessage("export.reason_unknown")}
+        raise JobEnded(
+            LocalizedMessage("export.failed", params, (Button("button.retry", Retry(attempt.job.id)),))
+        )
+
+    async def _one_render(self, attempt: Attempt, draft: Draft, number: int) -> Render:
+        nemo = self._projects.nemo
+        started = attempt.load(RenderStarted)
+        is_resumed = started is not None and started.number == number
+        if started is None or not is_resumed:
+            started = RenderStarted(number=number, render_id=f"render_{uuid4().hex}")
+            await attempt.save(started)
+        render_id = started.render_id
+        stage = "progress.render" if number == 1 else "export.failed_once"
+        attempt.responder.report_progress(
+            Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
+        )
+        render = None
+        if is_resumed:
+            with contextlib.suppress(ServiceError):
+                render = await self._projects.call(
+                    attempt.job, lambda p: nemo.render_status(p.who, render_id)
                 )
-            return
-        card = cards.active((await projects.chats.get(attempt.job.chat)).skill)
-        await attempt.save_value("next", [one.name for one in next_steps(draft, card, attempt.job.text)])
-        as_file = (await projects.chats.get(attempt.job.chat)).send_as_file
-        known = await projects.chats.find_result(attempt.job.chat, draft.digest(), as_file=as_file)
-        if known is not None and not attempt.get_value("no_reuse"):
-            await _keep_result(attempt, draft, file_id=known.file_id, kind=known.kind, as_file=as_file)
-            return
-        render = await _render(projects, options, attempt, draft)
-        await projects.chats.update(attempt.job.chat, export_refused=None)
-        await _fetch(projects, attempt, draft, render, as_file=as_file)
-    except NemoError as error:
-        if isinstance(error, ExportNotInPlan):
-            # Asked for by hand it is tried again: the account may have another plan by then.
-            await projects.chats.update(attempt.job.chat, export_refused=True)
-        raise await ended_by(projects, attempt.job, error) from error
-    except asyncio.CancelledError:
-        await _give_up_render(projects, attempt)
-        raise
+        if render is None or render.status is RenderStatus.UNKNOWN:
+            try:
+                render = await self._projects.call(
+                    attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
+                )
+            except (TransportError, UnexpectedAnswer) as error:
+                # It may have begun all the same: the polls will show.
+                log.warning("render.start_unknown", error=str(error))
+                render = Render(render_id, RenderStatus.UNKNOWN)
+        if render.render_id != render_id:
+            await attempt.save(RenderStarted(number=number, render_id=render.render_id))
+        return await self._poll(attempt, render)
 
-
-async def _draft(projects: Projects, attempt: Attempt) -> Draft | None:
-    nemo = projects.nemo
-
-    async def tell() -> None:
-        await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
-
-    state = await projects.call(
-        attempt.job, lambda project: nemo.state(project.who, project.session_id), on_new_session=tell
-    )
-    return state.draft
-
-
-async def _render(projects: Projects, options: ExportOptions, attempt: Attempt, draft: Draft) -> Render:
-    """Render, once more if it fails.
-
-    Raises:
-        Ended: It failed for good.
-    """
-    first = attempt.get_value("render")["number"] if attempt.get_value("render") else 1
-    render = None
-    for number in range(first, RENDERS + 1):
-        render = await _one_render(projects, options, attempt, draft, number)
-        if render.status is RenderStatus.COMPLETED:
-            return render
-        log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
-    reason = (
-        render.error if render is not None and render.error else LocalizedMessage("export.reason_unknown")
-    )
-    raise JobEnded(
-        LocalizedMessage(
-            "export.failed", {"reason": reason}, (Button("button.retry", Retry(attempt.job.id)),)
-        )
-    )
-
-
-async def _one_render(
-    projects: Projects, options: ExportOptions, attempt: Attempt, draft: Draft, number: int
-) -> Render:
-    nemo = projects.nemo
-    kept = attempt.get_value("render")
-    is_resumed = kept is not None and kept["number"] == number
-    render_id = kept["id"] if is_resumed else f"render_{uuid4().hex}"
-    if not is_resumed:
-        # Before the call: a render is found again by its id.
-        await attempt.save_value("render", {"number": number, "id": render_id})
-    stage = "progress.render" if number == 1 else "export.failed_once"
-    attempt.responder.report_progress(
-        Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
-    )
-    render = None
-    if is_resumed:
-        with contextlib.suppress(ServiceError):
-            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
-    if render is None or render.status is RenderStatus.UNKNOWN:
-        try:
-            render = await projects.call(
-                attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
-            )
-        except (TransportError, UnexpectedAnswer) as error:
-            # It may have begun all the same: the polls will tell.
-            log.warning("render.start_unknown", error=str(error))
-            render = Render(render_id, RenderStatus.UNKNOWN)
-    if render.render_id != render_id:
-        await attempt.save_value("render", {"number": number, "id": render.render_id})
-    return await _poll(projects, options, attempt, render)
-
-
-async def _poll(projects: Projects, options: ExportOptions, attempt: Attempt, render: Render) -> Render:
-    nemo = projects.nemo
-    ends_s = attempt.clock.monotonic_s() + options.total_s
-    silent, lost, render_id = 0, 0, render.render_id
-    while not render.status.is_over:
-        if attempt.clock.monotonic_s() >= ends_s:
-            return Render(render_id, RenderStatus.FAILED)
-        await attempt.clock.sleep(options.poll_s)
-        try:
-            render = await projects.call(attempt.job, lambda p: nemo.render_status(p.who, render_id))
-            silent = lost = 0
-        except (TransportError, ServiceError, UnexpectedAnswer) as error:
-            silent += 1
-            lost = lost + 1 if 404 in (error.status, error.code) else 0
-            if lost >= LOST_POLLS:
+    async def _poll(self, attempt: Attempt, render: Render) -> Render:
+        nemo = self._projects.nemo
+        ends_s = attempt.clock.monotonic_s() + self._limits.total_s
+        silent, lost, render_id = 0, 0, render.render_id
+        while not render.status.is_over:
+            if attempt.clock.monotonic_s() >= ends_s:
                 return Render(render_id, RenderStatus.FAILED)
-            if silent >= SILENT_POLLS:
-                raise
-        else:
-            _show(attempt, render, options)
-    return render
+            await attempt.clock.sleep(self._limits.poll_s)
+            try:
+                render = await self._projects.call(
+                    attempt.job, lambda p: nemo.render_status(p.who, render_id)
+                )
+                silent = lost = 0
+            except (TransportError, ServiceError, UnexpectedAnswer) as error:
+                silent += 1
+                lost = lost + 1 if 404 in (error.status, error.code) else 0
+                if lost >= LOST_POLLS:
+                    return Render(render_id, RenderStatus.FAILED)
+                if silent >= SILENT_POLLS:
+                    raise
+            else:
+                self._show(attempt, render)
+        return render
 
-
-def _show(attempt: Attempt, render: Render, options: ExportOptions) -> None:
-    done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
-    attempt.responder.report_progress(
-        Progress(
-            "progress.render",
-            fraction=done,
-            until=FRACTION_RENDERED,
-            # A little different each time, so that the bar moves on from where the poll put it.
-            expected_s=USUAL_RENDER_S if render.progress is None else max(options.poll_s, 1.0),
+    def _show(self, attempt: Attempt, render: Render) -> None:
+        done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
+        attempt.responder.report_progress(
+            Progress(
+                "progress.render",
+                fraction=done,
+                until=FRACTION_RENDERED,
+                # A little different each time, so that the bar moves on from where the poll put it.
+                expected_s=USUAL_RENDER_S if render.progress is None else max(self._limits.poll_s, 1.0),
+            )
         )
-    )
+
+    async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
+        attempt.responder.report_progress(
+            Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
+        )
+        limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
+        for number in range(1, FETCHES + 1):
+            # A link that breaks halfway may do so every time: the second try uses the download call alone.
+            source = render if number != 2 else replace(render, url=None)
+            try:
+                size = await self._projects.call(
+                    attempt.job, partial(fetch, self._projects.nemo, source, path, limit)
+                )
+            except TooLarge as error:
+                no_room = isinstance(error, NoRoom)
+                if no_room:
+                    log.warning("fetch.no_room", size=error.size)
+                size = error.size or render.size_bytes or limit
+                link = render.url or await browser_link(self._projects, attempt)
+                if link is None:
+                    raise JobEnded(_not_sent(attempt, size, limit, no_room=no_room)) from error
+                why_link = "no_room" if no_room else "too_large"
+                return await _save(attempt, exported, size_bytes=size, link=link, why_link=why_link)
+            except HostNotAllowed as error:
+                # For the operator to put into NEMO_MEDIA_HOSTS; the chat can open the link all the same.
+                log.warning("fetch.host_not_allowed", host=error.host)
+                if not render.url:
+                    raise
+                return await _save(
+                    attempt, exported, size_bytes=render.size_bytes, link=render.url, why_link="elsewhere"
+                )
+            except (TransportError, UnexpectedAnswer, ServiceError) as error:
+                if number == FETCHES or isinstance(error, ExportNotInPlan):
+                    raise
+                log.warning("fetch.broke", tried=number, error=str(error))
+                await attempt.clock.sleep(FETCH_PAUSE_S * number)
+            else:
+                return await _save(
+                    attempt, exported, size_bytes=size, is_fetched=True, duration_s=render.duration_s
+                )
+
+    async def _cancel_render(self, attempt: Attempt) -> None:
+        """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
+        started = attempt.load(RenderStarted)
+        if attempt.interruption is not Interruption.CANCELLED or started is None:
+            return
+        with contextlib.suppress(NemoError, JobEnded, TimeoutError):
+            async with asyncio.timeout(CANCEL_TIMEOUT_S):
+                await self._projects.call(
+                    attempt.job, lambda p: self._projects.nemo.cancel_render(p.who, started.render_id)
+                )
 
 
-async def _fetch(
-    projects: Projects, attempt: Attempt, draft: Draft, render: Render, *, as_file: bool
-) -> None:
-    attempt.responder.report_progress(
-        Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
-    )
-    limit = attempt.responder.send_limit_bytes
-    for tried in range(1, FETCHES + 1):
-        # A link that breaks in the middle may do so every time: the second way is the download call alone.
-        source = render if tried != 2 else replace(render, url=None)
-        try:
-            size = await projects.call(
-                attempt.job, partial(fetch, projects.nemo, source, attempt.responder.result_path, limit)
-            )
-        except TooLarge as error:
-            no_room = isinstance(error, NoRoom)
-            if no_room:
-                log.warning("fetch.no_room", size=error.size)
-            size = error.size or render.size_bytes or limit
-            link = render.url or await _browser_link(projects, attempt)
-            if link is None:
-                raise JobEnded(_not_sent(attempt, size, limit, no_room=no_room)) from error
-            why_link = "no_room" if no_room else "too_large"
-            await _keep_result(attempt, draft, size=size, link=link, why_link=why_link)
-            return
-        except HostNotAllowed as error:
-            # For the operator to put into NEMO_MEDIA_HOSTS; whoever asked can fetch it all the same.
-            log.warning("fetch.host_not_allowed", host=error.host)
-            if not render.url:
-                raise
-            await _keep_result(attempt, draft, size=render.size_bytes, link=render.url, why_link="elsewhere")
-            return
-        except (TransportError, UnexpectedAnswer, ServiceError) as error:
-            if tried == FETCHES or isinstance(error, ExportNotInPlan):
-                raise
-            log.warning("fetch.broke", tried=tried, error=str(error))
-            await attempt.clock.sleep(FETCH_PAUSE_S * tried)
-        else:
-            await _keep_result(
-                attempt, draft, size=size, fetched=True, duration_s=render.duration_s, as_file=as_file
-            )
-            return
+async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
+    """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
+    return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
 
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:
@@ -327,64 +332,6 @@ def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> Loca
     return LocalizedMessage("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
 
 
-async def _browser_link(projects: Projects, attempt: Attempt) -> str | None:
-    # Whoever has it can take the project over: not for everyone in a group.
-    return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
-
-
-async def _keep_result(
-    attempt: Attempt,
-    draft: Draft,
-    *,
-    file_id: str = "",
-    kind: str = "video",
-    link: str = "",
-    why_link: str = "too_large",
-    size: int | None = None,
-    fetched: bool = False,
-    duration_s: float | None = None,
-    as_file: bool = False,
-) -> None:
+async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:
     took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
-    await attempt.save_value(
-        "result",
-        {
-            "digest": draft.digest(),
-            "file_id": file_id,
-            "kind": kind,
-            "link": link,
-            "why_link": why_link,
-            "size": size,
-            "fetched": fetched,
-            "duration_s": duration_s,
-            "took_s": took_s,
-            "as_file": as_file,
-        },
-    )
-
-
-async def _result(projects: Projects, attempt: Attempt, kept: dict[str, Any]) -> Result:
-    return Result(
-        browser_link=await _browser_link(projects, attempt) or "",
-        buttons=next_buttons(attempt.get_value("next") or ()),
-        path=attempt.responder.result_path if kept["fetched"] else None,
-        link=kept["link"],
-        why_link=kept.get("why_link", "too_large"),
-        size=kept["size"],
-        duration_s=kept["duration_s"],
-        took_s=kept["took_s"],
-        file_id=kept["file_id"],
-        kind=kept["kind"],
-        as_file=kept.get("as_file", False),
-    )
-
-
-async def _give_up_render(projects: Projects, attempt: Attempt) -> None:
-    """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
-    if attempt.interruption is not Interruption.CANCELLED or attempt.get_value("render") is None:
-        return
-    with contextlib.suppress(NemoError, JobEnded, TimeoutError):
-        async with asyncio.timeout(CANCEL_PATIENCE_S):
-            await projects.call(
-                attempt.job, lambda p: projects.nemo.cancel_render(p.who, attempt.get_value("render")["id"])
-            )
+    await attempt.save(exported.model_copy(update={**changes, "took_s": took_s}))

@@ -1,68 +1,102 @@
-"""Together: wait until all that belongs to a request is there."""
+"""Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
-from bot.jobs.worker.runner import Attempt, JobEnded
+from bot.jobs.steps.text_files import read_text_files, with_text_files
+from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
-async def gather(attempt: Attempt) -> None:
-    """The step that waits for the rest of an album, or for what was forwarded with a comment.
+class Gathered(Checkpoint):
+    """Saved when a request with files was taken in: refusals are sent, text files are read.
+
+    Args:
+        version: The version of the gathered job.
+        text_files: The contents of its text files, by file id.
+    """
+
+    name = "gathered"
+    version: int = -1
+    text_files: Mapping[str, str] = {}
+
+
+class Gather:
+    """Wait for the rest of an album, or for what was forwarded with a comment.
 
     Words alone do not wait here: the pause that they need passes while the project is opened.
     """
-    found = attempt.claimed.gathered
-    if _has_files(found):
-        # Anew: more may have come since, while the job's announcement was waited for.
-        found = await until_quiet(attempt, await attempt.gathered())
-    attempt.job = found.job
-    await tell_refusals(attempt, found)
+
+    name = "gather"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        gathered = attempt.claimed.gathered
+        if any(part.files or part.refusal for part in gathered.parts):
+            # Read again: more may have arrived while the position message was waited for.
+            gathered = await wait_until_quiet(attempt, await attempt.gathered())
+        await take_in(attempt, gathered)
 
 
-async def until_quiet(attempt: Attempt, found: GatheredJob) -> GatheredJob:
-    """Wait until no more parts come, but not for ever.
+async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJob:
+    """Wait until no more parts arrive, but not forever.
 
     Args:
-        attempt: The attempt.
-        found: What there is.
+        attempt: The attempt at the job.
+        gathered: The job with its parts so far.
 
     Returns:
-        What there is then.
+        The job with its parts after the wait.
     """
-    # Whoever had it before may have read the updates too: what nobody read meanwhile is read only now.
+    # Nobody may have read the updates while no worker had the job: what came meanwhile is read only now.
     resumed_at = attempt.began_at if attempt.claimed.attempt > 1 else 0.0
     longest_at = max(attempt.job.asked_at.timestamp(), resumed_at) + LONGEST_S
-    while found.parts and not found.closed:
-        ends_at = min(max(found.last_at, resumed_at) + found.pause_s, longest_at)
+    while gathered.parts and not gathered.closed:
+        ends_at = min(max(gathered.last_at, resumed_at) + gathered.pause_s, longest_at)
         # A wall clock that was set back since the last part came would put the end far off.
-        left_s = min(found.pause_s, ends_at - attempt.clock.now().timestamp())
+        left_s = min(gathered.pause_s, ends_at - attempt.clock.now().timestamp())
         if left_s <= 0:
             break
         await attempt.clock.sleep(left_s)
-        version, found = found.version, await attempt.gathered()
-        if found.version == version:
+        version, gathered = gathered.version, await attempt.gathered()
+        if gathered.version == version:
             break
-    return found
+    return gathered
 
 
-async def tell_refusals(attempt: Attempt, found: GatheredJob) -> None:
-    """Say which files can't be used: of several with the same trouble the first.
+async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
+    """Go on with a request as it is gathered now; a version that was taken in before costs nothing again.
 
     Raises:
-        Ended: There are no others, so there is nothing to work on.
+        JobEnded: There is nothing to work on, or a text file can't be used.
+    """
+    saved = attempt.load(Gathered)
+    if saved is None or saved.version != gathered.version:
+        await _send_refusals(attempt, gathered)
+        known = saved.text_files if saved is not None else {}
+        saved = Gathered(
+            version=gathered.version, text_files=await read_text_files(attempt, gathered.job, known)
+        )
+        if gathered.job.files:  # Words alone are not worth a write.
+            await attempt.save(saved)
+    attempt.replace_job(with_text_files(gathered.job, saved.text_files))
+
+
+async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
+    """Say which files can't be used: of several with the same refusal the first.
+
+    Raises:
+        JobEnded: There are no others, so there is nothing to work on.
     """
     refusals: dict[str, tuple[int, LocalizedMessage]] = {}
-    for part in found.parts:
+    for part in gathered.parts:
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
-    is_over = bool(refusals) and not found.job.files and not found.job.payload_as(EditPayload).links
     for message_id, refusal in refusals.values():
         await attempt.responder.send(f"refused.{message_id}", refusal)
-    if is_over:
+    if refusals and not gathered.job.files and not gathered.job.payload_as(EditPayload).links:
         raise JobEnded(None)
-
-
-def _has_files(found: GatheredJob) -> bool:
-    return any(part.files or part.refusal for part in found.parts)

@@ -1,7 +1,7 @@
-"""A stand-in of Telegram's Bot API server, over real HTTP, with people behind it.
+"""A stand-in of Telegram's Bot API server over real HTTP, with simulated people.
 
-Any client library takes it for the real one. Its control API, and the Python client of that, let a test be people:
-write, forward, press buttons, and read everything that the bot did.
+Any client library works with it. Through its control API, and the Python client of that, a test acts as people:
+it writes, forwards, presses buttons, and reads everything that the bot did.
 """
 
 from bot.sandbox.botapi.app import DEFAULT_TOKEN, create_app

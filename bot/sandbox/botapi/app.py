@@ -1,4 +1,4 @@
-"""The server: paths, tokens, faults and answers around the methods."""
+"""The Bot API server: routes, tokens, faults and answers around the methods."""
 
 import asyncio
 import contextlib
@@ -29,21 +29,21 @@ from bot.sandbox.botapi.state import Bot, World
 DEFAULT_TOKEN = "7000000001:sandbox-bot-token-of-nobody-at-all"  # noqa: S105 - opens nothing but a sandbox
 
 FORM_OVERHEAD_BYTES = 256 * 1024
-"""What a multipart body may have beyond its file."""
+"""Bytes that a multipart body may have in addition to its file."""
 
 T = TypeVar("T")
 
 _QUIET = frozenset({"getupdates"})
-"""Calls that the log leaves out: thousands of them say nothing."""
+"""Calls that the journal leaves out, because there are thousands of them."""
 
 __all__ = ["DEFAULT_TOKEN", "BotApiServer", "create_app"]
 
 
 class BotApiServer:
-    """The routes of a Bot API server over a world.
+    """A Bot API server over a world.
 
     Args:
-        world: What the server keeps.
+        world: The server's state.
     """
 
     def __init__(self, world: World) -> None:
@@ -51,7 +51,7 @@ class BotApiServer:
         self._client: httpx.AsyncClient | None = None
 
     def routes(self) -> list[Route]:
-        """Those of the Bot API and those of the control API."""
+        """Return the routes of the Bot API and of the control API."""
         return [
             Route("/bot{token}/{method}", self.call, methods=["GET", "POST"]),
             Route("/file/bot{token}/{path:path}", self.download, methods=["GET"]),
@@ -73,7 +73,7 @@ class BotApiServer:
         return self._client
 
     async def call(self, request: Request) -> Response:
-        """A method of the Bot API, from its address to its answer."""
+        """Answer a call of a Bot API method."""
         params = Params({})
         try:
             bot, method = await self._addressed(request)
@@ -92,7 +92,7 @@ class BotApiServer:
         bot = self.world.bot_of(request.path_params["token"])
         method = METHODS.get(request.path_params["method"].lower())
         if bot is None or method is None:
-            # Read to the end, so that the client sees the answer and not a broken connection.
+            # Read the body to its end, so that the client gets the answer and not a broken connection.
             async for _ in request.stream():
                 pass
             raise ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
@@ -101,11 +101,11 @@ class BotApiServer:
         return bot, method
 
     async def run(self, bot: Bot, method: Method, params: Params) -> Any:
-        """Run a method, through the faults that stand in its way, and write it down.
+        """Run a method, apply the faults that match it, and log the call.
 
         Raises:
             ApiError: Telegram's refusal, or a fault's.
-            DropConnection: There is to be no answer.
+            DropConnection: The connection has to close without an answer.
         """
         world, journal = self.world, self.world.journal
         if method.name.lower() in _QUIET and not journal.faults:
@@ -114,15 +114,15 @@ class BotApiServer:
         chat_id = params.text("chat_id")
         took_effect = False
         try:
-            if fault := journal.meet(method.name, chat_id, "before"):
-                await journal.suffer(fault)
+            if fault := journal.match(method.name, chat_id, "before"):
+                await journal.apply(fault)
             if method.sends:
                 self._count(bot, params)
             result = await method.run(self._context(bot, params))
             took_effect = True
             call.result = result
-            if fault := journal.meet(method.name, chat_id, "after"):
-                await journal.suffer(fault)
+            if fault := journal.match(method.name, chat_id, "after"):
+                await journal.apply(fault)
         except ApiError as error:
             journal.end(call, "lost" if took_effect else "error", None if took_effect else error.json())
             raise
@@ -138,7 +138,7 @@ class BotApiServer:
 
     def _answered(self, bot: Bot) -> Callable[[Any], Awaitable[None]]:
         async def run(body: Any) -> None:
-            """A webhook may answer with a method call; nobody learns how it went."""
+            """Run the method call that a webhook answered with; its result goes nowhere."""
             method = METHODS.get(str(body.get("method", "")).lower()) if isinstance(body, dict) else None
             if method is not None:
                 with contextlib.suppress(ApiError, DropConnection):
@@ -153,22 +153,22 @@ class BotApiServer:
         with contextlib.suppress(ValueError):
             items = json.loads(given) if isinstance(given, str) else given
             count = len(items) if isinstance(items, list) and items else 1
-        self.world.flood.take(bot.id, chat_id, chat_id < 0, count)
+        self.world.flood.acquire(bot.id, chat_id, chat_id < 0, count)
 
     async def download(self, request: Request) -> Response:
-        """A file's content; an own server with ``--local`` has none to give over HTTP."""
+        """Answer with a file's content; a server with ``--local`` refuses, as the real one does."""
         world = self.world
         bot = world.bot_of(request.path_params["token"])
-        file = world.files.at(request.path_params["path"])
+        file = world.files.find_path(request.path_params["path"])
         if bot is None or world.local or file is None or not file.path.exists():
             error = ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
             return JSONResponse(error.json(), status_code=error.code)
         journal = world.journal
         call = journal.begin(bot.id, FILE_DOWNLOAD, {"file_path": file.file_path, "size": file.size})
-        fault = journal.meet(FILE_DOWNLOAD, "", "before")
+        fault = journal.match(FILE_DOWNLOAD, "", "before")
         try:
             if fault:
-                await journal.suffer(fault)
+                await journal.apply(fault)
         except ApiError as error:
             journal.end(call, "error", error.json())
             return JSONResponse(error.json(), status_code=error.code)
@@ -178,7 +178,7 @@ class BotApiServer:
         return FileBody(file.path, file.size, world.clock, fault, lambda whole: journal.end(call, whole))
 
     async def any_file(self, request: Request) -> Response:
-        """For the control API: any file whatever the mode, by the id that any bot was shown."""
+        """Answer the control API with any file, in any mode, by the ID that any bot got."""
         try:
             file = self.world.files.find(request.path_params["file_id"], 0)
         except ApiError as error:
@@ -186,14 +186,14 @@ class BotApiServer:
         return FileBody(file.path, file.size, self.world.clock)
 
     async def explain(self, _: Request) -> Response:
-        """Every action of the control API with what it takes."""
+        """List the actions of the control API with their parameters."""
         lines = [f"{name:16} {run.__doc__}" for name, run in sorted(ACTIONS.items())]
         return PlainTextResponse(
             "POST /control/ACTION with JSON, or multipart for files\n\n" + "\n".join(lines)
         )
 
     async def control(self, request: Request) -> Response:
-        """An action of the control API."""
+        """Run an action of the control API."""
         action = ACTIONS.get(request.path_params["action"])
         if action is None:
             return JSONResponse({"error": f"no action named {request.path_params['action']}"}, 404)
@@ -212,10 +212,10 @@ class BotApiServer:
 
 
 async def _while_connected(request: Request, method: Method, running: Awaitable[T]) -> T:
-    """Run a method; a poll whose client went away ends, since nobody hears its answer.
+    """Run a method; end a poll whose client disconnected.
 
     Raises:
-        DropConnection: The client went away.
+        DropConnection: The client disconnected.
     """
     if method.name.lower() not in _QUIET:
         return await running
@@ -249,18 +249,18 @@ def create_app(
     clock: Clock | None = None,
     any_token: bool = False,
 ) -> Starlette:
-    """The stand-in of Telegram's Bot API server, for ``serve``.
+    """Create the stand-in of Telegram's Bot API server, for ``serve``.
 
     Args:
-        data_dir: Where files go.
-        tokens: One bot each; the control API adds more.
-        local: Behave as an own server started with ``--local``.
-        flood_limits: ``None`` lets everything through.
-        clock: Stamps messages, fills flood limits, times polls and delays.
-        any_token: Take every well-formed token as a bot of its own.
+        data_dir: Directory for files.
+        tokens: A token for each bot; the control API adds more.
+        local: Whether to behave as a server started with ``--local``.
+        flood_limits: Telegram's limits on sending; ``None`` for none.
+        clock: Source of time for messages, flood limits, polls and delays.
+        any_token: Whether every well-formed token makes a bot.
 
     Returns:
-        The app; its ``state.world`` is the :class:`~bot.sandbox.botapi.state.World`.
+        The app. Its ``state.world`` is the :class:`~bot.sandbox.botapi.state.World`.
     """
     world = World(
         data_dir, clock or SystemClock(), local=local, flood_limits=flood_limits, any_token=any_token

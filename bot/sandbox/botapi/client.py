@@ -1,4 +1,4 @@
-"""The Python client of the control API: a test writes what people do, and reads what the bot did.
+"""Python client of the Bot API stand-in's control API: acts as people and reads what the bot did.
 
 ::
 
@@ -24,7 +24,7 @@ __all__ = ["ChatHandle", "ControlError", "People", "Person", "Seen"]
 Json = dict[str, Any]
 
 WAIT_S = 10.0
-"""How long waits take at most when nothing is said."""
+"""Default timeout of waits, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Seen:
     """A message as people see it.
 
     Attributes:
-        json: As Telegram shows it now.
-        versions: Every state it had, oldest first.
-        deleted_at: When it was deleted (ISO), if it was.
-        keyboard: The reply keyboard that came with it.
-        stamps: When each of its states began (ISO).
+        json: The message as Telegram shows it now.
+        versions: All states it had, oldest first.
+        deleted_at: ISO time of its deletion, if it was deleted.
+        keyboard: The reply keyboard sent with it.
+        stamps: ISO time of each of its states.
     """
 
     json: Json
@@ -47,7 +47,7 @@ class Seen:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> "Seen":
-        """From the control API's JSON."""
+        """Build one from the control API's JSON."""
         message = dict(raw)
         states = message.pop("versions", [])
         gone, keyboard = message.pop("deleted_at", None), message.pop("keyboard", None)
@@ -57,28 +57,28 @@ class Seen:
 
     @property
     def id(self) -> int:
-        """Its ``message_id``."""
+        """The ``message_id``."""
         return int(self.json["message_id"])
 
     @property
     def chat_id(self) -> int:
-        """Where it is."""
+        """The ID of its chat."""
         return int(self.json["chat"]["id"])
 
     @property
     def text(self) -> str:
-        """Its text or caption."""
+        """The text or caption."""
         return str(self.json.get("text") or self.json.get("caption") or "")
 
     @property
     def buttons(self) -> list[str]:
-        """The texts of its inline buttons."""
+        """The texts of the inline buttons."""
         rows = self.json.get("reply_markup", {}).get("inline_keyboard", [])
         return [button["text"] for row in rows for button in row]
 
     @property
     def media(self) -> Json:
-        """Its media object; the largest size of a photo; empty without media."""
+        """The media object, or the largest size of a photo; empty without media."""
         for kind in ("animation", "video", "audio", "document", "voice", "video_note", "sticker"):
             if kind in self.json:
                 return dict(self.json[kind])
@@ -87,22 +87,22 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class ChatHandle:
-    """A chat to look into."""
+    """A chat whose messages can be read."""
 
     people: "People"
     id: int
     bot: int
 
     async def messages(self, **filters: Any) -> list[Seen]:
-        """Its messages now; filters as of the ``messages`` action, such as ``from_bots`` and ``deleted``."""
+        """Return its messages; filters are those of the ``messages`` action, such as ``from_bots`` and ``deleted``."""
         found = await self.people.ask("messages", chat=self.id, bot=self.bot, **filters)
         return [Seen.of(raw) for raw in found]
 
     async def wait_all(self, count: int, *, timeout_s: float = WAIT_S, **filters: Any) -> list[Seen]:
-        """Wait until ``count`` messages match; those of bots, unless ``from_bots=False``.
+        """Wait until ``count`` messages match; only messages of bots, unless ``from_bots=False``.
 
         Raises:
-            TimeoutError: They did not come.
+            TimeoutError: Fewer messages matched in time.
         """
         filters = {"from_bots": True, **filters}
         found = await self.messages(count=count, timeout_s=timeout_s, **filters)
@@ -112,15 +112,15 @@ class ChatHandle:
         return found
 
     async def wait(self, *, timeout_s: float = WAIT_S, **filters: Any) -> Seen:
-        """Wait for a message, and return the latest that matches.
+        """Wait for a matching message and return the latest one.
 
         Raises:
-            TimeoutError: None came.
+            TimeoutError: No message matched in time.
         """
         return (await self.wait_all(1, timeout_s=timeout_s, **filters))[-1]
 
     async def topic(self, by: "Person", name: str) -> int:
-        """A new topic; returns its thread id."""
+        """Create a topic and return its thread ID."""
         made = await self.people.ask("add_topic", chat=self.id, user=by.id, name=name)
         return int(made["message_thread_id"])
 
@@ -133,7 +133,7 @@ class ChatHandle:
         silent: bool = False,
         **rights: Any,
     ) -> None:
-        """Let someone join, leave, be kicked, restricted or promoted; a bot goes by its id."""
+        """Change the status of a person, or of a bot given by its ID."""
         await self.people.ask(
             "set_member",
             chat=self.id,
@@ -145,12 +145,12 @@ class ChatHandle:
         )
 
     async def add_bot(self, *, admin: bool = False, by: "Person | None" = None, silent: bool = False) -> None:
-        """Add the bot."""
+        """Add the bot to the chat."""
         status = "administrator" if admin else "member"
         await self.set_member(self.bot, status, by=by, silent=silent)
 
     async def migrate(self, by: "Person") -> "ChatHandle":
-        """Make the group a supergroup."""
+        """Turn the group into a supergroup and return it."""
         return self.people.chat(
             int((await self.people.ask("migrate", chat=self.id, user=by.id))["id"]), self.bot
         )
@@ -158,10 +158,10 @@ class ChatHandle:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone with an account.
+    """A person with a Telegram account.
 
     Attributes:
-        chat: Their private chat with the bot.
+        chat: The person's private chat with the bot.
     """
 
     people: "People"
@@ -170,7 +170,7 @@ class Person:
 
     @property
     def id(self) -> int:
-        """The user id."""
+        """The user ID."""
         return int(self.json["id"])
 
     def _to(self, chat: ChatHandle | None) -> Json:
@@ -178,20 +178,20 @@ class Person:
         return {"chat": target.id, "bot": target.bot, "user": self.id}
 
     async def start(self, payload: str = "") -> Seen:
-        """Press "Start", or follow a deep link."""
+        """Press "Start", or open a deep link."""
         return await self.say(f"/start {payload}".strip())
 
     async def open(self) -> None:
-        """Have the private chat without ``/start``, as if it had been started long ago."""
+        """Open the private chat without ``/start``, as if it had been started long ago."""
         await self.people.ask("open_private", user=self.id, bot=self.chat.bot)
 
     async def say(self, text: str, chat: ChatHandle | None = None, **where: Any) -> Seen:
-        """Write a text, by default in private.
+        """Send a text, by default in private.
 
         Args:
-            text: It.
-            chat: Where.
-            where: ``thread``, ``reply_to`` (a message id), ``sent_as``, ``reply_to_topic``, ``entities``, ``extra``.
+            text: The text.
+            chat: The chat to write to.
+            where: ``thread``, ``reply_to`` (a message ID), ``sent_as``, ``reply_to_topic``, ``entities``, ``extra``.
         """
         return Seen.of(await self.people.ask("write", **self._to(chat), text=text, **where))
 
@@ -210,12 +210,13 @@ class Person:
 
         Args:
             kind: ``video``, ``photo``, ``document``, ...
-            file: Streamed from disk, or its content.
-            chat: Where; by default in private.
-            name: What the file is called; by default as on disk.
-            content_type: Declared type; guessed if not given.
-            thumbnail: A JPEG.
-            fields: ``caption``, ``width``, ``duration``, ``album``, ``thread``, ``reply_to``, ``media`` and so on.
+            file: A path, streamed from disk, or the content itself.
+            chat: The chat to send to; by default the private one.
+            name: The file's name; by default as on disk.
+            content_type: The declared content type; guessed from the name by default.
+            thumbnail: A thumbnail as JPEG.
+            fields: Further fields, such as ``caption``, ``width``, ``duration``, ``album``, ``thread``,
+                ``reply_to``, ``media``.
         """
         files: dict[str, tuple[str, Path | bytes, str]] = {
             "file": (name or (file.name if isinstance(file, Path) else "file"), file, content_type)
@@ -234,7 +235,7 @@ class Person:
         caption_on: int = 0,
         **where: Any,
     ) -> list[Seen]:
-        """Send several files as one album, the caption on one of them."""
+        """Send several files as an album with a caption on one of them."""
         album = str(uuid.uuid4().int % 10**17)
         return [
             await self.send_file(
@@ -251,13 +252,13 @@ class Person:
     async def forward_all(
         self, messages: Sequence[Seen], chat: ChatHandle | None = None, *, comment: str = "", **where: Any
     ) -> list[Seen]:
-        """Forward several messages of one chat at once, with a comment before them; returns all that was sent."""
+        """Forward several messages of a chat at once, after a comment; return everything that was sent."""
         numbers = [message.id for message in messages]
         values = {**self._to(chat), "source": messages[0].chat_id, "messages": numbers, "comment": comment}
         return [Seen.of(raw) for raw in await self.people.ask("forward_all", **values, **where)]
 
     async def edit(self, message: Seen, **content: Any) -> Seen:
-        """Change one's message: ``text`` or ``caption``."""
+        """Edit a message's ``text`` or ``caption``."""
         values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, **content}
         return Seen.of(await self.people.ask("edit", **values))
 
@@ -268,17 +269,17 @@ class Person:
     async def press(
         self, message: Seen, button: str = "", *, data: str = "", timeout_s: float = WAIT_S
     ) -> Json | None:
-        """Press a button, and wait for the toast.
+        """Press a button and wait for the bot's answer.
 
         Args:
-            message: Below which the button is.
-            button: Its text, a part of it, or its data.
+            message: The message with the button.
+            button: The button's text, a part of it, or its data.
             data: Send this data instead, as a forged client can.
-            timeout_s: How long to wait for the bot's answer; 0 does not wait.
+            timeout_s: Seconds to wait for the bot's answer; 0 doesn't wait.
 
         Returns:
-            The answer (``text``, ``show_alert``, ``url``), ``None`` when none came; a button with an address is
-            answered with itself.
+            The answer (``text``, ``show_alert``, ``url``), or ``None`` if none came. A button with a URL is returned
+            itself.
         """
         values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, "user": self.id}
         pressed: Json = await self.people.ask("press", **values, button=button, data=data)
@@ -288,25 +289,25 @@ class Person:
         return answer
 
     async def react(self, message: Seen, *emoji: str) -> None:
-        """Set one's reaction."""
+        """Set the person's reaction to a message."""
         values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, "user": self.id}
         await self.people.ask("react", **values, emoji=list(emoji))
 
     async def block(self, blocked: bool = True) -> None:
-        """Block the bot, or take it back."""
+        """Block or unblock the bot."""
         await self.people.ask("block", user=self.id, bot=self.chat.bot, blocked=blocked)
 
 
 class People:
-    """Everyone but the bot.
+    """The people of a stand-in, and its control API.
 
     Args:
-        url: The stand-in's base address.
-        bot: The id of the bot that private chats are with; the first one if not given.
+        url: The stand-in's base URL.
+        bot: ID of the bot that private chats are with; by default the first bot.
 
     Attributes:
-        faults: What goes wrong on purpose.
-        transport: The connection itself.
+        faults: Switches for faults.
+        transport: The connection to the control API.
     """
 
     def __init__(self, url: str, bot: int | None = None) -> None:
@@ -324,22 +325,22 @@ class People:
 
     @property
     def bot(self) -> int:
-        """The bot's id; known once the block was entered."""
+        """The bot's ID; known inside of the block."""
         if self._bot is None:
             raise RuntimeError("use People in `async with`")
         return self._bot
 
     async def ask(self, action: str, **values: Any) -> Any:
-        """Any action of the control API."""
+        """Run any action of the control API."""
         return await self.transport.ask(action, values)
 
     async def person(self, first_name: str = "Ada", **fields: Any) -> Person:
-        """A new person: ``language_code``, ``username``, ``is_premium``, ``last_name``."""
+        """Create a person: ``language_code``, ``username``, ``is_premium``, ``last_name``."""
         json = await self.ask("add_user", first_name=first_name, **fields)
         return Person(self, json, ChatHandle(self, int(json["id"]), self.bot))
 
     def chat(self, chat_id: int, bot: int | None = None) -> ChatHandle:
-        """A chat by its id."""
+        """Return the chat with an ID."""
         return ChatHandle(self, chat_id, bot or self.bot)
 
     async def new_chat(
@@ -351,7 +352,7 @@ class People:
         bot: Literal["", "member", "administrator"] = "member",
         **fields: Any,
     ) -> ChatHandle:
-        """A chat that is not private; the bot is in it unless said otherwise, as if for long (no updates)."""
+        """Create a group or channel; the bot is a member without an update of it, unless ``bot`` says otherwise."""
         ids = [member.id for member in members]
         json = await self.ask("add_chat", type=kind, title=title, creator=creator.id, members=ids, **fields)
         chat = self.chat(int(json["id"]))
@@ -364,17 +365,17 @@ class People:
         await self.ask("link_chats", chat=group.id, channel=channel.id)
 
     async def calls(self, *methods: str, **filters: Any) -> list[Json]:
-        """The calls of bots so far; ``after`` (a ``seq``), ``chat`` and ``state`` narrow them down."""
+        """Return the calls of bots so far, filtered by ``after`` (a ``seq``), ``chat`` and ``state``."""
         found: list[Json] = await self.ask("calls", method=list(methods), **filters)
         return found
 
     async def wait_calls(
         self, *methods: str, count: int = 1, timeout_s: float = WAIT_S, **filters: Any
     ) -> list[Json]:
-        """Wait until so many calls ended.
+        """Wait until a number of calls ended, and return them.
 
         Raises:
-            TimeoutError: There were fewer.
+            TimeoutError: Fewer calls ended in time.
         """
         found = await self.calls(*methods, count=count, timeout_s=timeout_s, **filters)
         if len(found) < count:
@@ -382,19 +383,19 @@ class People:
         return found
 
     async def confirmed(self, timeout_s: float = WAIT_S) -> bool:
-        """Wait until the bot has confirmed all its updates; whether it did."""
+        """Wait until the bot has confirmed all updates; return whether it did."""
         left = await self.ask("updates", bot=self.bot, timeout_s=timeout_s)
         return not left["pending"]
 
     async def download(self, file_id: str) -> bytes:
-        """The content of a file that anyone sent."""
+        """Return the content of a file that somebody sent."""
         return b"".join([chunk async for chunk in self.stream(file_id)])
 
     async def stream(self, file_id: str) -> AsyncIterator[bytes]:
-        """The same in pieces."""
+        """Stream the content of a file that somebody sent."""
         async for chunk in self.transport.stream(f"/control/file/{file_id}"):
             yield chunk
 
     async def save(self, file_id: str, target: Path) -> None:
-        """The same into a file."""
+        """Save a file that somebody sent to disk."""
         await self.transport.save(f"/control/file/{file_id}", target)

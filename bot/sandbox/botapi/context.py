@@ -1,4 +1,4 @@
-"""What every method needs: who asks, where to, in answer to what; and the table of methods."""
+"""One call of a Bot API method with its parameters, and the table of methods."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Context:
     """One call of a method.
 
     Attributes:
-        http: Fetches files that are given by link.
-        answered: Runs a method that a webhook names in its answer.
+        http: Returns the client that fetches files given by URL.
+        answered: Runs the method call in a webhook's answer.
     """
 
     world: World
@@ -40,14 +40,14 @@ class Context:
     answered: Callable[[Any], Awaitable[None]]
 
     def chat(self, *, write: bool = True, name: str = "chat_id") -> Chat:
-        """The chat that a parameter names.
+        """Return the chat that a parameter names.
 
         Args:
-            write: Whether the bot is about to write there.
-            name: The parameter.
+            write: Whether the bot is about to write to it.
+            name: The parameter's name.
 
         Raises:
-            ApiError: There is no such chat, or the bot may not write to it.
+            ApiError: The chat doesn't exist, or the bot may not write to it.
         """
         given = self.params.text(name).strip()
         if not given:
@@ -72,10 +72,10 @@ class Context:
         return chat
 
     def may_send(self, chat: Chat, kind: str) -> None:
-        """See that a restricted bot may send this kind of medium.
+        """Check that a restricted bot may send a kind of medium.
 
         Raises:
-            ApiError: It may not.
+            ApiError: The bot may not send it.
         """
         member = chat.members.get(self.bot.id, {})
         right = _RIGHTS.get(kind, "can_send_other_messages")
@@ -99,17 +99,17 @@ class Context:
             raise forbidden("bot can't initiate conversation with a user")
         return chat
 
-    def formatted(self, name: str, limit: int, entities_name: str, source: Params | None = None) -> Json:
-        """A text parameter with its entities, checked.
+    def read_text(self, name: str, limit: int, entities_name: str, source: Params | None = None) -> Json:
+        """Return a text parameter with its entities, checked.
 
         Args:
             name: ``text`` or ``caption``.
-            limit: The most UTF-16 units after entity parsing.
+            limit: Maximum number of UTF-16 units after entity parsing.
             entities_name: The parameter with explicit entities; ``<name>_entities`` in newer methods.
-            source: Where to look instead of the request: an item of an album.
+            source: Parameters to read instead of the request's, such as an item of an album.
 
         Returns:
-            ``{name: ..., entities_name: [...]}`` without what is empty.
+            ``{name: ..., entities_name: [...]}`` without empty values.
         """
         params = source or self.params
         text = params.text(name)
@@ -117,8 +117,8 @@ class Context:
         if mode:
             text, given = markup.parse(text, mode, self.world.user)
         else:
-            given = entities.checked(params.json(entities_name, "entities"))
-        text, found = entities.finished(text, given)
+            given = entities.check_entities(params.json(entities_name, "entities"))
+        text, found = entities.normalize(text, given)
         if entities.utf16_len(text) > limit:
             raise bad_request("message is too long" if name == "text" else "message caption is too long")
         if not text:
@@ -134,10 +134,10 @@ class Context:
         ]
 
     def thread(self, chat: Chat) -> Json:
-        """The fields of a message that say which topic it is in.
+        """Return the message fields that name its topic.
 
         Raises:
-            ApiError: There is no such topic, it is closed, or it is General, which is named by leaving it out.
+            ApiError: The topic doesn't exist, is closed, or is General, which has to be left out.
         """
         thread_id = self.params.integer("message_thread_id")
         if not thread_id:
@@ -148,15 +148,15 @@ class Context:
             if thread_id in chat.closed_topics:
                 raise bad_request("TOPIC_CLOSED")
             return {"message_thread_id": thread_id, "is_topic_message": True}
-        if chat.type != "supergroup" or chat.existing(thread_id) is None:
+        if chat.type != "supergroup" or chat.find_message(thread_id) is None:
             raise bad_request("message thread not found")
         return {"message_thread_id": thread_id}
 
     def reply(self, chat: Chat, thread: Json) -> Json:
-        """The fields of a message that say what it answers.
+        """Return the message fields that name the message it replies to.
 
         Raises:
-            ApiError: The message to be replied to is not there.
+            ApiError: The message to reply to doesn't exist.
         """
         given = self.params.json("reply_parameters", "reply parameters")
         if not isinstance(given, dict):
@@ -171,7 +171,7 @@ class Context:
         source: Chat | None = chat
         if other is not None and str(other) != str(chat.id):
             source = self._find(str(other))
-        target = source.existing(message_id) if source else None
+        target = source.find_message(message_id) if source else None
         if target is None:
             if given.get("allow_sending_without_reply"):
                 return {}
@@ -181,10 +181,10 @@ class Context:
         return reply_fields(chat, target, thread)
 
     def keyboard(self) -> tuple[Json | None, Json | None]:
-        """The ``reply_markup``: as (inline keyboard, any other keyboard).
+        """Return the ``reply_markup`` as (inline keyboard, any other keyboard).
 
         Raises:
-            ApiError: It is none, or one of its buttons is wrong.
+            ApiError: The markup, or one of its buttons, is invalid.
         """
         given = self.params.json("reply_markup", "reply keyboard markup")
         if given is None:
@@ -200,12 +200,12 @@ class Context:
         return ({"inline_keyboard": rows} if rows else None), None
 
     def send(self, chat: Chat, content: Json, more: Json | None = None) -> Message:
-        """Post a message of the bot, with all that the common parameters ask for.
+        """Post a message of the bot, with everything the common parameters ask for.
 
         Args:
-            chat: Where.
+            chat: The chat to post to.
             content: Text or media.
-            more: Fields beyond, such as ``media_group_id``.
+            more: Further fields, such as ``media_group_id``.
         """
         thread = self.thread(chat)
         fields = {
@@ -224,20 +224,20 @@ class Context:
             fields["effect_id"] = self.params.text("message_effect_id")
         return self.world.post(chat, fields, other)
 
-    def shown(self, value: Any) -> Any:
-        """A result as this bot is to see it."""
-        return self.world.shown_to(self.bot, value)
+    def with_own_file_ids(self, value: Any) -> Any:
+        """Return a result with the file IDs of this bot."""
+        return self.world.with_file_ids_of(self.bot, value)
 
 
 def sender_of(bot: Bot, chat: Chat) -> Json:
-    """Who a bot's message is from."""
+    """Return the message fields that name a bot's message's sender."""
     if chat.type == "channel":
         return {"sender_chat": dict(chat.json)}
     return {"from": dict(bot.user)}
 
 
 def reply_fields(chat: Chat, target: Message, thread: Json) -> Json:
-    """The fields of an answer to a message of the same chat."""
+    """Return the fields of a reply to a message of the same chat."""
     shown = {name: value for name, value in target.json.items() if name != "reply_to_message"}
     fields: Json = {"reply_to_message": shown}
     if chat.type == "supergroup" and not thread and not chat.is_forum:
@@ -270,12 +270,12 @@ _CONTENT = frozenset(
 
 
 def content_of(message: Json) -> Json:
-    """What of a message goes along when it is sent again."""
+    """Return the fields of a message that are kept when it is forwarded or copied."""
     return {name: value for name, value in message.items() if name in _CONTENT}
 
 
 def origin_of(message: Json) -> Json:
-    """Where a message that is forwarded came from."""
+    """Return the ``forward_origin`` of a forwarded message."""
     if "forward_origin" in message:
         return dict(message["forward_origin"])
     if message["chat"]["type"] == "channel":
@@ -330,9 +330,9 @@ class Method:
     """A method of the Bot API.
 
     Attributes:
-        name: As documented.
-        run: Does it.
-        sends: Whether flood limits count it.
+        name: The documented name.
+        run: The implementation.
+        sends: Whether it counts against flood limits.
     """
 
     name: str
@@ -341,7 +341,7 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
-"""All methods, by lower-case name."""
+"""All methods by lower-case name."""
 
 
 def method(name: str, *, sends: bool = False) -> Callable[[Handler], Handler]:

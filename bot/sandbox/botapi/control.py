@@ -1,14 +1,14 @@
-"""The control API's actions that change something: ``POST /control/<action>`` with JSON, or multipart for files.
+"""Actions of the control API that change something: ``POST /control/<action>`` with JSON, or multipart for files.
 
-Every action takes its parameters as the Bot API does and answers JSON; a refusal is a 400 with ``{"error": ...}``.
-``bot`` is a bot's id wherever it is taken, the first bot by default; ``user`` is who does it.
+Actions take parameters as the Bot API does and answer JSON; a refusal is a 400 with ``{"error": ...}``.
+``bot`` is a bot's ID, by default the first bot's; ``user`` is the ID of the person who acts.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.sandbox.botapi import media, membership, people
-from bot.sandbox.botapi.entities import MAX_CAPTION, MAX_TEXT, checked, utf16_len
+from bot.sandbox.botapi.entities import MAX_CAPTION, MAX_TEXT, check_entities, utf16_len
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.flood import FloodLimits
 from bot.sandbox.botapi.params import Params
@@ -17,7 +17,7 @@ from bot.sandbox.botapi.state import Bot, Chat, Json, Message, World
 Action = Callable[[World, Params], Awaitable[Any]]
 
 ACTIONS: dict[str, Action] = {}
-"""All actions by name; :mod:`control_reads` adds those that only look."""
+"""All actions by name; :mod:`control_reads` adds those that only read."""
 
 
 def action(run: Action) -> Action:
@@ -27,7 +27,7 @@ def action(run: Action) -> Action:
 
 
 def the_bot(world: World, params: Params) -> Bot:
-    """The bot that is meant."""
+    """Return the bot that the parameters name."""
     found = world.bot_by_id(params.integer("bot")) if params.has("bot") else next(iter(world.bots.values()))
     if found is None:
         raise bad_request("no such bot")
@@ -35,7 +35,7 @@ def the_bot(world: World, params: Params) -> Bot:
 
 
 def the_chat(world: World, params: Params, name: str = "chat") -> Chat:
-    """The chat that is meant; a person's id is their private chat with the bot."""
+    """Return the chat that a parameter names; a person's ID means their private chat with the bot."""
     found = world.find_chat(the_bot(world, params), params.integer(name))
     if found is None:
         raise bad_request("no such chat")
@@ -43,7 +43,7 @@ def the_chat(world: World, params: Params, name: str = "chat") -> Chat:
 
 
 def the_user(world: World, params: Params, name: str = "user") -> Json:
-    """The person (or bot) that is meant."""
+    """Return the person or bot that a parameter names."""
     found = world.user(params.integer(name))
     if found is None:
         raise bad_request("no such user")
@@ -51,8 +51,8 @@ def the_user(world: World, params: Params, name: str = "user") -> Json:
 
 
 def the_message(world: World, params: Params, chat: Chat | None = None) -> Message:
-    """The message that is meant."""
-    found = (chat or the_chat(world, params)).existing(params.integer("message"))
+    """Return the message that the parameters name."""
+    found = (chat or the_chat(world, params)).find_message(params.integer("message"))
     if found is None:
         raise bad_request("no such message")
     return found
@@ -60,20 +60,20 @@ def the_message(world: World, params: Params, chat: Chat | None = None) -> Messa
 
 @action
 async def add_user(world: World, params: Params) -> Any:
-    """A person: ``first_name``, ``language_code``, ``is_premium`` and any other field of ``User``."""
+    """Create a person: ``first_name``, ``language_code``, ``is_premium`` and any other field of ``User``."""
     return world.add_user(**params.values)
 
 
 @action
 async def add_bot(world: World, params: Params) -> Any:
-    """A bot: ``token``, ``username``, ``privacy``."""
+    """Create a bot: ``token``, ``username``, ``privacy``."""
     values = dict(params.values)
     return world.add_bot(values.pop("token"), **values).user
 
 
 @action
 async def set_bot(world: World, params: Params) -> Any:
-    """Change a bot: ``privacy``."""
+    """Change a bot's ``privacy``."""
     bot = the_bot(world, params)
     bot.privacy = params.flag("privacy")
     return bot.user
@@ -81,7 +81,7 @@ async def set_bot(world: World, params: Params) -> Any:
 
 @action
 async def add_chat(world: World, params: Params) -> Any:
-    """A chat: ``type``, ``title``, ``username``, ``is_forum``, ``creator``, ``members`` (user ids)."""
+    """Create a chat: ``type``, ``title``, ``username``, ``is_forum``, ``creator``, ``members`` (user IDs)."""
     kind: Any = params.text("type", "supergroup")
     forum = True if params.flag("is_forum") else None
     username = params.text("username") or None
@@ -95,13 +95,13 @@ async def add_chat(world: World, params: Params) -> Any:
 
 @action
 async def open_private(world: World, params: Params) -> Any:
-    """The private chat of ``user`` with the bot, as if it had been started long ago."""
+    """Open the private chat of ``user`` with the bot, as if it had been started long ago."""
     return world.private_chat(the_bot(world, params), the_user(world, params)).json
 
 
 @action
 async def add_topic(world: World, params: Params) -> Any:
-    """A topic of a forum, by ``name``."""
+    """Create a topic of a forum by ``name``."""
     chat = the_chat(world, params)
     thread_id = membership.add_topic(world, chat, the_user(world, params), params.text("name", "Topic"))
     return {"message_thread_id": thread_id}
@@ -109,7 +109,7 @@ async def add_topic(world: World, params: Params) -> Any:
 
 @action
 async def close_topic(world: World, params: Params) -> Any:
-    """Nobody but admins writes in ``thread`` any more."""
+    """Close topic ``thread``: only admins may write to it."""
     the_chat(world, params).closed_topics.add(params.integer("thread"))
     return True
 
@@ -124,7 +124,7 @@ async def link_chats(world: World, params: Params) -> Any:
 
 @action
 async def set_member(world: World, params: Params) -> Any:
-    """Make ``member`` (an id) a ``status`` in ``chat``, with ``rights``; ``silent`` sends no updates."""
+    """Set the ``status`` and ``rights`` of ``member`` (an ID) in ``chat``; ``silent`` sends no updates."""
     by = the_user(world, params) if params.has("user") else the_user(world, params, "member")
     membership.set_member(
         world,
@@ -133,14 +133,14 @@ async def set_member(world: World, params: Params) -> Any:
         params.text("status", "member"),
         by,
         params.json("rights", "rights") or {},
-        tell=not params.flag("silent"),
+        notify=not params.flag("silent"),
     )
     return True
 
 
 @action
 async def block(world: World, params: Params) -> Any:
-    """``user`` blocks the bot, or unblocks it with ``blocked`` false."""
+    """Block the bot for ``user``, or unblock it with ``blocked`` false."""
     blocked = not params.has("blocked") or params.flag("blocked")
     membership.set_blocked(world, the_bot(world, params), the_user(world, params), blocked)
     return True
@@ -148,16 +148,16 @@ async def block(world: World, params: Params) -> Any:
 
 @action
 async def migrate(world: World, params: Params) -> Any:
-    """A basic group becomes a supergroup."""
+    """Turn a basic group into a supergroup."""
     return membership.migrate(world, the_chat(world, params), the_user(world, params)).json
 
 
 async def content_of(world: World, params: Params) -> Json:
-    """What a person writes: ``text``, or ``kind`` with ``file`` (upload) or ``file_id``, and ``caption``.
+    """Return the content that a person sends: ``text``, or ``kind`` with ``file`` or ``file_id``, and ``caption``.
 
-    ``media`` overrides fields of the media object (a client that lies), ``extra`` is put into the message as it is.
+    ``media`` overrides fields of the media object, as a lying client does; ``extra`` is put into the message as it is.
     """
-    given = checked(params.json("entities", "entities"))
+    given = check_entities(params.json("entities", "entities"))
     extra = params.json("extra", "extra") or {}
     kind = params.text("kind")
     if not kind:
@@ -168,11 +168,13 @@ async def content_of(world: World, params: Params) -> Json:
             raise bad_request("there is nothing to write")
         return {**content, **extra}
     if "file" in params.uploads:
-        source = media.incoming(params.uploads["file"])
+        source = media.from_upload(params.uploads["file"])
         thumbnail = params.uploads.get("thumbnail")
-        content = await media.stored(world.files, kind, source, params, thumbnail, probed_bytes=source.size)
+        content = await media.store_media(
+            world.files, kind, source, params, thumbnail, probed_bytes=source.size
+        )
     else:
-        content = media.known(world.files.find(params.text("file_id"), 0), kind)
+        content = media.from_stored(world.files.find(params.text("file_id"), 0), kind)
     lies = params.json("media", "media")
     if lies and isinstance(content[kind], dict):
         content[kind] = {**content[kind], **lies}
@@ -195,7 +197,7 @@ def _where(params: Params) -> dict[str, Any]:
 
 @action
 async def write(world: World, params: Params) -> Any:
-    """``user`` writes to ``chat``: content as above, ``thread``, ``reply_to``, ``sent_as``, ``album``.
+    """Send as ``user`` to ``chat``: ``text`` or a file, ``thread``, ``reply_to``, ``sent_as``, ``album``.
 
     A first message to a bot opens the private chat.
     """
@@ -209,7 +211,7 @@ async def write(world: World, params: Params) -> Any:
 
 @action
 async def forward(world: World, params: Params) -> Any:
-    """``user`` forwards ``message`` of ``source`` to ``chat``; ``hidden`` conceals its author."""
+    """Forward ``message`` of ``source`` to ``chat`` as ``user``; ``hidden`` conceals its author."""
     user = the_user(world, params)
     source = the_chat(world, params, "source")
     if params.integer("chat") == user["id"]:
@@ -222,7 +224,7 @@ async def forward(world: World, params: Params) -> Any:
 
 @action
 async def forward_all(world: World, params: Params) -> Any:
-    """``user`` forwards ``messages`` (ids) of ``source`` at once, with a ``comment`` that goes before them."""
+    """Forward ``messages`` (IDs) of ``source`` at once as ``user``, after a ``comment``."""
     user = the_user(world, params)
     source = the_chat(world, params, "source")
     if params.integer("chat") == user["id"]:
@@ -232,7 +234,7 @@ async def forward_all(world: World, params: Params) -> Any:
     if comment := params.text("comment"):
         sent.append(people.write(world, chat, user, people.text_content(comment, []), **_where(params)))
     for number in params.json("messages", "messages") or []:
-        message = source.existing(int(number))
+        message = source.find_message(int(number))
         if message is None:
             raise bad_request("no such message")
         sent.append(people.forward(world, source, message, chat, user, **_where(params)))
@@ -241,11 +243,11 @@ async def forward_all(world: World, params: Params) -> Any:
 
 @action
 async def edit(world: World, params: Params) -> Any:
-    """A person changes ``message``: new ``text``, ``caption`` or file."""
+    """Edit ``message`` as its author: new ``text``, ``caption`` or file."""
     chat = the_chat(world, params)
     message = the_message(world, params, chat)
     if not params.has("kind") and media.kind_in(message.json):
-        given = checked(params.json("entities", "entities"))
+        given = check_entities(params.json("entities", "entities"))
         content = people.text_content(params.text("caption"), given, "caption")
     else:
         content = await content_of(world, params)
@@ -255,17 +257,17 @@ async def edit(world: World, params: Params) -> Any:
 
 @action
 async def delete(world: World, params: Params) -> Any:
-    """A person deletes ``message``; Telegram tells bots nothing of it."""
+    """Delete ``message`` as its author; bots get no update."""
     world.delete(the_message(world, params))
     return True
 
 
 @action
 async def press(world: World, params: Params) -> Any:
-    """``user`` presses the button with ``button`` (its text, a part of it, or its data) under ``message``.
+    """Press the button ``button`` (its text, a part of it, or its data) of ``message`` as ``user``.
 
-    ``data`` sends that data instead, whether there is such a button or not, as a forged client can. A button with an
-    address only answers ``{"url": ...}``.
+    ``data`` sends that data instead, even without such a button, as a forged client can. A button with a URL
+    only answers ``{"url": ...}``.
     """
     chat = the_chat(world, params)
     message = the_message(world, params, chat)
@@ -292,7 +294,7 @@ def _button(message: Json, wanted: str) -> Json:
 
 @action
 async def react(world: World, params: Params) -> Any:
-    """``user`` sets their reaction on ``message`` to ``emoji`` (a list)."""
+    """Set the reaction of ``user`` to ``message`` to ``emoji`` (a list)."""
     chat = the_chat(world, params)
     emoji = params.json("emoji", "emoji") or []
     people.react(world, chat, the_message(world, params, chat), the_user(world, params), emoji)
@@ -301,13 +303,13 @@ async def react(world: World, params: Params) -> Any:
 
 @action
 async def send_update(world: World, params: Params) -> Any:
-    """Any JSON as ``update``, with or without an ``update_id``."""
+    """Send any JSON as ``update``, with or without an ``update_id``."""
     return the_bot(world, params).queue.add_raw(params.json("update", "update"))
 
 
 @action
 async def repeat_update(world: World, params: Params) -> Any:
-    """Deliver the update ``update_id``, by default the latest, once more under the same id."""
+    """Deliver the update ``update_id``, by default the latest, again with the same ID."""
     queue = the_bot(world, params).queue
     wanted = params.integer("update_id")
     for update in reversed(queue.made):
@@ -320,7 +322,7 @@ async def repeat_update(world: World, params: Params) -> Any:
 async def fault(world: World, params: Params) -> Any:
     """Switch on a fault: ``methods``, ``action``, ``when``, ``times`` and what the action needs.
 
-    See :class:`~bot.sandbox.botapi.journal.Fault`; ``times`` null is for good.
+    See :class:`~bot.sandbox.botapi.journal.Fault`; ``times`` null means for good.
     """
     values = dict(params.values)
     methods = values.pop("methods", None) or []
@@ -329,7 +331,7 @@ async def fault(world: World, params: Params) -> Any:
 
 @action
 async def release(world: World, params: Params) -> Any:
-    """Let go what fault ``id`` holds, and everything that it would still hold; ``drop`` closes the connections."""
+    """Release the calls that fault ``id`` holds and hold no more; ``drop`` closes their connections."""
     for one in world.journal.faults:
         if one.id == params.integer("id"):
             one.drop_on_release = params.flag("drop")
@@ -340,20 +342,20 @@ async def release(world: World, params: Params) -> Any:
 
 @action
 async def clear_faults(world: World, params: Params) -> Any:
-    """No faults any more."""
+    """Remove all faults."""
     world.journal.switch_off()
     return True
 
 
 @action
 async def lose_file(world: World, params: Params) -> Any:
-    """The content of ``file_id`` is gone: ``getFile`` refuses it from now on."""
+    """Delete the content of ``file_id``: ``getFile`` refuses it from now on."""
     world.files.find(params.text("file_id"), 0).path.unlink(missing_ok=True)
     return True
 
 
 @action
 async def flood_limits(world: World, params: Params) -> Any:
-    """Switch flood limits ``off``, or on with the figures given."""
+    """Turn flood limits ``off``, or on with the given values."""
     world.flood.limits = None if params.flag("off") else FloodLimits(**params.values)
     return True

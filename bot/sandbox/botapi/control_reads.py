@@ -1,6 +1,6 @@
-"""The control API's actions that look: each can wait until there is something to see.
+"""Actions of the control API that read; each can wait until there is something to return.
 
-``timeout_s`` holds the request until enough matches or that many seconds have passed; then comes what there is.
+``timeout_s`` delays the answer until enough matches are found, or for so many seconds.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def _matches(call: Call, params: Params) -> bool:
 
 @action
 async def calls(world: World, params: Params) -> Any:
-    """Calls of bots that ended (or are in one of the ``state``s), ``after`` a number, by ``method`` and ``chat``."""
+    """Return the ended calls of bots (or those in a ``state``), ``after`` a number, by ``method`` and ``chat``."""
     found = await _enough(
         world, params, lambda: [call for call in world.journal.calls if _matches(call, params)]
     )
@@ -48,7 +48,7 @@ async def calls(world: World, params: Params) -> Any:
 
 
 def message_json(message: Message) -> Json:
-    """A message with its history."""
+    """Return a message with its history."""
     return {
         **message.json,
         "versions": [{"at": at.isoformat(), "message": json} for at, json in message.versions],
@@ -58,7 +58,7 @@ def message_json(message: Message) -> Json:
 
 
 def _wanted(world: World, chat: Chat, params: Params) -> list[Json]:
-    """The messages that match: by id, sender, words and kind."""
+    """Return the messages that match by ID, sender, words and kind."""
     pattern = re.compile(params.text("matching"), re.IGNORECASE | re.DOTALL)
     kind, after = params.text("kind"), params.integer("after")
     found = []
@@ -82,7 +82,7 @@ def _wanted(world: World, chat: Chat, params: Params) -> list[Json]:
 
 
 def _is_a_bots(world: World, json: Json) -> bool:
-    """Channel posts don't tell who wrote them; anonymous admins only look like bots."""
+    """Return whether a bot sent a message: channel posts name no sender, and anonymous admins only look like bots."""
     return "from" not in json or world.bot_by_id(json["from"]["id"]) is not None
 
 
@@ -98,10 +98,11 @@ def _replies_to(json: Json) -> int:
 
 @action
 async def messages(world: World, params: Params) -> Any:
-    """Messages of ``chat``, as they are now.
+    """Return the messages of ``chat`` as they are now.
 
-    ``matching`` (a regular expression), ``kind``, ``after`` (an id), ``message`` (an id), ``from``, ``from_bots``,
-    ``reply_to``, ``thread``, ``deleted`` (deleted ones too), ``only_deleted``, ``versions`` (at least so many).
+    Filters: ``matching`` (a regular expression), ``kind``, ``after`` (an ID), ``message`` (an ID), ``from``,
+    ``from_bots``, ``reply_to``, ``thread``, ``deleted`` (deleted ones too), ``only_deleted``,
+    ``versions`` (at least so many).
     """
     chat = the_chat(world, params)
     return await _enough(world, params, lambda: _wanted(world, chat, params))
@@ -109,7 +110,7 @@ async def messages(world: World, params: Params) -> Any:
 
 @action
 async def callback(world: World, params: Params) -> Any:
-    """What the bot answered to the press ``id``; null when it did not."""
+    """Return the bot's answer to the button press ``id``, or null without one."""
     pressed = world.callbacks.get(params.text("id"))
     if pressed is None:
         raise bad_request("no such callback")
@@ -118,18 +119,18 @@ async def callback(world: World, params: Params) -> Any:
 
 @action
 async def updates(world: World, params: Params) -> Any:
-    """The bot's updates: those ``pending``, and all ``made``.
+    """Return the bot's updates: the ``pending`` ones, and all that were ``made``.
 
-    With ``timeout_s`` it waits until none is pending.
+    With ``timeout_s``, wait until none is pending.
     """
     queue = the_bot(world, params).queue
-    await queue.drained(params.number("timeout_s") or 0)
+    await queue.wait_until_empty(params.number("timeout_s") or 0)
     return {"pending": queue.pending, "made": queue.made}
 
 
 @action
 async def faults(world: World, params: Params) -> Any:
-    """The faults that are on; with ``id`` it waits until ``waiting`` calls are held by that one."""
+    """Return the active faults; with ``id``, wait until that fault holds ``waiting`` calls."""
     wanted = [one for one in world.journal.faults if params.integer("id") in {0, one.id}]
     if params.has("id"):
         if not wanted:
@@ -143,7 +144,7 @@ async def faults(world: World, params: Params) -> Any:
 
 @action
 async def file_info(world: World, params: Params) -> Any:
-    """Size and digest of ``file_id``."""
+    """Return size and digest of ``file_id``."""
     file = world.files.find(params.text("file_id"), 0)
     digest = await asyncio.to_thread(file.sha256)
     return {"size": file.size, "sha256": digest, "kind": file.kind, "media": file.media}
@@ -151,7 +152,7 @@ async def file_info(world: World, params: Params) -> Any:
 
 @action
 async def state(world: World, params: Params) -> Any:
-    """What a bot set, and the signs it gave that are no messages."""
+    """Return what a bot set, and its chat actions, drafts and reactions."""
     bot = the_bot(world, params)
     return {
         "local": world.local,

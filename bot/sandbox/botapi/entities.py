@@ -1,4 +1,4 @@
-"""Text and its entities: finding them as Telegram does, and bringing them into its form.
+"""Find and normalize entities of a text as Telegram does.
 
 Offsets and lengths count UTF-16 code units, as everywhere in Telegram.
 """
@@ -31,18 +31,18 @@ _FOUND = (
     ("phone_number", re.compile(r"(?<![\w+])\+\d(?:[ ()-]?\d){8,13}(?!\w)")),
 )
 _CLOSED = frozenset({"code", "pre", "text_link", "text_mention", "url", "email", "mention", "bot_command"})
-"""Nothing is found inside of these."""
+"""Entities that no others are found inside of."""
 
 _PRIORITY = ("pre", "code", "blockquote", "expandable_blockquote", "text_link", "text_mention")
 
 
 def utf16_len(text: str) -> int:
-    """Length in UTF-16 code units."""
+    """Return the length in UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def found_in(text: str) -> list[Entity]:
-    """What Telegram's clients see in plain text: commands, mentions, links and the like."""
+def find_entities(text: str) -> list[Entity]:
+    """Return the entities that Telegram finds in plain text: commands, mentions, links and so on."""
     entities: list[Entity] = []
     taken: list[tuple[int, int]] = []
     order = {"url": 0, "email": 1}
@@ -57,11 +57,11 @@ def found_in(text: str) -> list[Entity]:
             entities.append(
                 {"type": kind, "offset": utf16_len(text[:start]), "length": utf16_len(text[start:end])}
             )
-    return sort(entities)
+    return sort_entities(entities)
 
 
-def sort(entities: list[Entity]) -> list[Entity]:
-    """Telegram's order: by start, the longer first."""
+def sort_entities(entities: list[Entity]) -> list[Entity]:
+    """Sort entities as Telegram does: by start, the longer first."""
 
     def key(entity: Entity) -> tuple[int, int, int]:
         kind = entity["type"]
@@ -71,12 +71,12 @@ def sort(entities: list[Entity]) -> list[Entity]:
     return sorted(entities, key=key)
 
 
-def finished(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
-    """Text as Telegram stores it: trimmed, with the given entities and those that it finds itself.
+def normalize(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
+    """Return a text as Telegram stores it: trimmed, with the given entities and those that it finds itself.
 
     Args:
-        text: As sent, markup already taken out.
-        given: Entities of markup or of the request.
+        text: The text without its markup.
+        given: Entities from the markup or the request.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", " ")
     stripped = text.strip(" \t\n\u200b\u2003\u3000\v\f")
@@ -91,18 +91,18 @@ def finished(text: str, given: list[Entity]) -> tuple[str, list[Entity]]:
     closed = [entity for entity in entities if entity["type"] in _CLOSED]
     entities += [
         entity
-        for entity in found_in(stripped)
+        for entity in find_entities(stripped)
         if not any(
             entity["offset"] < other["offset"] + other["length"]
             and other["offset"] < entity["offset"] + entity["length"]
             for other in closed
         )
     ]
-    return stripped, sort(_merged(entities))
+    return stripped, sort_entities(_merged(entities))
 
 
 def _merged(entities: list[Entity]) -> list[Entity]:
-    """Bold directly after bold is one bold."""
+    """Join neighboring entities of the same style, as Telegram does."""
     merged: list[Entity] = []
     for entity in sorted(entities, key=lambda entity: entity["offset"]):
         for other in merged:
@@ -145,11 +145,11 @@ _GIVEN = frozenset(
 _FIELDS = ("url", "user", "language", "custom_emoji_id", "unix_time", "date_time_format")
 
 
-def checked(given: Any) -> list[Entity]:
-    """Entities of a request, as far as they are any.
+def check_entities(given: Any) -> list[Entity]:
+    """Return the valid entities of a request.
 
     Raises:
-        ApiError: They are no list of entities.
+        ApiError: The value is no list of entities.
     """
     if given is None:
         return []

@@ -1,6 +1,6 @@
-"""What Telegram says when it refuses.
+"""Telegram's refusals.
 
-The words are part of the interface: client libraries and bots tell errors apart by them.
+The descriptions are part of the interface: client libraries and bots tell errors apart by them.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ class ApiError(Exception):
     Args:
         code: HTTP status and ``error_code``.
         description: The whole description, prefix included.
-        parameters: ``retry_after`` or ``migrate_to_chat_id`` where Telegram gives them.
+        parameters: ``retry_after`` or ``migrate_to_chat_id``, if Telegram gives them.
     """
 
     def __init__(self, code: int, description: str, parameters: dict[str, int] | None = None) -> None:
@@ -22,7 +22,7 @@ class ApiError(Exception):
         self.parameters = parameters
 
     def json(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """Return the body of the answer."""
         body: dict[str, Any] = {"ok": False, "error_code": self.code, "description": self.description}
         if self.parameters:
             body["parameters"] = self.parameters
@@ -30,31 +30,31 @@ class ApiError(Exception):
 
 
 class DropConnection(Exception):
-    """A switched-on fault: close the connection instead of answering."""
+    """Raised by a fault: close the connection instead of answering."""
 
 
 def bad_request(words: str) -> ApiError:
-    """A 400."""
+    """Return a 400."""
     return ApiError(400, f"Bad Request: {words}")
 
 
 def forbidden(words: str) -> ApiError:
-    """A 403."""
+    """Return a 403."""
     return ApiError(403, f"Forbidden: {words}")
 
 
 def conflict(words: str) -> ApiError:
-    """A 409."""
+    """Return a 409."""
     return ApiError(409, f"Conflict: {words}")
 
 
 def too_many_requests(retry_after_s: int) -> ApiError:
-    """A 429 that says how long to wait."""
+    """Return a 429 with the seconds to wait."""
     return ApiError(429, f"Too Many Requests: retry after {retry_after_s}", {"retry_after": retry_after_s})
 
 
 def migrated(new_chat_id: int) -> ApiError:
-    """The 400 of a basic group that became a supergroup."""
+    """Return the 400 of a basic group that became a supergroup."""
     return ApiError(
         400,
         "Bad Request: group chat was upgraded to a supergroup chat",

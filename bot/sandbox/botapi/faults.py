@@ -1,4 +1,4 @@
-"""Switching faults on and off, for the control API's client."""
+"""Fault switches of the control API's Python client."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,16 +11,16 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Calls that are held in their middle."""
+    """A fault that holds calls until they are released."""
 
     transport: Transport
     id: int
 
     async def reached(self, waiting: int = 1, timeout_s: float = 10.0) -> None:
-        """Wait until so many calls are held.
+        """Wait until a number of calls are held.
 
         Raises:
-            TimeoutError: They did not come.
+            TimeoutError: Fewer calls came in time.
         """
         values = {"id": self.id, "waiting": waiting, "timeout_s": timeout_s}
         found = await self.transport.ask("faults", values)
@@ -28,15 +28,15 @@ class Hold:
             raise TimeoutError(f"{found[0]['waiting']} of {waiting} calls are held")
 
     async def release(self, *, drop: bool = False) -> None:
-        """Let them go on, or close their connections."""
+        """Let the held calls continue, or close their connections."""
         await self.transport.ask("release", {"id": self.id, "drop": drop})
 
 
 class Faults:
-    """What goes wrong on purpose; each switch takes method names, none meaning all methods.
+    """Switches for faults; each takes method names, none meaning all methods.
 
     Args:
-        transport: To the stand-in.
+        transport: The connection to the stand-in.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -44,7 +44,7 @@ class Faults:
 
     async def _on(self, methods: tuple[str, ...], **options: Any) -> int:
         values = {"methods": list(methods), **options}
-        # ``None`` says "for good" here, while elsewhere it says "not given".
+        # ``None`` means "for good" here, while elsewhere it means "not given".
         if values.get("times", 1) is None:
             values["times"] = -1
         return int((await self._transport.ask("fault", values))["id"])
@@ -59,14 +59,14 @@ class Faults:
         when: When = "before",
         chat_id: int | str = "",
     ) -> int:
-        """Answer an error to the next ``times`` calls (``None``: for good); ``when="after"`` they took effect."""
+        """Fail the next ``times`` calls (``None``: for good), with ``when="after"`` once they took effect."""
         options = {"error_code": code, "description": description, "retry_after": retry_after}
         return await self._on(
             methods, action="error", times=times, when=when, chat_id=str(chat_id), **options
         )
 
     async def delay(self, *methods: str, s: float, when: When = "before", times: int | None = 1) -> int:
-        """Answer late, by the stand-in's clock."""
+        """Delay the answer, by the stand-in's clock."""
         return await self._on(methods, action="delay", delay_s=s, when=when, times=times)
 
     async def drop(self, *methods: str, when: When = "before", times: int | None = 1) -> int:
@@ -74,21 +74,21 @@ class Faults:
         return await self._on(methods, action="drop", when=when, times=times)
 
     async def hold(self, *methods: str, when: When = "before", times: int | None = 1) -> Hold:
-        """Hold calls until released; held after they took effect and never released, they are never answered."""
+        """Hold calls until they are released, before or after they took effect."""
         return Hold(self._transport, await self._on(methods, action="hold", when=when, times=times))
 
     async def cut_download(self, after_bytes: int, times: int | None = 1) -> int:
-        """End file downloads in their middle."""
+        """Cut file downloads off."""
         return await self._on((FILE_DOWNLOAD,), action="cut", after_bytes=after_bytes, times=times)
 
     async def slow_download(self, bytes_per_s: float, times: int | None = 1) -> int:
-        """Slow file downloads down."""
+        """Throttle file downloads."""
         return await self._on((FILE_DOWNLOAD,), action="slow", bytes_per_s=bytes_per_s, times=times)
 
     async def lose_file(self, file_id: str) -> None:
-        """Let a file be gone."""
+        """Delete a file's content."""
         await self._transport.ask("lose_file", {"file_id": file_id})
 
     async def clear(self) -> None:
-        """No faults any more."""
+        """Remove all faults."""
         await self._transport.ask("clear_faults", {})

@@ -1,4 +1,4 @@
-"""Files on disk, and the ids under which bots know them."""
+"""Telegram's files on disk, and the file IDs that bots get."""
 
 import base64
 import binascii
@@ -55,7 +55,7 @@ EXTENSIONS = {
 _CODES = {kind: code for code, kind in enumerate(FOLDERS)}
 _KINDS = dict(enumerate(FOLDERS))
 _CANONICAL = 0
-"""The bot id within ids that the stand-in itself uses; each bot is shown ids of its own."""
+"""The bot ID inside of the stand-in's own file IDs; each bot gets different ones."""
 
 
 @dataclass(slots=True)
@@ -63,11 +63,11 @@ class StoredFile:
     """A file that Telegram has.
 
     Attributes:
-        number: Counts files from 1.
-        path: Where it lies.
-        file_path: Where it is to be found for ``/file/bot…``.
-        media: Its media object, all but the sizes of a photo; ``file_size`` may lie if a test wants that.
-        size: What it really has.
+        number: The file's number, from 1.
+        path: The file on disk.
+        file_path: Its path below ``/file/bot…``.
+        media: Its media object, without the sizes of a photo; ``file_size`` may be wrong if a test wants that.
+        size: Its real size in bytes.
     """
 
     number: int
@@ -80,16 +80,16 @@ class StoredFile:
 
     @property
     def file_id(self) -> str:
-        """The id that the stand-in itself uses."""
+        """The stand-in's own file ID."""
         return _encode(self.kind, self.number, _CANONICAL)
 
     @property
     def unique_id(self) -> str:
-        """The id that is the same for every bot."""
+        """The file ID that is the same for every bot."""
         return "AgAD" + base64.urlsafe_b64encode(self.number.to_bytes(8, "big")).decode().rstrip("=")
 
     def sha256(self) -> str:
-        """Digest of the content; reads the file unless it was computed on the way in."""
+        """Return the digest of the content; reads the file unless the digest is known."""
         if not self._sha256:
             with self.path.open("rb") as handle:
                 self._sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -97,10 +97,10 @@ class StoredFile:
 
 
 class FileStore:
-    """All files, below one directory.
+    """All files, below a directory.
 
     Args:
-        directory: Absolute; made if it is not there.
+        directory: An absolute path; created if missing.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -112,16 +112,16 @@ class FileStore:
         self._paths: dict[str, StoredFile] = {}
 
     def adopt(self, path: Path, kind: str, name: str, *, keep: bool = False, sha256: str = "") -> StoredFile:
-        """Take a file in, without copying where the file system can do without.
+        """Add a file, without copying it if the file system allows.
 
         Args:
-            path: Moved into the store.
+            path: The file, which is moved into the store.
             kind: A media kind, such as ``video``.
-            name: Its suffix is kept.
-            keep: Leave the original where it is: a hard link, or a copy across file systems.
-            sha256: Its digest where it is known.
+            name: The file's name, whose suffix is kept.
+            keep: Whether to leave the original in place and use a hard link, or a copy across file systems.
+            sha256: The content's digest, if known.
         """
-        number = next(self._numbers)  # Files are taken in by threads, several at a time.
+        number = next(self._numbers)  # Threads add several files at a time.
         suffix = Path(name).suffix.lower()
         if not suffix.isascii() or not 1 < len(suffix) < 9:
             suffix = EXTENSIONS.get(kind, "")
@@ -141,12 +141,12 @@ class FileStore:
         self._paths[file_path] = stored
         return stored
 
-    def fetched(self, file: StoredFile, token: str) -> Path:
-        """A server's own copy, fetched from Telegram where it is not there (any more).
+    def local_copy(self, file: StoredFile, token: str) -> Path:
+        """Return a local server's own copy, fetched again if it was deleted.
 
         Args:
-            file: Which file.
-            token: Of the bot that asks; its files have a directory of that name.
+            file: The file.
+            token: Token of the bot that asks, which is the name of its directory.
         """
         copy = self.directory / token / file.file_path
         if not copy.exists():
@@ -157,19 +157,19 @@ class FileStore:
                 shutil.copyfile(file.path, copy)
         return copy
 
-    def at(self, file_path: str) -> StoredFile | None:
-        """The file behind an address."""
+    def find_path(self, file_path: str) -> StoredFile | None:
+        """Return the file with a ``file_path``."""
         return self._paths.get(file_path)
 
     def find(self, file_id: str, bot_id: int) -> StoredFile:
-        """The file behind an id.
+        """Return the file with a file ID.
 
         Args:
-            file_id: As a bot was shown it.
-            bot_id: The bot that shows it; 0 for the control API, which may show any.
+            file_id: The ID that a bot got.
+            bot_id: ID of the bot that uses it; 0 for the control API, which may use any.
 
         Raises:
-            ApiError: It is no id, not this bot's, or the file is gone.
+            ApiError: The ID is invalid or another bot's, or the file is gone.
         """
         try:
             kind, number, owner = _decode(file_id)
@@ -181,7 +181,7 @@ class FileStore:
         return stored
 
     def id_for(self, bot_id: int, file_id: str) -> str:
-        """The id that a bot is shown for the stand-in's own."""
+        """Return the bot's own file ID for one of the stand-in's."""
         with contextlib.suppress(ValueError, binascii.Error):
             kind, number, _ = _decode(file_id)
             return _encode(kind, number, bot_id)

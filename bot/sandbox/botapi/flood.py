@@ -1,4 +1,4 @@
-"""Telegram's flood limits: token buckets over the bot, the chat and the group."""
+"""Telegram's flood limits: token buckets for the bot, the chat and the group."""
 
 import math
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from bot.sandbox.botapi.errors import too_many_requests
 
 @dataclass(frozen=True, slots=True)
 class FloodLimits:
-    """How much a bot may send; Telegram promises none of these figures.
+    """How much a bot may send. Telegram documents none of these figures as a promise.
 
     Attributes:
-        bot_per_s: Messages a second over all chats.
-        bot_burst: How many may come at once.
-        chat_per_s: Messages a second to one chat.
-        chat_burst: How many may come at once to one chat.
-        group_per_min: Messages a minute to one group or channel; as many may come at once as the chat allows.
+        bot_per_s: Messages per second to all chats.
+        bot_burst: Messages to all chats at once.
+        chat_per_s: Messages per second to one chat.
+        chat_burst: Messages to one chat at once.
+        group_per_min: Messages per minute to one group or channel, with the burst of a chat.
     """
 
     bot_per_s: float = 30
@@ -33,11 +33,11 @@ class _Bucket:
 
 
 class FloodGate:
-    """Counts what bots send and refuses what is too much.
+    """Counts what bots send and refuses what exceeds the limits.
 
     Args:
-        limits: ``None`` lets everything through.
-        clock: Whose monotonic seconds fill the buckets.
+        limits: The limits; ``None`` for none.
+        clock: Source of the monotonic seconds that refill the buckets.
     """
 
     def __init__(self, limits: FloodLimits | None, clock: Clock) -> None:
@@ -45,17 +45,17 @@ class FloodGate:
         self._clock = clock
         self._buckets: dict[tuple[str, int, int], _Bucket] = {}
 
-    def take(self, bot_id: int, chat_id: int, is_group: bool, count: int = 1) -> None:
+    def acquire(self, bot_id: int, chat_id: int, is_group: bool, count: int = 1) -> None:
         """Count messages about to be sent.
 
         Args:
-            bot_id: Who sends.
-            chat_id: Where to.
-            is_group: Whether the limit per minute holds there.
-            count: How many; an album counts each of its items.
+            bot_id: The sending bot.
+            chat_id: The receiving chat.
+            is_group: Whether the limit per minute applies.
+            count: Number of messages; an album counts each of its items.
 
         Raises:
-            ApiError: 429 with ``retry_after``; nothing was counted.
+            ApiError: 429 with ``retry_after``; nothing is counted.
         """
         limits = self.limits
         if limits is None:
@@ -67,7 +67,7 @@ class FloodGate:
         if is_group:
             per_s = limits.group_per_min / 60
             wanted.append((self._bucket("group", bot_id, chat_id, limits.group_per_min, per_s), per_s))
-        # An album larger than the bucket still goes when the bucket is full.
+        # A full bucket lets through an album that is larger than the bucket.
         wait_s = max((min(count, 1) - bucket.tokens) / per_s for bucket, per_s in wanted)
         if wait_s > 0:
             raise too_many_requests(max(1, math.ceil(wait_s)))

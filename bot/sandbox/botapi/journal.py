@@ -1,4 +1,4 @@
-"""What bots asked for, in order, and the faults that are switched on for them."""
+"""The log of calls by bots, and the faults that calls meet."""
 
 import asyncio
 import itertools
@@ -11,17 +11,17 @@ from bot.runtime.clock import Clock
 from bot.sandbox.botapi.errors import ApiError, DropConnection
 
 FILE_DOWNLOAD = "file"
-"""The name under which downloads from ``/file/bot…`` appear among the methods."""
+"""The method name that stands for downloads from ``/file/bot…``."""
 
 
 T = TypeVar("T")
 
 
 class Changes:
-    """Lets waiters look again whenever something happened.
+    """Wakes waiters whenever something happened.
 
     Attributes:
-        count: How often something did.
+        count: Number of notifications so far.
     """
 
     def __init__(self) -> None:
@@ -29,17 +29,17 @@ class Changes:
         self._changed = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake everyone who waits."""
+        """Wake all waiters."""
         self.count += 1
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def wait_for(self, look: Callable[[], T | None], timeout_s: float) -> T | None:
-        """Look until there is something to see.
+        """Call ``look`` after each change until it returns something, and return that.
 
         Args:
             look: Returns ``None`` for "not yet".
-            timeout_s: Real seconds; 0 looks once.
+            timeout_s: Timeout in real seconds; 0 looks once.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -55,8 +55,8 @@ class Call:
     """One call of a method.
 
     Attributes:
-        seq: Ascending over all bots, from 1.
-        state: ``running`` until it is answered; ``lost`` when it took effect but the answer was never sent.
+        seq: The call's number over all bots, from 1.
+        state: ``running`` until it is answered; ``lost`` if it took effect but was never answered.
     """
 
     seq: int
@@ -70,7 +70,7 @@ class Call:
     error: dict[str, Any] | None = None
 
     def json(self) -> dict[str, Any]:
-        """For the control API."""
+        """Return it for the control API."""
         return {
             "seq": self.seq,
             "bot_id": self.bot_id,
@@ -86,17 +86,17 @@ class Call:
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong on purpose.
+    """A fault that calls of bots meet.
 
     Attributes:
         methods: Lower-case names, or ``file`` for downloads; empty means every method.
         action: ``error`` answers an error, ``delay`` waits, ``drop`` closes the connection, ``hold`` waits until
             it is released, ``cut`` ends a download in its middle, ``slow`` throttles one.
         when: ``before`` the method has any effect, or ``after`` it took effect.
-        times: How many calls it still meets; ``None`` is all of them.
+        times: Number of calls that still meet it; ``None`` for all.
         chat_id: Only calls with this ``chat_id``.
-        after_bytes: Where ``cut`` ends the download.
-        bytes_per_s: How fast ``slow`` lets it be.
+        after_bytes: Bytes after which ``cut`` ends the download.
+        bytes_per_s: Speed of a ``slow`` download.
     """
 
     id: int
@@ -117,7 +117,7 @@ class Fault:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def json(self) -> dict[str, Any]:
-        """For the control API."""
+        """Return it for the control API."""
         return {
             "id": self.id,
             "methods": sorted(self.methods),
@@ -128,8 +128,8 @@ class Fault:
             "waiting": self.waiting,
         }
 
-    def meets(self, method: str, chat_id: str, when: str) -> bool:
-        """Whether a call runs into it."""
+    def matches(self, method: str, chat_id: str, when: str) -> bool:
+        """Return whether a call meets this fault."""
         return (
             self.times != 0
             and self.when == when
@@ -143,8 +143,8 @@ class Journal:
     """The log of calls and the faults.
 
     Args:
-        clock: Stamps calls and times delays.
-        changes: Told of every start and end of a call.
+        clock: Source of time for calls and delays.
+        changes: Notified of every start and end of a call.
     """
 
     def __init__(self, clock: Clock, changes: Changes) -> None:
@@ -155,14 +155,14 @@ class Journal:
         self._fault_ids = itertools.count(1)
 
     def begin(self, bot_id: int, method: str, params: dict[str, Any]) -> Call:
-        """Write down that a call began."""
+        """Log the start of a call."""
         call = Call(len(self.calls) + 1, bot_id, method, params, self._clock.now())
         self.calls.append(call)
         self._changes.notify()
         return call
 
     def end(self, call: Call, state: Literal["ok", "error", "dropped", "lost"], result: Any = None) -> None:
-        """Write down how it ended."""
+        """Log the end of a call."""
         call.ended = self._clock.now()
         call.state = state
         if state == "error":
@@ -172,35 +172,35 @@ class Journal:
         self._changes.notify()
 
     def switch_on(self, methods: list[str], **options: Any) -> Fault:
-        """Add a fault; the options are its fields."""
+        """Add a fault with its fields as options."""
         fault = Fault(next(self._fault_ids), frozenset(name.lower() for name in methods), **options)
         self.faults.append(fault)
         return fault
 
     def switch_off(self, fault_id: int | None = None) -> None:
-        """Take away one fault, or all, letting go what they hold."""
+        """Remove one fault, or all of them, and release the calls they hold."""
         for fault in self.faults:
             if fault_id in {None, fault.id}:
                 fault.times = 0
                 fault.released.set()
         self.faults = [fault for fault in self.faults if fault.times != 0 or fault.waiting]
 
-    def meet(self, method: str, chat_id: str, when: str) -> Fault | None:
-        """The fault that the call runs into, now counted; one at most."""
+    def match(self, method: str, chat_id: str, when: str) -> Fault | None:
+        """Return the first fault that a call meets, and count it."""
         for fault in self.faults:
-            if fault.meets(method, chat_id, when):
+            if fault.matches(method, chat_id, when):
                 fault.hits += 1
                 if fault.times is not None:
                     fault.times -= 1
                 return fault
         return None
 
-    async def suffer(self, fault: Fault) -> None:
-        """Let a call go through a fault.
+    async def apply(self, fault: Fault) -> None:
+        """Apply a fault to a call.
 
         Raises:
-            ApiError: The error it stands for.
-            DropConnection: The connection is to be closed.
+            ApiError: The fault's error.
+            DropConnection: The connection has to close.
         """
         match fault.action:
             case "error":
@@ -221,5 +221,5 @@ class Journal:
                 if fault.drop_on_release:
                     raise DropConnection
             case "cut" | "slow":
-                # These concern a download's body, see the route that serves files.
+                # These apply to a download's body, see `FileBody`.
                 return

@@ -1,4 +1,4 @@
-"""The three parse modes: HTML, MarkdownV2 and the old Markdown, with Telegram's words for what is wrong."""
+"""The three parse modes: HTML, MarkdownV2 and the old Markdown, with Telegram's error messages."""
 
 import html
 import re
@@ -11,19 +11,19 @@ from bot.sandbox.botapi.entities import Entity, utf16_len
 from bot.sandbox.botapi.errors import ApiError, bad_request
 
 Lookup = Callable[[int], dict[str, Any] | None]
-"""Finds a user by id, for mentions without a username."""
+"""Finds a user by ID, for mentions without a username."""
 
 
 def parse(text: str, mode: str, user_of: Lookup) -> tuple[str, list[Entity]]:
-    """Take the markup out of a text.
+    """Parse a text's markup into entities.
 
     Args:
         text: As the bot sent it.
-        mode: ``parse_mode``; any case, empty for none.
-        user_of: Who is behind ``tg://user?id=…``.
+        mode: The ``parse_mode`` in any case; empty for none.
+        user_of: Returns the user behind ``tg://user?id=…``.
 
     Raises:
-        ApiError: The markup is broken, or the mode unknown.
+        ApiError: The markup is invalid, or the mode unknown.
     """
     match mode.lower():
         case "":
@@ -43,7 +43,7 @@ def _broken(words: str) -> ApiError:
 
 @dataclass(slots=True)
 class _Open:
-    """A piece of markup whose end has not come yet."""
+    """A piece of markup whose end hasn't been read yet."""
 
     kind: str
     start: int
@@ -80,7 +80,7 @@ class _Parser:
             )
 
     def finish_link(self, opened: _Open, url: str) -> None:
-        """A link, a mention without username, or nothing where the address is none."""
+        """Finish a link or a mention without username; drop it if the URL is invalid."""
         user = _mentioned(url, self.user_of)
         if user is not None:
             opened.kind, opened.extra = "text_mention", {"user": user}
@@ -365,7 +365,7 @@ class _Markdown(_Parser):
         return self.result()
 
     def _entity(self, mark: str) -> None:
-        """The old Markdown knows no nesting and no escapes inside an entity."""
+        """Read an entity of the old Markdown, which has no nesting and no escapes inside of one."""
         start = self.at
         if self.text.startswith("```", start):
             mark = "```"

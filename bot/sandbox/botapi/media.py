@@ -1,4 +1,4 @@
-"""Media of a message: from an upload, a link, a local path or a file id to Telegram's media object."""
+"""Turn an upload, a URL, a local path or a file ID into a message's media object."""
 
 import asyncio
 import mimetypes
@@ -58,8 +58,8 @@ class Incoming:
     """A file on its way into the store.
 
     Attributes:
-        path: Where it lies now.
-        keep: Whether it belongs to somebody else and stays there.
+        path: The file on disk now.
+        keep: Whether it belongs to somebody else and has to stay there.
     """
 
     path: Path
@@ -70,25 +70,25 @@ class Incoming:
     keep: bool = False
 
 
-def incoming(upload: Upload) -> Incoming:
-    """An upload as a file on its way."""
+def from_upload(upload: Upload) -> Incoming:
+    """Return an upload as a file on its way into the store."""
     return Incoming(upload.path, upload.name, upload.size, upload.content_type, upload.sha256)
 
 
 async def from_request(context: Context, kind: str, field: str, options: Params | None = None) -> Json:
-    """The media that a request sends.
+    """Return the media that a request sends.
 
     Args:
         context: The request.
         kind: ``video``, ``photo``, ...
-        field: The parameter with the file; ``media`` in an album's item.
-        options: Width, duration, thumbnail and so on; the request's own parameters if not given.
+        field: Name of the parameter with the file; ``media`` in an album's item.
+        options: Width, duration, thumbnail and so on; by default the request's parameters.
 
     Returns:
         The fields of the message: ``{"video": {...}}``.
 
     Raises:
-        ApiError: There is no file, or not one that can be sent like this.
+        ApiError: The file is missing, or can't be sent like this.
     """
     options = options or context.params
     value = options.text(field)
@@ -98,7 +98,7 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
         if upload is None:
             raise bad_request("wrong file identifier/HTTP URL specified: attached file not found")
     if upload is not None:
-        source = incoming(upload)
+        source = from_upload(upload)
     elif not value:
         raise bad_request(f"there is no {kind.replace('_', ' ')} in the request")
     elif value.startswith(("http://", "https://")):
@@ -106,21 +106,21 @@ async def from_request(context: Context, kind: str, field: str, options: Params 
     elif value.startswith("file://") and context.world.local:
         source = await _local(value)
     else:
-        return known(context.world.files.find(value, context.bot.id), kind)
+        return from_stored(context.world.files.find(value, context.bot.id), kind)
     if kind == "document" and not options.flag("disable_content_type_detection"):
         kind = await asyncio.to_thread(_detected, source)
-    content = await stored(
+    content = await store_media(
         context.world.files, kind, source, options, _attached(context, options, "thumbnail")
     )
     cover = _attached(context, options, "cover") if kind == "video" else None
     if cover is not None:
-        made = await asyncio.to_thread(_photo, context.world.files, incoming(cover))
+        made = await asyncio.to_thread(_photo, context.world.files, from_upload(cover))
         content["video"]["cover"] = made["sizes"]
     return content
 
 
 def _detected(source: Incoming) -> str:
-    """What Telegram makes of a document that it may look into: of an MP4 a video, without sound an animation."""
+    """Return the kind Telegram detects for a document: video for an MP4, animation for one without sound."""
     if not source.name.lower().endswith(".mp4"):
         return "document"
     match probe.has_sound(source.path):
@@ -130,8 +130,8 @@ def _detected(source: Incoming) -> str:
             return "video" if heard else "animation"
 
 
-def known(file: StoredFile, kind: str) -> Json:
-    """The media of a file that Telegram has already; it keeps its kind.
+def from_stored(file: StoredFile, kind: str) -> Json:
+    """Return the media of a file that Telegram already has; it keeps its kind.
 
     Raises:
         ApiError: Photos can't become documents nor the other way round.
@@ -154,7 +154,7 @@ def _content(kind: str, media: Json) -> Json:
     return content
 
 
-async def stored(
+async def store_media(
     store: FileStore,
     kind: str,
     source: Incoming,
@@ -163,15 +163,15 @@ async def stored(
     *,
     probed_bytes: int = probe.PROBED_BYTES,
 ) -> Json:
-    """Take a file in and describe it.
+    """Store a file and return its media object.
 
     Args:
-        store: Where it goes.
-        kind: As what it is sent.
+        store: The store for it.
+        kind: The media kind it is sent as.
         source: The file.
-        options: What the sender declares of it.
-        thumbnail: As uploaded; ignored where Telegram ignores it.
-        probed_bytes: Larger files are not looked into; people's own clients look into all.
+        options: What the sender declares about it.
+        thumbnail: The uploaded thumbnail; ignored where Telegram ignores it.
+        probed_bytes: Size above which a file isn't probed. People's own clients probe all.
     """
     if source.size == 0:
         raise bad_request("file must be non-empty")
@@ -249,7 +249,7 @@ def _declared_thumbnail(store: FileStore, upload: Upload) -> Json:
 
 
 def _attached(context: Context, options: Params, name: str) -> Upload | None:
-    """A picture that goes with a file; Telegram looks at it only when it comes by multipart."""
+    """Return the picture sent with a file; Telegram takes it only from multipart."""
     value = options.text(name)
     if value.startswith("attach://"):
         return context.params.uploads.get(value.removeprefix("attach://"))
@@ -273,7 +273,7 @@ def _photo(store: FileStore, source: Incoming) -> Json:
                 "height": height,
             }
         )
-        # Any of the sizes stands for the whole photo when it is sent again.
+        # Each of the size's IDs sends the whole photo again.
         file.media = {"sizes": sizes}
     return {"sizes": sizes}
 
@@ -282,7 +282,7 @@ async def _fetched(context: Context, kind: str, url: str) -> Incoming:
     """Fetch a link, as Telegram's servers do.
 
     Raises:
-        ApiError: Telegram says the same whatever the reason, but for a page that is no medium.
+        ApiError: The URL failed; Telegram names a reason only for web pages.
     """
     target = context.world.files.incoming / uuid.uuid4().hex
     limit = LINK_PHOTO_BYTES if kind == "photo" else LINK_BYTES
@@ -328,6 +328,6 @@ async def _local(uri: str) -> Incoming:
 
 
 def kind_in(message: Json) -> str | None:
-    """The kind of media that a message carries."""
+    """Return the kind of media in a message, or `None`."""
     order: tuple[Any, ...] = ("animation", *_DECLARED)
     return next((kind for kind in order if kind in message), None)

@@ -1,4 +1,4 @@
-"""Who is in which chat: joining, leaving, blocking, rights, and the move to a supergroup."""
+"""Membership: join, leave, block, rights, and the migration to a supergroup."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ MEMBER_RIGHTS = [
 
 
 def complete_member(member: Json) -> Json:
-    """A ``ChatMember`` with every field that its status requires."""
+    """Return a ``ChatMember`` with every field that its status requires."""
     match member["status"]:
         case "creator":
             return {"is_anonymous": False, **member}
@@ -54,18 +54,18 @@ def complete_member(member: Json) -> Json:
 
 
 def set_member(
-    world: World, chat: Chat, member_id: int, status: str, by: Json, rights: Json, *, tell: bool = True
+    world: World, chat: Chat, member_id: int, status: str, by: Json, rights: Json, *, notify: bool = True
 ) -> None:
-    """Change what someone is in a chat.
+    """Set a member's status in a chat.
 
     Args:
-        world: Where all this happens.
+        world: The server's state.
         chat: The chat.
-        member_id: The person or bot.
-        status: As in ``ChatMember``.
-        by: Who does it.
+        member_id: ID of the person or bot.
+        status: The new status, as in ``ChatMember``.
+        by: The user who does it.
         rights: Further fields of the ``ChatMember``.
-        tell: Whether bots get the updates.
+        notify: Whether bots get updates of it.
     """
     user = world.user(member_id)
     if user is None:
@@ -75,8 +75,8 @@ def set_member(
     was_in, is_in = before["status"] in _PRESENT, status in _PRESENT
     bot = world.bot_by_id(member_id)
     chat.members[member_id] = after
-    if tell:
-        _tell(world, chat, user, bot, (before, after), by)
+    if notify:
+        _notify(world, chat, user, bot, (before, after), by)
         if chat.type in {"group", "supergroup"} and was_in != is_in:
             what = {"new_chat_members": [user]} if is_in else {"left_chat_member": user}
             actor = user if status == "left" else by
@@ -84,7 +84,9 @@ def set_member(
     world.changes.notify()
 
 
-def _tell(world: World, chat: Chat, user: Json, bot: Bot | None, change: tuple[Json, Json], by: Json) -> None:
+def _notify(
+    world: World, chat: Chat, user: Json, bot: Bot | None, change: tuple[Json, Json], by: Json
+) -> None:
     old, new = ({"user": user, **member} for member in change)
     payload = {
         "chat": dict(chat.json),
@@ -101,17 +103,17 @@ def _tell(world: World, chat: Chat, user: Json, bot: Bot | None, change: tuple[J
 
 
 def set_blocked(world: World, bot: Bot, user: Json, blocked: bool) -> None:
-    """A person blocks a bot, or takes it back."""
+    """Block a bot for a person, or unblock it."""
     chat = world.private_chat(bot, user)
     if chat.blocked == blocked:
         return
     chat.blocked = blocked
     before, after = {"status": "member"}, {"status": "kicked"}
-    _tell(world, chat, bot.user, bot, (before, after) if blocked else (after, before), user)
+    _notify(world, chat, bot.user, bot, (before, after) if blocked else (after, before), user)
 
 
 def migrate(world: World, chat: Chat, by: Json) -> Chat:
-    """A basic group becomes a supergroup, with an id of its own and two service messages."""
+    """Turn a basic group into a supergroup with a new ID and two service messages."""
     if chat.type != "group" or chat.migrated_to is not None:
         raise bad_request("only a basic group can become a supergroup")
     new = world.add_chat("supergroup", str(chat.json["title"]))
@@ -125,7 +127,7 @@ def migrate(world: World, chat: Chat, by: Json) -> Chat:
 
 
 def add_topic(world: World, chat: Chat, by: Json, name: str) -> int:
-    """A new topic; its id is that of its first message."""
+    """Create a topic and return its ID, which is that of its first message."""
     if not chat.is_forum:
         raise bad_request("the chat is not a forum")
     created: dict[str, Any] = {"name": name, "icon_color": 7322096}

@@ -1,7 +1,6 @@
-"""Reading a request: query, form, JSON or multipart become one set of parameters.
+"""Read a request's query, form, JSON or multipart body into one set of parameters.
 
-Files of a multipart body go to disk as they come, in pieces of about a megabyte written off the loop; memory stays
-flat whatever their size.
+Files of a multipart body are streamed to disk, in chunks of about a megabyte written off the event loop.
 """
 
 import asyncio
@@ -22,10 +21,10 @@ from starlette.requests import Request
 from bot.sandbox.botapi.errors import TOO_LARGE, ApiError, bad_request
 
 MAX_PLAIN_BYTES = 8 * 1024 * 1024
-"""The largest body without files, and the largest single value beside files."""
+"""Maximum size of a body without files, and of a single value beside files."""
 
 WRITE_BYTES = 1024 * 1024
-"""How much of a file is gathered for one write off the loop."""
+"""Size of a single write off the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,11 @@ class Upload:
     """A file of a multipart request, complete on disk.
 
     Attributes:
-        path: Where it lies until it is adopted or thrown away.
-        name: As the client called it.
-        size: In bytes.
-        sha256: Hex digest.
-        content_type: As the client declared it; may be empty.
+        path: The file, until it is adopted or deleted.
+        name: The client's name for it.
+        size: Its size in bytes.
+        sha256: Its digest in hex.
+        content_type: The declared content type; may be empty.
     """
 
     path: Path
@@ -47,16 +46,16 @@ class Upload:
     content_type: str
 
     def summary(self) -> dict[str, Any]:
-        """What the log of calls shows of it."""
+        """Return what the journal shows of it."""
         return {"file_name": self.name, "size": self.size, "sha256": self.sha256}
 
 
 class Params:
-    """A request's parameters, read as leniently as Telegram does.
+    """A request's parameters, read as leniently as Telegram reads them.
 
     Args:
-        values: Plain ones; strings in forms, any JSON in JSON bodies.
-        uploads: Files by the name of their part.
+        values: Plain values: strings from forms, any JSON from JSON bodies.
+        uploads: Files by their part's name.
     """
 
     def __init__(self, values: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> None:
@@ -64,25 +63,25 @@ class Params:
         self.uploads = dict(uploads or {})
 
     def has(self, name: str) -> bool:
-        """Whether it was given and is not null."""
+        """Return whether a parameter is given and not null."""
         return self.values.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        """A value as text."""
+        """Return a parameter as text; empty by default."""
         value = self.values.get(name)
         if value is None:
             return default
         return value if isinstance(value, str) else json.dumps(value)
 
     def number(self, name: str) -> float | None:
-        """A number, or ``None`` when there is none that can be read."""
+        """Return a parameter as a number, or ``None`` if it isn't one."""
         try:
             return float(self.values[name])
         except (KeyError, TypeError, ValueError):
             return None
 
     def integer(self, name: str, default: int = 0) -> int:
-        """A whole number; what can't be read counts as not given."""
+        """Return a parameter as an integer, or the default if it isn't one."""
         value = self.values.get(name)
         try:
             return default if value is None else int(value)
@@ -90,25 +89,25 @@ class Params:
             return default
 
     def integers(self, name: str) -> list[int]:
-        """A list of whole numbers; what is none is left out."""
+        """Return a parameter as a list of integers without anything else."""
         given = self.json(name, name.replace("_", " "))
         if not isinstance(given, list):
             return []
         return [int(one) for one in given if isinstance(one, int) or str(one).lstrip("-").isdecimal()]
 
     def flag(self, name: str) -> bool:
-        """A boolean in any of the spellings that clients use."""
+        """Return a boolean parameter in any of the spellings that clients use."""
         return self.text(name).lower() in {"true", "1", "yes"}
 
     def json(self, name: str, what: str) -> Any:
-        """A structured value, itself or as JSON in a string.
+        """Return a structured parameter, given as JSON or as a string of JSON.
 
         Args:
-            name: The parameter.
-            what: What Telegram calls it in its error.
+            name: The parameter's name.
+            what: Telegram's name for it in the error.
 
         Raises:
-            ApiError: It is no JSON.
+            ApiError: The value is no JSON.
         """
         value = self.values.get(name)
         if not isinstance(value, str) or not value:
@@ -119,19 +118,19 @@ class Params:
             raise bad_request(f"can't parse {what} JSON object") from None
 
     def names(self, name: str) -> list[str]:
-        """One or several names, in lower case; nothing is an empty list."""
+        """Return one or several names in lower case."""
         value = self.values.get(name)
         if not value:
             return []
         return [str(one).lower() for one in (value if isinstance(value, list) else [value])]
 
     def discard_uploads(self) -> None:
-        """Delete the files that nothing adopted."""
+        """Delete the uploads that weren't adopted."""
         for upload in self.uploads.values():
             upload.path.unlink(missing_ok=True)
 
     def summary(self) -> dict[str, Any]:
-        """Everything given, files by name, size and digest."""
+        """Return all parameters, with files as name, size and digest."""
         return {**self.values, **{name: file.summary() for name, file in self.uploads.items()}}
 
 
@@ -148,7 +147,7 @@ class _Part:
 
 
 class _Form:
-    """The callbacks of one multipart body."""
+    """Collects the parts of a multipart body."""
 
     def __init__(self, boundary: bytes, directory: Path) -> None:
         self.values: dict[str, str] = {}
@@ -253,13 +252,13 @@ async def read_params(request: Request, directory: Path, max_bytes: int) -> Para
     """Read a request to its end.
 
     Args:
-        request: Not read yet.
-        directory: Where files of a multipart body go.
-        max_bytes: The largest body; a larger one is read to its end, so that the client sees the answer, and refused.
+        request: The unread request.
+        directory: Directory for the files of a multipart body.
+        max_bytes: Maximum size of the body. A larger one is read to its end, so that the client gets the refusal.
 
     Raises:
-        ApiError: 413, or a body that can't be read.
-        starlette.requests.ClientDisconnect: The client went away.
+        ApiError: The body is too large (413) or can't be read.
+        starlette.requests.ClientDisconnect: The client disconnected.
     """
     values: dict[str, Any] = dict(request.query_params)
     kind, options = parse_options_header(request.headers.get("content-type"))

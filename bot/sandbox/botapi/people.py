@@ -1,4 +1,4 @@
-"""What people do, and which bots come to hear of it."""
+"""Actions of people, and the bots that get updates of them."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ _SERVICE = frozenset(
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
 
 
-def hears(bot: Bot, chat: Chat, message: Json) -> bool:
-    """Whether a bot is told of a message; privacy mode leaves out most of what is said in groups."""
+def gets_update(bot: Bot, chat: Chat, message: Json) -> bool:
+    """Return whether a bot gets an update of a message; privacy mode hides most of a group's messages."""
     status = chat.status(bot.id)
     if chat.type == "channel":
         return status in {"administrator", "creator"}
@@ -59,15 +59,15 @@ def hears(bot: Bot, chat: Chat, message: Json) -> bool:
 def announce(
     world: World, chat: Chat, message: Message, *, edited: bool = False, but: Bot | None = None
 ) -> None:
-    """Tell the bots of a chat about a message."""
+    """Send the bots of a chat an update of a message."""
     kind = ("edited_" if edited else "") + ("channel_post" if chat.type == "channel" else "message")
     for bot in list(world.bots_in(chat)):
-        if bot is not but and hears(bot, chat, message.json):
+        if bot is not but and gets_update(bot, chat, message.json):
             world.send_update(bot, kind, message.json)
 
 
 def repost_to_group(world: World, channel: Chat, message: Message, but: Bot | None = None) -> None:
-    """A channel's post appears in its discussion group by itself."""
+    """Repost a channel's post to its discussion group, as Telegram does."""
     group = world.chats.get(channel.linked or 0)
     if group is None:
         return
@@ -92,8 +92,8 @@ def _sender(world: World, chat: Chat, user: Json, sent_as: str) -> Json:
 
 
 def text_content(text: str, given: list[entities.Entity], name: str = "text") -> Json:
-    """Text or caption with what a client finds in it."""
-    text, found = entities.finished(text, given)
+    """Return a text or caption with its entities."""
+    text, found = entities.normalize(text, given)
     names = {"text": "entities", "caption": "caption_entities"}
     if not text:
         return {}
@@ -112,21 +112,21 @@ def write(
     reply_to_topic: bool = False,
     more: Json | None = None,
 ) -> Message:
-    """A person's message.
+    """Send a message as a person.
 
     Args:
-        world: Where all this happens.
-        chat: Where to.
-        user: Who.
+        world: The server's state.
+        chat: The chat to write to.
+        user: The person.
         content: Text or media.
-        sent_as: ``anonymous``, or the id of a channel that speaks through the person.
-        thread_id: The topic.
-        reply_to: The message that it answers.
-        reply_to_topic: Set ``reply_to_message`` to the topic's first message, as some clients do.
-        more: Fields beyond, such as ``forward_origin``.
+        sent_as: ``anonymous``, or the ID of a channel to write as.
+        thread_id: ID of the topic.
+        reply_to: ID of the message to reply to.
+        reply_to_topic: Whether to set ``reply_to_message`` to the topic's first message, as some clients do.
+        more: Further fields, such as ``forward_origin``.
 
     Raises:
-        ApiError: It could not be written there.
+        ApiError: The person can't write there.
     """
     if chat.type == "private" and chat.blocked:
         raise bad_request("the person blocked the bot and can't write to it")
@@ -139,7 +139,7 @@ def write(
         thread = {"message_thread_id": thread_id, "is_topic_message": True}
     fields = {**_sender(world, chat, user, sent_as), **thread}
     if reply_to or (reply_to_topic and thread):
-        target = chat.existing(reply_to or thread_id)
+        target = chat.find_message(reply_to or thread_id)
         if target is None:
             raise bad_request("message to be replied not found")
         fields |= reply_fields(chat, target, thread)
@@ -160,16 +160,16 @@ def forward(
     hidden: bool = False,
     **where: Any,
 ) -> Message:
-    """A person forwards a message.
+    """Forward a message as a person.
 
     Args:
-        world: Where all this happens.
-        source: Where the message is.
-        message: It.
-        chat: Where to.
-        user: Who forwards.
-        hidden: The first author does not let forwards link to the account.
-        where: As for :func:`write`.
+        world: The server's state.
+        source: The chat of the message.
+        message: The message to forward.
+        chat: The chat to forward to.
+        user: The person who forwards.
+        hidden: Whether the author's settings hide the account in forwards.
+        where: Further arguments of :func:`write`.
     """
     origin = origin_of(message.json)
     if hidden and origin["type"] == "user":
@@ -185,7 +185,7 @@ def forward(
 
 
 def edit(world: World, chat: Chat, message: Message, content: Json) -> None:
-    """A person changes a message."""
+    """Edit a message as its author."""
     for name in content_of(message.json):
         if name in content or name in {"text", "entities", "caption", "caption_entities"}:
             del message.json[name]
@@ -195,10 +195,10 @@ def edit(world: World, chat: Chat, message: Message, content: Json) -> None:
 
 
 def press(world: World, chat: Chat, message: Message, user: Json, data: str) -> str:
-    """A person presses a button of a bot's message.
+    """Press a button of a bot's message as a person.
 
     Returns:
-        The id of the callback query.
+        The ID of the callback query.
     """
     sender = message.json.get("from", {}).get("id")
     bot = world.bot_by_id(sender) if sender else next(world.bots_in(chat), None)
@@ -217,7 +217,7 @@ def press(world: World, chat: Chat, message: Message, user: Json, data: str) -> 
 
 
 def react(world: World, chat: Chat, message: Message, user: Json, emoji: list[str]) -> None:
-    """A person sets their reaction."""
+    """Set a person's reaction to a message."""
     key = (chat.id, message.json["message_id"], user["id"])
     new = [{"type": "emoji", "emoji": one} for one in emoji]
     payload = {

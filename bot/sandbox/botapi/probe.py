@@ -1,4 +1,4 @@
-"""What can be seen in a media file: Telegram looks itself where a client declares nothing. All of it blocks."""
+"""Read facts from media files, as Telegram does where a client declares nothing. Blocking."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from PIL import Image, ImageOps
 from bot.sandbox.botapi.errors import bad_request
 
 PROBED_BYTES = 10 * 1024 * 1024
-"""Above this Telegram believes what the client declares."""
+"""Size above which Telegram relies on what the client declares."""
 
 PHOTO_SIDES = (90, 320, 800, 1280)
-"""The longest sides of the sizes that Telegram makes of a photo."""
+"""Longest sides of the sizes that Telegram makes of a photo, in pixels."""
 
 MAX_PHOTO_SUM = 10_000
 MAX_PHOTO_RATIO = 20
@@ -22,14 +22,14 @@ THUMBNAIL_SIDE = 320
 
 
 def probe(path: Path, thumbnail: Path | None = None) -> dict[str, Any]:
-    """Look into an audio or video file.
+    """Read the facts of an audio or video file.
 
     Args:
         path: The file.
-        thumbnail: Where a JPEG of the first frame is written, when there is one.
+        thumbnail: Path for a JPEG of the first frame, if there is one.
 
     Returns:
-        ``width``, ``height``, ``duration`` (seconds), ``title``, ``performer``; those that could be found.
+        ``width``, ``height``, ``duration`` (seconds), ``title``, ``performer``, as far as known.
     """
     found: dict[str, Any] = {}
     try:
@@ -48,13 +48,13 @@ def probe(path: Path, thumbnail: Path | None = None) -> dict[str, Any]:
                     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
                     image.convert("RGB").save(thumbnail, "JPEG", quality=80)
     except (av.error.FFmpegError, StopIteration, OSError, ValueError):
-        # A file that can't be read is still a file: Telegram takes it and knows nothing of it.
+        # Telegram takes a file that can't be decoded, without facts.
         return found
     return found
 
 
 def has_sound(path: Path) -> bool | None:
-    """Whether a video has a sound track; None for what is no video."""
+    """Return whether a video has a sound track, or `None` if the file is no video."""
     try:
         with av.open(str(path)) as container:
             return bool(container.streams.audio) if container.streams.video else None
@@ -69,15 +69,15 @@ def photo_sizes(path: Path, directory: Path, stem: str) -> list[tuple[Path, int,
     """Make the sizes that Telegram keeps of a photo.
 
     Args:
-        path: The picture as it came.
-        directory: Where the sizes are written.
-        stem: How their names begin.
+        path: The original picture.
+        directory: Directory for the sizes.
+        stem: Prefix of their names.
 
     Returns:
-        Path, width and height, the largest last.
+        Path, width and height of each size, the largest last.
 
     Raises:
-        ApiError: It is no picture, or one of impossible dimensions.
+        ApiError: The file is no picture, or its dimensions are refused.
     """
     try:
         with Image.open(path) as opened:
@@ -99,7 +99,7 @@ def photo_sizes(path: Path, directory: Path, stem: str) -> list[tuple[Path, int,
 
 
 def thumbnail_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a thumbnail that Telegram accepts; ``None`` for one that it ignores."""
+    """Return width and height of a thumbnail, or ``None`` if Telegram ignores it."""
     if path.stat().st_size > THUMBNAIL_BYTES:
         return None
     try:

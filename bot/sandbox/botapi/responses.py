@@ -1,4 +1,4 @@
-"""Answers that are more than JSON: files in pieces, and connections that end without an answer."""
+"""Responses other than JSON: streamed files, and connections closed without an answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,9 +16,9 @@ CHUNK_BYTES = 256 * 1024
 
 
 async def _hang_up(receive: Receive) -> None:
-    """Close the connection under an answer that is not complete.
+    """Close the connection of an incomplete answer.
 
-    ASGI has no word for this. uvicorn's ``receive`` is bound to the object that holds the connection; with another
+    ASGI can't express this. uvicorn's ``receive`` is bound to the object with the connection. With another
     server the answer just ends, which that server turns into a 500 or a cut body.
     """
     transport: Any = getattr(getattr(receive, "__self__", None), "transport", None)
@@ -29,26 +29,26 @@ async def _hang_up(receive: Receive) -> None:
 
 
 class Dropped(Response):
-    """No answer at all: the connection closes."""
+    """A response that closes the connection without an answer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.background: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Close it."""
+        """Close the connection."""
         await _hang_up(receive)
 
 
 class FileBody(Response):
-    """A file, streamed from disk with its length.
+    """A file streamed from disk, with its length.
 
     Args:
         path: The file.
         size: Its length in bytes.
-        clock: Times a slow download.
-        fault: ``cut`` or ``slow``, or none of either.
-        ended: Told whether the whole file went out.
+        clock: Source of time for a slow download.
+        fault: A ``cut`` or ``slow`` fault, if any.
+        ended: Called at the end with whether the whole file was sent.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class FileBody(Response):
         if fault is not None and fault.action == "cut":
             self._stop_at = min(size, fault.after_bytes)
         if fault is not None and fault.action == "slow":
-            # Ten pieces a second, so that a slow download is slow evenly.
+            # Ten chunks per second, so that a slow download is evenly slow.
             self._chunk_bytes = max(1, min(CHUNK_BYTES, int(fault.bytes_per_s / 10)))
             self._pause_s = self._chunk_bytes / fault.bytes_per_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it piece by piece."""
+        """Send the file in chunks."""
         gone = asyncio.create_task(_disconnected(receive)) if self._pause_s else None
         whole = False
         try:

@@ -1,4 +1,4 @@
-"""The world that the stand-in keeps: people, chats, messages, bots."""
+"""The Bot API stand-in's state: people, chats, messages, bots."""
 
 import copy
 import itertools
@@ -39,13 +39,13 @@ GENERAL_TOPIC = 1
 
 @dataclass(slots=True)
 class Message:
-    """A message and what became of it.
+    """A message with its history.
 
     Attributes:
-        json: As Telegram shows it now.
-        versions: Every state it had, with its time, the first one included.
-        keyboard: Its reply keyboard; Telegram shows that to people, but not in the message object.
-        deleted: When it was deleted.
+        json: The message as Telegram shows it now.
+        versions: All states it had with their times, including the first.
+        keyboard: Its reply keyboard, which Telegram shows to people but not in the message object.
+        deleted: Time of its deletion.
     """
 
     json: Json
@@ -59,14 +59,14 @@ class Chat:
     """A chat of any type.
 
     Attributes:
-        json: The chat as it stands in messages.
-        members: What is known of each member, by user id, as a ``ChatMember`` without its ``user``.
-        messages: By message id, deleted ones included.
-        topics: Names by thread id; forums only.
-        blocked: The user blocked the bot; private chats only.
-        linked: A channel's discussion group or a group's channel.
-        migrated_to: The supergroup that took this group's place.
-        pinned: Ids of pinned messages, latest last.
+        json: The chat as messages contain it.
+        members: ``ChatMember`` objects without their ``user``, by user ID.
+        messages: Messages by their IDs, including deleted ones.
+        topics: Names of a forum's topics by thread ID.
+        blocked: Whether the user blocked the bot; private chats only.
+        linked: ID of a channel's discussion group or a group's channel.
+        migrated_to: ID of the supergroup that replaced this group.
+        pinned: IDs of pinned messages, latest last.
     """
 
     json: Json
@@ -83,7 +83,7 @@ class Chat:
 
     @property
     def id(self) -> int:
-        """Telegram's chat id."""
+        """Telegram's chat ID."""
         return int(self.json["id"])
 
     @property
@@ -97,21 +97,21 @@ class Chat:
         return bool(self.json.get("is_forum"))
 
     def status(self, user_id: int) -> str:
-        """A member's status; ``left`` for strangers."""
+        """Return a member's status; ``left`` for strangers."""
         return str(self.members.get(user_id, {}).get("status", "left"))
 
-    def existing(self, message_id: int) -> Message | None:
-        """A message that was not deleted."""
+    def find_message(self, message_id: int) -> Message | None:
+        """Return a message, unless it was deleted."""
         message = self.messages.get(message_id)
         return message if message is not None and message.deleted is None else None
 
 
 @dataclass(slots=True)
 class Callback:
-    """A pressed button.
+    """A button press.
 
     Attributes:
-        answer: What the bot answered: text, show_alert, url.
+        answer: The bot's answer: text, show_alert, url.
     """
 
     id: str
@@ -126,9 +126,9 @@ class Bot:
     """A bot, its profile, its updates and its private chats.
 
     Attributes:
-        privacy: Whether it sees only what is meant for it in groups; Telegram's default.
+        privacy: Whether privacy mode is on, which is Telegram's default.
         texts: Names and descriptions by (field, language code).
-        commands: By (scope, language code).
+        commands: Commands by (scope, language code).
     """
 
     token: str
@@ -143,19 +143,19 @@ class Bot:
 
     @property
     def id(self) -> int:
-        """The number in front of its token."""
+        """The user ID, which its token starts with."""
         return int(self.user["id"])
 
 
 class World:
-    """Everything there is, kept in memory; files lie on disk.
+    """All state of a Bot API server, in memory except for files.
 
     Args:
-        data_dir: Where files go.
-        clock: Time of messages, flood limits and delays.
+        data_dir: Directory for files.
+        clock: Source of time for messages, flood limits and delays.
         local: Whether it is a server with ``--local``: large files, paths instead of downloads.
-        flood_limits: ``None`` lets everything through.
-        any_token: Take every well-formed token as a bot of its own.
+        flood_limits: Telegram's limits on sending; ``None`` for none.
+        any_token: Whether every well-formed token makes a bot.
     """
 
     def __init__(
@@ -181,19 +181,19 @@ class World:
         self.actions: list[Json] = []
         self.drafts: list[Json] = []
         self.reactions: dict[tuple[int, int, int], list[Json]] = {}
-        # As in Telegram, private chats and basic groups count in the account's one mailbox.
-        self._mailbox = itertools.count(1)
+        # As in Telegram, private chats and basic groups share one sequence of message IDs.
+        self._message_ids = itertools.count(1)
         self._user_ids = itertools.count(5_000_000_001)
         self._chat_ids = itertools.count(1_000_001)
 
     def now(self) -> int:
-        """Unix seconds, as messages carry them."""
+        """Return the Unix time in seconds, as in messages."""
         return int(self.clock.now().timestamp())
 
     # Bots
 
     def add_bot(self, token: str, **profile: Any) -> Bot:
-        """A new bot behind a token; ``privacy`` and any field of its user may be given."""
+        """Create a bot for a token; ``privacy`` and any field of its user may be given."""
         bot_id = int(token.partition(":")[0])
         privacy = bool(profile.pop("privacy", True))
         user = {
@@ -208,45 +208,45 @@ class World:
         return bot
 
     def bot_of(self, token: str) -> Bot | None:
-        """The bot behind a token, made on the spot where any token is welcome."""
+        """Return the bot of a token, created if any token is accepted."""
         bot = self.bots.get(token)
         if bot is None and self.any_token and TOKEN_SHAPE.fullmatch(token):
             bot = self.add_bot(token)
         return bot
 
     def bot_by_id(self, bot_id: int) -> Bot | None:
-        """The bot with this user id."""
+        """Return the bot with a user ID."""
         return next((bot for bot in self.bots.values() if bot.id == bot_id), None)
 
     # People and chats
 
     def add_user(self, **fields: Any) -> Json:
-        """A new person."""
+        """Create a person."""
         user = {"id": next(self._user_ids), "is_bot": False, "first_name": "Ada", **fields}
         user = {name: value for name, value in user.items() if value is not None}
         self.users[user["id"]] = user
         return user
 
     def user(self, user_id: int) -> Json | None:
-        """A person or a bot."""
+        """Return a person or a bot."""
         bot = self.bot_by_id(user_id)
         return bot.user if bot else self.users.get(user_id)
 
     def add_chat(self, kind: Literal["group", "supergroup", "channel"], title: str, **fields: Any) -> Chat:
-        """A new chat that is not private."""
+        """Create a group or channel."""
         number = next(self._chat_ids)
         chat_id = -number if kind == "group" else -1_000_000_000_000 - number
         given = {name: value for name, value in fields.items() if value is not None}
         chat = Chat({"id": chat_id, "title": title, "type": kind, **given})
         if chat.is_forum:
             chat.topics[GENERAL_TOPIC] = "General"
-        # Message 1 says that the chat was made, long before any bot came to it.
+        # Message 1 says that the chat was created, before any bot joined it.
         chat.last_message_id = 1
         self.chats[chat_id] = chat
         return chat
 
     def private_chat(self, bot: Bot, user: Json) -> Chat:
-        """The chat between a bot and a person, opened now if it is not yet."""
+        """Return the private chat of a bot and a person, opened if necessary."""
         chat = bot.private.get(user["id"])
         if chat is None:
             names = ("first_name", "last_name", "username")
@@ -257,11 +257,11 @@ class World:
         return chat
 
     def find_chat(self, bot: Bot, chat_id: int) -> Chat | None:
-        """A chat as this bot knows it."""
+        """Return the chat that a bot knows under an ID."""
         return bot.private.get(chat_id) if chat_id > 0 else self.chats.get(chat_id)
 
     def bots_in(self, chat: Chat) -> Iterator[Bot]:
-        """The bots that are members of a chat."""
+        """Yield the bots that are members of a chat."""
         for bot in self.bots.values():
             if chat.status(bot.id) in {"member", "administrator", "creator", "restricted"}:
                 yield bot
@@ -269,15 +269,15 @@ class World:
     # Messages
 
     def post(self, chat: Chat, content: Json, keyboard: Json | None = None) -> Message:
-        """Put a message into a chat.
+        """Add a message to a chat.
 
         Args:
-            chat: Where.
-            content: All but ``message_id``, ``date`` and ``chat``.
-            keyboard: A reply keyboard that comes with it.
+            chat: The chat.
+            content: The message without ``message_id``, ``date`` and ``chat``.
+            keyboard: The reply keyboard sent with it.
         """
         if chat.type in {"private", "group"}:
-            chat.last_message_id = next(self._mailbox)
+            chat.last_message_id = next(self._message_ids)
         else:
             chat.last_message_id += 1
         json = {"message_id": chat.last_message_id, "date": self.now(), "chat": dict(chat.json), **content}
@@ -287,36 +287,36 @@ class World:
         return message
 
     def keep_version(self, message: Message) -> None:
-        """Write a message's present state into its history."""
+        """Add a message's current state to its history."""
         message.versions.append((self.clock.now(), copy.deepcopy(message.json)))
         self.changes.notify()
 
     def delete(self, message: Message) -> None:
-        """Delete a message; its history stays for the tests."""
+        """Delete a message but keep its history for tests."""
         message.deleted = self.clock.now()
         self.changes.notify()
 
     def add_callback(self, bot: Bot, user_id: int) -> Callback:
-        """A new pressed button."""
+        """Create a button press."""
         callback = Callback(str(secrets.randbits(62)), self.clock.now(), bot.id, user_id)
         self.callbacks[callback.id] = callback
         return callback
 
-    def shown_to(self, bot: Bot, value: Any) -> Any:
-        """A deep copy with the file ids that are this bot's own."""
+    def with_file_ids_of(self, bot: Bot, value: Any) -> Any:
+        """Return a deep copy with the file IDs of a bot."""
         match value:
             case dict():
                 return {
                     name: self.files.id_for(bot.id, part)
                     if name in {"file_id", "small_file_id", "big_file_id"}
-                    else self.shown_to(bot, part)
+                    else self.with_file_ids_of(bot, part)
                     for name, part in value.items()
                 }
             case list():
-                return [self.shown_to(bot, part) for part in value]
+                return [self.with_file_ids_of(bot, part) for part in value]
         return value
 
     def send_update(self, bot: Bot, kind: str, payload: Json) -> None:
-        """Put an update into a bot's queue."""
-        bot.queue.add(kind, self.shown_to(bot, payload))
+        """Add an update to a bot's queue."""
+        bot.queue.add(kind, self.with_file_ids_of(bot, payload))
         self.changes.notify()

@@ -1,4 +1,4 @@
-"""How the control API's client talks to it."""
+"""HTTP connection of the control API's client."""
 
 import asyncio
 import json
@@ -15,18 +15,18 @@ ANSWER_TIMEOUT_S = 60.0
 
 
 class ControlError(Exception):
-    """The control API refused: the test asks for something that can't be."""
+    """The control API refused an impossible request."""
 
 
 class Transport:
-    """One connection pool to a stand-in.
+    """A connection pool to a stand-in.
 
     Args:
-        url: Its base address.
+        url: The stand-in's base URL.
     """
 
     def __init__(self, url: str) -> None:
-        # Plain http: no certificates, whose reading blocks for a tenth of a second; and no proxy of the environment.
+        # Plain http needs no certificates, whose loading blocks for a tenth of a second. Use no proxy.
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=ANSWER_TIMEOUT_S,
@@ -39,14 +39,14 @@ class Transport:
         await self._client.aclose()
 
     async def ask(self, action: str, values: Mapping[str, Any]) -> Any:
-        """An action with JSON.
+        """Run an action with JSON.
 
         Args:
-            action: Its name.
-            values: Those that are ``None`` are left out.
+            action: The action's name.
+            values: Its parameters; ``None`` values are left out.
 
         Raises:
-            ControlError: It was refused.
+            ControlError: The action was refused.
         """
         body = {name: value for name, value in values.items() if value is not None}
         timeout_s = ANSWER_TIMEOUT_S + float(values.get("timeout_s") or 0)
@@ -55,12 +55,12 @@ class Transport:
     async def upload(
         self, action: str, values: Mapping[str, Any], files: Mapping[str, tuple[str, Path | bytes, str]]
     ) -> Any:
-        """An action with files, streamed from disk.
+        """Run an action with files, streamed from disk.
 
         Args:
-            action: Its name.
-            values: As for :meth:`ask`.
-            files: Name, content and type by parameter.
+            action: The action's name.
+            values: Its parameters; ``None`` values are left out.
+            files: Name, content and content type by parameter.
         """
         boundary = uuid.uuid4().hex
         parts: list[bytes | Path] = []
@@ -84,7 +84,7 @@ class Transport:
         return _answer(response)
 
     async def stream(self, path: str) -> AsyncIterator[bytes]:
-        """A file, in pieces."""
+        """Stream a file."""
         async with self._client.stream("GET", path) as response:
             if not response.is_success:
                 raise ControlError(f"{path}: {response.status_code}")
@@ -92,7 +92,7 @@ class Transport:
                 yield chunk
 
     async def save(self, path: str, target: Path) -> None:
-        """A file, to disk."""
+        """Save a file to disk."""
         with target.open("wb") as handle:
             async for chunk in self.stream(path):
                 await asyncio.to_thread(handle.write, chunk)

@@ -14,17 +14,17 @@ from bot.runtime.clock import Clock
 from bot.sandbox.botapi.errors import ApiError, conflict
 
 MAX_POLL_S = 50
-"""Telegram cuts longer polls to this."""
+"""Seconds that Telegram cuts longer polls to."""
 
 OPT_IN = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
-"""Kinds of updates that come only when asked for by name."""
+"""Kinds of updates that bots get only if they ask for them by name."""
 
 WEBHOOK_TIMEOUT_S = 60.0
 
 
 @dataclass(slots=True)
 class Webhook:
-    """Where updates are delivered to, and how that goes."""
+    """Where updates are delivered to, and the last error."""
 
     url: str
     secret_token: str = ""
@@ -36,12 +36,12 @@ class Webhook:
 
 @dataclass(slots=True)
 class UpdateQueue:
-    """Updates that wait to be confirmed.
+    """A bot's updates.
 
     Attributes:
-        pending: Not confirmed yet, oldest first.
-        made: All there ever were, for tests that repeat one.
-        allowed: Kinds asked for; ``None`` is Telegram's default.
+        pending: Unconfirmed updates, oldest first.
+        made: All updates so far, for tests that repeat one.
+        allowed: Kinds that the bot asked for; ``None`` for Telegram's default.
     """
 
     clock: Clock
@@ -55,13 +55,13 @@ class UpdateQueue:
     _delivery: asyncio.Task[None] | None = None
 
     def add(self, kind: str, payload: Any) -> None:
-        """A new update, unless its kind is not wanted."""
+        """Add an update, if the bot wants its kind."""
         wanted = kind not in OPT_IN if not self.allowed else kind in self.allowed
         if wanted:
             self.add_raw({"update_id": next(self._ids), kind: payload})
 
     def add_raw(self, update: dict[str, Any]) -> dict[str, Any]:
-        """Any JSON as an update; it gets an ``update_id`` if it has none."""
+        """Add any JSON as an update, with a new ``update_id`` if it has none."""
         if "update_id" not in update:
             update = {"update_id": next(self._ids), **update}
         self.pending.append(update)
@@ -77,19 +77,19 @@ class UpdateQueue:
 
     @property
     def is_polled(self) -> bool:
-        """Whether a poll waits now."""
+        """Whether a poll is waiting."""
         return self._poll is not None
 
     async def poll(self, offset: int, limit: int, timeout_s: float) -> list[dict[str, Any]]:
-        """Long-poll for updates; a new poll ends the one that still waits.
+        """Return updates by long polling; a new poll ends one that is still waiting.
 
         Args:
             offset: Confirms all updates below it; negative counts from the end and forgets the rest.
-            limit: 1 to 100.
-            timeout_s: How long to wait while there is nothing; at most 50 s.
+            limit: Maximum number of updates, 1 to 100.
+            timeout_s: Seconds to wait for an update, at most 50.
 
         Raises:
-            ApiError: 409, a webhook is set or another poll came.
+            ApiError: A webhook is set or another poll came (409).
         """
         if self.webhook is not None:
             raise conflict(
@@ -114,7 +114,7 @@ class UpdateQueue:
                 self._poll = None
 
     async def _until_changed(self, others: set[Any]) -> None:
-        """Wait for something new, or for the first of others to be done; leave nothing that waits on."""
+        """Wait for a change or the first of other futures, and leave no task behind."""
         changed = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait({changed, *others}, return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +122,7 @@ class UpdateQueue:
             changed.cancel()
 
     def end_poll(self, words: str) -> None:
-        """Answer the poll that waits, if one does, with a 409."""
+        """End a waiting poll with a 409."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(conflict(words))
 
@@ -133,7 +133,7 @@ class UpdateQueue:
             self.pending = self.pending[offset:]
         self._wake()
 
-    async def drained(self, timeout_s: float) -> None:
+    async def wait_until_empty(self, timeout_s: float) -> None:
         """Wait until no update is pending, or for ``timeout_s`` real seconds."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -150,8 +150,8 @@ class UpdateQueue:
         """Deliver to a webhook from now on, or stop doing so.
 
         Args:
-            webhook: Where to; ``None`` goes back to polling.
-            deliver: Takes a method call that the webhook answered with.
+            webhook: The webhook; ``None`` goes back to polling.
+            deliver: Runs a method call that the webhook answered with.
         """
         if self._delivery is not None:
             self._delivery.cancel()
@@ -169,8 +169,8 @@ class UpdateQueue:
                 await self._delivery
 
     async def _deliver_all(self, webhook: Webhook, answered: Callable[[Any], Awaitable[None]] | None) -> None:
-        """Up to ``max_connections`` at once, in order within each chat."""
-        # Plain http needs no certificates, whose reading blocks the loop for a tenth of a second.
+        """Deliver up to ``max_connections`` updates at once, each chat's in order."""
+        # Plain http needs no certificates, whose loading blocks the loop for a tenth of a second.
         context: ssl.SSLContext | bool = False
         if webhook.url.startswith("https:"):
             context = ssl.create_default_context(cadata=webhook.certificate or None)
@@ -181,14 +181,14 @@ class UpdateQueue:
                     in_flight = set(busy.values())
                     seen: set[str] = set()
                     for update in self.pending:
-                        lane = _lane(update)
-                        if lane in in_flight or lane in seen or len(busy) >= webhook.max_connections:
+                        chat = _chat_of(update)
+                        if chat in in_flight or chat in seen or len(busy) >= webhook.max_connections:
                             continue
-                        seen.add(lane)
+                        seen.add(chat)
                         task = asyncio.create_task(self._deliver(client, webhook, update, answered))
-                        busy[task] = lane
+                        busy[task] = chat
                     await self._until_changed(set(busy))
-                    busy = {task: lane for task, lane in busy.items() if not task.done()}
+                    busy = {task: chat for task, chat in busy.items() if not task.done()}
             finally:
                 for task in busy:
                     task.cancel()
@@ -226,7 +226,7 @@ class UpdateQueue:
                 await answered(response.json())
 
 
-def _lane(update: dict[str, Any]) -> str:
+def _chat_of(update: dict[str, Any]) -> str:
     for kind, payload in update.items():
         if isinstance(payload, dict):
             chat = payload.get("chat") or payload.get("message", {}).get("chat") or payload.get("from") or {}

@@ -1,4 +1,4 @@
-"""A stand-in of the NemoVideo service: the whole contract over real HTTP, with real renders.
+"""A stand-in of the NemoVideo service: its whole API over real HTTP, with real renders.
 
-`app.create_app` makes the ASGI app, `client.NemoControl` switches its behaviours and reads what it was asked.
+`app.create_app` creates the ASGI app. `client.NemoControl` switches its behavior and reads what it was asked.
 """

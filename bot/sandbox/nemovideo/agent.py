@@ -1,4 +1,4 @@
-"""The agent: carries out what `requests` understood, on a session's draft, and says so."""
+"""The agent: runs the parsed prompts of `prompts` on a session's draft and describes what it did."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +25,14 @@ MUSIC_VOLUME = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What was done for one request.
+class AppliedPrompt:
+    """What was done for one prompt.
 
     Attributes:
         tool: The tool's name, as the stream shows it.
-        args: What it was called with.
-        said: A sentence in English.
-        said_zh: The same in Chinese.
+        args: The tool's arguments.
+        said: The agent's sentence in English.
+        said_zh: The same sentence in Chinese.
     """
 
     tool: str
@@ -42,7 +42,7 @@ class Done:
 
 
 def is_chinese(text: str, language: str) -> bool:
-    """Whether an answer should be Chinese: by the words, else by the session's language."""
+    """Return whether to answer in Chinese, by the words or else by the session's language."""
     if any("一" <= letter <= "鿿" for letter in text):
         return True
     return language.lower().startswith("zh") and not any(
@@ -51,7 +51,7 @@ def is_chinese(text: str, language: str) -> bool:
 
 
 def small_talk(session: Session, chinese: bool) -> str:
-    """What is said when nothing is to be done."""
+    """Return the answer to a message that asks for nothing."""
     if chinese:
         if session.uploads:
             return "你好！素材已经收到，想怎么剪辑？例如：剪到3秒，加标题“你好”，配上轻快的音乐。"
@@ -65,19 +65,19 @@ def small_talk(session: Session, chinese: bool) -> str:
 
 
 def nothing_there(chinese: bool) -> str:
-    """What is said when an edit is wished for and the timeline is empty."""
+    """Return the answer to an edit of an empty timeline."""
     if chinese:
         return "时间线还是空的。请先上传一段视频，或者让我生成一段。"
     return "The timeline is empty so far. Send me a clip first, or ask me to generate one."
 
 
-def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) -> Done:
-    """Change the draft as a request says.
+def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) -> AppliedPrompt:
+    """Change the draft as a prompt says.
 
     Args:
-        session: Whose draft is changed.
+        session: The session with the draft.
         prompt: What to do.
-        generated: The clip that was made for a `Generate`.
+        generated: The clip generated for a `Generate`.
     """
     draft = session.draft
     own_sound = not isinstance(prompt, Generate) and _place_unplaced(session, prompt)
@@ -88,14 +88,16 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return _trim(draft, prompt)
         case Title(text):
             drafts.add_title(draft, text)
-            return Done("add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。")
+            return AppliedPrompt(
+                "add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。"
+            )
         case Music() if own_sound:
-            return Done(
+            return AppliedPrompt(
                 "add_bgm", {"source": "upload"}, "I laid your sound under it.", "已配上你上传的声音。"
             )
         case Music(mood):
             drafts.add_music(draft, mood, MUSIC_VOLUME)
-            return Done(
+            return AppliedPrompt(
                 "add_bgm",
                 {"mood": mood},
                 f"I laid {mood} music under it at 35%.",
@@ -103,7 +105,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Background(what):
             drafts.change_background(draft, what)
-            return Done(
+            return AppliedPrompt(
                 "replace_background",
                 {"prompt": what},
                 f"I changed the background to {what}.",
@@ -111,21 +113,21 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Speed(factor):
             drafts.change_speed(draft, factor)
-            return Done(
+            return AppliedPrompt(
                 "change_speed", {"factor": factor}, f"It plays at {factor:g}x now.", f"现在是{factor:g}倍速。"
             )
         case Volume(level):
             drafts.change_volume(draft, level)
-            return Done(
+            return AppliedPrompt(
                 "set_volume", {"volume": level}, f"The volume is {level:.0%} now.", f"音量现在是{level:.0%}。"
             )
         case Remove(what):
             drafts.remove(draft, drafts.AUDIO if what == "music" else drafts.TEXT)
             name = "音乐" if what == "music" else "标题"
-            return Done("remove_track", {"track": what}, f"I removed the {what}.", f"已去掉{name}。")
+            return AppliedPrompt("remove_track", {"track": what}, f"I removed the {what}.", f"已去掉{name}。")
         case _:
             count = len(drafts.segments(draft, drafts.VIDEO))
-            return Done(
+            return AppliedPrompt(
                 "add_clips",
                 {"count": count},
                 f"The timeline has {count} clips now.",
@@ -133,7 +135,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
 
 
-def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
+def _generate(session: Session, prompt: Generate, clip: Media) -> AppliedPrompt:
     drafts.place(session.draft, clip)
     session.generated.append(
         {
@@ -144,7 +146,7 @@ def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
             "status": "completed",
         }
     )
-    return Done(
+    return AppliedPrompt(
         "generate_video",
         {"prompt": prompt.prompt, "duration_s": prompt.seconds},
         f"I generated a {prompt.seconds:g}-second clip: {prompt.prompt}.",
@@ -152,7 +154,7 @@ def _generate(session: Session, prompt: Generate, clip: Media) -> Done:
     )
 
 
-def _trim(draft: Draft, prompt: Trim | Between) -> Done:
+def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
     length = int(draft["d"])
     match prompt:
         case Between(start_s, end_s):
@@ -165,12 +167,12 @@ def _trim(draft: Draft, prompt: Trim | Between) -> Done:
                 part = length - part
                 side = "last" if side == "first" else "first"
             start, end = (0, part) if side == "first" else (length - part, length)
-    # Nothing left would be no timeline at all: an edit that takes everything is not one.
+    # An edit must not leave an empty timeline.
     if end > start:
         drafts.keep(draft, start, end)
     args = {"start_ms": start, "end_ms": end}
     seconds_now = draft["d"] / 1000
-    return Done(
+    return AppliedPrompt(
         "trim",
         args,
         f"I trimmed it; it is {seconds_now:g} second{'s' * (seconds_now != 1)} long now.",
@@ -179,10 +181,10 @@ def _trim(draft: Draft, prompt: Trim | Between) -> Done:
 
 
 def _place_unplaced(session: Session, prompt: Prompt) -> bool:
-    """Bring newer uploads in: clips follow when asked to join, else the request is about them alone.
+    """Place newer uploads: clips are appended if asked to, otherwise they replace the timeline.
 
     Returns:
-        Whether there was sound among them.
+        Whether there was audio among them.
     """
     waiting = session.take_unplaced()
     if not isinstance(prompt, AddClips | Music) and any(upload.kind != "audio" for upload in waiting):

@@ -1,4 +1,4 @@
-"""The service's endpoints that answer at once; `streaming` has the message and the upload."""
+"""The service's endpoints that answer at once; `streaming` has those for messages, uploads and media."""
 
 from datetime import UTC
 from typing import Any
@@ -16,12 +16,12 @@ ATTRIBUTION = ("x-skill-source", "x-skill-version", "x-skill-platform")
 
 
 class ApiError(Exception):
-    """An answer that says no.
+    """A refusal by the service.
 
     Args:
-        code: Of the contract's table, or the HTTP status.
-        message: Its words.
-        status: Of HTTP.
+        code: The error code, or the HTTP status.
+        message: The error message.
+        status: The HTTP status.
     """
 
     def __init__(self, code: int, message: str, status: int = 200) -> None:
@@ -30,31 +30,31 @@ class ApiError(Exception):
 
 
 def world_of(request: Request) -> World:
-    """The service's memory."""
+    """Return the service's state."""
     world: World = request.app.state.world
     return world
 
 
 def answer(data: object) -> JSONResponse:
-    """The envelope of an answer that says yes."""
+    """Return the envelope of a successful answer."""
     return JSONResponse({"code": 0, "message": "success", "data": data})
 
 
 def refuse(error: ApiError) -> JSONResponse:
-    """The envelope of one that says no."""
+    """Return the envelope of a refusal."""
     return JSONResponse({"code": error.code, "message": error.message, "data": None}, error.status)
 
 
 def base_url(request: Request) -> str:
-    """This server's address, as the client knows it."""
+    """Return this server's base URL, as the client knows it."""
     return str(request.base_url).rstrip("/")
 
 
 def account_of(request: Request) -> Account:
-    """Whose token a request carries.
+    """Return the account whose token a request carries.
 
     Raises:
-        ApiError: 1001 (or what is set): it has none, or a bad or expired one.
+        ApiError: The token is missing, unknown or expired: 1001, or the code that is set.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     world = world_of(request)
@@ -66,10 +66,10 @@ def account_of(request: Request) -> Account:
 
 
 def session_of(request: Request, account: Account, session_id: object) -> Session:
-    """The account's session.
+    """Return one of an account's sessions.
 
     Raises:
-        ApiError: 1002: there is none of this id.
+        ApiError: The session doesn't exist (1002).
     """
     session = world_of(request).sessions.get(str(session_id))
     if session is None or session.user_id != account.user_id:
@@ -78,10 +78,10 @@ def session_of(request: Request, account: Account, session_id: object) -> Sessio
 
 
 async def json_of(request: Request) -> dict[str, Any]:
-    """A request's JSON object.
+    """Return a request's JSON object.
 
     Raises:
-        ApiError: 400: it has none.
+        ApiError: The body is no JSON object (400).
     """
     try:
         value = await request.json()
@@ -150,7 +150,7 @@ async def latest_state(request: Request) -> Response:
 
 
 async def post_render(request: Request) -> Response:
-    """``POST /api/render/proxy/lambda``: an id that is known gets its render again."""
+    """``POST /api/render/proxy/lambda``; a known ID gets its render again."""
     account = account_of(request)
     world = world_of(request)
     missing = [name for name in ATTRIBUTION if not request.headers.get(name, "").strip()]
@@ -201,10 +201,10 @@ def _render_of(request: Request) -> Render:
 
 
 def finished_render(request: Request) -> Render:
-    """The finished render that a download is for.
+    """Return the finished render of a download.
 
     Raises:
-        ApiError: 404: there is none.
+        ApiError: There is no such render, or it isn't finished (404).
     """
     render = _render_of(request)
     if render.path is None:

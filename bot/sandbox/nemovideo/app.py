@@ -1,4 +1,4 @@
-"""The stand-in as an ASGI app: `create_app`, then `bot.web.serve.serve`."""
+"""The stand-in as an ASGI app, for `bot.web.serve.serve`."""
 
 import asyncio
 import contextlib
@@ -21,12 +21,12 @@ from bot.sandbox.nemovideo.world import World
 
 
 def create_app(data_dir: Path, *, clock: Clock | None = None, pace: Pace | None = None) -> Starlette:
-    """Make the stand-in.
+    """Create the stand-in.
 
     Args:
-        data_dir: Where uploads and videos are kept; made when missing.
-        clock: Its time; the system's without one.
-        pace: How long things take; fast without one.
+        data_dir: Directory for uploads and videos; created if missing.
+        clock: Source of time; by default the system's clock.
+        pace: How long things take; fast by default.
     """
     settings = Settings(pace=pace) if pace is not None else Settings()
     world = World(data_dir, clock or SystemClock(), settings)
@@ -64,7 +64,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 
 async def _nobody_hears(_: Request, __: Exception) -> Response:
-    # Whoever asked is gone, which is their right and no fault to be logged.
+    # The client disconnected, which is no error to log.
     return Response(status_code=499)
 
 

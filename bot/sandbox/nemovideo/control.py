@@ -1,21 +1,21 @@
-"""The control API: switches the stand-in's behaviours and shows what it was asked. `client` speaks it.
+"""The control API: switches the stand-in's behavior and shows what it was asked. `client` uses it.
 
-GET, PATCH   settings         the switches of `settings.Settings`; a part changes that part
-POST         clock            {ahead_s}: moves the service's date ahead, tokens expire
-GET, POST    accounts         all; a registered one with any {credits, plan, token, may_render}
-PATCH        accounts/ID      its {credits, may_render, expired}
-GET          sessions         all, with their drafts
-PATCH        sessions/ID      another {draft}
-DELETE       sessions/ID      it is 1002 from now on
+GET, PATCH   settings         the switches of `settings.Settings`; PATCH with any of them
+POST         clock            {ahead_s}: moves the service's date ahead, for tokens to expire
+GET, POST    accounts         all accounts; a new registered one {credits, plan, token, may_render}
+PATCH        accounts/ID      changes its {credits, may_render, expired}
+GET          sessions         all sessions with their drafts
+PATCH        sessions/ID      replaces its {draft}
+DELETE       sessions/ID      calls get 1002 from now on
 GET          messages, charges, uploads, renders, requests
-                              what came in, oldest first
+                              the logs, oldest first
 POST, DELETE scripts          what happens with the next messages: {steps} (see `scripts`), or a
                               {script, args} of `scripts.NAMED`; {times, session_id}
-GET, POST, DELETE faults      what goes wrong with the next requests, `faults.Fault`
-GET, POST    holds            where requests stand still, `faults.Hold`
+GET, POST, DELETE faults      faults of the next requests, see `faults.Fault`
+GET, POST    holds            where requests are held, see `faults.Hold`
 POST         holds/release    {id}, or all
-POST         wait             {what, count, timeout_s, match}: answers when so many are there
-POST         reset            no faults, holds or scripts, and the first settings
+POST         wait             {what, count, timeout_s, match}: answers when enough entries match
+POST         reset            removes faults, holds and scripts, restores the first settings
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -45,7 +45,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[Route]:
-    """The control API's routes."""
+    """Return the control API's routes."""
     table: list[tuple[str, str, Handler]] = [
         ("settings", "GET", _get_settings),
         ("settings", "PATCH", _patch_settings),
@@ -85,18 +85,18 @@ _LISTS: dict[str, Callable[[World], Iterable[object]]] = {
 
 
 def read(kind: type[R], value: object) -> R:
-    """Build one of the stand-in's dataclasses from what JSON says of it.
+    """Build one of the stand-in's dataclasses from JSON.
 
     Args:
-        kind: Which.
-        value: As `json` gives it.
+        kind: The dataclass.
+        value: The parsed JSON.
 
     Raises:
-        ValueError: It does not fit.
+        ValueError: The JSON doesn't fit.
     """
     adapter = _ADAPTERS.get(kind)
     if adapter is None:
-        adapter = _ADAPTERS[kind] = TypeAdapter(kind)  # costs more than a request
+        adapter = _ADAPTERS[kind] = TypeAdapter(kind)  # building one takes longer than a request
     return cast(R, adapter.validate_python(value))
 
 
@@ -105,7 +105,7 @@ def _dump(value: object) -> Any:
 
 
 def _strict(kind: type[T], value: dict[str, Any]) -> T:
-    """Build one of ours from JSON; a name that is not known is an error."""
+    """Build a dataclass from JSON and refuse unknown names."""
     unknown = value.keys() - {item.name for item in fields(kind)}
     if unknown:
         raise ValueError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
@@ -143,7 +143,7 @@ async def _patch_settings(request: Request) -> Response:
 
 
 def _take_over(settings: Settings, new: Settings) -> None:
-    """Change in place: many hold on to the object."""
+    """Change an object in place, because others refer to it."""
     for item in fields(Settings):
         setattr(settings, item.name, getattr(new, item.name))
 
@@ -252,7 +252,7 @@ async def _wait(request: Request) -> Response:
 
 
 def _matches(item: object, match: dict[str, Any]) -> bool:
-    """Whether attributes are as asked; a list is any of its values, and ``"*"`` is anything but nothing."""
+    """Return whether attributes match; a list means any of its values, ``"*"`` anything but nothing."""
     for name, wanted in match.items():
         value = getattr(item, name)
         if wanted == "*":

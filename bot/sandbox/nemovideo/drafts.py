@@ -1,4 +1,4 @@
-"""The draft (`t` tracks, `tt` type, `sg` segments, `d` length in ms, `m` metadata) and edits of it."""
+"""Drafts (`t` tracks, `tt` type, `sg` segments, `d` length in ms, `m` metadata) and edits of them."""
 
 import secrets
 from typing import Any, cast
@@ -17,26 +17,26 @@ _TRACK_NAMES = {VIDEO: "Video", AUDIO: "Audio", TEXT: "Text"}
 
 
 def empty(title: str) -> Draft:
-    """A draft without tracks, on the canvas that new projects have."""
+    """Return a draft without tracks, with the canvas of new projects."""
     return {"t": [], "d": 0, "m": {"title": title, "width": MAX_WIDTH, "height": MAX_HEIGHT, "fps": 24}}
 
 
 def is_ready(draft: Draft) -> bool:
-    """Whether some track has a segment."""
+    """Return whether some track has a segment."""
     return any(track.get("sg") for track in draft.get("t", []))
 
 
 def segments(draft: Draft, track_type: int) -> list[Segment]:
-    """All segments on tracks of a type, first track first."""
+    """Return all segments on tracks of a type, first track first."""
     return [segment for track in draft["t"] if track["tt"] == track_type for segment in track["sg"]]
 
 
 def place(draft: Draft, media: Media) -> Segment:
-    """Put a clip, a picture or sound at the end of its track; the first one decides the canvas.
+    """Append a video, an image or audio to its track; the first one decides the canvas.
 
     Args:
-        draft: Is changed.
-        media: What is placed.
+        draft: The draft to change.
+        media: What to append.
     """
     track_type = AUDIO if media.kind == "audio" else VIDEO
     if track_type == VIDEO and not segments(draft, VIDEO):
@@ -59,7 +59,7 @@ def place(draft: Draft, media: Media) -> Segment:
 
 
 def add_title(draft: Draft, text: str) -> Segment:
-    """Show words from the start, for three seconds or as long as there is something."""
+    """Add a title at the start, of three seconds or the draft's length."""
     length = min(TITLE_MS, draft["d"] or TITLE_MS)
     segment = _segment(text, 0, length, text=text)
     _track(draft, TEXT)["sg"].append(segment)
@@ -68,7 +68,7 @@ def add_title(draft: Draft, text: str) -> Segment:
 
 
 def add_music(draft: Draft, mood: str, volume: float) -> Segment:
-    """Lay music under everything, in place of music that was there."""
+    """Add music under everything, instead of earlier music."""
     remove(draft, AUDIO)
     name = f"{mood} BGM"
     segment = _segment(name, 0, draft["d"] or 10_000, mood=mood, media_type="music", volume=volume)
@@ -78,10 +78,10 @@ def add_music(draft: Draft, mood: str, volume: float) -> Segment:
 
 
 def remove(draft: Draft, track_type: int) -> int:
-    """Take all tracks of a type away.
+    """Remove all tracks of a type.
 
     Returns:
-        How many segments went with them.
+        The number of removed segments.
     """
     gone = len(segments(draft, track_type))
     draft["t"] = [track for track in draft["t"] if track["tt"] != track_type]
@@ -90,7 +90,7 @@ def remove(draft: Draft, track_type: int) -> int:
 
 
 def keep(draft: Draft, start: int, end: int) -> None:
-    """Keep what lies between two times in ms, on every track, moved to the start."""
+    """Keep what is between two times in ms on every track, moved to the start."""
     for track in draft["t"]:
         kept = []
         for segment in track["sg"]:
@@ -108,7 +108,7 @@ def keep(draft: Draft, start: int, end: int) -> None:
 
 
 def change_speed(draft: Draft, factor: float) -> None:
-    """Play the clips faster (above 1) or slower; sound laid under them is cut or stretched to fit."""
+    """Play the clips faster (above 1) or slower; audio tracks are cut or stretched to fit."""
     at = 0
     for segment in segments(draft, VIDEO):
         segment["speed"] = round(segment["speed"] * factor, 3)
@@ -121,25 +121,25 @@ def change_speed(draft: Draft, factor: float) -> None:
 
 
 def change_volume(draft: Draft, volume: float) -> None:
-    """Set how loud everything that sounds is, 0 to 1 and above."""
+    """Set the volume of everything with sound, 0 to 1 and above."""
     for segment in [*segments(draft, VIDEO), *segments(draft, AUDIO)]:
         segment["volume"] = round(volume, 3)
 
 
 def change_background(draft: Draft, background: str) -> None:
-    """Put something else behind what the clips show."""
+    """Replace the background of the clips."""
     for segment in segments(draft, VIDEO):
         segment["background"] = background
     draft["m"]["background"] = background
 
 
 def measure(draft: Draft) -> None:
-    """Set the whole length from the segments."""
+    """Set the draft's length from its segments."""
     draft["d"] = max((end_ms(segment) for track in draft["t"] for segment in track["sg"]), default=0)
 
 
 def end_ms(segment: Segment) -> int:
-    """Where a segment ends."""
+    """Return where a segment ends, in ms."""
     return int(segment["start"] + segment["duration"])
 
 
@@ -161,7 +161,7 @@ def _fit_canvas(draft: Draft, width: int, height: int) -> None:
         return
     box = (MAX_WIDTH, MAX_HEIGHT) if width >= height else (MAX_HEIGHT, MAX_WIDTH)
     scale = min(box[0] / width, box[1] / height, 1.0)
-    # Both even: yuv420p halves them.
+    # Both have to be even, because yuv420p halves them.
     draft["m"]["width"], draft["m"]["height"] = (
         max(2, round(side * scale / 2) * 2) for side in (width, height)
     )

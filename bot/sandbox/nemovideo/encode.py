@@ -1,4 +1,4 @@
-"""Turns a draft into an MP4, in a thread of the stand-in."""
+"""Encode an MP4 from a `Spec`, in a thread of the stand-in."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,24 +13,24 @@ from PIL import Image, ImageOps
 
 from bot.sandbox.nemovideo import paint, sound
 
-_BEHIND = 0.8  # a clip with a replaced background is shown this large in front of it
+_BEHIND = 0.8  # size of a clip in front of its replaced background
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A segment that is seen or heard.
+    """A visible or audible segment.
 
     Attributes:
         kind: What it shows; ``generated`` is painted from its name.
         name: Its words.
-        start_s: Where it begins in the whole.
-        duration_s: How long it is shown.
-        path: Its file, ``None`` for what is made up.
-        source_start_s: Where in the file it begins.
-        speed: Above 1 is faster.
-        volume: 1 is as it is.
-        background: What is put behind it, if anything.
-        mood: Of music.
+        start_s: Its start in the video.
+        duration_s: Its length in the video.
+        path: Its file; ``None`` for generated content.
+        source_start_s: Its start in the file.
+        speed: Playback speed; above 1 is faster.
+        volume: Its volume; 1 leaves it as it is.
+        background: Words of its replaced background, if any.
+        mood: The music's mood.
     """
 
     kind: Literal["video", "image", "audio", "generated", "music", "title"]
@@ -50,13 +50,13 @@ class Spec:
     """A whole video.
 
     Attributes:
-        out: Where to write it.
-        width: In pixels, even.
-        height: In pixels, even.
-        fps: Frames a second.
-        duration_s: Its length.
-        moov: Where its index lies.
-        clips: What it is made of.
+        out: Path of the file to write.
+        width: Width in pixels, even.
+        height: Height in pixels, even.
+        fps: Frames per second.
+        duration_s: Length in seconds.
+        moov: Whether the index is at the front or the end of the file.
+        clips: The segments.
     """
 
     out: str
@@ -69,7 +69,7 @@ class Spec:
 
 
 class _Pictures:
-    """What a clip shows, frame by frame, in order."""
+    """The pictures of a clip, read in order."""
 
     def __init__(self, clip: Clip, width: int, height: int) -> None:
         self._clip, self._size = clip, (width, height)
@@ -81,14 +81,14 @@ class _Pictures:
                 self._shown = _boxed(ImageOps.exif_transpose(picture).convert("RGB"), clip, self._size)
 
     def at(self, into_s: float) -> Image.Image:
-        """The picture at some seconds into the clip."""
+        """Return the picture at some seconds into the clip."""
         clip = self._clip
         if clip.kind == "generated":
             return paint.generated(clip.name, min(1.0, into_s / clip.duration_s), *self._size)
         wanted_s = clip.source_start_s + into_s * clip.speed
         while clip.kind == "video":
             self._next = self._next or next(self._frames, None)
-            # The first frame is shown even when it comes late: nothing is worse than black.
+            # Show the first frame even if it comes late, rather than black.
             if self._next is None or (self._shown is not None and self._next[0] > wanted_s + 1e-3):
                 break
             self._shown, self._next = self._next[1], None
@@ -96,11 +96,11 @@ class _Pictures:
 
 
 def encode(spec: Spec, progress: Callable[[int], None]) -> None:
-    """Write the video; blocking.
+    """Encode the video. Blocking.
 
     Args:
-        spec: What it is made of.
-        progress: Called after each frame with 0 to 100; what it raises ends the work.
+        spec: The video to encode.
+        progress: Called after each frame with 0 to 100; an exception it raises ends the encoding.
     """
     options = {"movflags": "+faststart"} if spec.moov == "front" else {}
     with av.open(spec.out, "w", format="mp4", options=options) as out:
@@ -181,7 +181,7 @@ def _video_frames(clip: Clip, size: tuple[int, int]) -> Iterator[tuple[float, Im
 
 
 def _boxed(picture: Image.Image, clip: Clip, size: tuple[int, int]) -> Image.Image:
-    """Fit a picture into the canvas, over what lies behind it."""
+    """Fit a picture into the canvas, over its background."""
     if clip.background:
         behind = paint.ground(clip.background, *size).copy()
         inner = ImageOps.contain(picture, (int(size[0] * _BEHIND), int(size[1] * _BEHIND)))

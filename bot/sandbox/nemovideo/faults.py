@@ -1,11 +1,11 @@
-"""What can go wrong between the socket and the service: an ASGI layer with rules that the control API sets.
+"""Faults between the socket and the service: an ASGI layer with rules that the control API sets.
 
-Holds make a request stand still at a point until they are released, so that a test can act exactly then:
+A hold stops requests at a point until it is released, so that a test can act exactly then:
 
-    before       the request's head has come, nothing was done
-    body         ``after_bytes`` of the request's body have come
+    before       the request's head was read, nothing was done
+    body         ``after_bytes`` of the request's body were read
     work         a message's turn is about to do its work (the agent waits, not the connection)
-    answer       everything was done, the answer's head has not been sent
+    answer       the work is done, the answer's head wasn't sent
     answer_body  ``after_bytes`` of the answer's body were sent (0: just the head)
 """
 
@@ -28,16 +28,16 @@ _ids = itertools.count(1)
 
 @dataclass(slots=True)
 class Hold:
-    """A point at which requests stand still.
+    """A point at which requests are held.
 
     Attributes:
-        endpoint: Of which endpoint, by its name in `requests`; or the name in a script's ``hold`` step.
-        point: Where.
-        after_bytes: How far into a body.
-        times: How many requests still stop there; -1 is every one.
-        id: What it is released by.
-        reached: How many stand or stood there.
-        released: Whether all may go on.
+        endpoint: The endpoint's name in `requests`, or the name in a script's ``hold`` step.
+        point: Where requests are held.
+        after_bytes: Bytes of the body before the hold.
+        times: Number of requests that it still stops; -1 for all.
+        id: ID to release it by.
+        reached: Number of requests that have reached it.
+        released: Whether it was released.
     """
 
     endpoint: str
@@ -51,23 +51,23 @@ class Hold:
 
 @dataclass(slots=True)
 class Fault:
-    """What goes wrong with the next requests to an endpoint.
+    """A fault of the next requests to an endpoint.
 
     Attributes:
-        endpoint: Its name in `requests`.
-        times: How many requests still get it; -1 is every one.
-        latency_s: Wait so long first, in seconds of the stand-in's clock.
-        status: Answer with this status instead of the service.
-        code: Answer with an envelope of this code instead; under ``status``, or 200.
-        message: The envelope's words.
-        body: Answer with these characters instead of an envelope.
-        content_type: Of ``body``.
-        headers: More headers of the answer.
-        drop: Break the connection without a word.
-        after_work: Let the service do its work first, then fail.
-        cut_after_bytes: Break the connection after so much of the answer's body.
-        content_length: What the answer claims to be long.
-        id: What it is taken back by.
+        endpoint: The endpoint's name in `requests`.
+        times: Number of requests that still get it; -1 for all.
+        latency_s: Seconds to wait first, by the stand-in's clock.
+        status: HTTP status to answer with instead of the service.
+        code: Error code to answer with in an envelope, with ``status`` or 200.
+        message: The envelope's message.
+        body: Text to answer with instead of an envelope.
+        content_type: Content type of ``body``.
+        headers: Further headers of the answer.
+        drop: Whether to close the connection without an answer.
+        after_work: Whether the service does its work first.
+        cut_after_bytes: Bytes of the answer's body before the connection is closed.
+        content_length: Content length that the answer declares.
+        id: ID to remove it by.
     """
 
     endpoint: str
@@ -87,12 +87,12 @@ class Fault:
 
     @property
     def answers(self) -> bool:
-        """Whether it answers in the service's place."""
+        """Whether it answers instead of the service."""
         return self.drop or self.status is not None or self.code is not None or self.body is not None
 
 
 class _CutError(Exception):
-    """Ends an answer where it is; the connection breaks."""
+    """Raised to end an answer and close the connection."""
 
 
 @dataclass(slots=True)
@@ -100,8 +100,8 @@ class Faults:
     """All rules and holds.
 
     Args:
-        clock: For latencies.
-        signal: Told of each hold that is reached.
+        clock: Source of time for latencies.
+        signal: Notified of each hold that is reached.
     """
 
     clock: Clock
@@ -109,15 +109,15 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
 
-    def take(self, endpoint: str) -> Fault | None:
-        """The rule for a request, counted down."""
+    def take_fault(self, endpoint: str) -> Fault | None:
+        """Return the fault of a request and count it down."""
         rule = next((rule for rule in self.rules if rule.endpoint == endpoint and rule.times), None)
         if rule is not None and rule.times > 0:
             rule.times -= 1
         return rule
 
-    def armed(self, endpoint: str, point: Point) -> Hold | None:
-        """The hold that a request will stop at."""
+    def find_hold(self, endpoint: str, point: Point) -> Hold | None:
+        """Return the hold that a request will stop at."""
         return next(
             (
                 hold
@@ -127,8 +127,8 @@ class Faults:
             None,
         )
 
-    async def stand(self, hold: Hold | None) -> None:
-        """Stand at a hold until it is released."""
+    async def wait_at(self, hold: Hold | None) -> None:
+        """Wait at a hold until it is released."""
         if hold is None or hold.released or not hold.times:
             return
         if hold.times > 0:
@@ -139,14 +139,14 @@ class Faults:
             await self.signal.until(lambda: hold.released, 3600)
 
     def release(self, hold_id: int | None = None) -> None:
-        """Let go on what stands at a hold, or at all of them."""
+        """Release the requests at a hold, or at all holds."""
         for hold in self.holds:
             if hold_id in (None, hold.id):
                 hold.released = True
         self.signal.notify()
 
     def clear(self) -> None:
-        """Take every rule back and release every hold."""
+        """Remove every rule and release every hold."""
         self.rules.clear()
         self.release()
         self.holds.clear()
@@ -156,8 +156,8 @@ class FaultLayer:
     """Applies the rules to an app's requests.
 
     Args:
-        app: The service.
-        faults: The rules.
+        app: The service's app.
+        faults: The rules and holds.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
@@ -170,8 +170,8 @@ class FaultLayer:
         if endpoint is None:
             await self._app(scope, receive, send)
             return
-        faults, fault = self._faults, self._faults.take(endpoint)
-        await faults.stand(faults.armed(endpoint, "before"))
+        faults, fault = self._faults, self._faults.take_fault(endpoint)
+        await faults.wait_at(faults.find_hold(endpoint, "before"))
         if fault is not None and fault.latency_s:
             await faults.clock.sleep(fault.latency_s)
         if fault is not None and fault.answers:
@@ -180,7 +180,7 @@ class FaultLayer:
             await _answer(fault, scope, receive, send)
             return
         body, answer, answer_body = (
-            faults.armed(endpoint, point) for point in ("body", "answer", "answer_body")
+            faults.find_hold(endpoint, point) for point in ("body", "answer", "answer_body")
         )
         if body is not None:
             receive = self._held_receive(receive, body)
@@ -198,7 +198,7 @@ class FaultLayer:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen >= hold.after_bytes:
-                await self._faults.stand(hold)
+                await self._faults.wait_at(hold)
             return message
 
         return held
@@ -213,21 +213,21 @@ class FaultLayer:
         async def held(message: Message) -> None:
             nonlocal sent
             if message["type"] == "http.response.start":
-                await self._faults.stand(answer)
+                await self._faults.wait_at(answer)
                 await send(_claiming(message, claimed))
                 if body is not None and body.after_bytes == 0:
-                    await self._faults.stand(body)
+                    await self._faults.wait_at(body)
                 return
             data: bytes = message.get("body", b"")
             if body is not None and sent < body.after_bytes <= sent + len(data):
                 first = body.after_bytes - sent
                 await send({"type": "http.response.body", "body": data[:first], "more_body": True})
-                await self._faults.stand(body)
+                await self._faults.wait_at(body)
                 sent, data = sent + first, data[first:]
             end = min((limit for limit in (cut, claimed) if limit is not None), default=None)
             last = not message.get("more_body", False)
             if end is not None and (sent + len(data) >= end or last):
-                # A length that is a lie breaks here too: HTTP/1.1 has no other way to tell it.
+                # A wrong length closes the connection too: HTTP/1.1 has no other way to report it.
                 whole = claimed is not None and sent + len(data) >= claimed and cut is None
                 await send({"type": "http.response.body", "body": data[: end - sent], "more_body": not whole})
                 raise _CutError
@@ -238,7 +238,7 @@ class FaultLayer:
 
 
 async def _discard(_: Message) -> None:
-    """Somebody who does not listen."""
+    """Discard a message to the client."""
 
 
 def _claiming(message: Message, length: int | None) -> Message:
@@ -250,7 +250,7 @@ def _claiming(message: Message, length: int | None) -> Message:
 
 async def _answer(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
     if fault.drop:
-        # ASGI has no word for it: the server's own transport, which both uvicorn protocols carry, is closed.
+        # ASGI can't express this. Close the server's transport, which both uvicorn protocols have.
         transport = getattr(getattr(receive, "__self__", None), "transport", None)
         if transport is not None:
             transport.abort()

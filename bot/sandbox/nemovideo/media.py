@@ -1,4 +1,4 @@
-"""Files: what kinds are taken, what is in them, and the addresses they are served at."""
+"""Media files: accepted kinds, their facts, and the URLs they are served at."""
 
 import contextlib
 import secrets
@@ -46,22 +46,22 @@ CONTENT_TYPES = {
 
 
 class NotTakenError(Exception):
-    """A file of a kind that is not taken, or one that is not what its name says."""
+    """The kind of a file isn't accepted, or its content isn't what its name says."""
 
 
 class TooLargeError(Exception):
-    """A file above the limit."""
+    """A file is larger than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is in a file.
+    """Facts of a media file.
 
     Attributes:
-        duration_s: Its length; 0 for a picture.
-        width: As it is shown, rotation minded; 0 for sound.
-        height: As it is shown.
-        fps: Frames a second; 0 where there are none.
+        duration_s: Length in seconds; 0 for an image.
+        width: Displayed width in pixels; 0 for audio.
+        height: Displayed height in pixels; 0 for audio.
+        fps: Frames per second; 0 without any.
     """
 
     duration_s: float
@@ -72,15 +72,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something that a segment can show or play.
+    """Media that a segment can show or play.
 
     Attributes:
-        kind: What it is.
-        name: What a person calls it.
-        url: Where it is served.
-        duration_s: Its length; 0 for a picture.
-        width: In pixels, 0 for sound.
-        height: In pixels, 0 for sound.
+        kind: Video, image or audio.
+        name: Its name for people.
+        url: URL it is served at.
+        duration_s: Length in seconds; 0 for an image.
+        width: Width in pixels; 0 for audio.
+        height: Height in pixels; 0 for audio.
     """
 
     kind: Kind
@@ -93,19 +93,19 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was taken.
+    """An accepted file.
 
     Attributes:
-        id: Its name in this stand-in.
-        session_id: Where it went.
-        name: The file name as it came.
-        content_type: The content type as it came.
-        kind: What it is.
-        size_bytes: How long it is.
-        sha256: Of its bytes.
-        url: Where it is served.
+        id: Its ID in this stand-in.
+        session_id: ID of its session.
+        name: The file name as received.
+        content_type: The content type as received.
+        kind: Video, image or audio.
+        size_bytes: Its size.
+        sha256: Digest of its content.
+        url: URL it is served at.
         source: ``files`` or ``url``.
-        probe: What is in it.
+        probe: Its facts.
     """
 
     id: str
@@ -120,12 +120,12 @@ class Upload:
     probe: Probe
 
     def as_media(self) -> Media:
-        """What a segment made of it shows."""
+        """Return it as media of a segment."""
         probe = self.probe
         return Media(self.kind, self.name, self.url, probe.duration_s, probe.width, probe.height)
 
     def as_info(self) -> dict[str, Any]:
-        """The entry in an upload's answer and in ``video_infos``."""
+        """Return its entry in an upload's answer and in ``video_infos``."""
         return {
             "filename": self.name,
             "file_type": self.kind,
@@ -140,13 +140,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What lies behind an address: a file, or a clip that is painted when somebody fetches it.
+    """What a URL serves: a file, or a clip that is painted when somebody fetches it.
 
     Attributes:
-        name: The file's name in the address.
-        path: The file.
-        generated: The words of a generated clip and its length in seconds.
-        render: Whether it is a finished export.
+        name: The file's name in the URL.
+        path: The file on disk.
+        generated: Words and length in seconds of a generated clip.
+        render: Whether it is a finished render.
     """
 
     name: str
@@ -157,39 +157,39 @@ class Served:
 
 @dataclass(slots=True)
 class MediaStore:
-    """Addresses nobody can guess, and what lies behind them."""
+    """URLs that nobody can guess, and what they serve."""
 
     served: dict[str, Served] = field(default_factory=dict)
 
     def add(self, base_url: str, served: Served) -> str:
-        """Give something an address.
+        """Serve something at a new URL.
 
         Args:
-            base_url: This server's, as the client knows it.
-            served: What lies there.
+            base_url: This server's base URL, as the client knows it.
+            served: What to serve.
 
         Returns:
-            The whole address.
+            The whole URL.
         """
         key = secrets.token_urlsafe(18)
         self.served[key] = served
         return f"{base_url}/media/{key}/{served.name}"
 
     def find(self, url: str) -> Served | None:
-        """What lies at one of our addresses, whatever the host in front of it."""
+        """Return what one of our URLs serves, with any host."""
         _, _, rest = url.partition("/media/")
         return self.served.get(rest.partition("/")[0])
 
 
 def kind_of(name: str, content_type: str) -> Kind:
-    """Tell the kind by the name's ending, or by the content type when the name has none.
+    """Return the kind by a name's suffix, or by the content type without one.
 
     Args:
         name: The file's name.
-        content_type: As declared.
+        content_type: The declared content type.
 
     Raises:
-        NotTakenError: Neither is one that is taken.
+        NotTakenError: The kind isn't accepted.
     """
     kind = KINDS.get(suffix_of(name, content_type))
     if kind is None:
@@ -198,7 +198,7 @@ def kind_of(name: str, content_type: str) -> Kind:
 
 
 def suffix_of(name: str, content_type: str) -> str:
-    """The ending without its dot, in lower case; from the content type when the name has none."""
+    """Return a name's suffix without its dot in lower case, or one for the content type."""
     _, dot, suffix = name.rpartition(".")
     if dot:
         return suffix.lower()
@@ -207,14 +207,14 @@ def suffix_of(name: str, content_type: str) -> str:
 
 
 def probe(path: Path, kind: Kind) -> Probe:
-    """Look into a file; blocking.
+    """Read the facts of a file. Blocking.
 
     Args:
         path: The file.
-        kind: What it should be.
+        kind: The kind it should be.
 
     Raises:
-        NotTakenError: It is not what it should be.
+        NotTakenError: The content is of another kind.
     """
     try:
         return _probe_image(path) if kind == "image" else _probe_streams(path, kind)

@@ -1,4 +1,4 @@
-"""Pictures that are drawn: generated clips, what lies behind a clip, and titles."""
+"""Draw generated clips, backgrounds and titles."""
 
 import colorsys
 import functools
@@ -13,18 +13,18 @@ _LINE_LETTERS = 26
 
 
 def hue_of(words: str) -> float:
-    """A colour that belongs to these words, 0 to 1."""
+    """Return the hue for some words, 0 to 1."""
     return hashlib.sha256(words.encode()).digest()[0] / 256
 
 
 @functools.lru_cache(maxsize=8)
 def ground(words: str, width: int, height: int) -> Image.Image:
-    """A slanted gradient in the words' colour.
+    """Draw a slanted gradient in the color of some words.
 
     Args:
-        words: What it stands for.
-        width: In pixels.
-        height: In pixels.
+        words: The words that decide the color.
+        width: Width in pixels.
+        height: Height in pixels.
     """
     hue = hue_of(words)
     small = Image.new("RGB", (16, 9))
@@ -56,13 +56,13 @@ def _prompt_card(prompt: str, width: int, height: int) -> Image.Image:
 
 
 def generated(prompt: str, at: float, width: int, height: int) -> Image.Image:
-    """A frame of a generated clip: the words over a gradient, and a disc that wanders once a clip.
+    """Draw a frame of a generated clip: its words over a gradient, and a disc that crosses it once.
 
     Args:
-        prompt: What the clip shows.
-        at: How far into the clip, 0 to 1.
-        width: In pixels.
-        height: In pixels.
+        prompt: The clip's words.
+        at: Position in the clip, 0 to 1.
+        width: Width in pixels.
+        height: Height in pixels.
     """
     picture = _prompt_card(prompt, width, height).copy()
     radius = min(width, height) / 9
@@ -73,7 +73,7 @@ def generated(prompt: str, at: float, width: int, height: int) -> Image.Image:
 
 
 def title(picture: Image.Image, text: str) -> None:
-    """Draw a title near the lower edge, with an outline that can be read on anything."""
+    """Draw a title near the lower edge, with an outline that is readable on anything."""
     size = max(14, picture.height // 9)
     ImageDraw.Draw(picture).text(
         (picture.width / 2, picture.height * 0.82),
@@ -87,10 +87,10 @@ def title(picture: Image.Image, text: str) -> None:
 
 
 def font(text: str, size: int) -> Font:
-    """A font of some pixels; beyond ASCII the one that the bot's own pictures use."""
+    """Return a font of a size in pixels; for text beyond ASCII, the font of the bot's own pictures."""
     if text.isascii():
         return _load(None, size)
-    # Not at the top: it brings much with it that takes longer to load than a short clip takes to encode.
+    # Imported here, because it takes longer to load than a short clip takes to encode.
     from bot.pictures.lettering import TEXT_FONT
 
     return _load(TEXT_FONT, size)

@@ -1,4 +1,4 @@
-"""Understands requests by rules, in English and Chinese: `parse(text)` gives what to do, in order."""
+"""Parse prompts in English and Chinese by rules: `parse(text)` returns what to do, in order."""
 
 import re
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Make a clip of some seconds that shows what the words say."""
+    """Generate a clip of some seconds that shows some words."""
 
     prompt: str
     seconds: float
@@ -41,7 +41,7 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """Keep the first or last seconds, or take them away; ``None`` seconds is half of everything."""
+    """Keep or remove the first or last seconds; ``None`` means half of the draft."""
 
     seconds: float | None
     end: Literal["first", "last"] = "first"
@@ -50,7 +50,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """Keep what lies between two times in seconds."""
+    """Keep what is between two times in seconds."""
 
     start_s: float
     end_s: float
@@ -58,62 +58,62 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """Show words."""
+    """Add a title."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """Lay music of a mood under it."""
+    """Add music of a mood."""
 
     mood: str
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Put something else behind."""
+    """Replace the background."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Play it that many times as fast."""
+    """Change the speed by a factor."""
 
     factor: float
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Set how loud it is; ``None`` with a step makes it louder or quieter."""
+    """Set the volume; 1 leaves it as it is."""
 
     level: float
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Take a track away."""
+    """Remove a track."""
 
     what: Literal["music", "title"]
 
 
 @dataclass(frozen=True, slots=True)
 class AddClips:
-    """Put what was uploaded at the end."""
+    """Append the uploads."""
 
 
 Prompt = Generate | Trim | Between | Title | Music | Background | Speed | Volume | Remove | AddClips
 
 
 def parse(text: str) -> list[Prompt]:
-    """Tell what a text asks for.
+    """Parse what a text asks for.
 
     Args:
-        text: A person's words.
+        text: The message's text.
 
     Returns:
-        What to do, in the order to do it in; nothing for mere talk.
+        What to do, in order; empty if it asks for nothing.
     """
     words = " ".join(text.split())
     generate = _generate(words)
@@ -133,7 +133,7 @@ def parse(text: str) -> list[Prompt]:
 
 
 def mood_of(text: str) -> str:
-    """The mood that a text names, or the usual one."""
+    """Return the mood that a text names, or the default one."""
     return next((mood for mood, pattern in _MOODS.items() if _has(pattern, text)), "Lo-fi")
 
 

@@ -1,4 +1,4 @@
-"""Renders: jobs that turn a draft into an MP4."""
+"""Renders, which turn a draft into an MP4."""
 
 import asyncio
 import atexit
@@ -29,29 +29,29 @@ _MAX_SIDE = 1920
 
 
 class RenderFailedError(Exception):
-    """The encoder gave up."""
+    """The encoder failed."""
 
 
 @dataclass(slots=True)
 class Render:
-    """One export.
+    """A render.
 
     Attributes:
-        id: As the caller named it.
-        user_id: Whose it is.
-        session_id: Of which session.
-        draft: As it came with the call.
-        output: What was asked for: format and quality.
-        created_at: When it was asked for.
-        posts: How often it was asked for; more than one is the same render again.
-        polls: How often its status was asked for.
-        status: Where it stands.
-        progress: 0 to 100.
-        url: Where the video is served.
-        duration_s: Its length.
-        size_bytes: Its size.
-        error: Why it failed.
-        path: The video.
+        id: The caller's ID for it.
+        user_id: ID of the account.
+        session_id: ID of the session.
+        draft: The draft sent with the call.
+        output: The requested format and quality.
+        created_at: Time of the call.
+        posts: Number of calls that asked for it.
+        polls: Number of calls that asked for its status.
+        status: Its status.
+        progress: Its progress, 0 to 100.
+        url: URL of the video.
+        duration_s: Length of the video in seconds.
+        size_bytes: Size of the video.
+        error: The error message, if it failed.
+        path: The video file.
     """
 
     id: str
@@ -74,14 +74,14 @@ class Render:
 
 @dataclass(slots=True)
 class Renders:
-    """All exports.
+    """All renders.
 
     Args:
-        folder: Where videos are written.
-        media: Where segments' files are found, and finished videos are served.
-        settings: The switches.
-        clock: For renders that are told to take their time.
-        signal: Told of each change.
+        folder: Directory for videos.
+        media: The media of segments, where finished videos are added.
+        settings: The stand-in's switches.
+        clock: Source of time for renders with a minimum duration.
+        signal: Notified of each change.
     """
 
     folder: Path
@@ -95,37 +95,37 @@ class Renders:
     _making: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def start(self, render: Render, base_url: str) -> None:
-        """Begin an export.
+        """Start a render.
 
         Args:
-            render: The export; its id is new.
-            base_url: Under which its video will be served.
+            render: The render, with a new ID.
+            base_url: Base URL of its video.
         """
         self.by_id[render.id] = render
         self._tasks[render.id] = asyncio.create_task(self._run(render, base_url), name=f"render {render.id}")
 
     def cancel(self, render: Render) -> None:
-        """Stop an export that is not finished; a finished one stays as it is."""
+        """Cancel a render, unless it is finished."""
         if render.status in ("pending", "processing"):
             self._tasks[render.id].cancel()
             self._finish(render, "failed", error="Render cancelled")
 
     async def close(self) -> None:
-        """Stop everything; no process stays behind."""
+        """Cancel all renders and end their processes."""
         for task in self._tasks.values():
-            # Once: another cancellation would break off the wait for the first one's encoder to be gone.
+            # Cancel once: a second cancellation would interrupt the wait for the encoder to end.
             if not task.cancelling():
                 task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def paint(self, served: Served) -> Path:
-        """The file of a generated clip, made when somebody wants it.
+        """Return the file of a generated clip, encoded on demand.
 
         Args:
-            served: What lies behind its address.
+            served: The clip's entry in the media store.
 
         Raises:
-            RenderFailedError: The encoder gave up.
+            RenderFailedError: The encoder failed.
         """
         prompt, seconds = served.generated or ("", 1.0)
         clips = [Clip("generated", prompt, 0.0, seconds)]
@@ -184,7 +184,7 @@ class Renders:
         self.signal.notify()
 
     async def _make(self, spec: Spec, render: Render | None) -> Path:
-        """Encode, unless the very same was encoded before by any stand-in of this process."""
+        """Encode a spec, unless any stand-in of this process has encoded the same one."""
         key = await asyncio.to_thread(_key_of, spec)
         made = _shelf() / f"{key}.mp4"
         async with self._making.setdefault(key, asyncio.Lock()):
@@ -192,7 +192,7 @@ class Renders:
                 out = made.with_name(f"{secrets.token_hex(8)}.mp4")
                 try:
                     await self._encode(replace(spec, out=str(out)), render)
-                    out.replace(made)  # whole or not at all: another stand-in may look for it now
+                    out.replace(made)  # atomic, because another stand-in may look for it now
                 finally:
                     out.unlink(missing_ok=True)
         return made
@@ -223,14 +223,14 @@ class Renders:
 
 @functools.cache
 def _shelf() -> Path:
-    """Where finished videos lie, named after what they are made of; gone with this process."""
+    """Return the directory of encoded videos, named by their specs and removed with this process."""
     directory = tempfile.TemporaryDirectory(prefix="nemovideo-renders-")
     atexit.register(directory.cleanup)
     return Path(directory.name)
 
 
 def _key_of(spec: Spec) -> str:
-    """Names what a spec is made of: a file counts by what is in it, not by where it lies."""
+    """Return a key for a spec, with files by their content and not by their path."""
     whole = asdict(spec)
     for clip in whole["clips"]:
         if clip["path"] is not None:
@@ -240,12 +240,12 @@ def _key_of(spec: Spec) -> str:
 
 
 def spec_of(draft: Draft, media: MediaStore, moov: Literal["front", "end"]) -> Spec:
-    """What the encoder has to do for a draft.
+    """Return the encoder's spec for a draft.
 
     Args:
-        draft: As it came; unknown segments are painted from their names.
-        media: Where segments' files are found.
-        moov: Where the index goes.
+        draft: The draft; unknown segments are painted from their names.
+        media: The media of the segments.
+        moov: Whether the index is at the front or the end of the file.
 
     Raises:
         RenderFailedError: The draft has nothing to show.

@@ -1,4 +1,4 @@
-"""The names of the endpoints, and the log of what was asked of them."""
+"""The names of the endpoints, and the log of requests to them."""
 
 import re
 from collections import deque
@@ -25,24 +25,24 @@ ENDPOINTS = {
     "render-download": ("GET", r"/api/render/proxy/[^/]+/download"),
     "media": ("GET", r"/media/.+"),
 }
-"""By the names that faults, holds and the log know them: the method, and a pattern of the path."""
+"""Method and path pattern of each endpoint, by the names that faults, holds and the log use."""
 
 _KEPT_REQUESTS = 5_000
 
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """One request.
+    """A logged request.
 
     Attributes:
-        endpoint: Its name, empty for a path that nothing answers.
-        method: Of HTTP.
-        path: Without a query.
-        headers: In lower case, without the token.
-        at: When its head came.
-        ended_at: When its answer was sent, ``None`` before.
-        status: Of the answer, ``None`` before.
-        answer_bytes: How much of an answer's body was sent.
+        endpoint: The endpoint's name; empty for unknown paths.
+        method: The HTTP method.
+        path: The path without its query.
+        headers: The headers in lower case, without the token.
+        at: Time of the request.
+        ended_at: Time of the answer's end; ``None`` before.
+        status: HTTP status of the answer; ``None`` before.
+        answer_bytes: Sent bytes of the answer's body.
     """
 
     endpoint: str
@@ -60,8 +60,8 @@ class RequestLog:
     """The newest requests, oldest first.
 
     Args:
-        clock: For their times.
-        signal: Told of each start and end.
+        clock: Source of time.
+        signal: Notified of each start and end.
     """
 
     clock: Clock
@@ -70,11 +70,11 @@ class RequestLog:
 
 
 class LogLayer:
-    """Writes an app's requests down, the control API's excepted.
+    """Logs an app's requests, except those of the control API.
 
     Args:
-        app: What answers them.
-        log: Where to.
+        app: The app that answers them.
+        log: The log to add them to.
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog) -> None:
@@ -109,7 +109,7 @@ class LogLayer:
 
 
 def endpoint_of(scope: Scope) -> str | None:
-    """The name of the endpoint that a request is for."""
+    """Return the name of the endpoint that a request is for."""
     for name, (method, pattern) in ENDPOINTS.items():
         if scope["method"] == method and re.fullmatch(pattern, scope["path"]):
             return name

@@ -1,25 +1,25 @@
-"""Scripts: what the stand-in does with the next message, step by step, instead of (or around) its own agent.
+"""Scripts: what the stand-in does with the next message, instead of (or around) its own agent.
 
-A script is a list of steps, plain JSON objects of one key each, carried out in order:
+A script is a list of steps, JSON objects with one key each, run in order:
 
-    {"raw": "data: …"}         these characters, as they are
-    {"raw_base64": "…"}        these bytes
-    {"json": …}                one SSE event with this value
-    {"text": "…"}              words in the shape that is set, see `Settings.stream_shape`
-    {"thought": "…"}           an ADK thought
+    {"raw": "data: …"}         send this text as it is
+    {"raw_base64": "…"}        send these bytes
+    {"json": …}                send one SSE event with this value
+    {"text": "…"}              send a text in the current shape, see `Settings.stream_shape`
+    {"thought": "…"}           send an ADK thought
     {"tool": {name, args, result}}
-    {"error_event": {code, message}}   an ADK event with `errorCode`
-    {"shape": "typed"}         the shape of what follows
-    {"agent": true}            the rule-based agent answers the message here, as it would by itself
-    {"edit": "…"}              the agent carries out this request, pays for it, and says nothing
-    {"extra": "…"}             the same by itself: it costs nothing
-    {"draft": {…}}             the draft becomes this
-    {"wait_s": 3}              silence
-    {"keepalive_s": 30}        keep-alives alone, for so long; null is for ever
+    {"error_event": {code, message}}   send an ADK event with `errorCode`
+    {"shape": "typed"}         set the shape of what follows
+    {"agent": true}            let the rule-based agent answer the message
+    {"edit": "…"}              let the agent run this prompt, charge for it, and say nothing
+    {"extra": "…"}             the same without a charge
+    {"draft": {…}}             replace the draft
+    {"wait_s": 3}              wait in silence
+    {"keepalive_s": 30}        send keep-alives alone for so long; null means forever
     {"hold": "name"}           wait until the control API releases it
-    {"cut": true}              the connection breaks; the steps after it are carried out all the same
+    {"cut": true}              close the connection; the steps after it still run
 
-The functions here write the usual ones. The work that outlives a broken stream is written after `cut`.
+The functions here build the usual scripts. Work that outlives a broken stream comes after `cut`.
 """
 
 import base64
@@ -56,10 +56,10 @@ TEMPORARY_ISSUE = "I encountered a temporary issue. Please try again in a moment
 
 
 def check(steps: Script) -> None:
-    """See that every step is one that is known.
+    """Check that every step is known.
 
     Raises:
-        ValueError: One is not.
+        ValueError: A step is unknown.
     """
     for step in steps:
         if len(step) != 1 or not STEPS.issuperset(step):
@@ -67,7 +67,7 @@ def check(steps: Script) -> None:
 
 
 def raw(*chunks: str | bytes, delay_s: float = 0.0) -> Script:
-    """Exactly these pieces, with a pause before each."""
+    """Send exactly these chunks, with a pause before each."""
     steps: Script = []
     for chunk in chunks:
         if delay_s:
@@ -80,22 +80,22 @@ def raw(*chunks: str | bytes, delay_s: float = 0.0) -> Script:
 
 
 def say(*texts: str, shape: Shape = "adk") -> Script:
-    """Only words, nothing is changed."""
+    """Send a text without an edit."""
     return [{"shape": shape}, *({"text": text} for text in texts)]
 
 
 def shaped(shape: Shape) -> Script:
-    """The agent's own answer with its events in a shape."""
+    """Send the agent's own answer with its events in a shape."""
     return [{"shape": shape}, {"agent": True}]
 
 
 def silent_edit(wish: str) -> Script:
-    """The draft changes as a request says, and the stream ends without a word."""
+    """Edit the draft as a prompt says, and end the stream without a text."""
     return [{"edit": wish}]
 
 
 def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a title "My video"')) -> Script:
-    """The agent answers a request for a clip, then adds music and a title that nobody asked for."""
+    """Answer a prompt for a clip, then add music and a title that nobody asked for."""
     return [
         {"edit": wish},
         {"tool": {"name": "generate_video", "args": {"prompt": wish}, "result": {"status": "ok"}}},
@@ -106,7 +106,7 @@ def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a titl
 
 
 def screen_talk(language: str = "en", wish: str | None = None) -> Script:
-    """An answer for someone with a screen: buttons, panels, dragging, the Export button, billing."""
+    """Answer as to somebody with a screen: buttons, panels, dragging, the Export button, billing."""
     texts = {
         "en": (
             "The clip has a calmer ending now. Click [Apply] to confirm. Open the Music panel to pick "
@@ -125,58 +125,58 @@ def screen_talk(language: str = "en", wish: str | None = None) -> Script:
 
 
 def trailing_issue() -> Script:
-    """A normal answer, and after it words of a failure that did not happen."""
+    """Send a normal answer, then a text about a failure that didn't happen."""
     return [{"agent": True}, {"text": TEMPORARY_ISSUE}]
 
 
 def coded_error(code: int, message: str = "refused") -> Script:
-    """An envelope with a code of the table, inside the stream."""
+    """Send an envelope with an error code inside of the stream."""
     return [{"json": {"code": code, "message": message, "data": None}}]
 
 
 def agent_failure(text: str = "before error", message: str = "RuntimeError: scripted failure 中文") -> Script:
-    """Some words, then ``{"error": …}``, as an ADK server does when its agent raises."""
+    """Send some text, then ``{"error": …}``, as an ADK server does when its agent raises."""
     details = {"error_type": "RuntimeError", "error_message": message}
     return [{"text": text}, {"json": {"error": message, "error_details": details}}]
 
 
 def typed_error(message: str = "something went wrong") -> Script:
-    """A typed event that is an error."""
+    """Send a typed error event."""
     return [{"json": {"type": "error", "message": message}}]
 
 
 def blocked(code: str = "SAFETY", message: str = "blocked") -> Script:
-    """An ADK event with ``errorCode`` and ``errorMessage``."""
+    """Send an ADK event with ``errorCode`` and ``errorMessage``."""
     return [{"error_event": {"code": code, "message": message}}]
 
 
 def keepalives(seconds: float | None = None, then: Script | None = None) -> Script:
-    """Keep-alives alone, for some seconds or for ever."""
+    """Send keep-alives alone, for some seconds or forever."""
     return [{"keepalive_s": seconds}, *(then or [])]
 
 
 def silence(seconds: float, then: Script | None = None) -> Script:
-    """Not a byte for some seconds, then a script or the agent."""
+    """Send nothing for some seconds, then run a script or the agent."""
     return [{"wait_s": seconds}, *(then if then is not None else [{"agent": True}])]
 
 
 def cut_before_work() -> Script:
-    """The connection breaks and the message has no effect."""
+    """Close the connection without any effect of the message."""
     return [{"thought": "Let me think"}, {"cut": True}]
 
 
 def cut_after_work(wish: str) -> Script:
-    """The work is done, the connection breaks before a word is said."""
+    """Do the work, then close the connection without a text."""
     return [{"thought": "Let me think"}, {"edit": wish}, {"cut": True}]
 
 
 def cut_then_work(wish: str, after_s: float) -> Script:
-    """The connection breaks, the work is done some seconds later."""
+    """Close the connection and do the work some seconds later."""
     return [{"thought": "Let me think"}, {"cut": True}, {"wait_s": after_s}, {"edit": wish}]
 
 
 def hold_after_work(wish: str, name: str) -> Script:
-    """The work is done and words are sent, then the stream stands still until the hold is released."""
+    """Do the work, send a text, then hold the stream until the hold is released."""
     return [{"edit": wish}, {"text": "Working on it"}, {"hold": name}, {"text": "Done."}]
 
 

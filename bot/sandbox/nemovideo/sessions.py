@@ -1,4 +1,4 @@
-"""Sessions: a project each, with what was uploaded to it and its draft."""
+"""Sessions: projects with their uploads and drafts."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from bot.sandbox.nemovideo.media import Upload
 
 @dataclass(slots=True)
 class Message:
-    """A text that came in, exactly as it was received.
+    """A received message.
 
     Attributes:
-        session_id: To which session.
-        user_id: From whose account.
-        text: The words of all its parts.
-        headers: The attribution headers and the client id, in lower case.
-        at: When it came.
-        ended_at: When its turn ended, ``None`` while it runs.
-        delivered: Whether the client was there until the end of the stream, ``None`` while it runs.
+        session_id: ID of the session.
+        user_id: ID of the account.
+        text: The text of all its parts, exactly as received.
+        headers: The attribution headers and the client ID, in lower case.
+        at: Time of its arrival.
+        ended_at: Time of its turn's end; ``None`` while it runs.
+        delivered: Whether the client read the stream to its end; ``None`` while it runs.
     """
 
     session_id: str
@@ -38,17 +38,17 @@ class Session:
     """A project.
 
     Attributes:
-        id: What the API calls it.
-        task_id: The project's other name.
-        user_id: Whose it is.
-        language: The ISO code it was made with.
-        created_at: When it was made.
+        id: The session's ID.
+        task_id: The task's ID.
+        user_id: ID of the account.
+        language: ISO code of its language.
+        created_at: Time of its creation.
         draft: The timeline, as the render call takes it.
-        uploads: What was uploaded to it.
-        unplaced: Ids of uploads that the timeline has not seen.
-        generated: What the agent made, as the state shows it.
+        uploads: Its uploads by ID.
+        unplaced: IDs of uploads that aren't on the timeline yet.
+        generated: Clips that the agent generated, as the state shows them.
         paid: Whether the editing session was charged.
-        claim_tokens: Links that were made to take it over.
+        claim_tokens: Tokens of links to take it over.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Session:
     claim_tokens: list[str] = field(default_factory=list)
 
     def take(self, uploads: list[Upload]) -> None:
-        """Add files; an empty timeline gets them as segments, one after the other."""
+        """Add uploads; an empty timeline gets them as segments, one after the other."""
         empty = not drafts.is_ready(self.draft)
         for upload in uploads:
             self.uploads.append(upload)
@@ -74,14 +74,14 @@ class Session:
                 self.unplaced.append(upload.id)
 
     def take_unplaced(self) -> list[Upload]:
-        """The uploads that the timeline has not seen; they count as seen from now on."""
+        """Return the uploads that aren't on the timeline yet, and mark them as placed."""
         waiting = [upload for upload in self.uploads if upload.id in self.unplaced]
         self.unplaced.clear()
         return waiting
 
     def state(self) -> dict[str, Any]:
-        """The agent's state, as the state call shows it."""
-        meta = self.draft.get("m") or {}  # a script may have put anything there
+        """Return the agent's state, as the state call shows it."""
+        meta = self.draft.get("m") or {}  # a script may have set anything
         return {
             "draft": self.draft,
             "video_infos": [upload.as_info() for upload in self.uploads],
@@ -94,13 +94,13 @@ class Session:
 
 
 def new_session(user_id: str, language: str, title: str, at: datetime) -> Session:
-    """Make a session with an empty draft.
+    """Create a session with an empty draft.
 
     Args:
-        user_id: Whose it is.
-        language: An ISO code.
+        user_id: ID of the account.
+        language: ISO code of its language.
         title: The project's name.
-        at: Now.
+        at: The current time.
     """
     return Session(
         id=f"sess_{secrets.token_hex(10)}",

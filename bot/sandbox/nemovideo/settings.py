@@ -1,4 +1,4 @@
-"""What the stand-in does, and how fast: everything here can be changed while it runs."""
+"""The stand-in's switches and speeds, which can be changed while it runs."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,12 +11,12 @@ class Pace:
     """How long things take, in seconds of the stand-in's clock.
 
     Attributes:
-        text_s: An answer without an edit.
-        edit_s: An edit of the draft.
-        generate_s: Generating a clip.
-        render_s: A render takes at least this long; its progress follows. Encoding time when 0.
-        upload_s: From the last byte of an upload to its answer.
-        keepalive_s: Between two keep-alives of a message's stream.
+        text_s: Duration of an answer without an edit.
+        edit_s: Duration of an edit of the draft.
+        generate_s: Duration of generating a clip.
+        render_s: Minimum duration of a render, which its progress follows; 0 for the encoding time.
+        upload_s: Time from the last byte of an upload to its answer.
+        keepalive_s: Interval of keep-alives in a message's stream.
     """
 
     text_s: float = 0.2
@@ -29,27 +29,27 @@ class Pace:
 
 @dataclass(slots=True)
 class Settings:
-    """The switches of the contract's documented variants.
+    """Switches for the documented variants of the API.
 
     Attributes:
         pace: How long things take.
-        upload_limit_bytes: The largest file taken.
-        anonymous_per_address: Anonymous tokens per address in seven days; ``None`` is no limit.
-        anonymous_credits: What a new anonymous account has.
-        anonymous_may_render: Without it an anonymous account's export answers 402.
-        auth_status: HTTP status under which a bad token is refused: 401, or 200 for the code alone.
-        auth_code: The code of a bad token: 1001, 1010 or 1011.
-        session_missing: An unknown session of ``/run_sse`` as code 1002, or as ADK's 404.
-        no_credits: Whether an empty account is told in the stream, or by an envelope instead of one.
-        stream_shape: How the agent's events look.
-        render_envelope: Render answers in a ``success`` envelope, under ``data`` with a code, or bare.
-        render_link: The key of a finished render's link; without one only the download call works.
-        render_fails: How many of the next renders fail; -1 is every one.
-        render_error: What a failing render says.
-        moov: Where the index of a rendered MP4 lies.
-        render_bytes: A rendered MP4 is filled up to this size with bytes that players skip.
-        media_origin: Where the links of finished renders lead; here when empty.
-        media_missing: The link of a finished render answers 404, so that only the download call works.
+        upload_limit_bytes: Maximum size of an upload.
+        anonymous_per_address: Anonymous tokens per IP address in seven days; ``None`` for no limit.
+        anonymous_credits: Credits of a new anonymous account.
+        anonymous_may_render: Whether anonymous accounts may render; otherwise they get 402.
+        auth_status: HTTP status for a bad token: 401, or 200 for the code alone.
+        auth_code: Error code for a bad token: 1001, 1010 or 1011.
+        session_missing: Answer to an unknown session at ``/run_sse``: code 1002, or ADK's 404.
+        no_credits: Whether the refusal for too few credits comes in the stream, or as an envelope instead.
+        stream_shape: Shape of the agent's events.
+        render_envelope: Form of render answers: a ``success`` envelope, ``data`` with a code, or bare.
+        render_link: Key of a finished render's link; without one, only the download call works.
+        render_fails: Number of next renders that fail; -1 for all.
+        render_error: Error message of failing renders.
+        moov: Whether a rendered MP4 has its index at the front or the end.
+        render_bytes: Size that rendered MP4s are padded to with bytes that players skip.
+        media_origin: Origin of the links of finished renders; empty for this server.
+        media_missing: Whether links of finished renders answer 404, so that only the download call works.
     """
 
     pace: Pace = field(default_factory=Pace)

@@ -1,17 +1,17 @@
-"""Waiting for something to become true, without sleeping in between."""
+"""Wait for a condition without polling."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Signal:
-    """A word to everyone who waits that something changed."""
+    """Wakes waiters to check their conditions again."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Let all who wait look again."""
+        """Wake all waiters."""
         self._event.set()
         self._event = asyncio.Event()
 
@@ -19,11 +19,11 @@ class Signal:
         """Wait until a condition holds.
 
         Args:
-            true: The condition, looked at after every change.
-            timeout_s: Real seconds; a test that waits must not hang on a slow clock.
+            true: The condition, checked after every change.
+            timeout_s: Timeout in real seconds, so that no test hangs on a slow clock.
 
         Returns:
-            Whether it holds in the end.
+            Whether the condition holds in the end.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
         while not true():

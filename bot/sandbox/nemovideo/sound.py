@@ -1,6 +1,6 @@
-"""Sound of a render: clips' own, uploaded files', and music made up by mood; mono, mixed by the second."""
+"""Audio of a render: of clips, of uploaded files, and generated music by mood; mono, mixed in blocks of a second."""
 
-from __future__ import annotations  # array takes its type only in annotations
+from __future__ import annotations  # array takes its type in annotations only
 
 import math
 from array import array
@@ -14,7 +14,7 @@ import av
 RATE = 48_000
 _LOUD = 32_767
 
-# Root in Hz, steps of the chords in half tones, beats a second.
+# Root in Hz, chord steps in half tones, beats per second.
 _MOODS: dict[str, tuple[float, tuple[tuple[int, ...], ...], float]] = {
     "Lo-fi": (196.0, ((0, 3, 7, 10), (5, 8, 12, 15)), 1.5),
     "Upbeat": (261.6, ((0, 4, 7), (5, 9, 12)), 4.0),
@@ -28,10 +28,10 @@ _LOOP_S = 2
 
 
 class Source(Protocol):
-    """Something that sounds from its start on."""
+    """A source of samples, read from its start."""
 
     def read(self, samples: int) -> array[int]:
-        """The next samples; fewer when it is at its end."""
+        """Return the next samples, fewer at the end."""
         ...
 
 
@@ -39,7 +39,7 @@ class Music:
     """A loop of two chords.
 
     Args:
-        mood: One of `requests`' moods; any other sounds like the first.
+        mood: One of the moods of `prompts`; any other sounds like the first.
     """
 
     def __init__(self, mood: str) -> None:
@@ -47,7 +47,7 @@ class Music:
         half = RATE * _LOOP_S // len(chords)
         self._loop = array("h")
         for chord in chords:
-            # Whole numbers of turns in a second, so that the loop closes without a click.
+            # Whole periods per second, so that the loop closes without a click.
             steps = [2 * math.pi * round(root * 2 ** (tone / 12)) / RATE for tone in chord]
             loud = 12_000 / len(chord)
             fade = beats / RATE
@@ -58,7 +58,7 @@ class Music:
         self._at = 0
 
     def read(self, samples: int) -> array[int]:
-        """The loop goes on for ever."""
+        """Return the next samples of the endless loop."""
         out = array("h")
         while len(out) < samples:
             piece = self._loop[self._at : self._at + samples - len(out)]
@@ -68,12 +68,12 @@ class Music:
 
 
 class FileSound:
-    """The sound of a file; silence when it has none.
+    """The audio of a file; silence if it has none.
 
     Args:
         path: The file.
-        skip_s: Where in it to begin.
-        speed: Above 1 is faster and, like a tape, higher.
+        skip_s: Seconds to skip at its start.
+        speed: Playback speed; above 1 is faster and, like a tape, higher.
     """
 
     def __init__(self, path: Path, skip_s: float, speed: float) -> None:
@@ -81,7 +81,7 @@ class FileSound:
         self._left = array("h")
 
     def read(self, samples: int) -> array[int]:
-        """The next samples, decoded as they are needed."""
+        """Return the next samples, decoded on demand."""
         while len(self._left) < samples:
             piece = next(self._samples, None)
             if piece is None:
@@ -93,13 +93,13 @@ class FileSound:
 
 @dataclass(slots=True)
 class Part:
-    """A source's place in the whole.
+    """A source's position in the mix.
 
     Attributes:
-        source: What sounds.
-        start: Its first sample in the whole.
-        length: How many samples at most.
-        volume: 1 is as it is.
+        source: The source.
+        start: Index of its first sample in the mix.
+        length: Maximum number of samples.
+        volume: Its volume; 1 leaves it as it is.
     """
 
     source: Source
@@ -109,12 +109,12 @@ class Part:
 
 
 def mix(parts: list[Part], start: int, samples: int) -> array[int]:
-    """Some samples of the whole; asked for one after the other.
+    """Return some samples of the mix; calls have to be in order.
 
     Args:
-        parts: All that sounds.
-        start: The first sample.
-        samples: How many.
+        parts: All sources.
+        start: Index of the first sample.
+        samples: Number of samples.
     """
     total = [0] * samples
     for part in parts:

@@ -1,4 +1,4 @@
-"""How the agent's events look on the wire: ADK's in both spellings, typed ones, and bare ones."""
+"""The agent's events on the wire: ADK's in both spellings, typed ones, and bare ones."""
 
 import json
 import re
@@ -9,26 +9,26 @@ from typing import Any, Literal
 
 Shape = Literal["adk", "adk_snake", "typed", "bare"]
 
-# One of each kind that the contract lists, in turn.
+# Each documented kind in turn.
 KEEPALIVES = (": keep-alive\n\n", "data:\n\n", "data: heartbeat\n\n", "event: heartbeat\n\n")
 
-# An ADK server repeats these in every event.
+# An ADK server sends these in every event.
 _ACTIONS: dict[str, Any] = {
     "stateDelta": {},
     "artifactDelta": {},
     "requestedAuthConfigs": {},
     "requestedToolConfirmations": {},
 }
-_CALLER_KEYS = {"args", "response", "stateDelta"}  # what lies below is data, its keys are not ADK's
+_CALLER_KEYS = {"args", "response", "stateDelta"}  # below it is data, whose keys aren't ADK's
 
 
 @dataclass(slots=True)
 class Events:
-    """Writes the events of one turn.
+    """Formats the events of a turn.
 
     Args:
-        shape: How they look.
-        now_s: The time they carry, in seconds since 1970.
+        shape: Their shape.
+        now_s: Their Unix time in seconds.
     """
 
     shape: Shape
@@ -36,16 +36,16 @@ class Events:
     invocation_id: str = field(default_factory=lambda: f"e-{uuid.uuid4()}")
 
     def thought(self, text: str) -> Iterator[str]:
-        """Something the agent thinks and nobody should see; only ADK has it."""
+        """Return a thought of the agent, which nobody should see; only ADK has them."""
         if self.shape.startswith("adk"):
             yield self._adk([{"text": text, "thought": True}], partial=True)
 
     def text(self, text: str, *, last: bool = False) -> Iterator[str]:
-        """Words: in ADK's way, pieces and then everything once more.
+        """Return a text: in ADK's shapes in pieces, then as a whole again.
 
         Args:
-            text: The words.
-            last: Whether the turn ends with them.
+            text: The text.
+            last: Whether it ends the turn.
         """
         if self.shape == "typed":
             yield encode({"type": "text", "content": text})
@@ -59,7 +59,7 @@ class Events:
             yield self._adk([{"text": text}], last=last)
 
     def tool(self, name: str, args: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
-        """A tool's call, then its result."""
+        """Return a tool's call and its result."""
         call_id = f"adk-{uuid.uuid4()}"
         if self.shape == "typed":
             yield encode({"type": "tool_call", "name": name, "args": args})
@@ -69,12 +69,12 @@ class Events:
             yield self._adk([{"functionResponse": {"id": call_id, "name": name, "response": result}}])
 
     def state(self, delta: dict[str, Any]) -> Iterator[str]:
-        """A change of the session's state; only ADK tells it."""
+        """Return a change of the session's state; only ADK has them."""
         if self.shape.startswith("adk"):
             yield self._adk(None, delta=delta)
 
     def error_event(self, code: str, message: str) -> str:
-        """An ADK event that is an error, as a blocked answer gives it."""
+        """Return an ADK error event, as for a blocked answer."""
         return self._adk(None, error=(code, message))
 
     def _adk(
@@ -109,7 +109,7 @@ class Events:
 
 
 def encode(value: object) -> str:
-    """One SSE event with a JSON value, as an ADK server writes it."""
+    """Return an SSE event with a JSON value, as an ADK server formats it."""
     return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 

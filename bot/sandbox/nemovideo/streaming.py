@@ -1,4 +1,4 @@
-"""The endpoints whose bodies are long: the message's answer, uploads, and the videos' bytes."""
+"""The endpoints with long bodies: the answer to a message, uploads, and media."""
 
 import asyncio
 import contextlib
@@ -22,27 +22,27 @@ from bot.sandbox.nemovideo.api import (
 )
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, NotTakenError, TooLargeError, Upload
 from bot.sandbox.nemovideo.sessions import Message
-from bot.sandbox.nemovideo.turns import Turn, words_of
+from bot.sandbox.nemovideo.turns import AgentTurn, words_of
 from bot.sandbox.nemovideo.uploads import BadUploadError, Received
 
 _CHUNK_BYTES = 1 << 18
 
 
 class EventStream(Response):
-    """The events of a turn, which goes on when the client is gone.
+    """The events of a turn, which continues without the client.
 
     Args:
-        turn: The turn, already at work.
-        message: Is told whether the client was there until the end.
+        turn: The running turn.
+        message: Where to save whether the client read to the end.
     """
 
-    def __init__(self, turn: Turn, message: Message) -> None:
+    def __init__(self, turn: AgentTurn, message: Message) -> None:
         super().__init__(media_type="text/event-stream", headers={"cache-control": "no-cache"})
         del self.headers["content-length"]
         self._turn, self._message = turn, message
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what comes until the turn ends, the client goes, or a script breaks the connection."""
+        """Send events until the turn ends, the client disconnects, or a script closes the connection."""
         sending = asyncio.create_task(self._send(send))
         gone = asyncio.create_task(_until_gone(receive))
         try:
@@ -58,13 +58,13 @@ class EventStream(Response):
         async with contextlib.aclosing(self._turn.chunks()) as chunks:
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        # Without its end the server closes the connection, and the client sees a broken stream.
+        # Without an end of the body the server closes the connection, and the client gets a broken stream.
         if not self._turn.cut:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class Bytes(FileResponse):
-    """A file in larger pieces than usual."""
+    """A file response with larger chunks than usual."""
 
     chunk_size = _CHUNK_BYTES
 
@@ -87,7 +87,7 @@ async def run_sse(request: Request) -> Response:
     kept = {name: request.headers[name] for name in (*ATTRIBUTION, "x-client-id") if name in request.headers}
     message = Message(session.id, account.user_id, text, kept, world.now())
     world.messages.append(message)
-    turn = Turn(world, account, session, message, base_url(request))
+    turn = AgentTurn(world, account, session, message, base_url(request))
     world.signal.notify()
     if world.settings.no_credits == "body" and not turn.scripted and turn.cost_now() > account.available:
         message.ended_at, message.delivered = world.now(), True
@@ -100,7 +100,7 @@ async def run_sse(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """``POST /api/upload-video/nemo_agent/me/{session_id}``: files, or addresses to fetch."""
+    """``POST /api/upload-video/nemo_agent/me/{session_id}``: files, or URLs to fetch."""
     account = account_of(request)
     session = session_of(request, account, request.path_params["session_id"])
     world = world_of(request)
@@ -115,7 +115,7 @@ async def upload(request: Request) -> Response:
             if not isinstance(urls, list) or not urls:
                 raise BadUploadError("urls is missing")  # noqa: TRY301 - the answer is built in one place
             for url in urls:
-                received.append(await uploads.fetch(str(url), folder, limit_bytes))  # noqa: PERF401 - kept for the cleaning up when a later one fails
+                received.append(await uploads.fetch(str(url), folder, limit_bytes))  # noqa: PERF401 - kept for the cleanup if a later one fails
         else:
             reader = uploads.Multipart(content_type, folder, limit_bytes)
             received = reader.files
@@ -154,7 +154,7 @@ async def download(request: Request) -> Response:
 
 
 async def media(request: Request) -> Response:
-    """``GET /media/…``: whoever knows the address gets the bytes."""
+    """``GET /media/…``: anyone who knows the URL gets the file."""
     world = world_of(request)
     served = world.media.served.get(request.path_params["key"])
     if served is None or (served.render and world.settings.media_missing):

@@ -1,4 +1,4 @@
-"""A turn: a message's work, which goes on to its end whether anybody listens or not."""
+"""The agent's turn for a message, which runs to its end even without a client."""
 
 import asyncio
 import base64
@@ -17,15 +17,15 @@ from bot.sandbox.nemovideo.world import World
 _CANVAS = (640, 360)
 
 
-class Turn:
-    """One message and what comes of it.
+class AgentTurn:
+    """The work and the answer for one message.
 
     Args:
-        world: The service.
-        account: Who pays.
-        session: Whose draft is worked on.
-        message: What was written.
-        base_url: This server's address, for media.
+        world: The service's state.
+        account: The account to charge.
+        session: The session with the draft.
+        message: The message.
+        base_url: This server's base URL, for media.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Turn:
 
     @property
     def scripted(self) -> bool:
-        """Whether a script answers, instead of the agent."""
+        """Whether a script answers instead of the agent."""
         return self._script is not None
 
     def cost_now(self) -> int:
-        """What the message's requests cost at least, before anything is done."""
+        """Return the minimum price of the message's prompts, before anything is done."""
         return max(self._prices(parse(self._message.text)), default=0)
 
     async def run(self) -> None:
-        """Do the work to its end."""
+        """Run the script or the agent to the end."""
         try:
             for step in self._script if self._script is not None else [{"agent": True}]:
                 await self._step(step)
-        except Exception as error:  # an ADK server tells what its agent raised, of whatever kind
+        except Exception as error:  # an ADK server reports whatever its agent raised
             details = {"error_type": type(error).__name__, "error_message": str(error)}
             self._send(encode({"error": f"{type(error).__name__}: {error}", "error_details": details}))
         finally:
@@ -63,7 +63,7 @@ class Turn:
             self._world.signal.notify()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """What the client gets, with keep-alives in between; ends where the connection breaks."""
+        """Yield what the client gets, with keep-alives, until the turn ends or closes the connection."""
         while True:
             getting = asyncio.ensure_future(self._chunks.get())
             try:
@@ -92,18 +92,13 @@ class Turn:
     async def _step(self, step: scripts.Step) -> None:
         ((name, value),) = step.items()
         match name:
-            case "raw" | "json" | "text" | "thought" | "tool" | "error_event":
-                self._send(*self._said(name, value))
-            case "raw_base64":
-                if not self.cut:
-                    self._chunks.put_nowait(base64.b64decode(value))
             case "shape":
                 self._events = Events(value, self._world.now().timestamp())
             case "draft":
                 self._session.draft = value
                 self._world.signal.notify()
             case "hold":
-                await self._world.faults.stand(self._world.faults.armed(value, "work"))
+                await self._world.faults.wait_at(self._world.faults.find_hold(value, "work"))
             case "cut":
                 self.cut = True
                 self._chunks.put_nowait(None)
@@ -118,25 +113,30 @@ class Turn:
                 await self._world.clock.sleep(float("inf") if value is None else value)
                 self._quiet = False
             case _:
-                raise ValueError(f"unknown step {name!r}")
+                self._send_step(name, value)
 
-    def _said(self, name: str, value: Any) -> Iterable[str]:
-        """What a step of these names puts into the stream."""
+    def _send_step(self, name: str, value: Any) -> None:
         match name:
             case "raw":
-                return (value,)
+                self._send(value)
+            case "raw_base64":
+                if not self.cut:
+                    self._chunks.put_nowait(base64.b64decode(value))
             case "json":
-                return (encode(value),)
+                self._send(encode(value))
             case "text":
-                return self._events.text(value)
+                self._send(*self._events.text(value))
             case "thought":
-                return self._events.thought(value)
+                self._send(*self._events.thought(value))
             case "tool":
-                return self._events.tool(value["name"], value["args"], value["result"])
-        return (self._events.error_event(value["code"], value["message"]),)
+                self._send(*self._events.tool(value["name"], value["args"], value["result"]))
+            case "error_event":
+                self._send(self._events.error_event(value["code"], value["message"]))
+            case _:
+                raise ValueError(f"unknown step {name!r}")
 
     async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
-        """The agent at work, to whom a script may have put the words."""
+        """Run the agent on a message, or on the text of a script."""
         prompts = parse(text)
         chinese = agent.is_chinese(text, self._session.language)
         shown = _nothing if quiet else self._send
@@ -149,7 +149,7 @@ class Turn:
             shown(*self._events.text(said, last=True))
             return
         shown(*self._events.thought("Working out what to change"))
-        await self._world.faults.stand(self._world.faults.armed("message", "work"))
+        await self._world.faults.wait_at(self._world.faults.find_hold("message", "work"))
         done = []
         prices = [0] * len(prompts) if free else self._prices(prompts)
         for prompt, price in zip(prompts, prices, strict=True):
@@ -163,7 +163,7 @@ class Turn:
             done.append(one.said_zh if chinese else one.said)
         shown(*self._events.text(("" if chinese else " ").join(done), last=True))
 
-    async def _carry_out(self, prompt: Prompt, price: int) -> agent.Done:
+    async def _carry_out(self, prompt: Prompt, price: int) -> agent.AppliedPrompt:
         accounts, session, pace = self._world.accounts, self._session, self._world.settings.pace
         held = accounts.freeze(self._account, price)
         try:
@@ -181,7 +181,7 @@ class Turn:
         return done
 
     def _prices(self, prompts: list[Prompt]) -> list[int]:
-        """What each request of a message costs; edits that come with a new clip are part of it."""
+        """Return the price of each prompt of a message; edits are free beside a generated clip."""
         if any(isinstance(prompt, Generate) for prompt in prompts):
             return [CLIP_CREDITS if isinstance(prompt, Generate) else 0 for prompt in prompts]
         first = 0 if self._session.paid else EDITING_SESSION_CREDITS
@@ -194,13 +194,13 @@ class Turn:
 
 
 def words_of(new_message: Any) -> str:
-    """All text of a message's parts, as it was written.
+    """Return the text of all parts of a message.
 
     Args:
         new_message: The ``new_message`` of the call.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The message has no text.
     """
     parts: Iterable[Any] = new_message.get("parts", []) if isinstance(new_message, dict) else []
     texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
@@ -210,4 +210,4 @@ def words_of(new_message: Any) -> str:
 
 
 def _nothing(*_: str) -> None:
-    """Says nothing."""
+    """Send no event."""

@@ -1,4 +1,4 @@
-"""Takes files in: multipart bodies streamed to disk, and addresses that are fetched."""
+"""Receive files: multipart bodies streamed to disk, and URLs that are fetched."""
 
 import asyncio
 import hashlib
@@ -31,24 +31,24 @@ _BATCH_BYTES = 1 << 19
 _FETCH_TIMEOUT_S = 60.0
 
 SAMPLES_HOST = "samples.example.com"
-"""Files of this host are made on the spot by their names, as no other one can be reached; `missing…` is not there."""
+"""Host whose files are generated from their names, as no other host is reachable; `missing…` answers 404."""
 
 
 class BadUploadError(Exception):
-    """A request that is not the upload call."""
+    """A request isn't a valid upload."""
 
 
 @dataclass(slots=True)
 class Received:
-    """A file as it came in.
+    """A received file.
 
     Attributes:
         name: Its name.
-        content_type: As declared.
-        path: Where it was put.
-        file: Open while it comes.
-        size_bytes: How much has come.
-        digest: Of what has come.
+        content_type: The declared content type.
+        path: The file on disk.
+        file: The open file while it is received.
+        size_bytes: Bytes received so far.
+        digest: Digest of the bytes received so far.
     """
 
     name: str
@@ -59,22 +59,22 @@ class Received:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def write(self, data: bytes) -> None:
-        """Add some bytes; blocking."""
+        """Add some bytes. Blocking."""
         self.file.write(data)
         self.digest.update(data)
         self.size_bytes += len(data)
 
 
 class Multipart:
-    """Reads a multipart body; its files go to disk, so that memory stays flat.
+    """Reads a multipart body and streams its files to disk.
 
     Args:
-        content_type: Of the request, with its boundary.
-        folder: Where files go.
-        limit_bytes: The largest file taken.
+        content_type: The request's content type, with the boundary.
+        folder: Directory for files.
+        limit_bytes: Maximum size of a file.
 
     Raises:
-        BadUploadError: The request is not multipart.
+        BadUploadError: The request isn't multipart.
     """
 
     def __init__(self, content_type: str, folder: Path, limit_bytes: int) -> None:
@@ -100,14 +100,14 @@ class Multipart:
         )
 
     async def read(self, chunks: AsyncIterator[bytes]) -> None:
-        """Take the whole body into `files`.
+        """Read the whole body into `files`.
 
         Args:
-            chunks: The body as it comes.
+            chunks: The body's chunks.
 
         Raises:
-            BadUploadError: The body is not what was announced.
-            TooLargeError: A file is above the limit.
+            BadUploadError: The body is no valid multipart.
+            TooLargeError: A file is larger than the limit.
         """
         batch = bytearray()
         try:
@@ -135,7 +135,7 @@ class Multipart:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         if options.get(b"name", b"").decode() != FIELD or b"filename" not in options:
             return
-        # Browsers and most clients write UTF-8 as it is, and a quote as %22.
+        # Browsers and most clients send UTF-8 as it is, and a quote as %22.
         name = options[b"filename"].decode("utf-8", "replace").replace("%22", '"')
         content_type = self._headers.get(b"content-type", b"").decode("latin-1")
         self._current = open_received(self._folder, name, content_type)
@@ -153,12 +153,12 @@ class Multipart:
 
 
 def open_received(folder: Path, name: str, content_type: str) -> Received:
-    """Begin a file; its name on disk is ours.
+    """Open a file to receive, with a name of our own on disk.
 
     Args:
-        folder: Where.
-        name: As it came.
-        content_type: As declared.
+        folder: Directory for it.
+        name: The received name.
+        content_type: The declared content type.
     """
     suffix = suffix_of(name, content_type)
     safe = f".{suffix}" if suffix.isalnum() else ""
@@ -167,10 +167,10 @@ def open_received(folder: Path, name: str, content_type: str) -> Received:
 
 
 def check_size(received: Received, limit_bytes: int) -> None:
-    """Refuse what is above the limit.
+    """Check the size of a file.
 
     Raises:
-        TooLargeError: It is.
+        TooLargeError: The file is larger than the limit.
     """
     if received.size_bytes > limit_bytes:
         raise TooLargeError(f"File too large, the limit is {limit_bytes // 1_000_000} MB")
@@ -196,23 +196,23 @@ def _sample(url: str, folder: Path) -> Received:
 
 
 async def fetch(url: str, folder: Path, limit_bytes: int) -> Received:
-    """Fetch a file from its address.
+    """Fetch a file from a URL.
 
     Args:
-        url: Http or https.
-        folder: Where it goes.
-        limit_bytes: The largest file taken.
+        url: An http or https URL.
+        folder: Directory for the file.
+        limit_bytes: Maximum size of the file.
 
     Raises:
-        BadUploadError: The address is not http, or does not answer with a file.
-        TooLargeError: The file is above the limit.
+        BadUploadError: The URL isn't http, or doesn't answer with a file.
+        TooLargeError: The file is larger than the limit.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadUploadError(f"not an http address: {url}")
     if parts.hostname == SAMPLES_HOST:
         return await asyncio.to_thread(_sample, url, folder)
-    # Loading the certificates blocks for a tenth of a second, the first time.
+    # Loading the certificates blocks for a tenth of a second the first time.
     tls = await asyncio.to_thread(tls_context)
     try:
         async with (
@@ -241,17 +241,17 @@ async def accept(
     media: MediaStore,
     base_url: str,
 ) -> Upload:
-    """Look into a file and give it an address.
+    """Check a received file and serve it at a URL.
 
     Args:
         received: The file.
-        session_id: Where it goes.
-        source: How it came.
-        media: Where it is served from.
-        base_url: This server's address.
+        session_id: ID of its session.
+        source: ``files`` or ``url``.
+        media: The store that serves it.
+        base_url: This server's base URL.
 
     Raises:
-        NotTakenError: It is of a kind that is not taken, or empty, or not what its name says.
+        NotTakenError: The kind isn't accepted, or the file is empty or not what its name says.
     """
     kind = kind_of(received.name, received.content_type)
     if not received.size_bytes:

@@ -1,4 +1,4 @@
-"""Everything that the stand-in knows, in one place that endpoints and the control API share."""
+"""The stand-in's state, shared by the endpoints and the control API."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,12 +18,12 @@ from bot.sandbox.nemovideo.signal import Signal
 
 @dataclass(slots=True)
 class Queued:
-    """A script that waits for its message.
+    """A script for the next messages.
 
     Attributes:
-        steps: What to do.
-        session_id: Only for a message to this session; ``None`` is any.
-        times: How many messages still get it; -1 is every one.
+        steps: The script's steps.
+        session_id: Session that it is for; ``None`` for any.
+        times: Number of messages that still get it; -1 for all.
     """
 
     steps: Script
@@ -33,12 +33,12 @@ class Queued:
 
 @dataclass(slots=True)
 class World:
-    """The service's memory.
+    """The service's state.
 
     Args:
-        folder: Where files go.
-        clock: Time; the control API can move its own view of it forward.
-        settings: The switches.
+        folder: Directory for files.
+        clock: Source of time; the control API can move the service's date ahead of it.
+        settings: The stand-in's switches.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class World:
     first_pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
-        """Build what needs the rest."""
+        """Create the parts that need others."""
         self.first_pace = replace(self.settings.pace)
         self.accounts = Accounts(self.settings, self.now)
         self.faults = Faults(self.clock, self.signal)
@@ -65,11 +65,11 @@ class World:
         self.log = RequestLog(self.clock, self.signal)
 
     def now(self) -> datetime:
-        """The time of day, as far ahead as it was moved."""
+        """Return the service's current time."""
         return self.clock.now() + self.ahead
 
     def script_for(self, session_id: str) -> Script | None:
-        """The script that waits for a message to a session, counted down."""
+        """Return the script for a message to a session and count it down."""
         for queued in self.scripts:
             if queued.times and queued.session_id in (None, session_id):
                 if queued.times > 0:

@@ -1,4 +1,4 @@
-"""A page to chat with the bot on: Telegram's client, played by a browser."""
+"""The chat page: a Telegram client in the browser, connected to the stand-ins."""
 
 from bot.sandbox.nemovideo.settings import Pace
 from bot.sandbox.page.app import create_app
@@ -7,7 +7,7 @@ from bot.sandbox.page.scene import set_scene
 __all__ = ["PACE", "SETTINGS", "create_app", "set_scene"]
 
 PACE = Pace(text_s=0.8, edit_s=2.5, generate_s=4.0, render_s=4.0, upload_s=0.8)
-"""How long things take at NemoVideo: long enough to see them happen."""
+"""How long things take at NemoVideo: long enough to watch."""
 
 SETTINGS = {
     "RENDER_POLL_S": 1.5,
@@ -15,4 +15,4 @@ SETTINGS = {
     "RECOVERY_FIRST_S": 5,
     "RECOVERY_EVERY_S": 5,
 }
-"""The bot's settings, where its own would let somebody who only tries it wait for long."""
+"""Settings of the bot that would otherwise make somebody who tries it wait."""

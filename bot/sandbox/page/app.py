@@ -1,11 +1,11 @@
-"""The page's server: the page itself, the people's deeds, the services' switches, and the stream of what happens.
+"""The chat page's server: the page, people's actions, the services' switches, and the event stream.
 
-It keeps nothing of its own: deeds and switches are the control APIs of the two stand-ins, passed on as they are.
+It keeps no state: actions and switches go to the control APIs of the two stand-ins.
 
     GET   /KEY/                      the page
-    GET   /KEY/events                what happens, see `feed`
-    GET   /KEY/panel, /KEY/schema    what the side panel shows now; which settings NemoVideo's stand-in has
-    GET   /KEY/file/FILE_ID          a file of Telegram's, in parts where the browser asks so
+    GET   /KEY/events                the event stream, see `feed`
+    GET   /KEY/panel, /KEY/schema    the side panel's content; the settings of NemoVideo's stand-in
+    GET   /KEY/file/FILE_ID          a file of Telegram's, with range requests
     GET   /KEY/clips, /KEY/clip/NAME sample clips
     POST  /KEY/telegram/ACTION       see `bot.sandbox.botapi.control`
     any   /KEY/nemo/control/…        see `bot.sandbox.nemovideo.control`
@@ -64,22 +64,22 @@ _HEADERS = {
 }
 
 _SHOWN_TYPES = ("video/", "audio/", "image/jpeg", "image/png", "image/webp", "image/gif")
-"""What a browser may show; everything else that people send is a download, whatever it claims to be."""
+"""Content types that a browser may show; everything else that people send is a download."""
 
 _TYPE_BY_KIND = {"photo": "image/jpeg", "thumbnail": "image/jpeg", "video_note": "video/mp4"}
 
 
 def create_app(services: Services, redis: Redis, clips_dir: Path) -> Starlette:
-    """The page's server, for ``serve``.
+    """Create the page's server, for ``serve``.
 
     Args:
         services: The stand-ins.
         redis: The bot's store, which the panel reads.
-        clips_dir: Where sample clips are made.
+        clips_dir: Directory for sample clips.
 
     Returns:
-        The app; ``state.path`` is where the page lies: it holds a key, so that no other web site can guess its way
-        to it. ``state.feed`` is the :class:`~bot.sandbox.page.feed.Feed`.
+        The app. ``state.path`` is the page's path with a key that other websites can't guess.
+        ``state.feed`` is the :class:`~bot.sandbox.page.feed.Feed`.
     """
     feed = Feed(services, redis)
     path = f"/{secrets.token_urlsafe(KEY_BYTES)}/"
@@ -100,7 +100,7 @@ def create_app(services: Services, redis: Redis, clips_dir: Path) -> Starlette:
     ]
     app = Starlette(
         routes=[Mount(path.rstrip("/"), routes=routes)],
-        # A page elsewhere whose name was made to point here has no business with it.
+        # Refuse other host names, so that DNS rebinding doesn't give a website access.
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
             Middleware(_Guard),
@@ -112,10 +112,10 @@ def create_app(services: Services, redis: Redis, clips_dir: Path) -> Starlette:
 
 
 class _Guard:
-    """Puts the headers on every answer that keep what people write from acting.
+    """Adds security headers to every answer, so that nothing people send runs as code.
 
     Args:
-        app: What answers.
+        app: The app that answers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -138,8 +138,8 @@ class _Files:
     """Files for the browser.
 
     Args:
-        services: Where they are.
-        clips_dir: Where sample clips are made.
+        services: The stand-ins with the files.
+        clips_dir: Directory for sample clips.
     """
 
     def __init__(self, services: Services, clips_dir: Path) -> None:
@@ -147,7 +147,7 @@ class _Files:
         self._clips_dir = clips_dir
 
     async def sent(self, request: Request) -> Response:
-        """A file that somebody sent."""
+        """Answer with a file that somebody sent."""
         try:
             file = self._files.find(request.path_params["file_id"], 0)
         except ApiError as error:
@@ -163,13 +163,13 @@ class _Files:
         return FileResponse(file.path, media_type="application/octet-stream", filename=name)
 
     async def clips(self, _: Request) -> Response:
-        """Which sample clips there are."""
+        """List the sample clips."""
         return JSONResponse(
             [{"name": name, "kind": clip.kind, "about": clip.about} for name, clip in clips.CLIPS.items()]
         )
 
     async def clip(self, request: Request) -> Response:
-        """A sample clip."""
+        """Answer with a sample clip."""
         try:
             return FileResponse(
                 await asyncio.to_thread(clips.make, request.path_params["name"], self._clips_dir)

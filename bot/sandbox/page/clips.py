@@ -1,4 +1,4 @@
-"""Sample files that the page sends with one click, made when they are first asked for."""
+"""Sample files that the page sends with one click, generated on first use."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A sample.
+    """A sample file.
 
     Attributes:
-        kind: As what it is sent.
-        about: What it is, in a few words.
-        write: Makes the file.
+        kind: The media kind it is sent as.
+        about: A short description.
+        write: Generates the file.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class Clip:
 
 
 def make(name: str, directory: Path) -> Path:
-    """The file of a sample, made unless it is there.
+    """Return a sample's file, generated if necessary.
 
     Raises:
         KeyError: There is no such sample.
@@ -46,7 +46,7 @@ def make(name: str, directory: Path) -> Path:
 
 
 def _beach(at: float, width: int, height: int) -> Image.Image:
-    """The sun goes down, waves come in, a sail passes."""
+    """Draw a beach: the sun sets, waves come in, a sail passes."""
     picture = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(picture)
     horizon, shore = height * 0.55, height * 0.82
@@ -80,7 +80,7 @@ def _beach(at: float, width: int, height: int) -> Image.Image:
 
 
 def _street(at: float, width: int, height: int) -> Image.Image:
-    """A street at night: lit windows, and a car's lights."""
+    """Draw a street at night: lit windows, and a car's lights."""
     picture = Image.new("RGB", (width, height), (18, 22, 44))
     draw = ImageDraw.Draw(picture)
     count = 5
@@ -121,7 +121,7 @@ CLIPS: dict[str, Clip] = {
     "voice.ogg": Clip("voice", "A voice message", lambda path: samples.make_audio(path, 3)),
     "prompt.txt": Clip(
         "document",
-        "A wish in a text file",
+        "A request in a text file",
         lambda path: path.write_text('make a 3 second video of a cat, with the title "Meow"\n', "utf-8"),
     ),
     "large.mp4": Clip(
@@ -133,4 +133,4 @@ CLIPS: dict[str, Clip] = {
         "video", "A file that is no video", lambda path: path.write_bytes(b"not a video" * 99)
     ),
 }
-"""By file name, in the order in which they are offered."""
+"""Samples by file name, in the order of the page's menu."""

@@ -1,9 +1,9 @@
-"""What the page is told as it happens: a stream of server-sent events for each open page.
+"""The page's live updates: a stream of server-sent events for each open page.
 
 - ``hello``: ``{bot}``, once.
-- ``chats``: all of them, when one is new or changed.
-- ``message``: one as it is now; ``deleted`` when it is gone.
-- ``panel``: what the services and the bot's jobs are doing, see `panel`.
+- ``chats``: all chats, when one is new or changed.
+- ``message``: a message as it is now; ``deleted`` once it is deleted.
+- ``panel``: the state of the services and of the bot's jobs, see `panel`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from bot.sandbox.page.panel import panel
 from bot.sandbox.services import Services
 
 LOOK_AGAIN_S = 1.0
-"""NemoVideo's side and the bot's jobs are looked at this often; Telegram's tells of each change."""
+"""How often NemoVideo and the bot's jobs are checked for changes; Telegram notifies of each."""
 
 GATHER_S = 0.04
-"""What changes within this time goes out together."""
+"""Changes within this time are sent together."""
 
 _WRITERS = {"channel": {"creator", "administrator"}}
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
@@ -44,17 +44,17 @@ class Feed:
         self._closed = False
 
     def close(self) -> None:
-        """Let every stream end."""
+        """End all streams."""
         self._closed = True
         self._services.telegram.changes.notify()
 
     async def stream(self, request: Request) -> StreamingResponse:
-        """Answer one page's request for its stream."""
+        """Answer a page's request for its stream."""
         headers = {"cache-control": "no-store"}
         return StreamingResponse(self._events(request), media_type="text/event-stream", headers=headers)
 
     async def panel(self, _: Request) -> JSONResponse:
-        """The panel's state now, for a page that has just changed something."""
+        """Return the panel's current state, for a page that has just changed something."""
         return JSONResponse(await panel(self._services, self._redis))
 
     async def _events(self, request: Request) -> AsyncIterator[bytes]:
@@ -62,7 +62,7 @@ class Feed:
         bot = next(iter(world.bots.values()))
         seen: dict[tuple[int, int], tuple[int, bool]] = {}
         chats: list[Json] = []
-        told: Json = {}
+        sent_panel: Json = {}
         yield _event("hello", {"bot": bot.user})
         while not self._closed and not await request.is_disconnected():
             count = world.changes.count
@@ -71,9 +71,9 @@ class Feed:
                 yield _event("chats", chats)
             for message in _changed(world, bot, seen):
                 yield _event("message", message)
-            if (state := await panel(self._services, self._redis)) != told:
-                told = state
-                yield _event("panel", told)
+            if (state := await panel(self._services, self._redis)) != sent_panel:
+                sent_panel = state
+                yield _event("panel", sent_panel)
             await world.changes.wait_for(
                 lambda count=count: None if world.changes.count == count else True,  # type: ignore[misc]
                 LOOK_AGAIN_S,
@@ -102,7 +102,7 @@ def _changed(world: World, bot: Bot, seen: dict[tuple[int, int], tuple[int, bool
 
 
 def _chat(world: World, bot: Bot, chat: Chat) -> Json:
-    """A chat as the page lists it: who may speak there, which commands and what description the bot shows."""
+    """Return a chat for the page's list: who may write there, the bot's commands and its description."""
     writers = _WRITERS.get(chat.type, _PRESENT)
     people = [world.users[one] for one in chat.members if one in world.users and chat.status(one) in writers]
     language = people[0].get("language_code", "en")[:2] if people else "en"
@@ -119,7 +119,7 @@ def _chat(world: World, bot: Bot, chat: Chat) -> Json:
 
 
 def _commands(bot: Bot, chat: Chat, language: str) -> list[Json]:
-    """What a client lists after "/": the narrowest scope that has commands, in the person's language if it can be.
+    """Return what a client lists after "/": the narrowest scope with commands, in the person's language if possible.
 
     See "Determining list of commands" in the Bot API.
     """

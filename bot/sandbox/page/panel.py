@@ -1,4 +1,4 @@
-"""What the page's side panel shows of the services and of the bot's jobs."""
+"""The content of the page's side panel: the services and the bot's jobs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.sandbox.services import Services
 from bot.store import keys
 
 SHOWN = 30
-"""Of everything that grows, the newest."""
+"""Maximum number of entries of a growing list, the newest."""
 
 SETTINGS_SCHEMA: Json = TypeAdapter(Settings).json_schema()
-"""Which switches there are, and what each takes: the page makes its form of it."""
+"""JSON schema of the switches, from which the page builds its form."""
 
 
 async def panel(services: Services, redis: Redis) -> Json:
-    """All of it, in JSON.
+    """Return the panel's content as JSON.
 
     Args:
         services: The stand-ins.
@@ -76,7 +76,7 @@ async def panel(services: Services, redis: Redis) -> Json:
 
 
 async def _jobs(redis: Redis) -> list[dict[str, Any]]:
-    """The bot's jobs, newest first, read as they lie in its store."""
+    """Return the bot's jobs from its store, newest first."""
     found = []
     async for key in redis.scan_iter(match=f"{keys.JOB}*", count=500):
         fields: Any = await redis.hgetall(key)
@@ -88,7 +88,7 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
                 "id": job.id,
                 "chat": job.chat.chat_id,
                 "kind": job.kind,
-                "lane": job.queue,
+                "queue": job.queue,
                 "state": fields["state"],
                 "attempt": int(fields["attempt"]),
                 "asked_at": job.asked_at.isoformat(),

@@ -1,4 +1,4 @@
-"""Who and what is there when the page opens."""
+"""People and chats of a new chat page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bot.sandbox.page import clips
 
 
 async def set_scene(people: People, clips_dir: Path) -> None:
-    """Make the people and their chats.
+    """Create the people and their chats.
 
-    Two private chats, in English and in Chinese, a group, a forum with topics, and a channel that the bot does not
-    see, from which videos can be forwarded.
+    Two private chats in English and Chinese, a group, a forum with topics, and a channel without the bot, from
+    which videos can be forwarded.
 
     Args:
         people: Telegram's control API.
-        clips_dir: Where sample clips are made.
+        clips_dir: Directory for sample clips.
     """
     ann = await people.person("Ann", language_code="en")
     ming = await people.person("小明", language_code="zh-hans")

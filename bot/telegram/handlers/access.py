@@ -1,46 +1,34 @@
-"""Before all handlers: whoever may not use the bot is turned away, politely and not over and over."""
+"""Before all other handlers: people who may not use the bot are refused, and told so once in a while."""
 
 from __future__ import annotations
-
-import re
 
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
 
-from bot.chats.access_control import AccessControl
 from bot.jobs.messages import LocalizedMessage
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.senders import address_of, owner_id
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.handlers.button_presses import PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.commands import COMMAND
+from bot.telegram.reading.senders import owner_id, telegram_chat_id_of
+from bot.telegram.receiving.application import Context
 
 _BEFORE_ALL = -1
-"""The group of handlers that PTB asks first."""
-
-_COMMAND = re.compile(r"/\w+(?:@(?P<bot>\w+))?")
+"""The group of handlers that PTB asks before the ordinary ones."""
 
 
-class AccessGuard:
-    """Lets updates in, or answers them itself.
+class AccessGuard(HandlerFamily):
+    """Lets updates pass, or answers them itself."""
 
-    Args:
-        submitter: Stores the answers.
-        access: Knows who may come in.
-    """
+    def register(self) -> None:
+        """Add the handler."""
+        self._services.application.add_handler(TypeHandler(Update, self._check), group=_BEFORE_ALL)
 
-    def __init__(self, submitter: JobSubmitter, access: AccessControl) -> None:
-        self._submitter = submitter
-        self._access = access
-
-    def register(self, application: AnyApplication) -> None:
-        """Stand before all other handlers."""
-        application.add_handler(TypeHandler(Update, self.look), group=_BEFORE_ALL)
-
-    async def look(self, update: Update, context: Context) -> None:
-        """Let an update pass.
+    async def _check(self, update: Update, context: Context) -> None:
+        """Let an update pass if its sender may use the bot.
 
         Raises:
-            ApplicationHandlerStop: It may not; it was answered, where that was due.
+            ApplicationHandlerStop: The sender may not; the answer is on its way, where one is due.
         """
         chat, message = update.effective_chat, update.message
         if chat is None or update.my_chat_member is not None:
@@ -48,17 +36,17 @@ class AccessGuard:
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return
-        why = await self._access.refusal(owner_id(update), chat.id, address_of(chat))
-        if why is None:
+        reason = await self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        if reason is None:
             return
         if update.callback_query is not None:
-            await self._submitter.turn_away(update, "toast.not_admitted")
+            self._services.presses.answer(update, context.application, PressReply("toast.not_admitted"))
         elif (
             message is not None
             and _is_addressed(update, message, context)
-            and await self._access.may_be_told(chat.id, update.update_id)
+            and await self._services.access.may_be_told(chat.id, update.update_id)
         ):
-            await self._submitter.turn_away(update, LocalizedMessage(f"door.{why}"))
+            await self._submitter.refuse_access(update, LocalizedMessage(f"door.{reason}"))
         raise ApplicationHandlerStop
 
 
@@ -66,7 +54,7 @@ def _is_addressed(update: Update, message: Message, context: Context) -> bool:
     """Whether an answer is expected: in groups to the bot's own commands only."""
     if message.chat.type == ChatType.PRIVATE:
         return True
-    command = _COMMAND.match(message.text or message.caption or "")
+    command = COMMAND.match(message.text or message.caption or "")
     if command is None:
         return False
     if command["bot"]:

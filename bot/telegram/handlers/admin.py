@@ -1,8 +1,6 @@
-"""Commands of those who run the bot, in their private chats with it; for all others they do not exist."""
+"""Commands of the operators, in their private chats with the bot; for everybody else they do not exist."""
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 from telegram import (
     Message,
@@ -11,67 +9,51 @@ from telegram import (
     MessageOriginUser,
     Update,
 )
-from telegram.ext import CommandHandler, filters
+from telegram.ext import filters
 
-from bot.chats.access_control import AccessControl
 from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import AnnouncePayload
-from bot.telegram.handlers.handlers import ForwardedCommand
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.ignored_messages import ForwardedCommand
+from bot.telegram.receiving.application import Context
 
-MAX_WORD_CHARS = 3000
-"""Of a word to all chats; with what stands around it, it has to fit into one message."""
+MAX_ANNOUNCEMENT_CHARS = 3000
+"""The longest announcement; with its frame it has to fit into one message."""
 
 
-class AdminCommands:
-    """Handles them.
+class AdminCommands(HandlerFamily):
+    """Handles these commands."""
 
-    Args:
-        submitter: Stores what they ask for.
-        access: Keeps the bans.
-        admins: Ids of the people.
-    """
-
-    def __init__(self, submitter: JobSubmitter, access: AccessControl, admins: Collection[int]) -> None:
-        self._submitter = submitter
-        self._access = access
-        self._admins = admins
-
-    def register(self, application: AnyApplication) -> None:
+    def register(self) -> None:
         """Add the handlers, before that of unknown commands."""
-        theirs = filters.UpdateType.MESSAGE & filters.ChatType.PRIVATE & filters.User(user_id=self._admins)
-        # What somebody sends them to be forwarded here is not their announcement.
+        theirs = filters.ChatType.PRIVATE & filters.User(user_id=self._services.admins)
+        # A command that somebody else wrote and they forward is not theirs.
         theirs &= ~ForwardedCommand()
-        commands = {
-            "stats": self._stats,
-            "ban": self._ban,
-            "unban": self._unban,
-            "pause": self._pause,
-            "resume": self._resume,
-            "announce": self._announce,
-        }
-        for name, callback in commands.items():
-            application.add_handler(CommandHandler(name, callback, filters=theirs))
+        self.on_command("stats", self._stats, theirs)
+        self.on_command("ban", self._ban, theirs)
+        self.on_command("unban", self._unban, theirs)
+        self.on_command("pause", self._pause, theirs)
+        self.on_command("resume", self._resume, theirs)
+        self.on_command("announce", self._announce, theirs)
 
     async def _stats(self, update: Update, context: Context) -> None:
-        await self._submitter.enqueue(update, [self._submitter.job(update, QueueName.QUICK, JobKind.STATS)])
+        await self._submitter.submit(update, QueueName.QUICK, JobKind.STATS)
 
     async def _ban(self, update: Update, context: Context) -> None:
-        someone = _someone(update.message, context)
-        if someone is None:
+        person_id = _person_meant(update.message, context)
+        if person_id is None:
             return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        done = await self._access.ban(someone)
+        done = await self._services.access.ban(person_id)
         key = "admin.banned" if done else "admin.ban_refused"
-        await self._submitter.reply(update, LocalizedMessage(key, {"id": str(someone)}))
+        await self._submitter.reply(update, LocalizedMessage(key, {"id": str(person_id)}))
 
     async def _unban(self, update: Update, context: Context) -> None:
-        someone = _someone(update.message, context)
-        if someone is None:
+        person_id = _person_meant(update.message, context)
+        if person_id is None:
             return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        await self._access.unban(someone)
-        await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(someone)}))
+        await self._services.access.unban(person_id)
+        await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(person_id)}))
 
     async def _pause(self, update: Update, context: Context) -> None:
         await self._submitter.job_queue.pause()
@@ -85,18 +67,17 @@ class AdminCommands:
         text = (
             (update.message.text if update.message and update.message.text else "").partition(" ")[2].strip()
         )
-        if not text or len(text) > MAX_WORD_CHARS:
+        if not text or len(text) > MAX_ANNOUNCEMENT_CHARS:
             return await self._submitter.reply(
-                update, LocalizedMessage("admin.announce_how", {"most": MAX_WORD_CHARS})
+                update, LocalizedMessage("admin.announce_how", {"most": MAX_ANNOUNCEMENT_CHARS})
             )
-        word = AnnouncePayload(message=LocalizedMessage("admin.word", {"text": UncutText(text)}))
-        await self._submitter.enqueue(
-            update, [self._submitter.job(update, QueueName.QUICK, JobKind.ANNOUNCE, payload=word)]
-        )
+        announcement = AnnouncePayload(message=LocalizedMessage("admin.word", {"text": UncutText(text)}))
+        await self._submitter.submit(update, QueueName.QUICK, JobKind.ANNOUNCE, announcement)
+        return None
 
 
-def _someone(message: Message | None, context: Context) -> int | None:
-    """The person or chat that is meant: by id, or by a message of theirs that was forwarded here and replied to."""
+def _person_meant(message: Message | None, context: Context) -> int | None:
+    """Return the person or chat to ban: given by id, or by a reply to a forwarded message of theirs."""
     if context.args:
         try:
             return int(context.args[0])

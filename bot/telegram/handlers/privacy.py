@@ -1,4 +1,4 @@
-"""What is told of one's data, and the way to have it erased."""
+"""What is kept of a chat, and having it erased: ``/privacy``, ``/forget`` and its button."""
 
 from __future__ import annotations
 
@@ -8,20 +8,93 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 
 from bot.chats.chats import MAX_RESULTS
+from bot.chats.key import ChatKey
 from bot.jobs.buttons import ForgetChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
-from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
-from bot.jobs.payloads import ForgetPayload, IfAdmin, StopEarlierPayload
+from bot.jobs.model import JobKind, JobState, QueueName, press_id
+from bot.jobs.payloads import ForgetPayload
+from bot.jobs.position_message import MessageLocation, position_message_of
+from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import may_change
-from bot.telegram.reading.senders import address_of, chat_key, owner_id
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.senders import message_of, telegram_chat_id_of
+from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
 
 
+class PrivacyHandlers(HandlerFamily):
+    """Handles ``/privacy``, ``/forget`` and the button that erases."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("privacy", self._privacy)
+        self.on_command("forget", self._forget)
+        self.on_press(self._erase, ForgetChat)
+
+    async def _privacy(self, update: Update, context: Context) -> None:
+        await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
+
+    async def _forget(self, update: Update, context: Context) -> None:
+        await self._submitter.reply(update, forget_notice(message_of(update)))
+
+    async def _erase(self, press: Press, action: ForgetChat) -> PressReply:
+        """Store the job that erases, whose position in the queue spares what is asked for after the press."""
+        if not await self._permissions.may_change(press.update, None):
+            return PressReply("forget.admins_only")
+        message, job_queue = press.message, self._submitter.job_queue
+        erase_id = press_id(telegram_chat_id_of(message.chat), message.message_id, ForgetChat.name)
+        before = await job_queue.find(press.chat, erase_id)
+        if before is not None and before.state is not JobState.CANCELLED:
+            # The update may have come before, and the process may have died before it stopped all.
+            return replace(OLD_BUTTON, stopped=await stop_jobs_before(job_queue, press.chat, erase_id))
+        erase = self._submitter.job(
+            press.update,
+            QueueName.MAIN,
+            JobKind.FORGET,
+            payload=ForgetPayload(quick_job_ids=await _questions(job_queue, press.chat)),
+            message_id=message.message_id,
+        )
+        if before is None:
+            erase = replace(erase, id=erase_id)
+        if not await self._submitter.enqueue(press.update, [erase]):
+            return PressReply()
+        stopped = await stop_jobs_before(job_queue, press.chat, erase.id)
+        return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=stopped)
+
+
+async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
+    """Return the quick jobs to stop: all but those that delete a message with a token in it."""
+    ids = await job_queue.current(chat, QueueName.QUICK)
+    statuses = [await job_queue.find(chat, job_id) for job_id in ids]
+    return tuple(one.job.id for one in statuses if one is not None and one.job.kind is not JobKind.HIDE)
+
+
+async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[MessageLocation, ...]:
+    """Stop all requests before the job that erases the chat; return the messages that told the position of any.
+
+    The last one is stopped first, so that none of them begins.
+    """
+    ids = await job_queue.current(chat, QueueName.MAIN)
+    # A job that is not there is over: what waits now came later.
+    earlier = ids[: ids.index(erase_id)] if erase_id in ids else []
+    told: list[MessageLocation] = []
+    for job_id in reversed(earlier):
+        status = await job_queue.find(chat, job_id)
+        was = await job_queue.cancel(chat, QueueName.MAIN, job_id)
+        if status is not None and was is JobState.QUEUED:
+            message = await position_message_of(job_queue, status.job)
+            told += [] if message is None else [message]
+    return tuple(told)
+
+
 def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
-    """What is kept and for how long, from the numbers that are in force."""
+    """Say what is kept and for how long, from the numbers in force.
+
+    Args:
+        chat_ttl_days: Days for which a chat is kept that nobody uses.
+    """
     params: dict[str, Param] = {
         "chat_days": chat_ttl_days,
         "videos": MAX_RESULTS,
@@ -35,45 +108,6 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 
 def forget_notice(message: Message) -> LocalizedMessage:
-    """What erasing means, with the button that does it."""
+    """Say what erasing means, with the button that does it."""
     kind = "private" if message.chat.type == ChatType.PRIVATE else "group"
     return LocalizedMessage(f"forget.sure_{kind}", buttons=(Button("button.forget", ForgetChat()),))
-
-
-async def forget_jobs(
-    submitter: JobSubmitter, update: Update, message: Message, answer_id: str
-) -> tuple[list[Job], IfAdmin | None]:
-    """What a press of that button asks for; nothing when it was pressed before.
-
-    The job that erases takes its place in the queue with the press: what comes behind it came later.
-
-    Args:
-        submitter: Makes the jobs.
-        update: The press.
-        message: With the button.
-        answer_id: Of the job that answers the press.
-
-    Returns:
-        The jobs, and what is done only if an admin of the group pressed, see ``telegram/handlers/permissions.py``.
-    """
-    chat = chat_key(message)
-    erase_id = press_id(address_of(message.chat), message.message_id, f"{ForgetChat.name}:{owner_id(update)}")
-    before = await submitter.job_queue.find(chat, erase_id)
-    if before is not None and before.state is not JobState.CANCELLED:
-        return [], None
-    erase = submitter.job(update, QueueName.MAIN, JobKind.FORGET, message_id=message.message_id)
-    if before is None:
-        erase = replace(erase, id=erase_id)
-    stop_earlier = StopEarlierPayload(erase_id=erase.id)
-    clear = submitter.job(
-        update, QueueName.TAP, JobKind.CLEAR_WAY, payload=stop_earlier, message_id=message.message_id
-    )
-    questions = await submitter.job_queue.current(chat, QueueName.QUICK)
-    if may_change(update, None):
-        return [replace(erase, payload=ForgetPayload(quick_job_ids=tuple(questions))), clear], None
-    deed = IfAdmin(
-        jobs=(await submitter.packed(update, clear),), release_job_id=erase.id, refusal="forget.admins_only"
-    )
-    return [
-        replace(erase, payload=ForgetPayload(quick_job_ids=tuple(questions), if_allowed_by=answer_id))
-    ], deed

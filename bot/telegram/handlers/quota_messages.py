@@ -1,4 +1,4 @@
-"""What is told of a day's budget."""
+"""Messages about the daily limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bot.jobs.queue.quotas import Quotas, QuotaWarning
 
 
 def quota_exceeded(scarce: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
-    """Why a request is refused, and when the count starts anew."""
+    """Say why a request is refused, and when the count starts again."""
     limit = quotas.limit(scarce)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.anew_in_s)}
     if scarce.what == "jobs":
@@ -17,7 +17,7 @@ def quota_exceeded(scarce: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
 
 
 def quota_warning(scarce: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
-    """What is told before a budget is used up."""
+    """Say how much is left before a limit is reached."""
     params: dict[str, Param] = {"anew_in": Seconds(quotas.anew_in_s)}
     if scarce.what == "jobs":
         return LocalizedMessage(f"budget.left_jobs_{scarce.whose}", {**params, "n": scarce.left})

@@ -1,4 +1,4 @@
-"""Files as messages bring them: which there are, what they may be called, and which NemoVideo takes."""
+"""Files in messages: which there are, under which names they are passed on, and which NemoVideo takes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bot.jobs.model import Attachment
 # Telegram's servers count in units of 1024 x 1024 bytes; PTB's own constants are 5 % below.
 LOCAL_SIZE_LIMIT = 2000 * 1024 * 1024
 CLOUD_SIZE_LIMIT = 20 * 1024 * 1024
-"""Bytes that a bot may fetch, from an own Bot API server and from the cloud's."""
+"""Bytes of the largest file that a bot may fetch, from a Bot API server of its own and from Telegram's."""
 
 LOCAL_SEND_LIMIT = 2000 * 1024 * 1024
 CLOUD_SEND_LIMIT = 50 * 1024 * 1024
-"""Bytes that a bot may send, likewise."""
+"""Bytes of the largest file that a bot may send through either."""
 
 CONTENT_TYPES = {
     "mp4": "video/mp4",
@@ -37,7 +37,7 @@ CONTENT_TYPES = {
     "m4a": "audio/mp4",
     "aac": "audio/aac",
 }
-"""What NemoVideo takes (its document's list), with the types that are declared in uploads."""
+"""The kinds that NemoVideo takes (the list in its document), with the types that uploads declare."""
 
 SAME_KIND = {
     "jpeg": "jpg",
@@ -51,26 +51,26 @@ SAME_KIND = {
     "opus": "ogg",
     "aif": "aiff",
 }
-"""Other endings of the same kinds of content."""
+"""Other file extensions of the same kinds."""
 
 CONVERTED = {"ogg": "m4a", "flac": "wav", "aiff": "wav"}
-"""Sound that NemoVideo does not take, and what it becomes on the way (``media/audio_conversion.py``)."""
+"""Audio that NemoVideo does not take, and what it is converted to (``media/audio_conversion.py``)."""
 
 ENDING_LENGTH = 16
 NAME_LENGTH = 80
 
 _DEFAULT_ENDINGS = {"video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg"}
 
-_UNTOLD = ("", "application/octet-stream")
-"""What clients declare of a file that they don't know."""
+_UNDECLARED = ("", "application/octet-stream")
+"""What clients declare for a file of a type that they don't know."""
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
 
 def attachment_of(message: Message) -> Attachment | None:
-    """The file that a message brings, if any; of a photo the largest size.
+    """Return the file of a message, or ``None``; of a photo the largest size.
 
-    What has no name is called by its kind and the message's number, as people may read it.
+    A file without a name is named after its kind and the message's number, because people may read the name.
     """
     file = _file_of(message)
     return None if file is None else replace(file, message_id=message.message_id)
@@ -91,7 +91,7 @@ def _file_of(message: Message) -> Attachment | None:
         )
     if message.sticker:
         return _sticker(message.sticker, message.message_id)
-    # An animation comes as a document too, for clients from before there were any.
+    # An animation comes as a document too, for older clients.
     for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
         media = getattr(message, kind)
         if media is None:
@@ -129,62 +129,66 @@ def _sticker(sticker: Sticker, message_id: int) -> Attachment:
 
 
 def _seconds(duration: int | timedelta | None) -> float | None:
-    # PTB gives whole seconds or a timedelta, by a switch of its own; 0 is what clients say that don't know.
+    # PTB gives whole seconds or a timedelta, depending on PTB_TIMEDELTA; clients that don't know say 0.
     value = duration.total_seconds() if isinstance(duration, timedelta) else duration
     return float(value) if value else None
 
 
 def safe_name(given: str, ending: str) -> str:
-    """A file name without anything that a path, a header or a shell could trip over.
+    """Return a file name that is safe in a path, a header and a shell.
 
     Args:
-        given: As a stranger chose it.
-        ending: Used when there is none.
+        given: The name that a stranger chose.
+        ending: The extension if that name has none.
     """
     plain = unicodedata.normalize("NFC", PurePath(given.replace("\\", "/")).name)
     path = PurePath(_UNSAFE.sub("_", plain))
     suffix = path.suffix.lower()[:ENDING_LENGTH] if path.suffix.strip(" ._") else f".{ending}"
-    # Of a name in symbols alone nothing is left.
+    # Nothing is left of a name that has only symbols.
     stem = path.stem.strip(" ._") or "file"
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
 
 
 def kind_of_name(name: str) -> str | None:
-    """The kind that a file's name claims, if it is one that NemoVideo takes, as it is or converted."""
+    """Return the kind that a file's name claims, if NemoVideo takes that, converted or not."""
     ending = PurePath(name).suffix.lower().lstrip(".")
     ending = SAME_KIND.get(ending, ending)
     return ending if ending in CONTENT_TYPES or ending in CONVERTED else None
 
 
 def kind_of_content(file: Attachment, sniffed: str | None) -> str | None:
-    """The kind that a file is, by its first bytes and by how it was sent.
+    """Return the kind of a file by its first bytes and by how it was sent.
 
-    Sound in an MP4 begins as a video does, whatever its ending; NemoVideo would look for a picture in it.
+    Audio in an MP4 begins as a video does, whatever its extension; NemoVideo would look for a video track in it.
+
+    Args:
+        file: The file.
+        sniffed: The kind by the first bytes.
     """
-    is_sound = file.kind in ("audio", "voice") or kind_of_name(file.name) == "m4a"
-    return "m4a" if sniffed == "mp4" and is_sound else sniffed
+    is_audio = file.kind in ("audio", "voice") or kind_of_name(file.name) == "m4a"
+    return "m4a" if sniffed == "mp4" and is_audio else sniffed
 
 
 def fitting_name(name: str, kind: str) -> str:
-    """The name with an ending that tells what the file really is: NemoVideo goes by it."""
+    """Return a name with the extension of the file's real kind, by which NemoVideo goes."""
     path = PurePath(name)
     return name if path.suffix.lower() == f".{kind}" else f"{path.stem or 'file'}.{kind}"
 
 
-def is_drawn(file: Attachment) -> bool:
-    """Whether it is an animated sticker of the kind that holds no pictures but how to draw them."""
+def is_vector_sticker(file: Attachment) -> bool:
+    """Tell whether a file is an animated sticker that holds no images but how to draw them."""
     return file.name.lower().endswith(".tgs")
 
 
-def is_promising(file: Attachment) -> bool:
-    """Whether a file may be of a kind that is taken; its content decides when it is opened."""
+def may_be_supported(file: Attachment) -> bool:
+    """Tell whether a file may be of a kind that is taken; its content decides when it is opened."""
     if kind_of_name(file.name) is not None or file.content_type in CONTENT_TYPES.values():
         return True
-    # Neither its ending nor whoever sent it says what it is: look inside.
-    return file.content_type in _UNTOLD and mimetypes.guess_type(file.name)[0] in (None, *_UNTOLD)
+    # Neither its extension nor its sender says what it is: its content has to.
+    return file.content_type in _UNDECLARED and mimetypes.guess_type(file.name)[0] in (None, *_UNDECLARED)
 
 
-def taken_as(file: Attachment) -> str | None:
-    """The kind as which NemoVideo would get a file, as far as its name tells."""
+def upload_kind(file: Attachment) -> str | None:
+    """Return the kind as which NemoVideo would get a file, by its name."""
     kind = kind_of_name(file.name)
     return None if kind is None else CONVERTED.get(kind, kind)

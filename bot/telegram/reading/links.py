@@ -1,4 +1,4 @@
-"""Addresses in a request: which go to NemoVideo to be fetched, and what is told of the others."""
+"""Links in a request: which NemoVideo is to fetch, and what to say about the others."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from bot.jobs.messages import LocalizedMessage
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 
 _HARMLESS = (RefusalReason.STREAMING_SITE, RefusalReason.SHARE_PAGE)
-"""Why an address can't be fetched though there is nothing wrong with naming it in a request."""
+"""Reasons why a link can't be fetched that do not forbid naming it in a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLinks:
-    """A request with its addresses sorted out.
+    """A request and its links.
 
     Args:
-        prompt: The words without the media's addresses.
-        media: Addresses to upload.
-        told: What is said of addresses that can't be fetched.
-        is_over: Whether that is all: nothing is passed on.
+        prompt: The words without the links to media.
+        media: The links to upload.
+        notice: What to say about links that can't be fetched; ``None`` for nothing.
+        is_refused: Whether the request ends with that: nothing is passed on.
     """
 
     prompt: str
     media: tuple[str, ...] = ()
-    told: LocalizedMessage | None = None
-    is_over: bool = False
+    notice: LocalizedMessage | None = None
+    is_refused: bool = False
 
 
 def read_links(text: str) -> RequestLinks:
-    """Take the addresses out of a request."""
+    """Take the links out of a request."""
     found = find_links(text)
     if not found.refused:
         return RequestLinks(found.rest if found.media else text, found.media)
@@ -37,10 +37,10 @@ def read_links(text: str) -> RequestLinks:
     forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
     if forbidden is not None:
         params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
-        return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_over=True)
-    told = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
+        return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
+    notice = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     words = found.rest
     for one in found.refused:
         words = words.replace(one.url, "")
-    # "Cut it like this one: https://…" is a request; the address alone is a file that can't be had.
-    return RequestLinks(found.rest, found.media, told, is_over=not words.strip() and not found.media)
+    # "Cut it like this one: https://…" is a request; the link alone is a file that can't be fetched.
+    return RequestLinks(found.rest, found.media, notice, is_refused=not words.strip() and not found.media)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 from telegram import Chat, ChatMember, ChatMemberRestricted, Message, MessageEntity, Update, User
 
 from bot.chats.key import ChatKey
+from bot.telegram.reading.commands import COMMAND
 
-ADDRESS = "address"
-"""What is added to chats of updates that are kept under another id, see ``telegram/receiving/application.py``."""
+TELEGRAM_CHAT_ID = "telegram_chat_id"
+"""Added by ``telegram/receiving/application.py`` to the chats of updates that are kept under another id."""
 
 _GENERAL = 1
-"""The topic of a forum that nothing can be sent to by its id, should a server call it one."""
-
-_ADDRESSED = re.compile(r"/\w+@(?P<bot>\w+)")
+"""The topic General of a forum, to which nothing can be sent by its id, should a server call it a topic."""
 
 
 def chat_key(message: Message) -> ChatKey:
-    """The chat, and its topic in forums.
+    """Return the chat, and its topic in forums.
 
     ``message_thread_id`` is also set on plain replies in groups, and General has id 1 but must be left out when
     sending: only ``is_topic_message`` tells a real topic.
@@ -28,13 +25,20 @@ def chat_key(message: Message) -> ChatKey:
     return ChatKey(message.chat.id, topic)
 
 
-def address_of(chat: Chat) -> int:
-    """The id that a chat has in Telegram; what is kept of it may be under the one it had before."""
-    return int(chat.api_kwargs.get(ADDRESS, chat.id))
+def message_of(update: Update) -> Message:
+    """Return the message of an update that a handler for new messages got."""
+    if update.message is None:
+        raise TypeError("registered for messages only")
+    return update.message
+
+
+def telegram_chat_id_of(chat: Chat) -> int:
+    """Return the id that a chat has in Telegram; it may be kept under the one that it had as a group."""
+    return int(chat.api_kwargs.get(TELEGRAM_CHAT_ID, chat.id))
 
 
 def owner_id(update: Update) -> int:
-    """Whoever asked: the person, or the chat in whose name an anonymous admin or a channel writes.
+    """Return who asked: the person, or the chat in whose name an anonymous admin or a channel writes.
 
     For those the sender is the same user everywhere (1087968824, 136817688); who it was is in ``sender_chat``.
     """
@@ -43,18 +47,18 @@ def owner_id(update: Update) -> int:
         return message.sender_chat.id
     if (user := update.effective_user) is not None:
         return user.id
-    # Nobody is named: then it is the chat's.
+    # Nobody is named: it is the chat's own.
     return update.effective_chat.id if update.effective_chat is not None else 0
 
 
 def sender_id(message: Message) -> int | None:
-    """Whoever wrote a message: the person, or the chat in whose name they did."""
+    """Return who wrote a message: the person, or the chat in whose name they did."""
     sender = message.sender_chat or message.from_user
     return None if sender is None else sender.id
 
 
 def is_from_bot(update: Update, own_id: int) -> bool:
-    """Whether another bot wrote it, whom to answer would be talk without end.
+    """Tell whether another bot wrote a message; two bots that answer each other would never end.
 
     Anonymous admins and channels write under bots' names too, but those come with a ``sender_chat``.
     """
@@ -66,14 +70,14 @@ def is_from_bot(update: Update, own_id: int) -> bool:
 
 
 def is_for_other_bot(message: Message, username: str) -> bool:
-    """Whether a message begins with a command for another bot, such as ``/edit@other_bot``."""
+    """Tell whether a message begins with a command for another bot, such as ``/edit@other_bot``."""
     text = message.text or message.caption or ""
-    addressed = _ADDRESSED.match(text)
-    return addressed is not None and addressed["bot"].lower() != username.lower()
+    command = COMMAND.match(text)
+    return command is not None and (command["bot"] or username).lower() != username.lower()
 
 
 def is_for_bot(message: Message, bot_id: int, username: str) -> bool:
-    """Everything in a private chat; in groups what replies to the bot or mentions it."""
+    """Tell whether a message is for the bot: in a private chat any, in a group a reply to it or a mention of it."""
     if message.chat.type == Chat.PRIVATE:
         return True
     replied = message.reply_to_message if is_reply(message) else None
@@ -83,7 +87,7 @@ def is_for_bot(message: Message, bot_id: int, username: str) -> bool:
 
 
 def without_mention(message: Message, username: str) -> str:
-    """The words of a message, without a mention of the bot."""
+    """Return the words of a message, without a mention of the bot."""
     text = message.text or message.caption or ""
     mention = _mention(message, username)
     return text.replace(mention, "", 1).strip() if mention else text.strip()
@@ -99,7 +103,7 @@ def _mention(message: Message, username: str) -> str | None:
 
 
 def is_reply(message: Message) -> bool:
-    """Whether a message answers another; some clients make every one of a topic answer the topic's first."""
+    """Tell whether a message replies to another; in a topic some clients make each reply to the topic's first."""
     replied = message.reply_to_message
     if replied is None or replied.forum_topic_created is not None:
         return False
@@ -107,12 +111,12 @@ def is_reply(message: Message) -> bool:
 
 
 def may_write(member: ChatMember) -> bool:
-    """Whether the bot, being this in a chat, can say anything there."""
+    """Tell whether the bot can write in a chat of which it is this member."""
     if isinstance(member, ChatMemberRestricted):
         return member.is_member and member.can_send_messages
     return member.status not in (ChatMember.LEFT, ChatMember.BANNED)
 
 
 def language_code(user: User | None) -> str | None:
-    """The language that somebody's client is set to, where it tells."""
+    """Return the language that somebody's client is set to, if it says so."""
     return user.language_code if user is not None else None

@@ -1,35 +1,40 @@
-"""PTB's parts, put together our way: no Updater, no job queue, errors kept for whoever processes the update."""
+"""PTB's bot and application: no Updater, no job queue, and errors that reach the receiver."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from redis.exceptions import RedisError
+import structlog
 from telegram import Update
 from telegram.ext import Application, CallbackContext, ExtBot
 from telegram.warnings import PTBUserWarning
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.runtime.http import Transport
-from bot.telegram.reading.senders import ADDRESS
+from bot.telegram.reading.senders import TELEGRAM_CHAT_ID
 from bot.telegram.sending.bot_requests import BotRequest
+
+log = structlog.get_logger(__name__)
 
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
-_FAILURES = "failures"
+STOP_TIMEOUT_S = 1.0
+"""How long background tasks may take to end when the process stops."""
 
 
 def new_bot(token: str, api_url: str, new_transport: Callable[[], Transport], *, local: bool) -> ExtBot[None]:
-    """PTB's bot over our HTTP transport.
+    """Make PTB's bot over our HTTP transport.
 
     Args:
-        token: The bot's.
+        token: The bot's token.
         api_url: Base address of the Bot API server, without ``/bot``.
-        new_transport: See ``bot/runtime/http.py``. PTB closes each with the request object that has it.
+        new_transport: Makes a transport, see ``bot/runtime/http.py``. PTB closes it with the request object.
         local: Whether that server runs in local mode.
     """
     # Without it PTB 22 warns at each read of a flood limit's length that the type will change.
@@ -47,55 +52,64 @@ def new_bot(token: str, api_url: str, new_transport: Callable[[], Transport], *,
     )
 
 
-class _ChatIdTranslatingApplication(Application[Any, Any, Any, Any, Any, Any]):
-    """Gives every chat of an update the id that it is kept under, before any handler sees it."""
+class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
+    """PTB's application, which gives each chat the id that it is kept under before any handler sees it.
 
-    telegram_ids: TelegramIds
+    Args:
+        telegram_ids: Keeps the ids of groups that have become supergroups.
+        kwargs: Arguments of PTB's class.
+    """
+
+    def __init__(self, *, telegram_ids: TelegramIds, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._telegram_ids = telegram_ids
 
     async def process_update(self, update: object) -> None:
-        """See ``Application``."""
+        """See ``Application``.
+
+        Raises:
+            Exception: A handler has failed; PTB would only pass it to error handlers.
+        """
         chat = update.effective_chat if isinstance(update, Update) else None
         if isinstance(update, Update) and chat is not None:
-            try:
-                kept_as = await self.telegram_ids.kept_as(chat.id)
-            except RedisError as error:
-                self.bot_data[_FAILURES][update.update_id] = error
-                return
+            kept_as = await self._telegram_ids.kept_as(chat.id)
             if kept_as != chat.id:
-                translated = _renamed(update.to_dict(), chat.id, kept_as)
-                update = Update.de_json(translated, self.bot)
+                update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, kept_as), self.bot)
         await super().process_update(update)
 
+    async def process_error(
+        self,
+        update: object | None,
+        error: Exception,
+        job: Any = None,
+        coroutine: Any = None,
+    ) -> bool:
+        """Raise what a handler raised, for whoever confirms the update; log what a background task raised."""
+        if coroutine is None:
+            raise error
+        log.error("background_task.failed", exc_info=error)
+        return False
 
-def _renamed(value: Any, address: int, kept_as: int) -> Any:
+    async def stop(self) -> None:
+        """Stop; background tasks that take too long to end, because Telegram asks to wait, are cancelled."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await super().stop()
+
+
+def _with_chat_id(value: Any, telegram_chat_id: int, kept_as: int) -> Any:
+    """Return a part of an update in which a chat has the id that it is kept under."""
     match value:
-        case {"id": found, "type": _} if found == address:
-            return {**value, "id": kept_as, ADDRESS: address}
+        case {"id": chat_id, "type": _} if chat_id == telegram_chat_id:
+            return {**value, "id": kept_as, TELEGRAM_CHAT_ID: telegram_chat_id}
         case dict():
-            return {name: _renamed(part, address, kept_as) for name, part in value.items()}
+            return {name: _with_chat_id(part, telegram_chat_id, kept_as) for name, part in value.items()}
         case list():
-            return [_renamed(part, address, kept_as) for part in value]
+            return [_with_chat_id(part, telegram_chat_id, kept_as) for part in value]
     return value
 
 
 def new_application(bot: ExtBot[None], telegram_ids: TelegramIds) -> AnyApplication:
-    """An application that is fed updates by ``Intake``."""
-    builder = Application.builder().application_class(_ChatIdTranslatingApplication).bot(bot)
-    application = builder.updater(None).job_queue(None).build()
-    if isinstance(application, _ChatIdTranslatingApplication):
-        application.telegram_ids = telegram_ids
-    application.bot_data[_FAILURES] = {}
-    application.add_error_handler(_keep_failure)
-    return application
-
-
-async def _keep_failure(update: object, context: Context) -> None:
-    # process_update swallows what a handler raises; whoever confirms the update has to know.
-    if isinstance(update, Update):
-        context.bot_data[_FAILURES][update.update_id] = context.error
-
-
-def failure_of(application: AnyApplication, update: Update) -> Exception | None:
-    """What the update's handler raised in the last ``process_update``, once."""
-    failure: Exception | None = application.bot_data[_FAILURES].pop(update.update_id, None)
-    return failure
+    """Make an application that gets its updates from ``UpdateReceiver``."""
+    builder = Application.builder().application_class(BotApplication, {"telegram_ids": telegram_ids}).bot(bot)
+    return builder.updater(None).job_queue(None).build()

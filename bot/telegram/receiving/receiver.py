@@ -1,4 +1,4 @@
-"""Receiving updates, by long polling or as deliveries; an update counts as received when what it asks for is in Redis.
+"""Receiving updates, by polling or webhook; an update counts as received when what it asks for is in Redis.
 
 PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the next
 ``getUpdates``, whose offset confirms, goes out only after every handler of the batch has stored its jobs.
@@ -19,15 +19,15 @@ from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter,
 
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
-from bot.telegram.receiving.application import AnyApplication, failure_of
+from bot.telegram.receiving.application import AnyApplication
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 30
-"""How long Telegram holds a request when there is nothing."""
+"""How long Telegram holds a request, in seconds, when there are no updates."""
 
 POLL_MARGIN_S = 10
-"""How much longer we wait for its answer before the connection counts as dead."""
+"""How many seconds later its answer has to be here, or the connection counts as dead."""
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
@@ -36,11 +36,11 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 
 
 class UpdateReceiver:
-    """Takes updates in, and the polling loop.
+    """Polls for updates, and passes updates to the handlers.
 
     Args:
-        application: PTB's, with handlers that only write to Redis.
-        clock: For pauses.
+        application: PTB's application with the handlers.
+        clock: Source of pauses; tests pass a manual one.
     """
 
     def __init__(self, application: AnyApplication, clock: Clock) -> None:
@@ -48,7 +48,7 @@ class UpdateReceiver:
         self._clock = clock
 
     async def run(self) -> None:
-        """Poll for ever.
+        """Poll until cancelled.
 
         Raises:
             InvalidToken: Telegram does not know the bot.
@@ -58,7 +58,7 @@ class UpdateReceiver:
             try:
                 batch = await self._poll(offset)
             except EndPointNotFound as error:
-                # What PTB's raw calls make of a refused token.
+                # PTB's raw calls raise this for a refused token.
                 raise InvalidToken(error.message) from error
             except TelegramError as error:
                 if isinstance(error, Conflict):
@@ -75,71 +75,72 @@ class UpdateReceiver:
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
-            # Processes that share the store share the lease, so it is none of ours.
+            # Processes that share the store share the polling lock, so it is none of ours.
             log.error(
                 "intake.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",
             )
             return
-        # Left from an earlier way of running this bot; Telegram gives nothing to polls while it is set.
+        # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
         log.warning("intake.webhook_removed")
         with contextlib.suppress(TelegramError):
             await self._application.bot.delete_webhook()
 
     async def receive(self, batch: Sequence[dict[str, Any]]) -> None:
-        """Handle updates until all are stored: in order within a chat, chats side by side."""
+        """Handle updates until all are stored: one after another within a chat, chats side by side."""
         chats: dict[int, list[Update]] = defaultdict(list)
         for item in batch:
-            if (update := self._read(item)) is not None:
+            if (update := self._parse(item)) is not None:
                 chat = update.effective_chat
                 chats[chat.id if chat else 0].append(update)
-        await asyncio.gather(*(self._in_order(updates) for updates in chats.values()))
+        await asyncio.gather(*(self._receive_chat(updates) for updates in chats.values()))
 
     async def receive_one(self, item: dict[str, Any]) -> None:
-        """Handle a delivered update, once: Telegram delivers it again, and nothing later of its chat before that.
+        """Handle an update that the webhook got, once. Telegram repeats one that fails before any later of its chat.
 
         Raises:
-            RedisError: It is not stored.
+            RedisError: What it asks for is not stored.
         """
-        update = self._read(item)
-        if update is not None and (error := await self._handle(update)) is not None:
-            raise error
+        if (update := self._parse(item)) is not None:
+            await self._handle(update)
 
-    def _read(self, item: dict[str, Any]) -> Update | None:
+    def _parse(self, item: dict[str, Any]) -> Update | None:
         metrics.UPDATES.labels("received").inc()
         try:
             return Update.de_json(item, self._application.bot)
         except Exception:
-            # Of a newer Bot API, perhaps. It would come again for ever if it were not skipped.
+            # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
             metrics.UPDATES.labels("unreadable").inc()
             log.exception("intake.unreadable_update", update_id=item.get("update_id"))
             return None
 
-    async def _in_order(self, updates: Sequence[Update]) -> None:
+    async def _receive_chat(self, updates: Sequence[Update]) -> None:
         for update in updates:
-            await self._until_stored(update)
+            await self._handle_until_stored(update)
 
-    async def _until_stored(self, update: Update) -> None:
+    async def _handle_until_stored(self, update: Update) -> None:
         pause_s = FIRST_PAUSE_S
-        # Not confirmed before it is stored: wait for the store as long as it takes.
-        while (error := await self._handle(update)) is not None:
-            log.warning("intake.store_away", update_id=update.update_id, error=type(error).__name__)
+        # An update is not confirmed before it is stored: wait for the store as long as it takes.
+        while True:
+            try:
+                return await self._handle(update)
+            except RedisError as error:
+                log.warning("intake.store_away", update_id=update.update_id, error=type(error).__name__)
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _handle(self, update: Update) -> RedisError | None:
-        """Run its handlers; returns what the store failed with. Any other failure would only come again."""
-        await self._application.process_update(update)
-        error = failure_of(self._application, update)
-        if isinstance(error, RedisError):
-            return error
-        if error is not None:
+    async def _handle(self, update: Update) -> None:
+        """Run an update's handlers. Only a failure of the store goes up: any other would be the same next time."""
+        try:
+            await self._application.process_update(update)
+        except RedisError:
+            raise
+        except Exception:
             metrics.UPDATES.labels("failed").inc()
-            log.error("intake.handler_failed", update_id=update.update_id, exc_info=error)
-        return None
+            log.exception("intake.handler_failed", update_id=update.update_id)
 
     async def _poll(self, offset: int) -> list[dict[str, Any]]:
-        # Raw, because one update that PTB can't read must not take the rest of its batch along.
+        # Raw, because an update that PTB can't read must not make the rest of its batch fail.
         batch: list[dict[str, Any]] = await self._application.bot.do_api_request(
             "getUpdates",
             api_kwargs={"offset": offset, "timeout": POLL_S, "allowed_updates": ALLOWED_UPDATES},
@@ -149,7 +150,7 @@ class UpdateReceiver:
 
 
 def wait_s(error: TelegramError) -> float | None:
-    """How long Telegram asks to wait, if it does."""
+    """Return how many seconds Telegram asks to wait, or ``None`` if it does not."""
     if not isinstance(error, RetryAfter):
         return None
     after = error.retry_after

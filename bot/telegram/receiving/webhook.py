@@ -1,4 +1,4 @@
-"""Telling Telegram where to deliver: once by any of the processes, and again only when something changed."""
+"""Setting the webhook: once by any of the processes, and again only when something has changed."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from bot.telegram.receiving.receiver import ALLOWED_UPDATES, FIRST_PAUSE_S, LONG
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 40
-"""Deliveries that Telegram has under way at once, over all replicas: its own default. Each takes a few ms."""
+"""Updates that Telegram delivers at once, over all replicas: its own default. Each takes a few milliseconds."""
 
 LOCK_S = 60.0
-"""For one process to ask Telegram twice."""
+"""Seconds for one process to make two calls to Telegram."""
 
 
 async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: Clock) -> None:
-    """See to it that Telegram delivers to an address; however many processes do so at once, it is told once.
+    """Ensure that Telegram delivers updates to an address; of many processes that do so at once, one calls it.
 
     Args:
-        bot: Telegram.
-        redis: Remembers a digest of what it was told, because it does not give the secret back.
-        url: Where to.
-        secret: What each delivery has to bring.
-        clock: For pauses while Telegram or the store is away.
+        bot: The bot whose webhook is set.
+        redis: Keeps a digest of the last webhook, because Telegram does not give the secret back.
+        url: The address.
+        secret: The secret that each delivery has to bring.
+        clock: Source of pauses while Telegram or the store is away; tests pass a manual one.
 
     Raises:
-        BadRequest: Telegram does not take the address.
-        InvalidToken: It does not know the bot.
+        BadRequest: Telegram refuses the address.
+        InvalidToken: Telegram does not know the bot.
     """
     pause_s = FIRST_PAUSE_S
     while True:
         try:
             async with redis.lock(keys.WEBHOOK_LOCK, timeout=LOCK_S):
-                return await _set_unless_the_same(bot, redis, url, secret)
+                return await _set_if_changed(bot, redis, url, secret)
         except EndPointNotFound as error:
             raise InvalidToken(error.message) from error
         except (BadRequest, InvalidToken):
@@ -53,13 +53,13 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-async def _set_unless_the_same(bot: Bot, redis: Redis, url: str, secret: str) -> None:
-    told = "\n".join((bot.token, url, secret, *ALLOWED_UPDATES, str(MAX_CONNECTIONS)))
-    digest = hashlib.sha256(told.encode()).hexdigest()
-    found = await bot.get_webhook_info()
+async def _set_if_changed(bot: Bot, redis: Redis, url: str, secret: str) -> None:
+    webhook = "\n".join((bot.token, url, secret, *ALLOWED_UPDATES, str(MAX_CONNECTIONS)))
+    digest = hashlib.sha256(webhook.encode()).hexdigest()
+    current = await bot.get_webhook_info()
     if (
-        found.url == url
-        and set(found.allowed_updates) == set(ALLOWED_UPDATES)
+        current.url == url
+        and set(current.allowed_updates) == set(ALLOWED_UPDATES)
         and await redis.get(keys.WEBHOOK) == digest
     ):
         return
@@ -67,4 +67,4 @@ async def _set_unless_the_same(bot: Bot, redis: Redis, url: str, secret: str) ->
         url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, max_connections=MAX_CONNECTIONS
     )
     await redis.set(keys.WEBHOOK, digest)
-    log.info("webhook.set", was_set=bool(found.url))
+    log.info("webhook.set", was_set=bool(current.url))

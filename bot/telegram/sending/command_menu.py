@@ -1,6 +1,6 @@
-"""What Telegram shows of the bot: its commands in each kind of chat and language, and what it says of itself.
+"""What Telegram shows of the bot: its commands in each kind of chat and language, and its descriptions.
 
-Each part is set only when it is not what was set last: a bot that sets its commands at every start is locked out.
+A part is set only when it has changed: Telegram locks out a bot that sets its commands at every start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -27,6 +27,7 @@ from telegram import (
 )
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
+from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.api_calls import wait_s
@@ -38,55 +39,20 @@ FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
 LOCK_LEASE_S = 60.0
-"""How long a process may take for one part, before another may take over."""
+"""Seconds for which a process may work on one part before another may take over."""
 
 DEFAULT_LANGUAGE = "en"
-"""Shown to whoever's language has no catalogue."""
+"""Shown to people whose language has no catalogue."""
 
-_OF_ADMIN = "commands:admin:"
-"""Begins the names of the parts that are for one person alone."""
-
-_GROUP: Final = (
-    "edit",
-    "export",
-    "status",
-    "cancel",
-    "new",
-    "skill",
-    "credits",
-    "settings",
-    "language",
-    "privacy",
-    "help",
-)
-
-_PRIVATE: Final = (
-    "export",
-    "status",
-    "credits",
-    "new",
-    "cancel",
-    "skill",
-    "settings",
-    "language",
-    "link",
-    "login",
-    "logout",
-    "privacy",
-    "forget",
-    "edit",
-    "help",
-)
-
-OF_ADMINS: Final = ("stats", "pause", "resume", "announce", "ban", "unban")
-"""Commands of those who run the bot, in their private chats with it."""
+_ADMIN_PREFIX = "commands:admin:"
+"""Prefix of the names of the parts for one operator."""
 
 COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
-    BotCommandScopeAllPrivateChats(): _PRIVATE,
-    BotCommandScopeAllGroupChats(): _GROUP,
-    BotCommandScopeAllChatAdministrators(): (*_GROUP, "link", "forget"),
+    BotCommandScopeAllPrivateChats(): PRIVATE_MENU,
+    BotCommandScopeAllGroupChats(): GROUP_MENU,
+    BotCommandScopeAllChatAdministrators(): GROUP_ADMIN_MENU,
 }
-"""In each kind of chat what can be done there, the most useful first; ``/start`` is a button of Telegram's."""
+"""The commands of each kind of chat, the most useful first; ``/start`` is a button of Telegram's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +60,26 @@ class _Part:
     """One thing to set.
 
     Args:
-        name: What it is, and in which language.
-        says: All that it says.
-        set: Sets it.
-        admin: For whose private chat alone it is; none of it can be set before they begin that.
+        name: Its kind and language.
+        content: All that it says.
+        set: Makes the call that sets it.
+        admin: The operator whose private chat it is for; it can't be set before they have begun that.
     """
 
     name: str
-    says: Any
+    content: Any
     set: Callable[[], Awaitable[Any]]
     admin: int | None = None
 
 
 class CommandMenu:
-    """Keeps it up to date; many processes may, of which one does.
+    """Keeps what Telegram shows up to date. Of many processes one does it.
 
     Args:
-        bot: Telegram.
-        redis: Remembers what was set.
-        clock: For pauses.
-        admins: Ids of those who run the bot.
+        bot: The bot whose commands are set.
+        redis: Keeps digests of what was set.
+        clock: Source of pauses; tests pass a manual one.
+        admins: Ids of the operators.
     """
 
     def __init__(self, bot: Bot, redis: Redis, clock: Clock, admins: Collection[int] = ()) -> None:
@@ -124,7 +90,7 @@ class CommandMenu:
 
     @contextlib.asynccontextmanager
     async def background(self) -> AsyncIterator[None]:
-        """Set it while the block runs, whenever Telegram lets it."""
+        """Run in the background while the block runs."""
         task = asyncio.create_task(self.run(), name="menu")
         try:
             yield
@@ -133,7 +99,7 @@ class CommandMenu:
             await asyncio.gather(task, return_exceptions=True)
 
     async def run(self) -> None:
-        """Set what changed; ends when all is as it should be."""
+        """Set what has changed, however often Telegram asks to wait; return when all is set."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
@@ -144,42 +110,42 @@ class CommandMenu:
                 log.info("menu.told_to_wait", wait_s=wait_s(error))
                 await self._clock.sleep(wait_s(error))
             except LockError:
-                # Another process is at it; whether it came to its end shows then.
+                # Another process is setting it; look again whether that has finished.
                 await self._clock.sleep(LOCK_LEASE_S)
             except (TelegramError, RedisError) as error:
                 log.info("menu.later", error=type(error).__name__)
                 await self._clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _set_all(self, keep: Callable[[], Awaitable[Any]]) -> None:
+    async def _set_all(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
         for part in self._parts():
-            digest = hashlib.sha256(json.dumps(part.says).encode()).hexdigest()
-            # Of this bot: another one may have used the store before.
+            digest = hashlib.sha256(json.dumps(part.content).encode()).hexdigest()
+            # With the bot's id: another bot may have used the store before.
             field = f"{self._bot.id}:{part.name}"
             if await self._redis.hget(keys.MENU, field) == digest:
                 continue
-            await keep()
+            await renew_lock()
             try:
                 await part.set()
             except BadRequest as error:
                 if part.admin is None:
                     raise
-                # Has not begun a private chat: the next start tries again.
+                # The operator has not begun a private chat yet: the next start tries again.
                 log.info("menu.admin_not_there", admin=part.admin, error=error.message)
                 continue
             await self._redis.hset(keys.MENU, field, digest)
             log.info("menu.set", part=part.name)
-        await self._take_back(keep)
+        await self._remove_former_admins(renew_lock)
 
-    async def _take_back(self, keep: Callable[[], Awaitable[Any]]) -> None:
-        """Take the commands of those who run the bot from whoever does so no more."""
-        prefix = f"{self._bot.id}:{_OF_ADMIN}"
-        told: Any = await self._redis.hgetall(keys.MENU)
-        for field in told:
+    async def _remove_former_admins(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
+        """Remove the operators' commands from the chats of people who are none any more."""
+        prefix = f"{self._bot.id}:{_ADMIN_PREFIX}"
+        parts: Any = await self._redis.hgetall(keys.MENU)
+        for field in parts:
             admin, _, language = field.removeprefix(prefix).partition(":")
             if not field.startswith(prefix) or int(admin) in self._admins:
                 continue
-            await keep()
+            await renew_lock()
             with contextlib.suppress(BadRequest):  # The chat is gone.
                 await self._bot.delete_my_commands(BotCommandScopeChat(int(admin)), _code(language))
             await self._redis.hdel(keys.MENU, field)
@@ -192,8 +158,8 @@ class CommandMenu:
             for scope, names in COMMANDS.items():
                 yield self._commands(f"commands:{scope.type}:{language}", scope, names, words)
             for admin in self._admins:
-                name = f"{_OF_ADMIN}{admin}:{language}"
-                everything = (*_PRIVATE, *OF_ADMINS)
+                name = f"{_ADMIN_PREFIX}{admin}:{language}"
+                everything = (*PRIVATE_MENU, *OPERATOR_COMMANDS)
                 yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
             about, short = words.plain("bot.description"), words.plain("bot.short_description")
             yield _Part(

@@ -1,4 +1,4 @@
-"""Who is an admin of a group: implements ``Membership`` of ``jobs/ports.py``."""
+"""Who is an admin of a group: implements ``GroupAdmins`` of ``jobs/ports.py``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.chats.key import ChatKey
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 
-NO_HOLDS_S = 3
-"""How long it is not asked again who is an admin, for whoever was not: they may just have been made one."""
+RECHECK_AFTER_S = 3
+"""Seconds after which the list is fetched again for somebody not on it, who may just have been made an admin."""
 
 
 class CachedGroupAdmins:
-    """Asks Telegram, and remembers for a minute.
+    """Asks Telegram, and keeps each list for a minute.
 
     Args:
-        bot: Telegram.
+        bot: The bot that asks.
         telegram_calls: Makes the calls.
-        redis: Where it is remembered.
+        redis: Keeps the lists, for all processes.
     """
 
     def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis) -> None:
@@ -31,10 +31,11 @@ class CachedGroupAdmins:
         self._redis = redis
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        """See ``Membership``.
+        """See ``GroupAdmins``.
 
         Raises:
-            TelegramError: Telegram does not answer at once.
+            TelegramError: Telegram does not answer, or asks to wait.
+            ChatGone: The bot is not in the group any more.
         """
         if user_id == chat.chat_id:
             return True
@@ -43,23 +44,23 @@ class CachedGroupAdmins:
         if known is not None and str(user_id) in known.split():
             return True
         age_s = keys.ADMINS_TTL_S - await self._redis.ttl(name)
-        if known is not None and age_s < NO_HOLDS_S:
+        if known is not None and age_s < RECHECK_AFTER_S:
             return False
         admins = await self._admins(chat.chat_id)
         await self._redis.set(name, " ".join(map(str, admins)), ex=keys.ADMINS_TTL_S)
         return user_id in admins
 
     async def _admins(self, chat_id: int) -> list[int]:
-        # All of them in one call, which a bot may make without being one; getChatMember of others it may not.
+        # Any member may list the admins; getChatMember of others is only for a bot that is an admin itself.
         try:
             members = await self._telegram_calls.call(
                 chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False, at_once=True
             )
         except BadRequest:
-            return []  # No group.
+            return []  # It is no group.
         return [member.user.id for member in members]
 
 
 def private_chat_url(username: str, start: str = "") -> str:
-    """Where anyone begins a private chat with the bot; ``start`` goes along with ``/start``."""
+    """Return the address of the private chat with the bot; ``start`` goes along with ``/start``."""
     return f"https://t.me/{username}" + (f"?start={start}" if start else "")

@@ -7,14 +7,8 @@ from collections.abc import Callable
 
 from bot.chats.key import ChatKey
 from bot.jobs.messages import STORED_LIST, ListMessage, LocalizedMessage, PrivateMessage
-from bot.jobs.model import Job, JobState
+from bot.jobs.model import Job
 from bot.jobs.payloads import PrivateAnswerPayload
-from bot.jobs.ports import GroupAdmins
-from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.worker.runner import Attempt, JobEnded, Step
-
-KEPT = "confided"
-"""The checkpoint that holds what waits to be read in private, encrypted: links in it are as good as the account."""
 
 _PAYLOAD = re.compile(r"see_(?P<chat>-\d+)(?:_(?P<topic>\d+))?_(?P<job>[0-9a-f]{16})")
 
@@ -52,26 +46,3 @@ def read_payload(payload: str) -> PrivateAnswerPayload | None:
 def sealed(report: ListMessage, seal: Callable[[str], str]) -> str:
     """The form in which it is kept."""
     return seal(STORED_LIST.dump_json(report).decode())
-
-
-def show_private_message(
-    job_queue: JobQueue, unseal: Callable[[str], str], group_admins: GroupAdmins
-) -> Step:
-    """The step that shows what was kept, to whoever asked for it.
-
-    What an anonymous admin asked for, any admin of the group may read.
-    """
-
-    async def step(attempt: Attempt) -> None:
-        payload = attempt.job.payload_as(PrivateAnswerPayload)
-        chat = ChatKey.parse(payload.chat)
-        standing = await job_queue.find(chat, payload.job_id)
-        kept = await job_queue.checkpoint(standing.job, KEPT) if standing is not None else None
-        if standing is None or kept is None:
-            raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
-        reader, asker = attempt.job.owner_id, standing.job.owner_id
-        if reader != asker and not (asker == chat.chat_id and await group_admins.is_admin(chat, reader)):
-            raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        await attempt.responder.send("confided", STORED_LIST.validate_json(unseal(kept)))
-
-    return step

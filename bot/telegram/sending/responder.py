@@ -17,7 +17,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, PrivateMessageKept
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -39,7 +39,7 @@ from bot.telegram.sending.formatting import format_lines, format_list, format_me
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import Piece, to_pieces
-from bot.telegram.sending.private_messages import KEPT, for_group, for_private, sealed, start_payload
+from bot.telegram.sending.private_messages import for_group, for_private, sealed, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.telegram.sending.send_once import SentMessageLog, send_once
@@ -165,28 +165,27 @@ class TelegramResponder:
         """See ``ports.Front``."""
         return await self._delivery.deliver(self._job, self._checkpoints_of_job, slot, result, self._words)
 
-    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> None:
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Front``. Telegram lets bots delete a message for 48 hours."""
         here = self._job.chat.chat_id
 
         async def delete(chat_id: int) -> bool:
             # In a supergroup that the group became the number may be anybody's message.
-            return chat_id != address or await self._bot.delete_message(chat_id, message_id)
+            return chat_id == address and await self._bot.delete_message(chat_id, message_id)
 
         async def strip(chat_id: int) -> object:
             return chat_id != address or await self._bot.edit_message_reply_markup(chat_id, message_id)
 
         if not only_buttons:
             try:
-                await self._telegram_calls.call(here, delete, repeatable=True)
+                return await self._telegram_calls.call(here, delete, repeatable=True)
             except BadRequest as error:
                 if "not found" in error.message.lower():
-                    return  # Gone already: by hand, or by an attempt that died right after.
+                    return True  # Gone already: by hand, or by an attempt that died right after.
                 log.info("front.not_deletable", error=error.message)
-            else:
-                return
         with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
             await self._telegram_calls.call(here, strip, repeatable=True, urgency=SendPriority.ANSWER)
+        return False
 
     async def _send_privately(self, slot: str, message: PrivateMessage) -> None:
         job, is_sent, start = self._job, False, ""
@@ -199,7 +198,8 @@ class TelegramResponder:
                 )
                 is_sent = True
         if not is_sent:
-            await self._checkpoints_of_job.save_value(KEPT, sealed(told, self._responders.seal))
+            kept = PrivateMessageKept(encrypted=sealed(told, self._responders.seal))
+            await self._checkpoints_of_job.save(kept)
             start = start_payload(job)
         seen = for_group(message, is_sent=is_sent)
         way = Button("button.private_chat", url=private_chat_url(self._bot.username, start))

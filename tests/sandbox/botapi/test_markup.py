@@ -11,7 +11,7 @@ USER = {"id": 7, "is_bot": False, "first_name": "Ada"}
 
 
 def parse(text: str, mode: str) -> tuple[str, list[tuple[Any, ...]]]:
-    plain, found = entities.finished(*markup.parse(text, mode, lambda number: USER if number == 7 else None))
+    plain, found = entities.normalize(*markup.parse(text, mode, lambda number: USER if number == 7 else None))
     return plain, [
         (
             one["type"],

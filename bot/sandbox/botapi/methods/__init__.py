@@ -1,4 +1,4 @@
-"""The methods of the Bot API, by noun. Importing this package registers them all."""
+"""The methods of the Bot API. Importing this package registers them all."""
 
 from bot.sandbox.botapi.context import METHODS
 from bot.sandbox.botapi.methods import chats, editing, forwarding, profile, receiving, sending

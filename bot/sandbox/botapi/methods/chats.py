@@ -1,4 +1,4 @@
-"""Chats and their members."""
+"""Methods about chats and their members."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from bot.sandbox.botapi.state import Chat, Json
 
 
 def member_json(context: Context, chat: Chat, user_id: int) -> Json:
-    """Someone's ``ChatMember``; strangers have left."""
+    """Return somebody's ``ChatMember``, with the status ``left`` for strangers."""
     known = chat.members.get(user_id, {"status": "left"})
     return complete_member({"user": context.world.user(user_id), **known})
 
 
 @method("getChat")
 async def get_chat(context: Context) -> Any:
-    """All about a chat."""
+    """Return a chat's full description."""
     chat = context.chat(write=False)
     info: Json = {
         **chat.json,
@@ -37,14 +37,14 @@ async def get_chat(context: Context) -> Any:
         info["permissions"] = dict.fromkeys(MEMBER_RIGHTS, True)
     if chat.linked is not None:
         info["linked_chat_id"] = chat.linked
-    if chat.pinned and (pinned := chat.existing(chat.pinned[-1])):
+    if chat.pinned and (pinned := chat.find_message(chat.pinned[-1])):
         info["pinned_message"] = pinned.json
-    return context.shown(info)
+    return context.with_own_file_ids(info)
 
 
 @method("getChatMember")
 async def get_chat_member(context: Context) -> Any:
-    """One member, or one who left."""
+    """Return a member, or somebody who isn't one."""
     chat = context.chat(write=False)
     user_id = context.params.integer("user_id")
     if context.world.user(user_id) is None:
@@ -54,7 +54,7 @@ async def get_chat_member(context: Context) -> Any:
 
 @method("getChatAdministrators")
 async def get_chat_administrators(context: Context) -> Any:
-    """The admins but for other bots."""
+    """Return the admins, without other bots."""
     chat = context.chat(write=False)
     if chat.type == "private":
         raise bad_request("there are no administrators in the private chat")
@@ -68,14 +68,14 @@ async def get_chat_administrators(context: Context) -> Any:
 
 @method("getChatMemberCount")
 async def get_chat_member_count(context: Context) -> Any:
-    """How many are in it."""
+    """Return the number of members."""
     chat = context.chat(write=False)
     return sum(member["status"] not in {"left", "kicked"} for member in chat.members.values())
 
 
 @method("leaveChat")
 async def leave_chat(context: Context) -> Any:
-    """The bot goes."""
+    """Remove the bot from the chat."""
     chat = context.chat(write=False)
     if chat.type == "private":
         raise bad_request("chat member status can't be changed in private chats")

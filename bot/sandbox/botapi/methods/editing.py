@@ -1,4 +1,4 @@
-"""Changing, deleting and pinning what was sent."""
+"""Methods that edit, delete and pin messages."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ def _target(context: Context) -> Message:
     chat = context.chat()
     if not context.params.integer("message_id"):
         raise bad_request("message identifier is not specified")
-    message = chat.existing(context.params.integer("message_id"))
+    message = chat.find_message(context.params.integer("message_id"))
     if message is None:
         raise bad_request("message to edit not found")
     if not _is_own(context, chat, message) or "forward_origin" in message.json:
@@ -39,7 +39,7 @@ def _changed(context: Context, message: Message, content: Json) -> Any:
     """Put new content and keyboard into a message.
 
     Raises:
-        ApiError: Nothing would change.
+        ApiError: The message would stay the same.
     """
     before = content_of(message.json)
     inline, _ = context.keyboard()
@@ -58,14 +58,14 @@ def _changed(context: Context, message: Message, content: Json) -> Any:
     if before != content:
         message.json["edit_date"] = context.world.now()
     context.world.keep_version(message)
-    return context.shown(message.json)
+    return context.with_own_file_ids(message.json)
 
 
 @method("editMessageText", sends=True)
 async def edit_message_text(context: Context) -> Any:
-    """A new text for a text."""
+    """Replace the text of a text message."""
     message = _target(context)
-    content = context.formatted("text", MAX_TEXT, "entities")
+    content = context.read_text("text", MAX_TEXT, "entities")
     if not content:
         raise bad_request("message text is empty")
     if "text" not in message.json:
@@ -78,9 +78,9 @@ async def edit_message_text(context: Context) -> Any:
 
 @method("editMessageCaption", sends=True)
 async def edit_message_caption(context: Context) -> Any:
-    """A new caption, or none."""
+    """Replace or remove a caption."""
     message = _target(context)
-    caption = context.formatted("caption", MAX_CAPTION, "caption_entities")
+    caption = context.read_text("caption", MAX_CAPTION, "caption_entities")
     if media.kind_in(message.json) is None:
         raise bad_request("there is no caption in the message to edit")
     kept = {k: v for k, v in content_of(message.json).items() if k not in {"caption", "caption_entities"}}
@@ -89,20 +89,20 @@ async def edit_message_caption(context: Context) -> Any:
 
 @method("editMessageMedia", sends=True)
 async def edit_message_media(context: Context) -> Any:
-    """Another medium; a text may become one too."""
+    """Replace the medium, or turn a text into one."""
     message = _target(context)
     given = context.params.json("media", "InputMedia")
     if not isinstance(given, dict) or given.get("type") not in _KINDS:
         raise bad_request("can't parse InputMedia: type must be specified")
     options = Params(given)
-    caption = context.formatted("caption", MAX_CAPTION, "caption_entities", options)
+    caption = context.read_text("caption", MAX_CAPTION, "caption_entities", options)
     content = await media.from_request(context, str(given["type"]), "media", options)
     return _changed(context, message, {**content, **caption})
 
 
 @method("editMessageReplyMarkup", sends=True)
 async def edit_message_reply_markup(context: Context) -> Any:
-    """Other buttons, or none."""
+    """Replace or remove the buttons."""
     message = _target(context)
     return _changed(context, message, content_of(message.json))
 
@@ -120,9 +120,9 @@ def _delete(context: Context, chat: Chat, message: Message) -> None:
 
 @method("deleteMessage")
 async def delete_message(context: Context) -> Any:
-    """One message."""
+    """Delete a message."""
     chat = context.chat()
-    message = chat.existing(context.params.integer("message_id"))
+    message = chat.find_message(context.params.integer("message_id"))
     if message is None:
         raise bad_request("message to delete not found")
     _delete(context, chat, message)
@@ -131,23 +131,23 @@ async def delete_message(context: Context) -> Any:
 
 @method("deleteMessages")
 async def delete_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Delete messages, skipping those that don't exist."""
     chat = context.chat()
     ids = context.params.integers("message_ids")
     if not 1 <= len(ids) <= _MAX_AT_ONCE:
         raise bad_request("message identifiers are not specified")
     for message_id in ids:
-        if (message := chat.existing(message_id)) is not None:
+        if (message := chat.find_message(message_id)) is not None:
             _delete(context, chat, message)
     return True
 
 
 @method("pinChatMessage")
 async def pin_chat_message(context: Context) -> Any:
-    """Pin; needs an admin's rights outside private chats."""
+    """Pin a message; needs admin rights outside private chats."""
     chat = context.chat()
     message_id = context.params.integer("message_id")
-    if chat.existing(message_id) is None:
+    if chat.find_message(message_id) is None:
         raise bad_request("message to pin not found")
     _may_pin(context, chat)
     chat.pinned = [other for other in chat.pinned if other != message_id] + [message_id]
@@ -157,7 +157,7 @@ async def pin_chat_message(context: Context) -> Any:
 
 @method("unpinChatMessage")
 async def unpin_chat_message(context: Context) -> Any:
-    """Unpin one, by default the latest."""
+    """Unpin a message, by default the latest."""
     chat = context.chat()
     _may_pin(context, chat)
     message_id = context.params.integer("message_id", chat.pinned[-1] if chat.pinned else 0)
@@ -170,7 +170,7 @@ async def unpin_chat_message(context: Context) -> Any:
 
 @method("unpinAllChatMessages")
 async def unpin_all_chat_messages(context: Context) -> Any:
-    """Unpin all."""
+    """Unpin all messages."""
     chat = context.chat()
     _may_pin(context, chat)
     chat.pinned.clear()

@@ -1,4 +1,4 @@
-"""Forwarding and copying messages that are there already."""
+"""Methods that forward and copy messages."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from bot.sandbox.botapi.context import Context, content_of, method, origin_of
 from bot.sandbox.botapi.entities import MAX_CAPTION
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.media import kind_in
-from bot.sandbox.botapi.methods.sending import posted
+from bot.sandbox.botapi.methods.sending import post_message
 from bot.sandbox.botapi.state import Chat, Json, Message
 
 
@@ -15,7 +15,7 @@ def _source(context: Context) -> Chat:
 
 
 def _message(chat: Chat, message_id: int, verb: str) -> Message:
-    message = chat.existing(message_id)
+    message = chat.find_message(message_id)
     if message is None:
         raise bad_request(f"message to {verb} not found")
     if message.json.get("has_protected_content"):
@@ -33,7 +33,7 @@ def _copied(context: Context, message: Message) -> Json:
         raise bad_request("message can't be copied")
     if context.params.has("caption") and kind_in(content):
         content = {k: v for k, v in content.items() if k not in {"caption", "caption_entities"}}
-        content |= context.formatted("caption", MAX_CAPTION, "caption_entities")
+        content |= context.read_text("caption", MAX_CAPTION, "caption_entities")
     return content
 
 
@@ -46,31 +46,33 @@ def _ids(context: Context) -> list[int]:
 
 @method("forwardMessage", sends=True)
 async def forward_message(context: Context) -> Any:
-    """One message, with where it came from."""
+    """Forward a message with its origin."""
     chat = context.chat()
     message = _message(_source(context), context.params.integer("message_id"), "forward")
-    return context.shown(posted(context, chat, _forwarded(message)).json)
+    return context.with_own_file_ids(post_message(context, chat, _forwarded(message)).json)
 
 
 @method("forwardMessages", sends=True)
 async def forward_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Forward messages, skipping those that don't exist."""
     chat, source = context.chat(), _source(context)
-    found = [message for one in _ids(context) if (message := source.existing(one))]
-    return [{"message_id": posted(context, chat, _forwarded(one)).json["message_id"]} for one in found]
+    found = [message for one in _ids(context) if (message := source.find_message(one))]
+    return [{"message_id": post_message(context, chat, _forwarded(one)).json["message_id"]} for one in found]
 
 
 @method("copyMessage", sends=True)
 async def copy_message(context: Context) -> Any:
-    """One message as if the bot had written it."""
+    """Copy a message as if the bot had written it."""
     chat = context.chat()
     message = _message(_source(context), context.params.integer("message_id"), "copy")
-    return {"message_id": posted(context, chat, _copied(context, message)).json["message_id"]}
+    return {"message_id": post_message(context, chat, _copied(context, message)).json["message_id"]}
 
 
 @method("copyMessages", sends=True)
 async def copy_messages(context: Context) -> Any:
-    """Several; those that can't be found are skipped."""
+    """Copy messages, skipping those that don't exist."""
     chat, source = context.chat(), _source(context)
-    found = [message for one in _ids(context) if (message := source.existing(one))]
-    return [{"message_id": posted(context, chat, _copied(context, one)).json["message_id"]} for one in found]
+    found = [message for one in _ids(context) if (message := source.find_message(one))]
+    return [
+        {"message_id": post_message(context, chat, _copied(context, one)).json["message_id"]} for one in found
+    ]

@@ -1,4 +1,4 @@
-"""What the bot says of itself: its name, descriptions, commands and menu button."""
+"""Methods about the bot's profile: name, descriptions, commands and menu button."""
 
 import json
 import re
@@ -30,7 +30,7 @@ _TEXTS = {
 
 @method("getMe")
 async def get_me(context: Context) -> Any:
-    """The bot itself."""
+    """Return the bot."""
     return {
         **context.bot.user,
         "can_join_groups": True,
@@ -61,7 +61,7 @@ def _scope(context: Context) -> str:
 
 @method("setMyCommands")
 async def set_my_commands(context: Context) -> Any:
-    """The commands for a scope and a language."""
+    """Set the commands for a scope and a language."""
     given = context.params.json("commands", "commands")
     if not isinstance(given, list) or not all(isinstance(command, dict) for command in given):
         raise bad_request("can't parse commands: expected an Array of BotCommand")
@@ -81,13 +81,13 @@ async def set_my_commands(context: Context) -> Any:
 
 @method("getMyCommands")
 async def get_my_commands(context: Context) -> Any:
-    """Those set for exactly this scope and language."""
+    """Return the commands set for exactly this scope and language."""
     return context.bot.commands.get((_scope(context), _language(context)), [])
 
 
 @method("deleteMyCommands")
 async def delete_my_commands(context: Context) -> Any:
-    """None for this scope and language any more."""
+    """Remove the commands for a scope and a language."""
     context.bot.commands.pop((_scope(context), _language(context)), None)
     return True
 
@@ -116,7 +116,7 @@ for _noun, (_field, _limit) in _TEXTS.items():
 
 @method("setChatMenuButton")
 async def set_chat_menu_button(context: Context) -> Any:
-    """The button beside the input, in one private chat or everywhere."""
+    """Set the menu button, in one private chat or everywhere."""
     button = context.params.json("menu_button", "MenuButton") or {"type": "default"}
     if not isinstance(button, dict) or button.get("type") not in {"commands", "web_app", "default"}:
         raise bad_request("can't parse menu button: unsupported type specified")
@@ -129,6 +129,6 @@ async def set_chat_menu_button(context: Context) -> Any:
 
 @method("getChatMenuButton")
 async def get_chat_menu_button(context: Context) -> Any:
-    """The button beside the input."""
+    """Return the menu button."""
     chat = context.chat(write=False) if context.params.has("chat_id") else None
     return (chat and chat.menu_button) or context.bot.menu_button

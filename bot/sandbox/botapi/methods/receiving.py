@@ -1,4 +1,4 @@
-"""Updates, webhooks, files and button presses: what comes to the bot."""
+"""Methods for what comes to the bot: updates, webhooks, files and button presses."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ from bot.sandbox.botapi.updates import Webhook
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{0,256}")
 _CALLBACK_LIFE = timedelta(minutes=15)
-"""How long Telegram waits for the answer to a pressed button; its documentation gives no figure."""
+"""How long Telegram waits for the answer to a button press; its documentation gives no figure."""
 
 
 def _allowed(context: Context) -> None:
@@ -24,7 +24,7 @@ def _allowed(context: Context) -> None:
 
 @method("getUpdates")
 async def get_updates(context: Context) -> Any:
-    """Long polling."""
+    """Return updates by long polling."""
     params = context.params
     _allowed(context)
     return await context.bot.queue.poll(
@@ -34,7 +34,7 @@ async def get_updates(context: Context) -> Any:
 
 @method("setWebhook")
 async def set_webhook(context: Context) -> Any:
-    """Deliver by POST from now on; an empty address is ``deleteWebhook``."""
+    """Deliver updates by POST from now on; an empty URL means ``deleteWebhook``."""
     params, queue = context.params, context.bot.queue
     url = params.text("url")
     if not url:
@@ -61,7 +61,7 @@ async def set_webhook(context: Context) -> Any:
 
 
 def _acceptable(url: str) -> bool:
-    """Telegram takes only https; plain http goes where nobody else listens."""
+    """Return whether a URL is https, which Telegram requires, or http on loopback."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return bool(parts.hostname)
@@ -74,7 +74,7 @@ def _acceptable(url: str) -> bool:
 
 @method("deleteWebhook")
 async def delete_webhook(context: Context) -> Any:
-    """Back to polling."""
+    """Go back to polling."""
     if context.params.flag("drop_pending_updates"):
         context.bot.queue.pending.clear()
     context.bot.queue.set_webhook(None)
@@ -83,7 +83,7 @@ async def delete_webhook(context: Context) -> Any:
 
 @method("getWebhookInfo")
 async def get_webhook_info(context: Context) -> Any:
-    """How delivery goes."""
+    """Return the state of the delivery."""
     queue = context.bot.queue
     webhook = queue.webhook
     info: dict[str, Any] = {
@@ -105,7 +105,7 @@ async def get_webhook_info(context: Context) -> Any:
 
 @method("logOut")
 async def log_out(context: Context) -> Any:
-    """Leave the cloud server; its methods answer 400 from now on."""
+    """Log the bot out of the cloud server, whose methods answer 400 from now on."""
     if not context.world.local:
         context.bot.logged_out = True
     return True
@@ -113,13 +113,13 @@ async def log_out(context: Context) -> Any:
 
 @method("close")
 async def close(context: Context) -> Any:
-    """End the bot's instance here, before it moves to another own server."""
+    """Close the bot's instance before it moves to another server."""
     return True
 
 
 @method("getFile")
 async def get_file(context: Context) -> Any:
-    """Where a file can be fetched."""
+    """Return where a file can be downloaded."""
     world, params = context.world, context.params
     if not params.text("file_id"):
         raise bad_request("file_id not specified")
@@ -136,13 +136,13 @@ async def get_file(context: Context) -> Any:
         "file_id": file.file_id,
         "file_unique_id": file.unique_id,
         "file_size": file.size,
-        "file_path": str(world.files.fetched(file, context.bot.token)) if world.local else file.file_path,
+        "file_path": str(world.files.local_copy(file, context.bot.token)) if world.local else file.file_path,
     }
 
 
 @method("answerCallbackQuery")
 async def answer_callback_query(context: Context) -> Any:
-    """A toast for the person who pressed a button."""
+    """Answer a button press with a toast."""
     world, params = context.world, context.params
     callback = world.callbacks.get(params.text("callback_query_id"))
     if (

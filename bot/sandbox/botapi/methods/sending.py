@@ -1,4 +1,4 @@
-"""Sending: text, media of every kind, albums, and the small signs that are no messages."""
+"""Methods that send: text, media, albums, chat actions, drafts and reactions."""
 
 from typing import Any
 from uuid import uuid4
@@ -33,8 +33,8 @@ _CAPTIONED = frozenset({"photo", "video", "animation", "audio", "document", "voi
 MAX_ALBUM = 10
 
 
-def posted(context: Context, chat: Chat, content: Json, more: Json | None = None) -> Message:
-    """Post a bot's message; a channel's goes on to its discussion group."""
+def post_message(context: Context, chat: Chat, content: Json, more: Json | None = None) -> Message:
+    """Post a bot's message, and a channel's to its discussion group too."""
     message = context.send(chat, content, more)
     if chat.type == "channel" and chat.linked is not None:
         repost_to_group(context.world, chat, message, but=context.bot)
@@ -43,24 +43,26 @@ def posted(context: Context, chat: Chat, content: Json, more: Json | None = None
 
 @method("sendMessage", sends=True)
 async def send_message(context: Context) -> Any:
-    """A text."""
+    """Send a text."""
     chat = context.chat()
-    content = context.formatted("text", MAX_TEXT, "entities")
+    content = context.read_text("text", MAX_TEXT, "entities")
     if not content:
         raise bad_request("message text is empty")
     preview = context.params.json("link_preview_options", "link preview options")
     if isinstance(preview, dict) and preview:
         content["link_preview_options"] = preview
-    return context.shown(posted(context, chat, content).json)
+    return context.with_own_file_ids(post_message(context, chat, content).json)
 
 
 def _sender(kind: str) -> Handler:
     async def send(context: Context) -> Any:
         chat = context.chat()
         context.may_send(chat, kind)
-        caption = context.formatted("caption", MAX_CAPTION, "caption_entities") if kind in _CAPTIONED else {}
+        caption = context.read_text("caption", MAX_CAPTION, "caption_entities") if kind in _CAPTIONED else {}
         content = await media.from_request(context, kind, kind)
-        return context.shown(posted(context, chat, {**content, **caption, **_looks(context.params)}).json)
+        return context.with_own_file_ids(
+            post_message(context, chat, {**content, **caption, **_looks(context.params)}).json
+        )
 
     return send
 
@@ -85,7 +87,7 @@ for _kind, _name in {
 
 @method("sendMediaGroup", sends=True)
 async def send_media_group(context: Context) -> Any:
-    """An album."""
+    """Send an album."""
     chat = context.chat()
     items = context.params.json("media", "media")
     if not isinstance(items, list):
@@ -105,16 +107,18 @@ async def send_media_group(context: Context) -> Any:
     contents = []
     for item in items:
         options = Params(item)
-        caption = context.formatted("caption", MAX_CAPTION, "caption_entities", options)
+        caption = context.read_text("caption", MAX_CAPTION, "caption_entities", options)
         content = await media.from_request(context, str(item["type"]), "media", options)
         contents.append({**content, **caption, **_looks(options)})
     group = {"media_group_id": str(uuid4().int % 10**17)}
-    return [context.shown(posted(context, chat, content, group).json) for content in contents]
+    return [
+        context.with_own_file_ids(post_message(context, chat, content, group).json) for content in contents
+    ]
 
 
 @method("sendChatAction")
 async def send_chat_action(context: Context) -> Any:
-    """Tell that the bot is typing, sending a video and so on."""
+    """Show that the bot is typing, sending a video and so on."""
     chat = context.chat()
     action = context.params.text("action")
     if action not in _CHAT_ACTIONS:
@@ -127,13 +131,13 @@ async def send_chat_action(context: Context) -> Any:
 
 @method("sendMessageDraft")
 async def send_message_draft(context: Context) -> Any:
-    """A text that grows; private chats only, and gone by itself."""
+    """Show a growing draft of a text, in private chats only."""
     chat = context.chat()
     if chat.type != "private":
         raise bad_request("message drafts can be sent only to private chats")
     if not context.params.integer("draft_id"):
         raise bad_request("draft_id must be non-zero")
-    content = context.formatted("text", MAX_TEXT, "entities")
+    content = context.read_text("text", MAX_TEXT, "entities")
     context.world.drafts.append(
         {"chat_id": chat.id, "draft_id": context.params.integer("draft_id"), **content}
     )
@@ -143,10 +147,10 @@ async def send_message_draft(context: Context) -> Any:
 
 @method("setMessageReaction")
 async def set_message_reaction(context: Context) -> Any:
-    """An emoji on a message; an empty list takes it away."""
+    """Set the bot's reaction to a message, or remove it with an empty list."""
     chat = context.chat()
     message_id = context.params.integer("message_id")
-    if chat.existing(message_id) is None:
+    if chat.find_message(message_id) is None:
         raise bad_request("message to react not found")
     reactions = context.params.json("reaction", "reaction types") or []
     if not isinstance(reactions, list) or any(not isinstance(reaction, dict) for reaction in reactions):

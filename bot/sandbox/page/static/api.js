@@ -1,4 +1,4 @@
-// What people do and which switches are set, as requests to the sandbox. Addresses are relative: the page's own holds a key.
+// Requests to the sandbox: people's actions and switches. URLs are relative, because the page's own contains a key.
 
 async function answered(response) {
   const text = await response.text();
@@ -8,7 +8,7 @@ async function answered(response) {
   return body;
 }
 
-/** A deed in Telegram's stand-in, such as `write` or `press`. */
+/** Run an action of Telegram's stand-in, such as `write` or `press`. */
 export async function telegram(action, values) {
   return answered(await fetch(`telegram/${action}`, {
     method: "POST",
@@ -17,7 +17,7 @@ export async function telegram(action, values) {
   }));
 }
 
-/** The same with a file. */
+/** Run an action with a file. */
 export async function upload(action, values, file) {
   const form = new FormData();
   for (const [name, value] of Object.entries(values)) if (value) form.append(name, String(value));
@@ -25,7 +25,7 @@ export async function upload(action, values, file) {
   return answered(await fetch(`telegram/${action}`, { method: "POST", body: form }));
 }
 
-/** A switch of NemoVideo's stand-in. */
+/** Call the control API of NemoVideo's stand-in. */
 export async function nemo(method, path, body) {
   return answered(await fetch(`nemo/control/${path}`, {
     method,
@@ -38,7 +38,7 @@ export const getJson = async (path) => answered(await fetch(path));
 
 export const fileAddress = (fileId) => `file/${encodeURIComponent(fileId)}`;
 
-/** Listen to what happens; `handlers` by the names of the events. */
+/** Listen to the event stream, with `handlers` by event name. */
 export function listen(handlers, connected) {
   const source = new EventSource("events");
   source.onopen = () => connected(true);

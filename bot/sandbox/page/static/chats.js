@@ -5,13 +5,13 @@ import { gist } from "./media.js";
 import { messagesOf, openChat, placeOf, state, titleOf } from "./store.js";
 import { t, timeOf } from "./words.js";
 
-const rows = new Map(); // by place
+const rows = new Map(); // by chat and topic
 
 let go;
 
 export function setUpChats(given) {
   go = given;
-  // A list of buttons, walked with the arrow keys.
+  // A list of buttons with arrow key navigation.
   $("chat-list").addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const buttons = [...$("chat-list").querySelectorAll("button")];
@@ -34,7 +34,7 @@ export function drawChats() {
   }
 }
 
-/** A chat's or topic's row: the same node as long as the page is open. */
+/** Return the row of a chat or topic, which stays the same node. */
 function row(chat, topic) {
   const thread = topic?.id ?? 0;
   const place = placeOf(chat.id, thread);

@@ -1,4 +1,4 @@
-// Writing: text, files, replies, edits, and the list of commands.
+// The composer: text, files, replies, edits, and the list of commands.
 
 import { getJson, telegram, upload } from "./api.js";
 import { $, el, showMenu, toast } from "./dom.js";
@@ -14,9 +14,9 @@ const LONGEST_TEXT = /[^]{1,4096}/g;
 let clips = [];
 let attached = []; // Files
 let aboutTo = null; // {replyTo} or {editing}
-let option = -1; // which command is chosen
-let known = ""; // the commands that the bot had when they were last listed
-let sendings = Promise.resolve(); // one after the other, in the order they were asked for
+let option = -1; // index of the chosen command
+let known = ""; // the bot's commands when they were last listed
+let sendings = Promise.resolve(); // sends run one after the other, in order
 
 export async function setUpComposer() {
   $("composer").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
@@ -57,7 +57,7 @@ function takesDrops(area) {
 
 const canWrite = () => Boolean(openChat()?.people.length);
 
-/** Make the composer fit the open chat. */
+/** Update the composer for the open chat. */
 export function drawComposer() {
   const chat = openChat();
   if (!chat) return;
@@ -77,7 +77,7 @@ export function drawComposer() {
   known = commands;
 }
 
-/** Begin a reply or an edit; null ends it. */
+/** Start a reply or an edit; null ends it. */
 export function compose(what) {
   if (aboutTo?.editing && !what?.editing) $("text").value = "";
   aboutTo = what;
@@ -125,7 +125,7 @@ function keyed(event) {
   else if (event.key === "Escape" && aboutTo) { event.stopPropagation(); compose(null); }
 }
 
-/** A key while commands are listed; tells whether it meant the list. */
+/** Handle a key while commands are listed; return whether it was for the list. */
 function commandKeyed(key, options) {
   if (key === "Escape") { $("commands").hidden = true; return true; }
   if (key === "Enter" || key === "Tab") {
@@ -161,7 +161,7 @@ function where(chat) {
   };
 }
 
-/** Send a text in the open chat, such as a command that was tapped. */
+/** Send a text to the open chat, such as a tapped command. */
 export function say(text) {
   const chat = openChat();
   // In a group a tapped command names the bot that it is for.
@@ -191,7 +191,7 @@ function submit() {
     drawAttached();
   } else {
     const values = where(chat);
-    // As Telegram's clients do: what is too long becomes several messages.
+    // Like Telegram's clients, split a text that is too long.
     for (const piece of text.match(LONGEST_TEXT)) inTurn(() => telegram("write", { ...values, text: piece }));
   }
   aboutTo = null;

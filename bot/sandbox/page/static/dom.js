@@ -1,8 +1,8 @@
-// Building the page: what people write becomes text nodes and nothing else.
+// Build the page's nodes. What people write becomes text nodes and nothing else.
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with properties, and children: nodes, texts, or nothing. */
+/** Create an element with properties and children: nodes, texts, or nothing. */
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -23,8 +23,8 @@ export function marked(mark, node) {
 }
 
 /**
- * Give a node the children of another. Those with the same mark stay where they are: a video plays on, and a button
- * that is being pressed is not swapped under the finger.
+ * Give a node the children of another. Children with the same mark stay, so that a video plays on and a button
+ * isn't replaced while it is pressed.
  */
 export function settle(parent, made) {
   const old = new Map([...parent.children].filter((child) => child.mark).map((child) => [child.mark, child]));
@@ -37,7 +37,7 @@ export function settle(parent, made) {
   }
 }
 
-/** An address that may be opened, or nothing: only the schemes that are links in Telegram. */
+/** Return a URL that may be opened, or nothing: only schemes that are links in Telegram. */
 export function safeLink(address) {
   try {
     const url = new URL(address.includes(":") ? address : `https://${address}`);
@@ -57,7 +57,7 @@ export function toast(text) {
   toastTimer = setTimeout(() => { box.hidden = true; }, 4000);
 }
 
-/** Tell a screen reader. */
+/** Announce a text to screen readers. */
 export function say(text) {
   const box = $("said");
   box.append(el("p", {}, text));

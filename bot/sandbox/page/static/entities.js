@@ -9,7 +9,7 @@ const TAGS = {
 };
 
 /**
- * A text with its entities as nodes.
+ * Return a text with its entities as nodes.
  *
  * @param {string} text
  * @param {object[]} entities As in a Message; they nest but never overlap.

@@ -14,10 +14,10 @@ const FONTS_WITHIN_MS = 3000;
 const started = Date.now() / 1000;
 let asked = 0;
 
-/** Draw before the browser paints next, once for all that came in until then. */
+/** Draw before the browser's next paint, once for all changes until then. */
 function drawSoon() {
   if (asked) return;
-  // A page in the background paints nothing: then it is drawn by a timer.
+  // A page in the background doesn't paint, so use a timer.
   asked = document.hidden ? setTimeout(draw, 100) : requestAnimationFrame(draw);
 }
 
@@ -27,7 +27,7 @@ function draw() {
   drawTitle();
   drawComposer();
   drawMessages();
-  drawPanel(); // some switches are of the open chat
+  drawPanel(); // some switches belong to the open chat
 }
 
 function go(chatId, thread) {
@@ -52,7 +52,7 @@ function took(message) {
   drawSoon();
 }
 
-// Chromium goes on showing empty boxes in text that it shaped before a font of last resort was there: they come first.
+// Load fallback fonts first: Chromium keeps empty boxes in text that it shaped before they were loaded.
 await Promise.race([
   Promise.allSettled([document.fonts.load('1em "Shipped SC"', "中"), document.fonts.load('1em "Shipped Emoji"', "📎")]),
   new Promise((end) => setTimeout(end, FONTS_WITHIN_MS)),

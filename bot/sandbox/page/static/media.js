@@ -15,13 +15,13 @@ export function sizeOf(bytes) {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** The id of a message's file; empty without one. */
+/** Return the ID of a message's file; empty without one. */
 export function fileOf(message) {
   const kind = kindOf(message);
   return kind === "photo" ? message.photo.at(-1).file_id : (message[kind]?.file_id ?? "");
 }
 
-/** What a message tells that nobody wrote, such as who joined; empty for any other. */
+/** Return the text of a service message, such as who joined; empty for any other. */
 export function serviceText(message) {
   const name = message.from?.first_name ?? "";
   if (message.new_chat_members) return t("joined", { name: message.new_chat_members.map((one) => one.first_name).join(", ") });
@@ -32,7 +32,7 @@ export function serviceText(message) {
   return "";
 }
 
-/** A few words that stand for a message where there is no room for it. */
+/** Return a short description of a message. */
 export function gist(message) {
   const text = message.text ?? message.caption ?? "";
   const kind = kindOf(message) ?? ["location", "contact", "poll", "dice"].find((one) => one in message);
@@ -40,7 +40,7 @@ export function gist(message) {
   return [serviceText(message), what, text.split("\n")[0]].filter(Boolean).join(" · ");
 }
 
-/** What a message carries, as a node; null for a text. */
+/** Return a message's media as a node; null for a text. */
 export function mediaOf(message) {
   const kind = kindOf(message);
   switch (kind) {
@@ -56,7 +56,7 @@ export function mediaOf(message) {
   }
 }
 
-/** What can't be shown, whatever it claims to be, can still be fetched. */
+/** Replace media that can't be shown by a download link. */
 function shownOr(node, media, instead = node) {
   node.addEventListener("error", () => instead.replaceWith(file(media)), { once: true });
   return instead;
@@ -76,7 +76,7 @@ function video(media, isAnimation) {
   const box = el("div", { class: "video" }, node);
   if (isAnimation) Object.assign(node, { muted: true, loop: true, autoplay: !reduced(), controls: reduced() });
   else {
-    // The browser's own controls lie over the picture: they come when it plays.
+    // The browser's controls cover the picture, so show them only during playback.
     const start = el("button", { type: "button", class: "play", "aria-label": `▶ ${label}`, onclick: () => node.play() });
     const badge = el("span", { class: "badge", "aria-hidden": "true" }, media.duration ? seconds(media.duration) : "▶");
     node.addEventListener("play", () => {
@@ -98,7 +98,7 @@ const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 function shape(node, width, height) {
   if (width && height) {
     node.style.aspectRatio = `${width} / ${height}`;
-    // As Telegram: no taller than a phone's screen lets one read on.
+    // Like Telegram, limit the height so that the text stays visible on a phone.
     node.style.width = `${Math.min(1, (width / height) * 0.9) * 24}rem`;
   }
 }

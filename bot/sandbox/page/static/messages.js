@@ -1,4 +1,4 @@
-// The open chat's messages. Nodes are kept while their message stays as it is, so that a video plays on.
+// The open chat's messages. A node is kept while its message doesn't change, so that a video plays on.
 
 import { telegram } from "./api.js";
 import { $, el, marked, safeLink, say, settle, showDialog, showMenu, toast } from "./dom.js";
@@ -15,7 +15,7 @@ const ANSWER_WITHIN_S = 15;
 const shown = new Map(); // by the key of a bubble: {mark, node}
 let shownPlace = "";
 let follows = true; // the end was in view
-let hooks; // {compose, go, command}: the parts of the page that a message can lead to
+let hooks; // {compose, go, command}: actions of other parts of the page
 
 export function setUpMessages(given) {
   hooks = given;
@@ -24,7 +24,7 @@ export function setUpMessages(given) {
     follows = isAtEnd();
     if (follows) $("newest").hidden = true;
   });
-  // A phone that is turned, or opens its keyboard, leaves less room: the end stays in view.
+  // Keep the end in view when a phone is rotated or opens its keyboard.
   new ResizeObserver(() => { if (follows) scrollToEnd(); }).observe(list);
   $("newest").addEventListener("click", scrollToEnd);
 }
@@ -40,7 +40,7 @@ export function scrollToEnd() {
   $("newest").hidden = true;
 }
 
-/** Show what is there; keeps the place, and follows the end when it is in view. */
+/** Draw the messages; keep the scroll position, or follow the end if it is in view. */
 export function drawMessages() {
   const chat = openChat();
   const list = $("messages");
@@ -78,7 +78,7 @@ function drawEmpty(list, chat) {
     chat.type === "private" && el("button", { type: "button", class: "main", onclick: () => hooks.command("/start") }, t("start"))));
 }
 
-/** Albums are several messages and one bubble. */
+/** Group messages into bubbles: an album is one bubble. */
 function gathered(messages) {
   const bubbles = [];
   for (const message of messages) {
@@ -139,7 +139,7 @@ function bubbleNode(bubble, chat) {
     }, "⋯")));
 }
 
-/** A message as it is by now: buttons outlive the version that they were made with. */
+/** Return the current version of a message, because buttons outlive the version they were drawn for. */
 const latest = (message) => state.messages.get(message.chat.id)?.get(message.message_id) ?? message;
 
 function origin(message) {
@@ -202,7 +202,7 @@ async function press(message, button, node) {
   }
 }
 
-/** Links to the bot itself stay on the page; tells whether this was one. */
+/** Open a link to the bot on the page; return whether it was one. */
 function followed(url) {
   if (url.hostname !== "t.me" || url.pathname.slice(1).toLowerCase() !== state.bot.username.toLowerCase()) return false;
   const person = speaker();
@@ -213,7 +213,7 @@ function followed(url) {
 }
 
 function actions(message, chat) {
-  // Who reads a channel does not speak there: then whoever may forward.
+  // A channel's readers can't write there, so use somebody who may forward.
   const me = chat.type === "channel" ? 0 : speaker(chat);
   const mine = message.from?.id === me && !message.sender_chat;
   const text = message.text ?? message.caption;
@@ -233,7 +233,7 @@ function chooseTarget(message, me) {
   const people = me ? [me] : [...new Set([...state.chats.values()].flatMap((chat) => chat.people.map((one) => one.id)))];
   const targets = people.flatMap((person) => chatsOf(person).flatMap((chat) =>
     (chat.is_forum ? chat.topics : [{ id: 0 }]).map((topic) => ({ person, chat, topic }))));
-  // Everyone is in the groups: whoever comes first forwards there.
+  // Everyone is in the groups, so use the first person.
   const unique = [...new Map(targets.reverse().map((one) => [placeOf(one.chat.id, one.topic.id), one])).values()].reverse();
   const send = async ({ person, chat, topic }) => {
     $("dialog").close();
@@ -252,7 +252,7 @@ function chooseTarget(message, me) {
     el("button", { type: "button", onclick: () => $("dialog").close() }, t("cancel")));
 }
 
-/** Tell a screen reader of a message that came in. */
+/** Announce a new message to screen readers. */
 export function announce(message) {
   if (message.from?.id !== speaker()) say(`${senderName(message)}: ${gist(message)}`);
 }

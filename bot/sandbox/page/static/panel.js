@@ -1,4 +1,4 @@
-// The side panel: switches of both services, the bot's jobs, and what the services were asked and paid.
+// The side panel: switches of both services, the bot's jobs, requests to the services, and charges.
 
 import { getJson, nemo } from "./api.js";
 import { $, el, toast } from "./dom.js";
@@ -15,9 +15,8 @@ addWords({
     st_queued: "waits", st_running: "runs", st_done: "done", st_failed: "failed", st_cancelled: "cancelled",
     st_pending: "waits", st_processing: "runs", st_completed: "done", st_ok: "done", st_error: "refused",
     st_dropped: "broke off", st_lost: "answer lost", done: "Done",
-    k_wish: "wish", k_export: "export", k_new: "new project", k_credits: "credits", k_status: "status", k_link: "link",
+    k_edit: "edit", k_export: "export", k_new: "new project", k_credits: "credits", k_status: "status", k_link: "link",
     k_login: "log in", k_logout: "log out", k_hide: "hide a token", k_skill: "skills", k_cancel: "cancel", k_say: "answer",
-    k_tap: "button",
   },
   zh: {
     jobs: "任务", noJobs: "还没有任务。", accounts: "账户", charged: "已扣除 {n} 积分",
@@ -27,14 +26,14 @@ addWords({
     st_queued: "排队中", st_running: "进行中", st_done: "完成", st_failed: "失败", st_cancelled: "已取消",
     st_pending: "排队中", st_processing: "进行中", st_completed: "完成", st_ok: "完成", st_error: "被拒绝",
     st_dropped: "中断", st_lost: "回应丢失", done: "已设置",
-    k_wish: "想法", k_export: "导出", k_new: "新项目", k_credits: "积分", k_status: "进度", k_link: "链接",
-    k_login: "登录", k_logout: "退出登录", k_hide: "隐藏令牌", k_skill: "技能", k_cancel: "取消", k_say: "回复", k_tap: "按钮",
+    k_edit: "剪辑", k_export: "导出", k_new: "新项目", k_credits: "积分", k_status: "进度", k_link: "链接",
+    k_login: "登录", k_logout: "退出登录", k_hide: "隐藏令牌", k_skill: "技能", k_cancel: "取消", k_say: "回复",
   },
 });
 
 let schema = null;
 let changes = Promise.resolve();
-const parts = {}; // the nodes that change with what happens
+const parts = {}; // the nodes that are updated
 
 export async function setUpPanel() {
   $("panel-toggle").addEventListener("click", () => show($("panel").hidden));
@@ -50,7 +49,7 @@ function show(isShown) {
   if (isShown) { drawPanel(); $("panel").querySelector("button").focus(); }
 }
 
-/** Change something, one after the other, and look at once at what came of it. */
+/** Run changes one after the other and refresh the panel after each. */
 function change(run) {
   changes = changes.then(async () => {
     try {
@@ -63,7 +62,7 @@ function change(run) {
   });
 }
 
-/** Draw what changed; the switches themselves stay, so that the keyboard stays on them. */
+/** Draw what changed, but keep the switches, so that they keep the keyboard focus. */
 export function drawPanel() {
   const panel = state.panel;
   if (!panel) return;
@@ -152,7 +151,7 @@ function switches(table) {
     }
     const box = el("input", { type: "checkbox", role: "switch", "data-switch": one.id });
     box.addEventListener("change", () => {
-      const wanted = box.checked; // by its turn the box may be drawn anew
+      const wanted = box.checked; // the box may be drawn again before the change runs
       change(() => one.set(wanted));
     });
     parts.boxes.push([one, box]);
@@ -160,7 +159,7 @@ function switches(table) {
   }));
 }
 
-/** A form of every setting, made from its schema: a box, a choice, or a field. */
+/** Build a form of all settings from their schema: checkboxes, choices and fields. */
 function drawSettings(now) {
   if (!schema) return;
   if (!parts.inputs) {

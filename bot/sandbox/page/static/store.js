@@ -1,19 +1,19 @@
-// What the page knows: chats and messages as they were told, and what is being looked at.
+// The page's state: chats and messages as received, and what is open.
 
 export const state = {
   bot: { id: 0, first_name: "", username: "" },
   chats: new Map(), // by id
   messages: new Map(), // by chat id: a Map by message id, in order
-  chat: 0, // which one is open
-  thread: 0, // and which topic of it; 0 outside forums
-  speakers: new Map(), // by chat id: who speaks
-  unread: new Map(), // by place
+  chat: 0, // ID of the open chat
+  thread: 0, // ID of its open topic; 0 outside forums
+  speakers: new Map(), // by chat id: who writes
+  unread: new Map(), // by chat and topic
   panel: null,
 };
 
 export const GENERAL = 1;
 
-/** A chat, or a topic of one: what stands in the list and has messages of its own. */
+/** Return the key of a chat or topic, which has its own row and messages. */
 export const placeOf = (chatId, thread) => `${chatId}/${thread}`;
 
 export const threadOf = (chat, message) =>
@@ -27,7 +27,7 @@ export function takeChats(chats) {
   state.chats = new Map(chats.map((chat) => [chat.id, chat]));
 }
 
-/** Take in a message; tells whether it is new. */
+/** Save a message; return whether it is new. */
 export function takeMessage(message) {
   const known = state.messages.get(message.chat.id) ?? new Map();
   state.messages.set(message.chat.id, known);
@@ -44,7 +44,7 @@ export function messagesOf(chatId, thread) {
     .sort((a, b) => a.message_id - b.message_id);
 }
 
-/** Who the page speaks as in a chat. */
+/** Return the person that the page writes as in a chat. */
 export function speaker(chat = openChat()) {
   return state.speakers.get(chat.id) ?? chat.people[0]?.id ?? 0;
 }

@@ -1,4 +1,4 @@
-// What can be made to happen, each with its label in both languages and the requests that switch it.
+// The switches, each with its label in both languages and the requests that it sends.
 
 import { nemo, telegram } from "./api.js";
 import { openChat, speaker, state } from "./store.js";
@@ -35,7 +35,7 @@ addWords({
   },
 });
 
-let first = null; // the settings as they were when the page was opened, or after a reset
+let first = null; // the settings when the page was opened, or after a reset
 
 const setting = (changes) => nemo("PATCH", "settings", changes);
 const script = (steps) => nemo("POST", "scripts", { steps });
@@ -43,7 +43,7 @@ const fault = (values) => telegram("fault", values);
 const onAccounts = (change) =>
   Promise.all(state.panel.accounts.map((account) => nemo("PATCH", `accounts/${account.id}`, change)));
 
-/** A switch of NemoVideo's settings: on with these values, off with the first ones. */
+/** Return a switch of NemoVideo's settings: on with these values, off with the first ones. */
 function ofSettings(id, on, isOn) {
   const back = () => Object.fromEntries(Object.keys(on).map((name) => [
     name, name === "pace" ? Object.fromEntries(Object.keys(on.pace).map((part) => [part, first.pace[part]])) : first[name],
@@ -148,7 +148,7 @@ export function rememberFirst(settings) {
   first ??= settings;
 }
 
-/** Back to how it began; what was asked and charged stays. */
+/** Reset everything except the logs of requests and charges. */
 export async function reset() {
   await nemo("POST", "reset", {});
   await nemo("DELETE", "scripts");

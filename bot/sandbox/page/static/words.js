@@ -1,4 +1,4 @@
-// The page's own words. What the bot says is the bot's.
+// The page's own texts. The bot's texts come from the bot.
 
 const WORDS = {
   en: {
@@ -12,7 +12,7 @@ const WORDS = {
     actions: "More about this message", reply: "Reply", edit: "Edit", delete: "Delete", forward: "Forward",
     copy: "Copy the text", forwardTo: "Forward to", cancel: "Cancel", close: "Close", start: "Start",
     replyTo: "Reply to {name}", editing: "Change the message", fromComputer: "From this computer…",
-    empty: "No messages yet. Send a video with a wish in its caption, or just say what you would like to see.",
+    empty: "No messages yet. Send a video and say what to change, or just describe the video you want.",
     remove: "Remove {name}", failed: "That did not work: {why}", noAnswer: "The bot did not answer the button.",
     sending: "Sending {name}…", photo: "Photo", video: "Video", audio: "Audio", voice: "Voice message",
     document: "File", animation: "GIF", video_note: "Video message", sticker: "Sticker", album: "Album",
@@ -21,7 +21,7 @@ const WORDS = {
     joined: "{name} joined", left: "{name} left", topicMade: "Topic “{name}” was created", pinned: "A message was pinned",
     becameSupergroup: "The group became a supergroup", spoiler: "Show what is hidden", service: "Service message",
     clip_beach: "🏖 Beach, 6 s", clip_phone: "📱 Street, upright", clip_photo: "🖼 Photo", clip_music: "🎵 Music, 10 s",
-    clip_voice: "🎤 Voice message", clip_prompt: "📄 A wish as a text file", clip_large: "🐘 Video of 25 MB",
+    clip_voice: "🎤 Voice message", clip_prompt: "📄 A request as a text file", clip_large: "🐘 Video of 25 MB",
     clip_broken: "💥 A file that is no video",
   },
   zh: {
@@ -35,7 +35,7 @@ const WORDS = {
     actions: "更多操作", reply: "回复", edit: "编辑", delete: "删除", forward: "转发",
     copy: "复制文字", forwardTo: "转发到", cancel: "取消", close: "关闭", start: "开始",
     replyTo: "回复 {name}", editing: "修改消息", fromComputer: "从本机选择…",
-    empty: "还没有消息。发一段视频并在说明里写下想法，或者直接说想看什么。",
+    empty: "还没有消息。发一段视频，说说想怎么改；或者直接描述你想要的视频。",
     remove: "移除 {name}", failed: "没有成功：{why}", noAnswer: "机器人没有回应这个按钮。",
     sending: "正在发送 {name}…", photo: "照片", video: "视频", audio: "音频", voice: "语音消息",
     document: "文件", animation: "动图", video_note: "视频消息", sticker: "贴纸", album: "相册",
@@ -44,7 +44,7 @@ const WORDS = {
     joined: "{name} 加入了", left: "{name} 离开了", topicMade: "已创建话题“{name}”", pinned: "置顶了一条消息",
     becameSupergroup: "群组已升级为超级群组", spoiler: "显示隐藏内容", service: "服务消息",
     clip_beach: "🏖 海滩，6 秒", clip_phone: "📱 街景，竖屏", clip_photo: "🖼 照片", clip_music: "🎵 音乐，10 秒",
-    clip_voice: "🎤 语音消息", clip_prompt: "📄 写在文本文件里的想法", clip_large: "🐘 25 MB 的视频",
+    clip_voice: "🎤 语音消息", clip_prompt: "📄 写在文本文件里的要求", clip_large: "🐘 25 MB 的视频",
     clip_broken: "💥 不是视频的文件",
   },
 };
@@ -53,7 +53,7 @@ const KEPT = "nemovideo-sandbox-language";
 
 export let language = localStorage.getItem(KEPT) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
-/** More words, from another module: {en: {…}, zh: {…}}. */
+/** Add texts of another module: {en: {…}, zh: {…}}. */
 export function addWords(words) {
   for (const code of Object.keys(WORDS)) Object.assign(WORDS[code], words[code]);
 }
@@ -69,7 +69,7 @@ export function setLanguage(code) {
   applyWords();
 }
 
-/** Put the words where the page's HTML asks for them. */
+/** Set the texts that the page's HTML refers to. */
 export function applyWords() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);

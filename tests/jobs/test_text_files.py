@@ -3,23 +3,23 @@ import codecs
 import pytest
 
 from bot.jobs.model import Attachment
-from bot.jobs.steps.text_file_prompt import decoded
+from bot.jobs.steps.text_files import decode_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
 @pytest.mark.parametrize("text", ["a cat on a boat\n\tand a 🫨", "a cat, 一只猫\n第二行"])
 def test_words_are_read_in_every_usual_encoding(encoding: str, text: str) -> None:
-    assert decoded(text.encode(encoding)) == text
+    assert decode_text(text.encode(encoding)) == text
 
 
 def test_chinese_without_any_latin_letter() -> None:
-    assert decoded("一只猫坐在船上".encode("gb18030")) == "一只猫坐在船上"
-    assert decoded(codecs.BOM_UTF16_BE + "一只猫".encode("utf-16-be")) == "一只猫"
+    assert decode_text("一只猫坐在船上".encode("gb18030")) == "一只猫坐在船上"
+    assert decode_text(codecs.BOM_UTF16_BE + "一只猫".encode("utf-16-be")) == "一只猫"
 
 
 def test_lines_end_alike_and_the_ends_are_bare() -> None:
-    assert decoded(b"\r\n one\r\ntwo\rthree \r\n") == "one\ntwo\nthree"
-    assert decoded(b" \n ") == decoded(b"") == ""
+    assert decode_text(b"\r\n one\r\ntwo\rthree \r\n") == "one\ntwo\nthree"
+    assert decode_text(b" \n ") == decode_text(b"") == ""
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_lines_end_alike_and_the_ends_are_bare() -> None:
     ],
 )
 def test_what_holds_no_words_is_refused(data: bytes) -> None:
-    assert decoded(data) is None
+    assert decode_text(data) is None
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,18 @@
-"""What the bot must do in a conversation, held against what its chats show."""
+"""Check what the bot must do in a conversation against what its chats show."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
-from bot.sandbox import props
+from bot.sandbox import media_files
 from bot.sandbox.botapi.client import Seen
 from bot.sandbox.conversation import NOTHING, BotStep, Video
-from bot.sandbox.stage import Stage, Unmet, is_live, until
+from bot.sandbox.stage import Stage, Unmet, is_progress_message, until
 
 SECONDS_TOLERANCE = 0.35
-"""By how much a delivered video's length may differ: a frame or two, and the sound's last packet."""
+"""Tolerance of a delivered video's length: a frame or two, and the sound's last packet."""
 
 _ABOUT_A_MESSAGE = frozenset(
     {"says", "never_says", "sends", "live", "live_is_gone", "buttons", "reply_to", "shows"}
@@ -19,47 +20,47 @@ _ABOUT_A_MESSAGE = frozenset(
 
 
 class Expectations:
-    """Checks what is expected of the bot, one step after the other.
+    """Checks the expectations of a conversation step by step.
 
     Args:
-        stage: Where the conversation is played.
+        stage: The conversation's state.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._answered: dict[tuple[int, int | None], int] = {}  # chat and topic → the last message met
+        self._matched: dict[tuple[int, int | None], int] = {}  # chat and topic → ID of the last match
 
     async def expect(self, step: BotStep) -> None:
-        """Wait for it.
+        """Wait for what a step expects.
 
         Raises:
-            Unmet: It did not come true.
+            Unmet: The expectation didn't hold in time.
         """
         title = step.chat or self._stage.last.chat
         chat = self._stage.chats[title] if title else self._stage.members[self._stage.last_actor].chat
         topic = step.topic or (None if step.chat else self._stage.last.topic)
         thread = self._stage.topics.get((title, topic)) if title and topic else None
-        after = self._answered.get((chat.id, thread), 0)
+        after = self._matched.get((chat.id, thread), 0)
 
-        wants_live = bool(step.live) or step.live_is_gone
+        wants_progress = bool(step.live) or step.live_is_gone
 
         def look(messages: list[Seen]) -> Seen | None:
             here = [m for m in messages if m.json.get("message_thread_id") == thread] if topic else messages
-            if wants_live:
-                return next((m for m in reversed(here) if self._is_live_as(m, step)), None)
+            if wants_progress:
+                return next((m for m in reversed(here) if self._is_progress_as(m, step)), None)
             if step.again is not None:
                 known = self._stage.labels[step.again].id
                 return next((m for m in here if m.id == known and self._meets(m, step)), None)
             return next((m for m in here if m.id > after and self._meets(m, step)), None)
 
         def counted(messages: list[Seen]) -> Seen | None:
-            said = [m for m in messages if not is_live(m)]
+            said = [m for m in messages if not is_progress_message(m)]
             return said[-1] if len(said) == step.messages else None
 
         if step.model_fields_set & _ABOUT_A_MESSAGE:
-            found = await until(chat, self._stage.changes, look, step.within_s, _told(step))
-            if not wants_live and step.again is None:
-                self._answered[chat.id, thread] = found.id
+            found = await until(chat, self._stage.changes, look, step.within_s, _describe(step))
+            if not wants_progress and step.again is None:
+                self._matched[chat.id, thread] = found.id
             if step.label:
                 self._stage.labels[step.label] = found
             if step.sends is not None:
@@ -87,10 +88,10 @@ class Expectations:
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
             await until(chat, self._stage.changes, counted, step.within_s, f"{step.messages} messages in all")
 
-    def _is_live_as(self, message: Seen, step: BotStep) -> bool:
+    def _is_progress_as(self, message: Seen, step: BotStep) -> bool:
         said = [version.get("text") or "" for version in message.versions]
         return (
-            is_live(message)
+            is_progress_message(message)
             and all(any(piece in text for text in said) for piece in step.live)
             and (not step.live_is_gone or bool(message.deleted_at))
             and self._replies(message, step)
@@ -102,7 +103,11 @@ class Expectations:
         return step.reply_to is None or replied == wanted
 
     def _meets(self, message: Seen, step: BotStep) -> bool:
-        if is_live(message) or message.deleted_at or (step.sends is not None) != ("video" in message.json):
+        if (
+            is_progress_message(message)
+            or message.deleted_at
+            or (step.sends is not None) != ("video" in message.json)
+        ):
             return False
         return (
             all(piece in message.text for piece in step.says)
@@ -116,25 +121,25 @@ class Expectations:
     async def _check_video(self, message: Seen, wanted: Video) -> None:
         path = self._stage.work_dir / "delivered.mp4"
         await self._stage.people.save(message.media["file_id"], path)
-        facts = await asyncio.to_thread(props.facts_of, path)
+        facts: dict[str, float | bool] = asdict(await asyncio.to_thread(media_files.facts_of, path))
         facts["cover"] = bool(message.media.get("cover")) and await self._is_lit(message.media["cover"][-1])
         for name, value in wanted.model_dump(exclude_none=True).items():
             found = facts[name]
             fits = abs(found - value) <= SECONDS_TOLERANCE if name == "seconds" else found == value
             if not fits:
                 raise Unmet(f"expected a video whose {name} is {value}, it is {found}")
-        told = message.media
-        if not told.get("width") or not told.get("height") or not told.get("duration"):
-            raise Unmet(f"the video came without width, height or duration: {told}")
+        declared = message.media
+        if not declared.get("width") or not declared.get("height") or not declared.get("duration"):
+            raise Unmet(f"the video came without width, height or duration: {declared}")
 
     async def _is_lit(self, cover: dict[str, Any]) -> bool:
         path = self._stage.work_dir / "cover.jpg"
         await self._stage.people.save(cover["file_id"], path)
-        return await asyncio.to_thread(props.is_lit, path)
+        return await asyncio.to_thread(media_files.is_lit, path)
 
 
 def _formatted(message: Seen, kind: str) -> list[str]:
-    """The words that have an entity of a kind; entities count in UTF-16 units."""
+    """Return the words that have an entity of a kind; entities count UTF-16 units."""
     raw = message.text.encode("utf-16-le")
     entities = message.json.get("entities") or message.json.get("caption_entities") or []
     return [
@@ -144,7 +149,7 @@ def _formatted(message: Seen, kind: str) -> list[str]:
     ]
 
 
-def _told(step: BotStep) -> str:
+def _describe(step: BotStep) -> str:
     wanted = step.model_dump(
         exclude_defaults=True, exclude={"within_s", "label", "chat", "topic", "messages"}
     )

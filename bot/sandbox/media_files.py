@@ -1,7 +1,8 @@
-"""The files that people send in a conversation, made on the spot, and a look into those that come back."""
+"""Generate the files that people send in a conversation, and read facts from those the bot delivers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,14 @@ _SOUNDS = frozenset({".mp3", ".m4a", ".aac", ".wav", ".ogg", ".flac"})
 
 
 def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
-    """Write a file as the conversation describes it.
+    """Generate a file as the conversation describes it.
 
     Args:
-        file: What it is.
-        directory: Where to; made.
+        file: Its description.
+        directory: Directory for it, which is created.
 
     Returns:
-        The file, and what the sender's client declares of it.
+        The file, and what the sender's client declares about it.
     """
     path = directory / (file.holds or file.name or _NAMES.get(file.kind, "clip.mp4"))
     path.parent.mkdir(parents=True)
@@ -46,23 +47,36 @@ def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
     return made, {"duration": round(file.seconds), "width": file.width, "height": file.height}
 
 
-def facts_of(path: Path) -> dict[str, Any]:
-    """What a video really is, by decoding it.
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a video's content is.
 
-    Returns:
-        ``seconds``, ``width``, ``height`` and whether it has ``sound``.
+    Attributes:
+        seconds: Its length.
+        width: Width of its picture in pixels.
+        height: Height of its picture in pixels.
+        sound: Whether it has a sound track.
     """
+
+    seconds: float
+    width: int
+    height: int
+    sound: bool
+
+
+def facts_of(path: Path) -> VideoFacts:
+    """Return the facts of a video by decoding it."""
     with av.open(str(path)) as container:
         frame = next(container.decode(container.streams.video[0]))
-        return {
-            "seconds": float(container.duration or 0) / av.time_base,
-            "width": frame.width,
-            "height": frame.height,
-            "sound": bool(container.streams.audio),
-        }
+        return VideoFacts(
+            seconds=float(container.duration or 0) / av.time_base,
+            width=frame.width,
+            height=frame.height,
+            sound=bool(container.streams.audio),
+        )
 
 
 def is_lit(path: Path) -> bool:
-    """Whether a picture is neither black nor white."""
+    """Return whether a picture is neither black nor white."""
     with Image.open(path) as picture:
         return 20 < ImageStat.Stat(picture.convert("L")).mean[0] < 235

@@ -1,45 +1,57 @@
-"""Prompt: a text file that came with a request is read, and its words are the request."""
+"""Text files that came with a request: their content becomes part of the prompt."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, Attachment
+from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.worker.runner import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt, JobEnded
 
 MAX_PROMPT_BYTES = 64 * 1024
-"""More than any request has, in any encoding; what is larger is not even read."""
+"""More than any prompt has, in any encoding; what is larger is not even read."""
 
 _ALLOWED = "\n\t"
 
 
-async def read_prompt(attempt: Attempt) -> None:
-    """The step that takes the text files out of a job's files and puts their words after its own."""
-    texts = [file for file in attempt.job.files if file.is_text]
-    if not texts:
-        return
-    read: dict[str, str] = dict(attempt.get_value("prompts") or {})
-    for file in texts:
-        if file.file_id not in read:
-            read[file.file_id] = await _read(attempt, file)
-            await attempt.save_value("prompts", read)
-    prompt = "\n\n".join(part for part in (attempt.job.text, *(read[file.file_id] for file in texts)) if part)
-    if len(prompt) > MAX_PROMPT_CHARS:
-        raise JobEnded(too_long(texts[0].name))
-    media = tuple(file for file in attempt.job.files if not file.is_text)
-    attempt.job = replace(attempt.job, text=prompt, files=media)
+async def read_text_files(attempt: Attempt, job: Job, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the contents of a job's text files by file id.
+
+    Args:
+        attempt: The attempt at the job.
+        job: The job with its files.
+        known: Contents that were read before, by file id.
+
+    Raises:
+        JobEnded: One can't be read, or the prompt becomes too long.
+    """
+    files = [file for file in job.files if file.is_text]
+    texts = {
+        file.file_id: known[file.file_id] if file.file_id in known else await _read(attempt, file)
+        for file in files
+    }
+    if files and len(with_text_files(job, texts).text) > MAX_PROMPT_CHARS:
+        raise JobEnded(too_long(files[0].name))
+    return texts
+
+
+def with_text_files(job: Job, texts: Mapping[str, str]) -> Job:
+    """Put the contents of a job's text files after its own words, and leave the files out."""
+    parts = (job.text, *(texts[file.file_id] for file in job.files if file.is_text))
+    media = tuple(file for file in job.files if not file.is_text)
+    return replace(job, text="\n\n".join(part for part in parts if part), files=media)
 
 
 def too_long(name: str) -> LocalizedMessage:
-    """What is told of a text file with more words than a request may have."""
+    """Refuse a text file that makes the prompt too long."""
     return LocalizedMessage("error.prompt_too_long", {"name": name, "limit": MAX_PROMPT_CHARS})
 
 
-def decoded(data: bytes) -> str | None:
-    """The words of a text file; None for what is none.
+def decode_text(data: bytes) -> str | None:
+    """Decode a text file; return ``None`` if it is none.
 
     UTF-8 and UTF-16 as editors write them, and GB18030, in which Chinese systems still save.
     """
@@ -49,7 +61,7 @@ def decoded(data: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
         unified = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-        # Any bytes have some meaning in some encoding; control characters tell that it was not this one.
+        # Most bytes decode in some encoding; control characters show that it was the wrong one.
         if not any(unicodedata.category(c) == "Cc" and c not in _ALLOWED for c in unified):
             return unified.strip()
     return None
@@ -64,7 +76,7 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     return ("utf-8-sig", "gb18030")
 
 
-async def _all_of(opened: OpenFile, name: str) -> bytes:
+async def _read_all(opened: OpenFile, name: str) -> bytes:
     data = b""
     async for chunk in opened.chunks:
         data += chunk
@@ -76,14 +88,14 @@ async def _all_of(opened: OpenFile, name: str) -> bytes:
 async def _read(attempt: Attempt, file: Attachment) -> str:
     try:
         async with attempt.responder.open_file(file) as opened:
-            data = await _all_of(opened, file.name)
+            data = await _read_all(opened, file.name)
     except FileGone as error:
         raise JobEnded(LocalizedMessage("error.file_gone")) from error
     except FileTooLarge as error:
         raise JobEnded(too_long(file.name)) from error
-    words = decoded(data)
-    if words is None:
+    text = decode_text(data)
+    if text is None:
         raise JobEnded(LocalizedMessage("error.prompt_unreadable", {"name": file.name}))
-    if not words:
+    if not text:
         raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
-    return words
+    return text

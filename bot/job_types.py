@@ -1,0 +1,164 @@
+"""One row for each kind of job: its queue, its steps, and the command that asks for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
+
+from bot.chats.chats import Chats
+from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.ports import GroupAdmins
+from bot.jobs.queue.erase_chat import ChatEraser
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.announce import Announce
+from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.cancel_job import CancelJob
+from bot.jobs.steps.connect import Connect
+from bot.jobs.steps.delete_token import DeleteToken
+from bot.jobs.steps.deliver import Deliver
+from bot.jobs.steps.export import Export, RenderLimits
+from bot.jobs.steps.forget import Forget
+from bot.jobs.steps.gather import Gather
+from bot.jobs.steps.login import Login
+from bot.jobs.steps.logout import Logout
+from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.say import Say
+from bot.jobs.steps.show_credits import ShowCredits
+from bot.jobs.steps.show_link import ShowLink
+from bot.jobs.steps.show_private_message import ShowPrivateMessage
+from bot.jobs.steps.show_settings import ShowSettings
+from bot.jobs.steps.show_skills import ShowSkills
+from bot.jobs.steps.show_stats import ShowStats
+from bot.jobs.steps.show_status import ShowStatus
+from bot.jobs.steps.upload import Upload
+from bot.jobs.worker.attempt import Step
+from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.projects import Projects
+from bot.skills import Cards
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command with its place in the menus that Telegram shows; in each the lowest number comes first.
+
+    Args:
+        name: The command without its slash; its description is the text ``command.<name>``.
+        private: Place in private chats; 0 if it is not listed there, as in the others.
+        group: Place in groups.
+        group_admin: Place below the others for admins of groups.
+        operator: Place below the others in the private chats of the bot's admins.
+        needs_handler: Whether it takes arguments or asks back, so that a handler of its own stores the job.
+    """
+
+    name: str
+    private: int = 0
+    group: int = 0
+    group_admin: int = 0
+    operator: int = 0
+    needs_handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """A kind of job.
+
+    Args:
+        kind: The kind.
+        queue: The chat's queue that its jobs wait in.
+        steps: Classes of its steps; the arguments of each are fields of ``StepDependencies``.
+        command: The command that asks for it, if one does.
+    """
+
+    kind: JobKind
+    queue: QueueName
+    steps: tuple[Callable[..., Step], ...]
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDependencies:
+    """Everything that steps need; the arguments of a step's class are named after these fields."""
+
+    projects: Projects
+    chats: Chats
+    cards: Cards
+    job_queue: JobQueue
+    group_admins: GroupAdmins
+    close_position_message: Callable[[Job], Awaitable[None]]
+    guest_accounts: GuestAccountCounter
+    eraser: ChatEraser
+    redis: Redis
+    turn_limits: TurnLimits
+    render_limits: RenderLimits
+
+
+MAIN, QUICK = QueueName.MAIN, QueueName.QUICK
+
+JOB_TYPES: Final = (
+    JobType(
+        JobKind.EDIT,
+        MAIN,
+        (Gather, Connect, Upload, AskAgent, Export, Deliver),
+        Command("edit", private=140, group=10, needs_handler=True),
+    ),
+    JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
+    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50)),
+    JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
+    JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
+    JobType(
+        JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
+    ),
+    JobType(JobKind.STATUS, QUICK, (ShowStatus,), Command("status", private=20, group=30)),
+    JobType(JobKind.CREDITS, QUICK, (ShowCredits,), Command("credits", private=30, group=70)),
+    JobType(JobKind.LINK, QUICK, (ShowLink,), Command("link", private=90, group_admin=10)),
+    JobType(JobKind.SETTINGS, QUICK, (ShowSettings,), Command("settings", private=70, group=80)),
+    JobType(JobKind.SKILL, QUICK, (ShowSkills,), Command("skill", private=60, group=60, needs_handler=True)),
+    JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
+    JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
+    JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
+    JobType(JobKind.CONFIDED, QUICK, (ShowPrivateMessage,)),
+    JobType(JobKind.SAY, QUICK, (Say,)),
+    JobType(JobKind.HIDE, QUICK, (DeleteToken,)),
+)
+
+_COMMANDS: Final = (
+    *(job_type.command for job_type in JOB_TYPES if job_type.command is not None),
+    # Answered by their handlers, without a job of their own.
+    Command("language", private=80, group=90, needs_handler=True),
+    Command("privacy", private=120, group=100, needs_handler=True),
+    Command("help", private=150, group=110, needs_handler=True),
+    Command("pause", operator=20, needs_handler=True),
+    Command("resume", operator=30, needs_handler=True),
+    Command("ban", operator=50, needs_handler=True),
+    Command("unban", operator=60, needs_handler=True),
+)
+
+COMMAND_JOBS: Final[Mapping[str, JobType]] = {
+    job_type.command.name: job_type
+    for job_type in JOB_TYPES
+    if job_type.command is not None and not job_type.command.needs_handler
+}
+"""The job that each command asks for which needs no handler of its own."""
+
+
+def _menu(place: Callable[[Command], int]) -> tuple[str, ...]:
+    return tuple(command.name for command in sorted(_COMMANDS, key=place) if place(command))
+
+
+PRIVATE_MENU: Final = _menu(lambda command: command.private)
+GROUP_MENU: Final = _menu(lambda command: command.group)
+GROUP_ADMIN_MENU: Final = (*GROUP_MENU, *_menu(lambda command: command.group_admin))
+OPERATOR_COMMANDS: Final = _menu(lambda command: command.operator)
+
+
+def make_steps(dependencies: StepDependencies) -> dict[JobKind, tuple[Step, ...]]:
+    """Make the steps of all kinds of jobs, each class once."""
+    made: dict[Callable[..., Step], Step] = {}
+    for step in dict.fromkeys(step for job_type in JOB_TYPES for step in job_type.steps):
+        arguments = inspect.signature(step).parameters
+        made[step] = step(**{name: getattr(dependencies, name) for name in arguments})
+    return {job_type.kind: tuple(made[step] for step in job_type.steps) for job_type in JOB_TYPES}

@@ -1,0 +1,33 @@
+"""The message that tells a waiting job's position in the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.jobs.model import Job
+from bot.jobs.ports import PROGRESS_MESSAGE
+from bot.jobs.queue.job_queue import JobQueue
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLocation:
+    """A message in a chat.
+
+    Args:
+        chat_id: The id under which the chat is kept.
+        telegram_chat_id: The id that the chat had in Telegram when the message was sent. In a supergroup that the
+            group has become since, the message's number means another message.
+        message_id: The message's number.
+    """
+
+    chat_id: int
+    telegram_chat_id: int
+    message_id: int
+
+
+async def position_message_of(job_queue: JobQueue, job: Job) -> MessageLocation | None:
+    """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
+    saved = await job_queue.checkpoint(job, PROGRESS_MESSAGE) or {}
+    if "message_id" not in saved:
+        return None
+    return MessageLocation(job.chat.chat_id, saved.get("chat_id") or job.place, saved["message_id"])

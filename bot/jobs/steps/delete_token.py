@@ -1,0 +1,38 @@
+"""Delete a message that holds an API token."""
+
+from __future__ import annotations
+
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.payloads import DeleteTokenPayload
+from bot.jobs.worker.attempt import Attempt
+
+
+class TokenDeleted(Checkpoint):
+    """Saved after the message was deleted, or could not be.
+
+    Args:
+        is_deleted: Whether it is gone.
+    """
+
+    name = "token_deleted"
+    is_deleted: bool = False
+
+
+class DeleteToken:
+    """Delete the message, and say so where that can't be done."""
+
+    name = "delete_token"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        payload = attempt.job.payload_as(DeleteTokenPayload)
+        saved = attempt.load(TokenDeleted)
+        if saved is None:
+            is_deleted = await attempt.responder.delete_message(
+                attempt.job.place, payload.message_id, only_buttons=False
+            )
+            saved = TokenDeleted(is_deleted=is_deleted)
+            await attempt.save(saved)
+        message = payload.deleted if saved.is_deleted else payload.kept
+        if message is not None:
+            await attempt.responder.send("hidden", message)

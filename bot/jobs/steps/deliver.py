@@ -1,0 +1,111 @@
+"""Deliver: the result reaches the chat."""
+
+from __future__ import annotations
+
+from bot.chats.chats import shown_at
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import Progress
+from bot.jobs.next_steps import next_buttons
+from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.steps.export import (
+    FRACTION_FETCHED,
+    CachedResultGone,
+    Export,
+    Exported,
+    RenderLimits,
+    browser_link,
+)
+from bot.jobs.worker.attempt import Attempt
+from bot.projects.projects import Projects
+from bot.skills import Cards
+
+
+class ReplacingResult(Checkpoint):
+    """Saved right before the project's earlier result is deleted: an attempt that was superseded stops here.
+
+    Args:
+        message_id: The message with the new result.
+    """
+
+    name = "replacing_result"
+    message_id: int = 0
+
+
+class Deliver:
+    """Send the result, once, and delete the project's earlier one if the chat wants that.
+
+    Args:
+        projects: The chats' projects.
+        render_limits: Times of a render, for a result that has to be made again.
+        cards: The skill cards.
+    """
+
+    name = "deliver"
+
+    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: Cards) -> None:
+        self._projects = projects
+        self._export = Export(projects, render_limits, cards)
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        exported = attempt.load(Exported)
+        if exported is None:
+            return
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        if exported.is_fetched and not attempt.responder.result_path.exists():
+            # Fetched by an attempt on another machine, or cleaned away.
+            exported = await self._export_again(attempt)
+        try:
+            delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
+        except FileGone:
+            await attempt.save(CachedResultGone())
+            exported = await self._export_again(attempt)
+            delivered = await attempt.responder.deliver(
+                "delivered_anew", await self._result(attempt, exported)
+            )
+        if delivered.file_id and not exported.file_id:
+            await self._projects.chats.remember_result(
+                attempt.job.chat,
+                exported.digest,
+                delivered.file_id,
+                delivered.kind,
+                as_file=exported.as_file,
+            )
+        await self._replace_earlier(attempt, delivered)
+
+    async def _export_again(self, attempt: Attempt) -> Exported:
+        """Return the new result; the earlier one if the project has become empty."""
+        await self._export.export(attempt)
+        return attempt.load(Exported) or Exported()
+
+    async def _replace_earlier(self, attempt: Attempt, delivered: Delivered) -> None:
+        """Delete the project's earlier result, if the chat wants it so.
+
+        One that somebody answered to or pinned stays, without its buttons. The last write marks the end: an attempt
+        that comes after it does nothing any more.
+        """
+        key, chats = attempt.job.chat, self._projects.chats
+        if (await chats.get(key)).shown == shown_at(delivered.address, delivered.message_id):
+            return
+        await attempt.save(ReplacingResult(message_id=delivered.message_id))
+        chat = await chats.get(key)
+        is_same_project = chat.session_id is not None and chat.shown_session_id == chat.session_id
+        if chat.shown is not None and chat.replace_results and is_same_project:
+            where, _, message_id = chat.shown.partition(":")
+            await attempt.responder.delete_message(int(where), int(message_id), only_buttons=chat.shown_used)
+        await chats.show(key, delivered.address, delivered.message_id, chat.session_id, instead_of=chat.shown)
+
+    async def _result(self, attempt: Attempt, exported: Exported) -> Result:
+        return Result(
+            browser_link=await browser_link(self._projects, attempt) or "",
+            buttons=next_buttons(exported.next_steps),
+            path=attempt.responder.result_path if exported.is_fetched else None,
+            link=exported.link,
+            why_link=exported.why_link,
+            size=exported.size_bytes,
+            duration_s=exported.duration_s,
+            took_s=exported.took_s,
+            file_id=exported.file_id,
+            kind=exported.kind,
+            as_file=exported.as_file,
+        )

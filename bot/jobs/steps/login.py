@@ -1,0 +1,66 @@
+"""Log a chat in with an API token of its own."""
+
+from __future__ import annotations
+
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.payloads import LoginPayload
+from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.errors import AuthError, NemoError
+from bot.projects.accounts import uses_token
+from bot.projects.projects import Projects
+
+
+class TokenChecked(Checkpoint):
+    """Saved when NemoVideo has accepted the token.
+
+    Args:
+        available: Credits of its account.
+        left_project: Whether the chat leaves a project behind: another account can't see it.
+    """
+
+    name = "token_checked"
+    available: int = 0
+    left_project: bool = False
+
+
+class Login:
+    """Check the token in the payload, and let the chat work with it.
+
+    Args:
+        projects: The chats' projects.
+    """
+
+    name = "login"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        projects, key = self._projects, attempt.job.chat
+        token = projects.chats.unseal(attempt.job.payload_as(LoginPayload).encrypted_token)
+        checked = attempt.load(TokenChecked)
+        if checked is None:
+            try:
+                credits_ = await projects.check_token(attempt.job, token)
+            except AuthError as error:
+                raise JobEnded(LocalizedMessage("login.refused")) from error
+            except NemoError as error:
+                raise await ended_by(projects, attempt.job, error) from error
+            chat = await projects.chats.get(key)
+            checked = TokenChecked(
+                available=round(credits_.available or 0),
+                left_project=chat.session_id is not None and not uses_token(chat, token),
+            )
+            await attempt.save(checked)
+        await projects.accounts.bring_own(key, token)
+        heading = LocalizedMessage("login.done", {"available": checked.available})
+        lines = (*new_project_line(left_project=checked.left_project), LocalizedMessage("login.way_back"))
+        await attempt.responder.send("login", ListMessage(heading, lines))
+
+
+def new_project_line(*, left_project: bool) -> tuple[LocalizedMessage, ...]:
+    """Say that the next request begins a new project, if there was another."""
+    return (LocalizedMessage("account.new_project"),) if left_project else ()

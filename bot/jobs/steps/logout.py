@@ -1,0 +1,51 @@
+"""Log a chat out of its own account."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Account
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import JobState
+from bot.jobs.steps.login import new_project_line
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.projects.projects import Projects
+
+
+class LogoutStarted(Checkpoint):
+    """Saved before the token is forgotten.
+
+    Args:
+        left_project: Whether the chat leaves a project behind.
+    """
+
+    name = "logout_started"
+    left_project: bool = False
+
+
+class Logout:
+    """Forget the chat's own token.
+
+    Args:
+        projects: The chats' projects.
+    """
+
+    name = "logout"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        key, chats = attempt.job.chat, self._projects.chats
+        started = attempt.load(LogoutStarted)
+        if started is None:
+            chat = await chats.get(key)
+            if chat.own_token is None:
+                raise JobEnded(LocalizedMessage("logout.nothing"), JobState.DONE)
+            started = LogoutStarted(left_project=chat.session_id is not None)
+            await attempt.save(started)
+        await self._projects.accounts.drop_own(key)
+        account = (await chats.get(key)).account
+        kind = "operator" if account is Account.OPERATOR else "anonymous"
+        lines = new_project_line(left_project=started.left_project)
+        await attempt.responder.send("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))

@@ -1,0 +1,36 @@
+"""Begin an empty project."""
+
+from __future__ import annotations
+
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.next_steps import how_to_begin
+from bot.jobs.worker.attempt import Attempt
+from bot.projects.projects import Projects
+
+
+class SessionForgotten(Checkpoint):
+    """Saved when the old project is forgotten: another attempt must not forget one that was made since."""
+
+    name = "session_forgotten"
+
+
+class NewProject:
+    """Let the chat's next request begin an empty project.
+
+    Args:
+        projects: The chats' projects.
+    """
+
+    name = "new_project"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        if attempt.load(SessionForgotten) is None:
+            await self._projects.forget_session(attempt.job.chat)
+            await attempt.save(SessionForgotten())
+        begin = how_to_begin(attempt.job.chat)
+        await attempt.responder.send("new", LocalizedMessage("new.done", {"begin": begin}))

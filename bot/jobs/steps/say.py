@@ -1,0 +1,16 @@
+"""Send a text that a handler prepared."""
+
+from __future__ import annotations
+
+from bot.jobs.payloads import SayPayload
+from bot.jobs.worker.attempt import Attempt
+
+
+class Say:
+    """Send the text in the payload."""
+
+    name = "say"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)

@@ -1,0 +1,48 @@
+"""Show how many credits are left."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Account
+from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.steps.service_errors import ended_by, register_buttons
+from bot.jobs.worker.attempt import Attempt
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Projects
+
+
+class ShowCredits:
+    """Answer how many credits the chat's account has left.
+
+    Args:
+        projects: The chats' projects.
+    """
+
+    name = "show_credits"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        projects = self._projects
+        try:
+            credits_ = await projects.call(attempt.job, lambda p: projects.nemo.credits(p.who))
+        except NemoError as error:
+            raise await ended_by(projects, attempt.job, error) from error
+        chat = await projects.chats.get(attempt.job.chat)
+        balance = {
+            "available": round(credits_.available or 0),
+            "frozen": round(credits_.frozen or 0),
+            "total": round(credits_.total or 0),
+        }
+        account = "own" if chat.account is Account.NONE else str(chat.account)
+        await attempt.responder.send(
+            "credits",
+            PrivateMessage(
+                ListMessage(
+                    LocalizedMessage("credits.balance", balance),
+                    (LocalizedMessage("credits.costs"), LocalizedMessage(f"credits.account_{account}")),
+                    register_buttons(projects, chat) if attempt.job.chat.is_private else (),
+                )
+            ),
+        )

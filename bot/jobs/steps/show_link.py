@@ -1,0 +1,47 @@
+"""Show where the project opens in a browser."""
+
+from __future__ import annotations
+
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
+from bot.jobs.model import JobState
+from bot.jobs.next_steps import how_to_begin
+from bot.jobs.payloads import LinkPayload
+from bot.jobs.ports import GroupAdmins
+from bot.jobs.steps.service_errors import register_buttons
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.projects.projects import Projects
+
+
+class ShowLink:
+    """Answer with the browser link; that of a group only to an admin, and in private.
+
+    Args:
+        projects: The chats' projects.
+        group_admins: Tells who is an admin.
+    """
+
+    name = "show_link"
+
+    def __init__(self, projects: Projects, group_admins: GroupAdmins) -> None:
+        self._projects = projects
+        self._group_admins = group_admins
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        job, projects = attempt.job, self._projects
+        if not job.chat.is_private and not await self._group_admins.is_admin(job.chat, job.owner_id):
+            raise JobEnded(LocalizedMessage("link.admins_only"), JobState.DONE)
+        if not job.payload_as(LinkPayload).opens_project and not await projects.is_set_up(job.chat):
+            raise JobEnded(
+                LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
+            )
+        link = await projects.browser_link(job)
+        if link is None:
+            retry = Button("button.retry", Retry(job.id))
+            raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
+        chat = await projects.chats.get(job.chat)
+        buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
+        key = "link.here" if job.chat.is_private else "link.here_of_group"
+        message = LocalizedMessage(key, buttons=buttons)
+        await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))

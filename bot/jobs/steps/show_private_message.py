@@ -1,0 +1,47 @@
+"""Show in private what came of a job in a group."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Chats
+from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import PrivateMessageKept
+from bot.jobs.messages import STORED_LIST, LocalizedMessage
+from bot.jobs.model import JobState
+from bot.jobs.payloads import PrivateAnswerPayload
+from bot.jobs.ports import GroupAdmins
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.attempt import Attempt, JobEnded
+
+
+class ShowPrivateMessage:
+    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group.
+
+    Args:
+        job_queue: Has the group's job.
+        chats: Decrypts the message.
+        group_admins: Tells who is an admin.
+    """
+
+    name = "show_private_message"
+
+    def __init__(self, job_queue: JobQueue, chats: Chats, group_admins: GroupAdmins) -> None:
+        self._job_queue = job_queue
+        self._chats = chats
+        self._group_admins = group_admins
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        payload = attempt.job.payload_as(PrivateAnswerPayload)
+        group = ChatKey.parse(payload.chat)
+        status = await self._job_queue.find(group, payload.job_id)
+        if (
+            status is None
+            or (kept := await self._job_queue.load_checkpoint(status.job, PrivateMessageKept)) is None
+        ):
+            raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
+        reader, asker = attempt.job.owner_id, status.job.owner_id
+        is_for_admins = asker == group.chat_id
+        if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
+            raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
+        message = STORED_LIST.validate_json(self._chats.unseal(kept.encrypted))
+        await attempt.responder.send("confided", message)

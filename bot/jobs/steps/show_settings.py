@@ -1,0 +1,81 @@
+"""Show the settings of a chat, all in one message; each is changed by its button."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Chat, Chats
+from bot.jobs.buttons import (
+    ChooseLanguage,
+    ChooseSkill,
+    SetAutoExport,
+    SetReplaceResults,
+    SetSendAsFile,
+)
+from bot.jobs.buttons import ShowSettings as ShowSettingsButton
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.worker.attempt import Attempt
+from bot.skills import Cards
+from bot.words import Words
+
+BACK = Button("button.settings", ShowSettingsButton())
+"""Leads from a list back to the settings."""
+
+
+class ShowSettings:
+    """Answer ``/settings``.
+
+    Args:
+        chats: Know the settings of each chat.
+        cards: The skill cards.
+    """
+
+    name = "show_settings"
+
+    def __init__(self, chats: Chats, cards: Cards) -> None:
+        self._chats = chats
+        self._cards = cards
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        chat, words = await self._chats.get(attempt.job.chat), Words(attempt.job.language)
+        await attempt.responder.send("settings", settings_view(chat, self._cards, words))
+
+
+def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
+    """List a chat's settings, with a button to change each.
+
+    Args:
+        chat: The chat with its settings.
+        cards: The skill cards.
+        words: The words of the reader's language.
+    """
+    card = cards.active(chat.skill, words.language)
+    if chat.language is None and not chat.key.is_private:
+        language = LocalizedMessage("settings.language_each")
+    else:
+        language = LocalizedMessage("settings.language", {"name": words.plain("language.name")})
+    lines = (
+        LocalizedMessage(f"settings.auto_export_{_on(chat.auto_export)}"),
+        LocalizedMessage(f"settings.send_as_file_{_on(chat.send_as_file)}"),
+        LocalizedMessage(f"settings.replace_{_on(chat.replace_results)}"),
+        language,
+        LocalizedMessage("settings.skill", {"emoji": card.emoji, "name": card.display_name}),
+    )
+    buttons = (
+        _switch(SetAutoExport, "auto", on=chat.auto_export),
+        _switch(SetSendAsFile, "file", on=chat.send_as_file),
+        _switch(SetReplaceResults, "replace", on=chat.replace_results),
+        Button("button.language", ChooseLanguage()),
+        Button("button.skill", ChooseSkill()),
+    )
+    return ListMessage(LocalizedMessage("settings.heading"), lines, buttons)
+
+
+def _switch(
+    action: type[SetAutoExport | SetSendAsFile | SetReplaceResults], name: str, *, on: bool
+) -> Button:
+    # The button holds the wanted value, so that pressing it twice is pressing it once.
+    return Button(f"button.settings_{name}_{_on(on)}", action(not on))
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"

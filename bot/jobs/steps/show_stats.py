@@ -1,0 +1,71 @@
+"""Show the operator what the bot did today and does now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.queue.given_up import given_up
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.supervisor import up_since
+from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+
+MOST_WORKERS = 20
+"""Workers listed in one message."""
+
+
+class ShowStats:
+    """Answer what was asked for today, what runs and waits, what was given up, and which workers there are.
+
+    Args:
+        job_queue: The chats' queues.
+        guest_accounts: Counts the guest accounts of the week.
+        redis: Has the jobs that were given up.
+    """
+
+    name = "show_stats"
+
+    def __init__(self, job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: Redis) -> None:
+        self._job_queue = job_queue
+        self._guest_accounts = guest_accounts
+        self._redis = redis
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        today, active = await self._job_queue.today(), await self._job_queue.at_work()
+        left = max(GUEST_ACCOUNTS_PER_WEEK - await self._guest_accounts.used_this_week(), 0)
+        lines = [
+            LocalizedMessage(
+                "stats.ended", {"done": today.done, "failed": today.failed, "cancelled": today.cancelled}
+            ),
+            LocalizedMessage("stats.people", {"people": today.people, "size": Bytes(today.bytes)}),
+            LocalizedMessage(
+                "stats.now",
+                {
+                    "running": sum(chat.runs for chat in active),
+                    "waiting": sum(chat.waiting for chat in active),
+                },
+            ),
+            LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
+        ]
+        if jobs := await given_up(self._redis):
+            params: dict[str, Param] = {
+                "n": len(jobs),
+                "kind": jobs[0].kind,
+                "error": jobs[0].error,
+                "id": jobs[0].id,
+            }
+            lines.append(LocalizedMessage("stats.given_up", params))
+        # In real time, as docket's heartbeats are, whatever the clock is.
+        now = datetime.now(UTC)
+        for name in sorted(await self._job_queue.workers())[:MOST_WORKERS]:
+            since = up_since(name)
+            up = Seconds(0.0 if since is None else (now - since).total_seconds())
+            lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
+        if await self._job_queue.is_paused():
+            lines.append(LocalizedMessage("stats.paused"))
+        heading = LocalizedMessage("stats.heading", {"jobs": today.jobs})
+        await attempt.responder.send("stats", ListMessage(heading, tuple(lines)))

@@ -1,0 +1,44 @@
+"""The tracks of a draft, as lines for the chat."""
+
+from __future__ import annotations
+
+from bot.chats.key import ChatKey
+from bot.jobs.messages import LocalizedMessage, Param, Seconds
+from bot.jobs.next_steps import how_to_begin
+from bot.jobs.steps.change_list import segment_name, track_label
+from bot.nemo.drafts import Draft, Segment, Track
+
+MOST_TRACKS = 20
+"""Tracks listed in one message."""
+
+
+def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:
+    """Return a heading and a line for each track; for an empty project how to begin in the chat."""
+    if draft is None or not draft.is_ready:
+        return LocalizedMessage("status.empty", {"begin": how_to_begin(chat)}), ()
+    shown = [track for track in draft.tracks if track.segments]
+    heading = LocalizedMessage(
+        "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
+    )
+    return heading, tuple(_track(place, track) for place, track in enumerate(shown[:MOST_TRACKS], 1))
+
+
+def _track(place: int, track: Track) -> LocalizedMessage:
+    first, last = track.segments[0], track.segments[-1]
+    params: dict[str, Param] = {
+        "place": place,
+        "track": track_label(track),
+        "name": _names(track),
+        "start": Seconds((first.start_ms or 0) / 1000, tenths=True),
+        "end": Seconds((last.end_ms or 0) / 1000, tenths=True),
+    }
+    volume = first.volume if track.volume is None else track.volume
+    if volume is None:
+        return LocalizedMessage("status.track", params)
+    return LocalizedMessage("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})
+
+
+def _names(track: Track) -> str:
+    shown: tuple[Segment, ...] = track.segments[:3]
+    more = "…" if len(track.segments) > len(shown) else ""
+    return ", ".join(str(segment_name(segment, track)) for segment in shown) + more

@@ -1,0 +1,174 @@
+"""One attempt at a job: what its steps work with, and how they can be stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from bot.jobs.checkpoints import C, StoredCheckpoints
+from bot.jobs.messages import OutgoingMessage
+from bot.jobs.model import Job, JobState
+from bot.jobs.ports import Responder
+from bot.jobs.queue.album import GatheredJob
+from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.runtime.clock import Clock
+
+T = TypeVar("T")
+
+
+class Interruption(Enum):
+    """Why a running job was stopped from outside."""
+
+    CANCELLED = "cancelled"  # the chat asked for it
+    DRAINED = "drained"  # this process ends; another takes the job up
+    SUPERSEDED = "superseded"  # another worker has it already
+
+
+class JobEnded(Exception):
+    """Raised by a step when the job is over and has its answer.
+
+    Args:
+        message: What to send to the chat; ``None`` for nothing.
+        state: How the job ended.
+    """
+
+    def __init__(self, message: OutgoingMessage | None, state: JobState = JobState.FAILED) -> None:
+        super().__init__(state)
+        self.message = message
+        self.state = state
+
+
+class Attempt(StoredCheckpoints):
+    """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it.
+
+    Args:
+        claimed: The job and what earlier attempts saved.
+        job_queue: Where checkpoints are saved.
+        clock: Source of time; tests pass a manual one.
+    """
+
+    def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
+        super().__init__(claimed.checkpoints)
+        self.claimed = claimed
+        self.clock = clock
+        self.responder: Responder
+        self.interruption: Interruption | None = None
+        self.given_up_for = ""  # the error's name
+        self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
+        self._job = claimed.job
+        self._job_queue = job_queue
+        self._task: asyncio.Task[Any] | None = None
+
+    @property
+    def job(self) -> Job:
+        """The job with all that belongs to it so far."""
+        return self._job
+
+    def replace_job(self, job: Job) -> None:
+        """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
+        self._job = job
+
+    async def _write(self, name: str, value: Any) -> None:
+        match await self._job_queue.save(self.claimed, name, value):
+            case SaveOutcome.SUPERSEDED:
+                self.interrupt(Interruption.SUPERSEDED)
+            case SaveOutcome.CANCELLED:
+                self.interrupt(Interruption.CANCELLED)
+            case SaveOutcome.OK:
+                return
+        # The interruption arrives at the next await; let it be this one.
+        await asyncio.sleep(0)
+        if self.interruption is Interruption.SUPERSEDED:
+            # It hits the attempt's own task alone; a task beside it, such as a late progress message, ends here.
+            raise asyncio.CancelledError
+
+    async def reload(self, checkpoint: type[C]) -> C | None:
+        """Load a checkpoint from the store again: something beside this attempt may have saved it."""
+        value = await self._job_queue.checkpoint(self._job, checkpoint.name)
+        if value is not None:
+            self._values[checkpoint.name] = value
+        return self.load(checkpoint)
+
+    async def record_upload_size(self, size_bytes: int) -> None:
+        """Replace the declared size of the job's files in today's quota with the actual one."""
+        await self._job_queue.record_upload_size(self.claimed, size_bytes)
+
+    async def gathered(self) -> GatheredJob:
+        """Return the job with all that joined it so far."""
+        return await self._job_queue.gathered(self._job)
+
+    async def close(self, version: int) -> bool:
+        """Let nothing more join the job.
+
+        Args:
+            version: The version of the gathered job that this attempt has seen.
+
+        Returns:
+            Whether that was all. Otherwise there is more, and the job stays open.
+        """
+        match await self._job_queue.close(self.claimed, version):
+            case CloseOutcome.SUPERSEDED:
+                self.interrupt(Interruption.SUPERSEDED)
+                await asyncio.sleep(0)
+                return True
+            case CloseOutcome.CHANGED:
+                return False
+            case CloseOutcome.OK:
+                return True
+
+    def interrupt(self, reason: Interruption) -> None:
+        """Stop the attempt at its next await, or before it begins.
+
+        The first reason counts, with two exceptions: a drain does not wait for the last message of a cancelled job, and
+        a superseded attempt sends nothing more at all.
+        """
+        if self.interruption in (reason, Interruption.SUPERSEDED):
+            return
+        if self.interruption is not None and reason is Interruption.CANCELLED:
+            return
+        if self._task is not None and self._task.done():
+            return
+        self.interruption = reason
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Run a part of the attempt in a task of its own, so that an interruption hits it and not the ticket.
+
+        Returns:
+            The result; ``None`` if it was interrupted.
+        """
+        task = asyncio.create_task(work, name=f"job:{self._job.id}")
+        self._task = task
+        if self.interruption is not None:
+            task.cancel()
+        try:
+            result = await task
+        except asyncio.CancelledError:
+            if self.interruption is None:
+                task.cancel()
+                raise
+            return None
+        # An interruption that came as the work ended changes nothing any more.
+        self.interruption = None
+        return result
+
+
+class Step(Protocol):
+    """One step of a job. Its dependencies are the arguments of its class."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in metrics and logs, whatever its class is called."""
+        ...
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """Do the step, or what an earlier attempt left of it.
+
+        Raises:
+            JobEnded: The job is over and has its answer.
+            ChatGone: There is nobody left to answer.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""Stopping a request: ``/cancel``, and the button of its progress message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from telegram import Update
+
+from bot.jobs.buttons import Cancel
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import CancelPayload
+from bot.jobs.position_message import position_message_of
+from bot.jobs.queue.job_queue import JobQueue
+from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import is_own
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.words import Words
+
+
+class CancelHandlers(HandlerFamily):
+    """Handles ``/cancel`` and the button Cancel."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("cancel", self.cancel)
+        self.on_press(self._press, Cancel)
+
+    async def cancel(self, update: Update, context: Context) -> None:
+        """Stop one's own first job; an admin of the group may stop that of others."""
+        chat, job_queue = chat_key(message_of(update)), self._submitter.job_queue
+        job_ids = await job_queue.current(chat, QueueName.MAIN)
+        if not job_ids:
+            return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))
+        statuses = [status for job_id in job_ids if (status := await job_queue.find(chat, job_id))]
+        own = [status.job.id for status in statuses if is_own(update, status.job.owner_id)]
+        if not own and not await self._permissions.may_change(update, None):
+            return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
+        job_id = (own or job_ids)[0]
+        # Stored with the id, so that an update that comes twice does not stop the next job too.
+        payload = CancelPayload(job_id=job_id)
+        if await self._submitter.submit(update, QueueName.QUICK, JobKind.CANCEL, payload):
+            # At once: a question that is being answered may hold up that job.
+            await job_queue.cancel(chat, QueueName.MAIN, job_id)
+        return None
+
+    async def _press(self, press: Press, action: Cancel) -> PressReply:
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return PressReply("toast.old_button", buttons=NO_BUTTONS)
+        if not await self._permissions.may_change(press.update, status.job.owner_id):
+            return NOT_YOURS
+        match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
+            case JobState.QUEUED:
+                return PressReply("toast.cancelling", show=_cancelled)
+            case JobState.RUNNING:
+                return PressReply("toast.cancelling")
+            case _:
+                return PressReply("toast.old_button", buttons=NO_BUTTONS)
+
+
+async def _cancelled(words: Words) -> View:
+    return LocalizedMessage("progress.cancelled")
+
+
+def close_position_message(
+    job_queue: JobQueue, messages: PressedMessages
+) -> Callable[[Job], Awaitable[None]]:
+    """Make what lets the message that told a stopped job's position say that it is stopped."""
+
+    async def close(job: Job) -> None:
+        if (message := await position_message_of(job_queue, job)) is not None:
+            await messages.close(message, Words(job.language))
+
+    return close

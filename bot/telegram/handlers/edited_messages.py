@@ -1,0 +1,109 @@
+"""Edited requests: the words of a waiting one change, one that was begun is offered again under a button."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from telegram import Update
+from telegram.ext import MessageHandler, filters
+
+from bot.jobs.buttons import RunEdited
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, JobState, QueueName
+from bot.jobs.payloads import EditPayload, SayPayload
+from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
+from bot.jobs.queue.job_queue import JobStatus
+from bot.jobs.queue.retry import not_uploaded
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
+from bot.telegram.handlers.login import token_in
+from bot.telegram.handlers.requests import sent_at
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
+from bot.telegram.reading.links import read_links
+from bot.telegram.reading.senders import chat_key, telegram_chat_id_of, without_mention
+from bot.telegram.receiving.application import Context
+from bot.words.phrases import action_for
+
+
+class EditedMessageHandlers(HandlerFamily):
+    """Handles edited messages and the button that runs one again."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        edited = MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited)
+        self._services.application.add_handler(edited)
+        self.on_press(self._run, RunEdited)
+
+    async def _edited(self, update: Update, context: Context) -> None:
+        message = update.edited_message
+        if message is None:
+            return
+        status = await self._submitter.job_queue.asked_in(
+            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+        )
+        text = EDIT_COMMAND.sub("", without_mention(message, context.bot.username))
+        links = read_links(text)
+        if status is None or links.is_refused or token_in(text) is not None:
+            return  # It was no request before, or is none now.
+        if COMMAND.match(text) or (attachment_of(message) is None and action_for(text) is not None):
+            # The agent would charge for a command; and to run it now would be too late.
+            return await self._submitter.reply(update, LocalizedMessage("edited.command"))
+        words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)
+        if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING):
+            return  # Nothing is asked for any more.
+        offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)
+        key = _offer_key(status, words.text)
+        buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
+        # Nobody waits for more on a request that has its answer: the offer makes no sound.
+        notice = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
+        payload = SayPayload(message=notice, links=words.links, edited_job_id=status.job.id)
+        part = RequestPart(message.message_id, sent_at(message))
+        await self._submitter.enqueue(
+            update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")
+        )
+
+    async def _run(self, press: Press, action: RunEdited) -> PressReply:
+        """Store the request in its new words, which the job that offered it holds."""
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        offer = status.job
+        if not await self._permissions.may_change(press.update, offer.owner_id):
+            return NOT_YOURS
+        if not isinstance(offer.payload, SayPayload):
+            return PressReply("toast.old_button")
+        job = await prompt_job(self._submitter, press, offer.text)
+        if job is not None:
+            # The request may have been stopped, or have failed, before its files were uploaded.
+            old = await job_queue.find(offer.chat, offer.payload.edited_job_id)
+            files = () if old is None else (await not_uploaded(job_queue, self._submitter.chats, old.job))[0]
+            job = replace(
+                job,
+                files=files,
+                message_id=offer.message_id,
+                owner_id=offer.owner_id,
+                address=offer.address,
+                payload=EditPayload(links=offer.payload.links),
+            )
+        return await send_prompt(self._submitter, press, job)
+
+
+def _offer_key(status: JobStatus, text: str) -> str:
+    """Return the key of what is said about a request that was edited after it was begun.
+
+    Args:
+        status: The request.
+        text: Its new words.
+    """
+    if text and not status.job.text:
+        return "edited.added"  # A file that came without words has them now.
+    match status.state:
+        case JobState.QUEUED | JobState.RUNNING:
+            return "edited.begun" if text else "edited.begun_no_words"
+        case JobState.FAILED | JobState.CANCELLED:
+            return "edited.without_result"
+        case JobState.DONE:
+            return "edited.done"

@@ -1,0 +1,39 @@
+"""What happens to a group: it becomes a supergroup, the bot is removed or muted, a message is pinned."""
+
+from __future__ import annotations
+
+from telegram import Update
+from telegram.ext import ChatMemberHandler, filters
+
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.senders import may_write, message_of, telegram_chat_id_of
+from bot.telegram.receiving.application import Context
+
+
+class GroupHandlers(HandlerFamily):
+    """Handles these updates."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_message(filters.StatusUpdate.PINNED_MESSAGE, self._pinned)
+        self.on_message(filters.StatusUpdate.MIGRATE, self._migrated)
+        membership = ChatMemberHandler(self._membership, ChatMemberHandler.MY_CHAT_MEMBER)
+        self._services.application.add_handler(membership)
+
+    async def _pinned(self, update: Update, context: Context) -> None:
+        await self._submitter.note(message_of(update))
+
+    async def _migrated(self, update: Update, context: Context) -> None:
+        """Record that a group has become a supergroup; both say so, in any order."""
+        message = message_of(update)
+        here = telegram_chat_id_of(message.chat)
+        if message.migrate_to_chat_id is not None:
+            await self._services.telegram_ids.moved(here, message.migrate_to_chat_id)
+        elif message.migrate_from_chat_id is not None:
+            await self._services.telegram_ids.moved(message.migrate_from_chat_id, here)
+
+    async def _membership(self, update: Update, context: Context) -> None:
+        """Stop all jobs of a chat where the bot can't write any more; what is kept of it is left to expire."""
+        change = update.my_chat_member
+        if change is not None and not may_write(change.new_chat_member):
+            await self._submitter.job_queue.drop(change.chat.id)

@@ -1,0 +1,73 @@
+"""What all handlers are made with, and the base of those of one family of commands and buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from telegram import Update
+from telegram.ext import CommandHandler, MessageHandler, filters
+
+from bot.chats.access_control import AccessControl
+from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.buttons import ButtonAction
+from bot.telegram.handlers.button_presses import ButtonPresses, HandlePress
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.reading.file_refusals import FileRefusals
+from bot.telegram.receiving.application import AnyApplication, Context
+
+HandleMessage: TypeAlias = Callable[[Update, Context], Coroutine[Any, Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerServices:
+    """What the handlers use.
+
+    Args:
+        application: PTB's application, to which handlers are added.
+        submitter: Stores jobs, and knows chats, cards and queues.
+        permissions: Tells who may change or stop what.
+        access: Tells who may use the bot.
+        refusals: Tells which files can't be used.
+        telegram_ids: Keeps under which id a group is known that has moved.
+        presses: Reads and answers presses.
+        admins: Ids of the people who run the bot.
+    """
+
+    application: AnyApplication
+    submitter: JobSubmitter
+    permissions: Permissions
+    access: AccessControl
+    refusals: FileRefusals
+    telegram_ids: TelegramIds
+    presses: ButtonPresses
+    admins: Collection[int] = ()
+
+
+class HandlerFamily:
+    """Base of the handlers of one family.
+
+    Args:
+        services: What they use.
+    """
+
+    def __init__(self, services: HandlerServices) -> None:
+        self._services = services
+        self._submitter = services.submitter
+        self._permissions = services.permissions
+
+    def on_command(self, name: str, handle: HandleMessage, which: filters.BaseFilter = filters.ALL) -> None:
+        """Add the handler of a command in new messages: a request is charged once, so edits are skipped."""
+        messages = filters.UpdateType.MESSAGE & which
+        self._services.application.add_handler(CommandHandler(name, handle, filters=messages))
+
+    def on_message(self, which: filters.BaseFilter, handle: HandleMessage, group: int = 0) -> None:
+        """Add a handler of new messages; of a group of handlers PTB runs the first that fits."""
+        messages = filters.UpdateType.MESSAGE & which
+        self._services.application.add_handler(MessageHandler(messages, handle), group)
+
+    def on_press(self, handle: HandlePress, *actions: type[ButtonAction]) -> None:
+        """Add the handler of the buttons with these actions."""
+        self._services.application.add_handler(self._services.presses.handler(handle, *actions))

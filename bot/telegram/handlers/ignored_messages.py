@@ -1,0 +1,66 @@
+"""Messages that the bot leaves alone: of other bots, for other bots, and forwarded commands of other people."""
+
+from __future__ import annotations
+
+from telegram import Message, MessageOriginUser, Update
+from telegram.constants import ChatType
+from telegram.ext import ApplicationHandlerStop, filters
+
+from bot.jobs.messages import LocalizedMessage
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.login import token_in
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
+from bot.telegram.reading.senders import is_for_other_bot, is_from_bot, message_of
+from bot.telegram.receiving.application import Context
+from bot.words.phrases import action_for
+
+_BEFORE_ACCESS = -2
+"""The group of handlers that PTB asks before the access guard. Within one group it asks only the first that fits."""
+
+
+class ForwardedCommand(filters.MessageFilter):
+    """A forwarded message that would log in, forget or cancel if its forwarder had written it.
+
+    People forward what others wrote, and need not have read it: a token in it would log them in to somebody else's
+    account. Their own commands they may forward; a forwarded request stays a request, with ``/edit`` or without.
+    """
+
+    def filter(self, message: Message) -> bool:
+        """Tell whether a message is one."""
+        origin = message.forward_origin
+        if origin is None or (
+            isinstance(origin, MessageOriginUser) and origin.sender_user == message.from_user
+        ):
+            return False
+        text = message.text or message.caption or ""
+        is_private = message.chat.type == ChatType.PRIVATE
+        if token_in(text) is not None:
+            return is_private  # In a group it is only deleted, whoever wrote it.
+        if COMMAND.match(text):
+            return not EDIT_COMMAND.match(text)
+        return is_private and attachment_of(message) is None and action_for(text) is not None
+
+
+class IgnoredMessages(HandlerFamily):
+    """Keeps messages from the other handlers."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_message(filters.ALL, self._stop_for_others, _BEFORE_ACCESS)
+        self.on_message(ForwardedCommand(), self._forwarded_command)
+
+    async def _stop_for_others(self, update: Update, context: Context) -> None:
+        """Stop what nobody has said to this bot, or what comes from another bot."""
+        message = message_of(update)
+        # A token in it has to be deleted all the same.
+        is_elses = is_for_other_bot(message, context.bot.username) and not token_in(message.text or "")
+        if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+            await self._submitter.note(message)
+            raise ApplicationHandlerStop
+
+    async def _forwarded_command(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        if message.chat.type == ChatType.PRIVATE:
+            return await self._submitter.reply(update, LocalizedMessage("error.forwarded_order"))
+        return await self._submitter.note(message)

@@ -1,0 +1,127 @@
+"""Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from telegram import InlineKeyboardMarkup
+
+from bot.jobs.buttons import KeepExtras, RemoveExtra, Retry, RunExample, RunOffer, RunSuggestion
+from bot.jobs.model import Job, JobKind, QueueName, press_id
+from bot.jobs.next_steps import next_step
+from bot.jobs.queue.retry import retry_of
+from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
+from bot.skills import Cards
+from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.reading.senders import telegram_chat_id_of
+from bot.words import Words, bounded
+
+MAX_TOAST_CHARS = 150
+"""The longest request shown in a toast, which has 200 characters in all."""
+
+OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
+"""The answer to a press on a job that is not known any more."""
+
+
+class JobButtons(HandlerFamily):
+    """Handles these buttons."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_press(self._run_prompt, RunExample, RunSuggestion)
+        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
+
+    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
+        words = Words(await self._submitter.language_in(press.update, press.chat))
+        others = without_button(press.message.reply_markup, press.data)
+        prompt = prompt_behind(action, self._submitter.cards, words)
+        if prompt is None:
+            return PressReply("toast.prompt_gone", buttons=others)
+        job = await prompt_job(self._submitter, press, prompt)
+        if job is None:
+            return PressReply("toast.sent_already", buttons=others)
+        if not await self._submitter.enqueue(press.update, [job]):
+            return PressReply()
+        params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
+        return PressReply("toast.sent_prompt", params, buttons=others)
+
+    async def _job_button(
+        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer
+    ) -> PressReply:
+        status = await self._submitter.job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        if not await self._permissions.may_change(press.update, status.job.owner_id):
+            return NOT_YOURS
+        match action:
+            case KeepExtras():
+                return PressReply("toast.kept", buttons=NO_BUTTONS)
+            case Retry():
+                return await self._retry(press, status.job)
+            case RemoveExtra() | RunOffer():
+                prompt = await self._offered_prompt(press, status.job, action)
+        if prompt is None:
+            return PressReply("toast.old_button")
+        return await send_prompt(self._submitter, press, await prompt_job(self._submitter, press, prompt))
+
+    async def _retry(self, press: Press, job: Job) -> PressReply:
+        submitter = self._submitter
+        again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
+        # The new job's own messages say that it goes on.
+        return await send_prompt(submitter, press, again, toast="")
+
+    async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:
+        if isinstance(action, RunOffer):
+            turn = await self._submitter.job_queue.checkpoint(job, "turn")
+            return offered_edit(turn) if turn else None
+        if action.extra not in EXTRAS.values():
+            return None
+        words = Words(await self._submitter.language_in(press.update, press.chat))
+        return words.plain(f"prompt.strip_{action.extra}")
+
+
+async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job | None:
+    """Make the job of a request that a button sends; ``None`` if the button has sent it before."""
+    message = press.message
+    job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
+    if await submitter.job_queue.find(press.chat, job_id) is not None:
+        return None
+    job = submitter.job(
+        press.update, QueueName.MAIN, JobKind.EDIT, text=prompt, message_id=message.message_id
+    )
+    return replace(job, id=job_id)
+
+
+async def send_prompt(
+    submitter: JobSubmitter, press: Press, job: Job | None, toast: str = "toast.sent"
+) -> PressReply:
+    """Store the job behind a button, and remove all buttons of its message.
+
+    Args:
+        submitter: Stores the job.
+        press: The press.
+        job: The job; ``None`` if the button has sent it before.
+        toast: Key of the answer when it is stored.
+    """
+    if job is None:
+        return PressReply("toast.sent_already")
+    if not await submitter.enqueue(press.update, [job]):
+        return PressReply()
+    return PressReply(toast, buttons=NO_BUTTONS)
+
+
+def prompt_behind(action: RunExample | RunSuggestion, cards: Cards, words: Words) -> str | None:
+    """Return the words that a button sends; ``None`` when what it offered is no longer there."""
+    if isinstance(action, RunExample):
+        return cards.example(action.mark)
+    suggestion = next_step(action.suggestion)
+    return None if suggestion is None else words.plain(suggestion.prompt)
+
+
+def without_button(markup: InlineKeyboardMarkup | None, data: str) -> InlineKeyboardMarkup:
+    """Return a keyboard without the button that has this callback data."""
+    rows = markup.inline_keyboard if markup is not None else ()
+    kept = [[button for button in row if button.callback_data != data] for row in rows]
+    return InlineKeyboardMarkup([row for row in kept if row])

@@ -1,0 +1,56 @@
+"""Choosing the language of a chat: ``/language``, and the buttons with its list."""
+
+from __future__ import annotations
+
+from telegram import Update
+
+from bot.jobs.buttons import ChooseLanguage
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.steps.show_settings import BACK
+from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import View
+from bot.words import Words, languages
+
+
+class LanguageHandlers(HandlerFamily):
+    """Handles ``/language`` and its buttons."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("language", self._language)
+        self.on_press(self._choose, ChooseLanguage)
+
+    async def _language(self, update: Update, context: Context) -> None:
+        language = await self._submitter.language_in(update, chat_key(message_of(update)))
+        await self._submitter.reply(update, language_list(language))
+
+    async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        if action.language not in languages():
+            return PressReply(show=_show_list)
+        await self._submitter.chats.update(press.chat, language=action.language)
+        return PressReply("toast.saved", show=_show_list)
+
+
+async def _show_list(words: Words) -> View:
+    return language_list(words.language)
+
+
+def language_list(current: str) -> LocalizedMessage:
+    """Make the list of languages, as buttons with their own names, and the way to all settings.
+
+    Args:
+        current: The language in use.
+    """
+    buttons = [_language_button(name, current) for name in languages()]
+    return LocalizedMessage("language.choose", buttons=(*buttons, BACK))
+
+
+def _language_button(name: str, current: str) -> Button:
+    own_name = Words(name).plain("language.name")
+    return Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))

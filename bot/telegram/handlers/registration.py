@@ -1,0 +1,49 @@
+"""All handlers, in the order in which PTB asks them: it runs the first that fits."""
+
+from __future__ import annotations
+
+from telegram.ext import CallbackQueryHandler
+
+from bot.telegram.handlers.access import AccessGuard
+from bot.telegram.handlers.admin import AdminCommands
+from bot.telegram.handlers.cancel import CancelHandlers
+from bot.telegram.handlers.chat_settings import SettingsHandlers
+from bot.telegram.handlers.edited_messages import EditedMessageHandlers
+from bot.telegram.handlers.groups import GroupHandlers
+from bot.telegram.handlers.handler_family import HandlerServices
+from bot.telegram.handlers.ignored_messages import IgnoredMessages
+from bot.telegram.handlers.job_buttons import JobButtons
+from bot.telegram.handlers.job_commands import JobCommands
+from bot.telegram.handlers.language import LanguageHandlers
+from bot.telegram.handlers.login import LoginHandlers
+from bot.telegram.handlers.privacy import PrivacyHandlers
+from bot.telegram.handlers.requests import RequestHandlers
+from bot.telegram.handlers.skills import SkillHandlers
+from bot.telegram.handlers.start_help import StartHelpHandlers
+
+
+def register_handlers(services: HandlerServices) -> None:
+    """Add all handlers to the application."""
+    login, cancel = LoginHandlers(services), CancelHandlers(services)
+    start_help, requests = StartHelpHandlers(services, login), RequestHandlers(services, login, cancel)
+    AccessGuard(services).register()
+    IgnoredMessages(services).register()
+    AdminCommands(services).register()
+    login.register()
+    cancel.register()
+    start_help.register()
+    for family in (
+        JobCommands,
+        LanguageHandlers,
+        SettingsHandlers,
+        SkillHandlers,
+        PrivacyHandlers,
+        JobButtons,
+    ):
+        family(services).register()
+    requests.register_edit()
+    start_help.register_unknown()
+    requests.register_messages()
+    EditedMessageHandlers(services).register()
+    GroupHandlers(services).register()
+    services.application.add_handler(CallbackQueryHandler(services.presses.answer_unknown))

@@ -1,0 +1,68 @@
+"""``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
+
+from __future__ import annotations
+
+from telegram import Update
+from telegram.constants import ChatType
+from telegram.ext import filters
+
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.steps.show_skills import START
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
+from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
+from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.private_messages import read_payload
+
+
+class StartHelpHandlers(HandlerFamily):
+    """Handles ``/start``, ``/help`` and unknown commands.
+
+    Args:
+        services: What the handlers use.
+        login: Handles tokens that stand in an unknown command.
+    """
+
+    def __init__(self, services: HandlerServices, login: LoginHandlers) -> None:
+        super().__init__(services)
+        self._login = login
+
+    def register(self) -> None:
+        """Add the handlers of the two commands."""
+        self.on_command("start", self._start)
+        self.on_command("help", self._help)
+
+    def register_unknown(self) -> None:
+        """Add the handler of unknown commands, behind those of all that exist."""
+        self.on_message(filters.COMMAND, self._unknown_command)
+
+    async def _start(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        argument = context.args[0] if context.args else ""
+        if context.args == [LOGIN_START]:
+            return await self._submitter.reply(update, login_how(message, context.bot.username))
+        private_answer = read_payload(argument) if argument else None
+        if private_answer is not None and chat_key(message).is_private:
+            await self._submitter.submit(update, QueueName.QUICK, JobKind.CONFIDED, private_answer)
+            return None
+        if (card := card_of_start(context.args)) is not None:
+            return await choose_skill(self._submitter, update, card)
+        return await show_skill(self._submitter, update, START)
+
+    async def _help(self, update: Update, context: Context) -> None:
+        await self._submitter.reply(update, LocalizedMessage("help.text"))
+
+    async def _unknown_command(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        text = message.text or message.caption or ""
+        if (token := token_in(text)) is not None:
+            return await self._login.use_token(update, context, token)
+        command = text.split()[0] if text else "/"
+        is_addressed = command.lower().endswith(f"@{context.bot.username}".lower())
+        if message.chat.type == ChatType.PRIVATE or is_addressed:
+            return await self._submitter.reply(
+                update, LocalizedMessage("error.unknown_command", {"command": command})
+            )
+        return await self._submitter.note(message)

@@ -1,0 +1,135 @@
+"""The calls that a pressed button needs: its answer, and edits of the message that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+import structlog
+from telegram import Bot, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
+from bot.jobs.ports import ChatGone
+from bot.jobs.position_message import MessageLocation
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.formatting import format_list
+from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.markdown import to_pieces
+from bot.telegram.sending.rate_limiter import SendPriority
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage
+MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words]]]
+
+
+class PressedMessages:
+    """Makes the calls that a press needs. A message that is gone, or looks as wanted already, is left alone.
+
+    Args:
+        bot: Telegram.
+        telegram_calls: Makes the calls.
+    """
+
+    def __init__(self, bot: Bot, telegram_calls: TelegramCalls) -> None:
+        self._bot = bot
+        self._telegram_calls = telegram_calls
+        self._locks: WeakValueDictionary[MessageLocation, asyncio.Lock] = WeakValueDictionary()
+
+    async def answer(self, query_id: str, chat_id: int, toast: str | None) -> None:
+        """Answer a press, at once: the chat's limits do not count this call.
+
+        Args:
+            query_id: The callback query.
+            chat_id: The id under which the chat is kept.
+            toast: What to show to the person; ``None`` only ends the waiting.
+        """
+        with contextlib.suppress(BadRequest):  # Too old: the person's client has stopped waiting.
+            await self._telegram_calls.call(
+                chat_id,
+                lambda _: self._bot.answer_callback_query(query_id, toast),
+                repeatable=True,
+                at_once=True,
+            )
+
+    async def show(self, message: MessageLocation, make_view: MakeView) -> None:
+        """Let a message show something else.
+
+        Args:
+            message: The message to edit.
+            make_view: Makes what to show, right before the call: it may have waited for the chat's limits.
+        """
+
+        async def edit(chat_id: int) -> object:
+            view, words = await make_view()
+            markup = keyboard(view.buttons, words)
+            if isinstance(view, AgentMessage):
+                piece = to_pieces(view.markdown)[0]
+                return await self._bot.edit_message_text(
+                    piece.text,
+                    chat_id=chat_id,
+                    message_id=message.message_id,
+                    entities=piece.entities,
+                    reply_markup=markup,
+                )
+            listed = view if isinstance(view, ListMessage) else ListMessage(view, (), view.buttons)
+            return await self._bot.edit_message_text(
+                format_list(words, listed),
+                chat_id=chat_id,
+                message_id=message.message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=markup,
+            )
+
+        await self._edit(message, edit)
+
+    async def close(self, message: MessageLocation, words: Words) -> None:
+        """Let the message that told a stopped job's position say that it is stopped."""
+
+        async def cancelled() -> tuple[View, Words]:
+            return LocalizedMessage("progress.cancelled"), words
+
+        await self.show(message, cancelled)
+
+    async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup) -> None:
+        """Leave only these buttons under a message."""
+        await self._edit(
+            message,
+            lambda chat_id: self._bot.edit_message_reply_markup(
+                chat_id, message.message_id, reply_markup=buttons
+            ),
+        )
+
+    async def delete(self, message: MessageLocation) -> bool:
+        """Delete a message, and tell whether it is gone."""
+        if message.telegram_chat_id != await self._telegram_calls.address(message.chat_id):
+            return False
+        try:
+            await self._telegram_calls.call(
+                message.chat_id,
+                lambda chat_id: self._bot.delete_message(chat_id, message.message_id),
+                repeatable=True,
+            )
+        except BadRequest as error:
+            if "not found" in error.message.lower():
+                return True  # Deleted already, by hand or by us.
+            log.info("message.not_deletable", error=error.message)
+            return False
+        return True
+
+    async def _edit(self, message: MessageLocation, edit: Callable[[int], Awaitable[object]]) -> None:
+        async def make(chat_id: int) -> object:
+            return await edit(chat_id) if chat_id == message.telegram_chat_id else None
+
+        # One edit of a message at a time, so that the newest comes last.
+        async with self._locks.setdefault(message, asyncio.Lock()):
+            with contextlib.suppress(BadRequest, ChatGone):
+                await self._telegram_calls.call(
+                    message.chat_id, make, repeatable=True, urgency=SendPriority.ANSWER
+                )

@@ -1,0 +1,255 @@
+"""One step at a time: checkpoints in memory, a responder that records, and NemoVideo's stand-in over HTTP."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from bot.chats.chats import Chat, Chats
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.checkpoints import Checkpoint, field_of
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.model import Attachment, Job, JobState, QueueName
+from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
+from bot.jobs.queue.album import GatheredJob, RequestPart
+from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, JobStatus, SaveOutcome
+from bot.jobs.worker.attempt import Attempt
+from bot.nemo.client import NemoClient
+from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.projects import ProjectOptions, Projects
+from bot.runtime.clock import SystemClock
+from bot.runtime.http import new_client
+from bot.sandbox.nemovideo.app import create_app
+from bot.sandbox.nemovideo.client import NemoControl
+from bot.sandbox.nemovideo.drafts import Draft
+from bot.skills import Cards, load_cards
+from bot.web.serve import serve
+from tests.jobs.conftest import new_job
+
+SPEED = 100.0
+"""How many seconds of the clock pass in a real one: few enough that no stream is taken for a silent one."""
+
+
+@dataclass
+class MemoryQueue:
+    """What an attempt and the quick steps need of the chats' queues, without a store."""
+
+    gathered_job: GatheredJob
+    saved: dict[str, Any] = field(default_factory=dict)
+    upload_sizes: list[int] = field(default_factory=list)
+    closed_at: int | None = None
+    joins: list[GatheredJob] = field(default_factory=list)
+    waiting: dict[str, JobStatus] = field(default_factory=dict)
+    is_stopped: bool = False
+    cancelled: list[str] = field(default_factory=list)
+
+    async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
+        # As the store has it: what a class reads back has been JSON.
+        self.saved[name] = json.loads(json.dumps(value))
+        return SaveOutcome.OK
+
+    async def checkpoint(self, job: Job, name: str) -> Any:
+        return self.saved.get(name)
+
+    async def gathered(self, job: Job) -> GatheredJob:
+        return self.gathered_job
+
+    async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
+        if self.joins:
+            # More joins the job while the first files are on their way.
+            self.gathered_job = self.joins.pop(0)
+        if self.gathered_job.version != version:
+            return CloseOutcome.CHANGED
+        self.closed_at = version
+        return CloseOutcome.OK
+
+    async def record_upload_size(self, claimed: ClaimedJob, size: int) -> None:
+        self.upload_sizes.append(size)
+
+    async def current(self, chat: object, queue: QueueName) -> list[str]:
+        return list(self.waiting)
+
+    async def find(self, chat: object, job_id: str) -> JobStatus | None:
+        return self.waiting.get(job_id)
+
+    async def is_paused(self) -> bool:
+        return self.is_stopped
+
+    async def cancel(self, chat: object, queue: QueueName, job_id: str) -> JobState | None:
+        self.cancelled.append(job_id)
+        status = self.waiting.get(job_id)
+        return None if status is None else status.state
+
+
+@dataclass
+class RecordingResponder:
+    """Records what the chat gets; files are read from memory."""
+
+    result_path: Path
+    send_limit_bytes: int = 50_000_000
+    files: dict[str, bytes | Exception] = field(default_factory=dict)
+    opened: list[str] = field(default_factory=list)
+    sent: dict[str, OutgoingMessage] = field(default_factory=dict)
+    stages: list[str] = field(default_factory=list)
+    delivered: list[tuple[str, Result]] = field(default_factory=list)
+    deleted: list[tuple[int, int, bool]] = field(default_factory=list)
+    released: int = 0
+    gone_file_ids: set[str] = field(default_factory=set)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the texts that were sent, in order."""
+        return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
+
+    def report_progress(self, progress: Progress) -> None:
+        self.stages.append(progress.stage)
+
+    async def show_progress(self) -> None:
+        pass
+
+    async def flush_progress(self) -> None:
+        pass
+
+    async def send(self, slot: str, message: OutgoingMessage) -> None:
+        self.sent.setdefault(slot, message)
+
+    @contextlib.asynccontextmanager
+    async def open_file(self, file: Attachment) -> AsyncIterator[OpenFile]:
+        self.opened.append(file.file_id)
+        data = self.files[file.file_id]
+        if isinstance(data, Exception):
+            raise data
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        yield OpenFile(file.name, len(data), file.content_type, chunks())
+
+    async def release_files(self) -> None:
+        self.released += 1
+
+    async def discard_result(self) -> None:
+        pass
+
+    async def deliver(self, slot: str, result: Result) -> Delivered:
+        if result.file_id in self.gone_file_ids:
+            raise FileGone
+        self.delivered.append((slot, result))
+        return Delivered("" if result.link else "file of the result", message_id=77, address=4711)
+
+    async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
+        self.deleted.append((address, message_id, only_buttons))
+        return True
+
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class Rig:
+    """A chat's project at the stand-in, and attempts at its jobs."""
+
+    nemo: NemoControl
+    projects: Projects
+    cards: Cards
+    clock: SystemClock
+    responder: RecordingResponder
+
+    def attempt(
+        self,
+        job: Job | None = None,
+        *saved: Checkpoint | tuple[Checkpoint, str],
+        parts: Iterable[RequestPart] = (),
+        values: Mapping[str, Any] | None = None,
+    ) -> Attempt:
+        """Begin an attempt at a job of which an earlier one has saved checkpoints, some of them under keys."""
+        parts = tuple(parts)
+        job = job or self.job()
+        gathered = GatheredJob(job, parts, version=1 if parts else 0, last_at=0.0)
+        given = dict(values or {})
+        for entry in saved:
+            checkpoint, key = entry if isinstance(entry, tuple) else (entry, "")
+            given[field_of(type(checkpoint), key)] = checkpoint.model_dump(mode="json")
+        queue = MemoryQueue(gathered, saved=dict(given))
+        claimed = ClaimedJob(gathered, 2 if given else 1, 1, given, cancelled=False, announced=False)
+        attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
+        attempt.responder = self.responder
+        return attempt
+
+    def job(self, **fields: Any) -> Job:
+        return new_job(**{"asked_at": self.clock.now(), **fields})
+
+    async def open_project(self, draft: Draft | None = None) -> Chat:
+        """Make the chat's project, with a draft in it."""
+        job = self.job()
+        project = await self.projects.open(job)
+        if draft is not None:
+            await self.nemo.set_draft(project.session_id, draft)
+        return await self.projects.chats.get(job.chat)
+
+
+def queue_of(attempt: Attempt) -> MemoryQueue:
+    """The queue in memory that an attempt works with."""
+    return cast(MemoryQueue, attempt._job_queue)
+
+
+def again(attempt: Attempt) -> Attempt:
+    """Begin the next attempt at the same job, with what this one saved."""
+    queue = queue_of(attempt)
+    claimed = replace(attempt.claimed, gathered=queue.gathered_job, attempt=2, checkpoints=dict(queue.saved))
+    following = Attempt(claimed, cast(JobQueue, queue), attempt.clock)
+    following.responder = attempt.responder
+    return following
+
+
+def a_draft(*tracks: int, seconds: float = 3) -> Draft:
+    """A draft with a clip on each track of these types: 0 video, 1 audio, 7 text."""
+    segment = {"start": 0, "duration": seconds * 1000, "name": "clip", "text": "Hello"}
+    return {
+        "t": [{"tt": kind, "sg": [dict(segment)]} for kind in tracks],
+        "d": seconds * 1000,
+        "m": {"width": 64, "height": 36, "fps": 24},
+    }
+
+
+@pytest.fixture
+async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
+    clock = SystemClock(SPEED)
+    chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]), clock)
+    cards = load_cards(platform="test")
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
+        nemo = await stack.enter_async_context(NemoControl(url))
+        http = await stack.enter_async_context(new_client())
+        options = ProjectOptions("https://nemovideo.example", None, 1_000_000)
+        projects = Projects(
+            NemoClient(http, url), chats, cards, GuestAccountCounter(redis, clock), clock, options
+        )
+        yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"))
+
+
+def a_file(number: int = 1, **fields: Any) -> Attachment:
+    """A video of message ``number``."""
+    given: dict[str, Any] = {
+        "file_id": f"file-{number}",
+        "kind": "video",
+        "name": f"clip{number}.mp4",
+        "size": 100,
+        "content_type": "video/mp4",
+        "message_id": number,
+    }
+    return Attachment(**given | fields)
+
+
+def a_part(*files: Attachment, message_id: int = 1, refusal: LocalizedMessage | None = None) -> RequestPart:
+    return RequestPart(message_id, 0, files, refusal=refusal)

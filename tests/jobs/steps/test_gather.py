@@ -1,0 +1,62 @@
+import pytest
+
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.steps.gather import Gather, Gathered
+from bot.jobs.worker.attempt import JobEnded
+from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
+
+TEXT_FILE = a_file(2, kind="document", name="idea.txt", content_type="text/plain")
+REFUSAL = LocalizedMessage("error.file_type")
+
+
+async def test_a_text_file_becomes_part_of_the_prompt_and_is_read_once(rig: Rig) -> None:
+    clip = a_file(1)
+    rig.responder.files = {TEXT_FILE.file_id: b"with calm music"}
+    job = rig.job(text="make it shorter", files=(clip, TEXT_FILE))
+    attempt = rig.attempt(job, parts=[a_part(clip), a_part(TEXT_FILE, message_id=2)])
+
+    await Gather()(attempt)
+    following = again(attempt)
+    await Gather()(following)
+
+    for one in (attempt, following):
+        assert one.job.text == "make it shorter\n\nwith calm music"
+        assert one.job.files == (clip,)
+    assert rig.responder.opened == [TEXT_FILE.file_id]
+
+
+async def test_a_text_file_that_joins_later_is_read_beside_what_was_read_before(rig: Rig) -> None:
+    rig.responder.files = {TEXT_FILE.file_id: b"with calm music"}
+    before = Gathered(version=0, text_files={"file-9": "and a title"})
+    first = a_file(9, kind="document", name="first.txt")
+    attempt = rig.attempt(
+        rig.job(text="", files=(first, TEXT_FILE)),
+        before,
+        parts=[a_part(first, message_id=9), a_part(TEXT_FILE)],
+    )
+    await Gather()(attempt)
+    assert attempt.job.text == "and a title\n\nwith calm music"
+    assert rig.responder.opened == [TEXT_FILE.file_id]
+
+
+async def test_words_alone_are_not_saved(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(text="trim it"))
+    await Gather()(attempt)
+    assert attempt.job.text == "trim it"
+    assert queue_of(attempt).saved == {}
+
+
+async def test_of_several_files_with_the_same_refusal_the_first_is_refused(rig: Rig) -> None:
+    clip = a_file(3)
+    parts = [a_part(clip, message_id=3), *(a_part(message_id=n, refusal=REFUSAL) for n in (4, 5))]
+    attempt = rig.attempt(rig.job(files=(clip,)), parts=parts)
+    await Gather()(attempt)
+    assert rig.responder.sent == {"refused.4": REFUSAL}
+
+
+async def test_a_request_of_refused_files_alone_is_over(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(text=""), parts=[a_part(refusal=REFUSAL)])
+    with pytest.raises(JobEnded) as ended:
+        await Gather()(attempt)
+    assert ended.value.message is None
+    assert rig.responder.keys == ["error.file_type"]

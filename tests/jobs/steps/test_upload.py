@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import pytest
+
+from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import Attachment
+from bot.jobs.ports import FileGone
+from bot.jobs.queue.album import GatheredJob
+from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
+from bot.jobs.worker.attempt import JobEnded
+from bot.nemo.drafts import digest
+from bot.sandbox.samples import make_audio
+from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
+
+
+@pytest.fixture
+def sound(rig: Rig) -> bytes:
+    """A small file that NemoVideo takes."""
+    return make_audio(rig.responder.result_path.with_name("tone.mp3"), 0.2).read_bytes()
+
+
+def sounds(count: int) -> list[Attachment]:
+    return [
+        a_file(number, kind="audio", name=f"tone{number}.mp3", content_type="audio/mpeg")
+        for number in range(1, count + 1)
+    ]
+
+
+async def test_files_go_up_once_and_their_facts_are_kept(rig: Rig, sound: bytes) -> None:
+    files = sounds(2)
+    rig.responder.files = {file.file_id: sound for file in files}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards)(again(attempt))
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3", "tone2.mp3"]
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert uploaded.size_bytes == 2 * len(sound)
+    assert [file and file.name for file in uploaded.sources.values()] == ["tone1.mp3", "tone2.mp3"]
+    assert queue_of(attempt).closed_at == 1
+    assert rig.responder.released == 2
+
+
+async def test_the_day_counts_the_bytes_of_all_requests_together(rig: Rig, sound: bytes) -> None:
+    files = sounds(FILES_AT_ONCE + 1)
+    rig.responder.files = {file.file_id: sound for file in files}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert queue_of(attempt).upload_sizes == [FILES_AT_ONCE * len(sound), len(files) * len(sound)]
+
+
+async def test_a_file_that_joins_during_the_upload_is_counted_beside_the_first(
+    rig: Rig, sound: bytes
+) -> None:
+    first, second = sounds(2)
+    rig.responder.files = {first.file_id: sound, second.file_id: sound}
+    job = rig.job(files=(first,))
+    attempt = rig.attempt(job, parts=[a_part(first)])
+    parts = (a_part(first), a_part(second, message_id=2))
+    queue_of(attempt).joins = [GatheredJob(replace(job, files=(first, second)), parts, version=2)]
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert len(await rig.nemo.uploads()) == 2
+    assert queue_of(attempt).upload_sizes == [len(sound), 2 * len(sound)]
+    assert queue_of(attempt).closed_at == 2
+
+
+async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_again(
+    rig: Rig, sound: bytes
+) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    first = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    await Upload(rig.projects, rig.cards)(first)
+    started = UploadStarted(digest_before=digest(None), size_bytes=9, sources=(file.file_id,))
+    attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
+    attempt.replace_job(replace(attempt.job, files=(replace(file, message_id=None),)))
+    queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert len(await rig.nemo.uploads()) == 1
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert list(uploaded.sources) == [file.file_id]
+
+
+async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes) -> None:
+    files = sounds(2)
+    rig.responder.files = {files[0].file_id: FileGone(), files[1].file_id: sound}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert rig.responder.keys == ["error.file_gone"]
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone2.mp3"]
+
+
+async def test_the_last_unusable_file_ends_the_job(rig: Rig) -> None:
+    files = sounds(2)
+    rig.responder.files = {file.file_id: FileGone() for file in files}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    with pytest.raises(JobEnded) as ended:
+        await Upload(rig.projects, rig.cards)(attempt)
+    assert ended.value.message == LocalizedMessage("error.file_gone")
+    assert await rig.nemo.uploads() == []
+
+
+async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await Upload(rig.projects, rig.cards)(rig.attempt(rig.job(text="", files=(file,)), parts=[a_part(file)]))
+    message = rig.responder.sent["received"]
+    assert isinstance(message, ListMessage)
+    assert message.heading.key == "upload.received"
