@@ -27,6 +27,8 @@ _.capture_signals  # uvicorn
 _.main_loop
 _.should_exit
 _.trace  # __aexit__
+_.process_error  # python-telegram-bot
+_.SERVICES  # typer, from the command line
 _.settings_cls  # pydantic-settings
 _.env_settings
 _.dotenv_settings
