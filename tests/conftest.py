@@ -33,6 +33,7 @@ WORKERS_PER_CORE = 2
 
 SLOW_FIRST = (
     "tests/sandbox/page/test_browser.py",
+    "tests/interruptions/test_secrets.py",
     "tests/interruptions/test_store.py",
     "tests/interruptions",
     "tests/conversations/test_conversations.py",

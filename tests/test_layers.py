@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+MAX_LINES = 500
 
 
 def test_a_bot_that_serves_nothing_starts_without_a_web_server_and_without_decoders() -> None:
@@ -18,3 +19,8 @@ def test_imports_point_the_way_the_contracts_say() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "bot").rglob("*.py")}
+    assert [str(path.relative_to(ROOT)) for path, length in lengths.items() if length > MAX_LINES] == []

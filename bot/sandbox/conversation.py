@@ -186,7 +186,7 @@ class BotStep(_Model):
     chat: str | None = None
     topic: str | None = None
     label: str | None = None
-    within_s: float = 10.0
+    within_s: float = 20.0
 
 
 class Uploaded(_Model):
@@ -220,7 +220,7 @@ class NemoStep(_Model):
     hold: str | None = None
     reached: str | None = None
     release: bool = False
-    within_s: float = 10.0
+    within_s: float = 20.0
 
     @field_validator("script")
     @classmethod

@@ -58,7 +58,7 @@ class Expectations:
             return said[-1] if len(said) == step.messages else None
 
         if step.model_fields_set & _ABOUT_A_MESSAGE:
-            found = await until(chat, look, step.within_s, _describe(step))
+            found = await until(chat, self._stage.changes, look, step.within_s, _describe(step))
             if not wants_progress and step.again is None:
                 self._matched[chat.id, thread] = found.id
             if step.label:
@@ -69,6 +69,7 @@ class Expectations:
             wanted_id = self._stage.labels[step.gone].id
             await until(
                 chat,
+                self._stage.changes,
                 lambda messages: next((m for m in messages if m.id == wanted_id and m.deleted_at), None),
                 step.within_s,
                 f"“{step.gone}” to be deleted",
@@ -77,6 +78,7 @@ class Expectations:
             bare_id = self._stage.labels[step.buttonless].id
             await until(
                 chat,
+                self._stage.changes,
                 lambda messages: next(
                     (m for m in messages if m.id == bare_id and not m.deleted_at and not m.buttons), None
                 ),
@@ -84,7 +86,7 @@ class Expectations:
                 f"“{step.buttonless}” to be there without buttons",
             )
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
-            await until(chat, counted, step.within_s, f"{step.messages} messages in all")
+            await until(chat, self._stage.changes, counted, step.within_s, f"{step.messages} messages in all")
 
     def _is_progress_as(self, message: Seen, step: BotStep) -> bool:
         said = [version.get("text") or "" for version in message.versions]

@@ -12,7 +12,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox import media_files
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
@@ -35,9 +34,11 @@ from bot.sandbox.expectations import Expectations
 from bot.sandbox.nemo_steps import play_nemo
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
-from bot.sandbox.services import serve_services
+from bot.sandbox.services import Services, serve_services
+from bot.sandbox.skipping_clock import SkippingClock
 from bot.sandbox.stage import LOOK_AGAIN_S, PATIENCE_S, Stage, Unmet, until
 from bot.sandbox.transcript import Transcript
+from bot.store.connect import open_store
 
 
 async def play(
@@ -60,9 +61,11 @@ async def play(
     await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
     # Start at noon, so that no conversation runs into the next day with its new quotas.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-    clock = SystemClock(conversation.speed, starts_at=noon)
+    clock = SkippingClock(conversation.speed, starts_at=noon)
     telegram = conversation.telegram
     async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(redis_url, work_dir / "bot"))
+        await stack.enter_async_context(clock.running(store.redis.ping))
         services = await stack.enter_async_context(
             serve_services(
                 work_dir / "services",
@@ -73,7 +76,7 @@ async def play(
         )
         people = await stack.enter_async_context(People(services.telegram_url))
         nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
-        player = Player(conversation, people, nemo, clock, out, work_dir)
+        player = Player(conversation, services, people, nemo, clock, out, work_dir)
         await player.set_up()
         bot = running_bot(
             services,
@@ -81,7 +84,7 @@ async def play(
             clock,
             telegram_local_mode=telegram.local,
             telegram_files_dir=work_dir / "services" / "telegram",
-            redis_url=redis_url,
+            redis_url=store.url,
             **conversation.settings,
         )
         try:
@@ -106,6 +109,7 @@ class Player:
 
     Args:
         conversation: What to play.
+        services: The stand-ins.
         people: Telegram's control API.
         nemo: NemoVideo's control API.
         clock: The conversation's source of time.
@@ -116,9 +120,10 @@ class Player:
     def __init__(
         self,
         conversation: Conversation,
+        services: Services,
         people: People,
         nemo: NemoControl,
-        clock: Clock,
+        clock: SkippingClock,
         out: Path,
         work_dir: Path,
     ) -> None:
@@ -126,9 +131,10 @@ class Player:
         self._people = people
         self._nemo = nemo
         self._work_dir = work_dir
-        self._stage = Stage(people, work_dir, next(iter(conversation.people)))
+        self._stage = Stage(people, services.telegram.changes, work_dir, next(iter(conversation.people)))
         self._expectations = Expectations(self._stage)
         self._files = 0
+        self._clock = clock
         self._out = out
         self._transcript = Transcript(conversation.title, clock)
 
@@ -183,6 +189,11 @@ class Player:
 
     async def _step(self, actor: str, step: Step) -> None:
         match step:
+            case PersonStep() if step.presses is None and step.follows is None:
+                with (
+                    self._clock.held()
+                ):  # An album's parts arrive together, however long it takes to make them.
+                    await self._act(actor, step)
             case PersonStep():
                 await self._act(actor, step)
             case BotStep():
@@ -285,7 +296,7 @@ class Player:
             fitting = [m for m in here if any(wanted in b for b in m.buttons) and not m.deleted_at]
             return fitting[-1] if fitting else None
 
-        return await until(chat, look, 20.0, f"a button “{wanted}”")
+        return await until(chat, self._stage.changes, look, 20.0, f"a button “{wanted}”")
 
     async def _send(
         self, member: Member, file: File, caption: str, chat: ChatHandle | None, **where: Any

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bot.sandbox.botapi.client import ChatHandle, People, Person, Seen
+from bot.sandbox.botapi.journal import Changes
 from bot.sandbox.conversation import PersonStep
 
-LOOK_AGAIN_S = 0.2
-"""How long one query of a chat waits for changes, in real seconds."""
+LOOK_AGAIN_S = 0.02
+"""Pause between two looks at what sends no notification, in real seconds."""
 
 PATIENCE_S = 10.0
 """How long to wait for expectations outside of chats, in real seconds."""
@@ -32,6 +34,7 @@ class Stage:
 
     Args:
         people: Telegram's control API.
+        changes: Notifies of everything that happens in Telegram's stand-in.
         work_dir: Directory for files.
         last_actor: Name of the person who acted last.
         last: That person's step, in whose chat the bot's answer is expected.
@@ -42,6 +45,7 @@ class Stage:
     """
 
     people: People
+    changes: Changes
     work_dir: Path
     last_actor: str
     last: PersonStep = field(default_factory=lambda: PersonStep(says=""))
@@ -52,12 +56,17 @@ class Stage:
 
 
 async def until(
-    chat: ChatHandle, look: Callable[[list[Seen]], Seen | None], within_s: float, wanted: str
+    chat: ChatHandle,
+    changes: Changes,
+    look: Callable[[list[Seen]], Seen | None],
+    within_s: float,
+    wanted: str,
 ) -> Seen:
     """Wait until a chat has a matching message of the bot.
 
     Args:
         chat: The chat to search.
+        changes: Wakes for another look.
         look: Returns the matching message.
         within_s: Timeout in real seconds.
         wanted: Description of the message, for the error.
@@ -66,16 +75,16 @@ async def until(
         Unmet: No message matched in time.
     """
     ends_s = time.monotonic() + within_s
-    messages = await chat.messages(deleted=True, from_bots=True)
-    while (found := look(messages)) is None:
-        if time.monotonic() >= ends_s:
+    while True:
+        count = changes.count
+        messages = await chat.messages(deleted=True, from_bots=True)
+        if (found := look(messages)) is not None:
+            return found
+        left_s = ends_s - time.monotonic()
+        if left_s <= 0:
             there = "\n".join(f"    {describe(m)}" for m in messages) or "    nothing"
             raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
-        # Returns at the next message, or after a while for edits and deletions.
-        messages = await chat.messages(
-            deleted=True, from_bots=True, count=len(messages) + 1, timeout_s=LOOK_AGAIN_S
-        )
-    return found
+        await changes.wait_for(partial(_changed, changes, count), left_s)
 
 
 def is_progress_message(message: Seen) -> bool:
@@ -95,3 +104,7 @@ def describe(message: Seen) -> str:
     gone = " (deleted)" if message.deleted_at else ""
     buttons = "".join(f" [{button}]" for button in message.buttons)
     return f"#{message.id}{gone} {kind}“{message.text}”{buttons}"
+
+
+def _changed(changes: Changes, count: int) -> bool | None:
+    return changes.count != count or None

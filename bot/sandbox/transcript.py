@@ -43,7 +43,6 @@ class Transcript:
     def __init__(self, title: str, clock: Clock) -> None:
         self._title = title
         self._clock = clock
-        self._began = clock.now()
         self._lines: list[tuple[datetime, str]] = []
 
     def add_press(self, who: str, button: str, answer: Mapping[str, Any]) -> None:

@@ -272,6 +272,7 @@ def test_fonts_that_are_broken(tmp_path: Path) -> None:
     assert finding.verdict is Verdict.WRONG
 
 
+@pytest.mark.heavy
 async def test_the_command_prints_a_table_and_exits_with_1(settings: Settings, tmp_path: Path) -> None:
     assert settings.telegram_bot_token is not None
     given = {
@@ -297,6 +298,7 @@ async def test_the_command_prints_a_table_and_exits_with_1(settings: Settings, t
         assert secret not in out
 
 
+@pytest.mark.heavy
 async def test_settings_that_are_wrong_are_told_in_the_table(tmp_path: Path) -> None:
     code, out, err = await run("check", cwd=tmp_path, TELEGRAM_BOT_TOKEN="hush", DEAD_WORKER_S="-1")
     assert (code, err) == (1, "")

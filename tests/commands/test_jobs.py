@@ -230,6 +230,7 @@ async def test_a_token_that_somebody_sent_is_not_shown(admin: JobAdmin, job_queu
     assert row.to_dict()["text"] == "take *** for this"
 
 
+@pytest.mark.heavy
 async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQueue, tmp_path: Path) -> None:
     job = new_job(text="短片 with music")
     await job_queue.enqueue([job], 1)
@@ -266,6 +267,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     assert "hush" not in err
 
 
+@pytest.mark.heavy
 def test_the_bot_starts_without_what_only_other_commands_need() -> None:
     code = "import sys, bot.cli; print([name for name in sys.modules if name.startswith('bot.commands')])"
     done = subprocess.run(

@@ -18,6 +18,9 @@ import yaml
 
 from bot.sandbox.botapi.client import People
 
+pytestmark = pytest.mark.heavy
+
+
 ENDS_WITHIN_S = 60
 
 ASKED = {"Ann": {"says": "/help"}}

@@ -140,6 +140,7 @@ def test_a_rule_fires_when_it_should(name: str, case: Case) -> None:
     assert Figures(case.figures).fires(rule["expr"], seconds(rule.get("for", "0s"))) is case.fires
 
 
+@pytest.mark.heavy
 def test_prometheus_says_the_same(tmp_path: Path) -> None:
     if not (promtool := shutil.which("promtool")):
         pytest.skip("promtool is not here")

@@ -78,6 +78,7 @@ def test_a_manifest_that_the_cluster_refuses_would_be_found() -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("webhook", [False, True], ids=["polling", "webhook"])
+@pytest.mark.heavy
 def test_kustomize_builds_it(tmp_path: Path, build: str, webhook: bool) -> None:
     if not (kubectl := shutil.which("kubectl")):
         pytest.skip("kubectl is not here")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from bot.sandbox.nemovideo.faults import Point
 from tests.interruptions.expected import EDITING_CREDITS, kind_of
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import ENDS, Worlds
+
+pytestmark = pytest.mark.heavy
+
 
 CAPTION = 'add a title "One"'
 

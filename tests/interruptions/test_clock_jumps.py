@@ -7,11 +7,16 @@ import itertools
 import re
 from collections.abc import Callable
 
+import pytest
+
 from tests.interruptions.expected import TITLE, expect_everything_once
 from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.process import SKEW
 from tests.interruptions.world import World
 from tests.interruptions.worlds import Worlds
+
+pytestmark = pytest.mark.heavy
+
 
 HOUR_S = 3600
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.samples import make_video
 from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import Worlds
+
+pytestmark = pytest.mark.heavy
+
 
 POINTS: dict[str, Point] = {
     "the server has fetched it": AtTelegram("getFile", "after"),

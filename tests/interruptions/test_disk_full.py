@@ -27,9 +27,12 @@ POINTS: dict[str, Point] = {
     "deliver": AtTelegram("sendVideo", "after"),
 }
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk"
-)
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk"
+    ),
+]
 
 
 @contextlib.contextmanager

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.botapi import FloodLimits
 from tests.interruptions.world import PATIENCE_S, open_world
+
+pytestmark = pytest.mark.heavy
 
 
 async def test_two_workers_and_many_chats_are_hardly_ever_told_to_wait(tmp_path: Path, clip: Path) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import signal
 from typing import Literal
 
+import pytest
+
 from bot.store import keys
 from tests.interruptions.points import REACH_S, AtNemo
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import Worlds
+
+pytestmark = pytest.mark.heavy
+
 
 When = Literal["before", "after"]
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import ENDS, Worlds
+
+pytestmark = pytest.mark.heavy
 
 
 async def test_an_update_that_did_not_arrive_comes_again(worlds: Worlds) -> None:

@@ -13,6 +13,9 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, ExternalStore, World, until
 from tests.interruptions.worlds import ENDS, Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 PROMPTS = (TITLE, 'add a title "Two"', 'add a title "Three"')
 
 

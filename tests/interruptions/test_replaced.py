@@ -11,6 +11,9 @@ from bot.sandbox.botapi.client import Seen
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 Place = tuple[str, Literal["before", "after"]]
 """A call of the Bot API, before it takes effect or after."""
 

@@ -21,6 +21,9 @@ from bot.web.serve import serve
 from tests.interruptions.expected import TITLE, expect_everything_once
 from tests.interruptions.world import PATIENCE_S, Process, World, until
 
+pytestmark = pytest.mark.heavy
+
+
 SECRET = "of-nobody-at-all-0123456789"
 
 TAKES_OVER_S = 10.0

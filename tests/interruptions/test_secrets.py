@@ -8,11 +8,15 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from cryptography.fernet import Fernet
 
 from bot.sandbox.botapi.client import Seen
 from tests.interruptions.points import AtNemo
 from tests.interruptions.world import PATIENCE_S, ExternalStore, World, external_store, until
+
+pytestmark = pytest.mark.heavy
+
 
 NOISE = (
     {"endpoint": "upload", "drop": True},

@@ -11,6 +11,9 @@ from tests.interruptions.expected import TITLE, expect_everything_once
 from tests.interruptions.world import World
 from tests.interruptions.worlds import Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 Trouble = Callable[[World], Awaitable[object]]
 
 NONSENSE = '{"code": 0, "data": [1]}'

@@ -1,6 +1,10 @@
 """A short soak; ``python -m tests.interruptions.soak`` plays long ones."""
 
+import pytest
+
 from tests.interruptions.soak import Plan, play
+
+pytestmark = pytest.mark.heavy
 
 
 async def test_nothing_is_lost_or_doubled_while_processes_end_again_and_again() -> None:

@@ -19,6 +19,9 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import ENDS, Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 POINTS: dict[str, dict[str, Point]] = {
     "connect": {
         "a token was asked for": AtNemo("anonymous-token", "before"),

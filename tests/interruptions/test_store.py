@@ -13,6 +13,9 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, ExternalStore, World, external_store
 from tests.interruptions.worlds import Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 POINTS: dict[str, Point] = {
     "upload": AtNemo("upload", "body", after_bytes=1),
     "turn": AtNemo("message", "work"),

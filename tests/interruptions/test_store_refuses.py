@@ -15,6 +15,9 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import World, external_store, until
 from tests.interruptions.worlds import Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 AWAY_S = 2.0
 """Longer than the lease: what runs can't renew it."""
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import signal
 
+import pytest
+
 from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.points import AtNemo
 from tests.interruptions.world import Process, World, until
+
+pytestmark = pytest.mark.heavy
+
 
 FIGURES = ("nemovideo_job_oldest_seconds", "nemovideo_job_silent_seconds")
 

@@ -19,6 +19,9 @@ from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import ExternalStore, World, external_store
 from tests.interruptions.worlds import Worlds
 
+pytestmark = pytest.mark.heavy
+
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 POINTS: dict[str, Point] = {

@@ -8,8 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.services import serve_services
 from tests.conversations.test_command import ENDS_WITHIN_S, run, started
+
+pytestmark = pytest.mark.heavy
+
 
 ERASE = "\r\x1b[K"
 

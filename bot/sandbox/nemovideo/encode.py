@@ -1,13 +1,6 @@
-"""Encode an MP4 from a `Spec`, in a process of its own that keeps the server's event loop free.
+"""Encode an MP4 from a `Spec`, in a thread of the stand-in."""
 
-`python -m bot.sandbox.nemovideo.encode` reads a `Spec` as JSON from its input and writes a line with its
-progress, 0 to 100, whenever it grows. It ends when nobody reads these lines any more.
-"""
-
-import contextlib
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -102,17 +95,12 @@ class _Pictures:
         return (self._shown or Image.new("RGB", self._size)).copy()
 
 
-def main() -> None:
-    """Read a spec from the input and encode it."""
-    value = json.load(sys.stdin)
-    encode(Spec(**{**value, "clips": [Clip(**clip) for clip in value["clips"]]}))
-
-
-def encode(spec: Spec) -> None:
+def encode(spec: Spec, progress: Callable[[int], None]) -> None:
     """Encode the video. Blocking.
 
     Args:
         spec: The video to encode.
+        progress: Called after each frame with 0 to 100; an exception it raises ends the encoding.
     """
     options = {"movflags": "+faststart"} if spec.moov == "front" else {}
     with av.open(spec.out, "w", format="mp4", options=options) as out:
@@ -133,8 +121,7 @@ def encode(spec: Spec) -> None:
             if (index + 1) % spec.fps == 0 or index + 1 == total:
                 end = round(min(index + 1, total) * sound.RATE / spec.fps)
                 _encode_sound(out, audio, parts, index // spec.fps * sound.RATE, end)
-                sys.stdout.write(f"{100 * (index + 1) // total}\n")
-                sys.stdout.flush()
+            progress(100 * (index + 1) // total)
         out.mux(video.encode(None))
         out.mux(audio.encode(None))
 
@@ -205,8 +192,3 @@ def _boxed(picture: Image.Image, clip: Clip, size: tuple[int, int]) -> Image.Ima
         behind = Image.new("RGB", size)
     behind.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
     return behind
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        main()

@@ -1,16 +1,15 @@
-"""Renders, which turn a draft into an MP4 in a process of their own."""
+"""Renders, which turn a draft into an MP4."""
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import hashlib
 import json
 import os
 import secrets
 import shutil
-import sys
 import tempfile
+import threading
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Literal
 
 from bot.runtime.clock import Clock
 from bot.sandbox.nemovideo.drafts import AUDIO, TEXT, VIDEO, Draft
-from bot.sandbox.nemovideo.encode import Clip, Spec
+from bot.sandbox.nemovideo.encode import Clip, Spec, encode
 from bot.sandbox.nemovideo.media import MediaStore, Served
 from bot.sandbox.nemovideo.settings import Settings
 from bot.sandbox.nemovideo.signal import Signal
@@ -26,7 +25,6 @@ from bot.sandbox.samples import pad
 
 Status = Literal["pending", "processing", "completed", "failed"]
 
-_ROOT = Path(__file__).parents[3]
 _MAX_SIDE = 1920
 
 
@@ -200,33 +198,27 @@ class Renders:
         return made
 
     async def _encode(self, spec: Spec, render: Render | None) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.sandbox.nemovideo.encode",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=_ROOT,
-        )
+        loop, given_up = asyncio.get_running_loop(), threading.Event()
+
+        def progress(percent: int) -> None:
+            if given_up.is_set():
+                raise RenderFailedError("given up")
+            if render is not None and percent > render.progress:
+                loop.call_soon_threadsafe(self._progress, render, min(99, percent))
+
+        work = loop.run_in_executor(None, encode, spec, progress)
         try:
-            if process.stdin is None or process.stdout is None or process.stderr is None:
-                raise RenderFailedError("no pipes to the encoder")
-            process.stdin.write(json.dumps(asdict(spec)).encode())
-            process.stdin.close()
-            async for line in process.stdout:
-                if render is not None:
-                    render.progress = min(99, int(line))
-                    self.signal.notify()
-            errors = await process.stderr.read()
-            if await process.wait() != 0:
-                last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-                raise RenderFailedError(f"Encoding failed: {last}")
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            given_up.set()
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+        except Exception as error:
+            raise RenderFailedError(f"Encoding failed: {error}") from error
+
+    def _progress(self, render: Render, percent: int) -> None:
+        render.progress = max(render.progress, percent)
+        self.signal.notify()
 
 
 @functools.cache

@@ -2,7 +2,8 @@ import pytest
 
 from bot.jobs.messages import ListMessage, TimelinePicture
 from bot.jobs.model import JobKind, JobState, QueueName
-from bot.jobs.queue.job_queue import JobQueue, JobStatus
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
 from tests.jobs.steps.conftest import Rig, a_draft, queue_of
 

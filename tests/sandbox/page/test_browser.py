@@ -13,6 +13,9 @@ from selenium.webdriver.common.by import By
 from bot.sandbox import samples
 from tests.sandbox.page.browser import CHROMIUM, DRIVER, Page, chromium, sandbox
 
+pytestmark = pytest.mark.heavy
+
+
 GIVE_COMMANDS = (
     "const [commands, done] = arguments;"
     "import(document.baseURI + 'store.js').then(({ state }) => {"

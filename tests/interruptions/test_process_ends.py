@@ -1,0 +1,33 @@
+"""One job whose process is killed, or told to end, in the middle of it. Other points: ``test_steps.py``."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.interruptions.expected import expect_everything_once
+from tests.interruptions.points import AtNemo
+from tests.interruptions.world import World
+
+POINT = AtNemo("message", "work")
+
+
+async def test_a_new_start_goes_on_where_the_process_was_killed(world: World) -> None:
+    first = world.bots.start()
+    let_go = await POINT.arrive(world)
+
+    await world.bots.end(first, signal.SIGKILL)
+    await let_go()
+    world.bots.start()
+
+    await expect_everything_once(world)
+
+
+async def test_a_process_told_to_end_hands_its_job_over_at_once(world: World) -> None:
+    first = world.bots.start(LEASE_S="600")
+    let_go = await POINT.arrive(world)
+    await world.bots.ready(world.bots.start("worker", LEASE_S="600"))
+
+    await world.bots.end(first, signal.SIGTERM)
+    await let_go()
+
+    await expect_everything_once(world)

@@ -1,0 +1,60 @@
+"""Names that vulture takes for unused: others than the code of `bot/` read them.
+
+Each line is an expression that uses the name. A name that nobody reads any more goes from here and from the code.
+"""
+# ruff: noqa: F821, B018 - names alone
+# mypy: ignore-errors
+
+# Set for a library, which reads it.
+_.bit_rate  # PyAV
+_.pts
+_.thread_count
+_.thread_type
+_.CHUNK_SIZE  # httpx-aiohttp
+_.event_hooks  # httpx
+_.heading_level_1  # telegramify-markdown
+_.heading_level_2
+_.heading_level_3
+_.heading_level_4
+_.unordered_list_item
+_.layout_features  # fontTools
+_.drop_tables
+_.hinting
+_.notdef_outline
+
+# Called by a library, by this name and with these arguments.
+_.capture_signals  # uvicorn
+_.main_loop
+_.should_exit
+_.trace  # __aexit__
+_.process_error  # python-telegram-bot
+_.SERVICES  # typer, from the command line
+_.settings_cls  # pydantic-settings
+_.env_settings
+_.dotenv_settings
+_.file_secret_settings
+
+# Tests hold generated files against them.
+_.env_example
+_.settings_table
+_.OF_A_CHAT
+
+# The stand-ins' clients and figures, for tests and for the control APIs' JSON.
+_.send_album
+_.wait_calls
+_.delay
+_.cut_download
+_.slow_download
+_.move_clock
+_.set_draft
+_.clear_faults
+_.last_message
+_.charged
+_.last_render
+_.upload_requests
+_.last_upload
+_.polls
+_.downloads
+_.created_at
+_.answer_bytes
+_.chunk_size  # of a starlette file
