@@ -7,6 +7,7 @@ from dataclasses import replace
 from telegram import InlineKeyboardMarkup
 
 from bot.jobs.buttons import KeepExtras, RemoveExtra, Retry, RunExample, RunOffer, RunSuggestion
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.queue.retry import retry_of
@@ -74,8 +75,8 @@ class JobButtons(HandlerFamily):
 
     async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:
         if isinstance(action, RunOffer):
-            turn = await self._submitter.job_queue.checkpoint(job, "turn")
-            return offered_edit(turn) if turn else None
+            answered = await self._submitter.job_queue.load_checkpoint(job, AgentAnswered)
+            return offered_edit(answered) if answered else None
         if action.extra not in EXTRAS.values():
             return None
         words = Words(await self._submitter.language_in(press.update, press.chat))
