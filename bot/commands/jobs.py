@@ -122,7 +122,7 @@ class JobAdmin:
         if JobState.RUNNING in states:
             rows += await self._in_order(keys.STARTED_JOBS, JobState.RUNNING, chat, limit)
         if JobState.QUEUED in states:
-            waiting = await self._in_order(keys.QUEUE, JobState.QUEUED, chat, limit - len(rows))
+            waiting = await self._in_order(keys.WAITING_JOBS, JobState.QUEUED, chat, limit - len(rows))
             # The set orders by seconds; several jobs may be from the same one.
             rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.position))
         if ended := set(states) - set(CURRENT):
