@@ -534,14 +534,23 @@ class TestPositionMessages:
             await eventually(lambda: teller.finished)
         assert teller.shown == [(second.id, 1)]
 
-    async def test_questions_are_not_told_their_place(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    @pytest.mark.parametrize(
+        ("queue", "kind"), [(QueueName.QUICK, JobKind.CREDITS), (QueueName.MAIN, JobKind.FORGET)]
+    )
+    async def test_what_is_answered_soon_is_not_told_its_place(
+        self,
+        job_queue: JobQueue,
+        redis: Redis,
+        teller: Responders,
+        clock: HandClock,
+        queue: QueueName,
+        kind: JobKind,
     ) -> None:
-        questions = [new_job(n, queue=QueueName.QUICK, kind=JobKind.CREDITS) for n in range(2)]
-        await job_queue.enqueue(questions, 1)
-        ask = queue_id(CHAT, QueueName.QUICK)
-        await job_queue.claim(ask, "a")
-        await a_runner(job_queue, redis, teller, clock, nothing).work(ask, questions[1].id, "b")
+        jobs = [new_job(n, queue=queue, kind=kind) for n in range(2)]
+        await job_queue.enqueue(jobs, 1)
+        name = queue_id(CHAT, queue)
+        await job_queue.claim(name, "a")
+        await a_runner(job_queue, redis, teller, clock, nothing).work(name, jobs[1].id, "b")
         assert teller.shown == []
 
     async def test_a_chat_that_is_gone_is_no_reason_to_fail(

@@ -1,4 +1,5 @@
 import io
+import struct
 from array import array
 from pathlib import Path
 
@@ -45,6 +46,31 @@ async def test_a_lossless_file_becomes_wav_and_loses_nothing(tmp_path: Path) -> 
 async def test_a_file_without_audio_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "voice.ogg"
     path.write_bytes(content)
+    with pytest.raises(FileTypeUnsupported):
+        await converted(path, "ogg", "m4a")
+
+
+def ogg_page(serial: int, packet: bytes) -> bytes:
+    """The first page of a stream, which holds one packet; RFC 3533, section 6."""
+    lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+    head = b"OggS" + struct.pack("<BBqIII", 0, 2, 0, serial, 0, 0) + bytes([len(lacing)]) + lacing
+    checksum = 0
+    for byte in head + packet:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)
+            checksum &= 0xFFFFFFFF
+    return head[:22] + struct.pack("<I", checksum) + head[26:] + packet
+
+
+async def test_a_video_in_ogg_is_refused(tmp_path: Path) -> None:
+    path = samples.make_audio(tmp_path / "video.ogg", 1)
+    # The identification header of Theora 3.2.1, for 32 × 32 pixels and 25 frames a second.
+    theora = bytes.fromhex("807468656f7261 030201 0002 0002 000020 000020 0000 00000019 00000001")
+    theora += bytes.fromhex("000001 000001 00 000000 0000")
+    path.write_bytes(ogg_page(777, theora) + path.read_bytes())
+    with av.open(path) as given:
+        assert [stream.type for stream in given.streams] == ["video", "audio"]
     with pytest.raises(FileTypeUnsupported):
         await converted(path, "ogg", "m4a")
 

@@ -31,6 +31,7 @@ from bot.sandbox import samples
         (b"\xff\xf1\x50\x80", "aac"),
         (b"\xff\xf9\x50\x80", "aac"),
         (b"OggS\x00\x02", "ogg"),
+        (b"\xff\xeb\x90\x64", None),  # an MPEG version that does not exist
         (b"\xff\xfe\x41\x00\x42\x00", None),
         (b"%PDF-1.7", None),
         (b"PK\x03\x04", None),

@@ -39,6 +39,10 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
         ({"status": "CANCELED"}, Render("r", RenderStatus.CANCELLED)),
         ({"status": "warming_up", "progress": 400}, Render("r", RenderStatus.UNKNOWN, 100.0)),
         ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
+        (
+            {"output": {"url": "https://m/a.mp4"}},
+            Render("r", RenderStatus.COMPLETED, url="https://m/a.mp4"),
+        ),
         ({}, Render("r", RenderStatus.UNKNOWN)),
         (None, Render("r", RenderStatus.UNKNOWN)),
     ],

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as StoreAway
 
-from bot.store.polling_lock import PollingLock
+from bot.store.polling_lock import RENEWALS, PollingLock
 from tests.clocks import eventually
 
 KEY = "test:lock"
@@ -102,6 +103,30 @@ async def test_a_holder_that_the_store_does_not_answer_for_too_long_stops(redis:
         assert not worker.lock.is_held
         await eventually(lambda: worker.is_working)
         assert worker.starts == 2
+
+
+async def test_a_holder_whose_last_renewal_is_not_answered_stops_in_time(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ttl_s = 1.0
+    worker = Worker(PollingLock(redis, KEY, ttl_s))
+    refusals = iter([StoreAway()] * (RENEWALS - 1))
+
+    async def reacquire() -> bool:
+        for error in refusals:
+            raise error
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(worker.lock._lock, "reacquire", reacquire)
+    task = asyncio.create_task(worker.lock.run(worker.work))
+    try:
+        await eventually(lambda: worker.is_working)
+        began_s = time.monotonic()
+        await eventually(lambda: worker.starts > 1)  # The lock is free as soon as the first work has ended.
+        assert time.monotonic() - began_s < 1.5 * ttl_s
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_an_error_of_the_work_is_raised_and_the_lock_released(redis: Redis) -> None:

@@ -1,15 +1,17 @@
 """The embedded server of a data directory."""
 
+import itertools
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bot.store.errors import NoServerBinary, ServerFailed, UnsafeFile
-from bot.store.server import EmbeddedServer, find_server_binary
+from bot.store.server import START_TIMEOUT_S, EmbeddedServer, find_server_binary
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -107,3 +109,18 @@ def test_a_frozen_server_is_not_started_again(data_dir: Path, monkeypatch: pytes
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(first.detach)
+
+
+def test_a_server_that_loads_its_data_is_waited_for(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = EmbeddedServer(data_dir)
+    answers = iter([*["-LOADING Valkey is loading the dataset in memory"] * 5, "+PONG"])
+    moments_s = itertools.count(0.0, 0.7 * START_TIMEOUT_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "bot.store.server.time", SimpleNamespace(monotonic=lambda: next(moments_s), sleep=lambda s: None)
+        )
+        patched.setattr(server, "_ask", lambda command: next(answers))
+        patched.setattr(server, "is_alive", lambda: True)
+        server.attach()
+    assert list(answers) == []
+    assert server.detach()

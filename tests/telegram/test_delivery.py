@@ -6,6 +6,7 @@ from typing import Any
 import av
 import pytest
 from PIL import Image
+from telegram.error import BadRequest
 
 from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.sandbox.botapi.client import Person
@@ -117,6 +118,16 @@ async def test_what_telegram_refuses_as_a_video_goes_as_a_file_once(telegram: Te
     (call,) = await telegram.people.calls("sendDocument")
     assert call["result"]["document"]["file_id"] == file_id
     assert len(await telegram.people.calls("sendVideo")) == 1
+
+
+async def test_a_file_that_telegram_refuses_is_sent_once(telegram: Telegram, clip: Path) -> None:
+    ada = await ada_of(telegram)
+    await telegram.people.faults.error(
+        "sendDocument", code=400, description="Bad Request: file must be non-empty", times=None
+    )
+    with pytest.raises(BadRequest):
+        await deliver(telegram, ada, result_of(clip, as_file=True))
+    assert len(await telegram.people.calls("sendDocument")) == 1
 
 
 @pytest.mark.parametrize("local", [False, True])

@@ -132,6 +132,21 @@ async def test_it_pauses_and_goes_on(
     assert telegram.clock.slept[:3] == [0.5, 1.0, 2.0]
 
 
+async def test_pauses_are_short_again_once_telegram_has_answered(telegram: Telegram, submitter: Desk) -> None:
+    ada = await telegram.people.person()
+
+    async def fail_twice(text: str) -> None:
+        await telegram.people.faults.error("getUpdates", code=502, description="Bad Gateway", times=2)
+        await ada.say(text)
+        assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
+
+    async with receiving(telegram, submitter):
+        await fail_twice("one")
+        await fail_twice("two")
+    assert submitter.texts == ["one", "two"]
+    assert telegram.clock.slept == [0.5, 1.0, 0.5, 1.0]
+
+
 async def test_it_waits_as_long_as_it_is_told(telegram: Telegram, submitter: Desk) -> None:
     await telegram.people.faults.error(
         "getUpdates", code=429, description="Too Many Requests: retry after 9", retry_after=9

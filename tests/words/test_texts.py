@@ -139,6 +139,11 @@ def test_bounding_twice_is_bounding_once(value: str) -> None:
     assert bounded(bounded(value)) == bounded(value)
 
 
+def test_a_text_that_was_not_read_to_its_end_shows_that_it_goes_on() -> None:
+    # So many controls come first that little of the text is left of what is looked at.
+    assert bounded("a" + "\x00" * 100 + "b", max_chars=10) == "a…"
+
+
 def test_direction_overrides_and_controls_are_left_out() -> None:
     assert bounded("a\u202egnp.exe\x00\x1b[2J") == "agnp.exe[2J"
     assert bounded("👩\u200d👧") == "👩\u200d👧"

@@ -99,3 +99,14 @@ async def test_polls_that_lose_the_render_count_only_in_a_row(
     assert attempt.load(Exported) is not None
     assert attempt.load(RenderStarted) is not None
     assert len(await rig.nemo.renders()) == 1
+
+
+async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_call(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("media", cut_after_bytes=100, times=-1)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    exported = attempt.load(Exported)
+    assert exported is not None
+    assert exported.is_fetched
+    assert rig.responder.result_path.stat().st_size == exported.size_bytes
