@@ -20,6 +20,8 @@
     * FileTooLarge: the file is too large (code 4002, HTTP 413).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
+    * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
+    * AccessRefused: refused for a reason that is not known (another 403).
     * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
 
 Each has the request it belongs to (``method``, ``path``), and the service's ``code`` and the HTTP ``status`` if there
@@ -177,6 +179,14 @@ class ExportNotInPlan(ServiceError):
     """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
 
 
+class WarmingUp(ServiceError):
+    """The agent's sandbox is still starting; nothing was done."""
+
+
+class AccessRefused(ServiceError):
+    """The service refuses, and does not say why in words that are known."""
+
+
 class RateLimited(ServiceError):
     """Too many requests.
 
@@ -283,11 +293,36 @@ def error_for(
         ):
             error_class = ClientIdMissing
         else:
-            error_class = ServiceError
+            error_class = _class_by_words(status, f"{message} {_reason(payload)}")
     if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
     return error_class(call, message, code=code, status=status)
+
+
+_STARTING = re.compile(
+    r"warm\w*.?up|\b(?:is |still )?starting|sandbox.{0,40}(?:start|not ready|creat|provision)", re.I
+)
+_PLAN = re.compile(r"\bplan\b|upgrade|subscri|not included|premium", re.IGNORECASE)
+_TOKEN_REFUSED = re.compile(
+    r"token|expired|revoked|unauthori[sz]ed|credential|api.?key|log.?in", re.IGNORECASE
+)
+_GATEWAY = frozenset({403, 502, 503, 504})
+
+
+def _class_by_words(status: int | None, said: str) -> type[ServiceError]:
+    """Tell apart what a 403 means; a gateway that says the sandbox is starting has passed nothing on."""
+    if status in _GATEWAY and _STARTING.search(said):
+        return WarmingUp
+    if status != 403:
+        return ServiceError
+    if _PLAN.search(said):
+        return ExportNotInPlan
+    return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused
+
+
+def _reason(payload: Any) -> str:
+    return read.text_at(read.mapping(payload), "reason", "error", "status") or ""
 
 
 def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:
