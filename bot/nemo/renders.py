@@ -71,6 +71,32 @@ class Render:
     size_bytes: int | None = None
 
 
+FIRST_POLL_S = 2.0
+POLL_FACTOR = 1.5
+"""NemoVideo's own client looks after 2 s, and then after pauses that grow by half."""
+
+LEAST_POLL_S = 1.0
+
+
+def next_poll_s(looks: int, elapsed_s: float, progress: float | None, longest_s: float) -> float:
+    """Return how long to wait before the next look at a render.
+
+    The pauses grow, but a look that the reported progress says would come after the end comes at it: a render takes at
+    most 2 s or a tenth longer by being looked at.
+
+    Args:
+        looks: How often it was looked at.
+        elapsed_s: Seconds since it was started.
+        progress: Percent, as last reported, if it was.
+        longest_s: The longest pause.
+    """
+    pause_s = min(FIRST_POLL_S * POLL_FACTOR**looks, longest_s)
+    if progress is not None and 0 < progress <= 100:
+        left_s = elapsed_s * (100 - progress) / progress
+        pause_s = min(pause_s, max(left_s, elapsed_s / 20, LEAST_POLL_S))
+    return pause_s
+
+
 def has_status(payload: Any) -> bool:
     """Whether an answer describes a render at all."""
     return read.text(_fields(payload).get("status")) is not None
