@@ -182,9 +182,14 @@ class ExportNotInPlan(ServiceError):
 class WarmingUp(ServiceError):
     """The agent's sandbox is still starting; nothing was done."""
 
+    @property
+    def outcome_unknown(self) -> bool:
+        """False: the request was not passed on."""
+        return False
+
 
 class AccessRefused(ServiceError):
-    """The service refuses, and does not say why in words that are known."""
+    """The service refused the request for a reason that is not known."""
 
 
 class RateLimited(ServiceError):
@@ -293,7 +298,7 @@ def error_for(
         ):
             error_class = ClientIdMissing
         else:
-            error_class = _class_by_words(status, f"{message} {_reason(payload)}")
+            error_class = _class_by_words(code or status, f"{message} {_reason(payload)}")
     if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
@@ -310,15 +315,15 @@ _TOKEN_REFUSED = re.compile(
 _GATEWAY = frozenset({403, 502, 503, 504})
 
 
-def _class_by_words(status: int | None, said: str) -> type[ServiceError]:
-    """Tell apart what a 403 means; a gateway that says the sandbox is starting has passed nothing on."""
-    if status in _GATEWAY and _STARTING.search(said):
+def _class_by_words(code: int | None, message: str) -> type[ServiceError]:
+    """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on."""
+    if code in _GATEWAY and _STARTING.search(message):
         return WarmingUp
-    if status != 403:
+    if code != 403:
         return ServiceError
-    if _PLAN.search(said):
+    if _PLAN.search(message):
         return ExportNotInPlan
-    return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused
+    return AuthError if _TOKEN_REFUSED.search(message) else AccessRefused
 
 
 def _reason(payload: Any) -> str:
