@@ -22,6 +22,7 @@
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
     * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
     * AccessRefused: refused for a reason that is not known (another 403).
+    * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
     * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
 
 Each has the request it belongs to (``method``, ``path``), and the service's ``code`` and the HTTP ``status`` if there
@@ -192,6 +193,10 @@ class AccessRefused(ServiceError):
     """The service refused the request for a reason that is not known."""
 
 
+class RenderIdTaken(ServiceError):
+    """There is a render with this id already."""
+
+
 class RateLimited(ServiceError):
     """Too many requests.
 
@@ -297,6 +302,8 @@ def error_for(
             r"client.?id", lowered + call.path.replace("anonymous", "client-id")
         ):
             error_class = ClientIdMissing
+        elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
+            error_class = RenderIdTaken
         else:
             error_class = _class_by_words(code or status, f"{message} {_reason(payload)}")
     if error_class is RateLimited:
@@ -305,6 +312,7 @@ def error_for(
     return error_class(call, message, code=code, status=status)
 
 
+_TAKEN = re.compile(r"already (?:exists|in use|used)|duplicate")
 _STARTING = re.compile(
     r"warm\w*.?up|\b(?:is |still )?starting|sandbox.{0,40}(?:start|not ready|creat|provision)", re.I
 )

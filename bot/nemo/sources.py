@@ -1,4 +1,4 @@
-"""Media that a draft names by a path on the agent's own machine, which a render can't reach."""
+"""Replacing paths on the agent's own machine in a draft: a render can't reach them."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -14,14 +14,11 @@ _ADDRESSES = ("cdn_url", "cdnUrl", "url", "download_url")
 
 
 def with_public_sources(raw_draft: Any, *known: Any) -> Any:
-    """Put addresses in the place of paths on the agent's machine, where the state has them.
+    """Return the draft with paths on the agent's machine replaced by URLs, where the state has these.
 
     Args:
-        raw_draft: The draft as it came; stays as it is.
+        raw_draft: The draft as it came; not changed.
         known: Parts of the state that name files: ``video_infos`` and ``generated_media``.
-
-    Returns:
-        The same draft where nothing was to be replaced.
     """
     addresses = {name: address for part in known for name, address in _addresses(part)}
     return _replaced(raw_draft, addresses) if addresses else raw_draft

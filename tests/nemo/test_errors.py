@@ -10,6 +10,7 @@ from bot.nemo.errors import (
     ClientIdMissing,
     ExportNotInPlan,
     RateLimited,
+    RenderIdTaken,
     ServiceError,
     SessionGone,
     TransportError,
@@ -126,6 +127,15 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
     made = error_for(CALL, status=status, code=None, message=message, payload=payload)
     assert type(made) is error
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(409, ""), (400, "Render id already exists"), (200, "duplicate render id")]
+)
+def test_a_render_id_that_is_taken(status: int, message: str) -> None:
+    render = Call("POST", "/api/render/proxy/lambda")
+    made = error_for(render, status=status, code=None, message=message)
+    assert type(made) is RenderIdTaken
 
 
 def test_a_documented_code_counts_more() -> None:
