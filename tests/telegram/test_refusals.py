@@ -1,7 +1,10 @@
+from typing import Any
+
 import pytest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, NetworkError, TelegramError
 
-from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of
+from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send_in_best_form
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of
         (BadRequest("Something that no document names"), Refusal.OTHER),
     ],
 )
-def test_what_a_refusal_means(error: TelegramError, refusal: Refusal) -> None:
+def test_the_reason_of_a_refusal(error: TelegramError, refusal: Refusal) -> None:
     assert refusal_of(error) is refusal
 
 
@@ -47,3 +50,60 @@ def test_each_refusal_takes_one_thing_away_and_then_nothing_is_left() -> None:
         for _ in range(2):
             form = form and form.after(refusal)
         assert form is None
+
+
+LINK = InlineKeyboardButton("Open", url="http://localhost/x")
+ACTION = InlineKeyboardButton("Export", callback_data="e")
+FIELDS = {
+    "reply_markup": InlineKeyboardMarkup([[LINK], [LINK, ACTION]]),
+    "message_thread_id": 5,
+    "reply_parameters": ReplyParameters(7),
+    "parse_mode": "HTML",
+    "entities": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "changed"),
+    [
+        ("BUTTON_URL_INVALID", {"reply_markup": InlineKeyboardMarkup([[ACTION]])}),
+        ("Message thread not found", {"message_thread_id": None, "reply_parameters": None}),
+        ("Message to be replied not found", {"reply_parameters": None}),
+        ("Can't parse entities", {"parse_mode": None, "entities": ()}),
+    ],
+)
+async def test_what_was_refused_is_left_out(message: str, changed: dict[str, Any]) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> str:
+        sent.append(fields)
+        if len(sent) == 1:
+            raise BadRequest(message)
+        return "sent"
+
+    assert await send_in_best_form(send, FIELDS) == "sent"
+    assert sent == [FIELDS, {**FIELDS, **changed}]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "times"),
+    [
+        (NetworkError("Request Entity Too Large"), BadRequest, 1),
+        (NetworkError("Bad Gateway"), NetworkError, 1),
+        (BadRequest("Message is not modified"), BadRequest, 1),
+        (BadRequest("TOPIC_CLOSED"), BadRequest, 2),
+    ],
+)
+async def test_what_no_form_helps_against_is_raised(
+    error: NetworkError, raised: type[NetworkError], times: int
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> None:
+        sent.append(fields)
+        raise error
+
+    with pytest.raises(NetworkError) as caught:
+        await send_in_best_form(send, FIELDS)
+    assert type(caught.value) is raised
+    assert len(sent) == times

@@ -79,6 +79,7 @@ class Exported(Checkpoint):
         kind: What it was sent as then.
         link: Its address, if it can't be sent; empty otherwise.
         why_link: Why it can't be sent, see ``ports.Result``.
+        spare_link: Its address at NemoVideo, for when Telegram refuses the file.
         size_bytes: Its size, if known.
         is_fetched: Whether it is a file at ``responder.result_path``.
         duration_s: Its length, if the render told.
@@ -93,6 +94,7 @@ class Exported(Checkpoint):
     kind: str = "video"
     link: str = ""
     why_link: str = "too_large"
+    spare_link: str = ""
     size_bytes: int | None = None
     is_fetched: bool = False
     duration_s: float | None = None
@@ -318,7 +320,12 @@ class Export:
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
                 return await _save(
-                    attempt, exported, size_bytes=size, is_fetched=True, duration_s=render.duration_s
+                    attempt,
+                    exported,
+                    size_bytes=size,
+                    is_fetched=True,
+                    duration_s=render.duration_s,
+                    spare_link=render.url or "",
                 )
 
     async def _cancel_render(self, attempt: Attempt) -> None:
