@@ -207,7 +207,15 @@ class Settings(BaseSettings):
     chat_ttl_days: int = Field(
         90, ge=1, le=3650, description="Days after which the data of an unused chat is erased."
     )
-    render_poll_s: float = Field(30.0, gt=0, le=600, description="Seconds between two polls of a render.")
+    render_poll_s: float = Field(
+        15.0,
+        gt=0,
+        le=600,
+        description=(
+            "Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the pauses "
+            "grow by half. NemoVideo's own client waits 15 s at most; its skill documents say 30."
+        ),
+    )
     progress_edit_s: float = Field(
         3.0, gt=0, le=60, description="Seconds at least between two edits of a job's progress message."
     )

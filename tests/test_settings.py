@@ -26,7 +26,7 @@ def test_nothing_has_to_be_set() -> None:
     settings = load_settings()
     assert settings.telegram_bot_token is None
     assert settings.redis_url is None
-    assert settings.render_poll_s == 30
+    assert settings.render_poll_s == 15
     assert settings.results_dir == settings.data_dir / "results"
 
 
@@ -231,7 +231,7 @@ def test_the_example_sets_nothing_but_is_complete(tmp_path: Path) -> None:
     assert load_settings() == load_settings(None)
     for name in Settings.model_fields:
         assert f"\n#{name.upper()}=" in env_example()
-    assert "\n#RENDER_POLL_S=30\n" in env_example()
+    assert "\n#RENDER_POLL_S=15\n" in env_example()
     assert str(Path.home()) not in env_example()
 
 

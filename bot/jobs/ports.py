@@ -38,7 +38,9 @@ class Result:
     Args:
         path: The file; ``None`` if there is only ``file_id`` or ``link``.
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
-        why_link: Why not: ``too_large``, ``no_room`` on the disk, or ``elsewhere``: its host is not allowed.
+        why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
+            is not allowed.
+        spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
         size: Bytes; ``None`` if unknown.
         duration_s: Its length, if the render told.
         took_s: Seconds from the request until now.
@@ -52,6 +54,7 @@ class Result:
     path: Path | None = None
     link: str = ""
     why_link: str = "too_large"
+    spare_link: str = ""
     size: int | None = None
     duration_s: float | None = None
     took_s: float = 0.0
@@ -97,6 +100,10 @@ class FileTooLarge(Exception):
 
 class ChatGone(Exception):
     """The bot was blocked or removed: nobody is left to answer."""
+
+
+class TopicGone(ChatGone):
+    """The chat's topic is deleted or closed, and nothing can be sent to the rest of the group either."""
 
 
 class Responder(Protocol):

@@ -57,11 +57,13 @@ class ProjectState:
     Args:
         draft: Its timeline; ``None`` if there is none yet.
         video_infos: The uploaded videos, as the service describes them.
+        generated_media: The generated media, as the service describes them.
         task_id: For a claim token.
     """
 
     draft: Draft | None
     video_infos: Any = field(repr=False)
+    generated_media: Any = field(repr=False)
     task_id: str | None
 
 
@@ -144,6 +146,7 @@ def read_state(payload: Any) -> ProjectState | None:
     return ProjectState(
         draft=read_draft(draft) if draft else None,
         video_infos=state.get("video_infos"),
+        generated_media=state.get("generated_media"),
         task_id=read.text(data.get("task_id")),
     )
 

@@ -20,6 +20,9 @@
     * FileTooLarge: the file is too large (code 4002, HTTP 413).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
+    * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
+    * AccessRefused: refused for a reason that is not known (another 403).
+    * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
     * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
 
 Each has the request it belongs to (``method``, ``path``), and the service's ``code`` and the HTTP ``status`` if there
@@ -177,6 +180,23 @@ class ExportNotInPlan(ServiceError):
     """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
 
 
+class WarmingUp(ServiceError):
+    """The agent's sandbox is still starting; nothing was done."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """False: the request was not passed on."""
+        return False
+
+
+class AccessRefused(ServiceError):
+    """The service refused the request for a reason that is not known."""
+
+
+class RenderIdTaken(ServiceError):
+    """There is a render with this id already."""
+
+
 class RateLimited(ServiceError):
     """Too many requests.
 
@@ -282,12 +302,40 @@ def error_for(
             r"client.?id", lowered + call.path.replace("anonymous", "client-id")
         ):
             error_class = ClientIdMissing
+        elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
+            error_class = RenderIdTaken
         else:
-            error_class = ServiceError
+            error_class = _class_by_words(code or status, f"{message} {_reason(payload)}")
     if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
     return error_class(call, message, code=code, status=status)
+
+
+_TAKEN = re.compile(r"already (?:exists|in use|used)|duplicate")
+_STARTING = re.compile(
+    r"warm\w*.?up|\b(?:is |still )?starting|sandbox.{0,40}(?:start|not ready|creat|provision)", re.I
+)
+_PLAN = re.compile(r"\bplan\b|upgrade|subscri|not included|premium", re.IGNORECASE)
+_TOKEN_REFUSED = re.compile(
+    r"token|expired|revoked|unauthori[sz]ed|credential|api.?key|log.?in", re.IGNORECASE
+)
+_GATEWAY = frozenset({403, 502, 503, 504})
+
+
+def _class_by_words(code: int | None, message: str) -> type[ServiceError]:
+    """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on."""
+    if code in _GATEWAY and _STARTING.search(message):
+        return WarmingUp
+    if code != 403:
+        return ServiceError
+    if _PLAN.search(message):
+        return ExportNotInPlan
+    return AuthError if _TOKEN_REFUSED.search(message) else AccessRefused
+
+
+def _reason(payload: Any) -> str:
+    return read.text_at(read.mapping(payload), "reason", "error", "status") or ""
 
 
 def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:

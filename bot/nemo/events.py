@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.nemo import read
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
+from bot.nemo.failures import is_normal_end
 
 _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping"})
 _MAX_ENVELOPES = 4
@@ -129,7 +130,9 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if (typed := _TYPED.get(type_.lower())) is not None:
         yield from typed(payload)
         return
-    events = (*_adk(payload), *_bare(payload))
+    # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
+    bare = () if isinstance(payload.get("type"), str) else _bare(payload)
+    events = (*_adk(payload), *bare)
     yield from events
     inner = payload.get("data")
     if (error := _error(payload)) is not None:
@@ -196,6 +199,8 @@ def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError
     if code is None and detail and "not found" in detail.lower():
         code = 404
     reason = read.text(read.first_of(payload, ("errorCode", "error_code")))
+    if code is None and is_normal_end(reason) and not payload.get("error"):
+        return None  # The errorMessage beside it only explains the finish.
     error = payload.get("error")
     has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
     failed = payload.get("success") is False
@@ -222,6 +227,16 @@ def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _tool_call(payload)
 
 
+def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
+    text = read.first_of(payload, ("content", "text", "delta", "chunk"))
+    if isinstance(text, str) and text:
+        yield AgentText(text, Completeness.PARTIAL, read.text(payload.get("author")) or "")
+
+
+def _typed_progress(payload: Mapping[str, Any]) -> Iterator[Event]:
+    yield Thought(read.text_at(payload, "content", "text", "message", "status") or "")
+
+
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _tool_result(payload)
 
@@ -237,7 +252,15 @@ _TYPED = {
     "text": _typed_text,
     "thought": _typed_thought,
     "thinking": _typed_thought,
+    "thinking_start": _typed_thought,
+    "thinking_delta": _typed_thought,
+    "thinking_end": _typed_thought,
+    "status": _typed_progress,
+    "warming_up": _typed_progress,
+    "chunk": _typed_chunk,
     "tool_call": _typed_call,
+    "tool_start": _typed_call,
+    "toolcall_start": _typed_call,
     "tool_result": _typed_result,
     "error": _typed_error,
 }

@@ -71,6 +71,32 @@ class Render:
     size_bytes: int | None = None
 
 
+FIRST_POLL_S = 2.0
+POLL_FACTOR = 1.5
+"""NemoVideo's own client polls first after 2 s, then after pauses that grow by half."""
+
+LEAST_POLL_S = 1.0
+
+
+def next_poll_s(polls: int, elapsed_s: float, progress: float | None, longest_s: float) -> float:
+    """Return how long to wait before the next poll of a render.
+
+    The pauses grow, but are cut where the reported progress says that the render will end earlier: polling makes it at
+    most 2 s or a tenth longer.
+
+    Args:
+        polls: The number of polls so far.
+        elapsed_s: Seconds since the render was started.
+        progress: The reported percentage, if any.
+        longest_s: The longest pause.
+    """
+    pause_s = min(FIRST_POLL_S * POLL_FACTOR**polls, longest_s)
+    if progress is not None and 0 < progress <= 100:
+        left_s = elapsed_s * (100 - progress) / progress
+        pause_s = min(pause_s, max(left_s, elapsed_s / 20, LEAST_POLL_S))
+    return pause_s
+
+
 def has_status(payload: Any) -> bool:
     """Whether an answer describes a render at all."""
     return read.text(_fields(payload).get("status")) is not None

@@ -9,6 +9,9 @@ from bot.nemo.events import AgentText, Completeness, Event, ToolCall, ToolResult
 MAX_CHARS = 200_000
 """Limit of one answer's text; the rest is dropped."""
 
+MIN_CUMULATIVE_CHARS = 3
+"""A longer partial text that begins with the text before it repeats that; "ha" may well follow "ha"."""
+
 _APOLOGY = re.compile(
     r"(?:^|\s)(?:sorry[,.!]?\s+)?I(?:'ve|’ve| have)?\s+encountered\s+a\s+temporary\s+issue.{0,300}\Z",
     re.IGNORECASE | re.DOTALL,
@@ -80,6 +83,8 @@ class TurnText:
         elif completeness is Completeness.PARTIAL:
             if current is None:
                 self._blocks.append(_Block(text, author, open=True))
+            elif MIN_CUMULATIVE_CHARS < len(current.text) < len(text) and text.startswith(current.text):
+                current.text = text  # Some servers repeat everything in each partial text.
             else:
                 current.text += text
         elif current is not None and _repeats(text, current.text):

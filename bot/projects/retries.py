@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.nemo.errors import AuthError, RateLimited, SessionGone, TransportError
+from bot.nemo.errors import AuthError, RateLimited, SessionGone, TransportError, WarmingUp
 from bot.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -19,6 +19,9 @@ LONGEST_RATE_LIMIT_PAUSE_S = 120.0
 PAUSES_S = (1.0, 3.0, 10.0)
 """Pauses between tries of a call that never reached the service."""
 
+WARM_UP_PAUSES_S = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.0, 5.0, 5.0)
+"""Pauses between tries while the agent's sandbox is starting."""
+
 
 async def with_retries(
     clock: Clock,
@@ -27,8 +30,8 @@ async def with_retries(
 ) -> T:
     """Make a call, and retry it after each kind of error that can be repaired, once.
 
-    A 429 is waited out, and a call that never reached the service is retried. Nothing else is: the call may have been
-    carried out.
+    A 429 is waited out, and a call that was not carried out is retried: the sandbox was still starting, or it never
+    reached the service. Nothing else is: the call may have been carried out.
 
     Args:
         clock: Source of time; tests pass a manual one.
@@ -39,7 +42,7 @@ async def with_retries(
         NemoError: What the caller has to judge.
     """
     mended: set[type[Exception]] = set()
-    pauses = iter(PAUSES_S)
+    pauses, warm_up_pauses = iter(PAUSES_S), iter(WARM_UP_PAUSES_S)
     while True:
         try:
             return await make()
@@ -54,6 +57,11 @@ async def with_retries(
                 raise
             mended.add(type(error))
             await mend(error)
+        except WarmingUp:
+            warm_up_s = next(warm_up_pauses, None)
+            if warm_up_s is None:
+                raise
+            await clock.sleep(warm_up_s)
         except TransportError as error:
             next_s = next(pauses, None)
             if error.sent or next_s is None:

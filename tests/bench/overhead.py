@@ -6,8 +6,8 @@ bot between two looks at a render, were told to take is subtracted, and nothing 
 
 * The agent, the upload and the render are told to take no time at all. The render is found ready made: the same clip
   and request were rendered in the rounds that do not count.
-* Each look at the render comes ``LOOK_S`` after the one before, because the settings say so (30 s where they do not).
-  That pause is subtracted once for each look that NemoVideo's stand-in counted, which is one.
+* Each look at the render comes ``LOOK_S`` after the one before, because the settings say so (2 s and more without
+  them). That pause is subtracted once for each look that NemoVideo's stand-in counted, which is one.
 
 So the figure holds everything else: fetching updates, the store (each write is on the disk before it counts), the
 account and the project of a new chat, every request on both sides, both passages of the bytes, the choice of a cover.

@@ -4,14 +4,18 @@ import httpx
 import pytest
 
 from bot.nemo.errors import (
+    AccessRefused,
     AuthError,
     Call,
     ClientIdMissing,
+    ExportNotInPlan,
     RateLimited,
+    RenderIdTaken,
     ServiceError,
     SessionGone,
     TransportError,
     UnexpectedAnswer,
+    WarmingUp,
     clean,
     code_of,
     error_for,
@@ -100,3 +104,39 @@ def test_code_and_message_are_found_in_any_field(payload: Any, code: int | None,
 def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
     assert surely_not_sent(httpx.ConnectTimeout(""))
     assert not surely_not_sent(httpx.ReadTimeout(""))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "payload", "error"),
+    [
+        (403, "", {"reason": "sandbox is starting"}, WarmingUp),
+        (403, "The sandbox is warming up, retry shortly", {}, WarmingUp),
+        (502, "sandbox not ready", {}, WarmingUp),
+        (503, "", {"error": "Sandbox still starting"}, WarmingUp),
+        (503, "Service unavailable", {}, ServiceError),
+        (403, "plan upgrade required", {}, ExportNotInPlan),
+        (403, "", {"error": "This feature is not included in your plan"}, ExportNotInPlan),
+        (403, "Invalid token", {}, AuthError),
+        (403, "token expired", {}, AuthError),
+        (403, "API key revoked", {}, AuthError),
+        (403, "no", {}, AccessRefused),
+        (403, "", None, AccessRefused),
+        (418, "teapot", {}, ServiceError),
+    ],
+)
+def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
+    made = error_for(CALL, status=status, code=None, message=message, payload=payload)
+    assert type(made) is error
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(409, ""), (400, "Render id already exists"), (200, "duplicate render id")]
+)
+def test_a_render_id_that_is_taken(status: int, message: str) -> None:
+    render = Call("POST", "/api/render/proxy/lambda")
+    made = error_for(render, status=status, code=None, message=message)
+    assert type(made) is RenderIdTaken
+
+
+def test_a_documented_code_counts_more() -> None:
+    assert type(error_for(CALL, status=403, code=1001, message="sandbox is starting")) is AuthError

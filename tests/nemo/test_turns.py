@@ -97,6 +97,12 @@ def test_the_apology_after_a_normal_answer_is_dropped(events: list[Event], text:
     assert collect(*events).text == text
 
 
+def test_partial_texts_that_repeat_what_came_before_are_shown_once() -> None:
+    turn = collect(piece("I cut"), piece("I cut the clip"), piece("I cut the clip to two"))
+    assert turn.text == "I cut the clip to two"
+    assert collect(piece("ha"), piece("haha")).text == "hahaha"
+
+
 def test_the_text_is_bounded() -> None:
     turn = collect(*(piece("x" * 50_000) for _ in range(40)))
     assert len(turn.text) == 200_000

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import FileTooLarge, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import AccessRefused, FileTooLarge, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import MAX_PIECE_BYTES, FileToUpload, MultipartBody, WrongSize
 from bot.nemo.wire import Attribution, Credentials, Timeouts
 from bot.web.serve import serve
@@ -164,7 +164,7 @@ async def test_a_source_that_fails_under_the_stock_transport(form_server: str) -
     [
         (b"413 Content Too Large", b"too large", FileTooLarge),
         (b"200 OK", b'{"code":4002}', FileTooLarge),
-        (b"403 Forbidden", b"no", ServiceError),
+        (b"403 Forbidden", b"no", AccessRefused),
     ],
 )
 async def test_an_answer_before_the_bodys_end_is_read(

@@ -22,6 +22,7 @@ from bot.jobs.steps.service_errors import ended_by
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import (
+    AccessRefused,
     AuthError,
     Call,
     ExportNotInPlan,
@@ -30,11 +31,12 @@ from bot.nemo.errors import (
     RateLimited,
     ServiceError,
     TransportError,
+    WarmingUp,
 )
 from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
 from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.projects import LINK_MARGIN, Project, ProjectOptions, Projects
-from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S
+from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
@@ -300,6 +302,18 @@ async def test_only_what_never_reached_the_service_is_sent_again(office: Office)
     assert office.clock.slept == list(PAUSES_S)
 
 
+async def test_a_starting_sandbox_is_asked_ten_more_times(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await projects.open(job)
+    starting = {"content_type": "application/json", "body": '{"reason": "sandbox is starting"}'}
+    await office.nemo.fault("credits", status=503, times=10, **starting)
+    await credits_of(projects, job)
+    assert office.clock.slept == list(WARM_UP_PAUSES_S)
+    await office.nemo.fault("credits", status=403, times=-1, **starting)
+    with pytest.raises(WarmingUp):
+        await credits_of(projects, job)
+
+
 @pytest.mark.parametrize(
     ("chat", "key"),
     [(ChatKey(4711), "error.tokens_used_up"), (GROUP, "error.tokens_used_up_group")],
@@ -443,7 +457,11 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
         (RateLimited(CALL), "error.busy"),
         (AuthError(CALL), "error.nemo_down"),
         (TransportError(CALL, sent=True), "error.nemo_down"),
-        (ServiceError(CALL, "odd", code=7), "error.turn_failed"),
+        (ServiceError(CALL, "odd", code=7), "error.refused"),
+        (ServiceError(CALL, "the pool is overloaded", code=7), "error.busy"),
+        (AccessRefused(CALL, status=403), "error.refused"),
+        (WarmingUp(CALL, status=503), "error.busy"),
+        (ServiceError(CALL, status=500), "error.nemo_down"),
     ]
     for error, key in errors:
         notice = (await ended_by(projects, job, error)).message

@@ -6,7 +6,7 @@ import pytest
 from telegram import Message
 from telegram.error import BadRequest, NetworkError
 
-from bot.jobs.ports import ChatGone
+from bot.jobs.ports import ChatGone, TopicGone
 from bot.sandbox.botapi import FloodLimits
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import PATIENCE_S
@@ -168,8 +168,6 @@ async def test_so_has_a_bot_that_was_removed_or_never_known(telegram: Telegram) 
     [
         "Bad Request: CHAT_WRITE_FORBIDDEN",
         "Bad Request: not enough rights to send text messages to the chat",
-        "Bad Request: TOPIC_CLOSED",
-        "Bad Request: message thread not found",
         "Bad Request: group chat was deactivated",
     ],
 )
@@ -179,6 +177,15 @@ async def test_refusals_that_mean_that_nothing_can_be_said(telegram: Telegram, d
     await telegram.people.faults.error("sendMessage", code=400, description=description)
     with pytest.raises(ChatGone):
         await send(telegram, ada.chat.id)
+
+
+async def test_a_topic_that_is_gone(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.open()
+    for description in ("Bad Request: TOPIC_CLOSED", "Bad Request: message thread not found"):
+        await telegram.people.faults.error("sendMessage", code=400, description=description)
+        with pytest.raises(TopicGone):
+            await send(telegram, ada.chat.id)
 
 
 async def test_other_refusals_go_up_as_they_are(telegram: Telegram) -> None:

@@ -130,6 +130,42 @@ async def test_a_file_that_telegram_refuses_is_sent_once(telegram: Telegram, cli
     assert len(await telegram.people.calls("sendDocument")) == 1
 
 
+TOO_LARGE: dict[str, Any] = {"code": 413, "description": "Request Entity Too Large", "times": None}
+
+
+async def test_a_file_that_is_too_large_for_the_server_is_uploaded_once(
+    telegram: Telegram, clip: Path
+) -> None:
+    ada, checkpoints = await ada_of(telegram), Notebook()
+    await telegram.people.faults.error("sendVideo", "sendDocument", **TOO_LARGE)
+    result = result_of(clip, spare_link="https://cdn.example.com/a.mp4")
+    for _ in range(2):
+        assert await deliver(telegram, ada, result, checkpoints=checkpoints) == ""
+    message = await ada.chat.wait(contains="Download it")
+    assert message.buttons
+    assert len(await telegram.people.calls("sendVideo")) == 1
+    assert await telegram.people.calls("sendDocument") == []
+    assert len(await telegram.people.calls("sendMessage")) == 1
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Bad Request: inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL",
+        "Bad Request: message thread not found",
+        "Bad Request: message to be replied not found",
+    ],
+)
+async def test_a_video_goes_without_what_telegram_refuses(
+    telegram: Telegram, clip: Path, clip_bytes: bytes, description: str
+) -> None:
+    ada = await ada_of(telegram)
+    await telegram.people.faults.error("sendVideo", code=400, description=description)
+    file_id = await deliver(telegram, ada, result_of(clip, browser_link="https://example.com/"))
+    assert await telegram.people.download(file_id) == clip_bytes
+    assert len(await telegram.people.calls("sendVideo")) == 2
+
+
 @pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("sound", [False, True])
 async def test_a_video_goes_as_a_file_when_that_is_wanted(

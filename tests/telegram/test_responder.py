@@ -69,7 +69,7 @@ async def test_each_slot_is_said_once(telegram: Telegram) -> None:
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
     _, messages = await said(
-        telegram, LocalizedMessage("error.turn_failed", {"reason": "<b>&</b> <script>"}, RETRY)
+        telegram, LocalizedMessage("export.failed", {"reason": "<b>&</b> <script>"}, RETRY)
     )
     assert "<b>&</b> <script>" in messages[0].text
 

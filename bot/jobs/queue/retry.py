@@ -10,6 +10,7 @@ from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, retry_id
 from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
+from bot.nemo.drafts import digest
 
 
 async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
@@ -33,7 +34,11 @@ async def _left_to_do(
 ) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
     """Leave out what was charged, and the files that the project has."""
     answered = await job_queue.load_checkpoint(job, AgentAnswered)
-    if job.kind is JobKind.EDIT and answered is not None and not answered.failed:
+    if (
+        job.kind is JobKind.EDIT
+        and answered is not None
+        and (not answered.failed or digest(answered.draft_before) != digest(answered.draft_after))
+    ):
         return JobKind.EXPORT, (), None
     files, links = await not_uploaded(job_queue, chats, job)
     payload = job.payload

@@ -7,14 +7,16 @@ from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, RawDraft, Uploaded
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind, digest, read_draft
-from bot.nemo.errors import Call, ServiceError
+from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
+from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.projects import Projects
 from bot.skills import Cards
 from bot.words.screen_talk import ScreenAction as Screen
@@ -30,24 +32,40 @@ async def send_answer(projects: Projects, cards: Cards, attempt: Attempt, answer
     """Send what the agent's answer brought; the chat is never left in silence.
 
     Raises:
-        JobEnded: The answer ended in an error; what it brought before that has been sent.
-        ServiceError: It ended in one of the documented errors.
+        JobEnded: The answer ended in an error and changed nothing; its words have been sent.
+        ServiceError: It ended in one of the documented errors and changed nothing.
     """
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
     said = translate(answered.text)
     lines = change_lines(before, after) if has_changed(answered) else ()
+    is_unfinished = answered.failed and has_changed(answered)
+    if is_unfinished:
+        lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if (answer := _answer(said, lines, answered, after, buttons, attempt.job.chat)) is not None:
         await attempt.responder.send("answer", answer)
     await _act(projects, attempt, said, after)
     if answered.raw_video_announced and after is not None:
         await _offer_extras(attempt, before, after)
-    if answered.failed:
+    if answered.failed and not is_unfinished:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
-        if type(error) is not ServiceError:
+        if type(error) not in (ServiceError, RateLimited):
             raise error
-        retry = Button("button.retry", Retry(attempt.job.id))
-        raise JobEnded(LocalizedMessage("error.turn_failed", {"reason": answered.reason or "?"}, (retry,)))
+        raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
+
+
+def turn_failed(job: Job, kind: FailureKind) -> JobEnded:
+    """Return the end of a job whose agent turn failed without changing anything.
+
+    The service's own words are not shown: they may hold an exception's name or JSON.
+    """
+    buttons: tuple[Button, ...] = (Button("button.retry", Retry(job.id)),)
+    match kind:
+        case FailureKind.POLICY | FailureKind.PERSON:
+            buttons = ()  # The same words would be refused, and charged, again.
+        case FailureKind.QUOTA:
+            buttons = (Button("button.credits", ShowCreditsButton()), *buttons)
+    return JobEnded(LocalizedMessage(f"error.turn_{kind}", buttons=buttons))
 
 
 def _answer(

@@ -15,7 +15,7 @@ import structlog
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
-from bot.jobs.steps.agent_answer import TURN_CALL, send_answer
+from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
@@ -31,6 +31,7 @@ from bot.nemo.errors import (
     UnexpectedAnswer,
 )
 from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.failures import failure_kind
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
@@ -95,6 +96,7 @@ class _Received:
 
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
+    text_at_error: str = ""
     events: int = 0  # without keep-alives
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -129,6 +131,8 @@ class AskAgent:
                 answered = await _AgentTurn(self._projects, self._turn_limits, attempt).run()
             await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
+            if type(error) is ServiceError and error.code is not None:
+                raise turn_failed(attempt.job, failure_kind(f"{error.code} {error.message}")) from error
             raise await ended_by(self._projects, attempt.job, error) from error
 
 
@@ -236,7 +240,7 @@ class _AgentTurn:
         """Take in an event; return whether the text may have changed."""
         match event:
             case StreamError():
-                received.error = event
+                received.error, received.text_at_error = event, received.text.text
                 return False
             case ToolCall(name=name):
                 received.events += 1
@@ -247,6 +251,8 @@ class _AgentTurn:
                     self._announce_raw_video()
                 )
         changed = received.text.add(event)
+        if changed and received.error is not None and received.text.text != received.text_at_error:
+            received.error = None  # The agent went on: the last word counts.
         if changed:
             received.events += 1
             self._show("progress.turn", USUAL_EDIT_S, received)
@@ -300,7 +306,7 @@ class _AgentTurn:
             draft_before=before,
             draft_after=after,
             failed=error is not None,
-            reason="" if error is None else error.message or error.reason or str(error.code or ""),
+            reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
         )

@@ -103,6 +103,7 @@ class Deliver:
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
             why_link=exported.why_link,
+            spare_link=exported.spare_link,
             size=exported.size_bytes,
             duration_s=exported.duration_s,
             took_s=exported.took_s,

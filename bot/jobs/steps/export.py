@@ -12,7 +12,7 @@ import structlog
 
 from bot.chats.chats import ChatFields
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RenderStarted
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
@@ -21,16 +21,18 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
-from bot.nemo.drafts import Draft
+from bot.nemo.answers import ProjectState
 from bot.nemo.errors import (
     ExportNotInPlan,
     HostNotAllowed,
     NemoError,
+    RenderIdTaken,
     ServiceError,
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.renders import Render, RenderStatus, next_poll_s
+from bot.nemo.sources import with_public_sources
 from bot.projects.projects import Projects
 from bot.skills import Cards
 
@@ -60,11 +62,11 @@ class RenderLimits:
     """Times of a render, in seconds.
 
     Args:
-        poll_s: Pause between two polls.
+        poll_s: The longest pause between two polls.
         total_s: How long it may take in all.
     """
 
-    poll_s: float = 30.0
+    poll_s: float = 15.0
     total_s: float = 3600.0
 
 
@@ -77,6 +79,7 @@ class Exported(Checkpoint):
         kind: What it was sent as then.
         link: Its address, if it can't be sent; empty otherwise.
         why_link: Why it can't be sent, see ``ports.Result``.
+        spare_link: Its address at NemoVideo, for when Telegram refuses the file.
         size_bytes: Its size, if known.
         is_fetched: Whether it is a file at ``responder.result_path``.
         duration_s: Its length, if the render told.
@@ -91,6 +94,7 @@ class Exported(Checkpoint):
     kind: str = "video"
     link: str = ""
     why_link: str = "too_large"
+    spare_link: str = ""
     size_bytes: int | None = None
     is_fetched: bool = False
     duration_s: float | None = None
@@ -142,7 +146,8 @@ class Export:
         """
         key, chats = attempt.job.chat, self._projects.chats
         try:
-            draft = await self._draft(attempt)
+            state = await self._state(attempt)
+            draft = state.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(nothing_to_export(attempt), JobState.DONE)
@@ -158,7 +163,8 @@ class Export:
             if cached is not None and attempt.load(CachedResultGone) is None:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
-            render = await self._render(attempt, draft)
+            raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
+            render = await self._render(attempt, raw_draft)
             await chats.update(key, ChatFields(export_refused=False))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
@@ -170,20 +176,19 @@ class Export:
             await self._cancel_render(attempt)
             raise
 
-    async def _draft(self, attempt: Attempt) -> Draft | None:
+    async def _state(self, attempt: Attempt) -> ProjectState:
         nemo = self._projects.nemo
 
         async def on_new_session() -> None:
             await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
 
-        state = await self._projects.call(
+        return await self._projects.call(
             attempt.job,
             lambda project: nemo.get_state(project.who, project.session_id),
             on_new_session=on_new_session,
         )
-        return state.draft
 
-    async def _render(self, attempt: Attempt, draft: Draft) -> Render:
+    async def _render(self, attempt: Attempt, raw_draft: RawDraft) -> Render:
         """Render, once more if it fails.
 
         Raises:
@@ -192,7 +197,7 @@ class Export:
         started = attempt.load(RenderStarted)
         render = None
         for number in range(1 if started is None else started.number, RENDERS + 1):
-            render = await self._one_render(attempt, draft, number)
+            render = await self._one_render(attempt, raw_draft, number)
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
@@ -202,12 +207,12 @@ class Export:
             LocalizedMessage("export.failed", params, (Button("button.retry", Retry(attempt.job.id)),))
         )
 
-    async def _one_render(self, attempt: Attempt, draft: Draft, number: int) -> Render:
+    async def _one_render(self, attempt: Attempt, raw_draft: RawDraft, number: int) -> Render:
         nemo = self._projects.nemo
         started = attempt.load(RenderStarted)
         is_resumed = started is not None and started.number == number
         if started is None or not is_resumed:
-            started = RenderStarted(number=number, render_id=f"render_{uuid4().hex}")
+            started = RenderStarted(number=number, render_id=_new_render_id())
             await attempt.save(started)
         render_id = started.render_id
         stage = "progress.render" if number == 1 else "export.failed_once"
@@ -220,25 +225,39 @@ class Export:
                 render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
-                render = await self._projects.call(
-                    attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, draft.raw)
-                )
-            except (TransportError, UnexpectedAnswer) as error:
-                # It may have begun all the same: the polls will show.
-                log.warning("render.start_unknown", error=str(error))
-                render = Render(render_id, RenderStatus.UNKNOWN)
+                render = await self._start_render(attempt, render_id, raw_draft)
+            except RenderIdTaken:
+                render_id = _new_render_id()
+                await attempt.save(RenderStarted(number=number, render_id=render_id))
+                render = await self._start_render(attempt, render_id, raw_draft)
         if render.render_id != render_id:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         return await self._poll(attempt, render)
 
+    async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
+        nemo = self._projects.nemo
+        try:
+            return await self._projects.call(
+                attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, raw_draft)
+            )
+        except (TransportError, UnexpectedAnswer) as error:
+            # It may have begun all the same: the polls will show.
+            log.warning("render.start_unknown", error=str(error))
+            return Render(render_id, RenderStatus.UNKNOWN)
+
     async def _poll(self, attempt: Attempt, render: Render) -> Render:
         nemo = self._projects.nemo
-        ends_s = attempt.clock.monotonic_s() + self._limits.total_s
+        began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
+        polls, elapsed_s = 0, 0.0
         while not render.status.is_over:
-            if attempt.clock.monotonic_s() >= ends_s:
+            if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
-            await attempt.clock.sleep(self._limits.poll_s)
+            pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
+            if polls:
+                self._show(attempt, render, pause_s)
+            await attempt.clock.sleep(pause_s)
+            polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
                 render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
                 silent = lost = 0
@@ -249,19 +268,18 @@ class Export:
                     return Render(render_id, RenderStatus.FAILED)
                 if silent >= SILENT_POLLS:
                     raise
-            else:
-                self._show(attempt, render)
         return render
 
-    def _show(self, attempt: Attempt, render: Render) -> None:
-        done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * (render.progress or 0.0) / 100
+    def _show(self, attempt: Attempt, render: Render, pause_s: float) -> None:
+        if render.progress is None:
+            return
+        done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * render.progress / 100
         attempt.responder.report_progress(
             Progress(
                 "progress.render",
                 fraction=done,
                 until=FRACTION_RENDERED,
-                # A little different each time, so that the bar moves on from where the poll put it.
-                expected_s=USUAL_RENDER_S if render.progress is None else max(self._limits.poll_s, 1.0),
+                expected_s=max(pause_s, 1.0),
             )
         )
 
@@ -302,7 +320,12 @@ class Export:
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
                 return await _save(
-                    attempt, exported, size_bytes=size, is_fetched=True, duration_s=render.duration_s
+                    attempt,
+                    exported,
+                    size_bytes=size,
+                    is_fetched=True,
+                    duration_s=render.duration_s,
+                    spare_link=render.url or "",
                 )
 
     async def _cancel_render(self, attempt: Attempt) -> None:
@@ -315,6 +338,10 @@ class Export:
                 await self._projects.call(
                     attempt.job, lambda p: self._projects.nemo.cancel_render(p.who, started.render_id)
                 )
+
+
+def _new_render_id() -> str:
+    return f"render_{uuid4().hex}"
 
 
 async def browser_link(projects: Projects, attempt: Attempt) -> str | None:

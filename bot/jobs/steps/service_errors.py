@@ -23,7 +23,9 @@ from bot.nemo.errors import (
     NoCredits,
     RateLimited,
     ServiceError,
+    WarmingUp,
 )
+from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.accounts import GuestAccountsUsedUp
 from bot.projects.projects import Projects
 from bot.runtime import metrics
@@ -56,12 +58,11 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = LocalizedMessage("error.file_type", {"name": name, "kinds": kinds})
         case FileTooLarge():
             message = size_refused(projects.options.size_limit, projects.card(chat, job.language))
-        case RateLimited():
+        case RateLimited() | WarmingUp():
             message = LocalizedMessage("error.busy", buttons=(retry,))
-        case ServiceError() if error.code is not None:
-            message = LocalizedMessage(
-                "error.turn_failed", {"reason": error.message or str(error.code)}, (retry,)
-            )
+        case ServiceError() if not error.outcome_unknown:
+            is_busy = failure_kind(error.message) is FailureKind.BUSY
+            message = LocalizedMessage("error.busy" if is_busy else "error.refused", buttons=(retry,))
         case _:
             message = LocalizedMessage("error.nemo_down", buttons=(retry,))
     log.warning("nemo.refused", error=type(error).__name__, code=error.code, status=error.status)

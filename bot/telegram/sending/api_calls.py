@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,11 +10,12 @@ import structlog
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.chats.telegram_ids import TelegramIds
-from bot.jobs.ports import ChatGone
+from bot.jobs.ports import ChatGone, TopicGone
 from bot.runtime import http
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, wait_s
+from bot.telegram.sending.refusals import Refusal, refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,11 @@ _NOBODY_THERE = (
     "not enough rights to send text",
     "have no rights to send",
     "need administrator rights in the channel chat",
-    "topic_closed",
-    "topic_deleted",
-    "message thread not found",
     "peer_id_invalid",
     "group chat was deactivated",
     "user is deactivated",
 )
 """Pieces of Telegram's 400s that mean that nothing can be sent to this chat any more."""
-
-_MEDIUM_FORBIDDEN = re.compile(r"not enough rights to send|CHAT_SEND_\w+_FORBIDDEN", re.IGNORECASE)
 
 
 class OutcomeUnknown(Exception):
@@ -89,6 +84,7 @@ class TelegramCalls:
 
         Raises:
             ChatGone: The bot is blocked, removed, or not allowed to write.
+            TopicGone: The topic is deleted or closed.
             EditPostponed: An edit has to stand back.
             OutcomeUnknown: The call is not repeatable, and may have been carried out.
             TelegramError: The call was refused, or Telegram stayed away.
@@ -110,6 +106,8 @@ class TelegramCalls:
             except Forbidden as error:
                 raise ChatGone(error.message) from error
             except BadRequest as error:
+                if refusal_of(error) is Refusal.THREAD:
+                    raise TopicGone(error.message) from error
                 if any(piece in error.message.lower() for piece in _NOBODY_THERE):
                     raise ChatGone(error.message) from error
                 raise
@@ -126,11 +124,6 @@ def surely_not_sent(error: TelegramError) -> bool:
     """Return whether a failed call certainly never reached Telegram."""
     cause = error.__cause__
     return isinstance(cause, httpx.TransportError) and http.surely_not_sent(cause)
-
-
-def is_medium_forbidden(error: BadRequest) -> bool:
-    """Return whether a chat takes no messages of this kind; it may well take text."""
-    return _MEDIUM_FORBIDDEN.search(error.message) is not None
 
 
 def is_unmodified(error: BadRequest) -> bool:

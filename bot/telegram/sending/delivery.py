@@ -17,11 +17,12 @@ from bot.jobs.model import Job
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
-from bot.telegram.sending.api_calls import TelegramCalls, is_medium_forbidden
+from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -97,10 +98,17 @@ class Delivery:
             checkpoints.load(MessageSend, as_file) is not None
         ):  # Telegram refused the video to an earlier attempt.
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
+        as_link = f"{idempotency_key}.link"
+        if checkpoints.load(MessageSend, as_link) is not None:
+            return await self._deliver_link(job, checkpoints, as_link, result, words)
         try:
             return await self._deliver(job, checkpoints, idempotency_key, result, prepared)
         except BadRequest as error:
-            if is_medium_forbidden(error):
+            refusal = refusal_of(error)
+            if refusal is Refusal.TOO_LARGE and (result.spare_link or result.browser_link):
+                log.warning("delivery.too_large_for_telegram", size=result.size)
+                return await self._deliver_link(job, checkpoints, as_link, result, words)
+            if refusal is Refusal.KIND:
                 log.info("delivery.medium_forbidden", error=error.message)
                 notice = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
                 without_file = replace(result, path=None, file_id="")
@@ -115,6 +123,18 @@ class Delivery:
             log.warning("delivery.video_refused", error=error.message)
             return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
 
+    async def _deliver_link(
+        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, words: Words
+    ) -> Delivered:
+        """Send the link instead of a file that Telegram refused for its size."""
+        link = result.spare_link or result.browser_link
+        result = replace(result, path=None, file_id="", link=link, why_link="refused")
+        buttons = [Button("button.download", url=link)]
+        if result.browser_link and result.browser_link != link:
+            buttons.append(Button("button.open_browser", url=result.browser_link))
+        prepared = await self._prepare(result, words, buttons)
+        return await self._deliver(job, checkpoints, idempotency_key, result, prepared)
+
     async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
         took = words.duration(result.took_s)
         markup = keyboard([*buttons, *result.buttons], words)
@@ -126,6 +146,8 @@ class Delivery:
             match result.why_link:
                 case "no_room":
                     text = words.text("deliver.link_no_room", size=size, link=link)
+                case "refused":
+                    text = words.text("deliver.link_refused", size=size, link=link)
                 case "elsewhere":
                     text = words.text("deliver.link_elsewhere", link=link)
                 case _:
@@ -147,39 +169,40 @@ class Delivery:
     async def _deliver(
         self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
+        form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
+
         async def send(chat_id: int, acquired: Acquired) -> Message:
-            common: dict[str, Any] = {
-                "message_thread_id": job.chat.topic_id,
-                "reply_parameters": reply_to(job, chat_id),
-                "reply_markup": prepared.keyboard,
-                "parse_mode": ParseMode.HTML,
-                "rate_limit_args": acquired,
-            }
-            if result.file_id:
-                # A file ID can only be sent as the kind it was first sent as.
-                captioned = {"caption": prepared.caption, **common}
-                match result.kind:
-                    case "animation":
-                        return await self._bot.send_animation(chat_id, result.file_id, **captioned)
-                    case "document":
-                        return await self._bot.send_document(chat_id, result.file_id, **captioned)
-                    case _:
-                        return await self._bot.send_video(chat_id, result.file_id, **captioned)
-            if result.path is None:
-                return await self._bot.send_message(chat_id, prepared.caption, **common)
-            return await self._send_file(chat_id, result.path, prepared, common, as_file=result.as_file)
+            async def call(**fields: Any) -> Message:
+                fields["rate_limit_args"] = acquired
+                if result.file_id:
+                    # A file ID can only be sent as the kind it was first sent as.
+                    captioned = {"caption": prepared.caption, **fields}
+                    match result.kind:
+                        case "animation":
+                            return await self._bot.send_animation(chat_id, result.file_id, **captioned)
+                        case "document":
+                            return await self._bot.send_document(chat_id, result.file_id, **captioned)
+                        case _:
+                            return await self._bot.send_video(chat_id, result.file_id, **captioned)
+                if result.path is None:
+                    return await self._bot.send_message(chat_id, prepared.caption, **fields)
+                return await self._send_file(chat_id, result.path, prepared, fields, as_file=result.as_file)
+
+            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply_to(job, chat_id)}
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            same: dict[str, Any] = {
-                "chat_id": chat_id,
-                "message_id": message_id,
-                "reply_markup": prepared.keyboard,
-                "parse_mode": ParseMode.HTML,
-                "rate_limit_args": SendPriority.FREE,
-            }
-            if result.path is None and not result.file_id:
-                return await self._bot.edit_message_text(prepared.caption, **same)
-            return await self._bot.edit_message_caption(caption=prepared.caption, **same)
+            async def call(**fields: Any) -> Message | bool:
+                fields |= {
+                    "chat_id": chat_id,
+                    "message_id": message_id,
+                    "rate_limit_args": SendPriority.FREE,
+                }
+                if result.path is None and not result.file_id:
+                    return await self._bot.edit_message_text(prepared.caption, **fields)
+                return await self._bot.edit_message_caption(caption=prepared.caption, **fields)
+
+            return await send_in_best_form(call, form)
 
         sent = await send_once(
             checkpoints, idempotency_key, job.chat.chat_id, self._telegram_calls, self._sent, send, edit

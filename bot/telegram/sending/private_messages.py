@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PrivateMessageKept
-from bot.jobs.messages import STORED_LIST, ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.messages import (
+    STORED_LIST,
+    AgentMessage,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+    TimelinePicture,
+)
 from bot.jobs.model import Job
 from bot.jobs.payloads import PrivateAnswerPayload
 
@@ -20,6 +29,18 @@ def for_private(message: LocalizedMessage | ListMessage, chat_title: str) -> Lis
     buttons = tuple(button for button in whole.buttons if button.url)
     lines = (LocalizedMessage(whole.heading.key, whole.heading.params), *whole.lines)
     return ListMessage(LocalizedMessage("private.of_group", {"title": chat_title}), lines, buttons)
+
+
+def for_owner(message: OutgoingMessage, chat_title: str) -> OutgoingMessage:
+    """Return a group's message for the private chat of the person who asked."""
+    match message:
+        case AgentMessage():
+            return replace(message, buttons=tuple(button for button in message.buttons if button.url))
+        case TimelinePicture():
+            return for_private(message.caption, chat_title)
+        case PrivateMessage():
+            return for_private(message.message, chat_title)
+    return for_private(message, chat_title)
 
 
 def for_group(message: PrivateMessage, *, is_sent: bool) -> ListMessage:

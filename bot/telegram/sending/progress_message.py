@@ -24,6 +24,7 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
+from bot.telegram.sending.refusals import send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -200,16 +201,22 @@ class ProgressMessage:
         buttons = self._keyboard(self._buttons)
 
         async def send(telegram_chat_id: int, acquired: Acquired) -> Message:
-            return await self._bot.send_message(
-                telegram_chat_id,
-                text,
-                parse_mode=ParseMode.HTML,
-                message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job, telegram_chat_id),
-                reply_markup=buttons,
-                disable_notification=True,
-                rate_limit_args=acquired,
-            )
+            async def call(**fields: Any) -> Message:
+                return await self._bot.send_message(
+                    telegram_chat_id,
+                    text,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=buttons,
+                    disable_notification=True,
+                    rate_limit_args=acquired,
+                    **fields,
+                )
+
+            place = {
+                "message_thread_id": self._job.chat.topic_id,
+                "reply_parameters": reply_to(self._job, telegram_chat_id),
+            }
+            return await send_in_best_form(call, place)
 
         try:
             await send_once(

@@ -30,7 +30,7 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
 from bot.media import decoder_process as decoding
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -41,9 +41,10 @@ from bot.telegram.sending.formatting import format_lines, format_list, format_me
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
-from bot.telegram.sending.private_messages import encrypted, for_group, for_private, start_payload
+from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.refusals import send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -153,7 +154,21 @@ class TelegramResponder:
             await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
-        """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last."""
+        """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
+
+        If the topic is gone and the group takes nothing outside of it, the person who asked is told in private.
+        """
+        try:
+            await self._send(idempotency_key, message)
+        except TopicGone:
+            log.warning("responder.topic_gone")
+            if (person := self._in_private()) is not None:
+                with contextlib.suppress(ChatGone):  # The job goes on: its result may still arrive.
+                    await person.send(
+                        f"{idempotency_key}.topic_gone", for_owner(message, self._job.chat_title)
+                    )
+
+    async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
                 return await self._send_privately(idempotency_key, message)
@@ -169,9 +184,17 @@ class TelegramResponder:
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
-        return await self._delivery.deliver(
-            self._job, self._checkpoints, idempotency_key, result, self._words
-        )
+        try:
+            return await self._delivery.deliver(
+                self._job, self._checkpoints, idempotency_key, result, self._words
+            )
+        except TopicGone:
+            person = self._in_private()
+            if person is None:
+                raise
+            log.warning("responder.topic_gone")
+            # Buttons would act on the private chat's own project.
+            return await person.deliver(f"{idempotency_key}.topic_gone", replace(result, buttons=()))
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -200,12 +223,9 @@ class TelegramResponder:
     async def _send_privately(self, idempotency_key: str, message: PrivateMessage) -> None:
         job, is_sent, start = self._job, False, ""
         private = for_private(message.message, job.chat_title)
-        if job.owner_id > 0:
-            person = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
+        if (person := self._in_private()) is not None:
             with contextlib.suppress(ChatGone):  # They have not begun a private chat, or blocked the bot.
-                await TelegramResponder(self._responders, person, self._checkpoints).send(
-                    f"{idempotency_key}.private", private
-                )
+                await person.send(f"{idempotency_key}.private", private)
                 is_sent = True
         if not is_sent:
             await self._checkpoints.save(encrypted(private, self._responders.encrypt))
@@ -215,6 +235,14 @@ class TelegramResponder:
         await self.send(
             f"{idempotency_key}.group", replace(public, buttons=(to_private_chat, *public.buttons))
         )
+
+    def _in_private(self) -> TelegramResponder | None:
+        """Return the responder for the private chat of the person who asked in a group, if there is one."""
+        job = self._job
+        if job.chat.is_private or job.owner_id <= 0:
+            return None
+        in_private = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
+        return TelegramResponder(self._responders, in_private, self._checkpoints)
 
     def _texts(self, message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture) -> list[_Text]:
         match message:
@@ -249,27 +277,31 @@ class TelegramResponder:
             unnamed=lambda place: words.plain("track.unnamed", place=place),
         )
         picture = await draw_timeline(message.draft, labels=labels)
-        common: dict[str, Any] = {
+        form: dict[str, Any] = {
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboard(message.buttons, words),
         }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
-            return await self._bot.send_photo(
-                chat_id,
-                picture,
-                caption=caption,
-                filename="timeline.png",
-                message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job, chat_id),
-                rate_limit_args=acquired,
-                **common,
-            )
+            async def call(**fields: Any) -> Message:
+                return await self._bot.send_photo(
+                    chat_id,
+                    picture,
+                    caption=caption,
+                    filename="timeline.png",
+                    rate_limit_args=acquired,
+                    **fields,
+                )
+
+            return await send_in_best_form(call, {**form, **self._place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_caption(
-                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **common
-            )
+            async def call(**fields: Any) -> Message | bool:
+                return await self._bot.edit_message_caption(
+                    chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **fields
+                )
+
+            return await send_in_best_form(call, form)
 
         chat_id = self._job.chat.chat_id
         try:
@@ -288,47 +320,41 @@ class TelegramResponder:
             return False
         return True
 
+    def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+        """Return the parameters that say where in the chat a message goes."""
+        return {
+            "message_thread_id": self._job.chat.topic_id,
+            "reply_parameters": reply_to(self._job, chat_id) if is_reply else None,
+        }
+
     async def _send_text(
         self, idempotency_key: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool
     ) -> None:
-        try:
-            await self._send_once(idempotency_key, text, buttons, is_reply=is_reply)
-        except BadRequest as error:
-            # "can't parse entities: …", ENTITY_BOUNDS_INVALID, ENTITY_TEXTURL_INVALID, ENTITIES_TOO_LONG.
-            if "entit" not in error.message.lower():
-                raise
-            # What a service wrote may be malformed: its words matter more than their formatting.
-            log.warning("responder.formatting_refused", error=error.message)
-            await self._send_once(idempotency_key, _Text(text.text, ()), buttons, is_reply=is_reply)
-
-    async def _send_once(
-        self, idempotency_key: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool
-    ) -> None:
-        markup = keyboard(buttons, self._words)
+        form: dict[str, Any] = {
+            "parse_mode": text.parse_mode,
+            "entities": text.entities,
+            "reply_markup": keyboard(buttons, self._words),
+        }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
-            return await self._bot.send_message(
-                chat_id,
-                text.text,
-                parse_mode=text.parse_mode,
-                entities=text.entities,
-                message_thread_id=self._job.chat.topic_id,
-                reply_parameters=reply_to(self._job, chat_id) if is_reply else None,
-                reply_markup=markup,
-                disable_notification=text.quiet,
-                rate_limit_args=acquired,
-            )
+            async def call(**fields: Any) -> Message:
+                return await self._bot.send_message(
+                    chat_id, text.text, disable_notification=text.quiet, rate_limit_args=acquired, **fields
+                )
+
+            return await send_in_best_form(call, {**form, **self._place(chat_id, is_reply=is_reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_text(
-                text.text,
-                chat_id=chat_id,
-                message_id=message_id,
-                parse_mode=text.parse_mode,
-                entities=text.entities,
-                reply_markup=markup,
-                rate_limit_args=SendPriority.FREE,
-            )
+            async def call(**fields: Any) -> Message | bool:
+                return await self._bot.edit_message_text(
+                    text.text,
+                    chat_id=chat_id,
+                    message_id=message_id,
+                    rate_limit_args=SendPriority.FREE,
+                    **fields,
+                )
+
+            return await send_in_best_form(call, form)
 
         await send_once(
             self._checkpoints,

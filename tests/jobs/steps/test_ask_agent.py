@@ -101,3 +101,63 @@ async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -
     assert isinstance(extras, ListMessage)
     labels = [button.label for button in extras.buttons if isinstance(button, Button)]
     assert labels == ["button.keep", "button.strip_text"]
+
+
+BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
+
+
+async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"edit": "trim it to 1 second"}, {"text": "I trimmed it."}, *BUSY])
+    attempt = rig.attempt(rig.job(text="trim it"))
+    assert await ask(rig, attempt) == ""
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage)
+    assert answer.markdown == "I trimmed it."
+    assert answer.lines[-1] == LocalizedMessage("answer.stopped_early")
+    assert answer.buttons == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "key", "buttons"),
+    [
+        (BUSY, "error.turn_busy", ["button.retry"]),
+        (scripts.coded_error(429, "slow down"), "error.turn_busy", ["button.retry"]),
+        (scripts.typed_error("insufficient credits"), "error.turn_quota", ["button.credits", "button.retry"]),
+        (scripts.blocked(), "error.turn_policy", []),
+        (scripts.typed_error("real people are not supported"), "error.turn_person", []),
+        (scripts.typed_error("DEADLINE_EXCEEDED"), "error.turn_unavailable", ["button.retry"]),
+        (scripts.typed_error("KeyError: 'x'"), "error.turn_unknown", ["button.retry"]),
+    ],
+)
+async def test_an_error_that_changed_nothing_is_told_by_its_kind(
+    rig: Rig, error: Script, key: str, buttons: list[str]
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"text": "I begin."}, *error])
+    with pytest.raises(JobEnded) as ended:
+        await AskAgent(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(text="trim it")))
+    message = ended.value.message
+    assert isinstance(message, LocalizedMessage)
+    assert (message.key, message.params) == (key, {})
+    assert [button.label for button in message.buttons] == buttons
+
+
+async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"text": "Hm."}, *BUSY, {"text": "It is all there."}])
+    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == ""
+
+
+async def test_an_error_after_all_that_was_said_counts(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"text": "Hm."}, *BUSY])
+    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == "error.turn_busy"
+
+
+async def test_a_starting_sandbox_is_waited_for(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    starting = {"status": 503, "content_type": "application/json", "body": '{"reason":"sandbox is starting"}'}
+    await rig.nemo.fault("message", times=3, **starting)
+    assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
+    assert len(await rig.nemo.messages()) == 1

@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
 from bot.jobs.worker.attempt import JobEnded
+from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
 from bot.nemo.renders import Render, RenderStatus
 from bot.nemo.wire import Credentials
@@ -110,3 +113,39 @@ async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_cal
     assert exported is not None
     assert exported.is_fetched
     assert rig.responder.result_path.stat().st_size == exported.size_bytes
+
+
+async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", status=409, times=1)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    started = attempt.load(RenderStarted)
+    assert started is not None
+    assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
+    assert attempt.load(Exported) is not None
+
+
+async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = a_draft(0)
+    draft["t"][0]["sg"][0]["url"] = "/mnt/userdata/beach.mp4"
+    await rig.open_project(draft)
+    nemo = rig.projects.nemo
+    get_state, start_render = nemo.get_state, nemo.start_render
+    rendered: list[Any] = []
+
+    async def get_state_with_media(who: Credentials, session_id: str) -> ProjectState:
+        media = [{"filename": "beach.mp4", "cdn_url": "https://cdn.example.com/b.mp4"}]
+        return replace(await get_state(who, session_id), generated_media=media)
+
+    async def start_and_note(who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
+        rendered.append(raw_draft)
+        return await start_render(who, render_id, session_id, raw_draft)
+
+    monkeypatch.setattr(nemo, "get_state", get_state_with_media)
+    monkeypatch.setattr(nemo, "start_render", start_and_note)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    assert rendered[0]["t"][0]["sg"][0]["url"] == "https://cdn.example.com/b.mp4"

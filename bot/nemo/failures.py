@@ -1,0 +1,68 @@
+"""What a failed turn means: kinds of failures, told by the codes and words of the service."""
+
+import re
+from enum import StrEnum
+
+NORMAL_ENDS = frozenset(
+    {"STOP", "MODEL_RETURNED_NO_CONTENT", "FINISH_REASON_UNSPECIFIED", "MAX_TOKENS", "NULL", "NONE"}
+)
+"""Values of ``errorCode`` that name a normal finish.
+
+ADK puts the model's finish reason there; ADK 2 closes a turn without text with ``MODEL_RETURNED_NO_CONTENT``, older
+releases with ``STOP``. A cut by length ends a turn as well: what was done before it is done.
+"""
+
+
+class FailureKind(StrEnum):
+    """Why a turn failed, as far as a person can do something about it."""
+
+    BUSY = "busy"  # overloaded, or asked too often: later it works
+    QUOTA = "quota"  # the account's credits or plan
+    POLICY = "policy"  # the content is refused
+    PERSON = "person"  # a real, named person is refused
+    UNAVAILABLE = "unavailable"  # the service, or something behind it, is down
+    UNKNOWN = "unknown"
+
+
+_WORDS = {
+    FailureKind.PERSON: (
+        r"real (?:person|people)",
+        r"(?:named|identifiable|public) (?:person|people|figure)",
+        r"celebrit|likeness|PERSON_GENERATION",
+    ),
+    FailureKind.POLICY: (
+        r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|blocked",
+        r"(?:content|usage) polic|violat\w+|moderat\w+|sensitive content|not allowed to generate",
+    ),
+    FailureKind.QUOTA: (
+        r"insufficient (?:credit|balance|quota)|not enough credit|out of credit",
+        r"credits? (?:exhausted|used up)|billing|payment",
+    ),
+    FailureKind.BUSY: (
+        r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
+        r"quota|capacity|try again later|\bbusy\b|concurrency",
+    ),
+    FailureKind.UNAVAILABLE: (
+        r"\b50[0-4]\b|UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL\b",
+        r"timed? ?out|timeout|connection|temporarily|unreachable",
+    ),
+}
+_PATTERNS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
+
+
+def is_normal_end(code: str | None) -> bool:
+    """Return whether an ``errorCode`` that is a word names a normal finish."""
+    return (code or "").strip().upper() in NORMAL_ENDS
+
+
+def failure_kind(message: str, reason: str | None = None) -> FailureKind:
+    """Tell the kind of a failure by what the service said of it.
+
+    A list of known words only names things: what is unknown is ``UNKNOWN``, which is told without a reason.
+
+    Args:
+        message: The service's own words, which may hold an exception's name, a status code or JSON.
+        reason: A code that is a word, such as ``SAFETY``.
+    """
+    said = f"{reason or ''} {message}"
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(said)), FailureKind.UNKNOWN)

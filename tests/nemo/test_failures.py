@@ -1,0 +1,43 @@
+import pytest
+
+from bot.nemo.failures import FailureKind, failure_kind, is_normal_end
+
+
+@pytest.mark.parametrize(
+    ("code", "normal"),
+    [
+        ("STOP", True),
+        ("stop", True),
+        ("MODEL_RETURNED_NO_CONTENT", True),
+        ("FINISH_REASON_UNSPECIFIED", True),
+        ("MAX_TOKENS", True),
+        ("null", True),
+        ("SAFETY", False),
+        ("", False),
+        (None, False),
+        ("SOMETHING_NEW", False),
+    ],
+)
+def test_codes_that_name_a_normal_finish(code: str | None, normal: bool) -> None:
+    assert is_normal_end(code) is normal
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "kind"),
+    [
+        ("RuntimeError: 503 UNAVAILABLE. {'error': {'code': 503}}", None, FailureKind.BUSY),
+        ("_ResourceExhaustedError: 429 RESOURCE_EXHAUSTED. Quota exceeded for model", None, FailureKind.BUSY),
+        ("The model is overloaded. Please try again later.", None, FailureKind.BUSY),
+        ("Insufficient credits for this operation", None, FailureKind.QUOTA),
+        ("blocked", "SAFETY", FailureKind.POLICY),
+        ("The prompt could violate our usage policy", None, FailureKind.POLICY),
+        ("We can't generate videos of real people", None, FailureKind.PERSON),
+        ("A celebrity's likeness is not supported", None, FailureKind.PERSON),
+        ("TimeoutError: timed out after 120 s", None, FailureKind.UNAVAILABLE),
+        ("HTTPStatusError: 502 Bad Gateway", None, FailureKind.UNAVAILABLE),
+        ("KeyError: 'tracks'", None, FailureKind.UNKNOWN),
+        ("", "SOMETHING_NEW", FailureKind.UNKNOWN),
+    ],
+)
+def test_the_kind_of_a_failure(message: str, reason: str | None, kind: FailureKind) -> None:
+    assert failure_kind(message, reason) is kind

@@ -1,0 +1,30 @@
+from typing import Any
+
+import pytest
+
+from bot.nemo.sources import with_public_sources
+
+DRAFT = {"t": [{"tt": 0, "sg": [{"src": "/mnt/userdata/beach.mp4", "name": "beach"}]}], "d": 3000}
+CDN = "https://cdn.example/beach.mp4"
+
+
+@pytest.mark.parametrize(
+    "infos",
+    [
+        [{"filename": "beach.mp4", "cdn_url": CDN}],
+        {"beach.mp4": {"cdn_url": CDN, "duration": 3}},
+        {"files": [{"path": "/mnt/userdata/beach.mp4", "cdn_url": CDN}]},
+        [{"name": "beach.mp4", "url": CDN}],
+    ],
+)
+def test_a_path_of_the_agents_machine_becomes_an_address(infos: Any) -> None:
+    made = with_public_sources(DRAFT, infos, None)
+    assert made["t"][0]["sg"][0] == {"src": CDN, "name": "beach"}
+    assert DRAFT["t"][0]["sg"][0]["src"] == "/mnt/userdata/beach.mp4"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "infos", [None, [], [{"filename": "other.mp4", "cdn_url": CDN}], [{"filename": "beach.mp4"}]]
+)
+def test_what_is_not_known_goes_out_as_it_came(infos: Any) -> None:
+    assert with_public_sources(DRAFT, infos) == DRAFT

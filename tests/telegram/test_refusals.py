@@ -1,0 +1,109 @@
+from typing import Any
+
+import pytest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+from telegram.error import BadRequest, NetworkError, TelegramError
+
+from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send_in_best_form
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (NetworkError("Request Entity Too Large"), Refusal.TOO_LARGE),
+        (
+            NetworkError("Request Entity Too Large (413). Parsing the server response b'<html>' failed"),
+            Refusal.TOO_LARGE,
+        ),
+        (BadRequest("File is too big"), Refusal.TOO_LARGE),
+        (NetworkError("Bad Gateway"), Refusal.OTHER),
+        (
+            BadRequest("Inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL"),
+            Refusal.BUTTON,
+        ),
+        (BadRequest("BUTTON_URL_INVALID"), Refusal.BUTTON),
+        (BadRequest("Button_type_invalid"), Refusal.BUTTON),
+        (BadRequest("Message thread not found"), Refusal.THREAD),
+        (BadRequest("Topic_closed"), Refusal.THREAD),
+        (BadRequest("TOPIC_DELETED"), Refusal.THREAD),
+        (BadRequest("Message to be replied not found"), Refusal.REPLY),
+        (BadRequest("Not enough rights to send videos to the chat"), Refusal.KIND),
+        (BadRequest("CHAT_SEND_VIDEOS_FORBIDDEN"), Refusal.KIND),
+        (BadRequest("Not enough rights to send text messages to the chat"), Refusal.OTHER),
+        (BadRequest("Can't parse entities: unexpected end tag at byte offset 5"), Refusal.FORMATTING),
+        (BadRequest("ENTITY_BOUNDS_INVALID"), Refusal.FORMATTING),
+        (BadRequest("Something that no document names"), Refusal.OTHER),
+    ],
+)
+def test_the_reason_of_a_refusal(error: TelegramError, refusal: Refusal) -> None:
+    assert refusal_of(error) is refusal
+
+
+def test_each_refusal_takes_one_thing_away_and_then_nothing_is_left() -> None:
+    whole = MessageForm()
+    assert whole.after(Refusal.BUTTON) == MessageForm(link_buttons=False)
+    assert whole.after(Refusal.THREAD) == MessageForm(thread=False, reply=False)
+    assert whole.after(Refusal.REPLY) == MessageForm(reply=False)
+    assert whole.after(Refusal.FORMATTING) == MessageForm(formatting=False)
+    for refusal in Refusal:
+        form: MessageForm | None = whole
+        for _ in range(2):
+            form = form and form.after(refusal)
+        assert form is None
+
+
+LINK = InlineKeyboardButton("Open", url="http://localhost/x")
+ACTION = InlineKeyboardButton("Export", callback_data="e")
+FIELDS = {
+    "reply_markup": InlineKeyboardMarkup([[LINK], [LINK, ACTION]]),
+    "message_thread_id": 5,
+    "reply_parameters": ReplyParameters(7),
+    "parse_mode": "HTML",
+    "entities": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "changed"),
+    [
+        ("BUTTON_URL_INVALID", {"reply_markup": InlineKeyboardMarkup([[ACTION]])}),
+        ("Message thread not found", {"message_thread_id": None, "reply_parameters": None}),
+        ("Message to be replied not found", {"reply_parameters": None}),
+        ("Can't parse entities", {"parse_mode": None, "entities": ()}),
+    ],
+)
+async def test_what_was_refused_is_left_out(message: str, changed: dict[str, Any]) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> str:
+        sent.append(fields)
+        if len(sent) == 1:
+            raise BadRequest(message)
+        return "sent"
+
+    assert await send_in_best_form(send, FIELDS) == "sent"
+    assert sent == [FIELDS, {**FIELDS, **changed}]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "times"),
+    [
+        (NetworkError("Request Entity Too Large"), BadRequest, 1),
+        (NetworkError("Bad Gateway"), NetworkError, 1),
+        (BadRequest("Message is not modified"), BadRequest, 1),
+        (BadRequest("TOPIC_CLOSED"), BadRequest, 2),
+    ],
+)
+async def test_what_no_form_helps_against_is_raised(
+    error: NetworkError, raised: type[NetworkError], times: int
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> None:
+        sent.append(fields)
+        raise error
+
+    with pytest.raises(NetworkError) as caught:
+        await send_in_best_form(send, FIELDS)
+    assert type(caught.value) is raised
+    assert len(sent) == times
