@@ -459,6 +459,13 @@ class TestSweep:
         assert await job_queue.sweep() == 0
         assert await job_queue.claim(EDIT, "another") is None
 
+    async def test_an_empty_queue_is_kept_for_a_while(self, job_queue: JobQueue, redis: Redis) -> None:
+        # Somebody may have announced it and be about to fill it.
+        await job_queue.enqueue([new_job()], 1)
+        await job_queue.finish(await take(job_queue, "a"), JobState.DONE)
+        await job_queue.sweep()
+        assert await redis.zcard(keys.QUEUES) == 1
+
     async def test_idle_queues_are_forgotten_after_a_while(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock, docket: Docket
     ) -> None:

@@ -233,6 +233,12 @@ def test_more_media_than_one_upload_takes_is_refused() -> None:
     assert found.rest == " ".join(links[MAX_LINKS:])
 
 
+def test_a_link_that_is_repeated_is_not_one_too_many() -> None:
+    links = [f"https://example.com/{n}.mp4" for n in range(MAX_LINKS)]
+    found = find_links(" ".join([*links, links[0]]))
+    assert (found.media, found.refused, found.rest) == (tuple(links), (), "")
+
+
 def test_a_lookalike_host_is_sent_in_ascii() -> None:
     (sent,) = find_links("https://уoutube.com/a.mp4").media  # a Cyrillic letter
     assert urlsplit(sent).hostname == "xn--outube-vrf.com"

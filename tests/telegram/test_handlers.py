@@ -380,6 +380,13 @@ async def test_an_update_with_a_press_that_comes_twice_asks_once(received: Recei
     assert job.kind is JobKind.EDIT
 
 
+async def test_cancel_stops_ones_own_request_and_not_the_one_before_it(received: Received) -> None:
+    await received(message("/edit a cat", GROUP, **{"from": ANN}))
+    (own,) = await received(message("/edit a dog", GROUP, message_id=8, **{"from": BO}))
+    (cancel,) = await received(message("/cancel", GROUP, message_id=9, **{"from": BO}))
+    assert cancel.payload == CancelPayload(job_id=own.id)
+
+
 async def test_cancel_that_comes_twice_stops_one_job(received: Received) -> None:
     waiting = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0] for _ in range(3)]
     (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}), times=2)

@@ -130,6 +130,7 @@ async def test_it_pauses_and_goes_on(
         assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
     assert submitter.texts == ["one"]
     assert telegram.clock.slept[:3] == [0.5, 1.0, 2.0]
+    assert await telegram.people.calls("deleteWebhook") == []
 
 
 async def test_pauses_are_short_again_once_telegram_has_answered(telegram: Telegram, submitter: Desk) -> None:

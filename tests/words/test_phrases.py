@@ -8,7 +8,7 @@ ACTIONS = {
     PhraseAction.EXPORT: [
         "export", "Export!", "EXPORT", "export please", "Please export.",
         "could you export the video, please?", "download", "send me the video",
-        "Send me the video, please", "ｅｘｐｏｒｔ", "export 🎬", "please, export now", "导出",
+        "Send me the video, please", "ｅｘｐｏｒｔ", "export 🎬", "export ⬇️", "please, export now", "导出",
         "请导出", "导出一下", "帮我导出视频吧", "请帮我导出一下，谢谢！", "下载", "把视频发给我",
         "可以导出吗？", "导出MP4", "导出 ！",
     ],
