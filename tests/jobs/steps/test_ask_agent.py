@@ -161,3 +161,27 @@ async def test_a_starting_sandbox_is_waited_for(rig: Rig) -> None:
     await rig.nemo.fault("message", times=3, **starting)
     assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "result", "stage", "is_raw_video"),
+    [
+        ("generate_video", {"status": "ok"}, "progress.turn_tool_generate", True),
+        ("seedance", {"url": "x"}, "progress.turn_tool_generate", True),
+        ("generate_video", {"status": "pending"}, "progress.turn_tool_generate", False),
+        ("generate_video", {"error": "no capacity"}, "progress.turn_tool_generate", False),
+        ("generate_music", {"status": "ok"}, "progress.turn_tool_sound", False),
+        ("understand_video", {"status": "ok"}, "progress.turn_tool_look", False),
+        ("edit_draft", {"status": "ok"}, "progress.turn_tool_edit", False),
+    ],
+)
+async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
+    rig: Rig, tool: str, result: dict[str, str], stage: str, is_raw_video: bool
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(
+        [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 8}, {"text": "There."}]
+    )
+    await ask(rig, rig.attempt(rig.job(text="go on")))
+    assert stage in rig.responder.stages
+    assert ("raw" in rig.responder.sent) is is_raw_video
