@@ -31,8 +31,9 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
+from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
@@ -99,6 +100,7 @@ class _Received:
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
     text_at_error: str = ""
+    question: QuestionSet | None = None
     events: int = 0  # without keep-alives
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -168,7 +170,7 @@ class _AgentTurn:
             before = self._draft_before()
             draft = (await self._state()).draft
             after = draft.raw if draft else None
-        return await self._save_answer(received.text.text, before, after, received.error)
+        return await self._save_answer(received.text.text, before, after, received.error, received.question)
 
     def _draft_before(self) -> RawDraft:
         asked = self._attempt.load(AgentAsked)
@@ -244,6 +246,9 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentQuestion(asked=asked):
+                received.events += 1
+                received.question = asked
             case ToolCall(name=name):
                 received.events += 1
                 stage, usual_s = _stage_of(name)
@@ -303,7 +308,12 @@ class _AgentTurn:
         )
 
     async def _save_answer(
-        self, text: str, before: RawDraft, after: RawDraft, error: StreamError | None = None
+        self,
+        text: str,
+        before: RawDraft,
+        after: RawDraft,
+        error: StreamError | None = None,
+        question: QuestionSet | None = None,
     ) -> AgentAnswered:
         answered = AgentAnswered(
             text=text,
@@ -313,6 +323,7 @@ class _AgentTurn:
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
+            question=question if error is None else None,
         )
         await self._attempt.save(answered)
         return answered
