@@ -61,6 +61,15 @@ class RunOffer(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerQuestion(ButtonAction):
+    """Answer the question that the agent asked at the end of a job with the option of this number."""
+
+    name = "choose"
+    job_id: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEdited(ButtonAction):
     """Run a request again in its edited words; the job is the one that offered it."""
 

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.nemo.questions import QuestionSet
+
 C = TypeVar("C", bound="Checkpoint")
 
 RawDraft: TypeAlias = Any
@@ -137,6 +139,7 @@ class AgentAnswered(Checkpoint):
         reason: What the error said.
         code: Its code.
         raw_video_announced: Whether the chat was told that the raw video is ready.
+        question: What the agent asked at the end, if it did.
     """
 
     name = "agent_answered"
@@ -147,6 +150,7 @@ class AgentAnswered(Checkpoint):
     reason: str = ""
     code: int | None = None
     raw_video_announced: bool = False
+    question: QuestionSet | None = None
 
 
 class RenderStarted(Checkpoint):

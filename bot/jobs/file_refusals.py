@@ -1,9 +1,11 @@
-"""Refusals of files by size or kind, for the active skill card or for Telegram."""
+"""Refusals of files by size or kind, for the active skill card or for Telegram, and files that Telegram lacks."""
 
 from __future__ import annotations
 
-from bot.jobs.buttons import ShowLink
+from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
+from bot.jobs.model import Job
+from bot.jobs.ports import FileGone, FileUnavailable
 from bot.skills import Card
 
 
@@ -40,3 +42,10 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
     return LocalizedMessage(
         "error.file_too_large_telegram", {"size": shown, "limit": Bytes(limit)}, (browser,)
     )
+
+
+def file_gone(job: Job, error: FileGone) -> LocalizedMessage:
+    """Say that Telegram does not have a job's file, or not at the moment."""
+    if isinstance(error, FileUnavailable):
+        return LocalizedMessage("error.file_unavailable", buttons=(Button("button.retry", Retry(job.id)),))
+    return LocalizedMessage("error.file_gone")

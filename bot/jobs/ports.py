@@ -86,6 +86,10 @@ class FileGone(Exception):
     """Telegram no longer has the file, or never handed it out."""
 
 
+class FileUnavailable(FileGone):
+    """Telegram does not hand out the file at the moment; later it may."""
+
+
 class FileTooLarge(Exception):
     """The file is larger than allowed.
 
@@ -134,6 +138,7 @@ class Responder(Protocol):
 
         Raises:
             FileGone: Telegram no longer has it.
+            FileUnavailable: Telegram does not hand it out at the moment.
             FileTypeUnsupported: NemoVideo can't use its kind of content.
             FileTooLarge: Telegram does not hand out files of this size.
             AudioTooLong: It would have to be converted, and is too long for that.

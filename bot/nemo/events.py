@@ -12,6 +12,7 @@ from typing import Any
 from bot.nemo import read
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
 from bot.nemo.failures import is_normal_end
+from bot.nemo.questions import QuestionSet, read_questions, read_tool_question
 
 _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping"})
 _MAX_ENVELOPES = 4
@@ -61,6 +62,13 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentQuestion:
+    """A question to a person. It ends the turn, and nothing is finished."""
+
+    asked: QuestionSet
+
+
+@dataclass(frozen=True, slots=True)
 class StateDelta:
     """A change of the session's state."""
 
@@ -98,7 +106,17 @@ class Unknown:
     type: str = ""
 
 
-Event = AgentText | Thought | ToolCall | ToolResult | StateDelta | KeepAlive | StreamError | Unknown
+Event = (
+    AgentText
+    | Thought
+    | ToolCall
+    | ToolResult
+    | AgentQuestion
+    | StateDelta
+    | KeepAlive
+    | StreamError
+    | Unknown
+)
 
 
 def read_event(data: str, name: str = "") -> tuple[Event, ...]:
@@ -163,7 +181,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     for item in parts:
         source = read.mapping(item)
         if call := read.mapping(read.first_of(source, ("functionCall", "function_call"))):
-            yield _tool_call(call)
+            yield from _typed_call(call)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
     actions = read.mapping(payload.get("actions"))
@@ -224,7 +242,17 @@ def _typed_thought(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
-    yield _tool_call(payload)
+    call = _tool_call(payload)
+    asked = read_tool_question(call.name, call.args)
+    yield call if asked is None else AgentQuestion(asked)
+
+
+def _typed_question(payload: Mapping[str, Any]) -> Iterator[Event]:
+    for source in (payload, *(read.mapping(payload.get(name)) for name in ("args", "data", "content"))):
+        if (asked := read_questions(source)) is not None:
+            yield AgentQuestion(asked)
+            return
+    yield Unknown("ask_question")
 
 
 def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -258,6 +286,7 @@ _TYPED = {
     "status": _typed_progress,
     "warming_up": _typed_progress,
     "chunk": _typed_chunk,
+    "ask_question": _typed_question,
     "tool_call": _typed_call,
     "tool_start": _typed_call,
     "toolcall_start": _typed_call,

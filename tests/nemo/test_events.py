@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
 from bot.nemo.events import (
+    AgentQuestion,
     AgentText,
     Completeness,
     Event,
@@ -22,6 +23,7 @@ from bot.nemo.events import (
     Unknown,
     read_event,
 )
+from bot.nemo.questions import Question, QuestionSet
 
 # Literal events of an ADK server (google-adk 2.13), as they came over the wire.
 STREAMS: dict[str, list[str]] = json.loads((Path(__file__).parent / "streams.json").read_text("utf-8"))
@@ -63,6 +65,10 @@ def test_the_other_streams_of_a_real_server() -> None:
     assert read_all("unknown_session") == [StreamError(404, "Session not found: nope")]
 
 
+ASKED = {"title": "Look", "questions": [{"prompt": "Which look?", "options": [{"label": "Cartoon"}]}]}
+QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "Look"))
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -97,6 +103,11 @@ def test_the_other_streams_of_a_real_server() -> None:
         ({"errorCode": "null", "errorMessage": ""}, [Unknown()]),
         ({"errorCode": "SAFETY", "errorMessage": "blocked"}, [StreamError(None, "blocked", "SAFETY")]),
         ({"errorCode": "STOP", "error": "boom"}, [StreamError(None, "boom", "STOP")]),
+        # questions
+        ({"content": {"parts": [{"functionCall": {"name": "ask_question", "args": ASKED}}]}}, [QUESTION]),
+        ({"type": "tool_call", "name": "ask_question", "args": ASKED}, [QUESTION]),
+        ({"type": "ask_question", **ASKED}, [QUESTION]),
+        ({"type": "ask_question", "data": ASKED}, [QUESTION]),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
         # typed

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone, FileTooLarge
+from bot.jobs.ports import FileGone, FileTooLarge, FileUnavailable
 from bot.media.errors import FileTypeUnsupported
 from bot.media.file_type import sniff
 from bot.runtime.http import Transport
@@ -22,7 +22,7 @@ from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_audio
 from bot.telegram.sending.bot import new_bot
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.downloads import UNAVAILABLE_PAUSES_S, FileDownloads
 from bot.web.serve import serve
 from tests.clocks import passing
 from tests.telegram.conftest import Start, Telegram
@@ -132,13 +132,31 @@ async def test_what_the_cloud_does_not_give_out_is_too_large(telegram: Telegram,
     assert caught.value.limit == 20 * 1024 * 1024
 
 
-async def test_a_file_that_is_gone(telegram: Telegram, clip: Path) -> None:
+async def test_a_file_that_telegram_refuses_for_good(telegram: Telegram, clip: Path) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+    await telegram.people.faults.error("getFile", code=400, description="Bad Request: invalid file_id")
+    with pytest.raises(FileGone) as caught:
+        await read(telegram, await ref(telegram))
+    assert type(caught.value) is FileGone
+    assert telegram.clock.slept == []
+
+
+async def test_a_file_that_is_unavailable_is_asked_for_for_a_minute(telegram: Telegram, clip: Path) -> None:
     await (await ada_of(telegram)).send_file("video", clip)
     await telegram.people.faults.lose_file((await ref(telegram)).file_id)
-    with pytest.raises(FileGone):
-        await read(telegram, await ref(telegram))
-    with pytest.raises(FileGone):
-        await read(telegram, Attachment("never-was", "video", "clip.mp4", 5, ""))
+    with pytest.raises(FileUnavailable):
+        await passing(telegram.clock, read(telegram, await ref(telegram)))
+    assert telegram.clock.slept == list(UNAVAILABLE_PAUSES_S)
+
+
+async def test_a_file_that_is_unavailable_for_seconds(
+    telegram: Telegram, clip: Path, clip_bytes: bytes
+) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+    unavailable = "Bad Request: wrong file_id or the file is temporarily unavailable"
+    await telegram.people.faults.error("getFile", code=400, description=unavailable, times=2)
+    *_, content = await passing(telegram.clock, read(telegram, await ref(telegram)))
+    assert content == clip_bytes
 
 
 async def test_a_copy_that_another_job_deleted_is_fetched_anew(

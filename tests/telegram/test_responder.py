@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.ports import Result
 from bot.sandbox.botapi.client import Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
@@ -133,3 +136,39 @@ async def test_nothing_is_taken_from_the_supergroup_that_the_group_became(
     for message_id, _ in before:
         await delete_message(telegram, group.id, message_id, only_buttons=only_buttons)
     assert [(m.id, m.text) for m in await moved.messages()] == before
+
+
+async def test_what_a_group_without_the_topic_does_not_take_is_told_in_private(
+    telegram: Telegram, clip: Path
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    forum = await telegram.people.new_chat("supergroup", "Forum", ada)
+    job = telegram.job(forum.id, None, 5, owner_id=ada.id, chat_title="Forum")
+    responder = telegram.responder(job)
+    await telegram.people.faults.error(
+        "sendMessage",
+        "sendVideo",
+        code=400,
+        description="Bad Request: TOPIC_CLOSED",
+        chat_id=forum.id,
+        times=4,
+    )
+    await passing(telegram.clock, responder.send("answer", AgentMessage("I cut it.", RETRY)))
+    result = Result(path=clip, size=1000)
+    delivered = await passing(telegram.clock, responder.deliver("delivered", result))
+    assert delivered.telegram_chat_id == ada.chat.id
+    answer, video = [seen for seen in await ada.chat.messages(from_bots=True)][-2:]
+    assert (answer.text, answer.buttons) == ("I cut it.", [])
+    assert "video" in video.json
+
+
+async def test_a_person_who_can_not_be_reached_either_does_not_end_the_job(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    forum = await telegram.people.new_chat("supergroup", "Forum", ada)
+    job = telegram.job(forum.id, None, 5, owner_id=ada.id, chat_title="Forum")
+    await telegram.people.faults.error(
+        "sendMessage", code=400, description="Bad Request: TOPIC_CLOSED", times=None
+    )
+    await passing(telegram.clock, telegram.responder(job).send("answer", LocalizedMessage("answer.done")))
+    assert len(await telegram.people.calls("sendMessage")) > 2

@@ -18,6 +18,7 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo import read
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import (
@@ -30,8 +31,9 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
+from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
@@ -43,8 +45,9 @@ log = structlog.get_logger(__name__)
 FRACTION_BEFORE, FRACTION_AFTER = 0.3, 0.6
 
 USUAL_EDIT_S = 30.0
+USUAL_SOUND_S = 90.0
 USUAL_GENERATION_S = 300.0
-"""How long editing and generating video usually take; moves the progress bar on."""
+"""How long editing, generating sound and generating video usually take; moves the progress bar on."""
 
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
@@ -97,6 +100,7 @@ class _Received:
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
     text_at_error: str = ""
+    question: QuestionSet | None = None
     events: int = 0  # without keep-alives
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -166,7 +170,7 @@ class _AgentTurn:
             before = self._draft_before()
             draft = (await self._state()).draft
             after = draft.raw if draft else None
-        return await self._save_answer(received.text.text, before, after, received.error)
+        return await self._save_answer(received.text.text, before, after, received.error, received.question)
 
     def _draft_before(self) -> RawDraft:
         asked = self._attempt.load(AgentAsked)
@@ -242,11 +246,16 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentQuestion(asked=asked):
+                received.events += 1
+                received.question = asked
             case ToolCall(name=name):
                 received.events += 1
                 stage, usual_s = _stage_of(name)
                 self._show(stage, usual_s, received)
-            case ToolResult(name=name) if _stage_of(name)[0] == GENERATING:
+            case ToolResult(name=name, result=result) if _stage_of(name)[0] == GENERATING and _has_succeeded(
+                result
+            ):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
                     self._announce_raw_video()
                 )
@@ -299,7 +308,12 @@ class _AgentTurn:
         )
 
     async def _save_answer(
-        self, text: str, before: RawDraft, after: RawDraft, error: StreamError | None = None
+        self,
+        text: str,
+        before: RawDraft,
+        after: RawDraft,
+        error: StreamError | None = None,
+        question: QuestionSet | None = None,
     ) -> AgentAnswered:
         answered = AgentAnswered(
             text=text,
@@ -309,6 +323,7 @@ class _AgentTurn:
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
+            question=question if error is None else None,
         )
         await self._attempt.save(answered)
         return answered
@@ -360,13 +375,34 @@ def _progress(stage: str, usual_s: float, preview: str = "") -> Progress:
     )
 
 
+_STAGES = (
+    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", USUAL_SOUND_S),
+    (("understand", "analy"), "progress.turn_tool_look", USUAL_EDIT_S),
+    (
+        ("generate", "seedance", "create_video", "text_to_video", "t2v", "i2v"),
+        GENERATING,
+        USUAL_GENERATION_S,
+    ),
+    (
+        ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set"),
+        "progress.turn_tool_edit",
+        USUAL_EDIT_S,
+    ),
+)
+"""What the name of a tool contains, the stage that it stands for, and how long that usually takes."""
+
+
 def _stage_of(tool: str) -> tuple[str, float]:
     """Return the stage that a tool's name stands for, and how long it usually takes."""
     name = tool.lower()
-    if any(word in name for word in ("generate", "create_video", "text_to_video", "t2v", "i2v")):
-        return GENERATING, USUAL_GENERATION_S
-    if any(
-        word in name for word in ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set")
-    ):
-        return "progress.turn_tool_edit", USUAL_EDIT_S
+    for words, stage, usual_s in _STAGES:
+        if any(word in name for word in words):
+            return stage, usual_s
     return "progress.turn_tool_other", USUAL_EDIT_S
+
+
+def _has_succeeded(result: object) -> bool:
+    """Whether a tool's result is neither an error nor pending."""
+    source = read.mapping(result)
+    status = (read.text(source.get("status")) or "").lower()
+    return not source.get("error") and status not in ("error", "failed", "failure", "pending", "processing")

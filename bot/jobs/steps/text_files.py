@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.jobs.file_refusals import file_gone
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
@@ -90,7 +91,7 @@ async def _read(attempt: Attempt, file: Attachment) -> str:
         async with attempt.responder.open_file(file) as opened:
             data = await _read_all(opened, file.name)
     except FileGone as error:
-        raise JobEnded(LocalizedMessage("error.file_gone")) from error
+        raise JobEnded(file_gone(attempt.job, error)) from error
     except FileTooLarge as error:
         raise JobEnded(too_long(file.name)) from error
     text = decode_text(data)

@@ -13,7 +13,7 @@ import structlog
 from bot.chats.chats import ProjectFile
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
-from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
+from bot.jobs.file_refusals import file_gone, kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
@@ -220,7 +220,12 @@ class Upload:
             except JobEnded as refusal:
                 if len(refused) + 1 >= len(attempt.job.files) or refusal.message is None:
                     raise
-                await attempt.responder.send(f"unusable.{len(refused)}", refusal.message)
+                message = refusal.message
+                if isinstance(message, LocalizedMessage):
+                    # A retry would be a second job beside this one.
+                    buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
+                    message = replace(message, buttons=buttons)
+                await attempt.responder.send(f"unusable.{len(refused)}", message)
                 await attempt.save(FilesRefused(file_ids=(*refused, file.file_id)))
         names = _distinct([file.name for file in opened.values()])
         return {
@@ -235,7 +240,7 @@ class Upload:
         try:
             opened = await stack.enter_async_context(attempt.responder.open_file(file))
         except FileGone as error:
-            raise JobEnded(LocalizedMessage("error.file_gone")) from error
+            raise JobEnded(file_gone(attempt.job, error)) from error
         except FileTypeUnsupported as error:
             if file.content_type.startswith("video/"):
                 raise JobEnded(LocalizedMessage("error.not_a_video", {"name": file.name})) from error

@@ -11,11 +11,11 @@ from typing import IO
 
 import httpx
 import structlog
-from telegram import Bot
+from telegram import Bot, File
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.ports import FileGone, FileTooLarge, FileUnavailable, OpenFile
 from bot.media.audio_conversion import convert_audio
 from bot.media.errors import FileTypeUnsupported
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
@@ -36,6 +36,9 @@ CHUNK_BYTES = 1024 * 1024
 
 CONVERSIONS_AT_ONCE = 2
 """Each conversion keeps a core busy."""
+
+UNAVAILABLE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Pauses between calls while Telegram says "wrong file_id or the file is temporarily unavailable": a minute in all."""
 
 OnCopy = Callable[[str], Awaitable[None]]
 """Takes the path of a copy, without the bot's token in it."""
@@ -84,6 +87,7 @@ class FileDownloads:
 
         Raises:
             FileGone: Telegram does not have the file any more.
+            FileUnavailable: Telegram did not hand out the file for a minute.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
             FileTypeUnsupported: By its first bytes NemoVideo does not take the file, or a picture is too large to open.
             AudioTooLong: The audio has to be converted, and is too long for that.
@@ -91,8 +95,8 @@ class FileDownloads:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
-            except FileGone:
-                if not self._local:
+            except FileGone as error:
+                if not self._local or isinstance(error, FileUnavailable):
                     raise
                 # Another job with the same file may just have deleted the copy: the server fetches it anew.
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
@@ -119,14 +123,7 @@ class FileDownloads:
     async def _get_file(
         self, chat_id: int, file: Attachment, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
     ) -> tuple[int, bytes, AsyncIterator[bytes]]:
-        try:
-            telegram_file = await self._telegram_calls.call(
-                chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
-            )
-        except BadRequest as error:
-            if "too big" in error.message.lower():
-                raise FileTooLarge(CLOUD_SIZE_LIMIT) from error
-            raise FileGone(file.name) from error
+        telegram_file = await self._find_file(chat_id, file)
         if not telegram_file.file_path:
             raise FileGone(file.name)
         path, known_size = telegram_file.file_path, telegram_file.file_size or file.size
@@ -136,6 +133,25 @@ class FileDownloads:
         return await self._telegram_calls.call(
             chat_id, lambda _: self._begin(stack, path, known_size), repeatable=True
         )
+
+    async def _find_file(self, chat_id: int, file: Attachment) -> File:
+        """Call ``getFile``, and again for a minute while the file is unavailable."""
+        pauses = iter(UNAVAILABLE_PAUSES_S)
+        while True:
+            try:
+                return await self._telegram_calls.call(
+                    chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
+                )
+            except BadRequest as error:
+                message = error.message.lower()
+                if "too big" in message:
+                    raise FileTooLarge(CLOUD_SIZE_LIMIT) from error
+                if "temporarily unavailable" not in message:
+                    raise FileGone(file.name) from error
+                pause_s = next(pauses, None)
+                if pause_s is None:
+                    raise FileUnavailable(file.name) from error
+            await self._telegram_calls.clock.sleep(pause_s)
 
     @contextlib.asynccontextmanager
     async def _converted(

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted
-from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone
+from bot.jobs.ports import FileGone, FileUnavailable
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
@@ -100,6 +101,21 @@ async def test_the_last_unusable_file_ends_the_job(rig: Rig) -> None:
         await Upload(rig.projects, rig.cards)(attempt)
     assert ended.value.message == LocalizedMessage("error.file_gone")
     assert await rig.nemo.uploads() == []
+
+
+async def test_a_file_that_is_unavailable_can_be_tried_again_once_the_job_is_over(
+    rig: Rig, sound: bytes
+) -> None:
+    files = sounds(2)
+    rig.responder.files = {files[0].file_id: FileUnavailable(), files[1].file_id: sound}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert rig.responder.sent["unusable.0"] == LocalizedMessage("error.file_unavailable")
+    attempt = rig.attempt(rig.job(files=(files[0],)), parts=[a_part(files[0])])
+    with pytest.raises(JobEnded) as ended:
+        await Upload(rig.projects, rig.cards)(attempt)
+    retry = Button("button.retry", Retry(attempt.job.id))
+    assert ended.value.message == LocalizedMessage("error.file_unavailable", buttons=(retry,))
 
 
 async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:

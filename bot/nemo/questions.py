@@ -1,0 +1,105 @@
+"""Questions of the agent: a turn may end with one, and nothing is finished until a person has answered.
+
+NemoVideo's agent asks by a tool call ``ask_question``; ADK itself asks for a confirmation of a tool by a call
+``adk_request_confirmation``. The answer to both is an ordinary message.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.nemo import read
+
+ASK_QUESTION = "ask_question"
+CONFIRMATION = "adk_request_confirmation"
+
+MAX_QUESTIONS = 10
+MAX_OPTIONS = 20
+MAX_PROMPT_CHARS = 1000
+MAX_LABEL_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question.
+
+    Args:
+        prompt: What is asked.
+        options: Labels of the answers to choose from; none where any answer will do.
+        allow_multiple: Whether several may be chosen.
+    """
+
+    prompt: str
+    options: tuple[str, ...] = ()
+    allow_multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """What the agent asks at the end of a turn.
+
+    Args:
+        questions: In the agent's order; at least one.
+        title: A heading; may be empty.
+        is_confirmation: Whether it asks for a yes or no, whose words are the reader's own.
+    """
+
+    questions: tuple[Question, ...]
+    title: str = ""
+    is_confirmation: bool = False
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether one press answers it: one question, and one of its options."""
+        first = self.questions[0]
+        return len(self.questions) == 1 and bool(first.options) and not first.allow_multiple
+
+
+def read_tool_question(name: str, args: Mapping[str, Any]) -> QuestionSet | None:
+    """Return the question that a tool call asks; ``None`` for any other tool."""
+    if name == ASK_QUESTION:
+        return read_questions(args)
+    if name == CONFIRMATION:
+        return _confirmation(args)
+    return None
+
+
+def read_questions(source: Mapping[str, Any]) -> QuestionSet | None:
+    """Read questions from the arguments of ``ask_question``, or from an event of that type."""
+    found = tuple(_questions(read.items(source.get("questions")) or [source]))
+    return QuestionSet(found, read.text(source.get("title")) or "") if found else None
+
+
+def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]]) -> str:
+    """Return the message that answers, one line a question: ``1. <prompt>: <label>``.
+
+    Args:
+        questions: What was asked.
+        answers: The chosen labels, or words of the person's own, for each question.
+    """
+    return "\n".join(
+        f"{number}. {question.prompt}: {', '.join(answer)}"
+        for number, (question, answer) in enumerate(zip(questions, answers, strict=True), 1)
+    )
+
+
+def _questions(items: Iterable[Any]) -> Iterable[Question]:
+    for item in list(items)[:MAX_QUESTIONS]:
+        source = read.mapping(item)
+        prompt = read.text_at(source, "prompt", "question", "text", "label")
+        if not prompt:
+            continue
+        options = [label for option in read.items(source.get("options")) if (label := _label(option))]
+        multiple = read.first_of(source, ("allow_multiple", "allowMultiple", "multiple"))
+        yield Question(prompt[:MAX_PROMPT_CHARS], tuple(options[:MAX_OPTIONS]), multiple is True)
+
+
+def _label(option: Any) -> str:
+    label = read.text(option) or read.text_at(read.mapping(option), "label", "text", "title", "id")
+    return (label or "")[:MAX_LABEL_CHARS]
+
+
+def _confirmation(args: Mapping[str, Any]) -> QuestionSet:
+    confirmation = read.mapping(read.first_of(args, ("toolConfirmation", "tool_confirmation")))
+    hint = read.text(confirmation.get("hint")) or read.text(args.get("hint")) or ""
+    return QuestionSet((Question(hint[:MAX_PROMPT_CHARS]),), is_confirmation=True)
