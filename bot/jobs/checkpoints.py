@@ -181,14 +181,6 @@ def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
 class Checkpoints(Protocol):
     """The checkpoints of one job."""
 
-    def get_value(self, name: str) -> Any:
-        """Return what was saved under a name, or ``None``."""
-        ...
-
-    async def save_value(self, name: str, value: Any) -> None:
-        """Save a JSON value; it is in the store when this returns."""
-        ...
-
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         """Return what was saved, or ``None``.
 
@@ -221,12 +213,7 @@ class StoredCheckpoints:
         """Write a JSON value to the store."""
         raise NotImplementedError
 
-    def get_value(self, name: str) -> Any:
-        """See ``Checkpoints``."""
-        return self._values.get(name)
-
-    async def save_value(self, name: str, value: Any) -> None:
-        """See ``Checkpoints``."""
+    async def _save(self, name: str, value: Any) -> None:
         self._values[name] = value
         await self._write(name, value)
 
@@ -237,8 +224,8 @@ class StoredCheckpoints:
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        await self._save(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self.save_value(field_of(checkpoint, key), None)
+        await self._save(field_of(checkpoint, key), None)

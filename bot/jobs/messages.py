@@ -162,6 +162,5 @@ class Progress:
     link: str = ""
 
 
-STORED_MESSAGE = TypeAdapter(LocalizedMessage)
 STORED_LIST = TypeAdapter(ListMessage)
-"""Read and write messages that are stored on their own."""
+"""Reads and writes messages that are stored on their own."""

@@ -14,7 +14,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
@@ -130,7 +130,8 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     waiting = new_job(1)
     await job_queue.enqueue([waiting], 2)
     sent = SentMessage(message_id=77, telegram_chat_id=CHAT.chat_id)
-    await job_queue.save_checkpoint(waiting, MessageSend(sent=sent), PROGRESS_MESSAGE)
+    name = field_of(MessageSend, PROGRESS_MESSAGE)
+    await job_queue.save_waiting(waiting, name, MessageSend(sent=sent).model_dump(mode="json"))
 
     for _ in range(2):
         assert (await admin.cancel(waiting.id)).state is JobState.CANCELLED

@@ -197,6 +197,6 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     status = await job_queue.find(CHAT, job.id)
     assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))
-    await job_queue.keep_beside(job, "live", {"message_id": 1})
+    await job_queue.save_waiting(job, "live", {"message_id": 1})
     assert not await job_queue.claim_announcement(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))

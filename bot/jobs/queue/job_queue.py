@@ -21,7 +21,6 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
@@ -395,30 +394,8 @@ class JobQueue(JobReader):
         """Return whether the caller is the first to announce this job's position, and the job still waits."""
         return bool(await self._claim_announcement([_key(status.job)]))
 
-    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
-
-        Args:
-            job: The waiting job.
-            checkpoint: What to save.
-            key: Tells several of one class apart, such as an idempotency key.
-        """
-        field = JobField.CHECKPOINT + field_of(type(checkpoint), key)
-        await self._save_waiting([_key(job)], field=field, value=checkpoint.model_dump_json())
-
-    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
-        """Return a checkpoint as it is in the store now, or ``None``.
-
-        Args:
-            job: The job; no attempt of this process needs to have it.
-            checkpoint: The class to load.
-            key: Tells several of one class apart, such as an idempotency key.
-        """
-        value = await self.checkpoint(job, field_of(checkpoint, key))
-        return None if value is None else checkpoint.model_validate(value)
-
-    async def keep_beside(self, job: Job, name: str, value: Any) -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt."""
+    async def save_waiting(self, job: Job, name: str, value: Any) -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased."""
         await self._save_waiting([_key(job)], field=JobField.CHECKPOINT + name, value=_json(value))
 
     def _now_s(self) -> int:

@@ -94,11 +94,6 @@ class JobReader:
         value = json.loads(text or "null")  # A deleted one is null.
         return None if value is None else checkpoint.model_validate(value)
 
-    async def checkpoint(self, job: Job, name: str) -> Any:
-        """Return one checkpoint, as it is in the store now."""
-        text = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.CHECKPOINT + name)
-        return None if text is None else json.loads(text)
-
     async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
         fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))
         return cast(dict[str, str], fields)

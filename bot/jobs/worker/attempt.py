@@ -86,10 +86,9 @@ class Attempt(StoredCheckpoints):
 
     async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        name = field_of(checkpoint, key)
-        value = await self._job_queue.checkpoint(self._job, name)
-        if value is not None:
-            self._values[name] = value
+        saved = await self._job_queue.load_checkpoint(self._job, checkpoint, key)
+        if saved is not None:
+            self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
 
     async def record_upload_size(self, size_bytes: int) -> None:

@@ -354,4 +354,4 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job = job
 
     async def _write(self, name: str, value: Any) -> None:
-        await self._job_queue.keep_beside(self._job, name, value)
+        await self._job_queue.save_waiting(self._job, name, value)
