@@ -80,9 +80,6 @@ TICKET_TTL = timedelta(minutes=1)
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
-
 POLLING_LOCK_TTL_S = 5.0
 """A standby polls so long after the poller fell silent, at the latest."""
 
@@ -190,7 +187,12 @@ class App:
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
-                tasks.append(asyncio.create_task(self._receive(receiver, parts, webhook), name="intake"))
+                receiving = (
+                    self._poll(receiver, parts.redis)
+                    if webhook is None
+                    else self._receive_webhook(receiver, webhook, parts)
+                )
+                tasks.append(asyncio.create_task(receiving, name="intake"))
             started.set()
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
@@ -211,13 +213,6 @@ class App:
         health.checks["worker"] = _check(lambda: supervisor.is_alive)
         return runner, supervisor
 
-    async def _receive(self, receiver: UpdateReceiver, parts: _Parts, webhook: Webhook | None) -> None:
-        """Receive updates until cancelled."""
-        if webhook is None:
-            await self._poll(receiver, parts.redis)
-        else:
-            await self._receive_webhook(receiver, webhook, parts)
-
     @contextlib.asynccontextmanager
     async def _bot(
         self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
@@ -231,7 +226,7 @@ class App:
             rate_limiter,
             local=settings.telegram_local_mode,
         )
-        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        backoff = Backoff()
         try:
             while not stop.is_set():
                 try:
@@ -276,7 +271,7 @@ class App:
         return webhook
 
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
-        settings, bot = self._settings, parts.bot
+        settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
         submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
         services = HandlerServices(
@@ -286,7 +281,11 @@ class App:
             access=AccessControl(
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
-            refusals=self._file_refusals(),
+            refusals=FileRefusals(
+                download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+                upload_limit=settings.max_upload_mb * MEBIBYTE,
+                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
             admins=settings.admins,
@@ -403,14 +402,6 @@ class App:
             redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
-        )
-
-    def _file_refusals(self) -> FileRefusals:
-        local = self._settings.telegram_local_mode
-        return FileRefusals(
-            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
-            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
         )
 
 

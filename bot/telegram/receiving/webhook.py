@@ -10,9 +10,10 @@ from redis.exceptions import RedisError
 from telegram import Bot
 from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
 
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.receiving.receiver import ALLOWED_UPDATES, FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_s
+from bot.telegram.receiving.receiver import ALLOWED_UPDATES, wait_s
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
         BadRequest: Telegram refuses the address.
         InvalidToken: Telegram does not know the bot.
     """
-    pause_s = FIRST_PAUSE_S
+    backoff = Backoff()
     while True:
         try:
             async with redis.lock(keys.WEBHOOK_LOCK, timeout=LOCK_S):
@@ -49,8 +50,8 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
         except (TelegramError, RedisError) as error:
             log.warning("webhook.not_set_yet", error=type(error).__name__)
             asked_s = wait_s(error) if isinstance(error, TelegramError) else None
+            pause_s = backoff.next_s()
             await clock.sleep(asked_s or pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 async def _set_if_changed(bot: Bot, redis: Redis, url: str, secret: str) -> None:

@@ -21,8 +21,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
 
 _NOBODY_THERE = (
     "chat not found",
@@ -95,7 +93,7 @@ class TelegramCalls:
         """
         telegram_chat_id = await self.telegram_chat_id(chat_id)
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
-        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        backoff = Backoff()
         while True:
             try:
                 return await make(telegram_chat_id)

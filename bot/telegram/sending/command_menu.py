@@ -28,6 +28,7 @@ from telegram import (
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.rate_limiter import wait_s
@@ -100,7 +101,7 @@ class CommandMenu:
 
     async def run(self) -> None:
         """Set what has changed, however often Telegram asks to wait; return when all is set."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:
                 lock = self._redis.lock(keys.MENU_LOCK, timeout=LOCK_LEASE_S, blocking=False)
@@ -114,8 +115,7 @@ class CommandMenu:
                 await self._clock.sleep(LOCK_LEASE_S)
             except (TelegramError, RedisError) as error:
                 log.info("menu.later", error=type(error).__name__)
-                await self._clock.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                await self._clock.sleep(backoff.next_s())
 
     async def _set_all(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
         for part in self._parts():
