@@ -120,9 +120,9 @@ JOB_TYPES: Final = (
     JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
     JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
     JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
-    JobType(JobKind.CONFIDED, QUICK, (ShowPrivateMessage,)),
+    JobType(JobKind.PRIVATE_ANSWER, QUICK, (ShowPrivateMessage,)),
     JobType(JobKind.SAY, QUICK, (Say,)),
-    JobType(JobKind.HIDE, QUICK, (DeleteToken,)),
+    JobType(JobKind.DELETE_TOKEN, QUICK, (DeleteToken,)),
 )
 
 _COMMANDS: Final = (

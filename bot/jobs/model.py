@@ -52,14 +52,14 @@ class JobKind(StrEnum):
     LINK = "link"  # where the project opens in a browser
     LOGIN = "login"  # use the token in the payload, which is encrypted
     LOGOUT = "logout"  # delete that token
-    HIDE = "hide"  # delete a message that holds a token
+    DELETE_TOKEN = "delete_token"  # noqa: S105 - delete a message that holds a token
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
     SETTINGS = "settings"  # show the chat's settings
     CANCEL = "cancel"  # stop another job of the chat
     FORGET = "forget"  # erase the chat
     STATS = "stats"  # today's figures, for the operator
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
-    CONFIDED = "confided"  # show the answer to a job of a group in private
+    PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
     SAY = "say"  # a text that needs no other service: help, refusals
 
 
@@ -166,12 +166,12 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
-    JobKind.HIDE: DeleteTokenPayload,
+    JobKind.DELETE_TOKEN: DeleteTokenPayload,
     JobKind.SKILL: SkillPayload,
     JobKind.CANCEL: CancelPayload,
     JobKind.FORGET: ForgetPayload,
     JobKind.ANNOUNCE: AnnouncePayload,
-    JobKind.CONFIDED: PrivateAnswerPayload,
+    JobKind.PRIVATE_ANSWER: PrivateAnswerPayload,
     JobKind.SAY: SayPayload,
 }
 """The payload class of each kind; the other kinds have none."""

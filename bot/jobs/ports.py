@@ -114,8 +114,8 @@ class Responder(Protocol):
         """Edit the progress message before going on, for a stage that may end before the next edit."""
         ...
 
-    async def send(self, slot: str, message: OutgoingMessage) -> None:
-        """Send a message, once for each slot even across crashes.
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        """Send a message, once for each idempotency key even across crashes.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -151,8 +151,8 @@ class Responder(Protocol):
         """The file that the job's result is written to."""
         ...
 
-    async def deliver(self, slot: str, result: Result) -> Delivered:
-        """Send the finished video, once for each slot even across crashes.
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+        """Send the finished video, once for each idempotency key even across crashes.
 
         Raises:
             ChatGone: Nobody is left to answer.

@@ -60,17 +60,17 @@ GUEST_TOKENS_LEFT = Gauge(
 
 SENDS = Counter(
     "nemovideo_sends",
-    "Calls to Telegram, by urgency (answer, live, edit, or free of limits) and outcome.",
-    ["urgency", "outcome"],
+    "Calls to Telegram, by priority (answer, live, edit, or free of limits) and outcome.",
+    ["priority", "outcome"],
 )
 SEND_WAIT = Histogram(
     "nemovideo_send_wait_seconds",
     "How long a message waited for the rate limiter.",
-    ["urgency"],
+    ["priority"],
     buckets=_SECONDS,
 )
-EDITS_PUT_OFF = Counter(
-    "nemovideo_edits_put_off", "Edits of progress messages that were postponed for more urgent calls."
+EDITS_POSTPONED = Counter(
+    "nemovideo_edits_postponed", "Edits of progress messages that were postponed for more urgent calls."
 )
 
 # Media ----------------------------------------------------------------------------------------------------

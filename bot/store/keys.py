@@ -169,9 +169,7 @@ WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 # Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
-FLOOD = (
-    f"{NAMESPACE}flood:"  # when a limit's bucket is full, in ms; or till when Telegram wants to be left alone
-)
+RATE_LIMIT = f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, in ms; or how long Telegram asked to wait
 
 MESSAGE_NUMBERS = (
     f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last one: the newest message numbers
@@ -181,9 +179,9 @@ MESSAGE_NUMBERS_KEPT = 500
 MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 
 
-def flood_key(limit: str, chat_id: int) -> str:
-    """One limit, of a chat or of the whole bot."""
-    return f"{FLOOD}{limit}:{chat_id}"
+def rate_limit_key(limit: str, chat_id: int) -> str:
+    """Return the key of one limit, of a chat or of the whole bot."""
+    return f"{RATE_LIMIT}{limit}:{chat_id}"
 
 
 def message_numbers_key(mailbox: str) -> str:

@@ -85,7 +85,7 @@ async def test_what_is_over_is_listed_when_it_is_asked_for_the_latest_first(
     assert [row.job.text for row in await admin.rows(states=both, limit=1)] == ["runs"]
 
 
-async def test_what_the_lanes_have_not_forgotten_yet_is_not_listed(
+async def test_what_the_queues_have_not_forgotten_yet_is_not_listed(
     admin: JobAdmin, job_queue: JobQueue, redis: Redis
 ) -> None:
     taken = await started(job_queue, new_job())

@@ -96,7 +96,10 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(
             async def was_tried() -> bool:
                 # Where polling has no lease yet, or no longer, nobody fetches the update.
                 told = await asyncio.to_thread(world.bots.tell)
-                return any(event in told for event in ("intake.store_away", "lease.store_away", "lease.lost"))
+                return any(
+                    event in told
+                    for event in ("intake.store_away", "polling_lock.waiting", "polling_lock.lost")
+                )
 
             await until(was_tried)
 

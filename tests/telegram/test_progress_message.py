@@ -42,7 +42,7 @@ async def edits(telegram: Telegram) -> int:
 
 
 async def moved(telegram: Telegram, duration_s: float, step_s: float = 0.5) -> None:
-    """Let time pass in steps, each with what it leads to over the network: a live message that edits does not sleep."""
+    """Let time pass in steps, each with what it causes on the network: no edit waits for the clock."""
     for _ in range(round(duration_s / step_s)):
         await telegram.clock.advance(step_s)
         await telegram.clock.asleep()

@@ -39,7 +39,7 @@ _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
 
-_URGENT = frozenset({JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL})
+_URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
 

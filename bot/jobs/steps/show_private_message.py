@@ -44,4 +44,4 @@ class ShowPrivateMessage:
         if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
         message = STORED_LIST.validate_json(self._chats.decrypt(kept.encrypted))
-        await attempt.responder.send("confided", message)
+        await attempt.responder.send("private_answer", message)

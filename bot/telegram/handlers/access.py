@@ -46,7 +46,7 @@ class AccessGuard(HandlerFamily):
             and _is_addressed(update, message, context)
             and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
-            await self._submitter.refuse_access(update, LocalizedMessage(f"door.{reason}"))
+            await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
 
 

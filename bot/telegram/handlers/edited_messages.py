@@ -57,8 +57,8 @@ class EditedMessageHandlers(HandlerFamily):
         key = _offer_key(status, words.text)
         buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
         # Nobody waits for more on a request that has its answer: the offer makes no sound.
-        notice = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
-        payload = SayPayload(message=notice, links=words.links, edited_job_id=status.job.id)
+        offered = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
+        payload = SayPayload(message=offered, links=words.links, edited_job_id=status.job.id)
         part = RequestPart(message.message_id, sent_at(message))
         await self._submitter.enqueue(
             update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")

@@ -89,7 +89,7 @@ class JobSubmitter:
             if isinstance(error, QuotaExceeded):
                 refusal = quota_exceeded(error.warning, self.job_queue.quotas)
             # A token is deleted all the same.
-            urgent = [job for job in jobs if job.kind is JobKind.HIDE]
+            urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             await self.job_queue.enqueue(
                 [*urgent, await self._saying(update, refusal)], _refusal_mark(update, arrival)
             )

@@ -46,12 +46,12 @@ class LoginHandlers(HandlerFamily):
         message = message_of(update)
         is_private = message.chat.type == ChatType.PRIVATE
         buttons = () if is_private else _to_private_chat(context.bot.username)
-        hide = DeleteTokenPayload(
+        deletion = DeleteTokenPayload(
             message_id=message.message_id,
             deleted=None if is_private else LocalizedMessage("login.deleted_in_group", buttons=buttons),
             kept=LocalizedMessage("login.please_delete", buttons=buttons),
         )
-        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.HIDE, payload=hide)]
+        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.DELETE_TOKEN, payload=deletion)]
         if is_private:
             login = LoginPayload(encrypted_token=self._submitter.chats.encrypt(token))
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))

@@ -45,7 +45,7 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(update, login_how(message, context.bot.username))
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
-            await self._submitter.submit(update, QueueName.QUICK, JobKind.CONFIDED, private_answer)
+            await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
             return await choose_skill(self._submitter, update, card)

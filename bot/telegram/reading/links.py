@@ -18,13 +18,13 @@ class RequestLinks:
     Args:
         prompt: The words without the links to media.
         media: The links to upload.
-        notice: What to say about links that can't be fetched; ``None`` for nothing.
+        warning: What to say about links that can't be fetched; ``None`` for nothing.
         is_refused: Whether the request ends with that: nothing is passed on.
     """
 
     prompt: str
     media: tuple[str, ...] = ()
-    notice: LocalizedMessage | None = None
+    warning: LocalizedMessage | None = None
     is_refused: bool = False
 
 
@@ -38,9 +38,9 @@ def read_links(text: str) -> RequestLinks:
     if forbidden is not None:
         params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
-    notice = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
+    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     words = found.rest
     for one in found.refused:
         words = words.replace(one.url, "")
     # "Cut it like this one: https://…" is a request; the link alone is a file that can't be fetched.
-    return RequestLinks(found.rest, found.media, notice, is_refused=not words.strip() and not found.media)
+    return RequestLinks(found.rest, found.media, warning, is_refused=not words.strip() and not found.media)

@@ -108,7 +108,7 @@ class CommandMenu:
                 async with lock:
                     return await self._set_all(lock.reacquire)
             except RetryAfter as error:
-                log.info("menu.told_to_wait", wait_s=wait_s(error))
+                log.info("menu.asked_to_wait", wait_s=wait_s(error))
                 await self._clock.sleep(wait_s(error))
             except LockError:
                 # Another process is setting it; look again whether that has finished.

@@ -102,9 +102,11 @@ class Delivery:
         except BadRequest as error:
             if is_medium_forbidden(error):
                 log.info("delivery.medium_forbidden", error=error.message)
-                notice = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
+                explanation = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
                 without_file = replace(result, path=None, file_id="")
-                await self._deliver(job, checkpoints, f"{idempotency_key}.forbidden", without_file, notice)
+                await self._deliver(
+                    job, checkpoints, f"{idempotency_key}.forbidden", without_file, explanation
+                )
                 return Delivered("")
             if result.file_id:
                 log.info("delivery.file_id_refused", error=error.message)

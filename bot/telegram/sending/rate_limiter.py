@@ -263,8 +263,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                 result = await callback(*args, **kwargs)
             except RetryAfter as error:
                 pause_s = wait_s(error)
-                log.info("rate_limiter.told_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
-                metrics.SENDS.labels(priority, "told_to_wait").inc()
+                log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
+                metrics.SENDS.labels(priority, "asked_to_wait").inc()
                 if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
                     await self.pause(chat_id, pause_s)
                 is_repeated = priority in (SendPriority.ANSWER, SendPriority.PROGRESS)
@@ -305,7 +305,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             case SendPriority.EDIT:
                 permit = await self.try_acquire(chat_id, priority)
                 if not permit.granted:
-                    metrics.EDITS_PUT_OFF.inc()
+                    metrics.EDITS_POSTPONED.inc()
                     raise EditPostponed(permit.wait_s)
                 return Acquired(priority)
             case SendPriority.PROGRESS:
@@ -326,7 +326,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             arguments: list[str | float] = [self._now(), int(priority is SendPriority.ANSWER)]
             for _, bucket in buckets:
                 arguments += [bucket.token_ms, bucket.room_ms(priority)]
-            names = [keys.flood_key("pause", chat_id), *(name for name, _ in buckets)]
+            names = [keys.rate_limit_key("pause", chat_id), *(name for name, _ in buckets)]
             try:
                 async with asyncio.timeout(STORE_TIMEOUT_S):
                     granted, wait_ms, is_chat_limit = await self._acquire_script(keys=names, args=arguments)
@@ -345,7 +345,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         """
         bucket = self._limits.chat
         rest_ms = (bucket.burst - 1) * bucket.token_ms
-        names = [keys.flood_key("pause", chat_id), keys.flood_key("chat", chat_id)]
+        names = [keys.rate_limit_key("pause", chat_id), keys.rate_limit_key("chat", chat_id)]
         # Also in this process's own count, in case the store is away.
         until_ms = (self._clock.monotonic_s() + pause_s) * 1000
         self._own |= dict(zip(names, (until_ms, until_ms + rest_ms), strict=True))
@@ -370,7 +370,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             await self._clock.sleep(permit.wait_s)
 
     async def _is_paused(self, chat_id: int) -> bool:
-        name = keys.flood_key("pause", chat_id)
+        name = keys.rate_limit_key("pause", chat_id)
         if self._own.get(name, 0.0) > self._clock.monotonic_s() * 1000:
             return True
         if self._clock.monotonic_s() < self._store_retry_at_s:
@@ -389,7 +389,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         if len(self._own) > MAX_OWN_BUCKETS:
             self._own = {name: full_at_ms for name, full_at_ms in self._own.items() if full_at_ms > now_ms}
         full_at_ms: dict[str, float] = {}
-        waits_ms = [self._own.get(keys.flood_key("pause", chat_id), 0.0) - now_ms]
+        waits_ms = [self._own.get(keys.rate_limit_key("pause", chat_id), 0.0) - now_ms]
         for name, bucket in self._buckets(chat_id):
             full_at_ms[name] = max(self._own.get(name, 0.0), now_ms) + bucket.token_ms
             waits_ms.append(full_at_ms[name] - now_ms - bucket.room_ms(priority))
@@ -402,11 +402,11 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
     def _buckets(self, chat_id: int) -> list[tuple[str, Bucket]]:
         limits = self._limits
         buckets = [
-            (keys.flood_key("bot", 0), limits.bot),
-            (keys.flood_key("chat", chat_id), limits.chat),
+            (keys.rate_limit_key("bot", 0), limits.bot),
+            (keys.rate_limit_key("chat", chat_id), limits.chat),
         ]
         # Groups, supergroups and channels have negative ids.
-        return [*buckets, (keys.flood_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
+        return [*buckets, (keys.rate_limit_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
 
     def _now(self) -> str | float:
         return "" if self._time_ms is None else self._time_ms()
