@@ -42,7 +42,7 @@ from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import INSTALL_DIRS, Cards, load_cards
+from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
@@ -101,7 +101,7 @@ class _Parts:
     docket: Docket
     job_queue: JobQueue
     chats: Chats
-    cards: Cards
+    cards: SkillCards
     sent: SentMessageLog
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
@@ -472,7 +472,7 @@ async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) ->
             wait.cancel()
 
 
-def _load_cards(settings: Settings) -> Cards:
+def _load_cards(settings: Settings) -> SkillCards:
     own = () if settings.skills_dir is None else (settings.skills_dir,)
     for directory in own:
         if not directory.expanduser().is_dir():

@@ -38,7 +38,7 @@ from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import Step
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.projects.projects import Projects
-from bot.skills import Cards
+from bot.skills import SkillCards
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class StepDependencies:
 
     projects: Projects
     chats: Chats
-    cards: Cards
+    cards: SkillCards
     job_queue: JobQueue
     group_admins: GroupAdmins
     close_position_message: Callable[[Job], Awaitable[None]]

@@ -12,7 +12,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import RunExample, RunSuggestion
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.nemo.drafts import Draft, TrackKind
-from bot.skills import Card, example_mark
+from bot.skills import SkillCard, example_mark
 from bot.words import bounded
 
 MOST: Final = 3
@@ -193,7 +193,7 @@ _ABOUT: Final = (
 )
 
 
-def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, ...]:
+def next_steps(draft: Draft, card: SkillCard, prompt: str = "") -> tuple[Suggestion, ...]:
     """Return up to three things to do next; none for an empty draft.
 
     Args:
@@ -209,7 +209,7 @@ def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, 
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
 
 
-def first_buttons(card: Card, files: Sequence[FileFacts]) -> tuple[Button, ...]:
+def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, ...]:
     """Return up to three things to do with files that just arrived.
 
     Args:
@@ -265,7 +265,7 @@ def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[S
         seen.add(one.topic)
 
 
-def _facts(draft: Draft, card: Card) -> _Facts:
+def _facts(draft: Draft, card: SkillCard) -> _Facts:
     kinds = {track.kind for track in draft.tracks if track.segments}
     music = next((track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments), None)
     volume = None
@@ -282,7 +282,7 @@ def _facts(draft: Draft, card: Card) -> _Facts:
     )
 
 
-def _topic(card: Card) -> Topic | None:
+def _topic(card: SkillCard) -> Topic | None:
     said = f"{card.name} {card.display_name}"
     return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)
 

@@ -24,7 +24,7 @@ from bot.projects.accounts import NO_PROJECT, Accounts, Requester
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 from bot.words import nemo_language
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class Projects:
         self,
         nemo: NemoClient,
         chats: Chats,
-        cards: Cards,
+        cards: SkillCards,
         guest_accounts: GuestAccountCounter,
         clock: Clock,
         options: ProjectOptions,
@@ -184,7 +184,7 @@ class Projects:
         )
         return claim_link(self.options.web_url, claim)
 
-    def card(self, chat: Chat, language: str) -> Card:
+    def card(self, chat: Chat, language: str) -> SkillCard:
         """Return the chat's active skill card in a language."""
         return self._cards.active(chat.skill, language)
 

@@ -169,7 +169,9 @@ WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 # Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
-RATE_LIMIT = f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, in ms; or how long Telegram asked to wait
+RATE_LIMIT = (
+    f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, in ms; or how long Telegram asked to wait
+)
 
 MESSAGE_NUMBERS = (
     f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last one: the newest message numbers

@@ -10,7 +10,7 @@ from bot.jobs.model import Attachment
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Card
+from bot.skills import SkillCard
 
 MOST_FILES = 10
 """Files that are listed one by one."""
@@ -26,7 +26,7 @@ _KINDS = {
 """By what Telegram calls them."""
 
 
-async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
+async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     """List what arrived, and ask what is to be done with it."""
     uploaded = (attempt.load(Uploaded, FILES) or Uploaded()).sources
     files = [file for file in attempt.job.files if not uploaded or file.file_id in uploaded]
@@ -44,7 +44,7 @@ async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
     await attempt.responder.send("received", message)
 
 
-def _list_files(files: Sequence[FileFacts], card: Card) -> ListMessage:
+def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
     buttons = first_buttons(card, files)
     if len(files) == 1:
         return ListMessage(LocalizedMessage("upload.received", {"file": _line(files[0])}), (), buttons)

@@ -13,7 +13,7 @@ from bot.jobs.buttons import (
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.words import Words
 
 BACK = Button("button.settings", ShowSettingsButton())
@@ -30,7 +30,7 @@ class ShowSettings:
 
     name = "show_settings"
 
-    def __init__(self, chats: Chats, cards: Cards) -> None:
+    def __init__(self, chats: Chats, cards: SkillCards) -> None:
         self._chats = chats
         self._cards = cards
 
@@ -40,7 +40,7 @@ class ShowSettings:
         await attempt.responder.send("settings", settings_view(chat, self._cards, words))
 
 
-def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
+def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
     """List a chat's settings, with a button to change each.
 
     Args:

@@ -10,7 +10,7 @@ from bot.jobs.buttons import ChooseSkill, RunExample
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Card, Cards, card_mark, example_mark
+from bot.skills import SkillCard, SkillCards, card_mark, example_mark
 from bot.words import Words, bounded
 
 LIST: Final = "list"
@@ -39,7 +39,7 @@ class ShowSkills:
 
     name = "show_skills"
 
-    def __init__(self, cards: Cards, chats: Chats) -> None:
+    def __init__(self, cards: SkillCards, chats: Chats) -> None:
         self._cards = cards
         self._chats = chats
 
@@ -57,7 +57,7 @@ class ShowSkills:
         return await attempt.responder.send("skill", view)
 
 
-def list_view(cards: Cards, chosen: str | None, words: Words) -> ListMessage:
+def list_view(cards: SkillCards, chosen: str | None, words: Words) -> ListMessage:
     """List every card in a line, with a button to choose it."""
     active = cards.active(chosen).name
     every = cards.in_language(words.language)
@@ -81,7 +81,7 @@ def list_view(cards: Cards, chosen: str | None, words: Words) -> ListMessage:
     return ListMessage(LocalizedMessage("skill.choose"), tuple(lines), tuple(buttons))
 
 
-def card_view(card: Card, words: Words, *, start: str = "") -> AgentMessage:
+def card_view(card: SkillCard, words: Words, *, start: str = "") -> AgentMessage:
     """Show a card's greeting, with a button for each example that sends it.
 
     Args:

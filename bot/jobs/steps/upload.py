@@ -30,7 +30,7 @@ from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportErro
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ class Upload:
 
     name = "upload"
 
-    def __init__(self, projects: Projects, cards: Cards) -> None:
+    def __init__(self, projects: Projects, cards: SkillCards) -> None:
         self._projects = projects
         self._cards = cards
 
@@ -85,7 +85,7 @@ class Upload:
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 
-    async def _bring_all(self, attempt: Attempt, card: Card) -> None:
+    async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
@@ -171,7 +171,7 @@ class Upload:
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(
-        self, attempt: Attempt, card: Card, files: Sequence[Attachment], digest_before: str
+        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], digest_before: str
     ) -> None:
         async def send(project: Project) -> None:
             async with contextlib.AsyncExitStack() as stack:
@@ -203,7 +203,7 @@ class Upload:
         await self._projects.call(attempt.job, send)
 
     async def _open_all(
-        self, attempt: Attempt, card: Card, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
+        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
     ) -> dict[str, OpenFile]:
         """Open files, by their ids; those that can't be used are left out, and the chat is told.
 
@@ -229,7 +229,7 @@ class Upload:
         }
 
     async def _open(
-        self, attempt: Attempt, card: Card, file: Attachment, stack: contextlib.AsyncExitStack
+        self, attempt: Attempt, card: SkillCard, file: Attachment, stack: contextlib.AsyncExitStack
     ) -> OpenFile:
         attempt.responder.report_progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
         try:

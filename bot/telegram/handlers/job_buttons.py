@@ -12,7 +12,7 @@ from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.queue.retry import retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -113,7 +113,7 @@ async def send_prompt(
     return PressReply(toast, buttons=NO_BUTTONS)
 
 
-def prompt_behind(action: RunExample | RunSuggestion, cards: Cards, words: Words) -> str | None:
+def prompt_behind(action: RunExample | RunSuggestion, cards: SkillCards, words: Words) -> str | None:
     """Return the words that a button sends; ``None`` when what it offered is no longer there."""
     if isinstance(action, RunExample):
         return cards.example(action.mark)

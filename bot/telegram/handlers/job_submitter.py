@@ -19,7 +19,7 @@ from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.senders import (
     chat_key,
@@ -45,7 +45,7 @@ class JobSubmitter:
     """
 
     def __init__(
-        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: Cards, clock: Clock
+        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: SkillCards, clock: Clock
     ) -> None:
         self.job_queue = job_queue
         self.chats = chats
@@ -178,7 +178,7 @@ class JobSubmitter:
         """Return the language that the chat has chosen, or else that of whoever caused the update."""
         return language_of((await self.chats.get(chat)).language or language_code(update.effective_user))
 
-    async def card(self, update: Update, message: Message) -> Card:
+    async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
         chat = await self.chats.get(chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))

@@ -30,7 +30,7 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills import Cards, load_cards
+from bot.skills import SkillCards, load_cards
 from bot.web.serve import serve
 from tests.jobs.conftest import new_job
 
@@ -162,7 +162,7 @@ class Rig:
 
     nemo: NemoControl
     projects: Projects
-    cards: Cards
+    cards: SkillCards
     clock: SystemClock
     responder: RecordingResponder
 
