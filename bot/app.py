@@ -80,8 +80,7 @@ TICKET_TTL = timedelta(minutes=1)
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
-POLLING_LOCK_TTL_S = 5.0
-"""A standby polls so long after the poller fell silent, at the latest."""
+POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
 LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nothing needs them any more."""
@@ -109,13 +108,7 @@ class _Parts:
 
 
 class App:
-    """One process of the bot.
-
-    Args:
-        settings: All settings.
-        clock: Source of time for everything; tests pass a faster one.
-        role: Whether the process receives updates, runs jobs, or both.
-    """
+    """One process of the bot."""
 
     def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
         if settings.telegram_bot_token is None:

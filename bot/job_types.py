@@ -1,7 +1,5 @@
 """One row for each kind of job: its queue, its steps, and the command that asks for it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

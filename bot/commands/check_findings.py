@@ -1,7 +1,5 @@
 """The findings of ``nemovideo-bot check``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

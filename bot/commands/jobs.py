@@ -1,7 +1,5 @@
 """The command ``nemovideo-bot jobs``: lists, shows, cancels and retries jobs, as the buttons in chats do."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -32,8 +30,7 @@ from bot.store import keys
 from bot.store.connect import open_store
 from bot.store.schema import ensure_schema
 
-BATCH_SIZE = 500
-"""Jobs that are read in one round trip."""
+BATCH_SIZE = 500  # jobs that are read in one round trip
 
 RETRYABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
 """Kinds whose jobs contain all they need to run again. The others answer to a moment that has passed."""
@@ -90,14 +87,7 @@ class JobRow:
 
 
 class JobAdmin:
-    """Lists and changes the jobs of all chats.
-
-    Args:
-        redis: The store.
-        job_queue: The chats' queues.
-        chats: The chats, for the projects that retried jobs continue.
-        clock: Source of the time at which a retry is asked for.
-    """
+    """Lists and changes the jobs of all chats."""
 
     def __init__(self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock) -> None:
         self._redis = redis
@@ -164,12 +154,7 @@ class JobAdmin:
         return [row for row in rows if row is not None]
 
     async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
-        """List jobs that were given up, the latest first; these records are stored longer than the jobs.
-
-        Args:
-            chat: Only jobs of this chat.
-            limit: The largest number of jobs returned.
-        """
+        """List jobs that were given up, the latest first; these records are stored longer than the jobs."""
         jobs = await given_up(self._redis)
         return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 

@@ -3,8 +3,6 @@
 A checkpoint that only one step uses stands beside that step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -12,8 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 C = TypeVar("C", bound="Checkpoint")
 
-RawDraft: TypeAlias = Any
-"""A draft as NemoVideo sent it; ``None`` for an empty project."""
+RawDraft: TypeAlias = Any  # a draft as NemoVideo sent it; ``None`` for an empty project
 
 FILES, LINKS = "files", "links"
 """The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
@@ -150,12 +147,7 @@ class AgentAnswered(Checkpoint):
 
 
 class RenderStarted(Checkpoint):
-    """Saved before the call that starts a render, which is found again by its id.
-
-    Args:
-        number: 1 for the first render of the job.
-        render_id: Its id.
-    """
+    """Saved before the call that starts a render, which is found again by its id."""
 
     name = "render_started"
     number: int = 1
@@ -200,11 +192,7 @@ class Checkpoints(Protocol):
 
 
 class StoredCheckpoints:
-    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back.
-
-    Args:
-        values: The stored checkpoints by their names, as JSON values.
-    """
+    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)

@@ -1,7 +1,5 @@
 """Refusals of files by size or kind, for the active skill card or for Telegram."""
 
-from __future__ import annotations
-
 from bot.jobs.buttons import ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.skills import SkillCard
@@ -10,8 +8,7 @@ from bot.skills import SkillCard
 def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     """Refuse a file of a kind that NemoVideo takes and this card does not."""
     return LocalizedMessage(
-        "error.file_type_card",
-        {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)},
+        "error.file_type_card", {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)}
     )
 
 

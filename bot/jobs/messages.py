@@ -3,8 +3,6 @@
 All of it can be stored: pydantic reads and writes these classes as fields of a payload or a checkpoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union
@@ -162,5 +160,4 @@ class Progress:
     link: str = ""
 
 
-STORED_LIST = TypeAdapter(ListMessage)
-"""Reads and writes messages that are stored on their own."""
+STORED_LIST = TypeAdapter(ListMessage)  # reads and writes messages that are stored on their own

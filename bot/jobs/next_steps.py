@@ -1,7 +1,5 @@
 """Suggestions what to do next, after an edit: from the draft, the skill card and the last prompt, by a table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a job needs beside its prompt and files: one class for each kind, stored with the job."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import LocalizedMessage
@@ -36,11 +34,7 @@ class LinkPayload(Payload):
 
 
 class LoginPayload(Payload):
-    """A NemoVideo token of the chat's own.
-
-    Args:
-        encrypted_token: The token as ``TokenCipher`` has encrypted it.
-    """
+    """A NemoVideo token of the chat's own."""
 
     encrypted_token: str
 
@@ -106,22 +100,13 @@ class SayPayload(Payload):
 
 
 class AnnouncePayload(Payload):
-    """The operator's text to all chats with running or waiting jobs.
-
-    Args:
-        message: The text.
-    """
+    """The operator's text to all chats with running or waiting jobs."""
 
     message: LocalizedMessage
 
 
 class PrivateAnswerPayload(Payload):
-    """A question in private for the answer to a job of a group.
-
-    Args:
-        chat: The group, as a stored ``ChatKey``.
-        job_id: The job.
-    """
+    """A question in private for the answer to a job of a group."""
 
     chat: str
     job_id: str

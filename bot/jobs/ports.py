@@ -1,7 +1,5 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass

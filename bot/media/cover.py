@@ -28,12 +28,8 @@ MAX_THUMBNAIL_SIDE = 320
 MAX_THUMBNAIL_BYTES = 200_000
 """Telegram's limits for the thumbnail of anything sent."""
 
-MAX_COVER_SIDE = 1280
-"""Telegram keeps no larger size of a photo, which a cover is."""
-
-MAX_COVER_BYTES = 1_000_000
-"""Our own limit: a cover must not take longer to send than its video."""
-
+MAX_COVER_SIDE = 1280  # Telegram keeps no larger size of a photo, which a cover is
+MAX_COVER_BYTES = 1_000_000  # our own limit: a cover must not take longer to send than its video
 _BEGINNING_S = 5.0
 _INTERVAL_S = 0.25
 # Positions, as parts of the duration, to try when the beginning shows nothing.
@@ -60,9 +56,6 @@ class CoverPictures:
 
 async def make_cover(path: Path) -> CoverPictures | None:
     """Choose a video's best frame, and make cover and thumbnail of it.
-
-    Args:
-        path: The video.
 
     Returns:
         The pictures, or ``None`` if all frames that were tried are black or white.

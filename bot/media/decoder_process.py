@@ -12,8 +12,6 @@ resource tracker is one more process of 12 MB, and answers are pickles, with whi
 take over the bot. The bounds, and the end with a killed bot, would have to be written here all the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import contextlib

@@ -17,11 +17,8 @@ MEDIA_ENDINGS: Final = frozenset(
 )
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
-MAX_LINK_CHARS = 2048
-"""The length that browsers, proxies and Telegram's buttons all take."""
-
-MAX_LINKS = 10
-"""As many as an album has files."""
+MAX_LINK_CHARS = 2048  # the length that browsers, proxies and Telegram's buttons all take
+MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
 """Ports of web servers. A link with any other port would probe another kind of server."""
@@ -155,9 +152,6 @@ def find_links(text: str) -> FoundLinks:
     """Separate a message's media links from its words.
 
     Only links with a scheme count: ``clip.mp4`` is a file's name, and ``example.com/clip.mp4`` may be part of a prompt.
-
-    Args:
-        text: The message or caption.
     """
     media: list[str] = []
     refused: dict[RefusedLink, None] = {}  # ordered, each once

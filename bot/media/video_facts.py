@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-MAX_WORK_S = 10.0
-"""Seconds that the code in the decoder process takes at most by its own watch."""
+MAX_WORK_S = 10.0  # seconds that the code in the decoder process takes at most by its own watch
 
 BOUNDS = Bounds(wall_s=3 * MAX_WORK_S, cpu_s=30)
 """What the process may use, for decoders that return to that code too late."""
@@ -68,9 +67,6 @@ class VideoFacts:
 async def read_video_facts(path: Path) -> VideoFacts:
     """Read a video's facts.
 
-    Args:
-        path: The video.
-
     Raises:
         NotAVideo: It holds nothing that can be played, or a decoder crashed on it.
     """
@@ -83,9 +79,6 @@ async def read_video_facts(path: Path) -> VideoFacts:
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video for decoding, in the decoder process only.
-
-    Args:
-        path: The video.
 
     Yields:
         Its container and its video stream.

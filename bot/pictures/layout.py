@@ -9,12 +9,8 @@ from bot.pictures import lettering, times
 from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
 from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, distribute, make_blocks
 
-WIDTH_PX: Final = 1280
-"""Telegram shrinks photos whose longer side is larger."""
-
-MAX_ROWS: Final = 8
-"""Keeps the picture from getting higher than wide."""
-
+WIDTH_PX: Final = 1280  # Telegram shrinks photos whose longer side is larger
+MAX_ROWS: Final = 8  # keeps the picture from getting higher than wide
 MAX_ROWS_PER_TRACK: Final = 3
 
 TITLE_PX: Final = 46

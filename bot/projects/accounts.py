@@ -1,7 +1,5 @@
 """Whose account a chat works with: its own, else the operator's, else a guest's."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import timedelta
 from typing import Protocol

@@ -1,7 +1,5 @@
 """A chat's way into NemoVideo: whose token, which project, and what to do when either is no longer good."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,11 +12,7 @@ from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import ClaimToken, Credits, claim_link
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import (
-    AuthError,
-    NemoError,
-    SessionGone,
-)
+from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.accounts import NO_PROJECT, Accounts, Requester
 from bot.projects.guest_accounts import GuestAccountCounter
@@ -31,8 +25,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-LINK_PATIENCE_S = 5.0
-"""How long a delivery waits for the address under its button; it goes without one then."""
+LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its button; it goes without one then
 
 LINK_MARGIN = timedelta(hours=24)
 """A browser link is made anew so long before it ends, so that one under a message holds for a while."""

@@ -4,8 +4,6 @@ A name may resolve differently each time, and a redirect may lead elsewhere. So 
 the allowed hosts, and the resolved address is checked where the connection is made (`http`).
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

@@ -1,15 +1,11 @@
 """Every metric of ``/metrics``. Label values come from small fixed sets, and never name a chat, a person or a job."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""The content type of what :func:`render` returns."""
-
+CONTENT_TYPE = CONTENT_TYPE_LATEST  # the content type of what :func:`render` returns
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 # Receiving ------------------------------------------------------------------------------------------------

@@ -20,9 +20,7 @@ from babel.units import format_unit
 
 DEFAULT_LANGUAGE: Final = "en"
 
-MAX_PARAM_CHARS = 300
-"""Untrusted texts are cut to this length, so that no name or file title fills a message."""
-
+MAX_PARAM_CHARS = 300  # untrusted texts are cut to this length, so that no name or file title fills a message
 MAX_LINK_CHARS = 2048
 
 # Control characters, bidirectional overrides and the like change how a name looks.

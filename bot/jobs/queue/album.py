@@ -7,8 +7,6 @@ before its request is sent, in one step with checking that nothing came in betwe
 being uploaded still go into the same request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,14 +21,12 @@ from bot.jobs.queue.fields import JobField
 ALBUM_PAUSE_S = 1.2
 """After this pause an album or several forwarded messages count as complete; the last comes up to a second late."""
 
-FILE_PAUSE_S = 1.0
-"""How long a file without a text waits for one."""
+FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
 """How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
 
-LONGEST_S = 8.0
-"""How long a job waits for more in all, however much comes."""
+LONGEST_S = 8.0  # how long a job waits for more in all, however much comes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Erases all that is kept of a chat, in one write, and nothing that came after it was asked for."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from redis.asyncio import Redis

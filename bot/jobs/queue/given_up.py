@@ -1,7 +1,5 @@
 """Jobs that were given up: the latest of them are kept for the operator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,8 +29,7 @@ class GivenUp:
     error: str
 
 
-STORED_GIVEN_UP = TypeAdapter(GivenUp)
-"""Reads and writes the stored form."""
+STORED_GIVEN_UP = TypeAdapter(GivenUp)  # reads and writes the stored form
 
 
 async def given_up(redis: Redis) -> list[GivenUp]:

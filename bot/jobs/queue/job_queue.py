@@ -9,8 +9,6 @@ Every start of a job raises its ``attempt``, which fences off earlier starts: a 
 goes on regardless can't save anything any more.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -186,11 +184,7 @@ class JobQueue(JobReader):
             "now_s": int(now_s),
             "job_prefix": keys.job_key(chat, ""),
             "total_limit": self._total_limit,
-            "ttl": {
-                "album_s": keys.ALBUM_TTL_S,
-                "sender_s": keys.SENDER_TTL_S,
-                "request_s": keys.JOB_TTL_S,
-            },
+            "ttl": {"album_s": keys.ALBUM_TTL_S, "sender_s": keys.SENDER_TTL_S, "request_s": keys.JOB_TTL_S},
             "jobs": [self._enqueue_entry(job, takes_part=arrival is not None) for job in jobs],
         }
         if (charge := self.quotas.charge(jobs, arrival)) is not None:
@@ -275,13 +269,7 @@ class JobQueue(JobReader):
         )
 
     async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
-        """Save a checkpoint of a running job.
-
-        Args:
-            claimed: The job.
-            name: Name of the checkpoint.
-            value: What JSON can hold.
-        """
+        """Save a checkpoint of a running job."""
         outcome = await self._save(
             [_key(claimed.job), keys.SAVED_JOBS],
             attempt=claimed.attempt,
@@ -296,12 +284,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; doing it twice is doing it once.
-
-        Args:
-            claimed: The job.
-            version: The version that the caller has seen.
-        """
+        """Let no more parts join a job; doing it twice is doing it once."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:

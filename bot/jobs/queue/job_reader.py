@@ -1,7 +1,5 @@
 """What is stored of the chats' jobs, for everyone who only reads it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, cast

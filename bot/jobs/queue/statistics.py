@@ -1,7 +1,5 @@
 """Figures of all chats: who is active, what waits, and what today brought."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

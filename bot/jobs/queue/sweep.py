@@ -1,7 +1,5 @@
 """Finds queues that lost their ticket: a crash came between storing a job and adding one."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +15,7 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100
-"""How many of the jobs that wait longest a sweep looks at."""
+BATCH = 100  # how many of the jobs that wait longest a sweep looks at
 
 IDLE_QUEUE_KEPT = timedelta(hours=1)
 """How long an empty queue stays on the list; longer than any pause between announcing and filling one."""

@@ -1,7 +1,5 @@
 """Tickets: docket tasks that make some worker look at a queue."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 

@@ -1,7 +1,5 @@
 """Announce a text of the operator to all chats with running or waiting jobs."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import replace
 

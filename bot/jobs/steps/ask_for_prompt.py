@@ -1,7 +1,5 @@
 """The answer to files that came without words: what they are, and what could be done with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
@@ -12,8 +10,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
 from bot.skills import SkillCard
 
-MOST_FILES = 10
-"""Files that are listed one by one."""
+MOST_FILES = 10  # files that are listed one by one
 
 _KINDS = {
     "video": "video",
@@ -49,8 +46,7 @@ def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
     if len(files) == 1:
         return ListMessage(LocalizedMessage("upload.received", {"file": _line(files[0])}), (), buttons)
     heading = LocalizedMessage(
-        "upload.received_several",
-        {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))},
+        "upload.received_several", {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))}
     )
     lines = tuple(
         LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MOST_FILES]

@@ -1,7 +1,5 @@
 """Delete a message that holds an API token."""
 
-from __future__ import annotations
-
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.payloads import DeleteTokenPayload
 from bot.jobs.worker.attempt import Attempt

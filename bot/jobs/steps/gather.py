@@ -1,7 +1,5 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from bot.jobs.checkpoints import Checkpoint
@@ -44,10 +42,6 @@ class Gather:
 
 async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJob:
     """Wait until no more parts arrive, but not forever.
-
-    Args:
-        attempt: The attempt at the job.
-        gathered: The job with its parts so far.
 
     Returns:
         The job with its parts after the wait.

@@ -1,7 +1,5 @@
 """Log a chat in with an API token of its own."""
 
-from __future__ import annotations
-
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import LoginPayload

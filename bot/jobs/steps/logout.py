@@ -1,7 +1,5 @@
 """Log a chat out of its own account."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Account
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage

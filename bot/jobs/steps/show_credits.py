@@ -1,7 +1,5 @@
 """Show how many credits are left."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Account
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.steps.service_errors import ended_by, register_buttons

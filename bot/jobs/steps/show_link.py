@@ -1,7 +1,5 @@
 """Show where the project opens in a browser."""
 
-from __future__ import annotations
-
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import JobState

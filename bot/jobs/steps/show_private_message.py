@@ -1,7 +1,5 @@
 """Show in private what came of a job in a group."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PrivateMessageKept

@@ -1,23 +1,14 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import (
-    ChooseLanguage,
-    ChooseSkill,
-    SetAutoExport,
-    SetReplaceResults,
-    SetSendAsFile,
-)
+from bot.jobs.buttons import ChooseLanguage, ChooseSkill, SetAutoExport, SetReplaceResults, SetSendAsFile
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
 from bot.skills import SkillCards
 from bot.words import Words
 
-BACK = Button("button.settings", ShowSettingsButton())
-"""Leads from a list back to the settings."""
+BACK = Button("button.settings", ShowSettingsButton())  # leads from a list back to the settings
 
 
 class ShowSettings:
@@ -41,13 +32,7 @@ class ShowSettings:
 
 
 def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
-    """List a chat's settings, with a button to change each.
-
-    Args:
-        chat: The chat with its settings.
-        cards: The skill cards.
-        words: The words of the reader's language.
-    """
+    """List a chat's settings, with a button to change each."""
     card = cards.active(chat.skill, words.language)
     if chat.language is None and not chat.key.is_private:
         language = LocalizedMessage("settings.language_each")

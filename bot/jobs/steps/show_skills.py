@@ -1,7 +1,5 @@
 """Show the skill cards, or the active one with its examples as buttons."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 
@@ -18,9 +16,7 @@ CARD: Final = "card"
 START: Final = "start"
 """What a job of this kind shows: every card, the active one, or the active one with how to begin."""
 
-MOST_CARDS: Final = 20
-"""Cards listed in one message; the others are reached by their name."""
-
+MOST_CARDS: Final = 20  # cards listed in one message; the others are reached by their name
 _LINE_CHARS: Final = 120
 _LABEL_CHARS: Final = 60
 _MESSAGE_CHARS: Final = 4096
@@ -96,10 +92,7 @@ def card_view(card: SkillCard, words: Words, *, start: str = "") -> AgentMessage
     if card.examples:
         paragraphs.append(words.plain("skill.try"))
     buttons = tuple(
-        Button(
-            text=bounded(example, _LABEL_CHARS),
-            action=RunExample(example_mark(card.name, example)),
-        )
+        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
     )
     return AgentMessage("\n\n".join(paragraphs)[:_MESSAGE_CHARS], buttons)

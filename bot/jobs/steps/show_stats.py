@@ -1,7 +1,5 @@
 """Show the operator what the bot did today and does now."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
@@ -13,8 +11,7 @@ from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
-MOST_WORKERS = 20
-"""Workers listed in one message."""
+MOST_WORKERS = 20  # workers listed in one message
 
 
 class ShowStats:

@@ -1,7 +1,5 @@
 """Show the timeline, and what runs and waits."""
 
-from __future__ import annotations
-
 from bot.jobs.buttons import Export
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName

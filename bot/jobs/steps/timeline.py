@@ -1,15 +1,12 @@
 """The tracks of a draft, as lines for the chat."""
 
-from __future__ import annotations
-
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.nemo.drafts import Draft, Segment, Track
 
-MOST_TRACKS = 20
-"""Tracks listed in one message."""
+MOST_TRACKS = 20  # tracks listed in one message
 
 
 def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:

@@ -1,7 +1,5 @@
 """Upload: files flow from Telegram to NemoVideo, those of a request in one request."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -34,11 +32,8 @@ from bot.skills import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
-TRIES = 3
-"""A relay can't be replayed: each try fetches the files again."""
-
-PAUSE_S = 2.0
-"""Times the number of the try: the pause before the next one."""
+TRIES = 3  # a relay can't be replayed: each try fetches the files again
+PAUSE_S = 2.0  # times the number of the try: the pause before the next one
 
 FILES_AT_ONCE = 10
 """Files in one request: as many as an album has. All are open until the last one is through."""
@@ -301,12 +296,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
-    """Prepare open files for an upload.
-
-    Args:
-        opened: The files.
-        meter: Is called with the length of each chunk that is read.
-    """
+    """Prepare open files for an upload."""
     return [
         FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened
     ]

@@ -1,7 +1,5 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from enum import Enum

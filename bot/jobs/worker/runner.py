@@ -1,7 +1,5 @@
 """Runs tickets: claims a job, takes its steps, and handles every way in which that can end."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,8 +23,7 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-STORE_PAUSE_S = 1.0
-"""Pause before a job is taken up again after the store failed it."""
+STORE_PAUSE_S = 1.0  # pause before a job is taken up again after the store failed it
 
 LISTEN_S = 5.0
 """How long one read of the cancellations waits; shorter than the store's own limit for an answer."""
@@ -34,8 +31,7 @@ LISTEN_S = 5.0
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
 
-SWEEP_EVERY_S = 5.0
-"""How soon a queue that lost its ticket gets a new one."""
+SWEEP_EVERY_S = 5.0  # how soon a queue that lost its ticket gets a new one
 
 
 class JobRunner:

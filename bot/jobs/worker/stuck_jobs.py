@@ -1,7 +1,5 @@
 """Finds jobs that make no progress."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +16,7 @@ log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 60.0
 
-CHECKED_JOBS = 20
-"""How many of the jobs that have saved nothing for longest are checked each time."""
+CHECKED_JOBS = 20  # how many of the jobs that have saved nothing for longest are checked each time
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Edited requests: the words of a waiting one change, one that was begun is offered again under a button."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Update
@@ -92,12 +90,7 @@ class EditedMessageHandlers(HandlerFamily):
 
 
 def _offer_key(status: JobStatus, text: str) -> str:
-    """Return the key of what is said about a request that was edited after it was begun.
-
-    Args:
-        status: The request.
-        text: Its new words.
-    """
+    """Return the key of what is said about a request that was edited after it was begun."""
     if text and not status.job.text:
         return "edited.added"  # A file that came without words has them now.
     match status.state:

@@ -1,7 +1,5 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -47,11 +45,7 @@ class HandlerServices:
 
 
 class HandlerFamily:
-    """Base of the handlers of one family.
-
-    Args:
-        services: What they use.
-    """
+    """Base of the handlers of one family."""
 
     def __init__(self, services: HandlerServices) -> None:
         self._services = services

@@ -1,7 +1,5 @@
 """Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
@@ -19,8 +17,7 @@ from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import telegram_chat_id_of
 from bot.words import Words, bounded
 
-MAX_TOAST_CHARS = 150
-"""The longest request shown in a toast, which has 200 characters in all."""
+MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
 """The answer to a press on a job that is not known any more."""

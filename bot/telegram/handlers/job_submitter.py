@@ -1,7 +1,5 @@
 """What all handlers share: making jobs of updates and storing them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Sequence
@@ -21,12 +19,7 @@ from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.senders import (
-    chat_key,
-    language_code,
-    owner_id,
-    telegram_chat_id_of,
-)
+from bot.telegram.reading.senders import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
@@ -34,15 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class JobSubmitter:
-    """Stores the jobs of updates.
-
-    Args:
-        job_queue: The queues of all chats.
-        chats: The languages and settings of chats.
-        sent: Notes the numbers of messages.
-        cards: The skill cards.
-        clock: Source of the time in jobs; tests pass a manual one.
-    """
+    """Stores the jobs of updates."""
 
     def __init__(
         self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: SkillCards, clock: Clock

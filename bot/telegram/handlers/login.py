@@ -3,8 +3,6 @@
 A message that holds a token is deleted before anything else happens, and the token is stored encrypted.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 
@@ -20,8 +18,7 @@ from bot.telegram.reading.senders import message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
 
-LOGIN_START = "login"
-"""What ``/start`` brings along from the button under a refused ``/login``."""
+LOGIN_START = "login"  # what ``/start`` brings along from the button under a refused ``/login``
 
 # Also right behind a command, where the space was forgotten.
 _TOKEN = re.compile(r"nmv_[\w-]{8,}")
@@ -77,12 +74,7 @@ def offered_token(text: str) -> str | None:
 
 
 def login_how(message: Message, username: str) -> LocalizedMessage:
-    """Say how to log in; in a group, where.
-
-    Args:
-        message: The message to answer.
-        username: The bot's name.
-    """
+    """Say how to log in; in a group, where."""
     if message.chat.type == ChatType.PRIVATE:
         return LocalizedMessage("login.how")
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))

@@ -1,7 +1,5 @@
 """What is kept of a chat, and having it erased: ``/privacy``, ``/forget`` and its button."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Message, Update

@@ -1,7 +1,5 @@
 """Messages about daily quotas."""
 
-from __future__ import annotations
-
 from bot.jobs.messages import Bytes, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.quotas import Quotas, QuotaWarning
 

@@ -1,7 +1,5 @@
 """Messages that are requests: words, links and files, albums and forwards, ``/edit``, and phrases such as "export"."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Message, Update
@@ -27,13 +25,7 @@ from bot.words.phrases import PhraseAction, action_for
 
 
 class RequestHandlers(HandlerFamily):
-    """Handles messages that are requests.
-
-    Args:
-        services: What the handlers use.
-        login: Handles tokens that stand in a request.
-        cancel: Handles the phrase that is ``/cancel`` in words.
-    """
+    """Handles messages that are requests."""
 
     def __init__(self, services: HandlerServices, login: LoginHandlers, cancel: CancelHandlers) -> None:
         super().__init__(services)

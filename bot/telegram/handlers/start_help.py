@@ -1,7 +1,5 @@
 """``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
 
-from __future__ import annotations
-
 from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import filters
@@ -18,12 +16,7 @@ from bot.telegram.sending.private_messages import read_payload
 
 
 class StartHelpHandlers(HandlerFamily):
-    """Handles ``/start``, ``/help`` and unknown commands.
-
-    Args:
-        services: What the handlers use.
-        login: Handles tokens that stand in an unknown command.
-    """
+    """Handles ``/start``, ``/help`` and unknown commands."""
 
     def __init__(self, services: HandlerServices, login: LoginHandlers) -> None:
         super().__init__(services)

@@ -1,7 +1,5 @@
 """Which files are refused before anything is tried, and the messages that say so."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused

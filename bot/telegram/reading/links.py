@@ -1,7 +1,5 @@
 """Links in a request: which NemoVideo is to fetch, and what to say about the others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.jobs.messages import LocalizedMessage

@@ -4,8 +4,6 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 ``getUpdates``, whose offset confirms, goes out only after every handler of the batch has stored its jobs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import defaultdict
@@ -24,22 +22,13 @@ from bot.telegram.receiving.application import AnyApplication
 
 log = structlog.get_logger(__name__)
 
-POLL_S = 30
-"""How long Telegram holds a request, in seconds, when there are no updates."""
-
-POLL_MARGIN_S = 10
-"""How many seconds later its answer has to be here, or the connection counts as dead."""
-
+POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
+POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
 class UpdateReceiver:
-    """Polls for updates, and passes updates to the handlers.
-
-    Args:
-        application: PTB's application with the handlers.
-        clock: Source of pauses; tests pass a manual one.
-    """
+    """Polls for updates, and passes updates to the handlers."""
 
     def __init__(self, application: AnyApplication, clock: Clock) -> None:
         self._application = application

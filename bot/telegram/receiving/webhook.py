@@ -1,7 +1,5 @@
 """Setting the webhook: once by any of the processes, and again only when something has changed."""
 
-from __future__ import annotations
-
 import hashlib
 
 import structlog
@@ -20,8 +18,7 @@ log = structlog.get_logger(__name__)
 MAX_CONNECTIONS = 40
 """Updates that Telegram delivers at once, over all replicas: its own default. Each takes a few milliseconds."""
 
-LOCK_S = 60.0
-"""Seconds for one process to make two calls to Telegram."""
+LOCK_S = 60.0  # seconds for one process to make two calls to Telegram
 
 
 async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: Clock) -> None:

@@ -1,7 +1,5 @@
 """Calls to Telegram: the chat's present id, retries of what can't be doubled, and every failure sorted."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -67,12 +65,7 @@ class TelegramCalls:
         return await self.rate_limiter.acquire(await self.telegram_chat_id(chat_id), priority)
 
     async def call(
-        self,
-        chat_id: int,
-        make: Callable[[int], Awaitable[T]],
-        *,
-        repeatable: bool,
-        patient: bool = True,
+        self, chat_id: int, make: Callable[[int], Awaitable[T]], *, repeatable: bool, patient: bool = True
     ) -> T:
         """Make a call, and repeat it while that may help.
 

@@ -3,8 +3,6 @@
 A part is set only when it has changed: Telegram locks out a bot that sets its commands at every start.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hashlib
@@ -39,14 +37,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
-LOCK_LEASE_S = 60.0
-"""Seconds for which a process may work on one part before another may take over."""
-
-DEFAULT_LANGUAGE = "en"
-"""Shown to people whose language has no catalogue."""
-
-_ADMIN_PREFIX = "commands:admin:"
-"""Prefix of the names of the parts for one operator."""
+LOCK_LEASE_S = 60.0  # seconds for which a process may work on one part before another may take over
+DEFAULT_LANGUAGE = "en"  # shown to people whose language has no catalogue
+_ADMIN_PREFIX = "commands:admin:"  # prefix of the names of the parts for one operator
 
 COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
     BotCommandScopeAllPrivateChats(): PRIVATE_MENU,
@@ -162,15 +155,9 @@ class CommandMenu:
                 everything = (*PRIVATE_MENU, *OPERATOR_COMMANDS)
                 yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
             about, short = words.plain("bot.description"), words.plain("bot.short_description")
+            yield _Part(f"description:{language}", about, partial(bot.set_my_description, about, code))
             yield _Part(
-                f"description:{language}",
-                about,
-                partial(bot.set_my_description, about, code),
-            )
-            yield _Part(
-                f"short_description:{language}",
-                short,
-                partial(bot.set_my_short_description, short, code),
+                f"short_description:{language}", short, partial(bot.set_my_short_description, short, code)
             )
 
     def _commands(

@@ -38,11 +38,7 @@ _PLAIN_TYPES = {
     MessageEntity.EXPANDABLE_BLOCKQUOTE,
 }
 
-_NEVER_NESTED = {
-    MessageEntity.BLOCKQUOTE,
-    MessageEntity.EXPANDABLE_BLOCKQUOTE,
-    MessageEntity.TEXT_LINK,
-}
+_NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.TEXT_LINK}
 
 # Stand for "<" and "|" during the conversion, which drops whatever looks like HTML with the text in it, and takes
 # "a || b" for the start of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so that no

@@ -1,7 +1,5 @@
 """The progress message of a job, edited in place as the job goes on."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import math
@@ -30,8 +28,7 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 BAR_CELLS = 12
-PREVIEW_LENGTH = 600
-"""How many characters of the agent's answer are shown while it comes; the newest ones."""
+PREVIEW_LENGTH = 600  # how many characters of the agent's answer are shown while it comes; the newest ones
 
 STILL_WORKING_EVERY_S = 120.0
 """After each of these in one stage the message says that work goes on, as the service advises."""

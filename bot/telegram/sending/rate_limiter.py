@@ -9,8 +9,6 @@ An answer takes its tokens even if they come later, and keeps its place. What is
 enough are left for the more urgent, and reserves nothing: thousands of waiting progress messages delay no answer.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import random
@@ -56,8 +54,7 @@ RateLimitArgs: TypeAlias = SendPriority | Acquired
 _LIMITED = ("send", "edit", "copy", "forward")
 _UNLIMITED = ("sendChatAction",)
 
-_NOT_PAUSING = ("get", "answer")
-"""Endpoints whose 429 says nothing about sending to the chat."""
+_NOT_PAUSING = ("get", "answer")  # endpoints whose 429 says nothing about sending to the chat
 
 PATIENCE_S = 600.0
 """How long a call is repeated while Telegram asks to wait, or is away; then the error is raised."""
@@ -98,10 +95,9 @@ class Bucket:
 
     def room_ms(self, priority: SendPriority) -> float:
         """Return how far ahead the moment of being full may lie for a token to be there."""
-        kept = {
-            SendPriority.PROGRESS: self.kept_from_progress,
-            SendPriority.EDIT: self.kept_from_edits,
-        }.get(priority, 0)
+        kept = {SendPriority.PROGRESS: self.kept_from_progress, SendPriority.EDIT: self.kept_from_edits}.get(
+            priority, 0
+        )
         return (self.burst - kept) * self.token_ms
 
 
@@ -130,15 +126,9 @@ class RateLimits:
 EDITS_PER_S = 15
 """Edits of all progress messages of one process: the more messages, the less often each is edited."""
 
-STORE_TIMEOUT_S = 1.0
-"""How long the store may take to answer; then this process counts for itself."""
-
-STORE_RETRY_S = 5.0
-"""How long the store is left alone after it did not answer."""
-
-MAX_OWN_BUCKETS = 10_000
-"""How many buckets of its own a process keeps before it forgets those that are full."""
-
+STORE_TIMEOUT_S = 1.0  # how long the store may take to answer; then this process counts for itself
+STORE_RETRY_S = 5.0  # how long the store is left alone after it did not answer
+MAX_OWN_BUCKETS = 10_000  # how many buckets of its own a process keeps before it forgets those that are full
 _ACQUIRE = """
 -- KEYS: pause, the bot's bucket, the chat's buckets.
 -- ARGV: now in ms or '', 1 to reserve a token that comes later, then for each bucket: token_ms, room_ms.
@@ -337,12 +327,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         return self._try_acquire_own(chat_id, priority)
 
     async def pause(self, chat_id: int, pause_s: float) -> None:
-        """Let all workers leave a chat alone.
-
-        Args:
-            chat_id: The chat's id in Telegram.
-            pause_s: For how many seconds.
-        """
+        """Let all workers leave a chat alone."""
         bucket = self._limits.chat
         rest_ms = (bucket.burst - 1) * bucket.token_ms
         names = [keys.rate_limit_key("pause", chat_id), keys.rate_limit_key("chat", chat_id)]
