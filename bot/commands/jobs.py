@@ -46,23 +46,14 @@ class CommandRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as the operator sees it, without secrets and the services' answers.
+    """A job as the operator sees it, without secrets and the services' answers."""
 
-    Args:
-        job: The request, with all its parts.
-        state: Whether it waits, runs or has ended.
-        position: Its position in the queue from 1; 0 if it does not wait.
-        starts: The number of attempts.
-        is_stopping: Whether it has been cancelled and still runs.
-        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
-    """
-
-    job: Job
-    state: JobState
-    position: int
-    starts: int
-    is_stopping: bool
-    saved: tuple[str, ...]
+    job: Job  # the request, with all its parts
+    state: JobState  # whether it waits, runs or has ended
+    position: int  # its position in the queue from 1; 0 if it does not wait
+    starts: int  # the number of attempts
+    is_stopping: bool  # whether it has been cancelled and still runs
+    saved: tuple[str, ...]  # names of its checkpoints, such as ``uploaded`` and ``agent_answered``
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""

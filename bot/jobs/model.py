@@ -74,31 +74,18 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file at Telegram.
+    """A file at Telegram."""
 
-    Args:
-        file_id: Telegram's handle; valid for this bot only.
-        kind: video, photo, audio, document, ….
-        name: A safe file name with its extension.
-        size: Bytes; ``None`` if Telegram doesn't say.
-        content_type: As declared; the content decides in the end.
-        duration_s: Length of audio and video in seconds; ``None`` if Telegram doesn't say.
-        width: In pixels; ``None`` if Telegram doesn't say.
-        height: In pixels; ``None`` if Telegram doesn't say.
-        message_id: The message that brought it.
-        is_result: Whether that message was the bot's, with a finished video.
-    """
-
-    file_id: str
-    kind: str
-    name: str
-    size: int | None
-    content_type: str
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
-    message_id: int | None = None
-    is_result: bool = False
+    file_id: str  # Telegram's handle; valid for this bot only
+    kind: str  # video, photo, audio, document, …
+    name: str  # a safe file name with its extension
+    size: int | None  # bytes; ``None`` if Telegram doesn't say
+    content_type: str  # as declared; the content decides in the end
+    duration_s: float | None = None  # length of audio and video in seconds; ``None`` if Telegram doesn't say
+    width: int | None = None  # in pixels; ``None`` if Telegram doesn't say
+    height: int | None = None  # in pixels; ``None`` if Telegram doesn't say
+    message_id: int | None = None  # the message that brought it
+    is_result: bool = False  # whether that message was the bot's, with a finished video
 
     @property
     def is_text(self) -> bool:

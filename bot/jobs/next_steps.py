@@ -44,63 +44,37 @@ class Topic(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of a file that arrived.
+    """What is known of a file that arrived."""
 
-    Args:
-        kind: ``video``, ``image`` or ``audio``.
-        name: Its name; empty if it came without one.
-        size_bytes: Its size; 0 if unknown.
-        duration_s: Length of audio and video in seconds.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    kind: str
-    name: str = ""
-    size_bytes: int = 0
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
+    kind: str  # ``video``, ``image`` or ``audio``
+    name: str = ""  # its name; empty if it came without one
+    size_bytes: int = 0  # its size; 0 if unknown
+    duration_s: float | None = None  # length of audio and video in seconds
+    width: int | None = None  # in pixels
+    height: int | None = None  # in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the table decides by.
+    """What the table decides by."""
 
-    Args:
-        about: The topic of the skill card, if it has one.
-        has_picture: Whether there is video or an image.
-        has_title: Whether there is a text track.
-        has_music: Whether there is an audio track.
-        volume: The loudness of that track, if known; 1.0 is the original one.
-        length_ms: Length of the whole, in milliseconds.
-        is_wide: Whether the picture is wider than high.
-    """
-
-    about: Topic | None
-    has_picture: bool
-    has_title: bool
-    has_music: bool
-    volume: float | None
-    length_ms: int
-    is_wide: bool
+    about: Topic | None  # the topic of the skill card, if it has one
+    has_picture: bool  # whether there is video or an image
+    has_title: bool  # whether there is a text track
+    has_music: bool  # whether there is an audio track
+    volume: float | None  # the loudness of that track, if known; 1.0 is the original one
+    length_ms: int  # length of the whole, in milliseconds
+    is_wide: bool  # whether the picture is wider than high
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One thing to do next.
+    """One thing to do next."""
 
-    Args:
-        name: Its id, which the keys of its texts end with.
-        topic: What it is about.
-        fits: Tells whether it makes sense for a draft.
-        said: Matches a prompt that asked for just this, in any language.
-    """
-
-    name: str
-    topic: Topic
-    fits: Callable[[_Facts], bool]
-    said: re.Pattern[str]
+    name: str  # its id, which the keys of its texts end with
+    topic: Topic  # what it is about
+    fits: Callable[[_Facts], bool]  # tells whether it makes sense for a draft
+    said: re.Pattern[str]  # matches a prompt that asked for just this, in any language
 
     @property
     def label(self) -> str:

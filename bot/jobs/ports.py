@@ -14,19 +14,12 @@ from bot.jobs.model import Attachment, Job
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file.
+    """An open file."""
 
-    Args:
-        name: A safe name with the extension that fits its content.
-        size: Bytes, exact.
-        content_type: Its MIME type, by its first bytes if they tell.
-        chunks: Its content, to be read once.
-    """
-
-    name: str
-    size: int
-    content_type: str
-    chunks: AsyncIterator[bytes]
+    name: str  # a safe name with the extension that fits its content
+    size: int  # bytes, exact
+    content_type: str  # its MIME type, by its first bytes if they tell
+    chunks: AsyncIterator[bytes]  # its content, to be read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,7 @@ class Result:
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
         why_link: Why not: ``too_large``, ``no_room`` on the disk, or ``elsewhere``: its host is not allowed.
         size: Bytes; ``None`` if unknown.
-        duration_s: Its length, if the render told.
+        duration_s: Its length, if the render says so.
         took_s: Seconds from the request until now.
         file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
         kind: What it was sent as then.
@@ -62,19 +55,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How a result reached the chat.
+    """How a result reached the chat."""
 
-    Args:
-        file_id: Telegram's id of it; empty if a link was sent.
-        kind: What it became: video, animation or document.
-        message_id: The message with it.
-        telegram_chat_id: The id in Telegram of the chat where that is.
-    """
-
-    file_id: str
-    kind: str = "video"
-    message_id: int = 0
-    telegram_chat_id: int = 0
+    file_id: str  # Telegram's id of it; empty if a link was sent
+    kind: str = "video"  # what it became: video, animation or document
+    message_id: int = 0  # the message with it
+    telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
 
 
 class FileGone(Exception):

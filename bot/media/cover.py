@@ -43,15 +43,10 @@ _CLEARLY_BETTER = 1.1
 
 @dataclass(frozen=True, slots=True)
 class CoverPictures:
-    """One frame in the two sizes that Telegram takes, as JPEG.
+    """One frame in the two sizes that Telegram takes, as JPEG."""
 
-    Args:
-        cover: The larger one, at most 1280 pixels on each side.
-        thumbnail: The smaller one, at most 320 pixels on each side and 200 kB.
-    """
-
-    cover: bytes
-    thumbnail: bytes
+    cover: bytes  # the larger one, at most 1280 pixels on each side
+    thumbnail: bytes  # the smaller one, at most 320 pixels on each side and 200 kB
 
 
 async def make_cover(path: Path) -> CoverPictures | None:

@@ -47,21 +47,13 @@ class NotAVideo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What ``sendVideo`` is given.
+    """What ``sendVideo`` is given."""
 
-    Args:
-        width: Width as displayed, with rotation and pixel shape applied, in pixels.
-        height: Height as displayed, in pixels.
-        duration_s: Length in seconds, 0 if the file doesn't say.
-        faststart: Whether playback can begin before all is loaded (the moov atom comes before the media).
-        is_playable: Whether every client of Telegram plays it: an MP4 of H.264 with AAC, MP3 or no audio.
-    """
-
-    width: int
-    height: int
-    duration_s: float
-    faststart: bool
-    is_playable: bool
+    width: int  # width as displayed, with rotation and pixel shape applied, in pixels
+    height: int  # height as displayed, in pixels
+    duration_s: float  # length in seconds, 0 if the file doesn't say
+    faststart: bool  # whether playback can begin before all is loaded (the moov atom comes before the media)
+    is_playable: bool  # whether every client of Telegram plays it: an MP4 of H.264 with AAC, MP3 or no audio
 
 
 async def read_video_facts(path: Path) -> VideoFacts:

@@ -44,17 +44,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """How chats reach NemoVideo.
+    """How chats reach NemoVideo."""
 
-    Args:
-        web_url: Of the web site, for links that people open.
-        operator_token: Used for every chat, when there is one.
-        size_limit: Bytes of the largest file that is taken.
-    """
-
-    web_url: str
-    operator_token: str | None
-    size_limit: int
+    web_url: str  # of the web site, for links that people open
+    operator_token: str | None  # used for every chat, when there is one
+    size_limit: int  # bytes of the largest file that is taken
 
 
 class Projects:

@@ -39,33 +39,19 @@ _VERSION_TEXT = re.compile(r"[\x21-\x7e]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class SkillCard:
-    """A skill card in one language.
+    """A skill card in one language."""
 
-    Args:
-        name: The card's id, sent to NemoVideo as ``X-Skill-Source``.
-        version: Sent to NemoVideo as ``X-Skill-Version``.
-        display_name: The name that people read.
-        description: One or two sentences of Markdown.
-        emoji: Shown before the name.
-        platform: Sent to NemoVideo as ``X-Skill-Platform``.
-        greeting: How the bot introduces itself with this card, in Markdown.
-        examples: Requests to try; they are sent as they are.
-        size_limit_bytes: The largest file that it accepts.
-        kinds: The accepted file extensions, the best ones first.
-        body: The card's whole text in Markdown.
-    """
-
-    name: str
-    version: str
-    display_name: str
-    description: str
-    emoji: str
-    platform: str
-    greeting: str
-    examples: tuple[str, ...]
-    size_limit_bytes: int
-    kinds: tuple[str, ...]
-    body: str = field(repr=False)
+    name: str  # the card's id, sent to NemoVideo as ``X-Skill-Source``
+    version: str  # sent to NemoVideo as ``X-Skill-Version``
+    display_name: str  # the name that people read
+    description: str  # one or two sentences of Markdown
+    emoji: str  # shown before the name
+    platform: str  # sent to NemoVideo as ``X-Skill-Platform``
+    greeting: str  # how the bot introduces itself with this card, in Markdown
+    examples: tuple[str, ...]  # requests to try; they are sent as they are
+    size_limit_bytes: int  # the largest file that it accepts
+    kinds: tuple[str, ...]  # the accepted file extensions, the best ones first
+    body: str = field(repr=False)  # the card's whole text in Markdown
 
     def takes(self, file_name: str) -> bool:
         """Whether the card accepts files with this name's extension."""
@@ -85,17 +71,11 @@ class SkillCard:
 
 @dataclass(frozen=True, slots=True)
 class CardProblem:
-    """Why a card was skipped.
+    """Why a card was skipped."""
 
-    Args:
-        path: The card's file.
-        line: The line of the problem, from 1.
-        reason: The problem in a few words.
-    """
-
-    path: Path
-    line: int
-    reason: str
+    path: Path  # the card's file
+    line: int  # the line of the problem, from 1
+    reason: str  # the problem in a few words
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}"
@@ -103,15 +83,10 @@ class CardProblem:
 
 @dataclass(frozen=True, slots=True)
 class SkillCards:
-    """All readable cards, and the problems of the others.
+    """All readable cards, and the problems of the others."""
 
-    Args:
-        problems: Why cards were skipped.
-        default: The name of the card for a chat that chose none.
-    """
-
-    problems: tuple[CardProblem, ...]
-    default: str
+    problems: tuple[CardProblem, ...]  # why cards were skipped
+    default: str  # the name of the card for a chat that chose none
     _by_name: Mapping[str, Mapping[str, SkillCard]]
 
     def get(self, name: str, language: str = _LANGUAGE) -> SkillCard | None:

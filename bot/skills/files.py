@@ -28,17 +28,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CardFile:
-    """The two parts of a card.
+    """The two parts of a card."""
 
-    Args:
-        front: The front matter's keys; empty if there is none.
-        body: The Markdown below it.
-        lines: The whole file's lines.
-    """
-
-    front: dict[str, object]
-    body: str
-    lines: tuple[str, ...]
+    front: dict[str, object]  # the front matter's keys; empty if there is none
+    body: str  # the Markdown below it
+    lines: tuple[str, ...]  # the whole file's lines
 
     def line_of(self, prefix: str) -> int:
         """Return the number of the first line that starts so, from 1; 1 if none does."""

@@ -52,15 +52,10 @@ class RequestPart:
 
 @dataclass(frozen=True, slots=True)
 class PartText:
-    """The text of a part; stored apart from it because people edit their messages.
+    """The text of a part; stored apart from it because people edit their messages."""
 
-    Args:
-        text: The prompt, without command.
-        links: Links in it whose files belong to the request.
-    """
-
-    text: str = ""
-    links: tuple[str, ...] = ()
+    text: str = ""  # the prompt, without command
+    links: tuple[str, ...] = ()  # links in it whose files belong to the request
 
 
 STORED_PART = TypeAdapter(RequestPart)
@@ -74,21 +69,13 @@ ArrivalKind = Literal["asked", "beside", "edited"]
 
 @dataclass(frozen=True, slots=True)
 class ArrivedPart:
-    """A part with what decides where it goes.
+    """A part with what decides where it goes."""
 
-    Args:
-        part: The part itself.
-        text: Its text.
-        kind: What its message does.
-        replied_album: Album of the message that it replies to; the whole of that album belongs to it.
-        replied_part: The message that it replies to, if that belongs to it.
-    """
-
-    part: RequestPart
-    text: PartText = PartText()
-    kind: ArrivalKind = "asked"
-    replied_album: str = ""
-    replied_part: RequestPart | None = None
+    part: RequestPart  # the part itself
+    text: PartText = PartText()  # its text
+    kind: ArrivalKind = "asked"  # what its message does
+    replied_album: str = ""  # album of the message that it replies to; the whole of that album belongs to it
+    replied_part: RequestPart | None = None  # the message that it replies to, if that belongs to it
 
     def argument(self, now_s: float) -> dict[str, Any]:
         """Return what ``lua/album.lua`` has to know.

@@ -67,23 +67,14 @@ class CloseOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job that a ticket may run now.
+    """A job that a ticket may run now."""
 
-    Args:
-        gathered: What was asked, with all its parts so far.
-        attempt: How many times it was started; fences off earlier starts.
-        tries: Starts that count against it: not those that a drain or the store ended.
-        checkpoints: What earlier attempts saved, by name.
-        cancelled: Whether the chat has asked to stop it.
-        announced: Whether some process sends, or sent, its position in the queue.
-    """
-
-    gathered: GatheredJob
-    attempt: int
-    tries: int
-    checkpoints: dict[str, Any]
-    cancelled: bool
-    announced: bool
+    gathered: GatheredJob  # what was asked, with all its parts so far
+    attempt: int  # how many times it was started; fences off earlier starts
+    tries: int  # starts that count against it: not those that a drain or the store ended
+    checkpoints: dict[str, Any]  # what earlier attempts saved, by name
+    cancelled: bool  # whether the chat has asked to stop it
+    announced: bool  # whether some process sends, or sent, its position in the queue
 
     @property
     def job(self) -> Job:

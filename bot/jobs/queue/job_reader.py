@@ -16,17 +16,11 @@ from bot.store import keys
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What is known of a job from outside.
+    """What is known of a job from outside."""
 
-    Args:
-        job: What was asked.
-        state: The job's state.
-        position: 1 for the first job that waits; 0 if it runs or is over.
-    """
-
-    job: Job
-    state: JobState
-    position: int
+    job: Job  # what was asked
+    state: JobState  # the job's state
+    position: int  # 1 for the first job that waits; 0 if it runs or is over
 
 
 class JobReader:

@@ -36,30 +36,19 @@ Resource = Literal["requests", "bytes"]
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """What a day allows; 0 is no limit.
+    """What a day allows; 0 is no limit."""
 
-    Args:
-        requests: Number of requests.
-        bytes: Size of the files that are sent in.
-    """
-
-    requests: int = 0
-    bytes: int = 0
+    requests: int = 0  # number of requests
+    bytes: int = 0  # size of the files that are sent in
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaWarning:
-    """A quota of which little is left today.
+    """A quota of which little is left today."""
 
-    Args:
-        scope: Whose quota it is.
-        resource: What is running out.
-        left: How much is left, requests or bytes.
-    """
-
-    scope: Scope
-    resource: Resource
-    left: int
+    scope: Scope  # whose quota it is
+    resource: Resource  # what is running out
+    left: int  # how much is left, requests or bytes
 
 
 class QuotaExceeded(Exception):

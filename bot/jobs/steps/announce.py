@@ -17,14 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class ChatsToTell(Checkpoint):
-    """Saved before the first chat is told.
-
-    Args:
-        chats: The stored ``ChatKey`` of each, and its language.
-    """
+    """Saved before the first chat is told."""
 
     name = "chats_to_tell"
-    chats: tuple[tuple[str, str], ...] = ()
+    chats: tuple[tuple[str, str], ...] = ()  # the stored ``ChatKey`` of each, and its language
 
 
 class Announce:

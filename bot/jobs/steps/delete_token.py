@@ -6,14 +6,10 @@ from bot.jobs.worker.attempt import Attempt
 
 
 class TokenDeleted(Checkpoint):
-    """Saved after the message was deleted, or could not be.
-
-    Args:
-        is_deleted: Whether it is gone.
-    """
+    """Saved after the message was deleted, or could not be."""
 
     name = "token_deleted"
-    is_deleted: bool = False
+    is_deleted: bool = False  # whether it is gone
 
 
 class DeleteToken:

@@ -11,16 +11,11 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class Gathered(Checkpoint):
-    """Saved when a request with files was taken in: refusals are sent, text files are read.
-
-    Args:
-        version: The version of the gathered job.
-        text_files: The contents of its text files, by file id.
-    """
+    """Saved when a request with files was taken in: refusals are sent, text files are read."""
 
     name = "gathered"
-    version: int = -1
-    text_files: Mapping[str, str] = {}
+    version: int = -1  # the version of the gathered job
+    text_files: Mapping[str, str] = {}  # the contents of its text files, by file id
 
 
 class Gather:

@@ -11,16 +11,11 @@ from bot.projects.projects import Projects
 
 
 class TokenChecked(Checkpoint):
-    """Saved when NemoVideo has accepted the token.
-
-    Args:
-        available: Credits of its account.
-        left_project: Whether the chat leaves a project behind: another account can't see it.
-    """
+    """Saved when NemoVideo has accepted the token."""
 
     name = "token_checked"
-    available: int = 0
-    left_project: bool = False
+    available: int = 0  # credits of its account
+    left_project: bool = False  # whether the chat leaves a project behind: another account can't see it
 
 
 class Login:

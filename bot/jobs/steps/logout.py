@@ -10,14 +10,10 @@ from bot.projects.projects import Projects
 
 
 class LogoutStarted(Checkpoint):
-    """Saved before the token is forgotten.
-
-    Args:
-        left_project: Whether the chat leaves a project behind.
-    """
+    """Saved before the token is forgotten."""
 
     name = "logout_started"
-    left_project: bool = False
+    left_project: bool = False  # whether the chat leaves a project behind
 
 
 class Logout:

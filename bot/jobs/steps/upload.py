@@ -42,14 +42,10 @@ FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
 
 
 class FilesRefused(Checkpoint):
-    """Saved when a file among others turned out to be unusable and the chat was told.
-
-    Args:
-        file_ids: All such files of the job.
-    """
+    """Saved when a file among others turned out to be unusable and the chat was told."""
 
     name = "files_refused"
-    file_ids: tuple[str, ...] = ()
+    file_ids: tuple[str, ...] = ()  # all such files of the job
 
 
 class Upload:

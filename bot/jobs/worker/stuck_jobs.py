@@ -21,15 +21,10 @@ CHECKED_JOBS = 20  # how many of the jobs that have saved nothing for longest ar
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Ages of the jobs that run in any process, or wait to be taken up again; 0 if there are none.
+    """Ages of the jobs that run in any process, or wait to be taken up again; 0 if there are none."""
 
-    Args:
-        running_s: Seconds since the first of them began.
-        silent_s: Seconds since the longest silent one saved something.
-    """
-
-    running_s: float
-    silent_s: float
+    running_s: float  # seconds since the first of them began
+    silent_s: float  # seconds since the longest silent one saved something
 
 
 class StuckJobMonitor:

@@ -21,17 +21,11 @@ NO_BUTTONS = InlineKeyboardMarkup([])
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button of a message that can be read.
+    """A pressed button of a message that can be read."""
 
-    Args:
-        update: The update that brought the press.
-        message: The message with the button.
-        data: The button's callback data.
-    """
-
-    update: Update
-    message: Message
-    data: str
+    update: Update  # the update that brought the press
+    message: Message  # the message with the button
+    data: str  # the button's callback data
 
     @property
     def chat(self) -> ChatKey:

@@ -12,17 +12,11 @@ from bot.telegram.reading.attachments import is_vector_sticker, may_be_supported
 
 @dataclass(frozen=True, slots=True)
 class FileRefusals:
-    """Refuses files by size or kind.
+    """Refuses files by size or kind."""
 
-    Args:
-        download_limit: Bytes of the largest file that the Bot API server in use gives out.
-        upload_limit: Bytes of the largest file that NemoVideo takes; a card may take less.
-        send_limit: Bytes of the largest file that can be sent to a chat.
-    """
-
-    download_limit: int
-    upload_limit: int
-    send_limit: int
+    download_limit: int  # bytes of the largest file that the Bot API server in use gives out
+    upload_limit: int  # bytes of the largest file that NemoVideo takes; a card may take less
+    send_limit: int  # bytes of the largest file that can be sent to a chat
 
     def refusal(self, file: Attachment, card: SkillCard) -> LocalizedMessage | None:
         """Say why a file can't be used, by what Telegram tells of it; ``None`` if it may be usable."""

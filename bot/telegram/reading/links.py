@@ -11,19 +11,12 @@ _HARMLESS = (RefusalReason.STREAMING_SITE, RefusalReason.SHARE_PAGE)
 
 @dataclass(frozen=True, slots=True)
 class RequestLinks:
-    """A request and its links.
+    """A request and its links."""
 
-    Args:
-        prompt: The words without the links to media.
-        media: The links to upload.
-        warning: What to say about links that can't be fetched; ``None`` for nothing.
-        is_refused: Whether the request ends with that: nothing is passed on.
-    """
-
-    prompt: str
-    media: tuple[str, ...] = ()
-    warning: LocalizedMessage | None = None
-    is_refused: bool = False
+    prompt: str  # the words without the links to media
+    media: tuple[str, ...] = ()  # the links to upload
+    warning: LocalizedMessage | None = None  # what to say about links that can't be fetched, if anything
+    is_refused: bool = False  # whether the request ends with that: nothing is passed on
 
 
 def read_links(text: str) -> RequestLinks:

@@ -74,19 +74,12 @@ class EditPostponed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A limit.
+    """A limit."""
 
-    Args:
-        per_s: Tokens that come in a second.
-        burst: Tokens in a full bucket.
-        kept_from_progress: Tokens that a new progress message leaves for answers.
-        kept_from_edits: Tokens that an edit leaves for answers and new progress messages.
-    """
-
-    per_s: float
-    burst: int
-    kept_from_progress: int = 0
-    kept_from_edits: int = 0
+    per_s: float  # tokens that come in a second
+    burst: int  # tokens in a full bucket
+    kept_from_progress: int = 0  # tokens that a new progress message leaves for answers
+    kept_from_edits: int = 0  # tokens that an edit leaves for answers and new progress messages
 
     @property
     def token_ms(self) -> float:
@@ -173,17 +166,11 @@ redis.call('SET', KEYS[2], string.format('%.0f', until_ms + ARGV[3]), 'PX', math
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The answer to one attempt to take a token.
+    """The answer to one attempt to take a token."""
 
-    Args:
-        granted: Whether a token is taken.
-        wait_s: Seconds until it may be used; or, if none is taken, until it is worth asking again.
-        is_chat_limit: Whether it is a limit of this chat that makes the call wait; others need not.
-    """
-
-    granted: bool
-    wait_s: float
-    is_chat_limit: bool = False
+    granted: bool  # whether a token is taken
+    wait_s: float  # seconds until it may be used; or, if none is taken, until it is worth asking again
+    is_chat_limit: bool = False  # whether a limit of this chat makes the call wait; others need not
 
 
 class RateLimiter(BaseRateLimiter[RateLimitArgs]):
