@@ -64,7 +64,7 @@ class JobRow:
             "queue": job.queue.value,
             "kind": job.kind.value,
             "state": self.state.value,
-            "place": self.position,
+            "position": self.position,
             "stopping": self.is_stopping,
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),

@@ -48,7 +48,7 @@ class UnknownText(KeyError):
 class Words:
     """The texts of one language.
 
-    Example: ``Words("zh").text("progress.queued", place=2)``
+    Example: ``Words("zh").text("progress.queued", position=2)``
 
     Args:
         language: A catalogue's name, see :func:`languages`; English for any other.

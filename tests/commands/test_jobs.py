@@ -14,6 +14,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
+from bot.commands.printing import print_job
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
@@ -121,6 +122,19 @@ async def test_a_gathered_job_is_shown_with_all_that_joined_it(admin: JobAdmin, 
         [{"kind": "video", "name": "beach.mp4", "bytes": 1000}],
     )
     assert "file-1" not in json.dumps(shown)
+
+
+async def test_a_waiting_job_is_printed_with_its_position(
+    admin: JobAdmin, job_queue: JobQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await started(job_queue, new_job())
+    waiting = new_job(1, files=(CLIP,))
+    await job_queue.enqueue([waiting], 2)
+
+    print_job(await admin.row(waiting.id))
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (printed["id"], printed["state"]) == (waiting.id, "queued, position 1")
+    assert printed["files"] == "beach.mp4 (1000 bytes)"
 
 
 async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(

@@ -85,7 +85,7 @@ class RecordingResponder:
         if self.checkpoints.load(MessageSend, PROGRESS_MESSAGE) is None:
             if self.responders.announcing is not None:
                 await self.responders.announcing()
-            self.responders.shown.append((self.job.id, self.now and self.now.params.get("place")))
+            self.responders.shown.append((self.job.id, self.now and self.now.params.get("position")))
             sent = SentMessage(message_id=len(self.responders.shown), telegram_chat_id=self.job.chat.chat_id)
             await self.checkpoints.save(MessageSend(sent=sent), PROGRESS_MESSAGE)
 

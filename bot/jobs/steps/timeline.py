@@ -17,13 +17,13 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     heading = LocalizedMessage(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
     )
-    return heading, tuple(_track(place, track) for place, track in enumerate(shown[:MOST_TRACKS], 1))
+    return heading, tuple(_track(position, track) for position, track in enumerate(shown[:MOST_TRACKS], 1))
 
 
-def _track(place: int, track: Track) -> LocalizedMessage:
+def _track(position: int, track: Track) -> LocalizedMessage:
     first, last = track.segments[0], track.segments[-1]
     params: dict[str, Param] = {
-        "place": place,
+        "position": position,
         "track": track_label(track),
         "name": _names(track),
         "start": Seconds((first.start_ms or 0) / 1000, tenths=True),

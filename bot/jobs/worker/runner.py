@@ -35,16 +35,7 @@ SWEEP_EVERY_S = 5.0  # how soon a queue that lost its ticket gets a new one
 
 
 class JobRunner:
-    """Runs the jobs of one process.
-
-    Args:
-        job_queue: The chats' queues.
-        redis: Publishes the cancellations.
-        responders: Makes the responder of each job.
-        clock: Source of time; tests pass a manual one.
-        steps: The steps of each kind of job.
-        max_tries: Starts after which a job is given up.
-    """
+    """Runs the jobs of one process."""
 
     def __init__(
         self,
@@ -279,7 +270,7 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
-            responder.report_progress(Progress("progress.queued", {"place": status.position}))
+            responder.report_progress(Progress("progress.queued", {"position": status.position}))
             await responder.show_progress()
             latest = await self._job_queue.find(chat, job_id)
             if latest is not None and latest.state is JobState.CANCELLED:
@@ -337,12 +328,7 @@ def _log_answer(message: OutgoingMessage) -> None:
 
 
 class _WaitingCheckpoints(StoredCheckpoints):
-    """The checkpoints of a job that waits: no attempt has it yet.
-
-    Args:
-        job_queue: Where to save.
-        job: The job that waits.
-    """
+    """The checkpoints of a job that waits: no attempt has it yet."""
 
     def __init__(self, job_queue: JobQueue, job: Job) -> None:
         super().__init__({})
