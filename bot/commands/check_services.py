@@ -35,14 +35,7 @@ class _NoAnswer(Exception):
 
 
 class TelegramCheck:
-    """Checks the token, the groups, how updates arrive, and the clock.
-
-    Args:
-        http: The client that sends the requests.
-        settings: The bot's settings.
-        clock: Compared with Telegram's clock.
-        listen_s: How many seconds to poll in order to notice another program.
-    """
+    """Checks the token, the groups, how updates arrive, and the clock."""
 
     def __init__(
         self, http: httpx.AsyncClient, settings: Settings, clock: Clock, listen_s: int = LISTEN_S

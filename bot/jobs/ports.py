@@ -68,11 +68,7 @@ class FileGone(Exception):
 
 
 class FileTooLarge(Exception):
-    """The file is larger than allowed.
-
-    Args:
-        limit: The limit, in bytes.
-    """
+    """The file is larger than allowed."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"over {limit} bytes")

@@ -17,12 +17,7 @@ WEEK = timedelta(seconds=keys.GUEST_TOKENS_TTL_S)
 
 
 class GuestAccountCounter:
-    """Counts guest accounts.
-
-    Args:
-        redis: Stores the count.
-        clock: Source of time; tests pass a manual one.
-    """
+    """Counts guest accounts."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis

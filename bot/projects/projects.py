@@ -52,16 +52,7 @@ class ProjectOptions:
 
 
 class Projects:
-    """Opens chats' projects and makes calls about them.
-
-    Args:
-        nemo: The service.
-        chats: What is known of each chat.
-        cards: The skill cards, for the attribution headers.
-        guest_accounts: Counts guest tokens.
-        clock: For waits.
-        options: See there.
-    """
+    """Opens chats' projects and makes calls about them."""
 
     def __init__(
         self,

@@ -13,12 +13,7 @@ _MAX_FRONT_MATTER_CHARS = 16 * 1024
 
 
 class Unreadable(Exception):
-    """A card's file can't be used.
-
-    Args:
-        line: The line of the problem, from 1.
-        reason: The problem in a few words.
-    """
+    """A card's file can't be used."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)

@@ -19,11 +19,7 @@ class ChatErased(Checkpoint):
 
 
 class ChatEraser:
-    """Erases chats.
-
-    Args:
-        redis: With ``decode_responses``.
-    """
+    """Erases chats."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -24,11 +24,7 @@ class JobStatus:
 
 
 class JobReader:
-    """Finds jobs in the store.
-
-    Args:
-        redis: With ``decode_responses``.
-    """
+    """Finds jobs in the store."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

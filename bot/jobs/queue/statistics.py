@@ -37,13 +37,7 @@ class DayTotals:
 
 
 class QueueStatistics:
-    """Reads the figures.
-
-    Args:
-        redis: With ``decode_responses``.
-        docket: Knows the workers.
-        clock: Tells the day.
-    """
+    """Reads the figures."""
 
     def __init__(self, redis: Redis, docket: Docket, clock: Clock) -> None:
         self._redis = redis

@@ -22,13 +22,7 @@ IDLE_QUEUE_KEPT = timedelta(hours=1)
 
 
 class QueueSweep:
-    """Gives tickets to the queues that have none.
-
-    Args:
-        redis: With ``decode_responses``.
-        tickets: Where tickets are added.
-        clock: For what ages out.
-    """
+    """Gives tickets to the queues that have none."""
 
     def __init__(self, redis: Redis, tickets: Tickets, clock: Clock) -> None:
         self._redis = redis

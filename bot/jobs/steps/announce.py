@@ -24,11 +24,7 @@ class ChatsToTell(Checkpoint):
 
 
 class Announce:
-    """Send the text in the payload to every such chat, once however often the job starts.
-
-    Args:
-        job_queue: The chats' queues.
-    """
+    """Send the text in the payload to every such chat, once however often the job starts."""
 
     name = "announce"
 

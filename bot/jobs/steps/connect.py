@@ -27,11 +27,7 @@ class Connected(Checkpoint):
 
 
 class Connect:
-    """Open the chat's project, and welcome the chat the first time.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Open the chat's project, and welcome the chat the first time."""
 
     name = "connect"
 

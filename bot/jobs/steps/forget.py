@@ -26,10 +26,6 @@ class Forget:
 
     The job waits in the main queue, so that no edit runs meanwhile. Questions that its payload names, which were asked
     before it, are stopped.
-
-    Args:
-        job_queue: The chats' queues.
-        eraser: Erases the chat.
     """
 
     name = "forget"

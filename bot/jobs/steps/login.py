@@ -19,11 +19,7 @@ class TokenChecked(Checkpoint):
 
 
 class Login:
-    """Check the token in the payload, and let the chat work with it.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Check the token in the payload, and let the chat work with it."""
 
     name = "login"
 

@@ -17,11 +17,7 @@ class LogoutStarted(Checkpoint):
 
 
 class Logout:
-    """Forget the chat's own token.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Forget the chat's own token."""
 
     name = "logout"
 

@@ -14,11 +14,7 @@ class SessionForgotten(Checkpoint):
 
 
 class NewProject:
-    """Let the chat's next request begin an empty project.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Let the chat's next request begin an empty project."""
 
     name = "new_project"
 

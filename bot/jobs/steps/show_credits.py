@@ -9,11 +9,7 @@ from bot.projects.projects import Projects
 
 
 class ShowCredits:
-    """Answer how many credits the chat's account has left.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Answer how many credits the chat's account has left."""
 
     name = "show_credits"
 

@@ -12,13 +12,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class ShowPrivateMessage:
-    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group.
-
-    Args:
-        job_queue: Has the group's job.
-        chats: Decrypts the message.
-        group_admins: Tells who is an admin.
-    """
+    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group."""
 
     name = "show_private_message"
 

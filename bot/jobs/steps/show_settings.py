@@ -12,12 +12,7 @@ BACK = Button("button.settings", ShowSettingsButton())  # leads from a list back
 
 
 class ShowSettings:
-    """Answer ``/settings``.
-
-    Args:
-        chats: Know the settings of each chat.
-        cards: The skill cards.
-    """
+    """Answer ``/settings``."""
 
     name = "show_settings"
 

@@ -26,12 +26,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
 
 
 class ShowSkills:
-    """Answer ``/skill`` and ``/start``.
-
-    Args:
-        cards: The skill cards.
-        chats: Know the active card of each chat.
-    """
+    """Answer ``/skill`` and ``/start``."""
 
     name = "show_skills"
 

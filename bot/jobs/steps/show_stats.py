@@ -15,13 +15,7 @@ MOST_WORKERS = 20  # workers listed in one message
 
 
 class ShowStats:
-    """Answer what was asked for today, what runs and waits, what was given up, and which workers there are.
-
-    Args:
-        job_queue: The chats' queues.
-        guest_accounts: Counts the guest accounts of the week.
-        redis: Has the jobs that were given up.
-    """
+    """Answer what was asked for today, what runs and waits, what was given up, and which workers there are."""
 
     name = "show_stats"
 

@@ -12,12 +12,7 @@ from bot.projects.projects import Projects
 
 
 class ShowStatus:
-    """Answer what is on the timeline, what runs and what waits.
-
-    Args:
-        projects: The chats' projects.
-        job_queue: The chats' queues.
-    """
+    """Answer what is on the timeline, what runs and what waits."""
 
     name = "show_status"
 

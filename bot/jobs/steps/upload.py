@@ -49,12 +49,7 @@ class FilesRefused(Checkpoint):
 
 
 class Upload:
-    """Bring the job's files and links to NemoVideo, each once, with what joins the job meanwhile.
-
-    Args:
-        projects: The chats' projects.
-        cards: The skill cards, which limit the files.
-    """
+    """Bring the job's files and links to NemoVideo, each once, with what joins the job meanwhile."""
 
     name = "upload"
 

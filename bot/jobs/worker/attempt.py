@@ -39,13 +39,7 @@ class JobEnded(Exception):
 
 
 class Attempt(StoredCheckpoints):
-    """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it.
-
-    Args:
-        claimed: The job and what earlier attempts saved.
-        job_queue: Where checkpoints are saved.
-        clock: Source of time; tests pass a manual one.
-    """
+    """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it."""
 
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
         super().__init__(claimed.checkpoints)

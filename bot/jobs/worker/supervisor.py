@@ -26,13 +26,7 @@ SILENT_S = 6.0  # a worker is replaced after so long without a heartbeat while t
 
 
 class WorkerSupervisor:
-    """Runs one worker that takes tickets, and its predecessors until their tickets end.
-
-    Args:
-        docket: Knows the heartbeats.
-        new_worker: Makes a worker.
-        clock: Source of time; tests pass a manual one.
-    """
+    """Runs one worker that takes tickets, and its predecessors until their tickets end."""
 
     def __init__(self, docket: Docket, new_worker: Callable[[], Worker], clock: Clock) -> None:
         self._docket = docket

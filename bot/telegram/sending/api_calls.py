@@ -43,13 +43,7 @@ class OutcomeUnknown(Exception):
 
 
 class TelegramCalls:
-    """Makes calls to Telegram, and repeats them only where that can't do anything twice.
-
-    Args:
-        clock: For pauses.
-        telegram_ids: The ids that chats have in Telegram today.
-        rate_limiter: The bot's own; every call passes through it.
-    """
+    """Makes calls to Telegram, and repeats them only where that can't do anything twice."""
 
     def __init__(self, clock: Clock, telegram_ids: TelegramIds, rate_limiter: RateLimiter) -> None:
         self.clock = clock
