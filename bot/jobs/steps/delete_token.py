@@ -29,4 +29,4 @@ class DeleteToken:
             await attempt.save(saved)
         message = payload.deleted if saved.is_deleted else payload.kept
         if message is not None:
-            await attempt.responder.send("hidden", message)
+            await attempt.responder.send("token_deleted", message)
