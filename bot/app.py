@@ -42,7 +42,7 @@ from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import INSTALL_DIRS, Cards, load_cards
+from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
 from bot.store.polling_lock import PollingLock
@@ -80,11 +80,7 @@ TICKET_TTL = timedelta(minutes=1)
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
-
-POLLING_LOCK_TTL_S = 5.0
-"""A standby polls so long after the poller fell silent, at the latest."""
+POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
 LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nothing needs them any more."""
@@ -104,7 +100,7 @@ class _Parts:
     docket: Docket
     job_queue: JobQueue
     chats: Chats
-    cards: Cards
+    cards: SkillCards
     sent: SentMessageLog
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
@@ -112,13 +108,7 @@ class _Parts:
 
 
 class App:
-    """One process of the bot.
-
-    Args:
-        settings: All settings.
-        clock: Source of time for everything; tests pass a faster one.
-        role: Whether the process receives updates, runs jobs, or both.
-    """
+    """One process of the bot."""
 
     def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
         if settings.telegram_bot_token is None:
@@ -190,7 +180,12 @@ class App:
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
-                tasks.append(asyncio.create_task(self._receive(receiver, parts, webhook), name="intake"))
+                receiving = (
+                    self._poll(receiver, parts.redis)
+                    if webhook is None
+                    else self._receive_webhook(receiver, webhook, parts)
+                )
+                tasks.append(asyncio.create_task(receiving, name="intake"))
             started.set()
             log.info("app.ready", role=self._role, bot=bot.username)
             if ready is not None:
@@ -211,13 +206,6 @@ class App:
         health.checks["worker"] = _check(lambda: supervisor.is_alive)
         return runner, supervisor
 
-    async def _receive(self, receiver: UpdateReceiver, parts: _Parts, webhook: Webhook | None) -> None:
-        """Receive updates until cancelled."""
-        if webhook is None:
-            await self._poll(receiver, parts.redis)
-        else:
-            await self._receive_webhook(receiver, webhook, parts)
-
     @contextlib.asynccontextmanager
     async def _bot(
         self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
@@ -231,7 +219,7 @@ class App:
             rate_limiter,
             local=settings.telegram_local_mode,
         )
-        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        backoff = Backoff()
         try:
             while not stop.is_set():
                 try:
@@ -276,7 +264,7 @@ class App:
         return webhook
 
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
-        settings, bot = self._settings, parts.bot
+        settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
         submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
         services = HandlerServices(
@@ -286,7 +274,11 @@ class App:
             access=AccessControl(
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
-            refusals=self._file_refusals(),
+            refusals=FileRefusals(
+                download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+                upload_limit=settings.max_upload_mb * MEBIBYTE,
+                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+            ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
             admins=settings.admins,
@@ -405,14 +397,6 @@ class App:
             schedule_automatic_tasks=False,
         )
 
-    def _file_refusals(self) -> FileRefusals:
-        local = self._settings.telegram_local_mode
-        return FileRefusals(
-            download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
-            upload_limit=self._settings.max_upload_mb * MEBIBYTE,
-            send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
-        )
-
 
 async def _update_metrics(
     job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter
@@ -481,7 +465,7 @@ async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) ->
             wait.cancel()
 
 
-def _load_cards(settings: Settings) -> Cards:
+def _load_cards(settings: Settings) -> SkillCards:
     own = () if settings.skills_dir is None else (settings.skills_dir,)
     for directory in own:
         if not directory.expanduser().is_dir():

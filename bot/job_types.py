@@ -1,7 +1,5 @@
 """One row for each kind of job: its queue, its steps, and the command that asks for it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -38,7 +36,7 @@ from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import Step
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.projects.projects import Projects
-from bot.skills import Cards
+from bot.skills import SkillCards
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class StepDependencies:
 
     projects: Projects
     chats: Chats
-    cards: Cards
+    cards: SkillCards
     job_queue: JobQueue
     group_admins: GroupAdmins
     close_position_message: Callable[[Job], Awaitable[None]]
@@ -120,9 +118,9 @@ JOB_TYPES: Final = (
     JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
     JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
     JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
-    JobType(JobKind.CONFIDED, QUICK, (ShowPrivateMessage,)),
+    JobType(JobKind.PRIVATE_ANSWER, QUICK, (ShowPrivateMessage,)),
     JobType(JobKind.SAY, QUICK, (Say,)),
-    JobType(JobKind.HIDE, QUICK, (DeleteToken,)),
+    JobType(JobKind.DELETE_TOKEN, QUICK, (DeleteToken,)),
 )
 
 _COMMANDS: Final = (

@@ -1,7 +1,5 @@
 """Every setting, read from the environment and from ``.env``."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from pathlib import Path
@@ -41,14 +39,9 @@ def _bot_token(value: SecretStr) -> SecretStr:
     return value
 
 
-WEBHOOK_PORTS = (443, 80, 88, 8443)
-"""The ports that Telegram's cloud delivers to."""
-
-HTTP_LISTEN = "127.0.0.1:8080"
-"""The web app's address when the webhook needs one and HTTP_LISTEN is not set."""
-
-RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")
-"""Paths that the web app serves besides the webhook's."""
+WEBHOOK_PORTS = (443, 80, 88, 8443)  # the ports that Telegram's cloud delivers to
+HTTP_LISTEN = "127.0.0.1:8080"  # the web app's address when the webhook needs one and HTTP_LISTEN is not set
+RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")  # paths that the web app serves besides the webhook's
 
 
 def _webhook_secret(value: SecretStr) -> SecretStr:
@@ -196,10 +189,7 @@ class Settings(BaseSettings):
         0, ge=0, le=1_000_000, description="Requests that a chat may make per day (UTC). 0: unlimited."
     )
     daily_mb_per_person: int = Field(
-        0,
-        ge=0,
-        le=1_000_000,
-        description="MB of files that a person may send per day (UTC). 0: unlimited.",
+        0, ge=0, le=1_000_000, description="MB of files that a person may send per day (UTC). 0: unlimited."
     )
     daily_mb_per_chat: int = Field(
         0, ge=0, le=1_000_000, description="MB of files that a chat may send per day (UTC). 0: unlimited."

@@ -28,11 +28,19 @@ _.main_loop
 _.should_exit
 _.trace  # __aexit__
 _.process_error  # python-telegram-bot
+_.process_request
 _.SERVICES  # typer, from the command line
 _.settings_cls  # pydantic-settings
 _.env_settings
 _.dotenv_settings
 _.file_secret_settings
+
+# Fields of a job's hash that only the scripts in `lua/` read.
+_.PART_COUNT
+_.LAST_SENT_AT
+_.HAS_PROMPT
+_.HAS_FILE
+_.OFFERED
 
 # Tests hold generated files against them.
 _.env_example

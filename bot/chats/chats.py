@@ -196,13 +196,7 @@ class ProjectFile(BaseModel):
 
 
 class Chats:
-    """The chats in the store. Each write extends the time for which the chat is kept.
-
-    Args:
-        redis: The store; its client decodes responses.
-        token_cipher: Encrypts the tokens.
-        ttl_days: How long a chat is kept after its last write (``CHAT_TTL_DAYS``).
-    """
+    """The chats in the store. Each write extends the time for which the chat is kept."""
 
     def __init__(self, redis: Redis, token_cipher: TokenCipher, ttl_days: int = DEFAULT_TTL_DAYS) -> None:
         self._redis = redis

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 class ChatKey:
     """A chat, or one topic of a forum: each topic has its own project.
 
-        >>> str(ChatKey(-100123, 45))
-        '-100123:45'
-
-    Args:
-        chat_id: Telegram's id; negative for groups and channels.
-        topic_id: The topic's ``message_thread_id``; None outside of topics.
+    >>> str(ChatKey(-100123, 45))
+    '-100123:45'
     """
 
-    chat_id: int
-    topic_id: int | None = None
+    chat_id: int  # Telegram's id; negative for groups and channels
+    topic_id: int | None = None  # the topic's ``message_thread_id``; None outside of topics
 
     @property
     def is_private(self) -> bool:

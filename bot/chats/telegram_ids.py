@@ -5,8 +5,6 @@ first id, and ids are translated where updates come in and calls go out. A group
 supergroups never share an id.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,22 +16,13 @@ _SUPERGROUPS = -1_000_000_000_000
 
 
 class TelegramIds:
-    """Translates between a migrated group's two ids; every other chat has one id for both.
-
-    Args:
-        redis: Holds both directions, for all processes.
-    """
+    """Translates between a migrated group's two ids; every other chat has one id for both."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def record_migration(self, stored_id: int, telegram_chat_id: int) -> None:
-        """Record that a group became a supergroup. Telegram announces it several times, always the same.
-
-        Args:
-            stored_id: The group's first id.
-            telegram_chat_id: The supergroup's id.
-        """
+        """Record that a group became a supergroup. Telegram announces it several times, always the same."""
         async with self._redis.pipeline(transaction=True) as transaction:
             transaction.hset(MOVED_TO, str(stored_id), telegram_chat_id)
             transaction.hset(MOVED_FROM, str(telegram_chat_id), stored_id)

@@ -1,7 +1,5 @@
 """The command ``nemovideo-bot check``: checks everything that the bot needs and advises what to do."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable

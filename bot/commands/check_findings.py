@@ -1,7 +1,5 @@
 """The findings of ``nemovideo-bot check``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,19 +21,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check.
+    """The result of one check."""
 
-    Args:
-        name: What was checked.
-        verdict: The outcome.
-        found: What was found; secrets in it are replaced.
-        advice: What to do if something is wrong.
-    """
-
-    name: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
+    name: str  # what was checked
+    verdict: Verdict  # the outcome
+    found: str  # what was found; secrets in it are replaced
+    advice: str = ""  # what to do if something is wrong
 
     def __post_init__(self) -> None:
         # URLs in the settings may contain a password.

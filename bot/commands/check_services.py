@@ -1,7 +1,5 @@
 """The checks of Telegram and NemoVideo."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,20 +20,14 @@ from bot.settings import TELEGRAM_CLOUD_URL, Settings
 LISTEN_S = 5
 """Seconds of polling in which another polling program would interrupt ours: each retries within seconds."""
 
-MAX_PENDING = 100
-"""Updates that may briefly wait at Telegram: as many as one poll fetches."""
-
-RECENT = timedelta(hours=1)
-"""Delivery errors older than this are not reported."""
-
-MAX_SKEW_S = 30.0
-"""Tolerated clock skew: less than any time limit that is compared with a service's time."""
+MAX_PENDING = 100  # updates that may briefly wait at Telegram: as many as one poll fetches
+RECENT = timedelta(hours=1)  # delivery errors older than this are not reported
+MAX_SKEW_S = 30.0  # tolerated clock skew: less than any time limit that is compared with a service's time
 
 _TOKEN_REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND)
 """The Bot API server itself answers 404 to a token that no bot has."""
 
-TOTAL_TIMEOUT_S = 20.0
-"""Seconds for all requests to one service."""
+TOTAL_TIMEOUT_S = 20.0  # seconds for all requests to one service
 
 
 class _NoAnswer(Exception):
@@ -43,14 +35,7 @@ class _NoAnswer(Exception):
 
 
 class TelegramCheck:
-    """Checks the token, the groups, how updates arrive, and the clock.
-
-    Args:
-        http: The client that sends the requests.
-        settings: The bot's settings.
-        clock: Compared with Telegram's clock.
-        listen_s: How many seconds to poll in order to notice another program.
-    """
+    """Checks the token, the groups, how updates arrive, and the clock."""
 
     def __init__(
         self, http: httpx.AsyncClient, settings: Settings, clock: Clock, listen_s: int = LISTEN_S

@@ -1,7 +1,5 @@
 """The checks of Redis, the encryption key and the disk."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import shutil
@@ -24,12 +22,7 @@ MIN_FREE_BYTES = 2000 * MEBIBYTE
 
 
 async def check_store(redis: Redis, settings: Settings) -> list[Finding]:
-    """Check version, persistence, memory, password, schema and encryption of a store that answers.
-
-    Args:
-        redis: The store.
-        settings: The bot's settings.
-    """
+    """Check version, persistence, memory, password, schema and encryption of a store that answers."""
     info: dict[str, Any] = await redis.info()
     name = (
         f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
@@ -132,10 +125,7 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
 
 def check_disk(settings: Settings) -> list[Finding]:
     """Check free disk space, and the directories of an own Bot API server."""
-    return [
-        _directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"),
-        *_own_server(settings),
-    ]
+    return [_directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"), *_own_server(settings)]
 
 
 def _own_server(settings: Settings) -> Sequence[Finding]:

@@ -1,7 +1,5 @@
 """The command ``nemovideo-bot jobs``: lists, shows, cancels and retries jobs, as the buttons in chats do."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -32,8 +30,7 @@ from bot.store import keys
 from bot.store.connect import open_store
 from bot.store.schema import ensure_schema
 
-BATCH_SIZE = 500
-"""Jobs that are read in one round trip."""
+BATCH_SIZE = 500  # jobs that are read in one round trip
 
 RETRYABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
 """Kinds whose jobs contain all they need to run again. The others answer to a moment that has passed."""
@@ -49,23 +46,14 @@ class CommandRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as the operator sees it, without secrets and the services' answers.
+    """A job as the operator sees it, without secrets and the services' answers."""
 
-    Args:
-        job: The request, with all its parts.
-        state: Whether it waits, runs or has ended.
-        position: Its position in the queue from 1; 0 if it does not wait.
-        starts: The number of attempts.
-        is_stopping: Whether it has been cancelled and still runs.
-        saved: Names of its checkpoints, such as ``uploaded`` and ``turn``.
-    """
-
-    job: Job
-    state: JobState
-    position: int
-    starts: int
-    is_stopping: bool
-    saved: tuple[str, ...]
+    job: Job  # the request, with all its parts
+    state: JobState  # whether it waits, runs or has ended
+    position: int  # its position in the queue from 1; 0 if it does not wait
+    starts: int  # the number of attempts
+    is_stopping: bool  # whether it has been cancelled and still runs
+    saved: tuple[str, ...]  # names of its checkpoints, such as ``uploaded`` and ``agent_answered``
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -76,7 +64,7 @@ class JobRow:
             "queue": job.queue.value,
             "kind": job.kind.value,
             "state": self.state.value,
-            "place": self.position,
+            "position": self.position,
             "stopping": self.is_stopping,
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),
@@ -90,14 +78,7 @@ class JobRow:
 
 
 class JobAdmin:
-    """Lists and changes the jobs of all chats.
-
-    Args:
-        redis: The store.
-        job_queue: The chats' queues.
-        chats: The chats, for the projects that retried jobs continue.
-        clock: Source of the time at which a retry is asked for.
-    """
+    """Lists and changes the jobs of all chats."""
 
     def __init__(self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock) -> None:
         self._redis = redis
@@ -164,12 +145,7 @@ class JobAdmin:
         return [row for row in rows if row is not None]
 
     async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
-        """List jobs that were given up, the latest first; these records are stored longer than the jobs.
-
-        Args:
-            chat: Only jobs of this chat.
-            limit: The largest number of jobs returned.
-        """
+        """List jobs that were given up, the latest first; these records are stored longer than the jobs."""
         jobs = await given_up(self._redis)
         return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 

@@ -1,7 +1,5 @@
 """The output of commands: tables for people, JSON for scripts."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Sequence
@@ -21,8 +19,7 @@ from bot.runtime.logs import redact
 MAX_CELL_CHARS = 60
 MAX_FOUND_CHARS = 300
 
-_UNWRAPPED = 10_000
-"""Columns of output that goes to no terminal: each row is one line, for grep."""
+_UNWRAPPED = 10_000  # columns of output that goes to no terminal: each row is one line, for grep
 
 
 def print_json(value: Any) -> None:

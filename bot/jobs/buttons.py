@@ -1,15 +1,12 @@
 """What buttons do: one class an action, packed into Telegram's 64 bytes of callback data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import ClassVar, get_type_hints
 
 VERSION = "1"
 """The first field of all callback data, so that a later release recognizes the buttons of an older one."""
 
-MAX_PACKED_BYTES = 64
-"""The Bot API's limit for callback data."""
+MAX_PACKED_BYTES = 64  # the Bot API's limit for callback data
 
 
 @dataclass(frozen=True, slots=True)

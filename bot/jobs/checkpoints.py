@@ -3,8 +3,6 @@
 A checkpoint that only one step uses stands beside that step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -14,8 +12,7 @@ from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")
 
-RawDraft: TypeAlias = Any
-"""A draft as NemoVideo sent it; ``None`` for an empty project."""
+RawDraft: TypeAlias = Any  # a draft as NemoVideo sent it; ``None`` for an empty project
 
 FILES, LINKS = "files", "links"
 """The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
@@ -33,33 +30,21 @@ class Checkpoint(BaseModel):
 
 
 class SentMessage(BaseModel):
-    """A message that is in the chat.
-
-    Args:
-        message_id: Its number, which means another message, or none, once the group has become a supergroup.
-        telegram_chat_id: The id that the chat had in Telegram when the message was sent.
-        file_id: Telegram's handle of the video or file in it; empty if there is none.
-        kind: What that became: ``video``, ``animation`` or ``document``.
-    """
+    """A message that is in the chat."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    message_id: int
-    telegram_chat_id: int
-    file_id: str = ""
-    kind: str = ""
+    message_id: int  # means another message, or none, once the group has become a supergroup
+    telegram_chat_id: int  # the id that the chat had in Telegram when the message was sent
+    file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
+    kind: str = ""  # what that became: ``video``, ``animation`` or ``document``
 
 
 class MessageSend(Checkpoint):
-    """Saved under its idempotency key right before a message is sent, and again once it is in the chat.
-
-    Args:
-        newest_before: The highest message number known in the chat before the message was sent.
-        sent: The message; ``None`` while it is unknown whether it was sent.
-    """
+    """Saved under its idempotency key right before a message is sent, and again once it is in the chat."""
 
     name = "message"
-    newest_before: int = 0
-    sent: SentMessage | None = None
+    newest_before: int = 0  # the highest message number known in the chat before the message was sent
+    sent: SentMessage | None = None  # the message; ``None`` while it is unknown whether it was sent
 
 
 PROGRESS_MESSAGE = "progress"
@@ -67,54 +52,33 @@ PROGRESS_MESSAGE = "progress"
 
 
 class UploadStarted(Checkpoint):
-    """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``).
-
-    Args:
-        digest_before: A digest of the project's uploads then.
-        size_bytes: Bytes of the files; 0 for links.
-        sources: File ids or links.
-    """
+    """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``)."""
 
     name = "upload_started"
-    digest_before: str = ""
-    size_bytes: int = 0
-    sources: tuple[str, ...] = ()
+    digest_before: str = ""  # a digest of the project's uploads then
+    size_bytes: int = 0  # bytes of the files; 0 for links
+    sources: tuple[str, ...] = ()  # file ids or links
 
 
 class UploadedFile(BaseModel):
-    """What NemoVideo said of an uploaded file.
-
-    Args:
-        name: The name it was uploaded under.
-        size_bytes: Its size.
-        kind: Its type as NemoVideo calls it; empty if it said nothing.
-        duration_s: Length of audio and video in seconds.
-        width: In pixels.
-        height: In pixels.
-    """
+    """What NemoVideo said of an uploaded file."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    name: str = ""
-    size_bytes: int = 0
-    kind: str | None = ""
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
+    name: str = ""  # the name it was uploaded under
+    size_bytes: int = 0  # its size
+    kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
+    duration_s: float | None = None  # length of audio and video in seconds
+    width: int | None = None  # in pixels
+    height: int | None = None  # in pixels
 
 
 class Uploaded(Checkpoint):
-    """Saved when NemoVideo has taken files (key ``FILES``) or fetched links (key ``LINKS``).
-
-    Args:
-        session_id: The project that has them: a retry need not bring them there twice.
-        size_bytes: Bytes of all of them; 0 for links.
-        sources: What is known of each, by file id or link.
-    """
+    """Saved when NemoVideo has taken files (key ``FILES``) or fetched links (key ``LINKS``)."""
 
     name = "uploaded"
-    session_id: str | None = None
-    size_bytes: int = 0
-    sources: Mapping[str, UploadedFile | None] = {}
+    session_id: str | None = None  # the project that has them: a retry need not bring them there twice
+    size_bytes: int = 0  # bytes of all of them; 0 for links
+    sources: Mapping[str, UploadedFile | None] = {}  # what is known of each, by file id or link
 
 
 class AgentAsked(Checkpoint):
@@ -129,37 +93,21 @@ class AgentAsked(Checkpoint):
 
 
 class AgentAnswered(Checkpoint):
-    """Saved when the agent's turn is over, however it ended.
-
-    Args:
-        text: The agent's words.
-        draft_before: The draft when the message was sent.
-        draft_after: The draft at the end.
-        failed: Whether the stream told an error.
-        reason: What the error said.
-        code: Its code.
-        raw_video_announced: Whether the chat was told that the raw video is ready.
-        question: What the agent asked at the end, if it did.
-    """
+    """Saved when the agent's turn is over, however it ended."""
 
     name = "agent_answered"
-    text: str = ""
-    draft_before: RawDraft = None
-    draft_after: RawDraft = None
-    failed: bool = False
-    reason: str = ""
-    code: int | None = None
-    raw_video_announced: bool = False
-    question: QuestionSet | None = None
+    text: str = ""  # the agent's words
+    draft_before: RawDraft = None  # the draft when the message was sent
+    draft_after: RawDraft = None  # the draft at the end
+    failed: bool = False  # whether the stream ended with an error
+    reason: str = ""  # what the error said
+    code: int | None = None  # its code
+    raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
+    question: QuestionSet | None = None  # what the agent asked at the end, if it did
 
 
 class RenderStarted(Checkpoint):
-    """Saved before the call that starts a render, which is found again by its id.
-
-    Args:
-        number: 1 for the first render of the job.
-        render_id: Its id.
-    """
+    """Saved before the call that starts a render, which is found again by its id."""
 
     name = "render_started"
     number: int = 1
@@ -167,14 +115,10 @@ class RenderStarted(Checkpoint):
 
 
 class PrivateMessageKept(Checkpoint):
-    """Saved when the answer to somebody in a group waits until they begin a private chat.
-
-    Args:
-        encrypted: The stored ``ListMessage``, encrypted: links in it are as good as the account.
-    """
+    """Saved when the answer to somebody in a group waits until they begin a private chat."""
 
     name = "private_message"
-    encrypted: str = ""
+    encrypted: str = ""  # the stored ``ListMessage``, encrypted: links in it are as good as the account
 
 
 def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
@@ -184,14 +128,6 @@ def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
 
 class Checkpoints(Protocol):
     """The checkpoints of one job."""
-
-    def get_value(self, name: str) -> Any:
-        """Return what was saved under a name, or ``None``."""
-        ...
-
-    async def save_value(self, name: str, value: Any) -> None:
-        """Save a JSON value; it is in the store when this returns."""
-        ...
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         """Return what was saved, or ``None``.
@@ -212,11 +148,7 @@ class Checkpoints(Protocol):
 
 
 class StoredCheckpoints:
-    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back.
-
-    Args:
-        values: The stored checkpoints by their names, as JSON values.
-    """
+    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -225,12 +157,7 @@ class StoredCheckpoints:
         """Write a JSON value to the store."""
         raise NotImplementedError
 
-    def get_value(self, name: str) -> Any:
-        """See ``Checkpoints``."""
-        return self._values.get(name)
-
-    async def save_value(self, name: str, value: Any) -> None:
-        """See ``Checkpoints``."""
+    async def _save(self, name: str, value: Any) -> None:
         self._values[name] = value
         await self._write(name, value)
 
@@ -241,8 +168,8 @@ class StoredCheckpoints:
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        await self._save(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self.save_value(field_of(checkpoint, key), None)
+        await self._save(field_of(checkpoint, key), None)

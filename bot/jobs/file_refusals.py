@@ -6,23 +6,22 @@ from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FileUnavailable
-from bot.skills import Card
+from bot.skills import SkillCard
 
 
-def kind_refused(name: str, card: Card) -> LocalizedMessage:
+def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     """Refuse a file of a kind that NemoVideo takes and this card does not."""
     return LocalizedMessage(
-        "error.file_type_card",
-        {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)},
+        "error.file_type_card", {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)}
     )
 
 
-def size_limit(max_bytes: int, card: Card) -> int:
+def size_limit(max_bytes: int, card: SkillCard) -> int:
     """Return the size of the largest file that is taken, in bytes: the smaller of the setting's and the card's."""
     return min(max_bytes, card.size_limit_bytes)
 
 
-def size_refused(max_bytes: int, card: Card) -> LocalizedMessage:
+def size_refused(max_bytes: int, card: SkillCard) -> LocalizedMessage:
     """Refuse a file over that limit."""
     limit = Bytes(size_limit(max_bytes, card))
     if card.size_limit_bytes < max_bytes:

@@ -3,8 +3,6 @@
 All of it can be stored: pydantic reads and writes these classes as fields of a payload or a checkpoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union
@@ -29,19 +27,12 @@ StoredAction = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button under a message.
+    """A button under a message."""
 
-    Args:
-        label: Key of its label in the catalogue; empty if it shows ``text``.
-        action: What pressing it does; ``None`` for a link.
-        url: Where a link leads.
-        text: A label that is the same in every language, such as a name.
-    """
-
-    label: str = ""
-    action: StoredAction = None
-    url: str = ""
-    text: str = ""
+    label: str = ""  # key of its label in the catalogue; empty if it shows ``text``
+    action: StoredAction = None  # what pressing it does; ``None`` for a link
+    url: str = ""  # where a link leads
+    text: str = ""  # a label that is the same in every language, such as a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +63,12 @@ Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
 
 @dataclass(frozen=True, slots=True)
 class LocalizedMessage:
-    """A text in the reader's language.
+    """A text in the reader's language."""
 
-    Args:
-        key: Its key in the message catalogue.
-        params: Values of its placeholders.
-        buttons: Buttons under the message.
-        quiet: Whether it is sent without a notification sound.
-    """
-
-    key: str
-    params: Mapping[str, Param] = field(default_factory=dict)
-    buttons: tuple[Button, ...] = ()
-    quiet: bool = False
+    key: str  # its key in the message catalogue
+    params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
+    buttons: tuple[Button, ...] = ()  # buttons under the message
+    quiet: bool = False  # whether it is sent without a notification sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +125,15 @@ OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePictur
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; the progress message shows the newest one.
+    """How far a job is; the progress message shows the newest one."""
 
-    Args:
-        stage: Key of the stage's text in the catalogue.
-        params: Values of its placeholders.
-        fraction: Done of the whole job, 0 to 1.
-        preview: The agent's words so far.
-        expected_s: Seconds in which the bar moves on by itself from ``fraction`` to ``until``.
-        until: Where that movement ends, 0 to 1.
-        link: Where the project opens in a browser; it stays through the stages that follow.
-    """
-
-    stage: str
-    params: Mapping[str, Param] = field(default_factory=dict)
-    fraction: float = 0.0
-    preview: str = ""
-    expected_s: float = 0.0
-    until: float = 0.0
-    link: str = ""
+    stage: str  # key of the stage's text in the catalogue
+    params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
+    fraction: float = 0.0  # done of the whole job, 0 to 1
+    preview: str = ""  # the agent's words so far
+    expected_s: float = 0.0  # seconds in which the bar moves on by itself from ``fraction`` to ``until``
+    until: float = 0.0  # where that movement ends, 0 to 1
+    link: str = ""  # where the project opens in a browser; it stays through the stages that follow
 
 
-STORED_MESSAGE = TypeAdapter(LocalizedMessage)
-STORED_LIST = TypeAdapter(ListMessage)
-"""Read and write messages that are stored on their own."""
+STORED_LIST = TypeAdapter(ListMessage)  # reads and writes messages that are stored on their own

@@ -27,8 +27,7 @@ from bot.jobs.payloads import (
 
 P = TypeVar("P", bound=Payload)
 
-MAX_PROMPT_CHARS = 8000
-"""Longest prompt that is passed on; the rest is cut."""
+MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on; the rest is cut
 
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
@@ -52,14 +51,14 @@ class JobKind(StrEnum):
     LINK = "link"  # where the project opens in a browser
     LOGIN = "login"  # use the token in the payload, which is encrypted
     LOGOUT = "logout"  # delete that token
-    HIDE = "hide"  # delete a message that holds a token
+    DELETE_TOKEN = "delete_token"  # noqa: S105 - delete a message that holds a token
     SKILL = "skill"  # show the skill cards, or the greeting and examples of the active one
     SETTINGS = "settings"  # show the chat's settings
     CANCEL = "cancel"  # stop another job of the chat
     FORGET = "forget"  # erase the chat
     STATS = "stats"  # today's figures, for the operator
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
-    CONFIDED = "confided"  # show the answer to a job of a group in private
+    PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
     SAY = "say"  # a text that needs no other service: help, refusals
 
 
@@ -75,31 +74,18 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file at Telegram.
+    """A file at Telegram."""
 
-    Args:
-        file_id: Telegram's handle; valid for this bot only.
-        kind: video, photo, audio, document, ….
-        name: A safe file name with its extension.
-        size: Bytes; ``None`` if Telegram doesn't say.
-        content_type: As declared; the content decides in the end.
-        duration_s: Length of audio and video in seconds; ``None`` if Telegram doesn't say.
-        width: In pixels; ``None`` if Telegram doesn't say.
-        height: In pixels; ``None`` if Telegram doesn't say.
-        message_id: The message that brought it.
-        is_result: Whether that message was the bot's, with a finished video.
-    """
-
-    file_id: str
-    kind: str
-    name: str
-    size: int | None
-    content_type: str
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
-    message_id: int | None = None
-    is_result: bool = False
+    file_id: str  # Telegram's handle; valid for this bot only
+    kind: str  # video, photo, audio, document, …
+    name: str  # a safe file name with its extension
+    size: int | None  # bytes; ``None`` if Telegram doesn't say
+    content_type: str  # as declared; the content decides in the end
+    duration_s: float | None = None  # length of audio and video in seconds; ``None`` if Telegram doesn't say
+    width: int | None = None  # in pixels; ``None`` if Telegram doesn't say
+    height: int | None = None  # in pixels; ``None`` if Telegram doesn't say
+    message_id: int | None = None  # the message that brought it
+    is_result: bool = False  # whether that message was the bot's, with a finished video
 
     @property
     def is_text(self) -> bool:
@@ -166,12 +152,12 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
-    JobKind.HIDE: DeleteTokenPayload,
+    JobKind.DELETE_TOKEN: DeleteTokenPayload,
     JobKind.SKILL: SkillPayload,
     JobKind.CANCEL: CancelPayload,
     JobKind.FORGET: ForgetPayload,
     JobKind.ANNOUNCE: AnnouncePayload,
-    JobKind.CONFIDED: PrivateAnswerPayload,
+    JobKind.PRIVATE_ANSWER: PrivateAnswerPayload,
     JobKind.SAY: SayPayload,
 }
 """The payload class of each kind; the other kinds have none."""

@@ -1,7 +1,5 @@
 """Suggestions what to do next, after an edit: from the draft, the skill card and the last prompt, by a table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import RunExample, RunSuggestion
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.nemo.drafts import Draft, TrackKind
-from bot.skills import Card, example_mark
+from bot.skills import SkillCard, example_mark
 from bot.words import bounded
 
 MOST: Final = 3
@@ -46,63 +44,37 @@ class Topic(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of a file that arrived.
+    """What is known of a file that arrived."""
 
-    Args:
-        kind: ``video``, ``image`` or ``audio``.
-        name: Its name; empty if it came without one.
-        size_bytes: Its size; 0 if unknown.
-        duration_s: Length of audio and video in seconds.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    kind: str
-    name: str = ""
-    size_bytes: int = 0
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
+    kind: str  # ``video``, ``image`` or ``audio``
+    name: str = ""  # its name; empty if it came without one
+    size_bytes: int = 0  # its size; 0 if unknown
+    duration_s: float | None = None  # length of audio and video in seconds
+    width: int | None = None  # in pixels
+    height: int | None = None  # in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the table decides by.
+    """What the table decides by."""
 
-    Args:
-        about: The topic of the skill card, if it has one.
-        has_picture: Whether there is video or an image.
-        has_title: Whether there is a text track.
-        has_music: Whether there is an audio track.
-        volume: The loudness of that track, if known; 1.0 is the original one.
-        length_ms: Length of the whole, in milliseconds.
-        is_wide: Whether the picture is wider than high.
-    """
-
-    about: Topic | None
-    has_picture: bool
-    has_title: bool
-    has_music: bool
-    volume: float | None
-    length_ms: int
-    is_wide: bool
+    about: Topic | None  # the topic of the skill card, if it has one
+    has_picture: bool  # whether there is video or an image
+    has_title: bool  # whether there is a text track
+    has_music: bool  # whether there is an audio track
+    volume: float | None  # the loudness of that track, if known; 1.0 is the original one
+    length_ms: int  # length of the whole, in milliseconds
+    is_wide: bool  # whether the picture is wider than high
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One thing to do next.
+    """One thing to do next."""
 
-    Args:
-        name: Its id, which the keys of its texts end with.
-        topic: What it is about.
-        fits: Tells whether it makes sense for a draft.
-        said: Matches a prompt that asked for just this, in any language.
-    """
-
-    name: str
-    topic: Topic
-    fits: Callable[[_Facts], bool]
-    said: re.Pattern[str]
+    name: str  # its id, which the keys of its texts end with
+    topic: Topic  # what it is about
+    fits: Callable[[_Facts], bool]  # tells whether it makes sense for a draft
+    said: re.Pattern[str]  # matches a prompt that asked for just this, in any language
 
     @property
     def label(self) -> str:
@@ -193,7 +165,7 @@ _ABOUT: Final = (
 )
 
 
-def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, ...]:
+def next_steps(draft: Draft, card: SkillCard, prompt: str = "") -> tuple[Suggestion, ...]:
     """Return up to three things to do next; none for an empty draft.
 
     Args:
@@ -209,7 +181,7 @@ def next_steps(draft: Draft, card: Card, prompt: str = "") -> tuple[Suggestion, 
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
 
 
-def first_buttons(card: Card, files: Sequence[FileFacts]) -> tuple[Button, ...]:
+def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, ...]:
     """Return up to three things to do with files that just arrived.
 
     Args:
@@ -265,7 +237,7 @@ def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[S
         seen.add(one.topic)
 
 
-def _facts(draft: Draft, card: Card) -> _Facts:
+def _facts(draft: Draft, card: SkillCard) -> _Facts:
     kinds = {track.kind for track in draft.tracks if track.segments}
     music = next((track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments), None)
     volume = None
@@ -282,7 +254,7 @@ def _facts(draft: Draft, card: Card) -> _Facts:
     )
 
 
-def _topic(card: Card) -> Topic | None:
+def _topic(card: SkillCard) -> Topic | None:
     said = f"{card.name} {card.display_name}"
     return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)
 

@@ -1,7 +1,5 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -16,19 +14,12 @@ from bot.jobs.model import Attachment, Job
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file.
+    """An open file."""
 
-    Args:
-        name: A safe name with the extension that fits its content.
-        size: Bytes, exact.
-        content_type: Its MIME type, by its first bytes if they tell.
-        chunks: Its content, to be read once.
-    """
-
-    name: str
-    size: int
-    content_type: str
-    chunks: AsyncIterator[bytes]
+    name: str  # a safe name with the extension that fits its content
+    size: int  # bytes, exact
+    content_type: str  # its MIME type, by its first bytes if they tell
+    chunks: AsyncIterator[bytes]  # its content, to be read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Result:
             is not allowed.
         spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
         size: Bytes; ``None`` if unknown.
-        duration_s: Its length, if the render told.
+        duration_s: Its length, if the render says so.
         took_s: Seconds from the request until now.
         file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
         kind: What it was sent as then.
@@ -67,19 +58,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How a result reached the chat.
+    """How a result reached the chat."""
 
-    Args:
-        file_id: Telegram's id of it; empty if a link was sent.
-        kind: What it became: video, animation or document.
-        message_id: The message with it.
-        telegram_chat_id: The id in Telegram of the chat where that is.
-    """
-
-    file_id: str
-    kind: str = "video"
-    message_id: int = 0
-    telegram_chat_id: int = 0
+    file_id: str  # Telegram's id of it; empty if a link was sent
+    kind: str = "video"  # what it became: video, animation or document
+    message_id: int = 0  # the message with it
+    telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
 
 
 class FileGone(Exception):
@@ -91,11 +75,7 @@ class FileUnavailable(FileGone):
 
 
 class FileTooLarge(Exception):
-    """The file is larger than allowed.
-
-    Args:
-        limit: The limit, in bytes.
-    """
+    """The file is larger than allowed."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"over {limit} bytes")
@@ -125,8 +105,8 @@ class Responder(Protocol):
         """Edit the progress message before going on, for a stage that may end before the next edit."""
         ...
 
-    async def send(self, slot: str, message: OutgoingMessage) -> None:
-        """Send a message, once for each slot even across crashes.
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        """Send a message, once for each idempotency key even across crashes.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -163,8 +143,8 @@ class Responder(Protocol):
         """The file that the job's result is written to."""
         ...
 
-    async def deliver(self, slot: str, result: Result) -> Delivered:
-        """Send the finished video, once for each slot even across crashes.
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+        """Send the finished video, once for each idempotency key even across crashes.
 
         Raises:
             ChatGone: Nobody is left to answer.

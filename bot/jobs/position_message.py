@@ -1,7 +1,5 @@
 """The message that tells a waiting job's position in the queue."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend

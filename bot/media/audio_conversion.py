@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
 
-MAX_AUDIO_S = 4 * 3600
-"""Longer audio is refused: silence compresses so well that a small file may hold days."""
-
-MAX_CONVERTED_BYTES = 500_000_000
-"""NemoVideo takes no larger files."""
+MAX_AUDIO_S = 4 * 3600  # longer audio is refused: silence compresses so well that a small file may hold days
+MAX_CONVERTED_BYTES = 500_000_000  # NemoVideo takes no larger files
 
 BITS_PER_CHANNEL = 96_000
 """Bit rate of M4A: more than voice messages and most Ogg music have, so that little is lost by encoding again."""

@@ -28,12 +28,8 @@ MAX_THUMBNAIL_SIDE = 320
 MAX_THUMBNAIL_BYTES = 200_000
 """Telegram's limits for the thumbnail of anything sent."""
 
-MAX_COVER_SIDE = 1280
-"""Telegram keeps no larger size of a photo, which a cover is."""
-
-MAX_COVER_BYTES = 1_000_000
-"""Our own limit: a cover must not take longer to send than its video."""
-
+MAX_COVER_SIDE = 1280  # Telegram keeps no larger size of a photo, which a cover is
+MAX_COVER_BYTES = 1_000_000  # our own limit: a cover must not take longer to send than its video
 _BEGINNING_S = 5.0
 _INTERVAL_S = 0.25
 # Positions, as parts of the duration, to try when the beginning shows nothing.
@@ -47,22 +43,14 @@ _CLEARLY_BETTER = 1.1
 
 @dataclass(frozen=True, slots=True)
 class CoverPictures:
-    """One frame in the two sizes that Telegram takes, as JPEG.
+    """One frame in the two sizes that Telegram takes, as JPEG."""
 
-    Args:
-        cover: The larger one, at most 1280 pixels on each side.
-        thumbnail: The smaller one, at most 320 pixels on each side and 200 kB.
-    """
-
-    cover: bytes
-    thumbnail: bytes
+    cover: bytes  # the larger one, at most 1280 pixels on each side
+    thumbnail: bytes  # the smaller one, at most 320 pixels on each side and 200 kB
 
 
 async def make_cover(path: Path) -> CoverPictures | None:
     """Choose a video's best frame, and make cover and thumbnail of it.
-
-    Args:
-        path: The video.
 
     Returns:
         The pictures, or ``None`` if all frames that were tried are black or white.

@@ -12,8 +12,6 @@ resource tracker is one more process of 12 MB, and answers are pickles, with whi
 take over the bot. The bounds, and the end with a killed bot, would have to be written here all the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import contextlib
@@ -62,17 +60,11 @@ class NotDecoded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a piece of work may use.
+    """What a piece of work may use."""
 
-    Args:
-        wall_s: Wall time, in seconds.
-        cpu_s: CPU time, in seconds.
-        written_bytes: Size of the largest file it may write, in bytes.
-    """
-
-    wall_s: float
-    cpu_s: int
-    written_bytes: int = 0
+    wall_s: float  # wall time, in seconds
+    cpu_s: int  # CPU time, in seconds
+    written_bytes: int = 0  # size of the largest file it may write, in bytes
 
 
 async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Sequence[IO[bytes]] = ()) -> Any:

@@ -10,11 +10,7 @@ class FileTypeUnsupported(Exception):
 
 
 class AudioTooLong(Exception):
-    """Audio that has to be converted is too long for that.
-
-    Args:
-        limit_s: The limit, in seconds.
-    """
+    """Audio that has to be converted is too long for that."""
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(f"over {limit_s} s")

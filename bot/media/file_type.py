@@ -1,7 +1,5 @@
 """The type of a media file by its first bytes, whatever its name or declared type says."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 FileType = Literal[
@@ -10,11 +8,8 @@ FileType = Literal[
 ]  # fmt: skip
 """Types of media, named like their usual file extensions."""
 
-SNIFF_BYTES = 64
-"""How many first bytes :func:`sniff` needs."""
-
-MAX_STILL_PIXELS = 300_000_000
-"""Of an image that is passed on; phones take up to 200 million."""
+SNIFF_BYTES = 64  # how many first bytes :func:`sniff` needs
+MAX_STILL_PIXELS = 300_000_000  # of an image that is passed on; phones take up to 200 million
 
 
 def sniff(first_bytes: bytes) -> FileType | None:

@@ -17,11 +17,8 @@ MEDIA_ENDINGS: Final = frozenset(
 )
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
-MAX_LINK_CHARS = 2048
-"""The length that browsers, proxies and Telegram's buttons all take."""
-
-MAX_LINKS = 10
-"""As many as an album has files."""
+MAX_LINK_CHARS = 2048  # the length that browsers, proxies and Telegram's buttons all take
+MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
 """Ports of web servers. A link with any other port would probe another kind of server."""
@@ -97,32 +94,20 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefusedLink:
-    """A link that is not uploaded.
+    """A link that is not uploaded."""
 
-    Args:
-        url: The link as written, cut to :data:`MAX_LINK_CHARS`; only scheme and host if it holds a password.
-        reason: Why it is refused.
-        site: The name of the streaming site or file host, or empty.
-    """
-
-    url: str
-    reason: RefusalReason
-    site: str = ""
+    url: str  # as written, cut to ``MAX_LINK_CHARS``; only scheme and host if it holds a password
+    reason: RefusalReason  # why it is refused
+    site: str = ""  # the name of the streaming site or file host, or empty
 
 
 @dataclass(frozen=True, slots=True)
 class FoundLinks:
-    """The links of a message.
+    """The links of a message."""
 
-    Args:
-        media: Files to upload by link, each once, in the message's order, percent-encoded.
-        rest: The message without them: the prompt. Refused links and ordinary pages stay in it.
-        refused: The links that can't be uploaded.
-    """
-
-    media: tuple[str, ...]
-    rest: str
-    refused: tuple[RefusedLink, ...]
+    media: tuple[str, ...]  # files to upload by link, each once, in the message's order, percent-encoded
+    rest: str  # the message without them: the prompt. Refused links and ordinary pages stay in it
+    refused: tuple[RefusedLink, ...]  # the links that can't be uploaded
 
 
 # A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation.
@@ -155,9 +140,6 @@ def find_links(text: str) -> FoundLinks:
     """Separate a message's media links from its words.
 
     Only links with a scheme count: ``clip.mp4`` is a file's name, and ``example.com/clip.mp4`` may be part of a prompt.
-
-    Args:
-        text: The message or caption.
     """
     media: list[str] = []
     refused: dict[RefusedLink, None] = {}  # ordered, each once

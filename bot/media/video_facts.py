@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-MAX_WORK_S = 10.0
-"""Seconds that the code in the decoder process takes at most by its own watch."""
+MAX_WORK_S = 10.0  # seconds that the code in the decoder process takes at most by its own watch
 
 BOUNDS = Bounds(wall_s=3 * MAX_WORK_S, cpu_s=30)
 """What the process may use, for decoders that return to that code too late."""
@@ -48,28 +47,17 @@ class NotAVideo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What ``sendVideo`` is given.
+    """What ``sendVideo`` is given."""
 
-    Args:
-        width: Width as displayed, with rotation and pixel shape applied, in pixels.
-        height: Height as displayed, in pixels.
-        duration_s: Length in seconds, 0 if the file doesn't say.
-        faststart: Whether playback can begin before all is loaded (the moov atom comes before the media).
-        is_playable: Whether every client of Telegram plays it: an MP4 of H.264 with AAC, MP3 or no audio.
-    """
-
-    width: int
-    height: int
-    duration_s: float
-    faststart: bool
-    is_playable: bool
+    width: int  # width as displayed, with rotation and pixel shape applied, in pixels
+    height: int  # height as displayed, in pixels
+    duration_s: float  # length in seconds, 0 if the file doesn't say
+    faststart: bool  # whether playback can begin before all is loaded (the moov atom comes before the media)
+    is_playable: bool  # whether every client of Telegram plays it: an MP4 of H.264 with AAC, MP3 or no audio
 
 
 async def read_video_facts(path: Path) -> VideoFacts:
     """Read a video's facts.
-
-    Args:
-        path: The video.
 
     Raises:
         NotAVideo: It holds nothing that can be played, or a decoder crashed on it.
@@ -83,9 +71,6 @@ async def read_video_facts(path: Path) -> VideoFacts:
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video for decoding, in the decoder process only.
-
-    Args:
-        path: The video.
 
     Yields:
         Its container and its video stream.

@@ -28,57 +28,34 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text.
+    """A line of text."""
 
-    Args:
-        text: The text, already cut to fit its box.
-        box: Its position.
-        size_px: The font size.
-        quiet: Whether it is drawn less prominently.
-    """
-
-    text: str
-    box: Box
-    size_px: int
-    quiet: bool = False
+    text: str  # the text, already cut to fit its box
+    box: Box  # its position
+    size_px: int  # the font size
+    quiet: bool = False  # whether it is drawn less prominently
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A segment, or several that are too short to be drawn separately.
+    """A segment, or several that are too short to be drawn separately."""
 
-    Args:
-        box: Its position on its track.
-        lines: Its name and times, inside or beside it, as far as there is room.
-        level: Its volume from 0 to 1, drawn as a meter; ``None`` for no meter.
-        count: The number of segments it represents.
-    """
-
-    box: Box
-    lines: tuple[Line, ...]
-    level: float | None
-    count: int
+    box: Box  # its position on its track
+    lines: tuple[Line, ...]  # its name and times, inside or beside it, as far as there is room
+    level: float | None  # its volume from 0 to 1, drawn as a meter; ``None`` for no meter
+    count: int  # the number of segments it represents
 
 
 @dataclass(frozen=True, slots=True)
 class TrackBox:
-    """A track of the picture.
+    """A track of the picture."""
 
-    Args:
-        kind: What it holds.
-        box: The position of its blocks.
-        icon: The position of its kind's icon.
-        name: The label of its kind.
-        hidden: The number of segments without room, such as ``+3``.
-        blocks: Its blocks by row, from left to right.
-    """
-
-    kind: TrackKind
-    box: Box
-    icon: Box
-    name: Line | None
-    hidden: Line | None
-    blocks: tuple[Block, ...]
+    kind: TrackKind  # what it holds
+    box: Box  # the position of its blocks
+    icon: Box  # the position of its kind's icon
+    name: Line | None  # the label of its kind
+    hidden: Line | None  # the number of segments without room, such as ``+3``
+    blocks: tuple[Block, ...]  # its blocks by row, from left to right
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +69,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A whole picture.
+    """A whole picture."""
 
-    Args:
-        width: The width in pixels.
-        height: The height in pixels.
-        heading: The project's title, length and size, as far as they are known.
-        ticks: The ruler's ticks from left to right; empty if no times are known.
-        tracks: The tracks from top to bottom.
-        hidden: The number of tracks without room, such as ``+12``.
-    """
-
-    width: int
-    height: int
-    heading: tuple[Line, ...]
-    ticks: tuple[Tick, ...]
-    tracks: tuple[TrackBox, ...]
-    hidden: Line | None
+    width: int  # the width in pixels
+    height: int  # the height in pixels
+    heading: tuple[Line, ...]  # the project's title, length and size, as far as they are known
+    ticks: tuple[Tick, ...]  # the ruler's ticks from left to right; empty if no times are known
+    tracks: tuple[TrackBox, ...]  # the tracks from top to bottom
+    hidden: Line | None  # the number of tracks without room, such as ``+12``
 
 
 def fit_line(

@@ -9,12 +9,8 @@ from bot.pictures import lettering, times
 from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
 from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, distribute, make_blocks
 
-WIDTH_PX: Final = 1280
-"""Telegram shrinks photos whose longer side is larger."""
-
-MAX_ROWS: Final = 8
-"""Keeps the picture from getting higher than wide."""
-
+WIDTH_PX: Final = 1280  # Telegram shrinks photos whose longer side is larger
+MAX_ROWS: Final = 8  # keeps the picture from getting higher than wide
 MAX_ROWS_PER_TRACK: Final = 3
 
 TITLE_PX: Final = 46
@@ -33,21 +29,13 @@ _MIN_HEIGHT = 200
 
 @dataclass(frozen=True, slots=True)
 class TimelineLabels:
-    """The words in the picture, in the chat's language.
+    """The words in the picture, in the chat's language."""
 
-    Args:
-        video: The label of a video track.
-        audio: The label of an audio track.
-        text: The label of a track of titles.
-        other: The label of any other track.
-        unnamed: Returns the name of a segment without one, from its position on the track.
-    """
-
-    video: str
-    audio: str
-    text: str
-    other: str
-    unnamed: Callable[[int], str]
+    video: str  # the label of a video track
+    audio: str  # the label of an audio track
+    text: str  # the label of a track of titles
+    other: str  # the label of any other track
+    unnamed: Callable[[int], str]  # returns the name of a segment without one, from its position on the track
 
     def of(self, kind: TrackKind) -> str:
         """Return the label of a kind of track."""

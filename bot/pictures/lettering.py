@@ -16,9 +16,7 @@ _FONTS = Path(__file__).parent / "fonts"
 TEXT_FONT: Final = _FONTS / "NotoSansSC-Medium.ttf"
 EMOJI_FONT: Final = _FONTS / "NotoEmoji-Medium.ttf"
 
-MAX_CHARS: Final = 200
-"""More than fits into a picture; the rest is not looked at."""
-
+MAX_CHARS: Final = 200  # more than fits into a picture; the rest is not looked at
 ELLIPSIS: Final = "…"
 
 # In font sizes: room above and below the baseline for Chinese characters, accented capitals and descenders.

@@ -14,19 +14,12 @@ _DAY = 24 * _HOUR
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The position of a segment in time, as far as it is known.
+    """The position of a segment in time, as far as it is known."""
 
-    Args:
-        segment: The segment.
-        position: Its position on the track, from 1.
-        start_ms: Its start in the draft, else the end of the segment before.
-        end_ms: Its end in the draft, else an equal share of the free time.
-    """
-
-    segment: Segment
-    position: int
-    start_ms: float
-    end_ms: float
+    segment: Segment  # the segment
+    position: int  # its position on the track, from 1
+    start_ms: float  # its start in the draft, else the end of the segment before
+    end_ms: float  # its end in the draft, else an equal share of the free time
 
 
 def format_time(at_ms: int, total_ms: int) -> str:

@@ -47,17 +47,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Maps times to pixels.
+    """Maps times to pixels."""
 
-    Args:
-        left: The pixel of the timeline's start.
-        right: The pixel of its end.
-        total_ms: Its length, at least 1.
-    """
-
-    left: int
-    right: int
-    total_ms: int
+    left: int  # the pixel of the timeline's start
+    right: int  # the pixel of its end
+    total_ms: int  # its length, at least 1
 
     def x(self, at_ms: float) -> int:
         """Return the pixel of a time; times outside of the timeline are moved to its edge."""
@@ -67,15 +61,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A track's segments, distributed over rows.
+    """A track's segments, distributed over rows."""
 
-    Args:
-        rows: As many as overlapping segments need, from one to the allowed number.
-        hidden: The number of segments without room.
-    """
-
-    rows: tuple[Row, ...]
-    hidden: int
+    rows: tuple[Row, ...]  # as many as overlapping segments need, from one to the allowed number
+    hidden: int  # the number of segments without room
 
 
 def distribute(track: Track, scale: Scale, max_rows: int) -> Rows:

@@ -1,7 +1,5 @@
 """Whose account a chat works with: its own, else the operator's, else a guest's."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import timedelta
 from typing import Protocol
@@ -53,15 +51,7 @@ def uses_token(chat: Chat, token: str) -> bool:
 
 
 class Accounts:
-    """Finds each chat's token, and changes accounts.
-
-    Args:
-        nemo: The service.
-        chats: What is known of each chat.
-        guest_accounts: Counts those that the service gave.
-        clock: Time.
-        operator_token: Used for every chat without a token of its own, when there is one.
-    """
+    """Finds each chat's token, and changes accounts."""
 
     def __init__(
         self,

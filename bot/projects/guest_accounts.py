@@ -1,7 +1,5 @@
 """Count of the guest accounts that NemoVideo gave in the last seven days, of all processes together."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import timedelta
 
@@ -13,22 +11,13 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-GUEST_ACCOUNTS_PER_WEEK = 10
-"""About as many as the service gives to one network address in seven days."""
-
-WARN_AT = frozenset({7, 9})
-"""Counts at which the log warns the operator that guest accounts run out."""
-
+GUEST_ACCOUNTS_PER_WEEK = 10  # about as many as the service gives to one network address in seven days
+WARN_AT = frozenset({7, 9})  # counts at which the log warns the operator that guest accounts run out
 WEEK = timedelta(seconds=keys.GUEST_TOKENS_TTL_S)
 
 
 class GuestAccountCounter:
-    """Counts guest accounts.
-
-    Args:
-        redis: Stores the count.
-        clock: Source of time; tests pass a manual one.
-    """
+    """Counts guest accounts."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis

@@ -1,7 +1,5 @@
 """A chat's way into NemoVideo: whose token, which project, and what to do when either is no longer good."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,25 +12,20 @@ from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import ClaimToken, Credits, claim_link
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import (
-    AuthError,
-    NemoError,
-    SessionGone,
-)
+from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.accounts import NO_PROJECT, Accounts, Requester
 from bot.projects.guest_accounts import GuestAccountCounter
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 from bot.words import nemo_language
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-LINK_PATIENCE_S = 5.0
-"""How long a delivery waits for the address under its button; it goes without one then."""
+LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its button; it goes without one then
 
 LINK_MARGIN = timedelta(hours=24)
 """A browser link is made anew so long before it ends, so that one under a message holds for a while."""
@@ -51,36 +44,21 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """How chats reach NemoVideo.
+    """How chats reach NemoVideo."""
 
-    Args:
-        web_url: Of the web site, for links that people open.
-        operator_token: Used for every chat, when there is one.
-        size_limit: Bytes of the largest file that is taken.
-    """
-
-    web_url: str
-    operator_token: str | None
-    size_limit: int
+    web_url: str  # of the web site, for links that people open
+    operator_token: str | None  # used for every chat, when there is one
+    size_limit: int  # bytes of the largest file that is taken
 
 
 class Projects:
-    """Opens chats' projects and makes calls about them.
-
-    Args:
-        nemo: The service.
-        chats: What is known of each chat.
-        cards: The skill cards, for the attribution headers.
-        guest_accounts: Counts guest tokens.
-        clock: For waits.
-        options: See there.
-    """
+    """Opens chats' projects and makes calls about them."""
 
     def __init__(
         self,
         nemo: NemoClient,
         chats: Chats,
-        cards: Cards,
+        cards: SkillCards,
         guest_accounts: GuestAccountCounter,
         clock: Clock,
         options: ProjectOptions,
@@ -184,7 +162,7 @@ class Projects:
         )
         return claim_link(self.options.web_url, claim)
 
-    def card(self, chat: Chat, language: str) -> Card:
+    def card(self, chat: Chat, language: str) -> SkillCard:
         """Return the chat's active skill card in a language."""
         return self._cards.active(chat.skill, language)
 

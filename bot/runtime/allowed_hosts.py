@@ -4,8 +4,6 @@ A name may resolve differently each time, and a redirect may lead elsewhere. So 
 the allowed hosts, and the resolved address is checked where the connection is made (`http`).
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -27,19 +25,12 @@ _TRANSLATED: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96"
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """One host, or all subdomains of a domain.
+    """One host, or all subdomains of a domain."""
 
-    Args:
-        scheme: ``https``, or ``http`` if the rule says so.
-        host: The host or domain, in lower case and ASCII.
-        port: The only port that is allowed.
-        is_wildcard: Whether the rule allows the subdomains of ``host``, and not ``host`` itself.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    is_wildcard: bool
+    scheme: str  # ``https``, or ``http`` if the rule says so
+    host: str  # the host or domain, in lower case and ASCII
+    port: int  # the only port that is allowed
+    is_wildcard: bool  # whether the rule allows the subdomains of ``host``, and not ``host`` itself
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 class Backoff:
     """Pauses that grow with each failure in a row, without end.
 
-        backoff = Backoff(first_s=0.5, longest_s=15)
+        backoff = Backoff()
         while not await connect():
             await clock.sleep(backoff.next_s())
 
@@ -17,8 +17,8 @@ class Backoff:
         factor: How many times longer each pause is than the one before.
     """
 
-    first_s: float
-    longest_s: float
+    first_s: float = 0.5
+    longest_s: float = 15.0
     factor: float = 2.0
     _next_s: float = field(init=False)
 

@@ -1,18 +1,13 @@
 """The limit of open files and sockets."""
 
-from __future__ import annotations
-
 import contextlib
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
-FILES_PER_JOB = 4
-"""Most files and sockets of one job: a download, an upload, an event stream, a file on disk."""
-
-OTHER_FILES = 500
-"""Of the store, Telegram, the web app and the process itself."""
+FILES_PER_JOB = 4  # most files and sockets of one job: a download, an upload, an event stream, a file on disk
+OTHER_FILES = 500  # of the store, Telegram, the web app and the process itself
 
 
 def raise_open_files(jobs: int) -> int | None:

@@ -5,8 +5,7 @@ import gc
 YOUNG_THRESHOLD = 50_000
 """New objects that trigger a collection of the youngest generation; Python's default is 700."""
 
-OLDER_THRESHOLDS = (4, 1)
-"""Collections of one generation that trigger one of the next older generation."""
+OLDER_THRESHOLDS = (4, 1)  # collections of one generation that trigger one of the next older generation
 
 
 def collect_rarely() -> None:

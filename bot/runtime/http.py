@@ -34,18 +34,10 @@ from bot.runtime.allowed_hosts import is_public
 MAX_CONNECTIONS = 10_000
 """Open connections, event streams included; the limit of open files must allow as many."""
 
-KEEPALIVE_S = 4.0
-"""Below the 5 s of uvicorn, the shortest common keep-alive timeout of servers."""
-
-READ_CHUNK_BYTES = 256 * 1024
-"""Largest chunk of a response: 3.7 GB/s instead of 2.1 with the library's 16 KB."""
-
-FORM_CHUNK_BYTES = 512 * 1024
-"""Smallest chunk of a form with files, except for the last one."""
-
-MAX_HEADER_BYTES = 64 * 1024
-"""Longest header line. Redirects to signed URLs exceed aiohttp's 8 KB."""
-
+KEEPALIVE_S = 4.0  # below the 5 s of uvicorn, the shortest common keep-alive timeout of servers
+READ_CHUNK_BYTES = 256 * 1024  # largest chunk of a response: 3.7 GB/s instead of 2.1 with the library's 16 KB
+FORM_CHUNK_BYTES = 512 * 1024  # smallest chunk of a form with files, except for the last one
+MAX_HEADER_BYTES = 64 * 1024  # longest header line. Redirects to signed URLs exceed aiohttp's 8 KB
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -62,9 +54,6 @@ def surely_not_sent(error: BaseException) -> bool:
 
     Works for clients made here and for httpx's own transport, and for errors that wrap httpx's (python-telegram-bot's
     ``NetworkError`` and ``TimedOut``).
-
-    Args:
-        error: What the call raised.
 
     Returns:
         False in case of doubt.
@@ -199,11 +188,6 @@ class PublicResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return a name's public addresses.
-
-        Args:
-            host: The name.
-            port: The port, passed on to the connection.
-            family: The address family.
 
         Raises:
             OSError: It has none.

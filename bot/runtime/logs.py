@@ -1,7 +1,5 @@
 """Logging: one line for each event, without secrets."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys

@@ -1,15 +1,11 @@
 """Every metric of ``/metrics``. Label values come from small fixed sets, and never name a chat, a person or a job."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""The content type of what :func:`render` returns."""
-
+CONTENT_TYPE = CONTENT_TYPE_LATEST  # the content type of what :func:`render` returns
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 # Receiving ------------------------------------------------------------------------------------------------
@@ -60,17 +56,17 @@ GUEST_TOKENS_LEFT = Gauge(
 
 SENDS = Counter(
     "nemovideo_sends",
-    "Calls to Telegram, by urgency (answer, live, edit, or free of limits) and outcome.",
-    ["urgency", "outcome"],
+    "Calls to Telegram, by priority (answer, live, edit, or free of limits) and outcome.",
+    ["priority", "outcome"],
 )
 SEND_WAIT = Histogram(
     "nemovideo_send_wait_seconds",
     "How long a message waited for the rate limiter.",
-    ["urgency"],
+    ["priority"],
     buckets=_SECONDS,
 )
-EDITS_PUT_OFF = Counter(
-    "nemovideo_edits_put_off", "Edits of progress messages that were postponed for more urgent calls."
+EDITS_POSTPONED = Counter(
+    "nemovideo_edits_postponed", "Edits of progress messages that were postponed for more urgent calls."
 )
 
 # Media ----------------------------------------------------------------------------------------------------

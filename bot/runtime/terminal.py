@@ -1,7 +1,5 @@
 """Progress of a command, in a terminal only."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Callable, Iterator

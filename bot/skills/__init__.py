@@ -4,9 +4,9 @@ from bot.skills.body import NEMO_KINDS
 from bot.skills.cards import (
     DEFAULT_CARD,
     INSTALL_DIRS,
-    Card,
     CardProblem,
-    Cards,
+    SkillCard,
+    SkillCards,
     load_cards,
     platform_of,
 )
@@ -17,9 +17,9 @@ __all__ = [
     "INSTALL_DIRS",
     "LINK_PREFIX",
     "NEMO_KINDS",
-    "Card",
     "CardProblem",
-    "Cards",
+    "SkillCard",
+    "SkillCards",
     "card_mark",
     "example_mark",
     "link_name",

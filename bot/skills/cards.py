@@ -38,34 +38,20 @@ _VERSION_TEXT = re.compile(r"[\x21-\x7e]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A skill card in one language.
+class SkillCard:
+    """A skill card in one language."""
 
-    Args:
-        name: The card's id, sent to NemoVideo as ``X-Skill-Source``.
-        version: Sent to NemoVideo as ``X-Skill-Version``.
-        display_name: The name that people read.
-        description: One or two sentences of Markdown.
-        emoji: Shown before the name.
-        platform: Sent to NemoVideo as ``X-Skill-Platform``.
-        greeting: How the bot introduces itself with this card, in Markdown.
-        examples: Requests to try; they are sent as they are.
-        size_limit_bytes: The largest file that it accepts.
-        kinds: The accepted file extensions, the best ones first.
-        body: The card's whole text in Markdown.
-    """
-
-    name: str
-    version: str
-    display_name: str
-    description: str
-    emoji: str
-    platform: str
-    greeting: str
-    examples: tuple[str, ...]
-    size_limit_bytes: int
-    kinds: tuple[str, ...]
-    body: str = field(repr=False)
+    name: str  # the card's id, sent to NemoVideo as ``X-Skill-Source``
+    version: str  # sent to NemoVideo as ``X-Skill-Version``
+    display_name: str  # the name that people read
+    description: str  # one or two sentences of Markdown
+    emoji: str  # shown before the name
+    platform: str  # sent to NemoVideo as ``X-Skill-Platform``
+    greeting: str  # how the bot introduces itself with this card, in Markdown
+    examples: tuple[str, ...]  # requests to try; they are sent as they are
+    size_limit_bytes: int  # the largest file that it accepts
+    kinds: tuple[str, ...]  # the accepted file extensions, the best ones first
+    body: str = field(repr=False)  # the card's whole text in Markdown
 
     def takes(self, file_name: str) -> bool:
         """Whether the card accepts files with this name's extension."""
@@ -85,41 +71,30 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class CardProblem:
-    """Why a card was skipped.
+    """Why a card was skipped."""
 
-    Args:
-        path: The card's file.
-        line: The line of the problem, from 1.
-        reason: The problem in a few words.
-    """
-
-    path: Path
-    line: int
-    reason: str
+    path: Path  # the card's file
+    line: int  # the line of the problem, from 1
+    reason: str  # the problem in a few words
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
-class Cards:
-    """All readable cards, and the problems of the others.
+class SkillCards:
+    """All readable cards, and the problems of the others."""
 
-    Args:
-        problems: Why cards were skipped.
-        default: The name of the card for a chat that chose none.
-    """
+    problems: tuple[CardProblem, ...]  # why cards were skipped
+    default: str  # the name of the card for a chat that chose none
+    _by_name: Mapping[str, Mapping[str, SkillCard]]
 
-    problems: tuple[CardProblem, ...]
-    default: str
-    _by_name: Mapping[str, Mapping[str, Card]]
-
-    def get(self, name: str, language: str = _LANGUAGE) -> Card | None:
+    def get(self, name: str, language: str = _LANGUAGE) -> SkillCard | None:
         """Return the card of this name in a language, or untranslated if it has no translation."""
         translations = self._by_name.get(name)
         return None if translations is None else translations.get(language, translations[_LANGUAGE])
 
-    def active(self, chosen: str | None, language: str = _LANGUAGE) -> Card:
+    def active(self, chosen: str | None, language: str = _LANGUAGE) -> SkillCard:
         """Return the card that a chat works with: the chosen one, else the default, else the first.
 
         Args:
@@ -149,14 +124,14 @@ class Cards:
         examples = (text for card in self._by_name[name].values() for text in card.examples)
         return next((text for text in examples if example_mark(name, text) == mark), None)
 
-    def in_language(self, language: str) -> tuple[Card, ...]:
+    def in_language(self, language: str) -> tuple[SkillCard, ...]:
         """Return every card in a language, built-in ones first."""
         return tuple(t.get(language, t[_LANGUAGE]) for t in self._by_name.values())
 
 
 def load_cards(
     dirs: Iterable[Path] = (), *, platform: str | None = None, default: str = DEFAULT_CARD
-) -> Cards:
+) -> SkillCards:
     """Read the built-in cards, then those of other directories; a later card replaces one of the same name.
 
     Args:
@@ -164,7 +139,7 @@ def load_cards(
         platform: The platform of every card; by default that of its path, see :func:`platform_of`.
         default: The name of the card for a chat that chose none.
     """
-    cards: dict[str, dict[str, Card]] = {}
+    cards: dict[str, dict[str, SkillCard]] = {}
     problems: list[CardProblem] = []
     for path in _card_files([BUILT_IN_DIR, *dirs]):
         try:
@@ -179,7 +154,7 @@ def load_cards(
                 cards[card.name][language] = _translate(card, translation)
             except Unreadable as error:
                 problems.append(CardProblem(translation, error.line, error.reason))
-    return Cards(tuple(problems), default, cards)
+    return SkillCards(tuple(problems), default, cards)
 
 
 def platform_of(path: Path) -> str:
@@ -211,7 +186,7 @@ def _card_files(dirs: Iterable[Path]) -> Iterator[Path]:
                 yield here / "SKILL.md"
 
 
-def _read_card(path: Path, platform: str) -> Card:
+def _read_card(path: Path, platform: str) -> SkillCard:
     file = read_card_file(path)
     front, text = file.front, file.body
     name = body.one_line(front.get("name")) or path.parent.name
@@ -223,7 +198,7 @@ def _read_card(path: Path, platform: str) -> Card:
     description = body.bounded_text(front.get("description")) or body.first_paragraph(text)
     if not text and not description:
         raise Unreadable(1, "empty: neither a description nor a body")
-    return Card(
+    return SkillCard(
         name=name,
         version=version,
         display_name=_display_name(file) or name,
@@ -238,7 +213,7 @@ def _read_card(path: Path, platform: str) -> Card:
     )
 
 
-def _translate(card: Card, path: Path) -> Card:
+def _translate(card: SkillCard, path: Path) -> SkillCard:
     """Return a card with the texts of a translation; what that lacks stays as it is."""
     file = read_card_file(path)
     return replace(

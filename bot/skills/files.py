@@ -13,12 +13,7 @@ _MAX_FRONT_MATTER_CHARS = 16 * 1024
 
 
 class Unreadable(Exception):
-    """A card's file can't be used.
-
-    Args:
-        line: The line of the problem, from 1.
-        reason: The problem in a few words.
-    """
+    """A card's file can't be used."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -28,17 +23,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CardFile:
-    """The two parts of a card.
+    """The two parts of a card."""
 
-    Args:
-        front: The front matter's keys; empty if there is none.
-        body: The Markdown below it.
-        lines: The whole file's lines.
-    """
-
-    front: dict[str, object]
-    body: str
-    lines: tuple[str, ...]
+    front: dict[str, object]  # the front matter's keys; empty if there is none
+    body: str  # the Markdown below it
+    lines: tuple[str, ...]  # the whole file's lines
 
     def line_of(self, prefix: str) -> int:
         """Return the number of the first line that starts so, from 1; 1 if none does."""

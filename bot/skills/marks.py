@@ -8,8 +8,7 @@ import hashlib
 import re
 from typing import Final
 
-LINK_PREFIX: Final = "skill_"
-"""The prefix of a card's ``start`` parameter in ``t.me/<bot>?start=…``."""
+LINK_PREFIX: Final = "skill_"  # the prefix of a card's ``start`` parameter in ``t.me/<bot>?start=…``
 
 # https://core.telegram.org/bots/features#deep-linking: at most 64 of these characters.
 _LINK_CHARS = 64 - len(LINK_PREFIX)

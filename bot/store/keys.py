@@ -53,9 +53,7 @@ QUEUES = f"{NAMESPACE}queues"  # for ever, its members an hour after last use: q
 ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
 SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: id of the job that a person's newest message belongs to
 REQUEST = f"{NAMESPACE}request:"  # JOB_TTL_S: id of the job that a message belongs to
-WAITING_JOBS = (
-    f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in all main queues, by when they came
-)
+WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
@@ -109,9 +107,7 @@ def request_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
 # Of people ------------------------------------------------------------------------------------------------
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
-ACCESS_DENIED = (
-    f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with "this bot is not for you"
-)
+ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with a refusal
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
@@ -160,30 +156,24 @@ GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
 
 # Of receiving ---------------------------------------------------------------------------------------------
 
-POLLING_LOCK = (
-    f"{NAMESPACE}polling:lock"  # seconds after its holder last renewed it: which process polls Telegram
-)
+POLLING_LOCK = f"{NAMESPACE}polling:lock"  # seconds after the last renewal: which process polls Telegram
 WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of what setWebhook was last told
 WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute when that was killed
 
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 # Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
-FLOOD = (
-    f"{NAMESPACE}flood:"  # when a limit's bucket is full, in ms; or till when Telegram wants to be left alone
-)
+RATE_LIMIT = f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, or Telegram's pause is over, in ms
 
-MESSAGE_NUMBERS = (
-    f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last one: the newest message numbers
-)
+MESSAGE_NUMBERS = f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last: the newest numbers
 
 MESSAGE_NUMBERS_KEPT = 500
 MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 
 
-def flood_key(limit: str, chat_id: int) -> str:
-    """One limit, of a chat or of the whole bot."""
-    return f"{FLOOD}{limit}:{chat_id}"
+def rate_limit_key(limit: str, chat_id: int) -> str:
+    """Return the key of one limit, of a chat or of the whole bot."""
+    return f"{RATE_LIMIT}{limit}:{chat_id}"
 
 
 def message_numbers_key(mailbox: str) -> str:

@@ -4,8 +4,6 @@ The holder renews it; a holder that falls silent loses it after ``ttl_s``, by th
 the moment it asked, so it stops working before another process can begin.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time
@@ -18,14 +16,9 @@ from redis.exceptions import LockError, RedisError
 
 log = structlog.get_logger(__name__)
 
-RENEWALS = 4
-"""How often the lock is renewed in its lifetime."""
-
-RETRY_S = 0.5
-"""Pause between two attempts to acquire the lock."""
-
-RELEASE_TIMEOUT_S = 1.0
-"""A lock that can't be released in this time expires by itself."""
+RENEWALS = 4  # how often the lock is renewed in its lifetime
+RETRY_S = 0.5  # pause between two attempts to acquire the lock
+RELEASE_TIMEOUT_S = 1.0  # a lock that can't be released in this time expires by itself
 
 
 class PollingLock:
@@ -53,9 +46,6 @@ class PollingLock:
 
         The work is cancelled when the lock is lost, and started again when it is back. The lock is released at the end
         and when this is cancelled.
-
-        Args:
-            work: What to do while the lock is held.
         """
         while True:
             await self._acquire()

@@ -5,8 +5,7 @@ from redis.asyncio import Redis
 from bot.store.errors import SchemaRefused
 from bot.store.keys import SCHEMA
 
-SCHEMA_VERSION = 2
-"""Raise it with every change to keys, fields or stored values that this release can't read."""
+SCHEMA_VERSION = 2  # raise it with every change to keys, fields or stored values that this release can't read
 
 
 async def ensure_schema(redis: Redis) -> None:

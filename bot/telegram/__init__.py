@@ -1,1 +1,1 @@
-"""All that knows Telegram: intake, handlers, media, live message, delivery, pacing."""
+"""All that knows Telegram: receiving updates, handlers, and everything that is sent."""

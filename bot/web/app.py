@@ -1,7 +1,5 @@
 """The one web app of a process: Telegram's webhook, and what monitoring asks for."""
 
-from __future__ import annotations
-
 import asyncio
 
 import structlog
@@ -16,18 +14,11 @@ from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 500
-"""Requests on more connections than this are answered with a 503."""
+MAX_CONNECTIONS = 500  # requests on more connections than this are answered with a 503
 
 
 def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") -> Starlette:
-    """Make the app.
-
-    Args:
-        health: What ``/readyz`` checks.
-        webhook: Takes updates, if Telegram delivers them by webhook.
-        path: The webhook's path.
-    """
+    """Make the app."""
 
     async def healthz(_: Request) -> Response:
         """Answer 200: the event loop runs."""

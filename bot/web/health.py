@@ -1,7 +1,5 @@
 """Readiness checks of a process; without a web framework, since most processes serve nothing."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,9 +8,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-CHECK_TIMEOUT_S = 2.0
-"""For each check, and for the metrics from the store."""
-
+CHECK_TIMEOUT_S = 2.0  # for each check, and for the metrics from the store
 Check = Callable[[], Awaitable[bool]]
 
 

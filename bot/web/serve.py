@@ -14,18 +14,14 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-GRACE_S = 0.5
-"""How long open responses may go on when the server ends; then their connections are closed."""
-
-CANCEL_AFTER_S = 1.5
-"""How long apps then have to return; then their requests are cancelled."""
+GRACE_S = 0.5  # how long open responses may go on when the server ends; then their connections are closed
+CANCEL_AFTER_S = 1.5  # how long apps then have to return; then their requests are cancelled
 
 KEEP_ALIVE_S = 75
 """How long a connection may be idle: longer than the usual client or proxy keeps one, so that none of them sends a
 request into a connection that closes at that moment, as with uvicorn's 5 s."""
 
-DATE_INTERVAL_S = 1.0
-"""How often the date header of responses is renewed."""
+DATE_INTERVAL_S = 1.0  # how often the date header of responses is renewed
 
 POLL_S = 0.002
 """Pause between two checks for open connections at the end; uvicorn signals nothing when the last one closes."""

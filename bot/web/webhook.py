@@ -1,7 +1,5 @@
 """The webhook that Telegram delivers updates to: only its own requests are read, and only stored ones get a 200."""
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import json
@@ -19,14 +17,12 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's nam
 MAX_BODY_BYTES = 1024 * 1024
 """Largest update that is read. Telegram's have a few kB, and are far smaller than this with every possible entity."""
 
-MAX_DEPTH = 64
-"""Deepest nesting that is read; objects of the Bot API are about ten levels deep."""
+MAX_DEPTH = 64  # deepest nesting that is read; objects of the Bot API are about ten levels deep
 
 MAX_CONCURRENT = 100
 """Requests handled at once, the most that Telegram ever sends; together with the size, this bounds the memory."""
 
-BODY_TIMEOUT_S = 10.0
-"""For a body to arrive."""
+BODY_TIMEOUT_S = 10.0  # for a body to arrive
 
 STORE_TIMEOUT_S = 25.0
 """For an update to be stored. Telegram waits longer, but by then another process may do better."""
@@ -52,11 +48,7 @@ class Webhook:
         self.is_set = False
 
     def open(self, store_update: StoreUpdate) -> None:
-        """Accept updates from now on; before that and after :meth:`close`, Telegram is told to retry.
-
-        Args:
-            store_update: Called with each update.
-        """
+        """Accept updates from now on; before that and after :meth:`close`, Telegram is told to retry."""
         self._store_update = store_update
 
     def close(self) -> None:

@@ -26,8 +26,7 @@ class PhraseAction(StrEnum):
     SETTINGS = "settings"
 
 
-MAX_PHRASE_CHARS = 80
-"""A longer message is always a request."""
+MAX_PHRASE_CHARS = 80  # a longer message is always a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,7 @@ class _Phrases:
 
 
 def action_for(text: str) -> PhraseAction | None:
-    """Return the action that a message asks for, or None if it is for the agent.
-
-    Args:
-        text: The whole message, in any language.
-    """
+    """Return the action that a message asks for, or None if it is for the agent."""
     if len(text) > MAX_PHRASE_CHARS:
         return None
     phrase = _normalize(text)

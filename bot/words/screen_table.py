@@ -27,21 +27,13 @@ class ScreenAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of screen talk.
+    """One kind of screen talk."""
 
-    Args:
-        words: Every text that the pattern can match contains one of them.
-        pattern: Matches a clause of screen talk.
-        unless: Matches exceptions.
-        action: The action it stands for, if any.
-        named: Whether the name of a button or place can change the action.
-    """
-
-    words: tuple[str, ...]
-    pattern: re.Pattern[str]
-    unless: re.Pattern[str] | None
-    action: ScreenAction | None
-    named: bool
+    words: tuple[str, ...]  # every text that the pattern can match contains one of them
+    pattern: re.Pattern[str]  # matches a clause of screen talk
+    unless: re.Pattern[str] | None  # matches exceptions
+    action: ScreenAction | None  # the action it stands for, if any
+    named: bool  # whether the name of a button or place can change the action
 
 
 @dataclass(frozen=True, slots=True)

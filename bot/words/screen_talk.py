@@ -35,8 +35,7 @@ MAX_CLAUSE_CHARS = 300
 MAX_EDIT_CHARS = 300
 MAX_EDITS = 5
 
-MAX_PASSES = 8
-"""A removal joins other words, which may be screen talk then; rarely more than once."""
+MAX_PASSES = 8  # a removal joins other words, which may be screen talk then; rarely more than once
 
 
 def translate(text: str) -> Translated:
@@ -46,9 +45,6 @@ def translate(text: str) -> Translated:
 
     The last sentence of an answer that is still being streamed may stay until it is complete. Code, quotations and
     clauses with a web address are kept.
-
-    Args:
-        text: The agent's text, Markdown.
     """
     lowered = text.casefold()
     rows = [row for row in table().rows if any(word in lowered for word in row.words)]

@@ -20,9 +20,7 @@ from babel.units import format_unit
 
 DEFAULT_LANGUAGE: Final = "en"
 
-MAX_PARAM_CHARS = 300
-"""Untrusted texts are cut to this length, so that no name or file title fills a message."""
-
+MAX_PARAM_CHARS = 300  # untrusted texts are cut to this length, so that no name or file title fills a message
 MAX_LINK_CHARS = 2048
 
 # Control characters, bidirectional overrides and the like change how a name looks.
@@ -50,7 +48,7 @@ class UnknownText(KeyError):
 class Words:
     """The texts of one language.
 
-    Example: ``Words("zh").text("progress.queued", place=2)``
+    Example: ``Words("zh").text("progress.queued", position=2)``
 
     Args:
         language: A catalogue's name, see :func:`languages`; English for any other.

@@ -1,21 +1,21 @@
 """Thousands of jobs at once in one process of the bot, beside a few: what each takes, and whether others wait for it.
 
 Every chat is new and asks for something in words. Its job is the bot's own from the update to the answer, with store,
-queue and live message; the agent's event stream stays open until those of all chats are. Both services are one light
-server in this process (see ``crowd_server.py``).
+queue and progress message; the agent's event stream stays open until those of all chats are. Both services are one
+light server in this process (see ``crowd_server.py``).
 
 * **CPU** is that of the bot's process, for all that its jobs do: from the first update until all streams are open and
-  all live messages sent, and from the first end of a stream until every chat has its answer. The embedded store is a
-  process of its own and not in it.
+  all progress messages sent, and from the first end of a stream until every chat has its answer. The embedded store is
+  a process of its own and not in it.
 * **Memory** is what the process has more, a job, while all streams are open than before; small crowds have warmed
   everything up by then.
 * **Answers**: all the time somebody presses a button, five times a second. That goes through store and queue as well;
   what counts is the longest time until the answer. People come, and turns end, ``RATE`` a second, which is more
   than Telegram lets a bot send.
 
-Telegram takes 30 messages a second from a bot, so that thousands of live messages take more than a minute, and so do
-thousands of answers. The bot's clock therefore runs ``SPEED`` times as fast as the machine's, as it does where
-conversations are played: that limit and all pauses are so much shorter, and there is more to do at a time. Live
+Telegram takes 30 messages a second from a bot, so that thousands of progress messages take more than a minute, and so
+do thousands of answers. The bot's clock therefore runs ``SPEED`` times as fast as the machine's, as it does where
+conversations are played: that limit and all pauses are so much shorter, and there is more to do at a time. Progress
 messages are edited as often as ever.
 """
 

@@ -33,7 +33,7 @@ class Crowd:
     Attributes:
         streams: Turns whose agent is at work, the oldest first.
         answered: Chats that were told the agent's answer.
-        ended: Chats whose live message was taken away after it: the last that a job does.
+        ended: Chats whose progress message was taken away after it: the last that a job does.
         delays_s: Of all presses that were answered, in their order.
         sends: Messages that the bot sent.
     """

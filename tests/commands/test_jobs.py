@@ -14,7 +14,8 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage
+from bot.commands.printing import print_job
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
@@ -85,7 +86,7 @@ async def test_what_is_over_is_listed_when_it_is_asked_for_the_latest_first(
     assert [row.job.text for row in await admin.rows(states=both, limit=1)] == ["runs"]
 
 
-async def test_what_the_lanes_have_not_forgotten_yet_is_not_listed(
+async def test_what_the_queues_have_not_forgotten_yet_is_not_listed(
     admin: JobAdmin, job_queue: JobQueue, redis: Redis
 ) -> None:
     taken = await started(job_queue, new_job())
@@ -123,6 +124,19 @@ async def test_a_gathered_job_is_shown_with_all_that_joined_it(admin: JobAdmin, 
     assert "file-1" not in json.dumps(shown)
 
 
+async def test_a_waiting_job_is_printed_with_its_position(
+    admin: JobAdmin, job_queue: JobQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await started(job_queue, new_job())
+    waiting = new_job(1, files=(CLIP,))
+    await job_queue.enqueue([waiting], 2)
+
+    print_job(await admin.row(waiting.id))
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (printed["id"], printed["state"]) == (waiting.id, "queued, position 1")
+    assert printed["files"] == "beach.mp4 (1000 bytes)"
+
+
 async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     admin: JobAdmin, job_queue: JobQueue, docket: Docket, redis: Redis
 ) -> None:
@@ -130,7 +144,8 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     waiting = new_job(1)
     await job_queue.enqueue([waiting], 2)
     sent = SentMessage(message_id=77, telegram_chat_id=CHAT.chat_id)
-    await job_queue.save_checkpoint(waiting, MessageSend(sent=sent), PROGRESS_MESSAGE)
+    name = field_of(MessageSend, PROGRESS_MESSAGE)
+    await job_queue.save_waiting(waiting, name, MessageSend(sent=sent).model_dump(mode="json"))
 
     for _ in range(2):
         assert (await admin.cancel(waiting.id)).state is JobState.CANCELLED

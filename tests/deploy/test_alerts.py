@@ -21,11 +21,11 @@ class Case(NamedTuple):
     figures: Series
 
 
-def waits(fast: str, slow: str, urgency: str = "answer") -> Series:
+def waits(fast: str, slow: str, priority: str = "answer") -> Series:
     """How many waited up to 15 s, and how many longer."""
     name = "nemovideo_send_wait_seconds_bucket"
     return {
-        f'{name}{{urgency="{urgency}",le="{le}"}}': count
+        f'{name}{{priority="{priority}",le="{le}"}}': count
         for le, count in (("5", fast), ("15", fast), ("30", slow), ("+Inf", slow))
     }
 
@@ -110,7 +110,7 @@ CASES: dict[str, list[Case]] = {
     "NemovideoAnswersWait": [
         Case("one in ten for long", True, waits("0+9x40", "0+10x40")),
         Case("one in a hundred for long", False, waits("0+99x40", "0+100x40")),
-        Case("edits of live messages", False, waits("0+1x40", "0+10x40", "edit")),
+        Case("edits of progress messages", False, waits("0+1x40", "0+10x40", "edit")),
         Case("nothing is sent", False, waits("7+0x40", "9+0x40")),
     ],
     "NemovideoDecodersDie": [

@@ -121,7 +121,7 @@ def test_a_query_for_what_nobody_gives_would_be_found(query: str) -> None:
 def test_labels_selected_by_have_values_that_occur() -> None:
     values = {
         "outcome": {"failed", "done"},
-        "urgency": {"answer"},
+        "priority": {"answer"},
         "code": {str(code) for code in BY_CODE},
         "job": {"nemovideo-bot", ".+"},
     }

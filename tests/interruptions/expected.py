@@ -1,4 +1,4 @@
-"""What has to be true of both ledgers in the end."""
+"""What has to be true of both records in the end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TITLE = 'add a title "One"'
 
 
 async def expect_everything_once(world: World, prompts: Sequence[str] = (TITLE,)) -> None:
-    """Hold both ledgers against what some requests come to, the first of them with a file.
+    """Hold both records against what some requests come to, the first of them with a file.
 
-    Each has one answer and one video, neither sent twice nor taken away, and one live message that is gone; NemoVideo
-    was asked, and has rendered, once for each, has the clip once, and charged once.
+    Each has one answer and one video, neither sent twice nor taken away, and one progress message that is gone;
+    NemoVideo was asked, and has rendered, once for each, has the clip once, and charged once.
     """
     await world.videos(len(prompts))
     await world.at_rest()

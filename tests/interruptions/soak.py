@@ -1,4 +1,4 @@
-"""A soak: many chats at once, processes and the store ended again and again, and in the end the ledgers compared.
+"""A soak: many chats at once, processes and the store ended again and again, and in the end the records compared.
 
     uv run python -m tests.interruptions.soak --chats 50 --requests 6 --kills 60
 
@@ -87,7 +87,7 @@ class Prompt:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Tally:
     """What both services have to show for it.
 
     Attributes:
@@ -108,10 +108,10 @@ class Ledger:
     recovery_s: list[float] = field(default_factory=list)
 
 
-async def soak(plan: Plan, world: World, store: ExternalStore) -> Ledger:
-    """Play a plan and compare the ledgers."""
+async def soak(plan: Plan, world: World, store: ExternalStore) -> Tally:
+    """Play a plan and compare the records."""
     choose = random.Random(plan.seed)  # noqa: S311 - to be repeated
-    checkpoints = Ledger(jobs=plan.chats * plan.prompts)
+    tally = Tally(jobs=plan.chats * plan.prompts)
     await world.nemo.add_account(credits=EDITING_CREDITS * plan.chats, token=TOKEN)
     world.bots.redis_url = store.url
     processes = {place: _start(world, role) for place, role in enumerate(ROLES)}
@@ -124,15 +124,15 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Ledger:
         await person.open()
     began_s = time.monotonic()
     asking = [asyncio.create_task(_ask(world, person, plan.prompts, choose.random())) for person in people]
-    await _end_again_and_again(world, store, processes, plan, choose, checkpoints)
+    await _end_again_and_again(world, store, processes, plan, choose, tally)
     asked = [prompt for prompts in await asyncio.gather(*asking) for prompt in prompts]
     for prompt in asked:
-        await _see_through(prompt, checkpoints)
+        await _see_through(prompt, tally)
     await world.at_rest()
-    checkpoints.took_s = time.monotonic() - began_s
-    await _compare_telegram(people, asked, checkpoints)
-    await _compare_nemo(world, people, asked, checkpoints)
-    return checkpoints
+    tally.took_s = time.monotonic() - began_s
+    await _compare_telegram(people, asked, tally)
+    await _compare_nemo(world, people, asked, tally)
+    return tally
 
 
 def _start(world: World, role: str) -> Process:
@@ -164,7 +164,7 @@ async def _end_again_and_again(
     processes: dict[int, Process],
     plan: Plan,
     choose: random.Random,
-    checkpoints: Ledger,
+    tally: Tally,
 ) -> None:
     bystander = await world.people.person("Bystander", language_code="en")
     await bystander.open()
@@ -173,18 +173,18 @@ async def _end_again_and_again(
         await asyncio.sleep(choose.uniform(0.1, 1.5))
         number = choose.choice((signal.SIGKILL, signal.SIGTERM))
         if choose.random() < STORE_SHARE:
-            checkpoints.ended[f"store {number.name}"] += 1
+            tally.ended[f"store {number.name}"] += 1
             await asyncio.to_thread(store.stop, number)
             await asyncio.sleep(choose.uniform(0.0, 1.0))
             store.start()
         else:
             place = choose.randrange(len(ROLES))
             role, process = ROLES[place], processes[place]
-            checkpoints.ended[f"{role} {number.name}"] += 1
+            tally.ended[f"{role} {number.name}"] += 1
             await _end(world, process, number)
             processes[place] = _start(world, role)
         answers.append(asyncio.create_task(_recovery_s(bystander)))
-    checkpoints.recovery_s += await asyncio.gather(*answers)
+    tally.recovery_s += await asyncio.gather(*answers)
 
 
 async def _end(world: World, process: Process, number: signal.Signals) -> None:
@@ -211,7 +211,7 @@ async def _recovery_s(bystander: Person) -> float:
     return time.monotonic() - began_s
 
 
-async def _see_through(prompt: Prompt, checkpoints: Ledger) -> None:
+async def _see_through(prompt: Prompt, tally: Tally) -> None:
     """Wait for a request's video, pressing the button when its arrival at the agent was not to be known."""
 
     async def is_over() -> bool:
@@ -221,7 +221,7 @@ async def _see_through(prompt: Prompt, checkpoints: Ledger) -> None:
         unsure = next((seen for seen in found if seen.buttons == [RETRY]), None)
         if unsure is not None and not prompt.unsure:
             prompt.unsure = True
-            checkpoints.unsure += 1
+            tally.unsure += 1
             await prompt.person.press(unsure, RETRY)
         return False
 
@@ -229,7 +229,7 @@ async def _see_through(prompt: Prompt, checkpoints: Ledger) -> None:
 
 
 async def _answers(prompt: Prompt) -> list[Seen]:
-    """What the bot said to a request, but for live messages; deleted ones too."""
+    """What the bot said to a request, but for progress messages; deleted ones too."""
     said = await prompt.person.chat.messages(deleted=True, from_bots=True)
     return [seen for seen in said if _asked_by(seen) == prompt.message_id and not is_live(seen)]
 
@@ -238,31 +238,31 @@ def _asked_by(seen: Seen) -> int:
     return int(seen.json.get("reply_to_message", {}).get("message_id", 0))
 
 
-async def _compare_telegram(people: list[Person], asked: list[Prompt], checkpoints: Ledger) -> None:
+async def _compare_telegram(people: list[Person], asked: list[Prompt], tally: Tally) -> None:
     for prompt in asked:
         found = await _answers(prompt)
         expected = ["text", "text", "video"] if prompt.unsure else ["text", "video"]
         if [kind_of(seen) for seen in found] != expected or any(seen.deleted_at for seen in found):
-            checkpoints.faults.append(f"{prompt.text}: answered with {[seen.text[:60] for seen in found]}")
+            tally.faults.append(f"{prompt.text}: answered with {[seen.text[:60] for seen in found]}")
     for person in people:
         name = person.json["first_name"]
         said = await person.chat.messages(deleted=True, from_bots=True)
         left = [seen.text for seen in said if is_live(seen) and seen.deleted_at is None]
         if left:
-            checkpoints.faults.append(f"{name}: live messages were left: {left}")
+            tally.faults.append(f"{name}: progress messages were left: {left}")
         numbers = {prompt.message_id for prompt in asked if prompt.person is person}
         stray = [seen.text for seen in said if not is_live(seen) and _asked_by(seen) not in numbers]
         if stray:
-            checkpoints.faults.append(f"{name}: nobody asked for {stray}")
+            tally.faults.append(f"{name}: nobody asked for {stray}")
         again = {prompt.message_id for prompt in asked if prompt.unsure}
         videos = [
             _asked_by(seen) for seen in said if kind_of(seen) == "video" and _asked_by(seen) not in again
         ]
         if videos != sorted(videos):
-            checkpoints.faults.append(f"{name}: the videos came out of order")
+            tally.faults.append(f"{name}: the videos came out of order")
 
 
-async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt], checkpoints: Ledger) -> None:
+async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt], tally: Tally) -> None:
     by_session: dict[str, list[str]] = defaultdict(list)
     for message in await world.nemo.messages():
         by_session[message.session_id].append(message.text)
@@ -273,32 +273,32 @@ async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt],
             (heard for heard in by_session.values() if texts[0] in heard or set(again) & set(heard)), []
         )
         if sorted(heard) != sorted(texts + again):
-            checkpoints.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
+            tally.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
         if [text for text in heard if text in texts] != texts:
-            checkpoints.faults.append(f"{person.json['first_name']}: NemoVideo was asked out of order")
+            tally.faults.append(f"{person.json['first_name']}: NemoVideo was asked out of order")
     charged = Counter(charge.session_id for charge in await world.nemo.charges())
     if sorted(charged.values()) != [1] * len(people):
-        checkpoints.faults.append(f"charged: {charged}")
+        tally.faults.append(f"charged: {charged}")
     renders = len(await world.nemo.renders())
     if renders != len(asked):
-        checkpoints.faults.append(f"{renders} renders for {len(asked)} wishes")
+        tally.faults.append(f"{renders} renders for {len(asked)} requests")
     uploads = [len(session.uploads) for session in await world.nemo.sessions() if session.uploads]
     if uploads != [1] * len(people):
-        checkpoints.faults.append(f"uploads by session: {uploads}")
+        tally.faults.append(f"uploads by session: {uploads}")
 
 
-def report(plan: Plan, checkpoints: Ledger) -> str:
-    """The ledger as a table."""
-    waits = sorted(checkpoints.recovery_s)
+def report(plan: Plan, tally: Tally) -> str:
+    """The tally as a table."""
+    waits = sorted(tally.recovery_s)
     rows = [
-        ("chats · wishes", f"{plan.chats} · {checkpoints.jobs}"),
+        ("chats · requests", f"{plan.chats} · {tally.jobs}"),
         (
             "ended",
-            ", ".join(f"{what} {count}" for what, count in sorted(checkpoints.ended.items())) or "nothing",
+            ", ".join(f"{what} {count}" for what, count in sorted(tally.ended.items())) or "nothing",
         ),
-        ("lost, doubled, out of order", str(len(checkpoints.faults))),
-        ("arrival unknown, told with a button, and done when pressed", str(checkpoints.unsure)),
-        ("took", f"{checkpoints.took_s:.1f} s"),
+        ("lost, doubled, out of order", str(len(tally.faults))),
+        ("arrival unknown, told with a button, and done when pressed", str(tally.unsure)),
+        ("took", f"{tally.took_s:.1f} s"),
     ]
     if waits:
         rows.append(
@@ -308,10 +308,10 @@ def report(plan: Plan, checkpoints: Ledger) -> str:
             )
         )
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join([*lines, *checkpoints.faults])
+    return "\n".join([*lines, *tally.faults])
 
 
-async def play(plan: Plan) -> Ledger:
+async def play(plan: Plan) -> Tally:
     """Play a plan in a directory of its own."""
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, external_store() as store:
         directory = Path(folder)
@@ -326,13 +326,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--chats", type=int, default=50)
-    parser.add_argument("--wishes", type=int, default=6)
+    parser.add_argument("--requests", type=int, default=6)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     plan = Plan(**vars(parser.parse_args()))
-    checkpoints = asyncio.run(play(plan))
-    print(report(plan, checkpoints))
-    sys.exit(1 if checkpoints.faults else 0)
+    tally = asyncio.run(play(plan))
+    print(report(plan, tally))
+    sys.exit(1 if tally.faults else 0)
 
 
 if __name__ == "__main__":

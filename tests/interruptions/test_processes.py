@@ -161,7 +161,7 @@ async def test_a_cancellation_survives_the_process_that_carries_it_out(world: Wo
 
 
 async def expect_cancelled(world: World) -> None:
-    """Nothing was said but, in the live message's place, that it was cancelled."""
+    """Nothing was said but, in the progress message's place, that it was cancelled."""
     live = await world.live()
     assert len(live) == 1
     assert live[0].deleted_at is None

@@ -27,8 +27,8 @@ POINTS: dict[str, Place] = {
 POINTS_WHEN_ANSWERED: dict[str, Place] = {
     "its buttons are to go": ("editMessageReplyMarkup", "before"),
     "its buttons are gone": ("editMessageReplyMarkup", "after"),
-    "the live message is to go": ("deleteMessage", "before"),
-    "the live message is gone": ("deleteMessage", "after"),
+    "the progress message is to go": ("deleteMessage", "before"),
+    "the progress message is gone": ("deleteMessage", "after"),
 }
 
 

@@ -26,8 +26,8 @@ POINTS: dict[str, dict[str, Point]] = {
     "connect": {
         "a token was asked for": AtNemo("anonymous-token", "before"),
         "a token was given": AtNemo("anonymous-token", "answer"),
-        "the live message is on its way": AtTelegram("sendMessage", "before"),
-        "the live message is there": AtTelegram("sendMessage", "after"),
+        "the progress message is on its way": AtTelegram("sendMessage", "before"),
+        "the progress message is there": AtTelegram("sendMessage", "after"),
         "a project was asked for": AtNemo("session", "before"),
         "a project was made": AtNemo("session", "answer"),
     },
@@ -54,8 +54,8 @@ POINTS: dict[str, dict[str, Point]] = {
     "deliver": {
         "the video is on its way": AtTelegram("sendVideo", "before"),
         "the video is there": AtTelegram("sendVideo", "after"),
-        "the live message is to go": AtTelegram("deleteMessage", "before"),
-        "the live message is gone": AtTelegram("deleteMessage", "after"),
+        "the progress message is to go": AtTelegram("deleteMessage", "before"),
+        "the progress message is gone": AtTelegram("deleteMessage", "after"),
     },
 }
 

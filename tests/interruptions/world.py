@@ -34,7 +34,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.process"])
 
 LIVE_MARKS = ("▰", "▱", "In line, place")
-"""Stand in live messages and in no others."""
+"""Stand in progress messages and in no others."""
 
 PATIENCE_S = 25.0
 """For a condition to hold; far more than it takes."""
@@ -202,11 +202,11 @@ class World:
         return await self.ada.send_file("video", self.clip, caption=text, duration=1, width=64, height=48)
 
     async def said(self) -> list[Seen]:
-        """Every message that the bot ever sent, but for live messages."""
+        """Every message that the bot ever sent, but for progress messages."""
         return [seen for seen in await self._all() if not is_live(seen)]
 
     async def live(self) -> list[Seen]:
-        """Every live message that there ever was."""
+        """Every progress message that there ever was."""
         return [seen for seen in await self._all() if is_live(seen)]
 
     async def _all(self) -> list[Seen]:
@@ -240,7 +240,7 @@ class World:
 
 
 def is_live(seen: Seen) -> bool:
-    """Whether it is, or was, a live message."""
+    """Whether it is, or was, a progress message."""
     texts = [str(version.get("text", "")) for version in seen.versions]
     return any(mark in text for text in texts for mark in LIVE_MARKS)
 

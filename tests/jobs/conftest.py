@@ -1,4 +1,4 @@
-"""Queues on the real store, jobs to put into them, and responders that record what they are told."""
+"""Queues on the real store, jobs to put into them, and responders that record what they are to send."""
 
 import asyncio
 import contextlib
@@ -45,9 +45,9 @@ def new_job(number: int = 0, **fields: Any) -> Job:
 
 @dataclass
 class Responders:
-    """The chats' side of all jobs; keeps what each was told."""
+    """The chats' side of all jobs; keeps what was sent for each."""
 
-    told: list[tuple[str, str, OutgoingMessage]] = field(default_factory=list)
+    sent: list[tuple[str, str, OutgoingMessage]] = field(default_factory=list)
     shown: list[tuple[str, Any]] = field(default_factory=list)
     finished: list[tuple[str, LocalizedMessage | None]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
@@ -59,14 +59,14 @@ class Responders:
         return RecordingResponder(self, job, checkpoints)
 
     def keys_of(self, job: Job) -> list[str]:
-        return [m.key for job_id, _, m in self.told if job_id == job.id and isinstance(m, LocalizedMessage)]
+        return [m.key for job_id, _, m in self.sent if job_id == job.id and isinstance(m, LocalizedMessage)]
 
 
 @dataclass
 class RecordingResponder:
-    """One job's."""
+    """Sends for one job."""
 
-    teller: Responders
+    responders: Responders
     job: Job
     checkpoints: Checkpoints
     now: Progress | None = None
@@ -74,8 +74,8 @@ class RecordingResponder:
     result_path: Path = Path()
 
     def _fail(self, what: str) -> None:
-        if what in self.teller.failing:
-            raise self.teller.failing[what]
+        if what in self.responders.failing:
+            raise self.responders.failing[what]
 
     def report_progress(self, progress: Progress) -> None:
         self.now = progress
@@ -83,29 +83,29 @@ class RecordingResponder:
     async def show_progress(self) -> None:
         self._fail("show")
         if self.checkpoints.load(MessageSend, PROGRESS_MESSAGE) is None:
-            if self.teller.announcing is not None:
-                await self.teller.announcing()
-            self.teller.shown.append((self.job.id, self.now and self.now.params.get("place")))
-            sent = SentMessage(message_id=len(self.teller.shown), telegram_chat_id=self.job.chat.chat_id)
+            if self.responders.announcing is not None:
+                await self.responders.announcing()
+            self.responders.shown.append((self.job.id, self.now and self.now.params.get("position")))
+            sent = SentMessage(message_id=len(self.responders.shown), telegram_chat_id=self.job.chat.chat_id)
             await self.checkpoints.save(MessageSend(sent=sent), PROGRESS_MESSAGE)
 
     async def flush_progress(self) -> None:
         await self.show_progress()
 
-    async def send(self, slot: str, message: OutgoingMessage) -> None:
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self._fail("say")
-        self.teller.told.append((self.job.id, slot, message))
+        self.responders.sent.append((self.job.id, idempotency_key, message))
 
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
 
     async def release_files(self) -> None:
-        self.teller.released.append(self.job.id)
+        self.responders.released.append(self.job.id)
 
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, slot: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         raise ChatGone
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
@@ -113,10 +113,10 @@ class RecordingResponder:
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         self._fail("finish")
-        self.teller.finished.append((self.job.id, closing))
+        self.responders.finished.append((self.job.id, closing))
 
     async def close(self) -> None:
-        self.teller.closed.append(self.job.id)
+        self.responders.closed.append(self.job.id)
 
 
 class Noted(Checkpoint):
@@ -163,7 +163,7 @@ def job_queue(redis: Redis, docket: Docket, clock: HandClock) -> JobQueue:
 
 
 @pytest.fixture
-def teller() -> Responders:
+def responders() -> Responders:
     return Responders()
 
 
@@ -177,7 +177,7 @@ async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
 async def workplace(
     store: Store,
     clock: Clock,
-    teller: Responders,
+    responders: Responders,
     step: Callable[[Attempt], Awaitable[None]] | Sequence[Step] = (),
     *,
     max_tries: int = 5,
@@ -189,7 +189,7 @@ async def workplace(
         yield Workplace(
             docket,
             job_queue,
-            JobRunner(job_queue, store.redis, teller, clock, steps, max_tries),
+            JobRunner(job_queue, store.redis, responders, clock, steps, max_tries),
         )
 
 

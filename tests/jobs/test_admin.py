@@ -33,12 +33,12 @@ class Died(BaseException):
 
 
 async def run_of(
-    job_queue: JobQueue, clock: HandClock, teller: Responders, job: Job, ticket: str = "ticket"
+    job_queue: JobQueue, clock: HandClock, responders: Responders, job: Job, ticket: str = "ticket"
 ) -> Attempt:
     claimed = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert claimed is not None
     attempt = Attempt(claimed, job_queue, clock)
-    attempt.responder = teller.open(job, attempt)
+    attempt.responder = responders.open(job, attempt)
     return attempt
 
 
@@ -89,7 +89,7 @@ async def test_the_sweep_waits_for_the_end_of_a_pause(
 
 
 async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_between(
-    job_queue: JobQueue, clock: HandClock, teller: Responders, monkeypatch: pytest.MonkeyPatch
+    job_queue: JobQueue, clock: HandClock, responders: Responders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await job_queue.enqueue([new_job(), new_job(1)], 1)
     await job_queue.enqueue([new_job(chat=CLUB, language="zh")], 2)
@@ -110,11 +110,11 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
 
     monkeypatch.setattr(job_queue, "enqueue", dies_after_the_first)
     with pytest.raises(Died):
-        await Announce(job_queue)(await run_of(job_queue, clock, teller, asked))
+        await Announce(job_queue)(await run_of(job_queue, clock, responders, asked))
     monkeypatch.setattr(job_queue, "enqueue", accept)
     # Who comes later was not there when it was said.
     await job_queue.enqueue([new_job(chat=ChatKey(12))], 5)
-    await Announce(job_queue)(await run_of(job_queue, clock, teller, asked))
+    await Announce(job_queue)(await run_of(job_queue, clock, responders, asked))
 
     for chat, language, waiting in ((CHAT, "en", 1), (CLUB, "zh", 1), (ChatKey(12), "en", 0)):
         ids = await job_queue.current(chat, QueueName.QUICK)
@@ -127,11 +127,11 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
                 language,
                 SayPayload(message=WORD),
             )
-    assert teller.told == [(asked.id, "announced", LocalizedMessage("admin.announced", {"n": 2}))]
+    assert responders.sent == [(asked.id, "announced", LocalizedMessage("admin.announced", {"n": 2}))]
 
 
 async def test_the_numbers_are_those_of_today(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
 ) -> None:
     for number in range(3):
         await job_queue.enqueue([new_job(number)], number)
@@ -148,9 +148,9 @@ async def test_the_numbers_are_those_of_today(
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], 4)
     await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(
-        await run_of(job_queue, clock, teller, asked)
+        await run_of(job_queue, clock, responders, asked)
     )
-    (told,) = [message for _, _, message in teller.told]
+    (told,) = [message for _, _, message in responders.sent]
     assert isinstance(told, ListMessage)
     shown = {line.key: line.params for line in (told.heading, *told.lines)}
     assert shown["stats.heading"] == {"jobs": 4}

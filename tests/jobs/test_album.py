@@ -67,10 +67,10 @@ async def jobs(job_queue: JobQueue) -> list[tuple[str, list[str]]]:
     return [(one.job.text, [ref.name for ref in one.job.files]) for one in found if one]
 
 
-async def run_of(job_queue: JobQueue, clock: HandClock, teller: Responders | None = None) -> Attempt:
+async def run_of(job_queue: JobQueue, clock: HandClock, responders: Responders | None = None) -> Attempt:
     claimed = await take(job_queue, "ticket")
     attempt = Attempt(claimed, job_queue, clock)
-    attempt.responder = (teller or Responders()).open(claimed.job, attempt)
+    attempt.responder = (responders or Responders()).open(claimed.job, attempt)
     return attempt
 
 
@@ -96,7 +96,7 @@ async def test_an_album_is_one_job_in_whatever_order_it_comes(
         pytest.param(
             [words(1, "merge"), arrival(2, "not mine", is_forwarded=True, sent_at=SENT_AT + 1)],
             [("merge", ["2.mp4"])],
-            id="whose captions are not the wish",
+            id="whose captions are not the prompt",
         ),
         pytest.param(
             [arrival(1, "theirs", is_forwarded=True), arrival(2, is_forwarded=True)],
@@ -115,11 +115,11 @@ async def test_an_album_is_one_job_in_whatever_order_it_comes(
             [("merge", ["2.mp4", "3.mp4", "4.mp4"])],
             id="a comment on albums",
         ),
-        pytest.param([words(1, "one"), words(2, "two")], [("one", []), ("two", [])], id="two wishes"),
+        pytest.param([words(1, "one"), words(2, "two")], [("one", []), ("two", [])], id="two prompts"),
         pytest.param(
             [arrival(1, "one"), arrival(2, "two")],
             [("one", ["1.mp4"]), ("two", ["2.mp4"])],
-            id="two files with a wish each",
+            id="two files with a prompt each",
         ),
         pytest.param(
             [words(1, "one"), arrival(2, sent_at=SENT_AT + 2)],
@@ -349,10 +349,10 @@ class TestRefusals:
     async def test_the_others_go_on(self, job_queue: JobQueue, clock: HandClock) -> None:
         bad = [arrival(n, album="a", has_file=False, refusal=self.TOO_LARGE) for n in (3, 4)]
         await accept(job_queue, ALBUM[0], ALBUM[1], *bad)
-        teller = Responders()
-        attempt = await run_of(job_queue, clock, teller)
+        responders = Responders()
+        attempt = await run_of(job_queue, clock, responders)
         await passing(clock, Gather()(attempt))
-        assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
+        assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
         assert len(attempt.job.files) == 2
 
     async def test_words_about_nothing_but_refused_files_are_not_asked(
@@ -360,12 +360,12 @@ class TestRefusals:
     ) -> None:
         bad = arrival(2, is_forwarded=True, has_file=False, refusal=self.TOO_LARGE)
         await accept(job_queue, words(1, "merge"), bad)
-        teller = Responders()
-        attempt = await run_of(job_queue, clock, teller)
+        responders = Responders()
+        attempt = await run_of(job_queue, clock, responders)
         with pytest.raises(JobEnded) as ended:
             await passing(clock, Gather()(attempt))
         assert ended.value.message is None
-        assert [message for _, _, message in teller.told] == [self.TOO_LARGE]
+        assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
 
 
 async def test_a_message_number_means_another_message_once_the_group_has_moved(job_queue: JobQueue) -> None:

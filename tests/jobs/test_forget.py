@@ -27,13 +27,13 @@ class Died(BaseException):
 
 
 async def run_of(
-    job_queue: JobQueue, clock: HandClock, teller: Responders, job: Job, ticket: str = "ticket"
+    job_queue: JobQueue, clock: HandClock, responders: Responders, job: Job, ticket: str = "ticket"
 ) -> Attempt:
     claimed = await job_queue.claim(queue_id(job.chat, job.queue), ticket)
     assert claimed is not None
     assert claimed.job.id == job.id
     attempt = Attempt(claimed, job_queue, clock)
-    attempt.responder = teller.open(job, attempt)
+    attempt.responder = responders.open(job, attempt)
     return attempt
 
 
@@ -61,13 +61,13 @@ async def old(job_queue: JobQueue, redis: Redis) -> Job:
 
 
 async def test_everything_goes_but_what_came_later_and_the_neighbours(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
     asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next wish")
     await job_queue.enqueue([asked], 2)
     await job_queue.enqueue([later], 3)
-    attempt = await run_of(job_queue, clock, teller, asked)
+    attempt = await run_of(job_queue, clock, responders, asked)
 
     await Forget(job_queue, ChatEraser(redis))(attempt)
 
@@ -83,14 +83,14 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert await names(redis, CHAT) == left
     assert await redis.zrange(keys.message_numbers_key(chat), 0, -1) == ["9"]
     assert {chat: await names(redis, chat) for chat in NEIGHBOURS} == before
-    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
+    assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
-    assert (await run_of(job_queue, clock, teller, later, "next")).job.text == "my next wish"
+    assert (await run_of(job_queue, clock, responders, later, "next")).job.text == "my next wish"
 
 
 async def test_a_chat_whose_queue_is_full_can_be_erased(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     waiting = [new_job(number) for number in range(5)]
     for number, job in enumerate(waiting, 10):
@@ -102,50 +102,50 @@ async def test_a_chat_whose_queue_is_full_can_be_erased(
     for job in waiting:
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     assert not await redis.exists(keys.chat_key(str(CHAT)))
-    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
+    assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
 async def test_a_second_start_erases_nothing_that_came_after_the_first(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 2)
-    teller.failing["say"] = Died()  # type: ignore[assignment]
+    responders.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
-    del teller.failing["say"]
+    del responders.failing["say"]
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
-    assert teller.told == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
+    assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
 async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 2)
-    first = await run_of(job_queue, clock, teller, asked)
-    await run_of(job_queue, clock, teller, asked)
+    first = await run_of(job_queue, clock, responders, asked)
+    await run_of(job_queue, clock, responders, asked)
     assert not await ChatEraser(redis).erase(first.claimed)
     assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
 
 
 async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_chat_back(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     question, next_question = (new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK) for _ in range(2))
     await job_queue.enqueue([question, next_question], 2)
-    answering = await run_of(job_queue, clock, teller, question, "question")
+    answering = await run_of(job_queue, clock, responders, question, "question")
     asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(quick_job_ids=(question.id, next_question.id)))
     await job_queue.enqueue([asked], 3)
-    attempt = await run_of(job_queue, clock, teller, asked)
+    attempt = await run_of(job_queue, clock, responders, asked)
 
     async def forgetting() -> None:
         await Forget(job_queue, ChatEraser(redis))(attempt)
@@ -167,7 +167,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
 
 
 async def test_what_a_later_message_belongs_to_is_known_still(
-    job_queue: JobQueue, redis: Redis, clock: HandClock, teller: Responders, old: Job
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     earlier, later = (RequestPart(number, 0, album=str(number)) for number in (1, 2))
     await job_queue.enqueue([new_job(owner_id=1)], 2, ArrivedPart(earlier))
@@ -177,7 +177,7 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
     await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, teller, asked))
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
@@ -197,6 +197,6 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     status = await job_queue.find(CHAT, job.id)
     assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))
-    await job_queue.keep_beside(job, "live", {"message_id": 1})
+    await job_queue.save_waiting(job, "live", {"message_id": 1})
     assert not await job_queue.claim_announcement(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))

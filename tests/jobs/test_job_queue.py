@@ -346,9 +346,7 @@ async def test_only_one_announces(job_queue: JobQueue) -> None:
     assert status is not None
     claims = await asyncio.gather(*(job_queue.claim_announcement(status) for _ in range(5)))
     assert sorted(claims) == [False] * 4 + [True]
-    await job_queue.keep_beside(job, "live", {"message_id": 3})
-    assert await job_queue.checkpoint(job, "live") == {"message_id": 3}
-    assert await job_queue.checkpoint(job, "other") is None
+    await job_queue.save_waiting(job, "live", {"message_id": 3})
     claimed = await take(job_queue, "a")
     assert claimed.announced
     assert claimed.checkpoints == {"live": {"message_id": 3}}
@@ -383,8 +381,8 @@ async def test_a_checkpoint_of_a_waiting_job_is_there_when_it_starts(job_queue: 
     job = new_job()
     await job_queue.enqueue([job], 1)
     assert await job_queue.load_checkpoint(job, Announced) is None
-    await job_queue.save_checkpoint(job, Announced(message_id=3))
-    await job_queue.save_checkpoint(job, Announced(message_id=4), "other")
+    await job_queue.save_waiting(job, "announced", {"message_id": 3})
+    await job_queue.save_waiting(job, "announced:other", {"message_id": 4})
     assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
     assert await job_queue.load_checkpoint(job, Announced, "other") == Announced(message_id=4)
     claimed = await take(job_queue, "a")

@@ -5,7 +5,7 @@ import pytest
 from bot.jobs.buttons import RunSuggestion, pack
 from bot.jobs.next_steps import MOST, FileFacts, first_buttons, next_buttons, next_step, next_steps
 from bot.nemo.drafts import Draft, read_draft
-from bot.skills import Card, load_cards
+from bot.skills import SkillCard, load_cards
 from bot.words import Words, languages
 
 CARDS = load_cards()
@@ -46,10 +46,10 @@ def draft(
     return read_draft({"d": seconds * 1000, "t": tracks, "m": {"width": size[0], "height": size[1]}})
 
 
-def plain_card() -> Card:
+def plain_card() -> SkillCard:
     """About nothing in particular."""
     card = BACKGROUND
-    return Card(
+    return SkillCard(
         "helper", "1", "Helper", "", "🎬", "unknown", "", (), card.size_limit_bytes, card.kinds, body=""
     )
 
@@ -86,7 +86,7 @@ def test_what_is_offered_fits_the_draft(made: Draft, offered: list[str]) -> None
         (WORDS, draft(20), ["next_scene", "add_title", "calm_music"]),
     ],
 )
-def test_what_the_card_is_about_comes_first(card: Card, made: Draft, offered: list[str]) -> None:
+def test_what_the_card_is_about_comes_first(card: SkillCard, made: Draft, offered: list[str]) -> None:
     assert names(made, card) == offered
 
 
@@ -172,7 +172,7 @@ def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
     ],
 )
 def test_what_can_be_done_with_a_file_that_just_came(
-    card: Card, files: list[FileFacts], offered: list[str]
+    card: SkillCard, files: list[FileFacts], offered: list[str]
 ) -> None:
     buttons = first_buttons(card, files)
     assert [button.text or (button.action and button.action.name) for button in buttons] == offered

@@ -1,4 +1,4 @@
-"""A day's budgets, charged with the acceptance of a job in one write."""
+"""A day's quotas, charged with the acceptance of a job in one write."""
 
 import asyncio
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ async def test_many_at_once_never_get_more_than_there_is(
         ),
     ],
 )
-async def test_what_is_over_the_budget_is_refused_whole(
+async def test_what_is_over_the_quota_is_refused_whole(
     job_queue: JobQueue, redis: Redis, clock: HandClock, before: list[Job], asked: Job, over: QuotaWarning
 ) -> None:
     for number, job in enumerate(before):

@@ -51,13 +51,13 @@ def gate() -> Gate:
 def a_runner(
     job_queue: JobQueue,
     redis: Redis,
-    teller: Responders,
+    responders: Responders,
     clock: HandClock,
     *steps: Callable[[Attempt], Awaitable[None]],
     tries: int = 5,
 ) -> JobRunner:
     kinds = {kind: [FunctionStep(step) for step in steps] for kind in JobKind}
-    return JobRunner(job_queue, redis, teller, clock, kinds, tries)
+    return JobRunner(job_queue, redis, responders, clock, kinds, tries)
 
 
 async def state_of(job_queue: JobQueue, job: Job) -> JobState:
@@ -86,7 +86,7 @@ async def running(
 
 
 async def test_steps_are_walked_in_order_and_the_live_message_goes(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
 ) -> None:
     walked: list[str] = []
 
@@ -100,16 +100,16 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
 
     job = new_job()
     await job_queue.enqueue([job], 1)
-    await a_runner(job_queue, redis, teller, clock, first, second).work(EDIT, job.id, "a")
+    await a_runner(job_queue, redis, responders, clock, first, second).work(EDIT, job.id, "a")
     assert walked == ["first", "second"]
     assert await state_of(job_queue, job) is JobState.DONE
-    assert teller.finished == [(job.id, None)]
-    assert teller.told == []
-    assert job.id in teller.closed
+    assert responders.finished == [(job.id, None)]
+    assert responders.sent == []
+    assert job.id in responders.closed
 
 
 async def test_a_step_can_end_the_job_with_its_answer(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
 ) -> None:
     async def ends(attempt: Attempt) -> None:
         raise JobEnded(LocalizedMessage("error.nemo_down"))
@@ -120,24 +120,24 @@ async def test_a_step_can_end_the_job_with_its_answer(
     job = new_job()
     await job_queue.enqueue([job], 1)
     with structlog.testing.capture_logs() as logs:
-        await a_runner(job_queue, redis, teller, clock, ends, unreached).work(EDIT, job.id, "a")
-    assert teller.keys_of(job) == ["error.nemo_down"]
+        await a_runner(job_queue, redis, responders, clock, ends, unreached).work(EDIT, job.id, "a")
+    assert responders.keys_of(job) == ["error.nemo_down"]
     assert await state_of(job_queue, job) is JobState.FAILED
     # The operator learns why, too.
     assert [entry["answer"] for entry in logs if entry["event"] == "job.answered"] == ["error.nemo_down"]
 
 
 async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
 ) -> None:
     async def breaks(attempt: Attempt) -> None:
         raise ZeroDivisionError
 
     job, next_job = new_job(1), new_job(2)
     await job_queue.enqueue([job, next_job], 1)
-    runner = a_runner(job_queue, redis, teller, clock, breaks)
+    runner = a_runner(job_queue, redis, responders, clock, breaks)
     await runner.work(EDIT, job.id, "a")
-    assert teller.keys_of(job) == ["error.unexpected"]
+    assert responders.keys_of(job) == ["error.unexpected"]
     assert await state_of(job_queue, job) is JobState.FAILED
     await runner.work(EDIT, "", "b")
     assert await state_of(job_queue, next_job) is JobState.FAILED
@@ -145,7 +145,7 @@ async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
 
 @pytest.mark.parametrize("where", ["step", "say", "finish"])
 async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, where: str
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, where: str
 ) -> None:
     async def step(attempt: Attempt) -> None:
         if where == "step":
@@ -153,48 +153,48 @@ async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
         raise JobEnded(LocalizedMessage("error.nemo_down"))
 
     if where != "step":
-        teller.failing[where] = ChatGone()
+        responders.failing[where] = ChatGone()
     job = new_job()
     await job_queue.enqueue([job], 1)
-    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
+    await a_runner(job_queue, redis, responders, clock, step).work(EDIT, job.id, "a")
     assert await state_of(job_queue, job) is JobState.CANCELLED
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
 async def test_what_waits_in_a_chat_that_is_gone_is_dropped(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
 ) -> None:
     async def step(attempt: Attempt) -> None:
         raise ChatGone
 
     jobs = [new_job(number) for number in range(3)]
     await job_queue.enqueue(jobs, 1)
-    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, jobs[0].id, "a")
+    await a_runner(job_queue, redis, responders, clock, step).work(EDIT, jobs[0].id, "a")
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
     assert [await state_of(job_queue, job) for job in jobs] == [JobState.CANCELLED] * 3
-    assert teller.told == []
+    assert responders.sent == []
 
 
 @pytest.mark.parametrize("where", ["say", "finish"])
-async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_lane(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, where: str
+async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_queue(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, where: str
 ) -> None:
     async def step(attempt: Attempt) -> None:
         raise JobEnded(LocalizedMessage("error.nemo_down"))
 
-    teller.failing[where] = RuntimeError("Telegram refuses it for a reason that nobody knew of")
+    responders.failing[where] = RuntimeError("Telegram refuses it for a reason that nobody knew of")
     job = new_job()
     await job_queue.enqueue([job], 1)
-    await a_runner(job_queue, redis, teller, clock, step).work(EDIT, job.id, "a")
+    await a_runner(job_queue, redis, responders, clock, step).work(EDIT, job.id, "a")
     assert await state_of(job_queue, job) is JobState.FAILED
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
 class TestCancel:
     async def test_a_running_job_stops_within_moments(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(job_queue, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
         async with runner.background():
@@ -205,12 +205,12 @@ class TestCancel:
                 await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
                 await ticket
                 assert time.monotonic() - began_s < 1
-        assert teller.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
-        assert teller.told == []
+        assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
+        assert responders.sent == []
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_missed_news_are_found_at_the_next_checkpoint(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         went_on = False
 
@@ -221,30 +221,30 @@ class TestCancel:
 
         job = new_job()
         await job_queue.enqueue([job], 1)
-        async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
+        async with running(a_runner(job_queue, redis, responders, clock, gate.step, saves)):
             await gate.arrived.wait()
             await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
             gate.open.set()
         assert not went_on
-        assert teller.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
+        assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         job = new_job()
         await job_queue.enqueue([job], 1)
         await job_queue.claim(EDIT, "a")
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
-        async with running(a_runner(job_queue, redis, teller, clock, gate.step)):
+        async with running(a_runner(job_queue, redis, responders, clock, gate.step)):
             pass
         assert gate.reached == []
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_other_jobs_go_on(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(job_queue, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job, other = new_job(1), new_job(2, queue=QueueName.QUICK, kind=JobKind.CREDITS)
         await job_queue.enqueue([job, other], 1)
         async with runner.background():
@@ -268,21 +268,21 @@ async def eventually_subscribed(redis: Redis) -> None:
 
 class TestDrain:
     async def test_jobs_are_given_back_and_taken_up_elsewhere_from_their_checkpoints(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         async def saves(attempt: Attempt) -> None:
             if attempt.load(Noted) is None:
                 await attempt.save(Noted(value=1))
 
-        first = a_runner(job_queue, redis, teller, clock, saves, gate.step)
+        first = a_runner(job_queue, redis, responders, clock, saves, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
         async with running(first):
             await gate.arrived.wait()
             first.drain()
-        assert teller.told == []
-        assert teller.finished == []
-        assert job.id in teller.closed
+        assert responders.sent == []
+        assert responders.finished == []
+        assert job.id in responders.closed
         assert await state_of(job_queue, job) is JobState.RUNNING
 
         found: list[tuple[int, object]] = []
@@ -290,14 +290,14 @@ class TestDrain:
         async def looks(attempt: Attempt) -> None:
             found.append((attempt.claimed.tries, attempt.load(Noted)))
 
-        await a_runner(job_queue, redis, teller, clock, looks).work(EDIT, "", "b")
+        await a_runner(job_queue, redis, responders, clock, looks).work(EDIT, "", "b")
         assert found == [(1, Noted(value=1))]
         assert await state_of(job_queue, job) is JobState.DONE
 
     async def test_a_process_that_ends_takes_nothing_more(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
-        runner = a_runner(job_queue, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
         runner.drain()
@@ -306,10 +306,10 @@ class TestDrain:
         assert await state_of(job_queue, job) is JobState.QUEUED
 
     async def test_also_a_job_that_is_only_just_starting(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         # It waits for the announcement of its place, which some other process is about to send.
-        runner = a_runner(job_queue, redis, teller, clock, gate.step)
+        runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
         status = await job_queue.find(CHAT, job.id)
@@ -340,7 +340,7 @@ class TestDrain:
 async def test_each_step_is_a_line_in_the_log_and_a_figure(
     job_queue: JobQueue,
     redis: Redis,
-    teller: Responders,
+    responders: Responders,
     clock: HandClock,
     error: Exception | None,
     outcome: str,
@@ -358,7 +358,7 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
     job = new_job()
     await job_queue.enqueue([job], 1)
     with capture_logs([structlog.contextvars.merge_contextvars]) as logs:
-        async with running(a_runner(job_queue, redis, teller, clock, measured)):
+        async with running(a_runner(job_queue, redis, responders, clock, measured)):
             pass
 
     (line,) = [line for line in logs if line["event"] == "job.step"]
@@ -376,11 +376,11 @@ async def test_each_step_is_a_line_in_the_log_and_a_figure(
 
 
 async def test_a_step_that_is_interrupted_says_by_whom(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
 ) -> None:
     first, second = new_job(1), new_job(2)
     await job_queue.enqueue([first, second], 1)
-    runner = a_runner(job_queue, redis, teller, clock, gate.step)
+    runner = a_runner(job_queue, redis, responders, clock, gate.step)
     with capture_logs() as logs:
         async with runner.background():
             await eventually_subscribed(redis)
@@ -396,21 +396,21 @@ async def test_a_step_that_is_interrupted_says_by_whom(
 
 
 async def test_starts_are_counted_and_given_up_loudly(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
 ) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
     for _ in range(3):  # each of these workers died with it
         await job_queue.claim(EDIT, "a")
-    async with running(a_runner(job_queue, redis, teller, clock, gate.step, tries=3)):
+    async with running(a_runner(job_queue, redis, responders, clock, gate.step, tries=3)):
         pass
     assert gate.reached == []
-    assert teller.keys_of(job) == ["job.interrupted_too_often"]
+    assert responders.keys_of(job) == ["job.interrupted_too_often"]
     assert await state_of(job_queue, job) is JobState.FAILED
 
 
 async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
 ) -> None:
     async def saves(attempt: Attempt) -> None:
         await attempt.save(Noted(value=1))
@@ -418,20 +418,20 @@ async def test_a_worker_that_was_believed_dead_stops_without_a_trace(
 
     job = new_job()
     await job_queue.enqueue([job], 1)
-    async with running(a_runner(job_queue, redis, teller, clock, gate.step, saves)):
+    async with running(a_runner(job_queue, redis, responders, clock, gate.step, saves)):
         await gate.arrived.wait()
         claimed = await job_queue.claim(EDIT, "a")
         assert claimed is not None
         gate.open.set()
-    assert teller.told == []
-    assert teller.finished == []
+    assert responders.sent == []
+    assert responders.finished == []
     assert await state_of(job_queue, job) is JobState.RUNNING
     await job_queue.finish(claimed, JobState.DONE)
     assert await state_of(job_queue, job) is JobState.DONE
 
 
 async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_excused(
-    job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
 ) -> None:
     seen: list[tuple[int, object]] = []
 
@@ -443,17 +443,17 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
 
     job = new_job()
     await job_queue.enqueue([job], 1)
-    async with running(a_runner(job_queue, redis, teller, clock, step, tries=1)) as ticket:
+    async with running(a_runner(job_queue, redis, responders, clock, step, tries=1)) as ticket:
         while not ticket.done():
             await clock.advance(1)
             await asyncio.sleep(0.001)
     assert seen == [(1, None), *((1, Noted(value=value)) for value in (1, 2, 3))]
-    assert teller.told == []
+    assert responders.sent == []
     assert await state_of(job_queue, job) is JobState.DONE
 
 
 async def test_a_store_that_crashes_in_the_middle_of_a_job(
-    tmp_path: Path, teller: Responders, gate: Gate
+    tmp_path: Path, responders: Responders, gate: Gate
 ) -> None:
     clock = HandClock()
     walked: list[object] = []
@@ -469,7 +469,7 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
 
     async with open_store(None, tmp_path) as store:
         steps = [FunctionStep(asks), FunctionStep(gate.step), FunctionStep(tells)]
-        async with workplace(store, clock, teller, steps) as place, working(place, "one"):
+        async with workplace(store, clock, responders, steps) as place, working(place, "one"):
             job = new_job()
             await place.job_queue.enqueue([job], 1)
             await gate.arrived.wait()
@@ -481,31 +481,31 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
                     await asyncio.sleep(0.01)
             assert await state_of(place.job_queue, job) is JobState.DONE
     assert walked == ["asked", Noted(value=1)]
-    assert teller.told == []
+    assert responders.sent == []
 
 
 class TestPositionMessages:
-    async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_live_message(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+    async def test_a_job_that_has_to_wait_is_told_its_place_in_what_becomes_its_progress_message(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         async def shows(attempt: Attempt) -> None:
             await attempt.responder.show_progress()
 
-        runner = a_runner(job_queue, redis, teller, clock, shows, gate.step)
+        runner = a_runner(job_queue, redis, responders, clock, shows, gate.step)
         first, second = new_job(1), new_job(2)
         await job_queue.enqueue([first, second], 1)
         async with running(runner):
             await gate.arrived.wait()
             await runner.work(EDIT, second.id, "b")
             await runner.work(EDIT, second.id, "c")
-            assert teller.shown == [(first.id, None), (second.id, 1)]
+            assert responders.shown == [(first.id, None), (second.id, 1)]
             gate.open.set()
         await runner.work(EDIT, "", "d")
         assert await state_of(job_queue, second) is JobState.DONE
-        assert [job_id for job_id, _ in teller.shown] == [first.id, second.id]
+        assert [job_id for job_id, _ in responders.shown] == [first.id, second.id]
 
     async def test_a_job_that_starts_meanwhile_waits_for_its_announcement(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock, gate: Gate
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         sending, sent = asyncio.Event(), asyncio.Event()
 
@@ -516,23 +516,23 @@ class TestPositionMessages:
         async def shows(attempt: Attempt) -> None:
             await attempt.responder.show_progress()
 
-        runner = a_runner(job_queue, redis, teller, clock, shows)
+        runner = a_runner(job_queue, redis, responders, clock, shows)
         first, second = new_job(1), new_job(2)
         await job_queue.enqueue([first, second], 1)
         claimed = await job_queue.claim(EDIT, "a")
         assert claimed is not None
-        teller.announcing = slowly
+        responders.announcing = slowly
         announcing = asyncio.create_task(runner.work(EDIT, second.id, "b"))
         await sending.wait()
-        teller.announcing = None
+        responders.announcing = None
         await job_queue.finish(claimed, JobState.DONE)
         async with running(runner, "c"):
             await clock.asleep()
             sent.set()
             await announcing
             await clock.advance(0.2)
-            await eventually(lambda: teller.finished)
-        assert teller.shown == [(second.id, 1)]
+            await eventually(lambda: responders.finished)
+        assert responders.shown == [(second.id, 1)]
 
     @pytest.mark.parametrize(
         ("queue", "kind"), [(QueueName.QUICK, JobKind.CREDITS), (QueueName.MAIN, JobKind.FORGET)]
@@ -541,7 +541,7 @@ class TestPositionMessages:
         self,
         job_queue: JobQueue,
         redis: Redis,
-        teller: Responders,
+        responders: Responders,
         clock: HandClock,
         queue: QueueName,
         kind: JobKind,
@@ -550,23 +550,23 @@ class TestPositionMessages:
         await job_queue.enqueue(jobs, 1)
         name = queue_id(CHAT, queue)
         await job_queue.claim(name, "a")
-        await a_runner(job_queue, redis, teller, clock, nothing).work(name, jobs[1].id, "b")
-        assert teller.shown == []
+        await a_runner(job_queue, redis, responders, clock, nothing).work(name, jobs[1].id, "b")
+        assert responders.shown == []
 
     async def test_a_chat_that_is_gone_is_no_reason_to_fail(
-        self, job_queue: JobQueue, redis: Redis, teller: Responders, clock: HandClock
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
     ) -> None:
         jobs = [new_job(1), new_job(2)]
         await job_queue.enqueue(jobs, 1)
         await job_queue.claim(EDIT, "a")
-        teller.failing["show"] = ChatGone()
-        await a_runner(job_queue, redis, teller, clock, nothing).work(EDIT, jobs[1].id, "b")
+        responders.failing["show"] = ChatGone()
+        await a_runner(job_queue, redis, responders, clock, nothing).work(EDIT, jobs[1].id, "b")
         assert await state_of(job_queue, jobs[1]) is JobState.QUEUED
 
 
 class TestWorkers:
-    async def test_order_within_a_lane_and_lanes_side_by_side_with_three_workers(
-        self, store: Store, teller: Responders
+    async def test_order_within_a_queue_and_queues_side_by_side_with_three_workers(
+        self, store: Store, responders: Responders
     ) -> None:
         clock = SystemClock()  # a job may have to wait a moment for the one that tells its place in line
         ran: dict[int, list[str]] = {}
@@ -586,7 +586,7 @@ class TestWorkers:
 
         async with contextlib.AsyncExitStack() as stack:
             for number in range(3):
-                place = await stack.enter_async_context(workplace(store, clock, teller, step))
+                place = await stack.enter_async_context(workplace(store, clock, responders, step))
                 await stack.enter_async_context(working(place, f"worker {number}", concurrency=4))
             asked: dict[int, list[str]] = {}
             for number in range(8):
@@ -596,15 +596,15 @@ class TestWorkers:
                     await place.job_queue.enqueue([job], number)
             await eventually(lambda: sum(map(len, ran.values())) == 32)
         assert ran == asked
-        assert teller.keys_of(new_job()) == []
+        assert responders.keys_of(new_job()) == []
 
     async def test_a_worker_that_ends_hands_its_job_to_another_at_once(
-        self, store: Store, teller: Responders, gate: Gate
+        self, store: Store, responders: Responders, gate: Gate
     ) -> None:
         clock = HandClock()
         async with (
-            workplace(store, clock, teller, gate.step) as one,
-            workplace(store, clock, teller, gate.step) as two,
+            workplace(store, clock, responders, gate.step) as one,
+            workplace(store, clock, responders, gate.step) as two,
         ):
             job = new_job()
             await one.job_queue.enqueue([job], 1)
@@ -615,25 +615,27 @@ class TestWorkers:
                 await eventually(lambda: len(gate.reached) == 2)
                 assert time.monotonic() - began_s < 2
                 gate.open.set()
-                await eventually(lambda: teller.finished == [(job.id, None)])
-        assert await tickets_left(store, clock, teller) == []
+                await eventually(lambda: responders.finished == [(job.id, None)])
+        assert await tickets_left(store, clock, responders) == []
 
-    async def test_a_lane_without_a_ticket_is_found_by_the_sweep(
-        self, store: Store, teller: Responders
+    async def test_a_queue_without_a_ticket_is_found_by_the_sweep(
+        self, store: Store, responders: Responders
     ) -> None:
         clock = HandClock()
-        async with workplace(store, clock, teller, nothing) as place:
+        async with workplace(store, clock, responders, nothing) as place:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
             await place.job_queue.enqueue([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
             async with place.runner.background(), working(place, "one"):
-                await eventually(lambda: len(teller.finished) == 1)
+                await eventually(lambda: len(responders.finished) == 1)
                 # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
                 await place.job_queue.enqueue([other], 1)
-                await eventually(lambda: len(teller.finished) == 2)
+                await eventually(lambda: len(responders.finished) == 2)
                 await settle()
 
-    async def test_a_ticket_of_the_sweep_can_be_needed_twice(self, store: Store, teller: Responders) -> None:
+    async def test_a_ticket_of_the_sweep_can_be_needed_twice(
+        self, store: Store, responders: Responders
+    ) -> None:
         clock = HandClock()
         starts = 0
 
@@ -641,7 +643,7 @@ class TestWorkers:
             nonlocal starts
             starts += 1
 
-        async with workplace(store, clock, teller, dies) as place:
+        async with workplace(store, clock, responders, dies) as place:
             await place.job_queue.enqueue([new_job()], 1)
             await place.docket.clear()
             await place.job_queue.sweep()
@@ -653,6 +655,6 @@ class TestWorkers:
                 await eventually(lambda: starts == 1)
 
 
-async def tickets_left(store: Store, clock: HandClock, teller: Responders) -> list[tuple[str, str, str]]:
-    async with workplace(store, clock, teller) as place:
+async def tickets_left(store: Store, clock: HandClock, responders: Responders) -> list[tuple[str, str, str]]:
+    async with workplace(store, clock, responders) as place:
         return await tickets(place.docket)

@@ -136,13 +136,15 @@ async def fails(attempt: Attempt) -> None:
 
 
 async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot(
-    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis, teller: Responders
+    job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis, responders: Responders
 ) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
-    runner = JobRunner(job_queue, redis, teller, clock, {JobKind.EDIT: [FunctionStep(fails)]}, max_tries=5)
+    runner = JobRunner(
+        job_queue, redis, responders, clock, {JobKind.EDIT: [FunctionStep(fails)]}, max_tries=5
+    )
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
-    assert teller.keys_of(job) == ["error.unexpected"]
+    assert responders.keys_of(job) == ["error.unexpected"]
     assert await given_up(redis) == [
         GivenUp(job.id, str(CHAT), "edit", clock.now(), ZeroDivisionError.__name__)
     ]
@@ -150,9 +152,9 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
 
     asked = await begin(job_queue, new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS))
     attempt = Attempt(asked, job_queue, clock)
-    attempt.responder = teller.open(asked.job, attempt)
+    attempt.responder = responders.open(asked.job, attempt)
     await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
-    _, _, told = teller.told[-1]
+    _, _, told = responders.sent[-1]
     assert isinstance(told, ListMessage)
     (shown,) = [line.params for line in told.lines if line.key == "stats.given_up"]
     assert shown == {"n": 1, "kind": "edit", "error": "ZeroDivisionError", "id": job.id}

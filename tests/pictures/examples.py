@@ -49,7 +49,7 @@ async def draw(language: str) -> bytes:
         audio=words.plain("track.audio"),
         text=words.plain("track.text"),
         other=words.plain("track.other"),
-        unnamed=lambda place: words.plain("track.unnamed", place=place),
+        unnamed=lambda position: words.plain("track.unnamed", position=position),
     )
     return await draw_timeline(read_draft(EXAMPLES[language]), labels=labels)
 

@@ -256,9 +256,9 @@ async def test_a_refused_token_of_somebodys_own_is_told_and_never_replaced(
         await credits_of(projects, job)
     told = (await ended_by(projects, job, caught.value)).message
     assert isinstance(told, PrivateMessage)
-    notice = told.message
-    assert isinstance(notice, LocalizedMessage)
-    assert notice.key == ("error.token_refused_own" if is_own else "error.token_refused")
+    message = told.message
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == ("error.token_refused_own" if is_own else "error.token_refused")
     assert await office.asked("anonymous-token") == 0
 
 
@@ -383,11 +383,11 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
     await office.chats.update(chat.key, ChatFields(account=chat.account, user_id=chat.user_id))
     ended = await ended_by(office.open(None), new_job(chat=chat.key), error(CALL))
     assert isinstance(ended.message, PrivateMessage)
-    notice = ended.message.message
-    assert isinstance(notice, LocalizedMessage)
+    message = ended.message.message
+    assert isinstance(message, LocalizedMessage)
     group = "error.no_credits" if error is NoCredits else "error.export_plan"
-    assert notice.key == f"{group}_{kind}"
-    assert "".join(button.url for button in notice.buttons) == link
+    assert message.key == f"{group}_{kind}"
+    assert "".join(button.url for button in message.buttons) == link
 
 
 async def test_a_browser_link_is_asked_for_once_and_again_before_it_ends(office: Office) -> None:
@@ -464,10 +464,10 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
         (ServiceError(CALL, status=500), "error.nemo_down"),
     ]
     for error, key in errors:
-        notice = (await ended_by(projects, job, error)).message
-        assert isinstance(notice, LocalizedMessage)
-        assert notice.key == key
-        assert [button.action for button in notice.buttons] == [Retry(job.id)]
+        message = (await ended_by(projects, job, error)).message
+        assert isinstance(message, LocalizedMessage)
+        assert message.key == key
+        assert [button.action for button in message.buttons] == [Retry(job.id)]
 
 
 async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(office: Office) -> None:

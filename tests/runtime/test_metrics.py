@@ -12,7 +12,7 @@ from tests.clocks import eventually
 
 OURS = [family for family in REGISTRY.collect() if family.name.startswith("nemovideo_")]
 UNITS = ("_seconds", "_bytes")
-BOUNDED = {"outcome", "kind", "step", "code", "urgency", "le", "quantile"}
+BOUNDED = {"outcome", "kind", "step", "code", "priority", "le", "quantile"}
 
 
 def test_every_metric_has_a_conventional_name_and_a_help_text() -> None:

@@ -10,7 +10,7 @@ from bot.skills import (
     INSTALL_DIRS,
     LINK_PREFIX,
     NEMO_KINDS,
-    Card,
+    SkillCard,
     card_mark,
     example_mark,
     link_name,
@@ -65,7 +65,7 @@ def write_card(root: Path, text: str | bytes, name: str = "some-card") -> Path:
     return path
 
 
-def read(root: Path, text: str, name: str = "some-card") -> Card:
+def read(root: Path, text: str, name: str = "some-card") -> SkillCard:
     write_card(root, text, name)
     cards = load_cards([root])
     assert cards.problems == ()

@@ -49,20 +49,17 @@ class Notebook:
     kept: dict[str, Any] = field(default_factory=dict)
     dies_at: Callable[[str, Any], bool] | None = None
 
-    def get_value(self, name: str) -> Any:
-        return self.kept.get(name)
-
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         value = self.kept.get(field_of(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        await self.save_value(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        await self._save(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        await self.save_value(field_of(checkpoint, key), None)
+        await self._save(field_of(checkpoint, key), None)
 
-    async def save_value(self, name: str, value: Any) -> None:
+    async def _save(self, name: str, value: Any) -> None:
         if self.dies_at is not None and self.dies_at(name, value):
             raise Died
         self.kept[name] = value

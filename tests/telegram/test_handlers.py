@@ -269,7 +269,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert [job.kind for job in await received(in_group)] == (
-        [JobKind.HIDE] if said.startswith("/login") else []
+        [JobKind.DELETE_TOKEN] if said.startswith("/login") else []
     )
 
 
@@ -445,7 +445,7 @@ async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_lat
 async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received) -> None:
     said = message("/login@other_bot nmv_tokenofmine", GROUP, **{"from": ANN})
     (job,) = await received(said)
-    assert job.kind is JobKind.HIDE
+    assert job.kind is JobKind.DELETE_TOKEN
     assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
 
@@ -458,12 +458,12 @@ async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_sto
         body = {"update_id": 1000 + number, **message("/credits", PRIVATE, **{"from": ANN})}
         await received.application.process_update(Update.de_json(body, received.telegram.bot))
     jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
-    assert {job.kind for job in jobs} == {JobKind.HIDE, JobKind.LOGIN}
+    assert {job.kind for job in jobs} == {JobKind.DELETE_TOKEN, JobKind.LOGIN}
     (job,) = await received(message("/cancel", PRIVATE, **{"from": ANN}))
     assert job.payload == CancelPayload(job_id=running.id)
     # Erasing the chat stops the questions, but not what deletes a token.
     (erase,) = await received(press("1:forget:", ANN, PRIVATE))
-    [hidden] = [job.id for job in jobs if job.kind is JobKind.HIDE]
+    [hidden] = [job.id for job in jobs if job.kind is JobKind.DELETE_TOKEN]
     assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
     assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
 

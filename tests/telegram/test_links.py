@@ -18,5 +18,5 @@ def test_a_link_to_a_streaming_site_refuses_a_request_that_has_nothing_else(
 ) -> None:
     links = read_links(text)
     assert (links.prompt, links.media, links.is_refused) == (prompt, media, is_refused)
-    assert links.notice is not None
-    assert links.notice.key == "link.streaming_site"
+    assert links.warning is not None
+    assert links.warning.key == "link.streaming_site"

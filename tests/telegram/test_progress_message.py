@@ -42,7 +42,7 @@ async def edits(telegram: Telegram) -> int:
 
 
 async def moved(telegram: Telegram, duration_s: float, step_s: float = 0.5) -> None:
-    """Let time pass in steps, each with what it leads to over the network: a live message that edits does not sleep."""
+    """Let time pass in steps, each with what it causes on the network: no edit waits for the clock."""
     for _ in range(round(duration_s / step_s)):
         await telegram.clock.advance(step_s)
         await telegram.clock.asleep()
@@ -78,10 +78,10 @@ async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Te
 
 async def test_the_same_text_is_not_sent(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.report_progress(Progress("progress.queued", {"place": 3}))
+        responder.report_progress(Progress("progress.queued", {"position": 3}))
         await responder.show_progress()
         for _ in range(5):
-            responder.report_progress(Progress("progress.queued", {"place": 3}))
+            responder.report_progress(Progress("progress.queued", {"position": 3}))
             await moved(telegram, 4)
         assert await edits(telegram) == 0
 

@@ -14,7 +14,7 @@ from tests.clocks import HandClock, eventually
 from tests.telegram.conftest import Start, Telegram
 
 
-class Desk:
+class FakeHandler:
     """Takes updates, and does with some of them what the test says."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Desk:
         self.fails: dict[str, list[Exception]] = {}
         self.waits: dict[str, asyncio.Event] = {}
 
-    async def take(self, update: Update, context: Context) -> None:
+    async def handle(self, update: Update, context: Context) -> None:
         text = (update.message and update.message.text) or ""
         if self.fails.get(text):
             raise self.fails[text].pop()
@@ -32,14 +32,14 @@ class Desk:
 
 
 @pytest.fixture
-def submitter() -> Desk:
-    return Desk()
+def handler() -> FakeHandler:
+    return FakeHandler()
 
 
 @contextlib.asynccontextmanager
-async def receiving(telegram: Telegram, submitter: Desk) -> AsyncIterator[asyncio.Task[None]]:
+async def receiving(telegram: Telegram, handler: FakeHandler) -> AsyncIterator[asyncio.Task[None]]:
     application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
-    application.add_handler(TypeHandler(Update, submitter.take))
+    application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
     task = asyncio.create_task(UpdateReceiver(application, telegram.clock).run())
     try:
@@ -56,64 +56,66 @@ async def time_passes(clock: HandClock, until: asyncio.Task[bool]) -> bool:
     return until.result()
 
 
-async def test_updates_are_confirmed_when_they_were_handled(telegram: Telegram, submitter: Desk) -> None:
+async def test_updates_are_confirmed_when_they_were_handled(telegram: Telegram, handler: FakeHandler) -> None:
     ada = await telegram.people.person()
-    submitter.waits["two"] = asyncio.Event()
-    async with receiving(telegram, submitter):
+    handler.waits["two"] = asyncio.Event()
+    async with receiving(telegram, handler):
         await ada.say("one")
         await ada.say("two")
-        await eventually(lambda: "one" in submitter.texts)
+        await eventually(lambda: "one" in handler.texts)
         assert not await telegram.people.confirmed(timeout_s=0.05)
-        submitter.waits["two"].set()
+        handler.waits["two"].set()
         assert await telegram.people.confirmed()
-    assert submitter.texts == ["one", "two"]
+    assert handler.texts == ["one", "two"]
 
 
-async def test_nothing_is_confirmed_while_the_store_is_away(telegram: Telegram, submitter: Desk) -> None:
+async def test_nothing_is_confirmed_while_the_store_is_away(telegram: Telegram, handler: FakeHandler) -> None:
     ada = await telegram.people.person()
-    submitter.fails["one"] = [StoreAway(), StoreAway(), StoreAway()]
-    async with receiving(telegram, submitter):
+    handler.fails["one"] = [StoreAway(), StoreAway(), StoreAway()]
+    async with receiving(telegram, handler):
         await ada.say("one")
         await telegram.clock.asleep()
         assert not await telegram.people.confirmed(timeout_s=0)
         assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
-    assert submitter.texts == ["one"]
-    assert submitter.fails["one"] == []
+    assert handler.texts == ["one"]
+    assert handler.fails["one"] == []
 
 
-async def test_a_handler_that_breaks_does_not_hold_up_the_rest(telegram: Telegram, submitter: Desk) -> None:
+async def test_a_handler_that_breaks_does_not_hold_up_the_rest(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
     ada = await telegram.people.person()
-    submitter.fails["one"] = [ZeroDivisionError(), ZeroDivisionError()]
+    handler.fails["one"] = [ZeroDivisionError(), ZeroDivisionError()]
     await ada.say("one")
     await ada.say("two")
-    async with receiving(telegram, submitter):
+    async with receiving(telegram, handler):
         assert await telegram.people.confirmed()
-    assert submitter.texts == ["two"]
-    assert len(submitter.fails["one"]) == 1
+    assert handler.texts == ["two"]
+    assert len(handler.fails["one"]) == 1
 
 
-async def test_order_within_a_chat_and_chats_side_by_side(telegram: Telegram, submitter: Desk) -> None:
+async def test_order_within_a_chat_and_chats_side_by_side(telegram: Telegram, handler: FakeHandler) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
-    submitter.waits["ada 1"] = asyncio.Event()
+    handler.waits["ada 1"] = asyncio.Event()
     for number in (1, 2):
         await ada.say(f"ada {number}")
         await bob.say(f"bob {number}")
-    async with receiving(telegram, submitter):
-        await eventually(lambda: submitter.texts == ["bob 1", "bob 2"])
-        submitter.waits["ada 1"].set()
+    async with receiving(telegram, handler):
+        await eventually(lambda: handler.texts == ["bob 1", "bob 2"])
+        handler.waits["ada 1"].set()
         assert await telegram.people.confirmed()
-    assert submitter.texts[2:] == ["ada 1", "ada 2"]
+    assert handler.texts[2:] == ["ada 1", "ada 2"]
 
 
-async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, submitter: Desk) -> None:
+async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, handler: FakeHandler) -> None:
     application = new_application(telegram.bot, telegram.telegram_ids)
-    application.add_handler(TypeHandler(Update, submitter.take))
+    application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
     good = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "good"}
     await UpdateReceiver(application, telegram.clock).receive(
         [{"update_id": 1, "message": {"chat": "nonsense"}}, {"update_id": 2, "message": good}]
     )
-    assert submitter.texts == ["good"]
+    assert handler.texts == ["good"]
 
 
 @pytest.mark.parametrize(
@@ -121,19 +123,21 @@ async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, sub
     [(409, "Conflict: terminated by other getUpdates request"), (502, "Bad Gateway"), (500, "Internal")],
 )
 async def test_it_pauses_and_goes_on(
-    telegram: Telegram, submitter: Desk, code: int, description: str
+    telegram: Telegram, handler: FakeHandler, code: int, description: str
 ) -> None:
     ada = await telegram.people.person()
     await telegram.people.faults.error("getUpdates", code=code, description=description, times=3)
-    async with receiving(telegram, submitter):
+    async with receiving(telegram, handler):
         await ada.say("one")
         assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
-    assert submitter.texts == ["one"]
+    assert handler.texts == ["one"]
     assert telegram.clock.slept[:3] == [0.5, 1.0, 2.0]
     assert await telegram.people.calls("deleteWebhook") == []
 
 
-async def test_pauses_are_short_again_once_telegram_has_answered(telegram: Telegram, submitter: Desk) -> None:
+async def test_pauses_are_short_again_once_telegram_has_answered(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
     ada = await telegram.people.person()
 
     async def fail_twice(text: str) -> None:
@@ -141,33 +145,33 @@ async def test_pauses_are_short_again_once_telegram_has_answered(telegram: Teleg
         await ada.say(text)
         assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
 
-    async with receiving(telegram, submitter):
+    async with receiving(telegram, handler):
         await fail_twice("one")
         await fail_twice("two")
-    assert submitter.texts == ["one", "two"]
+    assert handler.texts == ["one", "two"]
     assert telegram.clock.slept == [0.5, 1.0, 0.5, 1.0]
 
 
-async def test_it_waits_as_long_as_it_is_told(telegram: Telegram, submitter: Desk) -> None:
+async def test_it_waits_as_long_as_it_is_told(telegram: Telegram, handler: FakeHandler) -> None:
     await telegram.people.faults.error(
         "getUpdates", code=429, description="Too Many Requests: retry after 9", retry_after=9
     )
-    async with receiving(telegram, submitter):
+    async with receiving(telegram, handler):
         await telegram.clock.asleep(at_least_s=9)
 
 
-async def test_a_webhook_left_from_before_is_taken_away(telegram: Telegram, submitter: Desk) -> None:
+async def test_a_webhook_left_from_before_is_taken_away(telegram: Telegram, handler: FakeHandler) -> None:
     ada = await telegram.people.person()
     await telegram.bot.set_webhook("https://127.0.0.1:8443/hook")
     await ada.say("one")
-    async with receiving(telegram, submitter):
+    async with receiving(telegram, handler):
         assert await time_passes(telegram.clock, asyncio.create_task(telegram.people.confirmed()))
-    assert submitter.texts == ["one"]
+    assert handler.texts == ["one"]
 
 
-async def test_a_token_that_is_refused_ends_it(start: Start, submitter: Desk) -> None:
+async def test_a_token_that_is_refused_ends_it(start: Start, handler: FakeHandler) -> None:
     telegram = await start()
     await telegram.people.faults.error("getUpdates", code=401, description="Unauthorized")
-    async with receiving(telegram, submitter) as task:
+    async with receiving(telegram, handler) as task:
         with pytest.raises(InvalidToken):
             await task

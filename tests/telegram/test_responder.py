@@ -60,7 +60,7 @@ async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Teleg
     assert await telegram.people.calls("editMessageText") == []
 
 
-async def test_each_slot_is_said_once(telegram: Telegram) -> None:
+async def test_each_idempotency_key_is_sent_once(telegram: Telegram) -> None:
     checkpoints = Notebook()
     ada, _ = await said(telegram, AgentMessage("word " * 1500), checkpoints)
     responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)

@@ -19,7 +19,7 @@ from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
-from bot.skills import Cards, load_cards
+from bot.skills import SkillCards, load_cards
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
 from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.keyboards import keyboard
@@ -247,7 +247,7 @@ def test_every_view_fits_into_one_message(language: str, tmp_path: Path) -> None
         assert keyboard(view.buttons, words)
 
 
-def many_cards(root: Path, count: int) -> Cards:
+def many_cards(root: Path, count: int) -> SkillCards:
     for number in range(count):
         path = root / f"{number}" / "SKILL.md"
         path.parent.mkdir()

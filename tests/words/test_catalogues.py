@@ -114,7 +114,7 @@ class Use:
     params: frozenset[str] | None = None
 
 
-MAKERS = {"text", "plain", "Notice"}
+MAKERS = {"text", "plain", "LocalizedMessage"}
 
 
 def uses_in_code() -> Iterator[Use]:

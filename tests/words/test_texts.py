@@ -41,8 +41,8 @@ def test_a_language_without_a_catalogue_reads_english() -> None:
 
 
 def test_both_languages_speak() -> None:
-    assert EN.text("progress.queued", place=2) == "In line, place 2"
-    assert ZH.text("progress.queued", place=2) == "排队中，第 2 位"
+    assert EN.text("progress.queued", position=2) == "In line, place 2"
+    assert ZH.text("progress.queued", position=2) == "排队中，第 2 位"
 
 
 def test_a_text_that_is_not_there_is_an_error() -> None:

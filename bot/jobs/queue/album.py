@@ -7,8 +7,6 @@ before its request is sent, in one step with checking that nothing came in betwe
 being uploaded still go into the same request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,14 +21,12 @@ from bot.jobs.queue.fields import JobField
 ALBUM_PAUSE_S = 1.2
 """After this pause an album or several forwarded messages count as complete; the last comes up to a second late."""
 
-FILE_PAUSE_S = 1.0
-"""How long a file without a text waits for one."""
+FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
 """How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
 
-LONGEST_S = 8.0
-"""How long a job waits for more in all, however much comes."""
+LONGEST_S = 8.0  # how long a job waits for more in all, however much comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +52,10 @@ class RequestPart:
 
 @dataclass(frozen=True, slots=True)
 class PartText:
-    """The text of a part; stored apart from it because people edit their messages.
+    """The text of a part; stored apart from it because people edit their messages."""
 
-    Args:
-        text: The prompt, without command.
-        links: Links in it whose files belong to the request.
-    """
-
-    text: str = ""
-    links: tuple[str, ...] = ()
+    text: str = ""  # the prompt, without command
+    links: tuple[str, ...] = ()  # links in it whose files belong to the request
 
 
 STORED_PART = TypeAdapter(RequestPart)
@@ -78,21 +69,13 @@ ArrivalKind = Literal["asked", "beside", "edited"]
 
 @dataclass(frozen=True, slots=True)
 class ArrivedPart:
-    """A part with what decides where it goes.
+    """A part with what decides where it goes."""
 
-    Args:
-        part: The part itself.
-        text: Its text.
-        kind: What its message does.
-        replied_album: Album of the message that it replies to; the whole of that album belongs to it.
-        replied_part: The message that it replies to, if that belongs to it.
-    """
-
-    part: RequestPart
-    text: PartText = PartText()
-    kind: ArrivalKind = "asked"
-    replied_album: str = ""
-    replied_part: RequestPart | None = None
+    part: RequestPart  # the part itself
+    text: PartText = PartText()  # its text
+    kind: ArrivalKind = "asked"  # what its message does
+    replied_album: str = ""  # album of the message that it replies to; the whole of that album belongs to it
+    replied_part: RequestPart | None = None  # the message that it replies to, if that belongs to it
 
     def argument(self, now_s: float) -> dict[str, Any]:
         """Return what ``lua/album.lua`` has to know.

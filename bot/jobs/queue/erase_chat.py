@@ -1,7 +1,5 @@
 """Erases all that is kept of a chat, in one write, and nothing that came after it was asked for."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from redis.asyncio import Redis
@@ -21,11 +19,7 @@ class ChatErased(Checkpoint):
 
 
 class ChatEraser:
-    """Erases chats.
-
-    Args:
-        redis: With ``decode_responses``.
-    """
+    """Erases chats."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -30,6 +30,4 @@ class JobField(StrEnum):
     CHECKPOINT = "checkpoint:"  # + name: a checkpoint as JSON
     PART = "part:"  # + message id: a RequestPart as JSON
     TEXT = "text:"  # + message id: the part's PartText as JSON
-    OFFERED = (
-        "offered:"  # + message id: an edited PartText that came too late, and was offered as a new request
-    )
+    OFFERED = "offered:"  # + message id: a PartText edited too late, which was offered as a new request

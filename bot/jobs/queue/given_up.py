@@ -1,7 +1,5 @@
 """Jobs that were given up: the latest of them are kept for the operator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,25 +12,16 @@ from bot.store import keys
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A job that ended with an apology.
+    """A job that ended with an apology."""
 
-    Args:
-        id: The job's id, as in the log.
-        chat: Where it was asked, as ``str(ChatKey)``; the script that erases a chat reads it.
-        kind: What it was for.
-        at: When it was given up, UTC.
-        error: Class name of the last error, or ``Interrupted`` if its processes kept dying.
-    """
-
-    id: str
-    chat: str
-    kind: str
-    at: datetime
-    error: str
+    id: str  # the job's id, as in the log
+    chat: str  # where it was asked, as ``str(ChatKey)``; the script that erases a chat reads it
+    kind: str  # what it was for
+    at: datetime  # when it was given up, UTC
+    error: str  # class name of the last error, or ``Interrupted`` if its processes kept dying
 
 
-STORED_GIVEN_UP = TypeAdapter(GivenUp)
-"""Reads and writes the stored form."""
+STORED_GIVEN_UP = TypeAdapter(GivenUp)  # reads and writes the stored form
 
 
 async def given_up(redis: Redis) -> list[GivenUp]:

@@ -9,8 +9,6 @@ Every start of a job raises its ``attempt``, which fences off earlier starts: a 
 goes on regardless can't save anything any more.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +19,6 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
@@ -40,7 +37,7 @@ _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
 
 
-_URGENT = frozenset({JobKind.FORGET, JobKind.HIDE, JobKind.CANCEL})
+_URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
 
@@ -70,23 +67,14 @@ class CloseOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job that a ticket may run now.
+    """A job that a ticket may run now."""
 
-    Args:
-        gathered: What was asked, with all its parts so far.
-        attempt: How many times it was started; fences off earlier starts.
-        tries: Starts that count against it: not those that a drain or the store ended.
-        checkpoints: What earlier attempts saved, by name.
-        cancelled: Whether the chat has asked to stop it.
-        announced: Whether some process sends, or sent, its position in the queue.
-    """
-
-    gathered: GatheredJob
-    attempt: int
-    tries: int
-    checkpoints: dict[str, Any]
-    cancelled: bool
-    announced: bool
+    gathered: GatheredJob  # what was asked, with all its parts so far
+    attempt: int  # how many times it was started; fences off earlier starts
+    tries: int  # starts that count against it: not those that a drain or the store ended
+    checkpoints: dict[str, Any]  # what earlier attempts saved, by name
+    cancelled: bool  # whether the chat has asked to stop it
+    announced: bool  # whether some process sends, or sent, its position in the queue
 
     @property
     def job(self) -> Job:
@@ -187,11 +175,7 @@ class JobQueue(JobReader):
             "now_s": int(now_s),
             "job_prefix": keys.job_key(chat, ""),
             "total_limit": self._total_limit,
-            "ttl": {
-                "album_s": keys.ALBUM_TTL_S,
-                "sender_s": keys.SENDER_TTL_S,
-                "request_s": keys.JOB_TTL_S,
-            },
+            "ttl": {"album_s": keys.ALBUM_TTL_S, "sender_s": keys.SENDER_TTL_S, "request_s": keys.JOB_TTL_S},
             "jobs": [self._enqueue_entry(job, takes_part=arrival is not None) for job in jobs],
         }
         if (charge := self.quotas.charge(jobs, arrival)) is not None:
@@ -276,13 +260,7 @@ class JobQueue(JobReader):
         )
 
     async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
-        """Save a checkpoint of a running job.
-
-        Args:
-            claimed: The job.
-            name: Name of the checkpoint.
-            value: What JSON can hold.
-        """
+        """Save a checkpoint of a running job."""
         outcome = await self._save(
             [_key(claimed.job), keys.SAVED_JOBS],
             attempt=claimed.attempt,
@@ -297,12 +275,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; doing it twice is doing it once.
-
-        Args:
-            claimed: The job.
-            version: The version that the caller has seen.
-        """
+        """Let no more parts join a job; doing it twice is doing it once."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:
@@ -395,30 +368,8 @@ class JobQueue(JobReader):
         """Return whether the caller is the first to announce this job's position, and the job still waits."""
         return bool(await self._claim_announcement([_key(status.job)]))
 
-    async def save_checkpoint(self, job: Job, checkpoint: Checkpoint, key: str = "") -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased.
-
-        Args:
-            job: The waiting job.
-            checkpoint: What to save.
-            key: Tells several of one class apart, such as an idempotency key.
-        """
-        field = JobField.CHECKPOINT + field_of(type(checkpoint), key)
-        await self._save_waiting([_key(job)], field=field, value=checkpoint.model_dump_json())
-
-    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
-        """Return a checkpoint as it is in the store now, or ``None``.
-
-        Args:
-            job: The job; no attempt of this process needs to have it.
-            checkpoint: The class to load.
-            key: Tells several of one class apart, such as an idempotency key.
-        """
-        value = await self.checkpoint(job, field_of(checkpoint, key))
-        return None if value is None else checkpoint.model_validate(value)
-
-    async def keep_beside(self, job: Job, name: str, value: Any) -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt."""
+    async def save_waiting(self, job: Job, name: str, value: Any) -> None:
+        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased."""
         await self._save_waiting([_key(job)], field=JobField.CHECKPOINT + name, value=_json(value))
 
     def _now_s(self) -> int:

@@ -1,7 +1,5 @@
 """What is stored of the chats' jobs, for everyone who only reads it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,25 +16,15 @@ from bot.store import keys
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What is known of a job from outside.
+    """What is known of a job from outside."""
 
-    Args:
-        job: What was asked.
-        state: The job's state.
-        position: 1 for the first job that waits; 0 if it runs or is over.
-    """
-
-    job: Job
-    state: JobState
-    position: int
+    job: Job  # what was asked
+    state: JobState  # the job's state
+    position: int  # 1 for the first job that waits; 0 if it runs or is over
 
 
 class JobReader:
-    """Finds jobs in the store.
-
-    Args:
-        redis: With ``decode_responses``.
-    """
+    """Finds jobs in the store."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -93,11 +81,6 @@ class JobReader:
         text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), field)
         value = json.loads(text or "null")  # A deleted one is null.
         return None if value is None else checkpoint.model_validate(value)
-
-    async def checkpoint(self, job: Job, name: str) -> Any:
-        """Return one checkpoint, as it is in the store now."""
-        text = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.CHECKPOINT + name)
-        return None if text is None else json.loads(text)
 
     async def _fields(self, chat: ChatKey, job_id: str) -> dict[str, str]:
         fields: Any = await self._redis.hgetall(keys.job_key(str(chat), job_id))

@@ -1,7 +1,5 @@
 """Lua scripts: each changes several keys of Redis in one step."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from functools import cache

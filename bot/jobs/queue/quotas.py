@@ -5,8 +5,6 @@ prompt that follows is the request. A request counts from the moment at which it
 before anything of it went to NemoVideo. Days are those of UTC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -19,8 +17,7 @@ from bot.jobs.queue.fields import JobField
 from bot.runtime.clock import Clock
 from bot.store import keys
 
-COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT})
-"""Kinds of jobs that are charged."""
+COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT})  # kinds of jobs that are charged
 
 SENT_CHECKPOINTS = (
     field_of(UploadStarted, FILES),
@@ -39,30 +36,19 @@ Resource = Literal["requests", "bytes"]
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """What a day allows; 0 is no limit.
+    """What a day allows; 0 is no limit."""
 
-    Args:
-        requests: Number of requests.
-        bytes: Size of the files that are sent in.
-    """
-
-    requests: int = 0
-    bytes: int = 0
+    requests: int = 0  # number of requests
+    bytes: int = 0  # size of the files that are sent in
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaWarning:
-    """A quota of which little is left today.
+    """A quota of which little is left today."""
 
-    Args:
-        scope: Whose quota it is.
-        resource: What is running out.
-        left: How much is left, requests or bytes.
-    """
-
-    scope: Scope
-    resource: Resource
-    left: int
+    scope: Scope  # whose quota it is
+    resource: Resource  # what is running out
+    left: int  # how much is left, requests or bytes
 
 
 class QuotaExceeded(Exception):
@@ -93,12 +79,7 @@ class Quotas:
         self._limits: Mapping[Scope, DailyLimit] = {"person": person, "chat": chat}
 
     def charge(self, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> dict[str, Any] | None:
-        """Return what the jobs of one update cost, for ``lua/quotas.lua``; ``None`` if they cost nothing.
-
-        Args:
-            jobs: The jobs of one chat and person.
-            arrival: The part of a request with the text and the files of the edit job among them.
-        """
+        """Return what the jobs of one update cost, for ``lua/quotas.lua``; ``None`` if they cost nothing."""
         if arrival is not None:
             # A replied-to file counts when it is uploaded again; but a text file among them is a prompt.
             replied = arrival.replied_part.files if arrival.replied_part else ()

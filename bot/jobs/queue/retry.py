@@ -1,7 +1,5 @@
 """Retrying a job: the new job does what is left of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Figures of all chats: who is active, what waits, and what today brought."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,50 +16,28 @@ from bot.store import keys
 
 @dataclass(frozen=True, slots=True)
 class ActiveChat:
-    """A chat with running or waiting requests or exports.
+    """A chat with running or waiting requests or exports."""
 
-    Args:
-        chat: The chat.
-        is_running: Whether one of its jobs runs.
-        waiting: How many of its jobs wait.
-        language: Language of the first of them.
-    """
-
-    chat: ChatKey
-    is_running: bool
-    waiting: int
-    language: str
+    chat: ChatKey  # the chat
+    is_running: bool  # whether one of its jobs runs
+    waiting: int  # how many of its jobs wait
+    language: str  # language of the first of them
 
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What all chats asked for on one day, and how it ended.
+    """What all chats asked for on one day, and how it ended."""
 
-    Args:
-        requests: Requests and exports.
-        bytes: Size of their files.
-        people: About how many people asked.
-        done: Jobs that were answered.
-        failed: Jobs that were answered with an error.
-        cancelled: Jobs that their chats stopped.
-    """
-
-    requests: int
-    bytes: int
-    people: int
-    done: int
-    failed: int
-    cancelled: int
+    requests: int  # requests and exports
+    bytes: int  # size of their files
+    people: int  # about how many people asked
+    done: int  # jobs that were answered
+    failed: int  # jobs that were answered with an error
+    cancelled: int  # jobs that their chats stopped
 
 
 class QueueStatistics:
-    """Reads the figures.
-
-    Args:
-        redis: With ``decode_responses``.
-        docket: Knows the workers.
-        clock: Tells the day.
-    """
+    """Reads the figures."""
 
     def __init__(self, redis: Redis, docket: Docket, clock: Clock) -> None:
         self._redis = redis

@@ -1,7 +1,5 @@
 """Finds queues that lost their ticket: a crash came between storing a job and adding one."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -17,21 +15,14 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100
-"""How many of the jobs that wait longest a sweep looks at."""
+BATCH = 100  # how many of the jobs that wait longest a sweep looks at
 
 IDLE_QUEUE_KEPT = timedelta(hours=1)
 """How long an empty queue stays on the list; longer than any pause between announcing and filling one."""
 
 
 class QueueSweep:
-    """Gives tickets to the queues that have none.
-
-    Args:
-        redis: With ``decode_responses``.
-        tickets: Where tickets are added.
-        clock: For what ages out.
-    """
+    """Gives tickets to the queues that have none."""
 
     def __init__(self, redis: Redis, tickets: Tickets, clock: Clock) -> None:
         self._redis = redis

@@ -1,7 +1,5 @@
 """Tickets: docket tasks that make some worker look at a queue."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -25,11 +23,7 @@ async def _no_worker(queue: str, job_id: str, ticket: str) -> None:
 
 
 class Tickets:
-    """The tickets of all queues.
-
-    Args:
-        docket: Where they are added.
-    """
+    """The tickets of all queues."""
 
     def __init__(self, docket: Docket) -> None:
         self._docket = docket

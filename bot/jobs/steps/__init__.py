@@ -1,1 +1,1 @@
-"""The steps of a job, a module each: Connect → Upload → Turn → Export → Deliver, and the questions."""
+"""The steps of a job, a module each: Gather → Connect → Upload → AskAgent → Export → Deliver, and the quick ones."""

@@ -19,7 +19,7 @@ from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet, answer_text
 from bot.projects.projects import Projects
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.words.screen_talk import ScreenAction as Screen
 from bot.words.screen_talk import Translated, translate
 
@@ -29,7 +29,9 @@ EXTRAS = {TrackKind.AUDIO: "audio", TrackKind.TEXT: "text", TrackKind.OTHER: "ot
 """Kinds of tracks that the agent adds by itself to a video that it generated."""
 
 
-async def send_answer(projects: Projects, cards: Cards, attempt: Attempt, answered: AgentAnswered) -> None:
+async def send_answer(
+    projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered
+) -> None:
     """Send what the agent's answer brought; the chat is never left in silence.
 
     Raises:
@@ -121,7 +123,7 @@ def _answer(
 
 
 async def _buttons(
-    projects: Projects, cards: Cards, attempt: Attempt, answered: AgentAnswered, after: Draft | None
+    projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered, after: Draft | None
 ) -> tuple[Button, ...]:
     """Return the buttons under the answer; if a video follows, they are under that."""
     if after is None or not after.is_ready:

@@ -1,7 +1,5 @@
 """Announce a text of the operator to all chats with running or waiting jobs."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import replace
 
@@ -19,22 +17,14 @@ log = structlog.get_logger(__name__)
 
 
 class ChatsToTell(Checkpoint):
-    """Saved before the first chat is told.
-
-    Args:
-        chats: The stored ``ChatKey`` of each, and its language.
-    """
+    """Saved before the first chat is told."""
 
     name = "chats_to_tell"
-    chats: tuple[tuple[str, str], ...] = ()
+    chats: tuple[tuple[str, str], ...] = ()  # the stored ``ChatKey`` of each, and its language
 
 
 class Announce:
-    """Send the text in the payload to every such chat, once however often the job starts.
-
-    Args:
-        job_queue: The chats' queues.
-    """
+    """Send the text in the payload to every such chat, once however often the job starts."""
 
     name = "announce"
 

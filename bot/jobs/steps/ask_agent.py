@@ -37,7 +37,7 @@ from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.words.screen_talk import translate
 
 log = structlog.get_logger(__name__)
@@ -120,7 +120,7 @@ class AskAgent:
 
     name = "ask_agent"
 
-    def __init__(self, projects: Projects, turn_limits: TurnLimits, cards: Cards) -> None:
+    def __init__(self, projects: Projects, turn_limits: TurnLimits, cards: SkillCards) -> None:
         self._projects = projects
         self._turn_limits = turn_limits
         self._cards = cards

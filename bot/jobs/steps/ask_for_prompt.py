@@ -1,7 +1,5 @@
 """The answer to files that came without words: what they are, and what could be done with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
@@ -10,10 +8,9 @@ from bot.jobs.model import Attachment
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Card
+from bot.skills import SkillCard
 
-MOST_FILES = 10
-"""Files that are listed one by one."""
+MOST_FILES = 10  # files that are listed one by one
 
 _KINDS = {
     "video": "video",
@@ -26,7 +23,7 @@ _KINDS = {
 """By what Telegram calls them."""
 
 
-async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
+async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     """List what arrived, and ask what is to be done with it."""
     uploaded = (attempt.load(Uploaded, FILES) or Uploaded()).sources
     files = [file for file in attempt.job.files if not uploaded or file.file_id in uploaded]
@@ -44,13 +41,12 @@ async def ask_for_prompt(attempt: Attempt, card: Card) -> None:
     await attempt.responder.send("received", message)
 
 
-def _list_files(files: Sequence[FileFacts], card: Card) -> ListMessage:
+def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
     buttons = first_buttons(card, files)
     if len(files) == 1:
         return ListMessage(LocalizedMessage("upload.received", {"file": _line(files[0])}), (), buttons)
     heading = LocalizedMessage(
-        "upload.received_several",
-        {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))},
+        "upload.received_several", {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))}
     )
     lines = tuple(
         LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MOST_FILES]

@@ -1,7 +1,5 @@
 """Cancel another job of the chat."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from bot.jobs.messages import LocalizedMessage

@@ -1,7 +1,5 @@
 """The changes between two drafts, as lines for the chat."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bot.jobs.messages import LocalizedMessage, Param, Seconds

@@ -14,18 +14,12 @@ from bot.projects.projects import Project, Projects
 
 
 class Connected(Checkpoint):
-    """Saved before and after the project is opened: which project of whose account the chat works with.
-
-    Args:
-        session_id: The project; ``None`` if there is none.
-        account: The kind of account.
-        user_id: Whose account it is, if NemoVideo told.
-    """
+    """Saved before and after the project is opened: which project of whose account the chat works with."""
 
     name = "connected"
-    session_id: str | None = None
-    account: Account = Account.NONE
-    user_id: str | None = None
+    session_id: str | None = None  # the project; ``None`` if there is none
+    account: Account = Account.NONE  # the kind of account
+    user_id: str | None = None  # whose account it is, if NemoVideo said so
 
     def is_other_account(self, other: Connected) -> bool:
         """Whether the account changed, which has other projects."""
@@ -33,11 +27,7 @@ class Connected(Checkpoint):
 
 
 class Connect:
-    """Open the chat's project, and welcome the chat the first time.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Open the chat's project, and welcome the chat the first time."""
 
     name = "connect"
 

@@ -1,21 +1,15 @@
 """Delete a message that holds an API token."""
 
-from __future__ import annotations
-
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.payloads import DeleteTokenPayload
 from bot.jobs.worker.attempt import Attempt
 
 
 class TokenDeleted(Checkpoint):
-    """Saved after the message was deleted, or could not be.
-
-    Args:
-        is_deleted: Whether it is gone.
-    """
+    """Saved after the message was deleted, or could not be."""
 
     name = "token_deleted"
-    is_deleted: bool = False
+    is_deleted: bool = False  # whether it is gone
 
 
 class DeleteToken:
@@ -35,4 +29,4 @@ class DeleteToken:
             await attempt.save(saved)
         message = payload.deleted if saved.is_deleted else payload.kept
         if message is not None:
-            await attempt.responder.send("hidden", message)
+            await attempt.responder.send("token_deleted", message)

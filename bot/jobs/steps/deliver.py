@@ -17,7 +17,7 @@ from bot.jobs.steps.export import (
 )
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
-from bot.skills import Cards
+from bot.skills import SkillCards
 
 
 class ReplacingResult(Checkpoint):
@@ -42,7 +42,7 @@ class Deliver:
 
     name = "deliver"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: Cards) -> None:
+    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
         self._projects = projects
         self._export = Export(projects, render_limits, cards)
 

@@ -34,7 +34,7 @@ from bot.nemo.errors import (
 from bot.nemo.renders import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.projects.projects import Projects
-from bot.skills import Cards
+from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class Export:
 
     name = "export"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: Cards) -> None:
+    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
         self._projects = projects
         self._limits = render_limits
         self._cards = cards

@@ -1,7 +1,5 @@
 """Erase all that is kept of a chat."""
 
-from __future__ import annotations
-
 import structlog
 
 from bot.jobs.checkpoints import Checkpoint
@@ -14,8 +12,7 @@ from bot.jobs.worker.attempt import Attempt
 
 log = structlog.get_logger(__name__)
 
-PAUSE_S = 0.5
-"""Between two looks whether a question that may still write has been answered."""
+PAUSE_S = 0.5  # between two looks whether a question that may still write has been answered
 
 
 class ForgetWaits(Checkpoint):
@@ -29,10 +26,6 @@ class Forget:
 
     The job waits in the main queue, so that no edit runs meanwhile. Questions that its payload names, which were asked
     before it, are stopped.
-
-    Args:
-        job_queue: The chats' queues.
-        eraser: Erases the chat.
     """
 
     name = "forget"

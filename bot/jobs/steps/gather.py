@@ -1,7 +1,5 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from bot.jobs.checkpoints import Checkpoint
@@ -13,16 +11,11 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class Gathered(Checkpoint):
-    """Saved when a request with files was taken in: refusals are sent, text files are read.
-
-    Args:
-        version: The version of the gathered job.
-        text_files: The contents of its text files, by file id.
-    """
+    """Saved when a request with files was taken in: refusals are sent, text files are read."""
 
     name = "gathered"
-    version: int = -1
-    text_files: Mapping[str, str] = {}
+    version: int = -1  # the version of the gathered job
+    text_files: Mapping[str, str] = {}  # the contents of its text files, by file id
 
 
 class Gather:
@@ -44,10 +37,6 @@ class Gather:
 
 async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJob:
     """Wait until no more parts arrive, but not forever.
-
-    Args:
-        attempt: The attempt at the job.
-        gathered: The job with its parts so far.
 
     Returns:
         The job with its parts after the wait.

@@ -1,7 +1,5 @@
 """Files of a request that the project has already: the answered video needs no second upload, an older one does."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from bot.jobs.checkpoints import FILES, Uploaded

@@ -1,7 +1,5 @@
 """Log a chat in with an API token of its own."""
 
-from __future__ import annotations
-
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import LoginPayload
@@ -13,24 +11,15 @@ from bot.projects.projects import Projects
 
 
 class TokenChecked(Checkpoint):
-    """Saved when NemoVideo has accepted the token.
-
-    Args:
-        available: Credits of its account.
-        left_project: Whether the chat leaves a project behind: another account can't see it.
-    """
+    """Saved when NemoVideo has accepted the token."""
 
     name = "token_checked"
-    available: int = 0
-    left_project: bool = False
+    available: int = 0  # credits of its account
+    left_project: bool = False  # whether the chat leaves a project behind: another account can't see it
 
 
 class Login:
-    """Check the token in the payload, and let the chat work with it.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Check the token in the payload, and let the chat work with it."""
 
     name = "login"
 

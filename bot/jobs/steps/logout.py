@@ -1,7 +1,5 @@
 """Log a chat out of its own account."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Account
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
@@ -12,22 +10,14 @@ from bot.projects.projects import Projects
 
 
 class LogoutStarted(Checkpoint):
-    """Saved before the token is forgotten.
-
-    Args:
-        left_project: Whether the chat leaves a project behind.
-    """
+    """Saved before the token is forgotten."""
 
     name = "logout_started"
-    left_project: bool = False
+    left_project: bool = False  # whether the chat leaves a project behind
 
 
 class Logout:
-    """Forget the chat's own token.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Forget the chat's own token."""
 
     name = "logout"
 

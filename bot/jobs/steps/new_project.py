@@ -1,7 +1,5 @@
 """Begin an empty project."""
 
-from __future__ import annotations
-
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.next_steps import how_to_begin
@@ -16,11 +14,7 @@ class SessionForgotten(Checkpoint):
 
 
 class NewProject:
-    """Let the chat's next request begin an empty project.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Let the chat's next request begin an empty project."""
 
     name = "new_project"
 

@@ -1,7 +1,5 @@
 """Download of a finished video to the disk: its facts and its cover can only be read from a file."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import shutil
@@ -14,11 +12,8 @@ from bot.nemo.renders import Render
 from bot.projects.projects import Project
 from bot.runtime import metrics
 
-WRITE_BYTES = 512 * 1024
-"""Collected before a write, so that threads are not started for every small piece."""
-
-SPARE_BYTES = 100 * 1024 * 1024
-"""Kept free on the disk: an embedded store writes to the same one."""
+WRITE_BYTES = 512 * 1024  # collected before a write, so that threads are not started for every small piece
+SPARE_BYTES = 100 * 1024 * 1024  # kept free on the disk: an embedded store writes to the same one
 
 
 class TooLarge(Exception):

@@ -1,7 +1,5 @@
 """Send a text that a handler prepared."""
 
-from __future__ import annotations
-
 from bot.jobs.payloads import SayPayload
 from bot.jobs.worker.attempt import Attempt
 

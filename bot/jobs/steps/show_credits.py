@@ -1,7 +1,5 @@
 """Show how many credits are left."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Account
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.steps.service_errors import ended_by, register_buttons
@@ -11,11 +9,7 @@ from bot.projects.projects import Projects
 
 
 class ShowCredits:
-    """Answer how many credits the chat's account has left.
-
-    Args:
-        projects: The chats' projects.
-    """
+    """Answer how many credits the chat's account has left."""
 
     name = "show_credits"
 

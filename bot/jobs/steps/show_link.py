@@ -1,7 +1,5 @@
 """Show where the project opens in a browser."""
 
-from __future__ import annotations
-
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import JobState
@@ -14,12 +12,7 @@ from bot.projects.projects import Projects
 
 
 class ShowLink:
-    """Answer with the browser link; that of a group only to an admin, and in private.
-
-    Args:
-        projects: The chats' projects.
-        group_admins: Tells who is an admin.
-    """
+    """Answer with the browser link; that of a group only to an admin, and in private."""
 
     name = "show_link"
 

@@ -1,7 +1,5 @@
 """Show in private what came of a job in a group."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PrivateMessageKept
@@ -14,13 +12,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class ShowPrivateMessage:
-    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group.
-
-    Args:
-        job_queue: Has the group's job.
-        chats: Decrypts the message.
-        group_admins: Tells who is an admin.
-    """
+    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group."""
 
     name = "show_private_message"
 
@@ -44,4 +36,4 @@ class ShowPrivateMessage:
         if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
         message = STORED_LIST.validate_json(self._chats.decrypt(kept.encrypted))
-        await attempt.responder.send("confided", message)
+        await attempt.responder.send("private_answer", message)

@@ -1,36 +1,22 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
-from __future__ import annotations
-
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import (
-    ChooseLanguage,
-    ChooseSkill,
-    SetAutoExport,
-    SetReplaceResults,
-    SetSendAsFile,
-)
+from bot.jobs.buttons import ChooseLanguage, ChooseSkill, SetAutoExport, SetReplaceResults, SetSendAsFile
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.words import Words
 
-BACK = Button("button.settings", ShowSettingsButton())
-"""Leads from a list back to the settings."""
+BACK = Button("button.settings", ShowSettingsButton())  # leads from a list back to the settings
 
 
 class ShowSettings:
-    """Answer ``/settings``.
-
-    Args:
-        chats: Know the settings of each chat.
-        cards: The skill cards.
-    """
+    """Answer ``/settings``."""
 
     name = "show_settings"
 
-    def __init__(self, chats: Chats, cards: Cards) -> None:
+    def __init__(self, chats: Chats, cards: SkillCards) -> None:
         self._chats = chats
         self._cards = cards
 
@@ -40,14 +26,8 @@ class ShowSettings:
         await attempt.responder.send("settings", settings_view(chat, self._cards, words))
 
 
-def settings_view(chat: Chat, cards: Cards, words: Words) -> ListMessage:
-    """List a chat's settings, with a button to change each.
-
-    Args:
-        chat: The chat with its settings.
-        cards: The skill cards.
-        words: The words of the reader's language.
-    """
+def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
+    """List a chat's settings, with a button to change each."""
     card = cards.active(chat.skill, words.language)
     if chat.language is None and not chat.key.is_private:
         language = LocalizedMessage("settings.language_each")

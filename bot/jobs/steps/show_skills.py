@@ -1,7 +1,5 @@
 """Show the skill cards, or the active one with its examples as buttons."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 
@@ -10,7 +8,7 @@ from bot.jobs.buttons import ChooseSkill, RunExample
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import Card, Cards, card_mark, example_mark
+from bot.skills import SkillCard, SkillCards, card_mark, example_mark
 from bot.words import Words, bounded
 
 LIST: Final = "list"
@@ -18,9 +16,7 @@ CARD: Final = "card"
 START: Final = "start"
 """What a job of this kind shows: every card, the active one, or the active one with how to begin."""
 
-MOST_CARDS: Final = 20
-"""Cards listed in one message; the others are reached by their name."""
-
+MOST_CARDS: Final = 20  # cards listed in one message; the others are reached by their name
 _LINE_CHARS: Final = 120
 _LABEL_CHARS: Final = 60
 _MESSAGE_CHARS: Final = 4096
@@ -30,16 +26,11 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
 
 
 class ShowSkills:
-    """Answer ``/skill`` and ``/start``.
-
-    Args:
-        cards: The skill cards.
-        chats: Know the active card of each chat.
-    """
+    """Answer ``/skill`` and ``/start``."""
 
     name = "show_skills"
 
-    def __init__(self, cards: Cards, chats: Chats) -> None:
+    def __init__(self, cards: SkillCards, chats: Chats) -> None:
         self._cards = cards
         self._chats = chats
 
@@ -57,7 +48,7 @@ class ShowSkills:
         return await attempt.responder.send("skill", view)
 
 
-def list_view(cards: Cards, chosen: str | None, words: Words) -> ListMessage:
+def list_view(cards: SkillCards, chosen: str | None, words: Words) -> ListMessage:
     """List every card in a line, with a button to choose it."""
     active = cards.active(chosen).name
     every = cards.in_language(words.language)
@@ -81,7 +72,7 @@ def list_view(cards: Cards, chosen: str | None, words: Words) -> ListMessage:
     return ListMessage(LocalizedMessage("skill.choose"), tuple(lines), tuple(buttons))
 
 
-def card_view(card: Card, words: Words, *, start: str = "") -> AgentMessage:
+def card_view(card: SkillCard, words: Words, *, start: str = "") -> AgentMessage:
     """Show a card's greeting, with a button for each example that sends it.
 
     Args:
@@ -96,10 +87,7 @@ def card_view(card: Card, words: Words, *, start: str = "") -> AgentMessage:
     if card.examples:
         paragraphs.append(words.plain("skill.try"))
     buttons = tuple(
-        Button(
-            text=bounded(example, _LABEL_CHARS),
-            action=RunExample(example_mark(card.name, example)),
-        )
+        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
     )
     return AgentMessage("\n\n".join(paragraphs)[:_MESSAGE_CHARS], buttons)

@@ -1,7 +1,5 @@
 """Show the operator what the bot did today and does now."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
@@ -13,18 +11,11 @@ from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
-MOST_WORKERS = 20
-"""Workers listed in one message."""
+MOST_WORKERS = 20  # workers listed in one message
 
 
 class ShowStats:
-    """Answer what was asked for today, what runs and waits, what was given up, and which workers there are.
-
-    Args:
-        job_queue: The chats' queues.
-        guest_accounts: Counts the guest accounts of the week.
-        redis: Has the jobs that were given up.
-    """
+    """Answer what was asked for today, what runs and waits, what was given up, and which workers there are."""
 
     name = "show_stats"
 

@@ -1,7 +1,5 @@
 """Show the timeline, and what runs and waits."""
 
-from __future__ import annotations
-
 from bot.jobs.buttons import Export
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
@@ -14,12 +12,7 @@ from bot.projects.projects import Projects
 
 
 class ShowStatus:
-    """Answer what is on the timeline, what runs and what waits.
-
-    Args:
-        projects: The chats' projects.
-        job_queue: The chats' queues.
-    """
+    """Answer what is on the timeline, what runs and what waits."""
 
     name = "show_status"
 

@@ -1,7 +1,5 @@
 """Text files that came with a request: their content becomes part of the prompt."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +10,7 @@ from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
-MAX_PROMPT_BYTES = 64 * 1024
-"""More than any prompt has, in any encoding; what is larger is not even read."""
-
+MAX_PROMPT_BYTES = 64 * 1024  # more than any prompt has, in any encoding; what is larger is not even read
 _ALLOWED = "\n\t"
 
 

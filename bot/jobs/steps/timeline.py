@@ -1,15 +1,12 @@
 """The tracks of a draft, as lines for the chat."""
 
-from __future__ import annotations
-
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.nemo.drafts import Draft, Segment, Track
 
-MOST_TRACKS = 20
-"""Tracks listed in one message."""
+MOST_TRACKS = 20  # tracks listed in one message
 
 
 def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:
@@ -20,13 +17,13 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     heading = LocalizedMessage(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
     )
-    return heading, tuple(_track(place, track) for place, track in enumerate(shown[:MOST_TRACKS], 1))
+    return heading, tuple(_track(position, track) for position, track in enumerate(shown[:MOST_TRACKS], 1))
 
 
-def _track(place: int, track: Track) -> LocalizedMessage:
+def _track(position: int, track: Track) -> LocalizedMessage:
     first, last = track.segments[0], track.segments[-1]
     params: dict[str, Param] = {
-        "place": place,
+        "position": position,
         "track": track_label(track),
         "name": _names(track),
         "start": Seconds((first.start_ms or 0) / 1000, tenths=True),

@@ -1,7 +1,5 @@
 """Upload: files flow from Telegram to NemoVideo, those of a request in one request."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,15 +28,12 @@ from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportErro
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
-TRIES = 3
-"""A relay can't be replayed: each try fetches the files again."""
-
-PAUSE_S = 2.0
-"""Times the number of the try: the pause before the next one."""
+TRIES = 3  # a relay can't be replayed: each try fetches the files again
+PAUSE_S = 2.0  # times the number of the try: the pause before the next one
 
 FILES_AT_ONCE = 10
 """Files in one request: as many as an album has. All are open until the last one is through."""
@@ -47,27 +42,18 @@ FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
 
 
 class FilesRefused(Checkpoint):
-    """Saved when a file among others turned out to be unusable and the chat was told.
-
-    Args:
-        file_ids: All such files of the job.
-    """
+    """Saved when a file among others turned out to be unusable and the chat was told."""
 
     name = "files_refused"
-    file_ids: tuple[str, ...] = ()
+    file_ids: tuple[str, ...] = ()  # all such files of the job
 
 
 class Upload:
-    """Bring the job's files and links to NemoVideo, each once, with what joins the job meanwhile.
-
-    Args:
-        projects: The chats' projects.
-        cards: The skill cards, which limit the files.
-    """
+    """Bring the job's files and links to NemoVideo, each once, with what joins the job meanwhile."""
 
     name = "upload"
 
-    def __init__(self, projects: Projects, cards: Cards) -> None:
+    def __init__(self, projects: Projects, cards: SkillCards) -> None:
         self._projects = projects
         self._cards = cards
 
@@ -85,7 +71,7 @@ class Upload:
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 
-    async def _bring_all(self, attempt: Attempt, card: Card) -> None:
+    async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
@@ -171,7 +157,7 @@ class Upload:
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(
-        self, attempt: Attempt, card: Card, files: Sequence[Attachment], digest_before: str
+        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], digest_before: str
     ) -> None:
         async def send(project: Project) -> None:
             async with contextlib.AsyncExitStack() as stack:
@@ -203,7 +189,7 @@ class Upload:
         await self._projects.call(attempt.job, send)
 
     async def _open_all(
-        self, attempt: Attempt, card: Card, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
+        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
     ) -> dict[str, OpenFile]:
         """Open files, by their ids; those that can't be used are left out, and the chat is told.
 
@@ -234,7 +220,7 @@ class Upload:
         }
 
     async def _open(
-        self, attempt: Attempt, card: Card, file: Attachment, stack: contextlib.AsyncExitStack
+        self, attempt: Attempt, card: SkillCard, file: Attachment, stack: contextlib.AsyncExitStack
     ) -> OpenFile:
         attempt.responder.report_progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
         try:
@@ -306,12 +292,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
-    """Prepare open files for an upload.
-
-    Args:
-        opened: The files.
-        meter: Is called with the length of each chunk that is read.
-    """
+    """Prepare open files for an upload."""
     return [
         FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened
     ]

@@ -1,7 +1,5 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from enum import Enum
@@ -41,13 +39,7 @@ class JobEnded(Exception):
 
 
 class Attempt(StoredCheckpoints):
-    """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it.
-
-    Args:
-        claimed: The job and what earlier attempts saved.
-        job_queue: Where checkpoints are saved.
-        clock: Source of time; tests pass a manual one.
-    """
+    """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it."""
 
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
         super().__init__(claimed.checkpoints)
@@ -86,10 +78,9 @@ class Attempt(StoredCheckpoints):
 
     async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        name = field_of(checkpoint, key)
-        value = await self._job_queue.checkpoint(self._job, name)
-        if value is not None:
-            self._values[name] = value
+        saved = await self._job_queue.load_checkpoint(self._job, checkpoint, key)
+        if saved is not None:
+            self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
 
     async def record_upload_size(self, size_bytes: int) -> None:

@@ -1,7 +1,5 @@
 """Runs tickets: claims a job, takes its steps, and handles every way in which that can end."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,8 +23,7 @@ from bot.store import keys
 
 log = structlog.get_logger(__name__)
 
-STORE_PAUSE_S = 1.0
-"""Pause before a job is taken up again after the store failed it."""
+STORE_PAUSE_S = 1.0  # pause before a job is taken up again after the store failed it
 
 LISTEN_S = 5.0
 """How long one read of the cancellations waits; shorter than the store's own limit for an answer."""
@@ -34,21 +31,11 @@ LISTEN_S = 5.0
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
 
-SWEEP_EVERY_S = 5.0
-"""How soon a queue that lost its ticket gets a new one."""
+SWEEP_EVERY_S = 5.0  # how soon a queue that lost its ticket gets a new one
 
 
 class JobRunner:
-    """Runs the jobs of one process.
-
-    Args:
-        job_queue: The chats' queues.
-        redis: Publishes the cancellations.
-        responders: Makes the responder of each job.
-        clock: Source of time; tests pass a manual one.
-        steps: The steps of each kind of job.
-        max_tries: Starts after which a job is given up.
-    """
+    """Runs the jobs of one process."""
 
     def __init__(
         self,
@@ -283,7 +270,7 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
-            responder.report_progress(Progress("progress.queued", {"place": status.position}))
+            responder.report_progress(Progress("progress.queued", {"position": status.position}))
             await responder.show_progress()
             latest = await self._job_queue.find(chat, job_id)
             if latest is not None and latest.state is JobState.CANCELLED:
@@ -341,12 +328,7 @@ def _log_answer(message: OutgoingMessage) -> None:
 
 
 class _WaitingCheckpoints(StoredCheckpoints):
-    """The checkpoints of a job that waits: no attempt has it yet.
-
-    Args:
-        job_queue: Where to save.
-        job: The job that waits.
-    """
+    """The checkpoints of a job that waits: no attempt has it yet."""
 
     def __init__(self, job_queue: JobQueue, job: Job) -> None:
         super().__init__({})
@@ -354,4 +336,4 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job = job
 
     async def _write(self, name: str, value: Any) -> None:
-        await self._job_queue.keep_beside(self._job, name, value)
+        await self._job_queue.save_waiting(self._job, name, value)

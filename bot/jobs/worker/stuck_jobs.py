@@ -1,7 +1,5 @@
 """Finds jobs that make no progress."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +16,15 @@ log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 60.0
 
-CHECKED_JOBS = 20
-"""How many of the jobs that have saved nothing for longest are checked each time."""
+CHECKED_JOBS = 20  # how many of the jobs that have saved nothing for longest are checked each time
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Ages of the jobs that run in any process, or wait to be taken up again; 0 if there are none.
+    """Ages of the jobs that run in any process, or wait to be taken up again; 0 if there are none."""
 
-    Args:
-        running_s: Seconds since the first of them began.
-        silent_s: Seconds since the longest silent one saved something.
-    """
-
-    running_s: float
-    silent_s: float
+    running_s: float  # seconds since the first of them began
+    silent_s: float  # seconds since the longest silent one saved something
 
 
 class StuckJobMonitor:

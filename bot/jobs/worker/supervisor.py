@@ -6,8 +6,6 @@ one takes tickets at once, while the old one runs its own to their end. Their le
 delivered again to this process joins the one that is running (see ``JobRunner.work``).
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket
@@ -23,21 +21,12 @@ from bot.runtime.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-CHECK_EVERY_S = 1.0
-"""Pause between two checks for heartbeats; docket sends one every 2 s."""
-
-SILENT_S = 6.0
-"""A worker is replaced after so long without a heartbeat while the store is there."""
+CHECK_EVERY_S = 1.0  # pause between two checks for heartbeats; docket sends one every 2 s
+SILENT_S = 6.0  # a worker is replaced after so long without a heartbeat while the store is there
 
 
 class WorkerSupervisor:
-    """Runs one worker that takes tickets, and its predecessors until their tickets end.
-
-    Args:
-        docket: Knows the heartbeats.
-        new_worker: Makes a worker.
-        clock: Source of time; tests pass a manual one.
-    """
+    """Runs one worker that takes tickets, and its predecessors until their tickets end."""
 
     def __init__(self, docket: Docket, new_worker: Callable[[], Worker], clock: Clock) -> None:
         self._docket = docket

@@ -89,23 +89,23 @@ def shaped(shape: Shape) -> Script:
     return [{"shape": shape}, {"agent": True}]
 
 
-def silent_edit(wish: str) -> Script:
+def silent_edit(prompt: str) -> Script:
     """Edit the draft as a prompt says, and end the stream without a text."""
-    return [{"edit": wish}]
+    return [{"edit": prompt}]
 
 
-def two_stages(wish: str, extras: Sequence[str] = ("add calm music", 'add a title "My video"')) -> Script:
+def two_stages(prompt: str, extras: Sequence[str] = ("add calm music", 'add a title "My video"')) -> Script:
     """Answer a prompt for a clip, then add music and a title that nobody asked for."""
     return [
-        {"edit": wish},
-        {"tool": {"name": "generate_video", "args": {"prompt": wish}, "result": {"status": "ok"}}},
+        {"edit": prompt},
+        {"tool": {"name": "generate_video", "args": {"prompt": prompt}, "result": {"status": "ok"}}},
         {"text": "Your raw video is ready."},
         *({"extra": extra} for extra in extras),
         {"text": "I also added background music and a title to make it more engaging."},
     ]
 
 
-def screen_talk(language: str = "en", wish: str | None = None) -> Script:
+def screen_talk(language: str = "en", prompt: str | None = None) -> Script:
     """Answer as to somebody with a screen: buttons, panels, dragging, the Export button, billing."""
     texts = {
         "en": (
@@ -119,7 +119,7 @@ def screen_talk(language: str = "en", wish: str | None = None) -> Script:
         ),
     }
     return [
-        *([{"edit": wish}] if wish else []),
+        *([{"edit": prompt}] if prompt else []),
         {"text": texts["zh" if language.startswith("zh") else "en"]},
     ]
 
@@ -165,19 +165,19 @@ def cut_before_work() -> Script:
     return [{"thought": "Let me think"}, {"cut": True}]
 
 
-def cut_after_work(wish: str) -> Script:
+def cut_after_work(prompt: str) -> Script:
     """Do the work, then close the connection without a text."""
-    return [{"thought": "Let me think"}, {"edit": wish}, {"cut": True}]
+    return [{"thought": "Let me think"}, {"edit": prompt}, {"cut": True}]
 
 
-def cut_then_work(wish: str, after_s: float) -> Script:
+def cut_then_work(prompt: str, after_s: float) -> Script:
     """Close the connection and do the work some seconds later."""
-    return [{"thought": "Let me think"}, {"cut": True}, {"wait_s": after_s}, {"edit": wish}]
+    return [{"thought": "Let me think"}, {"cut": True}, {"wait_s": after_s}, {"edit": prompt}]
 
 
-def hold_after_work(wish: str, name: str) -> Script:
+def hold_after_work(prompt: str, name: str) -> Script:
     """Do the work, send a text, then hold the stream until the hold is released."""
-    return [{"edit": wish}, {"text": "Working on it"}, {"hold": name}, {"text": "Done."}]
+    return [{"edit": prompt}, {"text": "Working on it"}, {"hold": name}, {"text": "Done."}]
 
 
 NAMED: dict[str, Callable[..., Script]] = {

@@ -1,7 +1,5 @@
 """Before all other handlers: people who may not use the bot are refused, and told so once in a while."""
 
-from __future__ import annotations
-
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
@@ -13,8 +11,7 @@ from bot.telegram.reading.commands import COMMAND
 from bot.telegram.reading.senders import owner_id, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
-_BEFORE_ALL = -1
-"""The group of handlers that PTB asks before the ordinary ones."""
+_BEFORE_ALL = -1  # the group of handlers that PTB asks before the ordinary ones
 
 
 class AccessGuard(HandlerFamily):
@@ -46,7 +43,7 @@ class AccessGuard(HandlerFamily):
             and _is_addressed(update, message, context)
             and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
-            await self._submitter.refuse_access(update, LocalizedMessage(f"door.{reason}"))
+            await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
 
 

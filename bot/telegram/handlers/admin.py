@@ -1,14 +1,6 @@
 """Commands of the operators, in their private chats with the bot; for everybody else they do not exist."""
 
-from __future__ import annotations
-
-from telegram import (
-    Message,
-    MessageOriginChannel,
-    MessageOriginChat,
-    MessageOriginUser,
-    Update,
-)
+from telegram import Message, MessageOriginChannel, MessageOriginChat, MessageOriginUser, Update
 from telegram.ext import filters
 
 from bot.jobs.messages import LocalizedMessage, UncutText
@@ -18,8 +10,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.ignored_messages import ForwardedCommand
 from bot.telegram.receiving.application import Context
 
-MAX_ANNOUNCEMENT_CHARS = 3000
-"""The longest announcement; with its frame it has to fit into one message."""
+MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has to fit into one message
 
 
 class AdminCommands(HandlerFamily):

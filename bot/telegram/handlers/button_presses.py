@@ -1,7 +1,5 @@
 """What all pressed buttons share: a press is read, handled, and answered in background tasks."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -10,11 +8,7 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import (
-    VERSION,
-    ButtonAction,
-    unpack,
-)
+from bot.jobs.buttons import VERSION, ButtonAction, unpack
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import chat_key, telegram_chat_id_of
@@ -27,17 +21,11 @@ NO_BUTTONS = InlineKeyboardMarkup([])
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button of a message that can be read.
+    """A pressed button of a message that can be read."""
 
-    Args:
-        update: The update that brought the press.
-        message: The message with the button.
-        data: The button's callback data.
-    """
-
-    update: Update
-    message: Message
-    data: str
+    update: Update  # the update that brought the press
+    message: Message  # the message with the button
+    data: str  # the button's callback data
 
     @property
     def chat(self) -> ChatKey:
@@ -76,12 +64,7 @@ HandlePress: TypeAlias = Callable[[Press, Any], Awaitable[PressReply]]
 
 
 class ButtonPresses:
-    """Reads presses and answers them.
-
-    Args:
-        submitter: Knows the language of a chat.
-        messages: Makes the calls to Telegram.
-    """
+    """Reads presses and answers them."""
 
     def __init__(self, submitter: JobSubmitter, messages: PressedMessages) -> None:
         self._submitter = submitter

@@ -1,7 +1,5 @@
 """Stopping a request: ``/cancel``, and the button of its progress message."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from telegram import Update

@@ -1,14 +1,7 @@
 """The buttons of the settings, each of which changes one."""
 
-from __future__ import annotations
-
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import (
-    SetAutoExport,
-    SetReplaceResults,
-    SetSendAsFile,
-    ShowSettings,
-)
+from bot.jobs.buttons import SetAutoExport, SetReplaceResults, SetSendAsFile, ShowSettings
 from bot.jobs.steps.show_settings import settings_view
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily

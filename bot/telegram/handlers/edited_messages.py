@@ -1,7 +1,5 @@
 """Edited requests: the words of a waiting one change, one that was begun is offered again under a button."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Update
@@ -57,8 +55,8 @@ class EditedMessageHandlers(HandlerFamily):
         key = _offer_key(status, words.text)
         buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
         # Nobody waits for more on a request that has its answer: the offer makes no sound.
-        notice = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
-        payload = SayPayload(message=notice, links=words.links, edited_job_id=status.job.id)
+        offered = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
+        payload = SayPayload(message=offered, links=words.links, edited_job_id=status.job.id)
         part = RequestPart(message.message_id, sent_at(message))
         await self._submitter.enqueue(
             update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")
@@ -92,12 +90,7 @@ class EditedMessageHandlers(HandlerFamily):
 
 
 def _offer_key(status: JobStatus, text: str) -> str:
-    """Return the key of what is said about a request that was edited after it was begun.
-
-    Args:
-        status: The request.
-        text: Its new words.
-    """
+    """Return the key of what is said about a request that was edited after it was begun."""
     if text and not status.job.text:
         return "edited.added"  # A file that came without words has them now.
     match status.state:

@@ -1,7 +1,5 @@
 """What happens to a group: it becomes a supergroup, the bot is removed or muted, a message is pinned."""
 
-from __future__ import annotations
-
 from telegram import Update
 from telegram.ext import ChatMemberHandler, filters
 

@@ -1,7 +1,5 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -23,35 +21,20 @@ HandleMessage: TypeAlias = Callable[[Update, Context], Coroutine[Any, Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class HandlerServices:
-    """What the handlers use.
+    """What the handlers use."""
 
-    Args:
-        application: PTB's application, to which handlers are added.
-        submitter: Stores jobs, and knows chats, cards and queues.
-        permissions: Tells who may change or stop what.
-        access: Tells who may use the bot.
-        refusals: Tells which files can't be used.
-        telegram_ids: Keeps under which id a group is known that has moved.
-        presses: Reads and answers presses.
-        admins: Ids of the people who run the bot.
-    """
-
-    application: AnyApplication
-    submitter: JobSubmitter
-    permissions: Permissions
-    access: AccessControl
-    refusals: FileRefusals
-    telegram_ids: TelegramIds
-    presses: ButtonPresses
-    admins: Collection[int] = ()
+    application: AnyApplication  # PTB's application, to which handlers are added
+    submitter: JobSubmitter  # stores jobs, and knows chats, cards and queues
+    permissions: Permissions  # tells who may change or stop what
+    access: AccessControl  # tells who may use the bot
+    refusals: FileRefusals  # tells which files can't be used
+    telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
+    presses: ButtonPresses  # reads and answers presses
+    admins: Collection[int] = ()  # ids of the people who run the bot
 
 
 class HandlerFamily:
-    """Base of the handlers of one family.
-
-    Args:
-        services: What they use.
-    """
+    """Base of the handlers of one family."""
 
     def __init__(self, services: HandlerServices) -> None:
         self._services = services

@@ -1,7 +1,5 @@
 """Messages that the bot leaves alone: of other bots, for other bots, and forwarded commands of other people."""
 
-from __future__ import annotations
-
 from telegram import Message, MessageOriginUser, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, filters

@@ -1,7 +1,5 @@
 """Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
@@ -20,15 +18,14 @@ from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.queue.retry import retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, answer_prompt, offered_edit
-from bot.skills import Cards
+from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.senders import telegram_chat_id_of
 from bot.words import Words, bounded
 
-MAX_TOAST_CHARS = 150
-"""The longest request shown in a toast, which has 200 characters in all."""
+MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
 """The answer to a press on a job that is not known any more."""
@@ -136,7 +133,7 @@ async def send_prompt(
     return PressReply(toast, buttons=NO_BUTTONS)
 
 
-def prompt_behind(action: RunExample | RunSuggestion, cards: Cards, words: Words) -> str | None:
+def prompt_behind(action: RunExample | RunSuggestion, cards: SkillCards, words: Words) -> str | None:
     """Return the words that a button sends; ``None`` when what it offered is no longer there."""
     if isinstance(action, RunExample):
         return cards.example(action.mark)

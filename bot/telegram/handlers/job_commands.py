@@ -1,7 +1,5 @@
 """Commands and buttons that ask for one job and nothing else, as /credits does: all that ``job_types.py`` lists so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 

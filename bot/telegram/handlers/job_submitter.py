@@ -1,7 +1,5 @@
 """What all handlers share: making jobs of updates and storing them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Sequence
@@ -19,14 +17,9 @@ from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
-from bot.skills import Card, Cards
+from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.senders import (
-    chat_key,
-    language_code,
-    owner_id,
-    telegram_chat_id_of,
-)
+from bot.telegram.reading.senders import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
@@ -34,18 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 class JobSubmitter:
-    """Stores the jobs of updates.
-
-    Args:
-        job_queue: The queues of all chats.
-        chats: The languages and settings of chats.
-        sent: Notes the numbers of messages.
-        cards: The skill cards.
-        clock: Source of the time in jobs; tests pass a manual one.
-    """
+    """Stores the jobs of updates."""
 
     def __init__(
-        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: Cards, clock: Clock
+        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: SkillCards, clock: Clock
     ) -> None:
         self.job_queue = job_queue
         self.chats = chats
@@ -89,7 +74,7 @@ class JobSubmitter:
             if isinstance(error, QuotaExceeded):
                 refusal = quota_exceeded(error.warning, self.job_queue.quotas)
             # A token is deleted all the same.
-            urgent = [job for job in jobs if job.kind is JobKind.HIDE]
+            urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             await self.job_queue.enqueue(
                 [*urgent, await self._saying(update, refusal)], _refusal_mark(update, arrival)
             )
@@ -178,7 +163,7 @@ class JobSubmitter:
         """Return the language that the chat has chosen, or else that of whoever caused the update."""
         return language_of((await self.chats.get(chat)).language or language_code(update.effective_user))
 
-    async def card(self, update: Update, message: Message) -> Card:
+    async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
         chat = await self.chats.get(chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))

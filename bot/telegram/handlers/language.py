@@ -1,7 +1,5 @@
 """Choosing the language of a chat: ``/language``, and the buttons with its list."""
 
-from __future__ import annotations
-
 from telegram import Update
 
 from bot.chats.chats import ChatFields
@@ -43,11 +41,7 @@ async def _show_list(words: Words) -> View:
 
 
 def language_list(current: str) -> LocalizedMessage:
-    """Make the list of languages, as buttons with their own names, and the way to all settings.
-
-    Args:
-        current: The language in use.
-    """
+    """Make the list of languages, as buttons with their own names, and the way to all settings."""
     buttons = [_language_button(name, current) for name in languages()]
     return LocalizedMessage("language.choose", buttons=(*buttons, BACK))
 

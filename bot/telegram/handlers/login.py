@@ -3,8 +3,6 @@
 A message that holds a token is deleted before anything else happens, and the token is stored encrypted.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 
@@ -20,8 +18,7 @@ from bot.telegram.reading.senders import message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
 
-LOGIN_START = "login"
-"""What ``/start`` brings along from the button under a refused ``/login``."""
+LOGIN_START = "login"  # what ``/start`` brings along from the button under a refused ``/login``
 
 # Also right behind a command, where the space was forgotten.
 _TOKEN = re.compile(r"nmv_[\w-]{8,}")
@@ -46,12 +43,12 @@ class LoginHandlers(HandlerFamily):
         message = message_of(update)
         is_private = message.chat.type == ChatType.PRIVATE
         buttons = () if is_private else _to_private_chat(context.bot.username)
-        hide = DeleteTokenPayload(
+        deletion = DeleteTokenPayload(
             message_id=message.message_id,
             deleted=None if is_private else LocalizedMessage("login.deleted_in_group", buttons=buttons),
             kept=LocalizedMessage("login.please_delete", buttons=buttons),
         )
-        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.HIDE, payload=hide)]
+        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.DELETE_TOKEN, payload=deletion)]
         if is_private:
             login = LoginPayload(encrypted_token=self._submitter.chats.encrypt(token))
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
@@ -77,12 +74,7 @@ def offered_token(text: str) -> str | None:
 
 
 def login_how(message: Message, username: str) -> LocalizedMessage:
-    """Say how to log in; in a group, where.
-
-    Args:
-        message: The message to answer.
-        username: The bot's name.
-    """
+    """Say how to log in; in a group, where."""
     if message.chat.type == ChatType.PRIVATE:
         return LocalizedMessage("login.how")
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))

@@ -1,7 +1,5 @@
 """Who may do what in a group: whoever asked for something, and the group's admins."""
 
-from __future__ import annotations
-
 import asyncio
 
 import structlog
@@ -20,22 +18,13 @@ ADMINS_TIMEOUT_S = 5.0
 
 
 class Permissions:
-    """Tells who may change or stop what.
-
-    Args:
-        group_admins: Lists a group's admins, from a cache where it can.
-    """
+    """Tells who may change or stop what."""
 
     def __init__(self, group_admins: GroupAdmins) -> None:
         self._group_admins = group_admins
 
     async def may_change(self, update: Update, asker_id: int | None) -> bool:
-        """Whether somebody may change or stop something.
-
-        Args:
-            update: What they did.
-            asker_id: The id of whoever asked for what it is about, where that is known.
-        """
+        """Whether somebody may change or stop something."""
         chat = update.effective_chat
         return chat is not None and (
             is_own(update, asker_id) or await self._is_admin(chat.id, owner_id(update))

@@ -1,7 +1,5 @@
 """What is kept of a chat, and having it erased: ``/privacy``, ``/forget`` and its button."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Message, Update
@@ -68,25 +66,27 @@ async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
     """Return the quick jobs to stop: all but those that delete a message with a token in it."""
     ids = await job_queue.current(chat, QueueName.QUICK)
     statuses = [await job_queue.find(chat, job_id) for job_id in ids]
-    return tuple(one.job.id for one in statuses if one is not None and one.job.kind is not JobKind.HIDE)
+    return tuple(
+        one.job.id for one in statuses if one is not None and one.job.kind is not JobKind.DELETE_TOKEN
+    )
 
 
 async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[MessageLocation, ...]:
-    """Stop all requests before the job that erases the chat; return the messages that told the position of any.
+    """Stop all requests before the job that erases the chat; return the messages with the position of any.
 
     The last one is stopped first, so that none of them begins.
     """
     ids = await job_queue.current(chat, QueueName.MAIN)
     # A job that is not there is over: what waits now came later.
     earlier = ids[: ids.index(erase_id)] if erase_id in ids else []
-    told: list[MessageLocation] = []
+    messages: list[MessageLocation] = []
     for job_id in reversed(earlier):
         status = await job_queue.find(chat, job_id)
         was = await job_queue.cancel(chat, QueueName.MAIN, job_id)
         if status is not None and was is JobState.QUEUED:
             message = await position_message_of(job_queue, status.job)
-            told += [] if message is None else [message]
-    return tuple(told)
+            messages += [] if message is None else [message]
+    return tuple(messages)
 
 
 def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
@@ -102,7 +102,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "said_for": Seconds(keys.BRIEF_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
         "album_days": keys.ALBUM_TTL_S // _DAY_S,
-        "budget_days": keys.QUOTA_TTL_S // _DAY_S,
+        "quota_days": keys.QUOTA_TTL_S // _DAY_S,
     }
     return LocalizedMessage("privacy.text", params)
 

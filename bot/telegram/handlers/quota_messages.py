@@ -1,7 +1,5 @@
 """Messages about daily quotas."""
 
-from __future__ import annotations
-
 from bot.jobs.messages import Bytes, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.quotas import Quotas, QuotaWarning
 
@@ -11,14 +9,14 @@ def quota_exceeded(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
     limit = quotas.limit(warning)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":
-        return LocalizedMessage(f"budget.over_jobs_{warning.scope}", {**params, "n": limit})
+        return LocalizedMessage(f"quota.over_jobs_{warning.scope}", {**params, "n": limit})
     sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
-    return LocalizedMessage(f"budget.over_bytes_{warning.scope}", {**params, **sizes})
+    return LocalizedMessage(f"quota.over_bytes_{warning.scope}", {**params, **sizes})
 
 
 def quota_warning(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
     """Say how little of a quota is left."""
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":
-        return LocalizedMessage(f"budget.left_jobs_{warning.scope}", {**params, "n": warning.left})
-    return LocalizedMessage(f"budget.left_bytes_{warning.scope}", {**params, "left": Bytes(warning.left)})
+        return LocalizedMessage(f"quota.left_jobs_{warning.scope}", {**params, "n": warning.left})
+    return LocalizedMessage(f"quota.left_bytes_{warning.scope}", {**params, "left": Bytes(warning.left)})

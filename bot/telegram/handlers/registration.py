@@ -1,7 +1,5 @@
 """All handlers, in the order in which PTB asks them: it runs the first that fits."""
 
-from __future__ import annotations
-
 from telegram.ext import CallbackQueryHandler
 
 from bot.telegram.handlers.access import AccessGuard

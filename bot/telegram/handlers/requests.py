@@ -1,7 +1,5 @@
 """Messages that are requests: words, links and files, albums and forwards, ``/edit``, and phrases such as "export"."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from telegram import Message, Update
@@ -27,13 +25,7 @@ from bot.words.phrases import PhraseAction, action_for
 
 
 class RequestHandlers(HandlerFamily):
-    """Handles messages that are requests.
-
-    Args:
-        services: What the handlers use.
-        login: Handles tokens that stand in a request.
-        cancel: Handles the phrase that is ``/cancel`` in words.
-    """
+    """Handles messages that are requests."""
 
     def __init__(self, services: HandlerServices, login: LoginHandlers, cancel: CancelHandlers) -> None:
         super().__init__(services)
@@ -74,12 +66,12 @@ class RequestHandlers(HandlerFamily):
             if message.chat.type == ChatType.PRIVATE:
                 await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
             return None
-        notice = None
+        warning = None
         if message.caption and (command := COMMAND.match(text)) is not None:
             # The agent would charge for the command; the file is used all the same.
-            notice = LocalizedMessage("error.command_in_caption", {"command": command[0].strip()})
+            warning = LocalizedMessage("error.command_in_caption", {"command": command[0].strip()})
             text = text[command.end() :]
-        return await self._request(update, context, text, _source_of(message), notice)
+        return await self._request(update, context, text, _source_of(message), warning)
 
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction) -> None:
         """Do what the bot does by itself, without the agent."""
@@ -101,7 +93,7 @@ class RequestHandlers(HandlerFamily):
         context: Context,
         text: str,
         source: Message,
-        notice: LocalizedMessage | None = None,
+        warning: LocalizedMessage | None = None,
     ) -> None:
         """Store a request.
 
@@ -110,7 +102,7 @@ class RequestHandlers(HandlerFamily):
             context: PTB's context of it.
             text: The words, without command and mention.
             source: The message that brings the file: this one, or the one that it replies to.
-            notice: What to say about the words, if anything.
+            warning: What to say about the words, if anything.
         """
         if (token := token_in(text)) is not None:
             # Most likely pasted without the command; the agent must never get it, nor may it be stored in a request.
@@ -124,8 +116,8 @@ class RequestHandlers(HandlerFamily):
             return await show_skill(self._submitter, update, START)
         # Before the words are cut, so that no address is cut in half.
         links = read_links(text)
-        notice = links.notice or notice
-        said = SayPayload(message=notice) if notice is not None else None
+        warning = links.warning or warning
+        said = SayPayload(message=warning) if warning is not None else None
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=said)] if said else []
         if links.is_refused:
             await self._submitter.enqueue(update, jobs)

@@ -1,7 +1,5 @@
 """Skill cards in a chat: ``/skill``, the list, and a card's greeting with its examples as buttons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
 
-from __future__ import annotations
-
 from telegram import Update
 from telegram.constants import ChatType
 from telegram.ext import filters
@@ -18,12 +16,7 @@ from bot.telegram.sending.private_messages import read_payload
 
 
 class StartHelpHandlers(HandlerFamily):
-    """Handles ``/start``, ``/help`` and unknown commands.
-
-    Args:
-        services: What the handlers use.
-        login: Handles tokens that stand in an unknown command.
-    """
+    """Handles ``/start``, ``/help`` and unknown commands."""
 
     def __init__(self, services: HandlerServices, login: LoginHandlers) -> None:
         super().__init__(services)
@@ -45,7 +38,7 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(update, login_how(message, context.bot.username))
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
-            await self._submitter.submit(update, QueueName.QUICK, JobKind.CONFIDED, private_answer)
+            await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
             return await choose_skill(self._submitter, update, card)

@@ -1,7 +1,5 @@
 """Files in messages: which there are, under which names they are passed on, and which NemoVideo takes."""
 
-from __future__ import annotations
-
 import mimetypes
 import re
 import unicodedata
@@ -135,12 +133,7 @@ def _seconds(duration: int | timedelta | None) -> float | None:
 
 
 def safe_name(given: str, ending: str) -> str:
-    """Return a file name that is safe in a path, a header and a shell.
-
-    Args:
-        given: The name that a stranger chose.
-        ending: The extension if that name has none.
-    """
+    """Return a file name that is safe in a path, a header and a shell."""
     plain = unicodedata.normalize("NFC", PurePath(given.replace("\\", "/")).name)
     path = PurePath(_UNSAFE.sub("_", plain))
     suffix = path.suffix.lower()[:ENDING_LENGTH] if path.suffix.strip(" ._") else f".{ending}"
@@ -160,10 +153,6 @@ def kind_of_content(file: Attachment, sniffed: str | None) -> str | None:
     """Return the kind of a file by its first bytes and by how it was sent.
 
     Audio in an MP4 begins as a video does, whatever its extension; NemoVideo would look for a video track in it.
-
-    Args:
-        file: The file.
-        sniffed: The kind by the first bytes.
     """
     is_audio = file.kind in ("audio", "voice") or kind_of_name(file.name) == "m4a"
     return "m4a" if sniffed == "mp4" and is_audio else sniffed

@@ -1,32 +1,24 @@
 """Which files are refused before anything is tried, and the messages that say so."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
-from bot.skills import Card
+from bot.skills import SkillCard
 from bot.telegram.reading.attachments import is_vector_sticker, may_be_supported, upload_kind
 
 
 @dataclass(frozen=True, slots=True)
 class FileRefusals:
-    """Refuses files by size or kind.
+    """Refuses files by size or kind."""
 
-    Args:
-        download_limit: Bytes of the largest file that the Bot API server in use gives out.
-        upload_limit: Bytes of the largest file that NemoVideo takes; a card may take less.
-        send_limit: Bytes of the largest file that can be sent to a chat.
-    """
+    download_limit: int  # bytes of the largest file that the Bot API server in use gives out
+    upload_limit: int  # bytes of the largest file that NemoVideo takes; a card may take less
+    send_limit: int  # bytes of the largest file that can be sent to a chat
 
-    download_limit: int
-    upload_limit: int
-    send_limit: int
-
-    def refusal(self, file: Attachment, card: Card) -> LocalizedMessage | None:
+    def refusal(self, file: Attachment, card: SkillCard) -> LocalizedMessage | None:
         """Say why a file can't be used, by what Telegram tells of it; ``None`` if it may be usable."""
         size = file.size or 0
         if file.size == 0:
@@ -48,7 +40,7 @@ class FileRefusals:
             return telegram_refused(size, self.download_limit)
         return None
 
-    def upload_help(self, card: Card) -> LocalizedMessage:
+    def upload_help(self, card: SkillCard) -> LocalizedMessage:
         """Say which files can be sent to the bot."""
         limit = Bytes(min(self.download_limit, size_limit(self.upload_limit, card)))
         params: dict[str, Param] = {

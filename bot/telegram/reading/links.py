@@ -1,7 +1,5 @@
 """Links in a request: which NemoVideo is to fetch, and what to say about the others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bot.jobs.messages import LocalizedMessage
@@ -13,19 +11,12 @@ _HARMLESS = (RefusalReason.STREAMING_SITE, RefusalReason.SHARE_PAGE)
 
 @dataclass(frozen=True, slots=True)
 class RequestLinks:
-    """A request and its links.
+    """A request and its links."""
 
-    Args:
-        prompt: The words without the links to media.
-        media: The links to upload.
-        notice: What to say about links that can't be fetched; ``None`` for nothing.
-        is_refused: Whether the request ends with that: nothing is passed on.
-    """
-
-    prompt: str
-    media: tuple[str, ...] = ()
-    notice: LocalizedMessage | None = None
-    is_refused: bool = False
+    prompt: str  # the words without the links to media
+    media: tuple[str, ...] = ()  # the links to upload
+    warning: LocalizedMessage | None = None  # what to say about links that can't be fetched, if anything
+    is_refused: bool = False  # whether the request ends with that: nothing is passed on
 
 
 def read_links(text: str) -> RequestLinks:
@@ -38,9 +29,9 @@ def read_links(text: str) -> RequestLinks:
     if forbidden is not None:
         params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
-    notice = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
+    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     words = found.rest
     for one in found.refused:
         words = words.replace(one.url, "")
     # "Cut it like this one: https://…" is a request; the link alone is a file that can't be fetched.
-    return RequestLinks(found.rest, found.media, notice, is_refused=not words.strip() and not found.media)
+    return RequestLinks(found.rest, found.media, warning, is_refused=not words.strip() and not found.media)

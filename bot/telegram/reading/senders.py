@@ -1,7 +1,5 @@
 """Who wrote where, and whether it was meant for the bot."""
 
-from __future__ import annotations
-
 from telegram import Chat, ChatMember, ChatMemberRestricted, Message, MessageEntity, Update, User
 
 from bot.chats.key import ChatKey

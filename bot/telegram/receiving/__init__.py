@@ -1,1 +1,1 @@
-"""Updates come in here: polling, webhook, PTB's Application, deduplication."""
+"""Updates come in here: polling, webhook, and the application that passes them to the handlers."""

@@ -1,7 +1,5 @@
 """PTB's application: no Updater, no job queue, and errors that reach the receiver."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from typing import Any, TypeAlias
@@ -19,17 +17,11 @@ log = structlog.get_logger(__name__)
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 
-STOP_TIMEOUT_S = 1.0
-"""How long background tasks may take to end when the process stops."""
+STOP_TIMEOUT_S = 1.0  # how long background tasks may take to end when the process stops
 
 
 class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
-    """PTB's application, which gives each chat the id that it is kept under before any handler sees it.
-
-    Args:
-        telegram_ids: Keeps the ids of groups that have become supergroups.
-        kwargs: Arguments of PTB's class.
-    """
+    """PTB's application, which gives each chat the id that it is kept under before any handler sees it."""
 
     def __init__(self, *, telegram_ids: TelegramIds, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -49,11 +41,7 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
         await super().process_update(update)
 
     async def process_error(
-        self,
-        update: object | None,
-        error: Exception,
-        job: Any = None,
-        coroutine: Any = None,
+        self, update: object | None, error: Exception, job: Any = None, coroutine: Any = None
     ) -> bool:
         """Raise what a handler raised, for whoever confirms the update; log what a background task raised."""
         if coroutine is None:

@@ -4,8 +4,6 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 ``getUpdates``, whose offset confirms, goes out only after every handler of the batch has stored its jobs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import defaultdict
@@ -18,30 +16,19 @@ from telegram import Update
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
 from bot.runtime import metrics
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.receiving.application import AnyApplication
 
 log = structlog.get_logger(__name__)
 
-POLL_S = 30
-"""How long Telegram holds a request, in seconds, when there are no updates."""
-
-POLL_MARGIN_S = 10
-"""How many seconds later its answer has to be here, or the connection counts as dead."""
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
-
+POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
+POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
 class UpdateReceiver:
-    """Polls for updates, and passes updates to the handlers.
-
-    Args:
-        application: PTB's application with the handlers.
-        clock: Source of pauses; tests pass a manual one.
-    """
+    """Polls for updates, and passes updates to the handlers."""
 
     def __init__(self, application: AnyApplication, clock: Clock) -> None:
         self._application = application
@@ -53,7 +40,7 @@ class UpdateReceiver:
         Raises:
             InvalidToken: Telegram does not know the bot.
         """
-        offset, pause_s = 0, FIRST_PAUSE_S
+        offset, backoff = 0, Backoff()
         while True:
             try:
                 batch = await self._poll(offset)
@@ -65,10 +52,10 @@ class UpdateReceiver:
                     await self._on_conflict(error)
                 else:
                     log.warning("intake.telegram_away", error=type(error).__name__)
+                pause_s = backoff.next_s()
                 await self._clock.sleep(wait_s(error) or pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 continue
-            pause_s = FIRST_PAUSE_S
+            backoff.reset()
             await self.receive(batch)
             if batch:
                 offset = max(item["update_id"] for item in batch) + 1
@@ -119,15 +106,14 @@ class UpdateReceiver:
             await self._handle_until_stored(update)
 
     async def _handle_until_stored(self, update: Update) -> None:
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff()
         # An update is not confirmed before it is stored: wait for the store as long as it takes.
         while True:
             try:
                 return await self._handle(update)
             except RedisError as error:
                 log.warning("intake.store_away", update_id=update.update_id, error=type(error).__name__)
-            await self._clock.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            await self._clock.sleep(backoff.next_s())
 
     async def _handle(self, update: Update) -> None:
         """Run an update's handlers. Only a failure of the store goes up: any other would be the same next time."""

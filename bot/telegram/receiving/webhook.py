@@ -1,7 +1,5 @@
 """Setting the webhook: once by any of the processes, and again only when something has changed."""
 
-from __future__ import annotations
-
 import hashlib
 
 import structlog
@@ -10,17 +8,17 @@ from redis.exceptions import RedisError
 from telegram import Bot
 from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
 
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.receiving.receiver import ALLOWED_UPDATES, FIRST_PAUSE_S, LONGEST_PAUSE_S, wait_s
+from bot.telegram.receiving.receiver import ALLOWED_UPDATES, wait_s
 
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 40
 """Updates that Telegram delivers at once, over all replicas: its own default. Each takes a few milliseconds."""
 
-LOCK_S = 60.0
-"""Seconds for one process to make two calls to Telegram."""
+LOCK_S = 60.0  # seconds for one process to make two calls to Telegram
 
 
 async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: Clock) -> None:
@@ -37,7 +35,7 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
         BadRequest: Telegram refuses the address.
         InvalidToken: Telegram does not know the bot.
     """
-    pause_s = FIRST_PAUSE_S
+    backoff = Backoff()
     while True:
         try:
             async with redis.lock(keys.WEBHOOK_LOCK, timeout=LOCK_S):
@@ -49,8 +47,8 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
         except (TelegramError, RedisError) as error:
             log.warning("webhook.not_set_yet", error=type(error).__name__)
             asked_s = wait_s(error) if isinstance(error, TelegramError) else None
+            pause_s = backoff.next_s()
             await clock.sleep(asked_s or pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 async def _set_if_changed(bot: Bot, redis: Redis, url: str, secret: str) -> None:

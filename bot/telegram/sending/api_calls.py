@@ -21,8 +21,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
 
 _NOBODY_THERE = (
     "chat not found",
@@ -42,13 +40,7 @@ class OutcomeUnknown(Exception):
 
 
 class TelegramCalls:
-    """Makes calls to Telegram, and repeats them only where that can't do anything twice.
-
-    Args:
-        clock: For pauses.
-        telegram_ids: The ids that chats have in Telegram today.
-        rate_limiter: The bot's own; every call passes through it.
-    """
+    """Makes calls to Telegram, and repeats them only where that can't do anything twice."""
 
     def __init__(self, clock: Clock, telegram_ids: TelegramIds, rate_limiter: RateLimiter) -> None:
         self.clock = clock
@@ -64,12 +56,7 @@ class TelegramCalls:
         return await self.rate_limiter.acquire(await self.telegram_chat_id(chat_id), priority)
 
     async def call(
-        self,
-        chat_id: int,
-        make: Callable[[int], Awaitable[T]],
-        *,
-        repeatable: bool,
-        patient: bool = True,
+        self, chat_id: int, make: Callable[[int], Awaitable[T]], *, repeatable: bool, patient: bool = True
     ) -> T:
         """Make a call, and repeat it while that may help.
 
@@ -91,7 +78,7 @@ class TelegramCalls:
         """
         telegram_chat_id = await self.telegram_chat_id(chat_id)
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
-        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        backoff = Backoff()
         while True:
             try:
                 return await make(telegram_chat_id)

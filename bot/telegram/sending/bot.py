@@ -1,7 +1,5 @@
 """PTB's bot over our HTTP transport and within Telegram's limits."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How PTB's calls reach the Bot API."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,10 +12,7 @@ from bot.runtime.http import Transport
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
 
-_HEADERS = {
-    "User-Agent": BaseRequest.USER_AGENT,
-    "Content-Type": "application/x-www-form-urlencoded",
-}
+_HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 class BotRequest(HTTPXRequest):

@@ -3,8 +3,6 @@
 A part is set only when it has changed: Telegram locks out a bot that sets its commands at every start.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hashlib
@@ -28,6 +26,7 @@ from telegram import (
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.rate_limiter import wait_s
@@ -38,14 +37,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
-LOCK_LEASE_S = 60.0
-"""Seconds for which a process may work on one part before another may take over."""
-
-DEFAULT_LANGUAGE = "en"
-"""Shown to people whose language has no catalogue."""
-
-_ADMIN_PREFIX = "commands:admin:"
-"""Prefix of the names of the parts for one operator."""
+LOCK_LEASE_S = 60.0  # seconds for which a process may work on one part before another may take over
+DEFAULT_LANGUAGE = "en"  # shown to people whose language has no catalogue
+_ADMIN_PREFIX = "commands:admin:"  # prefix of the names of the parts for one operator
 
 COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
     BotCommandScopeAllPrivateChats(): PRIVATE_MENU,
@@ -100,22 +94,21 @@ class CommandMenu:
 
     async def run(self) -> None:
         """Set what has changed, however often Telegram asks to wait; return when all is set."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:
                 lock = self._redis.lock(keys.MENU_LOCK, timeout=LOCK_LEASE_S, blocking=False)
                 async with lock:
                     return await self._set_all(lock.reacquire)
             except RetryAfter as error:
-                log.info("menu.told_to_wait", wait_s=wait_s(error))
+                log.info("menu.asked_to_wait", wait_s=wait_s(error))
                 await self._clock.sleep(wait_s(error))
             except LockError:
                 # Another process is setting it; look again whether that has finished.
                 await self._clock.sleep(LOCK_LEASE_S)
             except (TelegramError, RedisError) as error:
                 log.info("menu.later", error=type(error).__name__)
-                await self._clock.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                await self._clock.sleep(backoff.next_s())
 
     async def _set_all(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
         for part in self._parts():
@@ -162,15 +155,9 @@ class CommandMenu:
                 everything = (*PRIVATE_MENU, *OPERATOR_COMMANDS)
                 yield self._commands(name, BotCommandScopeChat(admin), everything, words, admin)
             about, short = words.plain("bot.description"), words.plain("bot.short_description")
+            yield _Part(f"description:{language}", about, partial(bot.set_my_description, about, code))
             yield _Part(
-                f"description:{language}",
-                about,
-                partial(bot.set_my_description, about, code),
-            )
-            yield _Part(
-                f"short_description:{language}",
-                short,
-                partial(bot.set_my_short_description, short, code),
+                f"short_description:{language}", short, partial(bot.set_my_short_description, short, code)
             )
 
     def _commands(

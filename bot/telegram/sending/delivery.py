@@ -110,9 +110,11 @@ class Delivery:
                 return await self._deliver_link(job, checkpoints, as_link, result, words)
             if refusal is Refusal.KIND:
                 log.info("delivery.medium_forbidden", error=error.message)
-                notice = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
+                explanation = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
                 without_file = replace(result, path=None, file_id="")
-                await self._deliver(job, checkpoints, f"{idempotency_key}.forbidden", without_file, notice)
+                await self._deliver(
+                    job, checkpoints, f"{idempotency_key}.forbidden", without_file, explanation
+                )
                 return Delivered("")
             if result.file_id:
                 log.info("delivery.file_id_refused", error=error.message)

@@ -1,7 +1,5 @@
 """Messages put into a language: catalogue keys and typed parameters become Telegram HTML."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 

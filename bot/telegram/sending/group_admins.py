@@ -1,7 +1,5 @@
 """Who is an admin of a group: implements ``GroupAdmins`` of ``jobs/ports.py``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from redis.asyncio import Redis
@@ -17,13 +15,7 @@ RECHECK_AFTER_S = 3
 
 
 class CachedGroupAdmins:
-    """Asks Telegram, and keeps each list for a minute.
-
-    Args:
-        bot: The bot that asks.
-        telegram_calls: Makes the calls.
-        redis: Keeps the lists, for all processes.
-    """
+    """Asks Telegram, and keeps each list for a minute."""
 
     def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis) -> None:
         self._bot = bot

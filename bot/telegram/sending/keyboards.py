@@ -1,7 +1,5 @@
 """Inline keyboards made of buttons."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 

@@ -38,11 +38,7 @@ _PLAIN_TYPES = {
     MessageEntity.EXPANDABLE_BLOCKQUOTE,
 }
 
-_NEVER_NESTED = {
-    MessageEntity.BLOCKQUOTE,
-    MessageEntity.EXPANDABLE_BLOCKQUOTE,
-    MessageEntity.TEXT_LINK,
-}
+_NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.TEXT_LINK}
 
 # Stand for "<" and "|" during the conversion, which drops whatever looks like HTML with the text in it, and takes
 # "a || b" for the start of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so that no
@@ -81,15 +77,10 @@ _GOOD_FILL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One message to send.
+    """One message to send."""
 
-    Args:
-        text: At most 4096 UTF-16 units, never blank. To be sent alone if Telegram refuses the entities.
-        entities: Formatting of ``text``; offsets and lengths in UTF-16 units.
-    """
-
-    text: str
-    entities: tuple[MessageEntity, ...] = ()
+    text: str  # at most 4096 UTF-16 units, never blank. To be sent alone if Telegram refuses the entities
+    entities: tuple[MessageEntity, ...] = ()  # formatting of ``text``; offsets and lengths in UTF-16 units
 
 
 def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:

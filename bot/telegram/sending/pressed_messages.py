@@ -1,7 +1,5 @@
 """The calls that a pressed button needs: its answer, and edits of the message that it belongs to."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -31,12 +29,7 @@ MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words]]]
 
 
 class PressedMessages:
-    """Makes the calls that a press needs. A message that is gone, or looks as wanted already, is left alone.
-
-    Args:
-        bot: Telegram.
-        telegram_calls: Makes the calls.
-    """
+    """Makes the calls that a press needs. A message that is gone, or looks as wanted already, is left alone."""
 
     def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls) -> None:
         self._bot = bot
@@ -53,9 +46,7 @@ class PressedMessages:
         """
         with contextlib.suppress(BadRequest):  # Too old: the person's client has stopped waiting.
             await self._telegram_calls.call(
-                chat_id,
-                lambda _: self._bot.answer_callback_query(query_id, toast),
-                repeatable=True,
+                chat_id, lambda _: self._bot.answer_callback_query(query_id, toast), repeatable=True
             )
 
     async def show(self, message: MessageLocation, make_view: MakeView) -> None:

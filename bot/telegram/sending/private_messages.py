@@ -1,7 +1,5 @@
 """What a group's job has for one person's eyes: sent to their private chat, or kept until they begin one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The progress message of a job, edited in place as the job goes on."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import math
@@ -31,8 +29,7 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 BAR_CELLS = 12
-PREVIEW_LENGTH = 600
-"""How many characters of the agent's answer are shown while it comes; the newest ones."""
+PREVIEW_LENGTH = 600  # how many characters of the agent's answer are shown while it comes; the newest ones
 
 STILL_WORKING_EVERY_S = 120.0
 """After each of these in one stage the message says that work goes on, as the service advises."""
@@ -45,18 +42,7 @@ _REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 20.0))
 
 
 class ProgressMessage:
-    """Shows the newest progress of a job, and edits no more often than every few seconds.
-
-    Args:
-        bot: The bot that sends.
-        job: The job whose progress is shown.
-        checkpoints: Where the message is saved, so that the job's next attempt goes on with it.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        words: The texts in the chat's language.
-        clock: Source of time; tests pass a manual one.
-        edit_every_s: Least pause between two edits, in seconds.
-    """
+    """Shows the newest progress of a job, and edits no more often than every few seconds."""
 
     def __init__(
         self,
@@ -78,7 +64,7 @@ class ProgressMessage:
         self._words = words
         self._clock = clock
         self._edit_every_s = edit_every_s
-        self._progress = Progress("progress.queued", {"place": 1})
+        self._progress = Progress("progress.queued", {"position": 1})
         self._stage_since_s = clock.monotonic_s()
         self._has_changed = False
         self._pause: asyncio.Future[None] | None = None

@@ -9,8 +9,6 @@ An answer takes its tokens even if they come later, and keeps its place. What is
 enough are left for the more urgent, and reserves nothing: thousands of waiting progress messages delay no answer.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import random
@@ -56,8 +54,7 @@ RateLimitArgs: TypeAlias = SendPriority | Acquired
 _LIMITED = ("send", "edit", "copy", "forward")
 _UNLIMITED = ("sendChatAction",)
 
-_NOT_PAUSING = ("get", "answer")
-"""Endpoints whose 429 says nothing about sending to the chat."""
+_NOT_PAUSING = ("get", "answer")  # endpoints whose 429 says nothing about sending to the chat
 
 PATIENCE_S = 600.0
 """How long a call is repeated while Telegram asks to wait, or is away; then the error is raised."""
@@ -77,19 +74,12 @@ class EditPostponed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A limit.
+    """A limit."""
 
-    Args:
-        per_s: Tokens that come in a second.
-        burst: Tokens in a full bucket.
-        kept_from_progress: Tokens that a new progress message leaves for answers.
-        kept_from_edits: Tokens that an edit leaves for answers and new progress messages.
-    """
-
-    per_s: float
-    burst: int
-    kept_from_progress: int = 0
-    kept_from_edits: int = 0
+    per_s: float  # tokens that come in a second
+    burst: int  # tokens in a full bucket
+    kept_from_progress: int = 0  # tokens that a new progress message leaves for answers
+    kept_from_edits: int = 0  # tokens that an edit leaves for answers and new progress messages
 
     @property
     def token_ms(self) -> float:
@@ -98,10 +88,9 @@ class Bucket:
 
     def room_ms(self, priority: SendPriority) -> float:
         """Return how far ahead the moment of being full may lie for a token to be there."""
-        kept = {
-            SendPriority.PROGRESS: self.kept_from_progress,
-            SendPriority.EDIT: self.kept_from_edits,
-        }.get(priority, 0)
+        kept = {SendPriority.PROGRESS: self.kept_from_progress, SendPriority.EDIT: self.kept_from_edits}.get(
+            priority, 0
+        )
         return (self.burst - kept) * self.token_ms
 
 
@@ -130,15 +119,9 @@ class RateLimits:
 EDITS_PER_S = 15
 """Edits of all progress messages of one process: the more messages, the less often each is edited."""
 
-STORE_TIMEOUT_S = 1.0
-"""How long the store may take to answer; then this process counts for itself."""
-
-STORE_RETRY_S = 5.0
-"""How long the store is left alone after it did not answer."""
-
-MAX_OWN_BUCKETS = 10_000
-"""How many buckets of its own a process keeps before it forgets those that are full."""
-
+STORE_TIMEOUT_S = 1.0  # how long the store may take to answer; then this process counts for itself
+STORE_RETRY_S = 5.0  # how long the store is left alone after it did not answer
+MAX_OWN_BUCKETS = 10_000  # how many buckets of its own a process keeps before it forgets those that are full
 _ACQUIRE = """
 -- KEYS: pause, the bot's bucket, the chat's buckets.
 -- ARGV: now in ms or '', 1 to reserve a token that comes later, then for each bucket: token_ms, room_ms.
@@ -183,17 +166,11 @@ redis.call('SET', KEYS[2], string.format('%.0f', until_ms + ARGV[3]), 'PX', math
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The answer to one attempt to take a token.
+    """The answer to one attempt to take a token."""
 
-    Args:
-        granted: Whether a token is taken.
-        wait_s: Seconds until it may be used; or, if none is taken, until it is worth asking again.
-        is_chat_limit: Whether it is a limit of this chat that makes the call wait; others need not.
-    """
-
-    granted: bool
-    wait_s: float
-    is_chat_limit: bool = False
+    granted: bool  # whether a token is taken
+    wait_s: float  # seconds until it may be used; or, if none is taken, until it is worth asking again
+    is_chat_limit: bool = False  # whether a limit of this chat makes the call wait; others need not
 
 
 class RateLimiter(BaseRateLimiter[RateLimitArgs]):
@@ -263,8 +240,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                 result = await callback(*args, **kwargs)
             except RetryAfter as error:
                 pause_s = wait_s(error)
-                log.info("rate_limiter.told_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
-                metrics.SENDS.labels(priority, "told_to_wait").inc()
+                log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
+                metrics.SENDS.labels(priority, "asked_to_wait").inc()
                 if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
                     await self.pause(chat_id, pause_s)
                 is_repeated = priority in (SendPriority.ANSWER, SendPriority.PROGRESS)
@@ -305,7 +282,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             case SendPriority.EDIT:
                 permit = await self.try_acquire(chat_id, priority)
                 if not permit.granted:
-                    metrics.EDITS_PUT_OFF.inc()
+                    metrics.EDITS_POSTPONED.inc()
                     raise EditPostponed(permit.wait_s)
                 return Acquired(priority)
             case SendPriority.PROGRESS:
@@ -326,7 +303,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             arguments: list[str | float] = [self._now(), int(priority is SendPriority.ANSWER)]
             for _, bucket in buckets:
                 arguments += [bucket.token_ms, bucket.room_ms(priority)]
-            names = [keys.flood_key("pause", chat_id), *(name for name, _ in buckets)]
+            names = [keys.rate_limit_key("pause", chat_id), *(name for name, _ in buckets)]
             try:
                 async with asyncio.timeout(STORE_TIMEOUT_S):
                     granted, wait_ms, is_chat_limit = await self._acquire_script(keys=names, args=arguments)
@@ -337,15 +314,10 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         return self._try_acquire_own(chat_id, priority)
 
     async def pause(self, chat_id: int, pause_s: float) -> None:
-        """Let all workers leave a chat alone.
-
-        Args:
-            chat_id: The chat's id in Telegram.
-            pause_s: For how many seconds.
-        """
+        """Let all workers leave a chat alone."""
         bucket = self._limits.chat
         rest_ms = (bucket.burst - 1) * bucket.token_ms
-        names = [keys.flood_key("pause", chat_id), keys.flood_key("chat", chat_id)]
+        names = [keys.rate_limit_key("pause", chat_id), keys.rate_limit_key("chat", chat_id)]
         # Also in this process's own count, in case the store is away.
         until_ms = (self._clock.monotonic_s() + pause_s) * 1000
         self._own |= dict(zip(names, (until_ms, until_ms + rest_ms), strict=True))
@@ -370,7 +342,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             await self._clock.sleep(permit.wait_s)
 
     async def _is_paused(self, chat_id: int) -> bool:
-        name = keys.flood_key("pause", chat_id)
+        name = keys.rate_limit_key("pause", chat_id)
         if self._own.get(name, 0.0) > self._clock.monotonic_s() * 1000:
             return True
         if self._clock.monotonic_s() < self._store_retry_at_s:
@@ -389,7 +361,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         if len(self._own) > MAX_OWN_BUCKETS:
             self._own = {name: full_at_ms for name, full_at_ms in self._own.items() if full_at_ms > now_ms}
         full_at_ms: dict[str, float] = {}
-        waits_ms = [self._own.get(keys.flood_key("pause", chat_id), 0.0) - now_ms]
+        waits_ms = [self._own.get(keys.rate_limit_key("pause", chat_id), 0.0) - now_ms]
         for name, bucket in self._buckets(chat_id):
             full_at_ms[name] = max(self._own.get(name, 0.0), now_ms) + bucket.token_ms
             waits_ms.append(full_at_ms[name] - now_ms - bucket.room_ms(priority))
@@ -402,11 +374,11 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
     def _buckets(self, chat_id: int) -> list[tuple[str, Bucket]]:
         limits = self._limits
         buckets = [
-            (keys.flood_key("bot", 0), limits.bot),
-            (keys.flood_key("chat", chat_id), limits.chat),
+            (keys.rate_limit_key("bot", 0), limits.bot),
+            (keys.rate_limit_key("chat", chat_id), limits.chat),
         ]
         # Groups, supergroups and channels have negative ids.
-        return [*buckets, (keys.flood_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
+        return [*buckets, (keys.rate_limit_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
 
     def _now(self) -> str | float:
         return "" if self._time_ms is None else self._time_ms()

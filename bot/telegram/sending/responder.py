@@ -274,7 +274,7 @@ class TelegramResponder:
             audio=words.plain("track.audio"),
             text=words.plain("track.text"),
             other=words.plain("track.other"),
-            unnamed=lambda place: words.plain("track.unnamed", place=place),
+            unnamed=lambda position: words.plain("track.unnamed", position=position),
         )
         picture = await draw_timeline(message.draft, labels=labels)
         form: dict[str, Any] = {

@@ -30,7 +30,7 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills import Cards, load_cards
+from bot.skills import SkillCards, load_cards
 from bot.web.serve import serve
 from tests.jobs.conftest import new_job
 
@@ -118,8 +118,8 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
-    async def send(self, slot: str, message: OutgoingMessage) -> None:
-        self.sent.setdefault(slot, message)
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        self.sent.setdefault(idempotency_key, message)
 
     @contextlib.asynccontextmanager
     async def open_file(self, file: Attachment) -> AsyncIterator[OpenFile]:
@@ -139,10 +139,10 @@ class RecordingResponder:
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, slot: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         if result.file_id in self.gone_file_ids:
             raise FileGone
-        self.delivered.append((slot, result))
+        self.delivered.append((idempotency_key, result))
         return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
 
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
@@ -162,7 +162,7 @@ class Rig:
 
     nemo: NemoControl
     projects: Projects
-    cards: Cards
+    cards: SkillCards
     clock: SystemClock
     responder: RecordingResponder
 

@@ -23,8 +23,8 @@ async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     rig.responder.result_path.write_bytes(b"mp4")
     await deliver(rig, Exported(digest="of a draft", is_fetched=True, size_bytes=3))
-    ((slot, result),) = rig.responder.delivered
-    assert (slot, result.path, result.size) == ("delivered", rig.responder.result_path, 3)
+    ((idempotency_key, result),) = rig.responder.delivered
+    assert (idempotency_key, result.path, result.size) == ("delivered", rig.responder.result_path, 3)
     job = rig.job()
     cached = await rig.projects.chats.find_result(job.chat, "of a draft", as_file=False)
     assert cached is not None
@@ -45,7 +45,7 @@ async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> N
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
     await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
     assert attempt.load(CachedResultGone) is not None
-    assert [slot for slot, _ in rig.responder.delivered] == ["delivered_anew"]
+    assert [idempotency_key for idempotency_key, _ in rig.responder.delivered] == ["delivered_anew"]
 
 
 @pytest.mark.parametrize("replaces", [True, False])

@@ -52,8 +52,8 @@ def the_main_job(page: Page, tmp_path: Path) -> None:
     page.answer("I trimmed it; it is 2 seconds long now", 40)
     page.one(".message:not(.mine) video", within_s=40)
     page.until(lambda: _is_playing(page), "the video plays")
-    # The live message is gone with the job.
-    page.until(lambda: "%" not in page.one("#messages").text, "no live message")
+    # The progress message is gone with the job.
+    page.until(lambda: "%" not in page.one("#messages").text, "no progress message")
     assert "trim it to 2 seconds" in page.answer("made in").find_element(By.CSS_SELECTOR, ".quote").text
 
 

@@ -92,7 +92,7 @@ async def delete_my_commands(context: Context) -> Any:
     return True
 
 
-def _text_methods(noun: str, field: str, limit: int) -> tuple[Handler, Handler]:
+def _text_methods(field: str, limit: int) -> tuple[Handler, Handler]:
     async def write(context: Context) -> Any:
         text = context.params.text(field)
         if len(text) > limit:
@@ -109,7 +109,7 @@ def _text_methods(noun: str, field: str, limit: int) -> tuple[Handler, Handler]:
 
 
 for _noun, (_field, _limit) in _TEXTS.items():
-    _write, _read = _text_methods(_noun, _field, _limit)
+    _write, _read = _text_methods(_field, _limit)
     method(f"setMy{_noun}")(_write)
     method(f"getMy{_noun}")(_read)
 

@@ -92,8 +92,8 @@ export const NEMO = [
 export const NEXT_MESSAGE = [
   { id: "cutBefore", run: () => script([{ thought: "Let me think" }, { cut: true }]) },
   { id: "cutAfter", run: () => script([{ thought: "Let me think" }, { cut: true }, { wait_s: 2 }, { agent: true }]) },
-  { id: "silent", run: () => nemo("POST", "scripts", { script: "silent_edit", args: { wish: "add calm music" } }) },
-  { id: "stages", run: () => nemo("POST", "scripts", { script: "two_stages", args: { wish: "make a 3 second video of a cat" } }) },
+  { id: "silent", run: () => nemo("POST", "scripts", { script: "silent_edit", args: { prompt: "add calm music" } }) },
+  { id: "stages", run: () => nemo("POST", "scripts", { script: "two_stages", args: { prompt: "make a 3 second video of a cat" } }) },
   { id: "issue", run: () => nemo("POST", "scripts", { script: "trailing_issue" }) },
   {
     id: "screen",
