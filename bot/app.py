@@ -29,10 +29,10 @@ from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
-from bot.jobs.worker.stuck_jobs import StuckJobMonitor
+from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
-from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
@@ -231,7 +231,7 @@ class App:
                         f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
                     ) from error
                 except TelegramError as error:
-                    log.warning("app.telegram_away", error=type(error).__name__)
+                    log.warning("app.telegram_unreachable", error=type(error).__name__)
                     await _sleep_unless(stop, self._clock, backoff.next_s())
             yield bot
         finally:

@@ -34,7 +34,7 @@ from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
 from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import Step
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
 

@@ -29,7 +29,7 @@ from bot.nemo.changes import compare
 from bot.nemo.drafts import read_draft
 from bot.nemo.errors import code_of, message_of
 from bot.nemo.events import read_event
-from bot.nemo.renders import read_render
+from bot.nemo.render_answers import read_render
 from bot.nemo.stream import SseReader
 from bot.telegram.handlers.login import token_in
 from bot.telegram.reading.attachments import NAME_LENGTH, fitting_name, kind_of_name, safe_name

@@ -11,7 +11,7 @@ from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.commands.check_services import LISTEN_S, TelegramCheck, check_nemovideo
 from bot.commands.check_store import check_disk, check_store, is_polled
 from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, has_glyph
-from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.runtime.clock import Clock
 from bot.runtime.http import new_client
 from bot.settings import Settings, WrongSettings

@@ -72,7 +72,7 @@ class TelegramCheck:
                         self._clock_finding(),
                     ]
                 bot = mapping(me.get("result"))
-                who = f"@{bot.get('username')}, id {bot.get('id')}"
+                credentials = f"@{bot.get('username')}, id {bot.get('id')}"
                 updates = await self._updates(polls_here)
         except (_NoAnswer, TimeoutError) as error:
             url = self._settings.telegram_api_url
@@ -83,7 +83,7 @@ class TelegramCheck:
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
             ]
-        return [ok("Telegram", who), _groups(bot), updates, self._clock_finding()]
+        return [ok("Telegram", credentials), _groups(bot), updates, self._clock_finding()]
 
     def _clock_finding(self) -> Finding:
         return self._date or not_asked("clock, by Telegram's", "it sent no date")
@@ -187,11 +187,11 @@ async def check_nemovideo(
 
     http.event_hooks = {"response": [read_date]}
     token = settings.nemo_token.get_secret_value() if settings.nemo_token else ""
-    who = Credentials(token or "none", Attribution(settings.default_skill, "0"))
+    credentials = Credentials(token or "none", Attribution(settings.default_skill, "0"))
     account: Finding
     try:
         async with asyncio.timeout(TOTAL_TIMEOUT_S):
-            credits = await NemoClient(http, settings.nemo_api_url).get_credits(who)
+            credits = await NemoClient(http, settings.nemo_api_url).get_credits(credentials)
         left = credits.available
         account = ok("NemoVideo: account", f"of NEMO_TOKEN, {'?' if left is None else round(left)} credits")
         if left is not None and left <= 0:

@@ -1,1 +1,1 @@
-"""Work that outlives a process: queues, steps, checkpoints. Knows neither Telegram nor HTTP."""
+"""Work that outlives a process: queues, attempts, steps, checkpoints. Knows neither Telegram nor HTTP."""

@@ -126,11 +126,11 @@ class Responder(Protocol):
         ...
 
     async def release_files(self) -> None:
-        """Delete the copies of files that were made for the job; twice is as good as once. Never fails."""
+        """Delete the copies of files that were made for the job; idempotent. Never fails."""
         ...
 
     async def discard_result(self) -> None:
-        """Delete the file at ``result_path``; twice is as good as once. Never fails."""
+        """Delete the file at ``result_path``; idempotent. Never fails."""
         ...
 
     @property
@@ -153,7 +153,7 @@ class Responder(Protocol):
         ...
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
-        """Delete a message; twice is as good as once.
+        """Delete a message; idempotent.
 
         Args:
             telegram_chat_id: The id that its chat had in Telegram: what is in a group that has moved since stays there.

@@ -32,7 +32,7 @@ from bot.nemo.errors import (
     UnexpectedAnswer,
 )
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
-from bot.nemo.renders import Render, read_render
+from bot.nemo.render_answers import Render, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
 from bot.nemo.wire import (

@@ -23,7 +23,7 @@ from bot.nemo.errors import (
     message_of,
     surely_not_sent,
 )
-from bot.nemo.renders import has_status
+from bot.nemo.render_answers import has_status
 from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024

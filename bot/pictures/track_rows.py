@@ -131,7 +131,7 @@ def make_blocks(
             facts = _facts(track, slot.spans[0], scale.total_ms) if timed else ()
         else:
             name, facts = f"×{count}", ()
-        lines = _lines(box, name, facts, taken, after, metered=level is not None)
+        lines = _lines(box, name, facts, taken, after, files_to_upload=level is not None)
         blocks.append(Block(box, lines, None if level is None else min(level, 1.0), count))
         taken = max([box.right, *(line.box.right for line in lines)])
     return blocks
@@ -166,10 +166,10 @@ def _volume(segment: Segment, track: Track) -> float | None:
 
 
 def _lines(
-    box: Box, name: str, facts: tuple[str, ...], taken: int, after: int, *, metered: bool
+    box: Box, name: str, facts: tuple[str, ...], taken: int, after: int, *, files_to_upload: bool
 ) -> tuple[Line, ...]:
     """Return the lines of name and facts, inside a block or in the gap beside it if more fits there."""
-    inside = box.left + (METER_INSET_PX + METER_PX if metered else 0) + _PAD
+    inside = box.left + (METER_INSET_PX + METER_PX if files_to_upload else 0) + _PAD
     room = box.right - _PAD - inside
     wanted = int(lettering.width(name, NAME_PX)) + 1
     beside = min(max([wanted, *(int(lettering.width(fact, TIME_PX)) + 1 for fact in facts)]), _MAX_BESIDE)

@@ -12,7 +12,7 @@ from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, RateLimited
 from bot.nemo.wire import Attribution
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 
@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 RENEW_AHEAD = timedelta(minutes=5)
 """A guest token is renewed so long before it ends, so that it does not end in the middle of something."""
 
-NO_PROJECT = ChatFields(session_id=None, task_id=None)
+RESET_PROJECT = ChatFields(session_id=None, task_id=None)
 
-OTHER_ACCOUNT = ChatFields(session_id=None, task_id=None, export_refused=False)
+RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refused=False)
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
@@ -67,7 +67,7 @@ class Accounts:
         self._clock = clock
         self._operator_token = operator_token
 
-    def next_in_order(self, chat: Chat) -> Account:
+    def account_kind_for(self, chat: Chat) -> Account:
         """The kind of account that the chat's next call is made with."""
         if chat.own_token is not None:
             return Account.OWN
@@ -85,9 +85,9 @@ class Accounts:
             GuestAccountsUsedUp: There are no guest tokens left.
             NemoError: The service did not give one.
         """
-        account = self.next_in_order(chat)
+        account = self.account_kind_for(chat)
         # Read again only where something was written: this is on the way of every call.
-        if account is Account.ANONYMOUS and await self._see_to_guest(job, chat, attribution):
+        if account is Account.ANONYMOUS and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if chat.account is not account:
             await self._change_account(job.chat, ChatFields(account=account))
@@ -124,18 +124,18 @@ class Accounts:
             ) from None
         return await self._keep(job.chat, given)
 
-    async def bring_own(self, key: ChatKey, token: str) -> None:
-        """Let a chat work with a token of its own from now on; twice is as good as once."""
+    async def set_own_token(self, key: ChatKey, token: str) -> None:
+        """Let a chat work with a token of its own from now on; idempotent."""
         if not uses_token(await self._chats.get(key), token):
             await self._change_account(key, ChatFields(own_token=token, account=Account.OWN))
 
-    async def drop_own(self, key: ChatKey) -> None:
-        """Forget a chat's own token; the next account in order takes its place. Twice is as good as once."""
+    async def clear_own_token(self, key: ChatKey) -> None:
+        """Forget a chat's own token; the next account in order takes its place. Idempotent."""
         if (await self._chats.get(key)).own_token is not None:
             account = Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
-    async def _see_to_guest(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
+    async def _ensure_guest_token(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
         """Make sure of a guest token; tells whether the chat may have another one now."""
         if chat.token is None or self._ends_within(chat, timedelta(0)):
             await self.renew(job, attribution)
@@ -167,4 +167,4 @@ class Accounts:
         return is_other and before.session_id is not None
 
     async def _change_account(self, key: ChatKey, changes: ChatFields) -> None:
-        await self._chats.update(key, OTHER_ACCOUNT, changes)
+        await self._chats.update(key, RESET_ON_ACCOUNT_CHANGE, changes)

@@ -14,8 +14,8 @@ from bot.nemo.answers import ClaimToken, Credits, claim_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
-from bot.projects.accounts import NO_PROJECT, Accounts, Requester
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.accounts import RESET_PROJECT, Accounts, Requester
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
@@ -35,7 +35,7 @@ LINK_MARGIN = timedelta(hours=24)
 class Project:
     """What a call about a chat's project needs."""
 
-    who: Credentials
+    credentials: Credentials
     session_id: str
     task_id: str | None
     account: Account
@@ -84,21 +84,21 @@ class Projects:
         chat = await self.chats.get(job.chat)
         attribution = self._attribution(chat)
         token, chat = await self.accounts.token(job, chat, attribution)
-        who = Credentials(token, attribution)
+        credentials = Credentials(token, attribution)
         if chat.session_id is None:
-            session = await self.nemo.create_session(who, nemo_language(job.language))
+            session = await self.nemo.create_session(credentials, nemo_language(job.language))
             await self.chats.update(
                 job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
             )
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:
             raise AssertionError("a session was just kept")
-        return Project(who, chat.session_id, chat.task_id, chat.account, chat.user_id)
+        return Project(credentials, chat.session_id, chat.task_id, chat.account, chat.user_id)
 
     async def call(
         self,
         job: Requester,
-        make: Callable[[Project], Awaitable[T]],
+        call_service: Callable[[Project], Awaitable[T]],
         *,
         on_new_session: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
@@ -109,7 +109,7 @@ class Projects:
 
         Args:
             job: Whose chat.
-            make: Starts the call.
+            call_service: Starts the call.
             on_new_session: Told when the old project turned out to be gone.
 
         Raises:
@@ -117,13 +117,13 @@ class Projects:
         """
 
         async def attempt() -> T:
-            return await make(await self.open(job))
+            return await call_service(await self.open(job))
 
-        async def mend(error: AuthError | SessionGone) -> None:
-            if await self._mend(job, error) and on_new_session is not None:
+        async def repair(error: AuthError | SessionGone) -> None:
+            if await self._repair(job, error) and on_new_session is not None:
                 await on_new_session()
 
-        return await with_retries(self._clock, attempt, mend)
+        return await with_retries(self._clock, attempt, repair)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
         """What the account of a token that somebody offers has; the chat goes on with its own until it is kept.
@@ -132,8 +132,8 @@ class Projects:
             AuthError: The token is not good.
             NemoError: See :mod:`bot.nemo.errors`.
         """
-        who = Credentials(token, self._attribution(await self.chats.get(job.chat)))
-        return await with_retries(self._clock, lambda: self.nemo.get_credits(who))
+        credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
+        return await with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
     async def browser_link(self, job: Requester) -> str | None:
         """The address that opens the chat's project in a browser, if it can be had without much waiting.
@@ -147,7 +147,7 @@ class Projects:
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept))
                 task_id = project.task_id or await self._find_task(job, project)
-                claim = await self.nemo.create_claim_token(project.who, task_id, project.session_id)
+                claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)
         except (NemoError, TimeoutError) as error:
             log.warning("link.unavailable", error=type(error).__name__)
             return None
@@ -168,9 +168,9 @@ class Projects:
 
     async def forget_session(self, key: ChatKey) -> None:
         """Let the next call begin an empty project."""
-        await self.chats.update(key, NO_PROJECT)
+        await self.chats.update(key, RESET_PROJECT)
 
-    async def _mend(self, job: Requester, error: AuthError | SessionGone) -> bool:
+    async def _repair(self, job: Requester, error: AuthError | SessionGone) -> bool:
         """Put right what a call was refused for.
 
         Returns:
@@ -193,7 +193,7 @@ class Projects:
 
     async def _find_task(self, job: Requester, project: Project) -> str:
         """The project's task, from its state: the answer that made the project need not have named it."""
-        found = (await self.nemo.get_state(project.who, project.session_id)).task_id
+        found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:
             await self.chats.update(job.chat, ChatFields(task_id=found))
         return found or ""

@@ -25,8 +25,8 @@ WARM_UP_PAUSES_S = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.0, 5.0, 5.0)
 
 async def with_retries(
     clock: Clock,
-    make: Callable[[], Awaitable[T]],
-    mend: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,
+    call_service: Callable[[], Awaitable[T]],
+    repair: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,
 ) -> T:
     """Make a call, and retry it after each kind of error that can be repaired, once.
 
@@ -35,28 +35,28 @@ async def with_retries(
 
     Args:
         clock: Source of time; tests pass a manual one.
-        make: Starts the call.
-        mend: Repairs a refused token or a lost project, or raises.
+        call_service: Starts the call.
+        repair: Repairs a refused token or a lost project, or raises.
 
     Raises:
         NemoError: What the caller has to judge.
     """
-    mended: set[type[Exception]] = set()
+    repaired: set[type[Exception]] = set()
     pauses, warm_up_pauses = iter(PAUSES_S), iter(WARM_UP_PAUSES_S)
     while True:
         try:
-            return await make()
+            return await call_service()
         except RateLimited as error:
             pause_s = RATE_LIMIT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
-            if RateLimited in mended or pause_s > LONGEST_RATE_LIMIT_PAUSE_S:
+            if RateLimited in repaired or pause_s > LONGEST_RATE_LIMIT_PAUSE_S:
                 raise
-            mended.add(RateLimited)
+            repaired.add(RateLimited)
             await clock.sleep(pause_s)
         except (AuthError, SessionGone) as error:
-            if mend is None or type(error) in mended:
+            if repair is None or type(error) in repaired:
                 raise
-            mended.add(type(error))
-            await mend(error)
+            repaired.add(type(error))
+            await repair(error)
         except WarmingUp:
             warm_up_s = next(warm_up_pauses, None)
             if warm_up_s is None:

@@ -64,7 +64,7 @@ class SkillCard:
         return tuple(kind for kind in self.kinds if kind != "txt")
 
     @property
-    def is_picky(self) -> bool:
+    def restricts_kinds(self) -> bool:
         """Whether it refuses kinds that NemoVideo accepts."""
         return not set(body.NEMO_KINDS) <= set(self.kinds)
 

@@ -1,1 +1,1 @@
-"""All that knows Telegram: receiving updates, handlers, and everything that is sent."""
+"""Everything that knows Telegram: receiving and reading updates, handlers, sending."""

@@ -37,7 +37,7 @@ def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") 
                     await health.before_metrics()
             except Exception as error:
                 # This process's own metrics matter all the more while the store is away.
-                log.warning("metrics.store_away", error=type(error).__name__)
+                log.warning("metrics.store_unreachable", error=type(error).__name__)
         return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     routes = [

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from bot.words.screen_table import Row, ScreenAction, table
 
-__all__ = ["ScreenAction", "Translated", "translate"]
+__all__ = ["CleanedAnswer", "ScreenAction", "remove_screen_talk"]
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class CleanedAnswer:
     """An answer without screen talk.
 
     Args:
@@ -38,7 +38,7 @@ MAX_EDITS = 5
 MAX_PASSES = 8  # a removal joins other words, which may be screen talk then; rarely more than once
 
 
-def translate(text: str) -> Translated:
+def remove_screen_talk(text: str) -> CleanedAnswer:
     """Remove screen talk from an answer, and return what it stands for.
 
     Example: ``translate("I trimmed the clip to 5 s, and you can click Export.").text == "I trimmed the clip to 5 s."``
@@ -49,14 +49,14 @@ def translate(text: str) -> Translated:
     lowered = text.casefold()
     rows = [row for row in table().rows if any(word in lowered for word in row.words)]
     if not rows:
-        return Translated(text)
+        return CleanedAnswer(text)
     removed = _Removed()
     for _ in range(MAX_PASSES):
         shorter = _remove(text, rows, removed)
         if shorter == text:
             break
         text = shorter
-    return Translated(text, frozenset(removed.actions), tuple(removed.edits[:MAX_EDITS]))
+    return CleanedAnswer(text, frozenset(removed.actions), tuple(removed.edits[:MAX_EDITS]))
 
 
 @dataclass(slots=True)

@@ -208,11 +208,11 @@ def _person(user_id: int) -> dict[str, Any]:
 
 
 def _message(message_id: int, chat_id: int, text: str, sender: int) -> dict[str, Any]:
-    who = {"id": BOT_ID, "is_bot": True, "first_name": "Bot"} if sender == BOT_ID else _person(sender)
+    credentials = {"id": BOT_ID, "is_bot": True, "first_name": "Bot"} if sender == BOT_ID else _person(sender)
     return {
         "message_id": message_id,
         "date": int(time.time()),
         "chat": {"id": chat_id, "type": "private", "first_name": f"Ada{chat_id}"},
-        "from": who,
+        "from": credentials,
         "text": text,
     }

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.model import Attachment
-from bot.jobs.steps.upload import metered
+from bot.jobs.steps.upload import files_to_upload
 from bot.nemo.client import NemoClient
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import SystemClock
@@ -107,7 +107,7 @@ async def relay(api_url: str, nemo_url: str, *, local: bool = False) -> AsyncIte
         async def once() -> float:
             began_s = time.perf_counter()
             async with files.open(1, Attachment("file", "video", "clip.mp4", None, "video/mp4")) as opened:
-                await nemo.upload_files(WHO, "session", metered([opened], lambda _: None))
+                await nemo.upload_files(WHO, "session", files_to_upload([opened], lambda _: None))
             return time.perf_counter() - began_s
 
         yield once

@@ -14,7 +14,7 @@ import httpx
 from bot.chats.chats import Account
 from bot.jobs.steps.result_download import fetch
 from bot.nemo.client import NemoClient
-from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.projects import Project
 from bot.runtime.http import new_client

@@ -98,7 +98,7 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(
                 told = await asyncio.to_thread(world.bots.tell)
                 return any(
                     event in told
-                    for event in ("intake.store_away", "polling_lock.waiting", "polling_lock.lost")
+                    for event in ("receiver.store_unreachable", "polling_lock.waiting", "polling_lock.lost")
                 )
 
             await until(was_tried)

@@ -17,7 +17,7 @@ from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since, worker_name
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job, tickets

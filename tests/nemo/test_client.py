@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from bot.nemo import errors
 from bot.nemo.client import MediaSource, NemoClient
-from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials, Retries, Timeouts
 from bot.web.serve import serve
 from tests.nemo.servers import free_port, raw_server, read_request

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from bot.nemo import errors
 from bot.nemo.client import MAX_REDIRECTS, MediaSource, NemoClient
-from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Timeouts
 from bot.runtime.allowed_hosts import AllowedHosts
 from bot.runtime.http import new_client

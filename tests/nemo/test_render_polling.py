@@ -1,6 +1,6 @@
 import pytest
 
-from bot.nemo.renders import next_poll_s
+from bot.nemo.render_answers import next_poll_s
 
 
 def test_the_pauses_grow_as_those_of_nemovideos_client() -> None:

@@ -34,7 +34,7 @@ from bot.nemo.errors import (
     WarmingUp,
 )
 from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
-from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
+from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.projects import LINK_MARGIN, Project, ProjectOptions, Projects
 from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
@@ -108,7 +108,7 @@ async def whole(project: Project) -> Project:
 
 
 async def credits_of(projects: Projects, job: Job) -> Credits:
-    return await projects.call(job, lambda project: projects.nemo.get_credits(project.who))
+    return await projects.call(job, lambda project: projects.nemo.get_credits(project.credentials))
 
 
 async def test_the_chats_own_token_goes_before_the_operators_and_that_before_a_guests(office: Office) -> None:
@@ -118,10 +118,10 @@ async def test_the_chats_own_token_goes_before_the_operators_and_that_before_a_g
 
     assert (await credits_of(plain, job)).available == 100
     assert (await credits_of(operated, job)).available == 11
-    await operated.accounts.bring_own(job.chat, own.token)
+    await operated.accounts.set_own_token(job.chat, own.token)
     assert (await credits_of(operated, job)).available == 22
     assert (await credits_of(plain, job)).available == 22
-    await operated.accounts.drop_own(job.chat)
+    await operated.accounts.clear_own_token(job.chat)
     assert (await credits_of(operated, job)).available == 11
     # The guest's token was kept all the while.
     assert (await credits_of(plain, job)).available == 100
@@ -135,7 +135,7 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     client_id = (await office.chats.get(job.chat)).client_id
     await office.chats.update(job.chat, ChatFields(export_refused=True))
 
-    await projects.accounts.bring_own(job.chat, own.token)
+    await projects.accounts.set_own_token(job.chat, own.token)
     owns = await projects.call(job, whole)
     assert owns.session_id != guests.session_id
     assert owns.account is Account.OWN
@@ -143,10 +143,10 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     assert not chat.export_refused
     assert chat.client_id == client_id
 
-    await projects.accounts.bring_own(job.chat, own.token)  # the same one is no other account
+    await projects.accounts.set_own_token(job.chat, own.token)  # the same one is no other account
     assert (await projects.call(job, whole)).session_id == owns.session_id
 
-    await projects.accounts.drop_own(job.chat)
+    await projects.accounts.clear_own_token(job.chat)
     assert (await office.chats.get(job.chat)).own_token is None
     assert (await projects.call(job, whole)).session_id not in (owns.session_id, guests.session_id)
     assert len({account.client_id for account in await office.nemo.accounts()} - {None}) == 1
@@ -167,7 +167,7 @@ async def test_a_guest_token_is_renewed_before_it_ends_and_the_project_stays(
     after = await projects.call(job, whole)
 
     assert after.session_id == before.session_id
-    assert after.who.token != before.who.token
+    assert after.credentials.token != before.credentials.token
     assert await office.asked("anonymous-token") == 2
     assert len(await office.nemo.accounts()) == 1
 
@@ -196,7 +196,9 @@ async def test_a_guest_token_that_is_refused_is_renewed_once_and_the_project_sta
     await office.nemo.change_account(guest.user_id, expired=True)
 
     assert (await credits_of(projects, job)).available == 100
-    assert await projects.call(job, whole) == replace(before, who=(await projects.call(job, whole)).who)
+    assert await projects.call(job, whole) == replace(
+        before, credentials=(await projects.call(job, whole)).credentials
+    )
     assert await office.asked("anonymous-token") == 2
 
 
@@ -212,7 +214,7 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
         told.append(True)
 
     async def project_after_credits(project: Project) -> Project:
-        await projects.nemo.get_credits(project.who)
+        await projects.nemo.get_credits(project.credentials)
         return project
 
     after = await projects.call(job, project_after_credits, on_new_session=tell)
@@ -248,7 +250,7 @@ async def test_a_refused_token_of_somebodys_own_is_told_and_never_replaced(
     projects = office.open(None if is_own else OPERATOR)
     account = await office.nemo.add_account(token=OPERATOR)
     if is_own:
-        await projects.accounts.bring_own(job.chat, OPERATOR)
+        await projects.accounts.set_own_token(job.chat, OPERATOR)
     await projects.call(job, whole)
     await office.nemo.change_account(account.user_id, expired=True)
 

@@ -319,7 +319,7 @@ def test_the_mark_of_an_example_that_has_changed_finds_nothing(tmp_path: Path) -
 
 def test_a_card_takes_the_kinds_it_names(tmp_path: Path) -> None:
     card = read(tmp_path, OTHERS)
-    assert card.is_picky
+    assert card.restricts_kinds
     assert card.takes("a.MP4")
     assert card.takes("b.jpeg")
     assert card.takes("c.m4v")
@@ -329,7 +329,7 @@ def test_a_card_takes_the_kinds_it_names(tmp_path: Path) -> None:
 
 def test_a_card_that_only_names_the_best_takes_all_that_nemovideo_takes() -> None:
     card = load_cards().active("sora-video-generation")
-    assert not card.is_picky
+    assert not card.restricts_kinds
     assert card.file_kinds[:3] == ("png", "jpg", "mp4")
     assert set(card.file_kinds) == set(NEMO_KINDS)
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from telegram import ChatMember, ChatPermissions
 
-from bot.telegram.reading.senders import may_write
+from bot.telegram.reading.addressing import may_write
 
 
 def restricted(*, is_member: bool, may_send: bool) -> dict[str, Any]:

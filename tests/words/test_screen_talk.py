@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.sandbox.nemovideo.scripts import screen_talk
 from bot.words import languages
-from bot.words.screen_talk import MAX_EDITS, ScreenAction, Translated, translate
+from bot.words.screen_talk import MAX_EDITS, CleanedAnswer, ScreenAction, remove_screen_talk
 
 WITH_TABLE = [
     language
@@ -32,32 +32,32 @@ SAID = [says for _, says, _ in TAKES] + KEEPS + [answer["says"] for answer in AN
 
 @pytest.mark.parametrize(("says", "text", "left"), TAKES)
 def test_what_speaks_of_the_screen_goes(says: str, text: str, left: str) -> None:
-    assert translate(text).text == left
+    assert remove_screen_talk(text).text == left
 
 
 @pytest.mark.parametrize("text", KEEPS)
 def test_what_speaks_of_the_content_stays(text: str) -> None:
-    done = translate(text)
+    done = remove_screen_talk(text)
     assert (done.text, done.actions, done.edits) == (text, frozenset(), ())
 
 
 def test_a_following_sentence_stays_if_it_has_a_web_address() -> None:
     text = "Click Export. Then choose the clip at https://example.org/a.mp4 as a model."
-    assert translate(text).text == "Then choose the clip at https://example.org/a.mp4 as a model."
-    assert translate(text.replace("https://example.org/a.mp4", "the end")).text == ""
+    assert remove_screen_talk(text).text == "Then choose the clip at https://example.org/a.mp4 as a model."
+    assert remove_screen_talk(text.replace("https://example.org/a.mp4", "the end")).text == ""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["says"])
 def test_a_row_means_its_action(row: dict[str, Any]) -> None:
     """A named row may mean what its button is called, and a button without a meaning means nothing."""
     if "action" in row:
-        meant = [translate(text).actions for text, _ in row["takes"]]
+        meant = [remove_screen_talk(text).actions for text, _ in row["takes"]]
         assert sum(ScreenAction(row["action"]) in actions for actions in meant) >= len(meant) - 2
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["says"].strip()[:30])
 def test_whole_answers(answer: dict[str, Any]) -> None:
-    done = translate(answer["says"])
+    done = remove_screen_talk(answer["says"])
     assert done.text == answer["left"]
     assert done.actions == frozenset(ScreenAction(name) for name in answer["actions"])
     assert list(done.edits) == answer["edits"]
@@ -74,7 +74,7 @@ def test_every_table_has_its_examples(language: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_stand_ins_answer_is_left_with_its_content(language: str) -> None:
-    done = translate(screen_talk(language)[-1]["text"])
+    done = remove_screen_talk(screen_talk(language)[-1]["text"])
     assert done.text in ("The clip has a calmer ending now.", "结尾现在更平静了。")
     assert done.actions == frozenset(ScreenAction)
     assert len(done.edits) == 1
@@ -93,31 +93,31 @@ def test_the_stand_ins_answer_is_left_with_its_content(language: str) -> None:
     ],
 )
 def test_the_name_of_a_button_tells_the_action(text: str, action: ScreenAction) -> None:
-    assert action in translate(text).actions
+    assert action in remove_screen_talk(text).actions
 
 
 def test_an_edit_is_offered_in_the_answers_own_words() -> None:
-    done = translate("Also, you can just drag the logo to the left. 您也可以直接把标题拖到结尾。")
+    done = remove_screen_talk("Also, you can just drag the logo to the left. 您也可以直接把标题拖到结尾。")
     assert done.edits == ("drag the logo to the left", "把标题拖到结尾")
 
 
 def test_edits_are_few_and_told_once() -> None:
     many = "".join(f"Drag the clip {n} to the left. " for n in range(20))
-    assert len(translate(many).edits) == MAX_EDITS
-    assert len(translate("Drag it to the left. Drag it to the left.").edits) == 1
+    assert len(remove_screen_talk(many).edits) == MAX_EDITS
+    assert len(remove_screen_talk("Drag it to the left. Drag it to the left.").edits) == 1
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "\n\n", "a  b\n\n\n\nc ", "1.\n2.", "- \n", "**", "Click", "```\nClick Export"]
 )
 def test_odd_texts_do_no_harm(text: str) -> None:
-    assert translate(text).text in (text, "")
+    assert remove_screen_talk(text).text in (text, "")
 
 
 def test_an_unfinished_sentence_may_stay_and_what_stands_before_it_stays_whole() -> None:
     whole = "The title is bigger now. You can open the Music panel to pick another song."
     for end in range(25, len(whole)):
-        assert translate(whole[:end]).text.startswith("The title is bigger now.")
+        assert remove_screen_talk(whole[:end]).text.startswith("The title is bigger now.")
 
 
 def is_within(shorter: str, longer: str) -> bool:
@@ -144,27 +144,27 @@ PIECES = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_only_takes_out_and_once_is_enough(text: str) -> None:
-    done = translate(text)
+    done = remove_screen_talk(text)
     assert is_within(done.text, text)
-    assert translate(done.text).text == done.text
+    assert remove_screen_talk(done.text).text == done.text
     assert len(done.edits) <= MAX_EDITS
     assert bool(done.edits) == (ScreenAction.EDIT in done.actions)
 
 
 @given(st.lists(st.sampled_from(KEEPS), max_size=8), st.sampled_from(["\n", "\n\n", "\n- "]))
 def test_talk_of_content_stays_byte_for_byte(texts: list[str], between: str) -> None:
-    assert translate(between.join(texts)).text == between.join(texts)
+    assert remove_screen_talk(between.join(texts)).text == between.join(texts)
 
 
 @given(st.lists(st.sampled_from([text for text in KEEPS if text.endswith(ENDS)]), max_size=8).map(" ".join))
 def test_sentences_about_content_stay_byte_for_byte_in_one_line(text: str) -> None:
-    assert translate(text).text == text
+    assert remove_screen_talk(text).text == text
 
 
 @given(st.text(max_size=300))
 def test_a_text_without_screen_words_comes_back_as_it_is(text: str) -> None:
     assume(not any(word in text.casefold() for row in ROWS for word in row["words"]))
-    assert translate(text) == Translated(text)
+    assert remove_screen_talk(text) == CleanedAnswer(text)
 
 
 HOSTILE = [
@@ -198,5 +198,5 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:12]!r}")
 def test_hostile_texts_take_no_time(text: str) -> None:
     started = time.process_time()
-    translate(text)
+    remove_screen_talk(text)
     assert time.process_time() - started < 2.0

@@ -275,7 +275,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; doing it twice is doing it once."""
+        """Let no more parts join a job; idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:

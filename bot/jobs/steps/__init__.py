@@ -1,1 +1,1 @@
-"""The steps of a job, a module each: Gather → Connect → Upload → AskAgent → Export → Deliver, and the quick ones."""
+"""The steps of jobs, a class each: Gather, Connect, Upload, AskAgent, Export, Deliver, and the quick ones."""

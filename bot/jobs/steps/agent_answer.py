@@ -20,8 +20,8 @@ from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet, answer_text
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
+from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen
-from bot.words.screen_talk import Translated, translate
 
 TURN_CALL = Call("POST", "/run_sse")
 
@@ -39,11 +39,11 @@ async def send_answer(
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
     if answered.question is not None:
-        if text := translate(answered.text).text.strip():
+        if text := remove_screen_talk(answered.text).text.strip():
             await attempt.responder.send("answer", AgentMessage(text))
         raise JobEnded(_question(attempt.job, answered.question), JobState.DONE)
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
-    said = translate(answered.text)
+    said = remove_screen_talk(answered.text)
     lines = change_lines(before, after) if has_changed(answered) else ()
     is_unfinished = answered.failed and has_changed(answered)
     if is_unfinished:
@@ -102,7 +102,7 @@ def turn_failed(job: Job, kind: FailureKind) -> JobEnded:
 
 
 def _answer(
-    said: Translated,
+    said: CleanedAnswer,
     lines: tuple[LocalizedMessage, ...],
     answered: AgentAnswered,
     after: Draft | None,
@@ -140,7 +140,7 @@ async def _buttons(
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
-async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Draft | None) -> None:
+async def _act(projects: Projects, attempt: Attempt, said: CleanedAnswer, after: Draft | None) -> None:
     """Do what the agent told the reader to do on the website."""
     if Screen.CREDITS in said.actions:
         if attempt.job.chat.is_private:
@@ -164,7 +164,7 @@ async def _act(projects: Projects, attempt: Attempt, said: Translated, after: Dr
 
 def offered_edit(answered: AgentAnswered) -> str | None:
     """Return the edit that the agent told the reader to do by hand, as it was offered."""
-    edits = translate(answered.text).edits
+    edits = remove_screen_talk(answered.text).edits
     return edits[0] if edits else None
 
 
@@ -190,7 +190,7 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
 
 def wants_export(answered: AgentAnswered) -> bool:
     """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
-    return has_changed(answered) or Screen.EXPORT in translate(answered.text).actions
+    return has_changed(answered) or Screen.EXPORT in remove_screen_talk(answered.text).actions
 
 
 def has_changed(answered: AgentAnswered) -> bool:

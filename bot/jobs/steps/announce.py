@@ -52,7 +52,7 @@ class Announce:
             )
             with contextlib.suppress(QueueFull):  # Somebody asks faster than can be answered.
                 await self._job_queue.enqueue([message], f"{attempt.job.id}:word")
-        log.info("admin.announced", chats=len(saved.chats))
+        log.info("announce.sent", chats=len(saved.chats))
         await attempt.responder.send(
             "announced", LocalizedMessage("admin.announced", {"n": len(saved.chats)})
         )

@@ -38,7 +38,7 @@ from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
 from bot.skills import SkillCards
-from bot.words.screen_talk import translate
+from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +163,7 @@ class _AgentTurn:
                 on_new_session=self._session_gone,
             )
         except _Broken as error:
-            log.warning("turn.broken", reason=str(error))
+            log.warning("ask_agent.broken", reason=str(error))
             before = self._draft_before()
             after = await self._recover(before)
         else:
@@ -186,7 +186,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        state = await self._projects.nemo.get_state(project.who, project.session_id)
+        state = await self._projects.nemo.get_state(project.credentials, project.session_id)
         await self._attempt.save(AgentAsked(draft_before=state.draft.raw if state.draft else None))
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
@@ -227,7 +227,7 @@ class _AgentTurn:
         saved_s = self._clock.monotonic_s()
         nemo = self._projects.nemo
         async with contextlib.aclosing(
-            nemo.send_message(project.who, project.session_id, self._attempt.job.text)
+            nemo.send_message(project.credentials, project.session_id, self._attempt.job.text)
         ) as events:
             async for event in events:
                 if isinstance(event, KeepAlive):
@@ -269,7 +269,7 @@ class _AgentTurn:
 
     def _show(self, stage: str, usual_s: float, received: _Received) -> None:
         self._attempt.responder.report_progress(
-            _progress(stage, usual_s, translate(received.text.text[-PREVIEW_CHARS:]).text)
+            _progress(stage, usual_s, remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
         )
 
     async def _recover(self, before: RawDraft) -> RawDraft:
@@ -291,16 +291,16 @@ class _AgentTurn:
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
-                log.warning("turn.reading_failed", reading=reading, error=str(error))
+                log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
             raw = draft.raw if draft else None
             if digest(raw) != digest(before):
-                log.info("turn.recovered", reading=reading)
+                log.info("ask_agent.recovered", reading=reading)
                 return raw
-        log.warning("turn.lost")
+        log.warning("ask_agent.lost")
         text = self._text_so_far()
         if text:
-            await self._attempt.responder.send("partial", AgentMessage(translate(text).text))
+            await self._attempt.responder.send("partial", AgentMessage(remove_screen_talk(text).text))
         raise JobEnded(
             LocalizedMessage(
                 "error.stream_lost", buttons=(Button("button.retry", Retry(self._attempt.job.id)),)
@@ -334,7 +334,7 @@ class _AgentTurn:
     async def _state(self) -> ProjectState:
         nemo = self._projects.nemo
         return await self._projects.call(
-            self._attempt.job, lambda project: nemo.get_state(project.who, project.session_id)
+            self._attempt.job, lambda project: nemo.get_state(project.credentials, project.session_id)
         )
 
 

@@ -10,7 +10,7 @@ from bot.jobs.worker.attempt import Attempt
 
 
 class CancelJob:
-    """Cancel the job that the payload names; doing it twice is doing it once.
+    """Cancel the job that the payload names; idempotent.
 
     Args:
         job_queue: The chats' queues.

@@ -31,7 +31,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.renders import Render, RenderStatus, next_poll_s
+from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
@@ -184,7 +184,7 @@ class Export:
 
         return await self._projects.call(
             attempt.job,
-            lambda project: nemo.get_state(project.who, project.session_id),
+            lambda project: nemo.get_state(project.credentials, project.session_id),
             on_new_session=on_new_session,
         )
 
@@ -222,7 +222,9 @@ class Export:
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
-                render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
+                render = await self._projects.call(
+                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
                 render = await self._start_render(attempt, render_id, raw_draft)
@@ -238,7 +240,7 @@ class Export:
         nemo = self._projects.nemo
         try:
             return await self._projects.call(
-                attempt.job, lambda p: nemo.start_render(p.who, render_id, p.session_id, raw_draft)
+                attempt.job, lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft)
             )
         except (TransportError, UnexpectedAnswer) as error:
             # It may have begun all the same: the polls will show.
@@ -259,7 +261,9 @@ class Export:
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
-                render = await self._projects.call(attempt.job, lambda p: nemo.get_render(p.who, render_id))
+                render = await self._projects.call(
+                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                )
                 silent = lost = 0
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
@@ -336,7 +340,7 @@ class Export:
         with contextlib.suppress(NemoError, JobEnded, TimeoutError):
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 await self._projects.call(
-                    attempt.job, lambda p: self._projects.nemo.cancel_render(p.who, started.render_id)
+                    attempt.job, lambda p: self._projects.nemo.cancel_render(p.credentials, started.render_id)
                 )
 
 

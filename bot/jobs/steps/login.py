@@ -44,7 +44,7 @@ class Login:
                 left_project=chat.session_id is not None and not uses_token(chat, token),
             )
             await attempt.save(checked)
-        await projects.accounts.bring_own(key, token)
+        await projects.accounts.set_own_token(key, token)
         heading = LocalizedMessage("login.done", {"available": checked.available})
         lines = (*new_project_line(left_project=checked.left_project), LocalizedMessage("login.way_back"))
         await attempt.responder.send("login", ListMessage(heading, lines))

@@ -34,7 +34,7 @@ class Logout:
                 raise JobEnded(LocalizedMessage("logout.nothing"), JobState.DONE)
             started = LogoutStarted(left_project=chat.session_id is not None)
             await attempt.save(started)
-        await self._projects.accounts.drop_own(key)
+        await self._projects.accounts.clear_own_token(key)
         account = (await chats.get(key)).account
         kind = "operator" if account is Account.OPERATOR else "anonymous"
         lines = new_project_line(left_project=started.left_project)

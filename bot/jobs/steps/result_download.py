@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bot.nemo.client import NemoClient
-from bot.nemo.renders import Render
+from bot.nemo.render_answers import Render
 from bot.projects.projects import Project
 from bot.runtime import metrics
 
@@ -50,7 +50,7 @@ async def fetch(nemo: NemoClient, render: Render, path: Path, limit: int, projec
         NoRoom: More than the disk has.
         NemoError: See ``NemoClient.download``.
     """
-    async with nemo.download(project.who, render) as download:
+    async with nemo.download(project.credentials, render) as download:
         if download.size_bytes is not None and download.size_bytes > limit:
             raise TooLarge(download.size_bytes)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)

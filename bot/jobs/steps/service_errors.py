@@ -8,9 +8,9 @@ import structlog
 
 from bot.chats.chats import Account, Chat
 from bot.jobs.buttons import Export, Retry
-from bot.jobs.file_refusals import size_refused
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
+from bot.jobs.refusal_messages import size_refused
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import register_link
 from bot.nemo.errors import (

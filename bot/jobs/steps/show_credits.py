@@ -20,7 +20,7 @@ class ShowCredits:
         """See ``Step``."""
         projects = self._projects
         try:
-            credits_ = await projects.call(attempt.job, lambda p: projects.nemo.get_credits(p.who))
+            credits_ = await projects.call(attempt.job, lambda p: projects.nemo.get_credits(p.credentials))
         except NemoError as error:
             raise await ended_by(projects, attempt.job, error) from error
         chat = await projects.chats.get(attempt.job.chat)

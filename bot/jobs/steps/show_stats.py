@@ -9,7 +9,7 @@ from bot.jobs.queue.given_up import given_up
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
-from bot.projects.guest_accounts import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
 MOST_WORKERS = 20  # workers listed in one message
 

@@ -26,7 +26,7 @@ class ShowStatus:
         if await projects.is_set_up(attempt.job.chat):
             try:
                 state = await projects.call(
-                    attempt.job, lambda p: projects.nemo.get_state(p.who, p.session_id)
+                    attempt.job, lambda p: projects.nemo.get_state(p.credentials, p.session_id)
                 )
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
@@ -45,7 +45,7 @@ class ShowStatus:
             return ()
         try:
             credits_ = await self._projects.call(
-                attempt.job, lambda p: self._projects.nemo.get_credits(p.who)
+                attempt.job, lambda p: self._projects.nemo.get_credits(p.credentials)
             )
         except NemoError:
             return ()

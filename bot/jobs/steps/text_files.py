@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.jobs.file_refusals import file_gone
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.refusal_messages import file_gone
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
 MAX_PROMPT_BYTES = 64 * 1024  # more than any prompt has, in any encoding; what is larger is not even read

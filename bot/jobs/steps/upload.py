@@ -11,11 +11,11 @@ import structlog
 from bot.chats.chats import ProjectFile
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
-from bot.jobs.file_refusals import file_gone, kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.refusal_messages import file_gone, kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
@@ -104,7 +104,7 @@ class Upload:
                 known = await self._uploads_digest(attempt)
             if started is not None and started.digest_before != known:
                 # An attempt that died got everything across.
-                log.info("upload.had_arrived")
+                log.info("upload.found_complete")
                 await self._save_uploaded(attempt, key, started.size_bytes, dict.fromkeys(started.sources))
                 return
             try:
@@ -121,7 +121,7 @@ class Upload:
 
     async def _uploads_digest(self, attempt: Attempt) -> str:
         nemo = self._projects.nemo
-        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.who, p.session_id))
+        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.credentials, p.session_id))
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
@@ -142,7 +142,7 @@ class Upload:
 
         async def send(project: Project) -> None:
             await attempt.save(UploadStarted(digest_before=digest_before, sources=tuple(links)), LINKS)
-            await self._projects.nemo.upload_urls(project.who, project.session_id, links)
+            await self._projects.nemo.upload_urls(project.credentials, project.session_id, links)
 
         attempt.responder.report_progress(
             Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
@@ -171,8 +171,10 @@ class Upload:
                     UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
                     FILES,
                 )
-                chunks = metered(list(opened.values()), _meter(attempt, size_bytes))
-                answer = await self._projects.nemo.upload_files(project.who, project.session_id, chunks)
+                chunks = files_to_upload(list(opened.values()), _meter(attempt, size_bytes))
+                answer = await self._projects.nemo.upload_files(
+                    project.credentials, project.session_id, chunks
+                )
                 await self._save_uploaded(attempt, FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
@@ -241,7 +243,7 @@ class Upload:
             raise JobEnded(telegram_refused(file.size, error.limit)) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
-        if card.is_picky and not card.takes(opened.name):
+        if card.restricts_kinds and not card.takes(opened.name):
             raise JobEnded(kind_refused(file.name, card))
         if opened.size > size_limit(self._projects.options.size_limit, card):
             raise JobEnded(size_refused(self._projects.options.size_limit, card))
@@ -291,7 +293,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return distinct
 
 
-def metered(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
+def files_to_upload(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
     """Prepare open files for an upload."""
     return [
         FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened

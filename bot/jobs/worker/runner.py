@@ -82,7 +82,7 @@ class JobRunner:
                 if await self._attempt(claimed, ticket):
                     return None
             except RedisError:
-                log.warning("job.store_away", queue=queue, exc_info=True)
+                log.warning("job.store_unreachable", queue=queue, exc_info=True)
                 if self._draining:
                     return None
             await self._clock.sleep(STORE_PAUSE_S)

@@ -7,8 +7,8 @@ from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, fi
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.button_presses import PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.addressing import owner_id, telegram_chat_id_of
 from bot.telegram.reading.commands import COMMAND
-from bot.telegram.reading.senders import owner_id, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
 _BEFORE_ALL = -1  # the group of handlers that PTB asks before the ordinary ones

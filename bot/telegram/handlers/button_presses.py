@@ -11,7 +11,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, ButtonAction, unpack
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.senders import chat_key, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words

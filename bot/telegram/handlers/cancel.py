@@ -13,7 +13,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.permissions import is_own
-from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words

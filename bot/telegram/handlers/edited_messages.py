@@ -17,10 +17,10 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
 from bot.telegram.handlers.login import token_in
 from bot.telegram.handlers.requests import sent_at
+from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of, without_mention
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
 from bot.telegram.reading.links import read_links
-from bot.telegram.reading.senders import chat_key, telegram_chat_id_of, without_mention
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 

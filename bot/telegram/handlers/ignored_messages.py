@@ -7,9 +7,9 @@ from telegram.ext import ApplicationHandlerStop, filters
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.login import token_in
+from bot.telegram.reading.addressing import is_for_other_bot, is_from_bot, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
-from bot.telegram.reading.senders import is_for_other_bot, is_from_bot, message_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 

@@ -22,7 +22,7 @@ from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.senders import telegram_chat_id_of
+from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all

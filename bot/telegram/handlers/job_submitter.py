@@ -19,7 +19,7 @@ from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.senders import chat_key, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 

@@ -14,7 +14,7 @@ from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.senders import message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
 

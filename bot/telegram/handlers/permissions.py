@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 
 from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone, GroupAdmins
-from bot.telegram.reading.senders import owner_id, sender_id
+from bot.telegram.reading.addressing import owner_id, sender_id
 
 log = structlog.get_logger(__name__)
 

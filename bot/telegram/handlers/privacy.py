@@ -16,7 +16,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.senders import message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400

@@ -7,7 +7,7 @@ from bot.telegram.handlers.admin import AdminCommands
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.chat_settings import SettingsHandlers
 from bot.telegram.handlers.edited_messages import EditedMessageHandlers
-from bot.telegram.handlers.groups import GroupHandlers
+from bot.telegram.handlers.group_events import GroupHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.ignored_messages import IgnoredMessages
 from bot.telegram.handlers.job_buttons import JobButtons

@@ -16,10 +16,10 @@ from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.skills import show_skill
+from bot.telegram.reading.addressing import is_for_bot, is_reply, message_of, without_mention
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
 from bot.telegram.reading.links import read_links
-from bot.telegram.reading.senders import is_for_bot, is_reply, message_of, without_mention
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for
 

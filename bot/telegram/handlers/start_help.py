@@ -10,7 +10,7 @@ from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
-from bot.telegram.reading.senders import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.private_messages import read_payload
 

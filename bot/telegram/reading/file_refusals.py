@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bot.jobs.file_refusals import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
+from bot.jobs.refusal_messages import kind_refused, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
 from bot.skills import SkillCard
 from bot.telegram.reading.attachments import is_vector_sticker, may_be_supported, upload_kind
@@ -32,7 +32,7 @@ class FileRefusals:
                 "error.file_type", {"name": file.name, "kinds": " ".join(card.file_kinds)}
             )
         kind = upload_kind(file)
-        if card.is_picky and kind is not None and not card.takes(f"file.{kind}"):
+        if card.restricts_kinds and kind is not None and not card.takes(f"file.{kind}"):
             return kind_refused(file.name, card)
         if size > size_limit(self.upload_limit, card):
             return size_refused(self.upload_limit, card)

@@ -9,7 +9,7 @@ from telegram import Update
 from telegram.ext import Application, CallbackContext
 
 from bot.chats.telegram_ids import TelegramIds
-from bot.telegram.reading.senders import TELEGRAM_CHAT_ID
+from bot.telegram.reading.addressing import TELEGRAM_CHAT_ID
 from bot.telegram.sending.bot import TelegramBot
 
 log = structlog.get_logger(__name__)

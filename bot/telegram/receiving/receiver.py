@@ -51,7 +51,7 @@ class UpdateReceiver:
                 if isinstance(error, Conflict):
                     await self._on_conflict(error)
                 else:
-                    log.warning("intake.telegram_away", error=type(error).__name__)
+                    log.warning("receiver.telegram_unreachable", error=type(error).__name__)
                 pause_s = backoff.next_s()
                 await self._clock.sleep(wait_s(error) or pause_s)
                 continue
@@ -64,12 +64,12 @@ class UpdateReceiver:
         if "webhook" not in error.message.lower():
             # Processes that share the store share the polling lock, so it is none of ours.
             log.error(
-                "intake.another_program_polls",
+                "receiver.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",
             )
             return
         # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
-        log.warning("intake.webhook_removed")
+        log.warning("receiver.webhook_removed")
         with contextlib.suppress(TelegramError):
             await self._application.bot.delete_webhook()
 
@@ -98,7 +98,7 @@ class UpdateReceiver:
         except Exception:
             # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
             metrics.UPDATES.labels("unreadable").inc()
-            log.exception("intake.unreadable_update", update_id=item.get("update_id"))
+            log.exception("receiver.unreadable_update", update_id=item.get("update_id"))
             return None
 
     async def _receive_chat(self, updates: Sequence[Update]) -> None:
@@ -112,7 +112,9 @@ class UpdateReceiver:
             try:
                 return await self._handle(update)
             except RedisError as error:
-                log.warning("intake.store_away", update_id=update.update_id, error=type(error).__name__)
+                log.warning(
+                    "receiver.store_unreachable", update_id=update.update_id, error=type(error).__name__
+                )
             await self._clock.sleep(backoff.next_s())
 
     async def _handle(self, update: Update) -> None:
@@ -123,7 +125,7 @@ class UpdateReceiver:
             raise
         except Exception:
             metrics.UPDATES.labels("failed").inc()
-            log.exception("intake.handler_failed", update_id=update.update_id)
+            log.exception("receiver.handler_failed", update_id=update.update_id)
 
     async def _poll(self, offset: int) -> list[dict[str, Any]]:
         # Raw, because an update that PTB can't read must not make the rest of its batch fail.

@@ -107,7 +107,7 @@ class CommandMenu:
                 # Another process is setting it; look again whether that has finished.
                 await self._clock.sleep(LOCK_LEASE_S)
             except (TelegramError, RedisError) as error:
-                log.info("menu.later", error=type(error).__name__)
+                log.info("menu.retry_scheduled", error=type(error).__name__)
                 await self._clock.sleep(backoff.next_s())
 
     async def _set_all(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
@@ -124,7 +124,7 @@ class CommandMenu:
                 if part.admin is None:
                     raise
                 # The operator has not begun a private chat yet: the next start tries again.
-                log.info("menu.admin_not_there", admin=part.admin, error=error.message)
+                log.info("menu.operator_has_no_chat", admin=part.admin, error=error.message)
                 continue
             await self._redis.hset(keys.MENU, field, digest)
             log.info("menu.set", part=part.name)

@@ -223,7 +223,7 @@ def _delete(path: Path, server_dir: Path | None) -> None:
         real = path.resolve(strict=True)
         if server_dir is None or not real.is_relative_to(server_dir.resolve()) or not real.is_file():
             # Without the path, which may hold the bot's token.
-            log.warning("files.not_of_the_server")
+            log.warning("downloads.path_outside_server_dir")
             return
         real.unlink()
     except FileNotFoundError:

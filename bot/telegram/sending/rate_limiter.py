@@ -309,7 +309,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                     granted, wait_ms, is_chat_limit = await self._acquire_script(keys=names, args=arguments)
                 return Permit(bool(granted), wait_ms / 1000, bool(is_chat_limit))
             except (RedisError, TimeoutError):
-                log.warning("rate_limiter.store_away")
+                log.warning("rate_limiter.store_unreachable")
                 self._store_retry_at_s = self._clock.monotonic_s() + STORE_RETRY_S
         return self._try_acquire_own(chat_id, priority)
 
@@ -325,7 +325,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 await self._pause_script(keys=names, args=[self._now(), max(1, int(pause_s * 1000)), rest_ms])
         except (RedisError, TimeoutError):
-            log.warning("rate_limiter.store_away")
+            log.warning("rate_limiter.store_unreachable")
 
     async def _wait_in_line(self, chat_id: int) -> None:
         """Take a token for a progress message; only the first that waits in this process asks for one."""

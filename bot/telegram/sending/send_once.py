@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 PROBE_LIMIT = 40
 """How many message numbers are tried to find a lost message."""
 
-PROBE_BEYOND = 5
+PROBE_AHEAD = 5
 """How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 SETTLE_S = 2.0
@@ -76,7 +76,7 @@ class SentMessageLog:
         key = keys.message_numbers_key(number_sequence(chat_id))
         rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
         known = {int(row) for row in rows}
-        end = max(known, default=after) + PROBE_BEYOND
+        end = max(known, default=after) + PROBE_AHEAD
         unknown = (number for number in range(after + 1, end + 1) if number not in known)
         return list(islice(unknown, PROBE_LIMIT))
 
@@ -93,7 +93,7 @@ async def send_once(
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
     send: Callable[[int, Acquired], Awaitable[Message]],
-    edit_to_same: Callable[[int, int], Awaitable[Any]],
+    probe_edit: Callable[[int, int], Awaitable[Any]],
     priority: SendPriority = SendPriority.ANSWER,
     acquired: Acquired | None = None,
 ) -> SentMessage:
@@ -106,7 +106,7 @@ async def send_once(
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
         send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
-        edit_to_same: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+        probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
         priority: How urgent the message is.
         acquired: The rate limiter's permission, if the caller has waited for it.
 
@@ -123,7 +123,7 @@ async def send_once(
             await sent.note(saved.sent.telegram_chat_id, saved.sent.message_id)
             return saved.sent
         if saved is not None:
-            found = await _look_twice(chat_id, saved.newest_before, telegram_calls, sent, edit_to_same)
+            found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
             if found is not None:
                 log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                 await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
@@ -182,17 +182,17 @@ async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMes
         raise
 
 
-async def _look_twice(
+async def _find_with_retry(
     chat_id: int,
     after: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    edit_to_same: Callable[[int, int], Awaitable[Any]],
+    probe_edit: Callable[[int, int], Awaitable[Any]],
 ) -> SentMessage | None:
-    found = await _find(chat_id, after, telegram_calls, sent, edit_to_same)
+    found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
     if found is None:
         await telegram_calls.clock.sleep(SETTLE_S)
-        found = await _find(chat_id, after, telegram_calls, sent, edit_to_same)
+        found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
     return found
 
 
@@ -201,12 +201,12 @@ async def _find(
     after: int,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    edit_to_same: Callable[[int, int], Awaitable[Any]],
+    probe_edit: Callable[[int, int], Awaitable[Any]],
 ) -> SentMessage | None:
     for message_id in await sent.unknown(chat_id, after):
 
         async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
-            return await edit_to_same(telegram_chat_id, message_id)
+            return await probe_edit(telegram_chat_id, message_id)
 
         try:
             answer = await telegram_calls.call(chat_id, edit, repeatable=True)

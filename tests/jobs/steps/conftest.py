@@ -23,7 +23,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOut
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client

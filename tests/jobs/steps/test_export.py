@@ -12,7 +12,7 @@ from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimi
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
-from bot.nemo.renders import Render, RenderStatus
+from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
@@ -65,7 +65,7 @@ async def test_an_edit_is_exported_if_the_agent_changed_something(
 async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     job = rig.job(kind=JobKind.EXPORT)
-    draft = await rig.projects.call(job, lambda p: rig.projects.nemo.get_state(p.who, p.session_id))
+    draft = await rig.projects.call(job, lambda p: rig.projects.nemo.get_state(p.credentials, p.session_id))
     assert draft.draft is not None
     delivered = CachedResult(draft_digest=draft.draft.digest(), file_id="delivered before", kind="video")
     await rig.projects.chats.save_result(job.chat, delivered)
@@ -87,13 +87,13 @@ async def test_polls_that_lose_the_render_count_only_in_a_row(
     looks: Iterator[str] = iter(["lost", "processing", "lost", "processing", "real"])
     real = nemo.get_render
 
-    async def get_render(who: Credentials, render_id: str) -> Render:
+    async def get_render(credentials: Credentials, render_id: str) -> Render:
         match next(looks, "real"):
             case "lost":
                 raise ServiceError(Call("GET", "/render"), "unknown", status=404)
             case "processing":
                 return Render(render_id, RenderStatus.PROCESSING)
-        return await real(who, render_id)
+        return await real(credentials, render_id)
 
     await rig.nemo.set(pace={"render_s": 6})
     monkeypatch.setattr(nemo, "get_render", get_render)
@@ -136,13 +136,15 @@ async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
     get_state, start_render = nemo.get_state, nemo.start_render
     rendered: list[Any] = []
 
-    async def get_state_with_media(who: Credentials, session_id: str) -> ProjectState:
+    async def get_state_with_media(credentials: Credentials, session_id: str) -> ProjectState:
         media = [{"filename": "beach.mp4", "cdn_url": "https://cdn.example.com/b.mp4"}]
-        return replace(await get_state(who, session_id), generated_media=media)
+        return replace(await get_state(credentials, session_id), generated_media=media)
 
-    async def start_and_note(who: Credentials, render_id: str, session_id: str, raw_draft: Any) -> Render:
+    async def start_and_note(
+        credentials: Credentials, render_id: str, session_id: str, raw_draft: Any
+    ) -> Render:
         rendered.append(raw_draft)
-        return await start_render(who, render_id, session_id, raw_draft)
+        return await start_render(credentials, render_id, session_id, raw_draft)
 
     monkeypatch.setattr(nemo, "get_state", get_state_with_media)
     monkeypatch.setattr(nemo, "start_render", start_and_note)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.nemo.renders import Render, RenderStatus, has_status, read_render
+from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
 
 COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
 

@@ -16,8 +16,8 @@ from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.runner import JobRunner
-from bot.jobs.worker.stuck_jobs import Ages, StuckJobMonitor
-from bot.projects.guest_accounts import GuestAccountCounter
+from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, FunctionStep, Responders, new_job

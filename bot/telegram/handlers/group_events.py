@@ -4,7 +4,7 @@ from telegram import Update
 from telegram.ext import ChatMemberHandler, filters
 
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.senders import may_write, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
 

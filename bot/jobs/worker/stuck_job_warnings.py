@@ -56,7 +56,7 @@ class StuckJobMonitor:
             try:
                 await self.check()
             except RedisError:
-                log.warning("stuck_jobs.store_away", exc_info=True)
+                log.warning("stuck_jobs.store_unreachable", exc_info=True)
             await self._clock.sleep(CHECK_EVERY_S)
 
     async def check(self) -> None:
