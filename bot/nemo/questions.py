@@ -41,12 +41,10 @@ class QuestionSet:
     Args:
         questions: In the agent's order; at least one.
         title: A heading; may be empty.
-        is_confirmation: Whether it asks for a yes or no, whose words are the reader's own.
     """
 
     questions: tuple[Question, ...]
     title: str = ""
-    is_confirmation: bool = False
 
     @property
     def is_choice(self) -> bool:
@@ -102,4 +100,4 @@ def _label(option: Any) -> str:
 def _confirmation(args: Mapping[str, Any]) -> QuestionSet:
     confirmation = read.mapping(read.first_of(args, ("toolConfirmation", "tool_confirmation")))
     hint = read.text(confirmation.get("hint")) or read.text(args.get("hint")) or ""
-    return QuestionSet((Question(hint[:MAX_PROMPT_CHARS]),), is_confirmation=True)
+    return QuestionSet((Question(hint[:MAX_PROMPT_CHARS]),))

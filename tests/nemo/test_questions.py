@@ -43,7 +43,7 @@ def test_a_confirmation_is_a_question() -> None:
         "toolConfirmation": {"hint": "This takes 100 credits. Go on?", "confirmed": False},
     }
     asked = read_tool_question("adk_request_confirmation", args)
-    assert asked == QuestionSet((Question("This takes 100 credits. Go on?"),), is_confirmation=True)
+    assert asked == QuestionSet((Question("This takes 100 credits. Go on?"),))
 
 
 def test_other_tools_ask_nothing() -> None:

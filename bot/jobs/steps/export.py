@@ -234,6 +234,8 @@ class Export:
                 render = await self._start_render(attempt, render_id, raw_draft)
         if render.render_id != render_id:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
+        if number > 1:
+            await attempt.responder.flush_progress()  # a short render may end before the next edit
         return await self._poll(attempt, render)
 
     async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
