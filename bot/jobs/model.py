@@ -175,7 +175,7 @@ def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
     """Return the id of the job that a button starts: always the same, so that two presses start one job.
 
     Args:
-        telegram_chat_id: The id that the button's chat has in Telegram: a group that moves numbers its messages anew.
+        telegram_chat_id: The id that the button's chat has in Telegram: a moved group restarts its numbers.
         message_id: The message with the button.
         data: The button's callback data.
     """

@@ -28,7 +28,7 @@ T = TypeVar("T")
 LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its button; it goes without one then
 
 LINK_MARGIN = timedelta(hours=24)
-"""A browser link is made anew so long before it ends, so that one under a message holds for a while."""
+"""A browser link is replaced so long before it expires, so that one under a message holds for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Projects:
     ) -> T:
         """Make a call about the chat's project; mend what can be mended, each thing once.
 
-        A bad anonymous token is renewed, a lost project made anew, a 429 waited out, and a call that never reached
+        A bad anonymous token is renewed, a lost project is replaced, a 429 waited out, and a call that never reached
         the service made again. Nothing else is repeated: the call may have been carried out.
 
         Args:

@@ -100,7 +100,7 @@ def sender_key(chat: str, owner_id: int) -> str:
 
 
 def request_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
-    """Return the key of the job that a message belongs to; a group that moves numbers its messages anew."""
+    """Return the key of the job that a message belongs to; a group that moves starts its message numbers again."""
     return f"{REQUEST}{{{chat}}}:{telegram_chat_id}:{message_id}"
 
 

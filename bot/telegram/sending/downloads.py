@@ -98,7 +98,7 @@ class FileDownloads:
             except FileGone as error:
                 if not self._local or isinstance(error, FileUnavailable):
                     raise
-                # Another job with the same file may just have deleted the copy: the server fetches it anew.
+                # Another job with the same file may just have deleted the copy: the server fetches it again.
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             if file.is_text:  # Its reader checks the content.
                 yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))

@@ -58,7 +58,7 @@ class PressedMessages:
         """
 
         async def edit(chat_id: int) -> object:
-            # The edit itself goes as free: after a 429 it is not repeated as it was, but made anew.
+            # The edit itself goes as free: after a 429 it is not repeated as it was, but rendered again.
             await self._telegram_calls.rate_limiter.acquire(chat_id, SendPriority.ANSWER)
             view, words = await make_view()
             markup = keyboard(view.buttons, words)

@@ -1,0 +1,59 @@
+import pytest
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
+
+from bot.chats.chats import ChatFields, Chats
+from bot.chats.token_cipher import TokenCipher
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, Uploaded, field_of
+from bot.jobs.model import Attachment, Job, JobKind
+from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.retry import retry_of
+from tests.clocks import HandClock
+from tests.jobs.conftest import CHAT, new_job
+
+LINK = "https://media.example/a.mp4"
+JOB = new_job(
+    files=(Attachment("clip", "video", "a.mp4", 5, "video/mp4"),), payload=EditPayload(links=(LINK,))
+)
+
+
+async def retried(job_queue: JobQueue, redis: Redis, project: str, *saved: tuple[Checkpoint, str]) -> Job:
+    """Retry a job that saved these checkpoints, in a chat whose project is now this one."""
+    chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
+    await job_queue.enqueue([JOB], 1)
+    for checkpoint, key in saved:
+        await job_queue.save_waiting(JOB, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+    await chats.update(CHAT, ChatFields(session_id=project))
+    again = await retry_of(job_queue, chats, JOB, HandClock().now())
+    assert again is not None
+    return again
+
+
+@pytest.mark.parametrize(("project", "is_there"), [("first", True), ("after /new", False)])
+async def test_only_what_the_present_project_has_is_not_uploaded_again(
+    job_queue: JobQueue, redis: Redis, project: str, is_there: bool
+) -> None:
+    again = await retried(
+        job_queue,
+        redis,
+        project,
+        (Uploaded(session_id="first", sources={"clip": None}), FILES),
+        (Uploaded(session_id="first", sources={LINK: None}), LINKS),
+    )
+    assert again.files == (() if is_there else JOB.files)
+    assert again.payload_as(EditPayload).links == (() if is_there else (LINK,))
+
+
+@pytest.mark.parametrize(
+    ("answered", "kind"),
+    [
+        (AgentAnswered(), JobKind.EXPORT),
+        (AgentAnswered(failed=True, draft_before={"d": 1}, draft_after={"d": 2}), JobKind.EXPORT),
+        (AgentAnswered(failed=True, draft_before={"d": 1}, draft_after={"d": 1}), JobKind.EDIT),
+    ],
+)
+async def test_what_the_agent_did_is_not_asked_and_charged_again(
+    job_queue: JobQueue, redis: Redis, answered: AgentAnswered, kind: JobKind
+) -> None:
+    assert (await retried(job_queue, redis, "first", (answered, ""))).kind is kind
