@@ -82,10 +82,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     try:
         with path.open("rb") as file:
-            file_type = sniff(file.read(SNIFF_BYTES))
-            demuxer = _DEMUXERS.get(file_type) if file_type else None
+            # Content that doesn't tell may still be the MP4 that a result is.
+            file_type = sniff(file.read(SNIFF_BYTES)) or "mp4"
+            demuxer = _DEMUXERS.get(file_type)
             if demuxer is None:
-                raise NotAVideo(f"not a video: {file_type or 'of no known type'}")
+                raise NotAVideo(f"not a video: {file_type}")
             file.seek(0)
             # The demuxer is named and the file passed open: a playlist disguised as a video can make FFmpeg read
             # neither other files nor URLs.
@@ -184,7 +185,7 @@ def _is_faststart(path: Path) -> bool:
     """Whether moov comes before mdat among the top-level boxes; files other than MP4 and QuickTime always stream."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        if sniff(file.read(SNIFF_BYTES)) not in ("mp4", "mov"):
+        if sniff(file.read(SNIFF_BYTES)) not in ("mp4", "mov", None):
             return True
         offset = 0
         for _ in range(64):
