@@ -4,6 +4,7 @@ A checkpoint that only one step uses stands beside that step.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -87,11 +88,23 @@ class Turn(Checkpoint):
     name = "turn"
     number: int = 1  # counts the job's messages to the agent
     prompt: str = ""  # the message; empty for the job's own prompt
+    began_at: datetime | None = None  # when all answers were there, UTC; ``None`` for the first turn
 
     @property
     def key(self) -> str:
         """The key of the turn's other checkpoints."""
         return "" if self.number == 1 else str(self.number)
+
+
+def worked_since(asked_at: datetime, checkpoints: "Checkpoints") -> datetime:
+    """Return since when the bot and not a person is what a job waits for.
+
+    Args:
+        asked_at: When the job was asked for.
+        checkpoints: The job's.
+    """
+    turn = checkpoints.load(Turn)
+    return asked_at if turn is None or turn.began_at is None else turn.began_at
 
 
 class AgentAsked(Checkpoint):

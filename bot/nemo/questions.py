@@ -41,6 +41,10 @@ class Question:
     is_confirmation: bool = False
     tool: str = ""
 
+    def completes(self, earlier: "Question") -> bool:
+        """Whether this is the same question as an earlier one, which may have been unfinished."""
+        return not earlier.is_confirmation and self.prompt.startswith(earlier.prompt)
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
@@ -59,12 +63,11 @@ class QuestionSet:
 
         The same call may come in several events and forms, and its first ones with unfinished texts.
         """
-        kept = [
-            one
-            for one in self.questions
-            if not any(other.prompt.startswith(one.prompt) for other in later.questions)
+        whole = [
+            next((other for other in later.questions if other.completes(one)), one) for one in self.questions
         ]
-        return QuestionSet((*kept, *later.questions)[:MAX_QUESTIONS], later.title or self.title)
+        questions = tuple(dict.fromkeys((*whole, *later.questions)))
+        return QuestionSet(questions[:MAX_QUESTIONS], later.title or self.title)
 
 
 def read_tool_question(name: str, args: Mapping[str, Any]) -> QuestionSet | None:

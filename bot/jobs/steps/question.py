@@ -32,9 +32,23 @@ async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionS
             await _ask(attempt, answered, asked, index)
             raise JobSetAside
         answers.append(answer.words)
-    turn = Turn(number=answered.turn + 1, prompt=answer_text(asked.questions, answers))
+    turn = Turn(
+        number=answered.turn + 1, prompt=answer_text(asked.questions, answers), began_at=attempt.clock.now()
+    )
     await attempt.save(turn)
     return turn
+
+
+class NextQuestion:
+    """Ask the next question of a job that has just got an answer, before anything else is done for it."""
+
+    name = "next_question"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        answered, turn = attempt.load(AgentAnswered), attempt.load(Turn) or Turn()
+        if answered is not None and answered.question is not None and answered.turn == turn.number:
+            await ask_person(attempt, answered, answered.question)
 
 
 async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, index: int) -> None:

@@ -16,7 +16,8 @@ if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return -1 e
 redis.call('HSET', job, 'state', args.state)
 settle_charge(job, args.state, args.fields_of_sent)
 redis.call('EXPIRE', job, args.ttl_s)
-if redis.call('HDEL', job, 'question') == 1 then redis.call('DEL', open_question) end
+local was_asking = redis.call('HDEL', job, 'question') == 1
+if was_asking then redis.call('DEL', open_question) end
 redis.call('ZREM', started, job)
 redis.call('ZREM', last_saved, job)
 if args.given_up and redis.call('HSETNX', job, 'given_up', 1) == 1 then

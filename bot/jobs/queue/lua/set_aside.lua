@@ -12,7 +12,8 @@ local args = cjson.decode(ARGV[1])
 if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return -2 end
 -- Waiting for a person is no failed try.
 redis.call('HINCRBY', job, 'uncounted_attempts', 1)
-if redis.call('HEXISTS', job, 'question') == 0 or redis.call('HEXISTS', job, 'cancel_requested') == 1 then return -1 end
+if redis.call('HEXISTS', job, 'question') == 0 then return -1 end
+if redis.call('HEXISTS', job, 'cancel_requested') == 1 then return -1 end
 redis.call('HSET', job, 'state', 'asking')
 redis.call('HDEL', job, 'announcement_claimed')
 redis.call('ZADD', questions, args.now_s, args.member)
