@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 
 from bot.jobs.model import JobState
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.lua_script import LuaScript
 from bot.jobs.queue.tickets import Tickets, parse_queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ class QueueSweep:
         self._redis = redis
         self._tickets = tickets
         self._clock = clock
-        self._park = LuaScript(redis, "park")
+        self._park = LuaScript(redis, __package__, "park")
 
     async def run(self) -> int:
         """Sweep once.
