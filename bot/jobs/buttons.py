@@ -124,10 +124,27 @@ class ChooseLanguage(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ChooseSkill(ButtonAction):
-    """Choose the skill card with a mark; without one, list the cards."""
+    """Choose the skill card with a mark."""
 
     name = "skill"
-    mark: str = ""
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListSkills(ButtonAction):
+    """List the skill cards of the page with this number, from 1."""
+
+    name = "skills"
+    page: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSkill(ButtonAction):
+    """Show the skill card with a mark, or what else there is to know about it."""
+
+    name = "card"
+    with_details: bool
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)

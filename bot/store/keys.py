@@ -18,7 +18,7 @@ RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered the
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
-ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: ids of a group's admins, with spaces between
+ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: a group's admins, AdminList
 
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 

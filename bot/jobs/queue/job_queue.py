@@ -24,7 +24,6 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
-from bot.jobs.queue.lua_script import LuaScript
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
@@ -33,6 +32,7 @@ from bot.jobs.queue.tickets import TicketHandler, Tickets, parse_queue_id, queue
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
@@ -120,16 +120,16 @@ class JobQueue(JobReader):
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
-        self._enqueue = LuaScript(redis, "enqueue", "quotas", "album")
-        self._claim = LuaScript(redis, "claim")
-        self._save = LuaScript(redis, "save")
-        self._save_waiting = LuaScript(redis, "save_waiting")
-        self._record_upload_size = LuaScript(redis, "record_upload_size", "quotas")
-        self._close = LuaScript(redis, "close")
-        self._finish = LuaScript(redis, "finish", "quotas")
-        self._park = LuaScript(redis, "park")
-        self._cancel = LuaScript(redis, "cancel", "quotas")
-        self._claim_announcement = LuaScript(redis, "claim_announcement")
+        self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
+        self._claim = LuaScript(redis, __package__, "claim")
+        self._save = LuaScript(redis, __package__, "save")
+        self._save_waiting = LuaScript(redis, __package__, "save_waiting")
+        self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
+        self._close = LuaScript(redis, __package__, "close")
+        self._finish = LuaScript(redis, __package__, "finish", "quotas")
+        self._park = LuaScript(redis, __package__, "park")
+        self._cancel = LuaScript(redis, __package__, "cancel", "quotas")
+        self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
     def run_tickets_with(self, handler: TicketHandler) -> None:
         """Set what a ticket does in this process."""

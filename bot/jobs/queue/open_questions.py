@@ -15,10 +15,10 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import QuestionAnswer, field_of
 from bot.jobs.model import Job, QueueName
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.lua_script import LuaScript
 from bot.jobs.queue.tickets import Tickets, queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 
 class AnswerOutcome(StrEnum):
@@ -42,10 +42,10 @@ class OpenQuestions:
         self._redis = redis
         self._tickets = tickets
         self._clock = clock
-        self._ask = LuaScript(redis, "ask")
-        self._set_aside = LuaScript(redis, "set_aside")
-        self._answer = LuaScript(redis, "answer")
-        self._tick = LuaScript(redis, "tick")
+        self._ask = LuaScript(redis, __package__, "ask")
+        self._set_aside = LuaScript(redis, __package__, "set_aside")
+        self._answer = LuaScript(redis, __package__, "answer")
+        self._tick = LuaScript(redis, __package__, "tick")
 
     async def ask(self, job: Job, attempt: int, number: str) -> None:
         """Open a question of a running job, before it is sent; nothing if it has its answer."""

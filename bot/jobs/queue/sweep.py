@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 
 from bot.jobs.model import STORED_JOB, JobKind, JobState
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.lua_script import LuaScript
 from bot.jobs.queue.open_questions import OpenQuestions
 from bot.jobs.queue.tickets import Tickets, parse_queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class QueueSweep:
         self._questions = questions
         self._tickets = tickets
         self._clock = clock
-        self._park = LuaScript(redis, "park")
+        self._park = LuaScript(redis, __package__, "park")
 
     async def run(self) -> int:
         """Sweep once.

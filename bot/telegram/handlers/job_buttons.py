@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
 
+from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
     KeepExtras,
     RemoveExtra,
@@ -23,8 +24,12 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
+from bot.words.phrases import PhraseAction, action_for
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
+
+_ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
+"""Actions that an example may ask for; the agent would charge for them. A card's author may not start a new project."""
 
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
 """The answer to a press on a job that is not known any more."""
@@ -47,6 +52,9 @@ class JobButtons(HandlerFamily):
         job = await prompt_job(self._submitter, press, prompt)
         if job is None:
             return PressReply("toast.sent_already", buttons=others)
+        if isinstance(action, RunExample) and (phrase := action_for(prompt)) in _ACTIONS:
+            job_type = COMMAND_JOBS[phrase]
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="")
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}

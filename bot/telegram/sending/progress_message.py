@@ -32,7 +32,7 @@ BAR_CELLS = 12
 PREVIEW_LENGTH = 600  # how many characters of the agent's answer are shown while it comes; the newest ones
 
 STILL_WORKING_EVERY_S = 120.0
-"""After each of these in one stage the message says that work goes on, as the service advises."""
+"""After each of these of a job the message says that work goes on, as the service advises."""
 
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
@@ -300,7 +300,7 @@ class ProgressMessage:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s
         # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
         self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
-        return compose(self._words, self._progress, in_stage_s, self._age_s, self._furthest)
+        return compose(self._words, self._progress, self._age_s, self._furthest)
 
     @property
     def _buttons(self) -> Sequence[Button]:
@@ -348,13 +348,12 @@ def fraction_of(progress: Progress, in_stage_s: float) -> float:
     return progress.fraction + (progress.until - progress.fraction) * share
 
 
-def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: float, fraction: float) -> str:
+def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float) -> str:
     """Return the text of a progress message, as HTML.
 
     Args:
         words: The texts in the chat's language.
         progress: What to show.
-        in_stage_s: Seconds in this stage.
         elapsed_s: Seconds since the request.
         fraction: Length of the bar, 0 to 1.
     """
@@ -364,9 +363,9 @@ def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: floa
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)
         elapsed = words.text("progress.elapsed", duration=words.duration(elapsed_s))
         lines.append(f"{bar} {min(99, int(fraction * 100))}% · {elapsed}")
-    if in_stage_s >= STILL_WORKING_EVERY_S:
-        minutes = int(in_stage_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
-        lines.append(words.text("progress.still_working", minutes=minutes))
+        if elapsed_s >= STILL_WORKING_EVERY_S:
+            minutes = int(elapsed_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
+            lines.append(words.text("progress.still_working", minutes=minutes))
     if progress.preview:
         newest = progress.preview[-PREVIEW_LENGTH:]
         cut = "…" if len(newest) < len(progress.preview) else ""
