@@ -112,7 +112,7 @@ class QuestionHandlers(HandlerFamily):
         if outcome is AnswerOutcome.OVER:
             return False
         await self._submitter.note(message)
-        if shown is not None:
+        if shown is not None and outcome is not AnswerOutcome.REPEATED:
             self._redraw(update, context, shown, _answered(asked, index, words))
         return True
 
