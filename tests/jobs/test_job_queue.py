@@ -16,7 +16,7 @@ from bot.jobs.queue.job_queue import (
     QueueFull,
     SaveOutcome,
 )
-from bot.jobs.queue.sweep import IDLE_QUEUE_KEPT
+from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.store import keys
 from tests.clocks import HandClock
@@ -457,34 +457,39 @@ class TestSweep:
         assert await job_queue.sweep() == 0
         assert await job_queue.claim(EDIT, "another") is None
 
-    async def test_an_empty_queue_is_kept_for_a_while(self, job_queue: JobQueue, redis: Redis) -> None:
-        # Somebody may have announced it and be about to fill it.
-        await job_queue.enqueue([new_job()], 1)
-        await job_queue.finish(await take(job_queue, "a"), JobState.DONE)
-        await job_queue.sweep()
-        assert await redis.zcard(keys.QUEUES) == 1
-
-    async def test_idle_queues_are_forgotten_after_a_while(
+    async def test_only_queues_in_use_are_looked_at(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock, docket: Docket
     ) -> None:
-        job = new_job()
-        await job_queue.enqueue([job], 1)
+        await job_queue.enqueue([new_job()], 1)
         ((_, _, ticket),) = await tickets(docket)
         claimed = await take(job_queue, ticket)
-        await clock.advance(IDLE_QUEUE_KEPT.total_seconds() + 1)
-        await job_queue.sweep()
-        assert await redis.zcard(keys.QUEUES) == 1
+        for _ in range(3):
+            await clock.advance(SWEEP_EVERY_S)
+            await job_queue.sweep()
+            assert await redis.zcard(keys.QUEUES) == 1
         await job_queue.finish(claimed, JobState.DONE)
+        await clock.advance(SWEEP_EVERY_S)
         await job_queue.sweep()
         assert await redis.zcard(keys.QUEUES) == 0
 
-    async def test_a_queue_that_waits_for_long_is_not_forgotten(
+    async def test_a_queue_that_waits_for_a_worker_is_looked_at_once_a_minute(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
-        await clock.advance(IDLE_QUEUE_KEPT.total_seconds() * 3)
+        assert await job_queue.sweep() == 1
+        look_at_s: Any = await redis.zscore(keys.QUEUES, EDIT)
+        assert look_at_s - clock.now().timestamp() == pytest.approx(60, abs=1)
+        await clock.advance(61)
+        assert await job_queue.sweep() == 0, "its ticket is there"
+
+    async def test_more_queues_than_one_script_looks_at(self, job_queue: JobQueue, redis: Redis) -> None:
+        queues = {f"{number}/main": 0 for number in range(BATCH + 5)}
+        await redis.zadd(keys.QUEUES, queues)
         await job_queue.sweep()
-        assert await redis.zcard(keys.QUEUES) == 1
+        assert await redis.zcard(keys.QUEUES) == 0
+
+    async def test_one_process_sweeps_for_all(self, job_queue: JobQueue) -> None:
+        assert [await job_queue.is_sweep_due() for _ in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(

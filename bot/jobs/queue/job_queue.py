@@ -121,7 +121,7 @@ class JobQueue(JobReader):
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
-        self._claim = LuaScript(redis, __package__, "claim")
+        self._claim = LuaScript(redis, __package__, "claim", "asking")
         self._save = LuaScript(redis, __package__, "save")
         self._save_waiting = LuaScript(redis, __package__, "save_waiting")
         self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
@@ -143,6 +143,10 @@ class JobQueue(JobReader):
             job_id: The job that the ticket is for; empty for whichever is next.
         """
         await self._tickets.add(name, job_id)
+
+    async def is_sweep_due(self) -> bool:
+        """Return whether the caller is the one process of all that sweeps now."""
+        return await self._sweep.is_due()
 
     async def sweep(self) -> int:
         """Give a ticket to every queue that lost its own, and return how many were added."""
@@ -169,8 +173,6 @@ class JobQueue(JobReader):
         """
         now_s = self._clock.now().timestamp()
         queues = {queue_id(job.chat, job.queue): job.id for job in jobs}
-        # Before the jobs, so that the sweep knows the queue whatever happens in between.
-        await self._redis.zadd(keys.QUEUES, dict.fromkeys(queues, now_s))
         chat, part = str(jobs[0].chat), arrival.part if arrival else None
         argument: dict[str, Any] = {
             "update_ttl_s": self._update_ttl_s,
@@ -192,6 +194,7 @@ class JobQueue(JobReader):
                 keys.request_key(chat, jobs[0].telegram_chat_id, part.message_id if part else 0),
                 keys.album_key(chat, arrival.replied_album if arrival else ""),
                 keys.WAITING_JOBS,
+                keys.QUEUES,
             ],
             **argument,
         )
@@ -212,6 +215,7 @@ class JobQueue(JobReader):
         return {
             "id": job.id,
             "key": keys.job_key(chat, job.id),
+            "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": STORED_JOB.dump_json(job).decode(),
             "queue_limit": self._queue_limit * (2 if job.kind in _URGENT else 1),
@@ -244,7 +248,9 @@ class JobQueue(JobReader):
                 keys.STARTED_JOBS,
                 keys.SAVED_JOBS,
                 keys.open_question_key(str(chat)),
+                keys.QUEUES,
             ],
+            queue=name,
             ticket=ticket,
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
@@ -375,7 +381,7 @@ class JobQueue(JobReader):
     async def resume(self) -> None:
         """Begin requests and exports again."""
         await self._redis.delete(keys.PAUSED)
-        await self.sweep()
+        await self._sweep.look_at_all()
 
     async def claim_announcement(self, status: JobStatus) -> bool:
         """Return whether the caller is the first to announce this job's position, and the job still waits."""

@@ -1,5 +1,6 @@
 """Figures of all chats: who is active, what waits, and what today brought."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,13 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import JobState, QueueName
-from bot.jobs.queue.job_reader import JobReader
+from bot.jobs.model import STORED_JOB, JobState, QueueName
+from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
+
+BATCH = 500  # how many chats are read in one round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,39 @@ class QueueStatistics:
         self._redis = redis
         self._docket = docket
         self._clock = clock
-        self._jobs = JobReader(redis)
 
     async def active_chats(self) -> list[ActiveChat]:
         """Return every chat whose requests or exports run or wait."""
         ids = {queue_id async for queue_id, _ in self._redis.zscan_iter(keys.QUEUES)}
-        active = []
-        for chat, queue in map(parse_queue_id, sorted(ids)):
-            job_ids = await self._jobs.current(chat, queue) if queue is QueueName.MAIN else []
-            if not job_ids or (first := await self._jobs.find(chat, job_ids[0])) is None:
-                continue
-            is_running = first.state is JobState.RUNNING
-            active.append(ActiveChat(chat, is_running, len(job_ids) - is_running, first.job.language))
+        chats = [chat for chat, queue in map(parse_queue_id, sorted(ids)) if queue is QueueName.MAIN]
+        active: list[ActiveChat] = []
+        for start in range(0, len(chats), BATCH):
+            active += await self._read(chats[start : start + BATCH])
         return active
+
+    async def _read(self, chats: Sequence[ChatKey]) -> list[ActiveChat]:
+        """Read what many chats have in their main queues, in two round trips."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in map(str, chats):
+                pipe.hget(keys.running_key(name, QueueName.MAIN), "job")
+                pipe.get(keys.open_question_key(name))
+                pipe.lindex(keys.queue_key(name, QueueName.MAIN), 0)
+                pipe.llen(keys.queue_key(name, QueueName.MAIN))
+            answers = await pipe.execute()
+        queues = [
+            (chat, next(filter(None, answers[at : at + 3])), answers[at + 3])
+            for chat, at in zip(chats, range(0, len(answers), 4), strict=True)
+            if any(answers[at : at + 3])
+        ]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for chat, job_id, _ in queues:
+                pipe.hmget(keys.job_key(str(chat), job_id), [JobField.STATE, JobField.REQUEST])
+            jobs = await pipe.execute()
+        return [
+            ActiveChat(chat, state == JobState.RUNNING, waiting, STORED_JOB.validate_json(request).language)
+            for (chat, _, waiting), (state, request) in zip(queues, jobs, strict=True)
+            if request is not None
+        ]
 
     async def today(self) -> DayTotals:
         """Return what was asked for since midnight UTC."""

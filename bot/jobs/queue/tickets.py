@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from docket import Docket
 from docket.dependencies import TaskKey
-from docket.execution import Disposition, ExecutionState
+from docket.execution import Disposition
 
 from bot.chats.key import ChatKey
 from bot.jobs.model import QueueName
@@ -14,8 +14,6 @@ TicketHandler = Callable[[str, str, str], Awaitable[None]]
 """Runs a ticket: id of the queue, id of the job that it was added for, the ticket's own key."""
 
 _TASK = "work"
-
-_ENDED = (ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED)
 
 
 async def _no_worker(queue: str, job_id: str, ticket: str) -> None:
@@ -55,10 +53,9 @@ class Tickets:
         execution = await self._docket.add(_TASK, key=f"sweep:{queue}:{job_id}")(queue, "")
         return execution.disposition is Disposition.SCHEDULED
 
-    async def is_alive(self, ticket: str) -> bool:
-        """Return whether a ticket waits or runs."""
-        execution = await self._docket.get_execution(ticket) if ticket else None
-        return execution is not None and execution.state not in _ENDED
+    def state_key(self, ticket: str) -> str:
+        """Return the key under which docket keeps the state of a ticket, a hash with a field ``state``."""
+        return self._docket.runs_key(ticket)
 
 
 def queue_id(chat: ChatKey, queue: QueueName) -> str:

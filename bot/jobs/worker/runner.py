@@ -15,6 +15,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMes
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
 from bot.runtime import metrics
@@ -30,8 +31,6 @@ LISTEN_S = 5.0
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
-
-SWEEP_EVERY_S = 5.0  # how soon a queue that lost its ticket gets a new one
 
 
 class JobRunner:
@@ -313,7 +312,8 @@ class JobRunner:
         """Give new tickets to queues that lost theirs, forever."""
         while True:
             try:
-                await self._job_queue.sweep()
+                if await self._job_queue.is_sweep_due():
+                    await self._job_queue.sweep()
             except RedisError:
                 log.warning("queue.sweep_failed", exc_info=True)
             # In real time, as docket's heartbeats are, whatever the clock is.

@@ -3,11 +3,11 @@
 -- Guarantee: a question is answered once, and an update counts once.
 -- Races: the second answer, and one that comes after the job was cancelled, change nothing.
 --
--- KEYS: update mark, job, queue, open question of the chat, all open questions, all waiting jobs
--- Argument: id, number (of the question), member (of the open questions), now_s, update_ttl_s, field and value (of the
+-- KEYS: update mark, job, queue, open question of the chat, all open questions, all waiting jobs, queues in use
+-- Argument: id, queue, number (of the question), member (of the open questions), now_s, update_ttl_s, field and value (of the
 --   answer, if there is one)
 -- Answer: 'answered', 'over' or 'repeated'
-local update_mark, job, queue, open_question, questions, waiting = unpack(KEYS)
+local update_mark, job, queue, open_question, questions, waiting, queues = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 if redis.call('EXISTS', update_mark) == 1 then return 'repeated' end
@@ -21,6 +21,7 @@ if state == 'asking' then
   redis.call('ZREM', questions, args.member)
   redis.call('HSET', job, 'state', 'queued')
   redis.call('LPUSH', queue, args.id)
+  redis.call('ZADD', queues, 'NX', args.now_s, args.queue)
   redis.call('ZADD', waiting, args.now_s, job)
 end
 return 'answered'

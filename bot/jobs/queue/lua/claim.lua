@@ -8,16 +8,12 @@
 -- without words, exports and the like go ahead.
 --
 -- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints,
---   open question of the chat
--- Argument: ticket, job_prefix, now_s
+--   open question of the chat, queues in use
+-- Argument: queue, ticket, job_prefix, now_s
 -- Answer: {'claimed', id, attempt}, {'busy'}, {'empty'}, {'paused'} or {'asking'}
-local queue, running, paused, waiting, started, last_saved, open_question = unpack(KEYS)
+-- Needs: asking.lua
+local queue, running, paused, waiting, started, last_saved, open_question, queues = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
-
-local function goes_to_agent(job)
-  local request, part_count, has_prompt = unpack(redis.call('HMGET', job, 'request', 'part_count', 'has_prompt'))
-  return cjson.decode(request).kind == 'edit' and (not part_count or has_prompt)
-end
 
 local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
 if id then
@@ -35,6 +31,7 @@ end
 local job = args.job_prefix .. id
 redis.call('HSET', running, 'job', id, 'ticket', args.ticket)
 redis.call('HSET', job, 'state', 'running')
+redis.call('ZADD', queues, args.now_s, args.queue)
 -- Only the first start counts: a job that begins again and again makes no progress either.
 redis.call('ZADD', started, 'NX', args.now_s, job)
 redis.call('ZADD', last_saved, 'NX', args.now_s, job)

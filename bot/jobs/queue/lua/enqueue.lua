@@ -4,13 +4,13 @@
 -- Races: of two processes with the same update the second gets 'repeated'. A part that comes while a job is closed
 -- either joins it, and the one who closes it has to look again, or begins a job of its own.
 --
--- KEYS: update mark, album, sender, request, replied album, all waiting jobs
+-- KEYS: update mark, album, sender, request, replied album, all waiting jobs, queues in use
 -- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, sender_s, request_s),
---   jobs (each: id, key, queue_key, request, queue_limit, takes_part, is_main),
+--   jobs (each: id, key, queue, queue_key, request, queue_limit, takes_part, is_main),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
 -- Answer: {'new'}, {'repeated'}, {'queue_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
 -- Needs: quotas.lua, album.lua
-local update_mark, waiting = KEYS[1], KEYS[6]
+local update_mark, waiting, queues = KEYS[1], KEYS[6], KEYS[7]
 local keys = {album = KEYS[2], sender = KEYS[3], request = KEYS[4], replied_album = KEYS[5]}
 local args = cjson.decode(ARGV[1])
 local charge, part, ttl = args.charge, args.part, args.ttl
@@ -55,6 +55,7 @@ end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'attempt', 0, 'uncounted_attempts', 0)
   redis.call('RPUSH', job.queue_key, job.id)
+  redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
     add_part(keys, job.key, job.id, part, ttl)
     if verdict == 'late' then redis.call('HSET', job.key, 'is_late', 1) end

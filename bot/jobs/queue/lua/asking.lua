@@ -1,0 +1,8 @@
+-- Functions for requests that wait for the answer to the agent's question.
+
+-- Return whether a job's request goes to the agent, which would take it for the answer.
+-- Files without words, exports and the like do not.
+local function goes_to_agent(job)
+  local request, part_count, has_prompt = unpack(redis.call('HMGET', job, 'request', 'part_count', 'has_prompt'))
+  return request and cjson.decode(request).kind == 'edit' and (not part_count or has_prompt)
+end
