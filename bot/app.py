@@ -218,6 +218,7 @@ class App:
             lambda: Transport(tls),
             rate_limiter,
             local=settings.telegram_local_mode,
+            link_hosts=[_origin(settings.nemo_api_url), _origin(settings.nemo_web_url)],
         )
         backoff = Backoff()
         try:
@@ -477,6 +478,11 @@ def _load_cards(settings: Settings) -> SkillCards:
         log.warning("skills.no_default", missing=cards.default, used=cards.active(None).name)
     log.info("skills.ready", cards=len(cards.in_language("en")))
     return cards
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _prepare_results(directory: Path, clock: Clock) -> None:

@@ -49,6 +49,7 @@ _PRELOADED = (
     "PIL.ImageStat",
     "bot.media.cover",
     "bot.media.audio_conversion",
+    "bot.media.shrink",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4
