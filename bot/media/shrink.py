@@ -121,17 +121,12 @@ async def shrink_video(
         raise CannotShrink("no room")
     # The cleaning at the start finds it by its ending.
     part = target.with_name(f"{target.stem}.{uuid4().hex}.part{target.suffix}")
-    bounds = Bounds(wall_s=WALL_S, cpu_s=int(WALL_S * _THREADS), written_bytes=2 * max_bytes)
     try:
         with (
             await asyncio.to_thread(source.open, "rb") as given,
             await asyncio.to_thread(part.open, "w+b") as made,
         ):
-            work = asyncio.create_task(run(_shrink, max_bytes, bounds=bounds, files=[given, made]))
-            try:
-                await _watch(work, given, max(1, size), on_progress)
-            finally:
-                work.cancel()
+            await _shrink(given, made, size, max_bytes, on_progress)
         await asyncio.to_thread(part.replace, target)
     except (NotDecoded, OSError) as error:
         raise CannotShrink(str(error)) from error
@@ -139,37 +134,37 @@ async def shrink_video(
         await asyncio.to_thread(part.unlink, missing_ok=True)
 
 
-async def _watch(
-    work: asyncio.Task[Any], given: IO[bytes], size: int, on_progress: Callable[[float], None]
+async def _shrink(
+    given: IO[bytes], made: IO[bytes], size: int, max_bytes: int, on_progress: Callable[[float], None]
 ) -> None:
-    """Report how far the child has read, which shares the file's position, until it is done."""
-    while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
-        on_progress(min(1.0, os.lseek(given.fileno(), 0, os.SEEK_CUR) / size))
-    await work
+    bounds = Bounds(wall_s=WALL_S, cpu_s=int(WALL_S * _THREADS), written_bytes=2 * max_bytes)
+    aim, needed = float(max_bytes), 0.0
+    for _ in range(PASSES):
+        given.seek(0)
+        made.seek(0)
+        made.truncate()
+        work = asyncio.create_task(run(_encode, max_bytes, aim, bounds=bounds, files=[given, made]))
+        try:
+            # In real time, as the child works. It shares the file's position with this process.
+            while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
+                on_progress(min(1.0, os.lseek(given.fileno(), 0, os.SEEK_CUR) / max(1, size)))
+            needed = await work
+        finally:
+            work.cancel()
+        if needed <= max_bytes:
+            return
+        aim *= max_bytes / needed * _FILLED
+    raise CannotShrink(f"{needed:.0f} bytes after {PASSES} passes")
 
 
 # In the decoder process -----------------------------------------------------------------------------------
 
 
-def _shrink(source_fd: int, target_fd: int, max_bytes: int) -> None:
-    with os.fdopen(target_fd, "w+b", buffering=0) as target:
-        aim: float = max_bytes
-        for _ in range(PASSES):
-            os.lseek(source_fd, 0, os.SEEK_SET)
-            target.seek(0)
-            target.truncate()
-            needed = _encode(os.dup(source_fd), target, max_bytes, aim)
-            if needed <= max_bytes:
-                return
-            aim *= max_bytes / needed * _FILLED
-        raise CannotShrink(f"{needed:.0f} bytes after {PASSES} passes")
-
-
-def _encode(source_fd: int, target: IO[bytes], max_bytes: int, aim: float) -> float:
+def _encode(source_fd: int, target_fd: int, max_bytes: int, aim: float) -> float:
     """Encode once, and return how many bytes that takes; estimated, if it stopped at the limit."""
     import av
 
-    with open_video(Path(f"/dev/fd/{source_fd}")) as (input_, video):
+    with os.fdopen(target_fd, "r+b", buffering=0) as target, open_video(source_fd) as (input_, video):
         duration_s = (input_.duration or 0) / av.time_base
         if duration_s <= 0:
             raise CannotShrink("of no known length")
@@ -202,7 +197,8 @@ def _encode(source_fd: int, target: IO[bytes], max_bytes: int, aim: float) -> fl
                     return max_bytes * max(1.1, duration_s / max(encoder.at_s, 0.1))
             for encoder in encoders:
                 encoder.flush()
-    return os.fstat(target.fileno()).st_size
+        size: int = os.fstat(target_fd).st_size
+    return size
 
 
 class _VideoEncoder:

@@ -1,5 +1,6 @@
 import asyncio
-import os
+import contextlib
+import tempfile
 from pathlib import Path
 
 import av
@@ -102,32 +103,21 @@ async def test_a_full_disk_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
         await shrink_video(clip, tmp_path / "s.mp4", shrink.MIN_BYTES, lambda _: None)
 
 
-@pytest.mark.parametrize(("needed", "aims"), [([900], [1000]), ([2000, 990], [1000, 465])])
-def test_a_second_pass_aims_as_much_lower_as_the_first_was_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: list[float], aims: list[float]
+@pytest.mark.parametrize(
+    ("needed", "aims", "fits"),
+    [([900], [1000], True), ([2000, 990], [1000, 465], True), ([2000, 1001], [1000, 465], False)],
+)
+async def test_a_second_pass_aims_as_much_lower_as_the_first_was_over(
+    monkeypatch: pytest.MonkeyPatch, needed: list[float], aims: list[float], fits: bool
 ) -> None:
     aimed: list[float] = []
 
-    def encode(source_fd: int, target: object, max_bytes: int, aim: float) -> float:
-        os.close(source_fd)
+    async def run(work: object, max_bytes: int, aim: float, **_: object) -> float:
         aimed.append(round(aim))
         return needed[len(aimed) - 1]
 
-    monkeypatch.setattr(shrink, "_encode", encode)
-    with (tmp_path / "a").open("w+b") as source, (tmp_path / "b").open("w+b") as target:
-        shrink._shrink(source.fileno(), os.dup(target.fileno()), 1000)
+    monkeypatch.setattr(shrink, "run", run)
+    expected = contextlib.nullcontext() if fits else pytest.raises(CannotShrink)
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made, expected:
+        await shrink._shrink(given, made, 5000, 1000, lambda _: None)
     assert aimed == aims
-
-
-def test_there_is_no_third_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(source_fd: int, *_: object) -> float:
-        os.close(source_fd)
-        return 2000.0
-
-    monkeypatch.setattr(shrink, "_encode", encode)
-    with (
-        (tmp_path / "a").open("w+b") as source,
-        (tmp_path / "b").open("w+b") as target,
-        pytest.raises(CannotShrink),
-    ):
-        shrink._shrink(source.fileno(), os.dup(target.fileno()), 1000)

@@ -3,7 +3,7 @@
 from bot.chats.chats import Chat, Chats
 from bot.jobs.buttons import (
     ChooseLanguage,
-    ChooseSkill,
+    ListSkills,
     SetAutoExport,
     SetReplaceResults,
     SetSendAsFile,
@@ -54,7 +54,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         _switch(SetShrinkResults, "shrink", on=chat.shrink_results),
         _switch(SetReplaceResults, "replace", on=chat.replace_results),
         Button("button.language", ChooseLanguage()),
-        Button("button.skill", ChooseSkill()),
+        Button("button.skill", ListSkills()),
     )
     return ListMessage(LocalizedMessage("settings.heading"), lines, buttons)
 
