@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import AnswerQuestion, Export, KeepExtras, RemoveExtra, Retry, RunOffer
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
@@ -38,6 +39,9 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words have been sent.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
+    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
+    await projects.chats.update(attempt.job.chat, latest)
     if answered.question is not None:
         if text := remove_screen_talk(answered.text).text.strip():
             await attempt.responder.send("answer", AgentMessage(text))
