@@ -15,6 +15,7 @@ from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
+from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.reading.addressing import message_of
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
@@ -26,11 +27,18 @@ from bot.words.phrases import PhraseAction, action_for
 class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
 
-    def __init__(self, services: HandlerServices, login: LoginHandlers, cancel: CancelHandlers) -> None:
+    def __init__(
+        self,
+        services: HandlerServices,
+        login: LoginHandlers,
+        cancel: CancelHandlers,
+        questions: QuestionHandlers,
+    ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._login = login
         self._cancel = cancel
+        self._questions = questions
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -90,6 +98,13 @@ class RequestHandlers(HandlerFamily):
         if (token := token_in(words_of(message))) is not None:
             # Most likely pasted without the command; the agent must never get it, nor may it be stored in a request.
             return await self._login.use_token(update, context, token)
+        is_words_alone = not request.attachments and not request.part.is_forwarded
+        if (
+            is_words_alone
+            and request.prompt
+            and await self._questions.answer(update, context, request.prompt)
+        ):
+            return None
         part = await self._checked(update, request.part)
         replied = None if request.replied is None else await self._checked(update, request.replied)
         source = replied or part
