@@ -90,6 +90,8 @@ class ChatFields(BaseModel):
         result_message_id: The id of that message.
         result_session_id: The project of that video.
         result_in_use: Whether somebody has replied to that message or pinned it.
+        answer_job_id: The job with the agent's latest answer.
+        answer_session_id: The project of that answer.
         export_refused: Whether the account's plan turned out to have no export.
         greeted: Whether it has had a project before; setting up the first one is announced.
     """
@@ -117,6 +119,8 @@ class ChatFields(BaseModel):
     result_message_id: int | None = None
     result_session_id: str | None = None
     result_in_use: bool = False
+    answer_job_id: str | None = None
+    answer_session_id: str | None = None
     export_refused: bool = False
     greeted: bool = False
 
