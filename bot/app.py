@@ -69,6 +69,7 @@ from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 
 if TYPE_CHECKING:
@@ -379,7 +380,14 @@ class App:
             bot,
             telegram_calls,
             sent,
-            FileDownloads(bot, telegram_calls, files_http, local=local, server_dir=settings.server_dir),
+            FileDownloads(
+                bot,
+                telegram_calls,
+                files_http,
+                local=local,
+                server_dir=settings.server_dir,
+                unreadable=UnreadableFiles(bot, parts.redis, settings.admins, settings.server_dir),
+            ),
             Delivery(
                 bot,
                 telegram_calls,

@@ -16,6 +16,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
 from bot.store.schema import SCHEMA_VERSION
+from bot.telegram.sending.server_files import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
 """Space for one file of the largest size that an own Bot API server passes on."""
@@ -139,18 +140,9 @@ def _own_server(settings: Settings) -> Sequence[Finding]:
 
 
 def _server_files(name: str, directory: Path) -> Finding:
-    if not directory.is_dir():
-        return wrong(
-            name,
-            f"{directory} is not there",
-            "Mount the Bot API server's directory here, or set TELEGRAM_FILES_DIR to where it is",
-        )
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        return wrong(
-            name,
-            f"{directory} can't be read and written",
-            "Run bot and Bot API server as one user, or in one group that may write there",
-        )
+    problem = directory_problem(directory)
+    if problem is not None:
+        return wrong(name, *problem)
     return _free_space(name, directory, directory)
 
 

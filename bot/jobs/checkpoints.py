@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.nemo.drafts import digest
 from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")
@@ -133,6 +134,11 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the agent changed the draft."""
+        return digest(self.draft_before) != digest(self.draft_after)
 
 
 class QuestionAsked(Checkpoint):

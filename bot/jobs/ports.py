@@ -76,6 +76,10 @@ class FileUnavailable(FileGone):
     """Telegram does not hand out the file at the moment; later it may."""
 
 
+class FilesUnreadable(FileUnavailable):
+    """The bot can't read the files of its own Bot API server: its operator has to mend that."""
+
+
 class FileTooLarge(Exception):
     """The file is larger than allowed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
-from bot.jobs.ports import FileGone, FileUnavailable
+from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
 from bot.media.kinds import alternatives, category_of, label_of
 from bot.skills import SkillCard
 
@@ -59,6 +59,9 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
 
 def file_gone(job: Job, error: FileGone) -> LocalizedMessage:
     """Say that Telegram does not have a job's file, or not at the moment."""
+    retry = Button("button.retry", Retry(job.id))
+    if isinstance(error, FilesUnreadable):
+        return LocalizedMessage("error.files_unreadable", buttons=(retry,))
     if isinstance(error, FileUnavailable):
-        return LocalizedMessage("error.file_unavailable", buttons=(Button("button.retry", Retry(job.id)),))
+        return LocalizedMessage("error.file_unavailable", buttons=(retry,))
     return LocalizedMessage("error.file_gone")

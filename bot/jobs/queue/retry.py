@@ -8,7 +8,6 @@ from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, retry_id
 from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
-from bot.nemo.drafts import digest
 
 
 async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
@@ -40,7 +39,7 @@ async def _left_to_do(
         job.kind is JobKind.EDIT
         and answered is not None
         and answered.turn == (turn or Turn()).number
-        and (not answered.failed or digest(answered.draft_before) != digest(answered.draft_after))
+        and (not answered.failed or answered.has_changed)
     ):
         return JobKind.EXPORT, (), None
     files, links = await not_uploaded(job_queue, chats, job)

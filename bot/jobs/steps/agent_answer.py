@@ -14,7 +14,7 @@ from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import Draft, TrackKind, digest, read_draft
+from bot.nemo.drafts import Draft, TrackKind, read_draft
 from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
@@ -43,8 +43,8 @@ async def send_answer(
     await projects.chats.update(attempt.job.chat, latest)
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
     said = remove_screen_talk(answered.text)
-    lines = change_lines(before, after) if has_changed(answered) else ()
-    is_unfinished = answered.failed and has_changed(answered)
+    lines = change_lines(before, after) if answered.has_changed else ()
+    is_unfinished = answered.failed and answered.has_changed
     if is_unfinished:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
@@ -86,7 +86,7 @@ def _answer(
         return AgentMessage(said.text, buttons, lines)
     if lines:
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
-    if has_changed(answered):
+    if answered.has_changed:
         return LocalizedMessage("answer.done", buttons=buttons)
     if answered.failed or said.actions:
         return None  # What follows is the answer.
@@ -109,7 +109,7 @@ async def _buttons(
     chat = await projects.chats.get(job.chat)
     if chat.exports_by_itself:
         return ()
-    further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(answered) else ()
+    further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
@@ -163,12 +163,7 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
 
 def wants_export(answered: AgentAnswered) -> bool:
     """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
-    return has_changed(answered) or Screen.EXPORT in remove_screen_talk(answered.text).actions
-
-
-def has_changed(answered: AgentAnswered) -> bool:
-    """Whether the agent changed the draft."""
-    return digest(answered.draft_before) != digest(answered.draft_after)
+    return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions
 
 
 def draft_of(raw: RawDraft) -> Draft | None:

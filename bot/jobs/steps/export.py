@@ -32,6 +32,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
+from bot.nemo.failures import failure_kind
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.projects.projects import Projects
@@ -56,6 +57,8 @@ FETCHES = 3
 FETCH_PAUSE_S = 2.0
 
 CANCEL_TIMEOUT_S = 5.0
+
+_AGAIN_LATER = ("error.busy", "error.nemo_down", "error.refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,8 @@ class Export:
             if isinstance(error, ExportNotInPlan):
                 # Only a request for it tries again: the account may have another plan by then.
                 await chats.update(key, ChatFields(export_refused=True))
-            raise await ended_by(self._projects, attempt.job, error) from error
+            ended = await ended_by(self._projects, attempt.job, error)
+            raise _with_export(attempt, ended) from error
         except asyncio.CancelledError:
             await self._cancel_render(attempt)
             raise
@@ -205,11 +209,9 @@ class Export:
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
-        reason = render.error if render is not None and render.error else ""
-        params: dict[str, Param] = {"reason": reason or LocalizedMessage("export.reason_unknown")}
-        raise JobEnded(
-            LocalizedMessage("export.failed", params, (Button("button.retry", Retry(attempt.job.id)),))
-        )
+        kind = failure_kind(render.error or "" if render is not None else "")
+        params: dict[str, Param] = {"reason": LocalizedMessage(f"export.reason_{kind}")}
+        raise JobEnded(LocalizedMessage("export.failed", params, (_again(attempt),)))
 
     async def _one_render(self, attempt: Attempt, raw_draft: RawDraft, number: int) -> Render:
         nemo = self._projects.nemo
@@ -363,9 +365,23 @@ async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:
     if no_room:
-        retry = Button("button.retry", Retry(attempt.job.id))
-        return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (retry,))
-    return LocalizedMessage("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
+        return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (_again(attempt),))
+    return LocalizedMessage(
+        "deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)}, (_again(attempt),)
+    )
+
+
+def _again(attempt: Attempt) -> Button:
+    """Return the button that exports again; the agent is done, so that is all that a retry has left to do."""
+    return Button("button.export", Retry(attempt.job.id))
+
+
+def _with_export(attempt: Attempt, ended: JobEnded) -> JobEnded:
+    """Offer the export again, which costs nothing, where the whole request would be tried again."""
+    message = ended.message
+    if isinstance(message, LocalizedMessage) and message.key in _AGAIN_LATER:
+        return JobEnded(LocalizedMessage("export.unavailable", buttons=(_again(attempt),)), ended.state)
+    return ended
 
 
 async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:

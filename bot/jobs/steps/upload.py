@@ -119,8 +119,7 @@ class Upload:
             except (SourceBroken, TransportError) as error:
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
-                    reason = {"reason": type(error).__name__}
-                    raise JobEnded(LocalizedMessage("error.upload_failed", reason, (retry,))) from error
+                    raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
                 log.warning("upload.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(PAUSE_S * number)
             else:
