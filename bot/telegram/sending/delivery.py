@@ -92,6 +92,8 @@ class Delivery:
             buttons.append(Button("button.download", url=result.link))
         if result.browser_link and result.browser_link != result.link:
             buttons.append(Button("button.open_browser", url=result.browser_link))
+        if result.project_link:
+            buttons.append(Button("button.sign_in", url=result.project_link))
         prepared = await self._prepare(result, words, buttons)
         as_file = f"{idempotency_key}.file"
         if (
