@@ -59,10 +59,15 @@ class RunOffer(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion(ButtonAction):
-    """Answer the question that the agent asked at the end of a job with the option of this number."""
+    """Answer the question of this number, which the agent asked for a job.
+
+    ``option`` is the option's number from 0, or ``DONE`` when all that is wanted is ticked.
+    """
 
     name = "choose"
+    DONE: ClassVar[str] = "done"
     job_id: str
+    number: str
     option: str
 
 

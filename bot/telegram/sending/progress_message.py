@@ -12,7 +12,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage, worked_since
 from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
@@ -282,8 +282,7 @@ class ProgressMessage:
         return 0.0
 
     async def _wait_for_change(self) -> None:
-        age_s = (self._clock.now() - self._job.asked_at).total_seconds()
-        pause_s = next(pause for limit, pause in _REFRESH if age_s < limit)
+        pause_s = next(pause for limit, pause in _REFRESH if self._age_s < limit)
         pause_s = max(pause_s, self._rate_limiter.edit_pause_s)
         if self._has_changed:
             return
@@ -293,12 +292,15 @@ class ProgressMessage:
         finally:
             self._pause.cancel()
 
+    @property
+    def _age_s(self) -> float:
+        return (self._clock.now() - worked_since(self._job.asked_at, self._checkpoints)).total_seconds()
+
     def _compose(self) -> str:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s
-        elapsed_s = (self._clock.now() - self._job.asked_at).total_seconds()
         # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
         self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
-        return compose(self._words, self._progress, elapsed_s, self._furthest)
+        return compose(self._words, self._progress, self._age_s, self._furthest)
 
     @property
     def _buttons(self) -> Sequence[Button]:
