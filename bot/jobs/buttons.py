@@ -164,6 +164,13 @@ class RunSuggestion(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceFiles(ButtonAction):
+    """Ask the agent to put the files that are on no track on the timeline."""
+
+    name = "place"
+
+
+@dataclass(frozen=True, slots=True)
 class ShowSettings(ButtonAction):
     """Show the chat's settings."""
 

@@ -7,6 +7,7 @@ from telegram import InlineKeyboardMarkup
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
     KeepExtras,
+    PlaceFiles,
     RemoveExtra,
     Retry,
     RunExample,
@@ -40,10 +41,10 @@ class JobButtons(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        self.on_press(self._run_prompt, RunExample, RunSuggestion)
+        self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
         self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
 
-    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
+    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion | PlaceFiles) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
         others = without_button(press.message.reply_markup, press.data)
         prompt = prompt_behind(action, self._submitter.cards, words)
@@ -132,10 +133,14 @@ async def send_prompt(
     return PressReply(toast, buttons=NO_BUTTONS)
 
 
-def prompt_behind(action: RunExample | RunSuggestion, cards: SkillCards, words: Words) -> str | None:
+def prompt_behind(
+    action: RunExample | RunSuggestion | PlaceFiles, cards: SkillCards, words: Words
+) -> str | None:
     """Return the words that a button sends; ``None`` when what it offered is no longer there."""
     if isinstance(action, RunExample):
         return cards.example(action.mark)
+    if isinstance(action, PlaceFiles):
+        return words.plain("prompt.place_files")
     suggestion = next_step(action.suggestion)
     return None if suggestion is None else words.plain(suggestion.prompt)
 
