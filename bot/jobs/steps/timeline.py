@@ -5,7 +5,7 @@ from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.nemo.drafts import Draft, Segment, Track
-from bot.pictures import times
+from bot.nemo.spans import spans_of
 
 MOST_TRACKS = 20  # tracks listed in one message
 
@@ -25,13 +25,13 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
 
 
 def _track(position: int, track: Track, total_ms: int) -> LocalizedMessage:
-    spans = times.spans(track.segments, total_ms)
+    placed = spans_of(track.segments, total_ms)
     params: dict[str, Param] = {
         "position": position,
         "track": track_label(track),
         "name": _names(track),
-        "start": Seconds(min(span.start_ms for span in spans) / 1000, tenths=True),
-        "end": Seconds(max(span.end_ms for span in spans) / 1000, tenths=True),
+        "start": Seconds(min(span.start_ms for span in placed) / 1000, tenths=True),
+        "end": Seconds(max(span.end_ms for span in placed) / 1000, tenths=True),
     }
     volume = track.segments[0].volume if track.volume is None else track.volume
     if volume is None:

@@ -8,7 +8,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import Seconds
 from bot.jobs.steps.timeline import timeline
 from bot.nemo.drafts import read_draft
-from bot.pictures import times
+from bot.nemo.spans import spans_of
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_a_line_has_the_times_of_the_picture(
     draft = read_draft({"d": 10000, "t": [{"tt": 0, "sg": segments}]})
     _, (line,) = timeline(draft, ChatKey(1))
     assert (line.params["start"], line.params["end"]) == tuple(Seconds(s, tenths=True) for s in span)
-    spans = times.spans(draft.tracks[0].segments, 10000)
-    assert span == (min(s.start_ms for s in spans) / 1000, max(s.end_ms for s in spans) / 1000)
+    placed = spans_of(draft.tracks[0].segments, 10000)
+    assert span == (min(s.start_ms for s in placed) / 1000, max(s.end_ms for s in placed) / 1000)
