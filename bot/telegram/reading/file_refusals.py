@@ -46,4 +46,6 @@ class FileRefusals:
             "limit": limit,
             "send_limit": Bytes(self.send_limit),
         }
-        return LocalizedMessage("upload.how", params)
+        if not card.best_kinds:
+            return LocalizedMessage("upload.how", params)
+        return LocalizedMessage("upload.how_best", {**params, "best": card.best_formats})
