@@ -11,6 +11,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
+from bot.jobs.refusal_messages import links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
@@ -126,13 +127,12 @@ class RequestHandlers(HandlerFamily):
         if not part.files and part.refusal is None and not text.strip():
             return await show_skill(self._submitter, update, START)
         # Before the words are cut, so that no address is cut in half.
-        links = read_links(text)
+        links = read_links(text, has_file=bool(part.files or part.refusal))
+        if links.is_refused and links.warning is not None:
+            return await self._refuse_links(update, links.warning, links.offered)
         warning = links.warning or warning
         said = SayPayload(message=warning) if warning is not None else None
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=said)] if said else []
-        if links.is_refused:
-            await self._submitter.enqueue(update, jobs)
-            return None
         words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)
         arrival = ArrivedPart(part, words)
         if source is not message:
@@ -142,6 +142,13 @@ class RequestHandlers(HandlerFamily):
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
+
+    async def _refuse_links(self, update: Update, message: LocalizedMessage, words: str) -> None:
+        """Say why nothing can be done with a request's links, and offer to run its words without them."""
+        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words[:MAX_PROMPT_CHARS])
+        has_project = (await self._submitter.chats.get(job.chat)).session_id is not None
+        said = links_refused(message, job, has_project=has_project)
+        await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=said))])
 
     async def _part(self, update: Update, source: Message) -> RequestPart:
         file = attachment_of(source)
