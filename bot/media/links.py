@@ -5,7 +5,6 @@ page may be one: only the service that fetches it can tell. Nothing here opens a
 whether its host has a public address.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,30 +14,18 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from bot.media.direct_links import direct_link
 from bot.media.sites import SiteGroup, find_site
-from bot.runtime.allowed_hosts import ascii_host, is_public
+from bot.runtime.allowed_hosts import ascii_host
+from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS, is_public_host, is_within
 
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
 )
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
-MAX_LINK_CHARS = 2048  # the length that browsers, proxies and Telegram's buttons all take
 MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
 """Ports of web servers. A link with any other port would probe another kind of server."""
-
-TOKEN_HOSTS: Final = ("api.telegram.org",)
-"""Telegram's file links contain the bot's token, which nobody else may see."""
-
-PRIVATE_ENDINGS: Final = (
-    "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test",
-    "example", "invalid", "onion", "home.arpa", "in-addr.arpa", "ip6.arpa",
-)  # fmt: skip
-"""Names that resolve only inside a network, or not at all (RFC 6761, 6762, 8375, 9476)."""
-
-ADDRESS_DOMAINS: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
-"""Public names that resolve to the address written in them, or to the machine itself."""
 
 
 class RefusalReason(StrEnum):
@@ -96,7 +83,6 @@ _PROMPT_AFTER = re.compile(
 )
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 _TRAILING: Final = ".,;:!?'*_~…"
-_NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
 _CHINESE = re.compile(r"[㐀-鿿]")
 # A message of a channel or group, or a story: https://core.telegram.org/api/links
 _MESSAGE_PATH = re.compile(r"/(?:s/)?(?:c/\d+|\w{4,32})/(?:s/)?\d+(?:/\d+)?/?")
@@ -200,9 +186,9 @@ def _check(link: str, scheme: str) -> str | _Page | RefusedLink | None:
         host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
-    if "@" in parts.netloc or _is_within(host, TOKEN_HOSTS):
+    if "@" in parts.netloc or is_within(host, TOKEN_HOSTS):
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
-    if not _is_public(host):
+    if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
     return _check_public(link, parts, host, port)
 
@@ -244,29 +230,6 @@ def _check_public(
 
 def _without_password(link: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", link, count=1)
-
-
-def _is_public(host: str) -> bool:
-    if ":" in host:
-        try:
-            return is_public(ipaddress.IPv6Address(host))
-        except ValueError:
-            return False
-    labels = host.split(".")
-    if _NUMBER.fullmatch(labels[-1]):
-        # A browser reads a name whose last label is a number as an IPv4 address, in forms like 2130706433,
-        # 0x7f.1 or 0177.0.0.1. Only the dotted decimal form is unambiguous.
-        try:
-            return is_public(ipaddress.IPv4Address(host))
-        except ValueError:
-            return False
-    if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, ADDRESS_DOMAINS):
-        return False
-    return not host.startswith("metadata.")
-
-
-def _is_within(host: str, domains: tuple[str, ...]) -> bool:
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _remove(text: str, spans: list[tuple[int, int]]) -> str:
