@@ -13,11 +13,12 @@ from bot.jobs.buttons import (
     RunExample,
     RunOffer,
     RunSuggestion,
+    RunWithoutLinks,
 )
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry import not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
@@ -41,6 +42,7 @@ class JobButtons(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
+        self.on_press(self._run_without_links, RunWithoutLinks)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
         self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
 
@@ -79,6 +81,26 @@ class JobButtons(HandlerFamily):
         if prompt is None:
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, prompt)
+        return await send_prompt(self._submitter, press, job)
+
+    async def _run_without_links(self, press: Press, action: RunWithoutLinks) -> PressReply:
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        old = status.job
+        if not await self._permissions.may_change(press.update, old.owner_id):
+            return NOT_YOURS
+        job = await prompt_job(self._submitter, press, old.text)
+        if job is not None:
+            files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
+            job = replace(
+                job,
+                files=files,
+                message_id=old.message_id,
+                owner_id=old.owner_id,
+                telegram_chat_id=old.telegram_chat_id,
+            )
         return await send_prompt(self._submitter, press, job)
 
     async def _retry(self, press: Press, job: Job) -> PressReply:
