@@ -80,6 +80,14 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export(ButtonAction):
     """Render the draft as it is."""
 

@@ -9,13 +9,15 @@ from bot.jobs.buttons import (
     KeepExtras,
     RemoveExtra,
     Retry,
+    RunCaption,
     RunExample,
     RunOffer,
     RunSuggestion,
 )
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.model import Job, JobKind, QueueName, press_id
+from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.retry import retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import SkillCards
@@ -41,7 +43,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_prompt, RunExample, RunSuggestion)
-        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
+        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption)
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
@@ -61,7 +63,7 @@ class JobButtons(HandlerFamily):
         return PressReply("toast.sent_prompt", params, buttons=others)
 
     async def _job_button(
-        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer
+        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer | RunCaption
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -73,6 +75,8 @@ class JobButtons(HandlerFamily):
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
             case Retry():
                 return await self._retry(press, status.job)
+            case RunCaption():
+                prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
             case RemoveExtra() | RunOffer():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
