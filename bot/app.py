@@ -45,6 +45,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
+from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -417,7 +418,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),

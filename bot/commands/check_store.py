@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
+from bot.media.links import is_public_host
 from bot.settings import MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
@@ -63,6 +64,12 @@ def _password(settings: Settings) -> Finding:
     if parts.scheme == "unix":
         return not_asked(name, "a Unix socket")
     if parts.password or "password" in parse_qs(parts.query):
+        if parts.scheme == "redis" and is_public_host(parts.hostname or "localhost"):
+            return wrong(
+                name,
+                "set, and sent in clear over the internet",
+                "Use TLS: rediss:// in REDIS_URL, or a network of your own",
+            )
         return ok(name, "set")
     if _is_loopback(parts.hostname or "localhost"):
         return not_asked(name, "none, on this machine alone")

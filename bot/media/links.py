@@ -193,7 +193,7 @@ def _check(link: str, scheme: str) -> str | RefusedLink | None:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
     if "@" in parts.netloc or _is_within(host, TOKEN_HOSTS):
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
-    if not _is_public(host):
+    if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
     return _check_public(link, parts, host, port)
 
@@ -231,7 +231,8 @@ def _without_password(link: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", link, count=1)
 
 
-def _is_public(host: str) -> bool:
+def is_public_host(host: str) -> bool:
+    """Whether a host's name or address may belong to the internet, as far as it can be told without looking it up."""
     if ":" in host:
         try:
             return is_public(ipaddress.IPv6Address(host))
