@@ -54,9 +54,21 @@ _PRELOADED = (
     "av.subtitles.stream",
     "av.subtitles.subtitle",
     "PIL.ImageFilter",
+    "PIL.ImageOps",
     "PIL.ImageStat",
+    # The first five are what Pillow itself loads before it opens or saves anything.
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
+    "PIL.AvifImagePlugin",
+    "PIL.Jpeg2KImagePlugin",
+    "PIL.TiffImagePlugin",
+    "pillow_heif",
     "bot.media.cover",
     "bot.media.audio_conversion",
+    "bot.media.picture_conversion",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4

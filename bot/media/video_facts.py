@@ -102,9 +102,9 @@ def open_video(fd: int) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         with os.fdopen(fd, "rb") as file:
             file_type = _file_type(fd)
-            demuxer = _DEMUXERS.get(file_type) if file_type else None
+            demuxer = _DEMUXERS.get(file_type)
             if demuxer is None:
-                raise NotAVideo(f"not a video: {file_type or 'of no known type'}")
+                raise NotAVideo(f"not a video: {file_type}")
             # The demuxer is named and the file passed open: a playlist disguised as a video can make FFmpeg read
             # neither other files nor URLs.
             with av.open(file, "r", format=demuxer) as container:
@@ -125,8 +125,9 @@ def open_video(fd: int) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise NotAVideo(str(error)) from error
 
 
-def _file_type(fd: int) -> FileType | None:
-    return sniff(os.pread(fd, SNIFF_BYTES, 0))
+def _file_type(fd: int) -> FileType:
+    # Content that doesn't tell may still be the MP4 that a result is.
+    return sniff(os.pread(fd, SNIFF_BYTES, 0)) or "mp4"
 
 
 def _read_facts(fd: int) -> dict[str, Any]:

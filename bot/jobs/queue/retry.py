@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.chats.chats import Chats
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Uploaded
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, retry_id
 from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
@@ -24,7 +24,10 @@ async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: dateti
     if await job_queue.find(old.chat, new_id) is not None:
         return None
     kind, files, payload = await _left_to_do(job_queue, chats, old)
-    return replace(old, id=new_id, kind=kind, files=files, payload=payload, asked_at=asked_at)
+    turn = await job_queue.load_checkpoint(old, Turn)
+    # What failed may have been the message with the answers to the agent's questions.
+    text = turn.prompt if turn is not None else old.text
+    return replace(old, id=new_id, kind=kind, text=text, files=files, payload=payload, asked_at=asked_at)
 
 
 async def _left_to_do(
@@ -32,9 +35,11 @@ async def _left_to_do(
 ) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
     """Leave out what was charged, and the files that the project has."""
     answered = await job_queue.load_checkpoint(job, AgentAnswered)
+    turn = await job_queue.load_checkpoint(job, Turn)
     if (
         job.kind is JobKind.EDIT
         and answered is not None
+        and answered.turn == (turn or Turn()).number
         and (not answered.failed or digest(answered.draft_before) != digest(answered.draft_after))
     ):
         return JobKind.EXPORT, (), None
