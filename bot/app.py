@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -68,6 +67,7 @@ from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.web.health import Check, Health
 
@@ -82,9 +82,6 @@ TICKET_TTL = timedelta(minutes=1)
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
-
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
 
 
 class CannotStart(Exception):
@@ -368,7 +365,8 @@ class App:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
+        now_s = self._clock.now().timestamp()
+        await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local = settings.telegram_local_mode
         return TelegramResponders(
             bot,
@@ -478,11 +476,3 @@ def _load_cards(settings: Settings) -> SkillCards:
         log.warning("skills.no_default", missing=cards.default, used=cards.active(None).name)
     log.info("skills.ready", cards=len(cards.in_language("en")))
     return cards
-
-
-def _prepare_results(directory: Path, clock: Clock) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
-    for path in directory.glob("*.mp4"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)

@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.jobs.model import QueueName
-from bot.jobs.queue.sweep import QueueSweep
 from bot.jobs.queue.tickets import Tickets, queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
@@ -159,7 +158,7 @@ async def test_the_sweep_goes_on_when_a_ticket_cannot_be_read(
             await store.redis.hset(key, name, pickle.dumps(Injected(mark)))
         tickets = Tickets(place.docket)
         assert not await tickets.is_alive(key.removeprefix(f"{keys.DOCKET}:runs:"))
-        await QueueSweep(store.redis, tickets, clock).run()
+        await place.job_queue.sweep()
     assert not mark.exists()
 
 

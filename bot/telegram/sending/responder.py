@@ -45,6 +45,7 @@ from bot.telegram.sending.private_messages import encrypted, for_group, for_owne
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -145,8 +146,8 @@ class TelegramResponder:
 
     @property
     def result_path(self) -> Path:
-        """See ``ports.Responder``. A local Bot API server shows the file's name to the chat."""
-        return self._delivery.work_dir / f"nemovideo-{self._job.id}.mp4"
+        """See ``ports.Responder``."""
+        return result_path(self._delivery.work_dir, self._job.id)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
