@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -86,6 +87,10 @@ POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent
 
 class CannotStart(Exception):
     """Something has to be put right first; the message is one clear line."""
+
+
+class TelegramRefuses(CannotStart):
+    """Telegram takes the token or the webhook's address for wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,7 @@ class App:
                     known.set()
                     break
                 except InvalidToken as error:
-                    raise CannotStart(
+                    raise TelegramRefuses(
                         f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
                     ) from error
                 except TelegramError as error:
@@ -302,7 +307,7 @@ class App:
             webhook.is_set = True
             await asyncio.Event().wait()
         except BadRequest as error:
-            raise CannotStart(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
+            raise TelegramRefuses(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
         finally:
             webhook.close()
 
@@ -441,7 +446,7 @@ async def _wait_until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> N
         for task in done - {stopping}:
             task.result()
     except InvalidToken as error:
-        raise CannotStart("TELEGRAM_BOT_TOKEN is not valid any more: look it up at @BotFather") from error
+        raise TelegramRefuses("TELEGRAM_BOT_TOKEN is not valid any more: look it up at @BotFather") from error
     finally:
         stopping.cancel()
 
@@ -468,11 +473,13 @@ def _load_cards(settings: Settings) -> SkillCards:
     own = () if settings.skills_dir is None else (settings.skills_dir,)
     for directory in own:
         if not directory.expanduser().is_dir():
-            log.warning("skills.no_directory", directory=str(directory))
+            raise CannotStart(f"SKILLS_DIR: {directory} is no directory")
     cards = load_cards((*INSTALL_DIRS, *own), platform=settings.skill_source, default=settings.default_skill)
     for problem in cards.problems:
         log.warning("skills.card_skipped", file=str(problem.path), line=problem.line, reason=problem.reason)
+    names = [card.name for card in cards.in_language("en")]
     if cards.get(cards.default) is None:
-        log.warning("skills.no_default", missing=cards.default, used=cards.active(None).name)
-    log.info("skills.ready", cards=len(cards.in_language("en")))
+        nearest = difflib.get_close_matches(cards.default, names, n=1) or names
+        raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
+    log.info("skills.ready", cards=len(names))
     return cards
