@@ -194,6 +194,14 @@ class SetSendAsFile(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class SetShrinkResults(ButtonAction):
+    """Send a smaller version of videos that are too large, or only a link."""
+
+    name = "shrink"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SetReplaceResults(ButtonAction):
     """Delete the earlier video when a new one arrives, or keep it."""
 

@@ -3,21 +3,20 @@
 Nothing here opens a connection: only the service that fetches a link learns whether its host has a public address.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from bot.runtime.allowed_hosts import ascii_host, is_public
+from bot.runtime.allowed_hosts import ascii_host
+from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS, is_public_host, is_within
 
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
 )
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
-MAX_LINK_CHARS = 2048  # the length that browsers, proxies and Telegram's buttons all take
 MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
@@ -64,18 +63,6 @@ SHARES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Baidu Netdisk (百度网盘)", ("pan.baidu.com",)),
 )
 """File hosts whose links lead to a page about a file, not to the file."""
-
-TOKEN_HOSTS: Final = ("api.telegram.org",)
-"""Telegram's file links contain the bot's token, which nobody else may see."""
-
-PRIVATE_ENDINGS: Final = (
-    "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test",
-    "example", "invalid", "onion", "home.arpa", "in-addr.arpa", "ip6.arpa",
-)  # fmt: skip
-"""Names that resolve only inside a network, or not at all (RFC 6761, 6762, 8375, 9476)."""
-
-ADDRESS_DOMAINS: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
-"""Public names that resolve to the address written in them, or to the machine itself."""
 
 
 class RefusalReason(StrEnum):
@@ -191,7 +178,7 @@ def _check(link: str, scheme: str) -> str | RefusedLink | None:
         host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
-    if "@" in parts.netloc or _is_within(host, TOKEN_HOSTS):
+    if "@" in parts.netloc or is_within(host, TOKEN_HOSTS):
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
     if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
@@ -224,35 +211,11 @@ def _check_public(link: str, parts: SplitResult, host: str, port: int | None) ->
 
 
 def _site(host: str, sites: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
-    return next((name for name, domains in sites if _is_within(host, domains)), "")
+    return next((name for name, domains in sites if is_within(host, domains)), "")
 
 
 def _without_password(link: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", link, count=1)
-
-
-def is_public_host(host: str) -> bool:
-    """Whether a host's name or address may belong to the internet, as far as it can be told without looking it up."""
-    if ":" in host:
-        try:
-            return is_public(ipaddress.IPv6Address(host))
-        except ValueError:
-            return False
-    labels = host.split(".")
-    if _NUMBER.fullmatch(labels[-1]):
-        # A browser reads a name whose last label is a number as an IPv4 address, in forms like 2130706433,
-        # 0x7f.1 or 0177.0.0.1. Only the dotted decimal form is unambiguous.
-        try:
-            return is_public(ipaddress.IPv4Address(host))
-        except ValueError:
-            return False
-    if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, ADDRESS_DOMAINS):
-        return False
-    return not host.startswith("metadata.")
-
-
-def _is_within(host: str, domains: tuple[str, ...]) -> bool:
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _remove(text: str, spans: list[tuple[int, int]]) -> str:

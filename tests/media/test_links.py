@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from bot.media.links import (
     ALLOWED_PORTS,
-    MAX_LINK_CHARS,
     MAX_LINKS,
     MEDIA_ENDINGS,
     FoundLinks,
     RefusalReason,
     find_links,
 )
+from bot.runtime.web_links import MAX_LINK_CHARS
 
 CLIP = "https://example.com/clip.mp4"
 

@@ -104,6 +104,7 @@ class Deliver:
             link=exported.link,
             why_link=exported.why_link,
             spare_link=exported.spare_link,
+            may_shrink=exported.may_shrink,
             size=exported.size_bytes,
             duration_s=exported.duration_s,
             took_s=exported.took_s,

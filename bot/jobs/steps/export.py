@@ -21,6 +21,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
+from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -85,6 +86,7 @@ class Exported(Checkpoint):
         duration_s: Its length, if the render told.
         took_s: Seconds from the request until now.
         as_file: Whether the chat wants files.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
     """
 
@@ -100,6 +102,7 @@ class Exported(Checkpoint):
     duration_s: float | None = None
     took_s: float = 0.0
     as_file: bool = False
+    may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
 
 
@@ -157,6 +160,7 @@ class Export:
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
+                may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
@@ -294,6 +298,8 @@ class Export:
             Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
         )
         limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
+        if exported.may_shrink:
+            limit = max(limit, MAX_SOURCE_BYTES)
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
