@@ -80,6 +80,14 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunWithoutLinks(ButtonAction):
+    """Run the words of a request whose links could not be fetched; the job is the one that holds them."""
+
+    name = "nolinks"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export(ButtonAction):
     """Render the draft as it is."""
 
@@ -161,6 +169,13 @@ class RunSuggestion(ButtonAction):
 
     name = "next"
     suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFiles(ButtonAction):
+    """Ask the agent to put the files that are on no track on the timeline."""
+
+    name = "place"
 
 
 @dataclass(frozen=True, slots=True)

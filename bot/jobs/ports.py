@@ -40,6 +40,7 @@ class Result:
         kind: What it was sent as then.
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
+        project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
     """
 
@@ -55,6 +56,7 @@ class Result:
     kind: str = "video"
     as_file: bool = False
     browser_link: str = ""
+    project_link: str = ""
     buttons: tuple[Button, ...] = ()
 
 
