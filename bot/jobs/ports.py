@@ -32,6 +32,7 @@ class Result:
         why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
             is not allowed.
         spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         size: Bytes; ``None`` if unknown.
         duration_s: Its length, if the render says so.
         took_s: Seconds from the request until now.
@@ -39,6 +40,7 @@ class Result:
         kind: What it was sent as then.
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
+        project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
     """
 
@@ -46,6 +48,7 @@ class Result:
     link: str = ""
     why_link: str = "too_large"
     spare_link: str = ""
+    may_shrink: bool = True
     size: int | None = None
     duration_s: float | None = None
     took_s: float = 0.0
@@ -53,6 +56,7 @@ class Result:
     kind: str = "video"
     as_file: bool = False
     browser_link: str = ""
+    project_link: str = ""
     buttons: tuple[Button, ...] = ()
 
 
@@ -60,7 +64,7 @@ class Result:
 class Delivered:
     """How a result reached the chat."""
 
-    file_id: str  # Telegram's id of it; empty if a link was sent
+    file_id: str  # Telegram's id of it; empty if the whole video was not sent
     kind: str = "video"  # what it became: video, animation or document
     message_id: int = 0  # the message with it
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is

@@ -17,6 +17,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, STORED_JOB, Attachment, Job
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.fields import JobField
+from bot.words import Words
 
 ALBUM_PAUSE_S = 1.2
 """After this pause an album or several forwarded messages count as complete; the last comes up to a second late."""
@@ -25,6 +26,8 @@ FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
 """How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
+
+MAX_CONTEXT_CHARS = 1000  # the longest quotation that is handed to the agent
 
 LONGEST_S = 8.0  # how long a job waits for more in all, however much comes
 
@@ -39,6 +42,7 @@ class RequestPart:
         files: Its files.
         album: Telegram's id of its album; empty outside albums.
         is_forwarded: Whether it passes on somebody else's text and files.
+        context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
     """
 
@@ -47,6 +51,7 @@ class RequestPart:
     files: tuple[Attachment, ...] = ()
     album: str = ""
     is_forwarded: bool = False
+    context: str = ""
     refusal: LocalizedMessage | None = None
 
 
@@ -137,7 +142,7 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     if not parts:
         return GatheredJob(job)
     texts = {part.message_id: _text_of(fields, part) for part in parts}
-    prompt = _prompt(parts, texts, was_asked=JobField.WAS_ASKED in fields)
+    prompt = _prompt(job, parts, texts, was_asked=JobField.WAS_ASKED in fields)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
@@ -160,8 +165,11 @@ def _text_of(fields: Mapping[str, str], part: RequestPart) -> PartText:
     return STORED_TEXT.validate_json(text) if text else PartText()
 
 
-def _prompt(parts: Sequence[RequestPart], texts: Mapping[int, PartText], *, was_asked: bool) -> str:
-    """Return what the person wrote, with the captions of forwarded files only if that is nothing."""
+def _prompt(job: Job, parts: Sequence[RequestPart], texts: Mapping[int, PartText], *, was_asked: bool) -> str:
+    """Return what the person wrote, with the captions of forwarded files only if that is nothing.
+
+    What the words are about is quoted behind them.
+    """
     if was_asked:
         return ""  # With an earlier part of the album; it is not asked a second time.
     own = [texts[part.message_id].text for part in parts if not part.is_forwarded]
@@ -169,7 +177,11 @@ def _prompt(parts: Sequence[RequestPart], texts: Mapping[int, PartText], *, was_
     forwarded = [
         texts[part.message_id].text for part in parts if part.is_forwarded and not (own and part.files)
     ]
-    return "\n\n".join(dict.fromkeys([*own, *filter(None, forwarded)]))[:MAX_PROMPT_CHARS]
+    prompt = "\n\n".join(dict.fromkeys([*own, *filter(None, forwarded)]))[:MAX_PROMPT_CHARS]
+    context = "\n".join(dict.fromkeys(part.context for part in parts if part.context))[:MAX_CONTEXT_CHARS]
+    if not prompt or not context:
+        return prompt
+    return f"{prompt}\n\n{Words(job.language).plain('prompt.quoted', words=context)}"
 
 
 def _pause_s(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> float:

@@ -59,6 +59,10 @@ SAVE_TEXT_EVERY_S = 2.0
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
 
+SECOND_LOOKS = 3
+SECOND_LOOK_PAUSE_S = 5.0
+"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
+
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
 
@@ -186,10 +190,22 @@ class _AgentTurn:
             before = self._draft_before()
             after = await (self._draft() if received.question is not None else self._recover(before))
         else:
-            before, after = self._draft_before(), await self._draft()
+            before = self._draft_before()
+            after = await self._draft_after(before, received)
         return await self._save_answer(
             received.text.text, before, after, received.error, received.question, received.files
         )
+
+    async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
+        """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
+        after = await self._draft()
+        for _ in range(SECOND_LOOKS):
+            has_answer = received.text.text.strip() or received.question or received.files
+            if has_answer or digest(after) != digest(before):
+                break
+            await self._clock.sleep(SECOND_LOOK_PAUSE_S)
+            after = await self._draft()
+        return after
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.text
@@ -329,13 +345,12 @@ class _AgentTurn:
             if reading:
                 await self._clock.sleep(self._limits.recovery_every_s)
             try:
-                draft = (await self._state()).draft
+                raw = await self._draft()
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
                 log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
-            raw = draft.raw if draft else None
             if digest(raw) != digest(before):
                 log.info("ask_agent.recovered", reading=reading)
                 return raw

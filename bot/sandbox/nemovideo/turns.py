@@ -164,7 +164,8 @@ class AgentTurn:
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace
         generates = any(isinstance(prompt, Generate) for prompt in prompts)
-        if not prompts or not (generates or drafts.is_ready(self._session.draft)):
+        has_clips = drafts.is_ready(self._session.draft) or bool(self._session.unplaced)
+        if not prompts or not (generates or has_clips):
             await self._world.clock.sleep(pace.text_s)
             talk = agent.nothing_there if prompts else None
             said = talk(chinese) if talk is not None else agent.small_talk(self._session, chinese)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +38,7 @@ from bot.runtime.clock import Clock
 from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
 from bot.telegram.sending.group_admins import private_chat_url
@@ -48,6 +48,7 @@ from bot.telegram.sending.private_messages import encrypted, for_group, for_owne
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -151,13 +152,14 @@ class TelegramResponder:
 
     @property
     def result_path(self) -> Path:
-        """See ``ports.Responder``. A local Bot API server shows the file's name to the chat."""
-        return self._delivery.work_dir / f"nemovideo-{self._job.id}.mp4"
+        """See ``ports.Responder``."""
+        return result_path(self._delivery.work_dir, self._job.id)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
+        for path in (self.result_path, smaller_path(self.result_path)):
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -241,17 +243,34 @@ class TelegramResponder:
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
-        try:
-            return await self._delivery.deliver(
-                self._job, self._checkpoints, idempotency_key, result, self._words
-            )
-        except TopicGone:
-            person = self._in_private()
-            if person is None:
-                raise
-            log.warning("responder.topic_gone")
+        person = self._in_private()
+
+        async def in_private() -> Delivered:
+            assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
-            return await person.deliver(f"{idempotency_key}.topic_gone", replace(result, buttons=()))
+            elsewhere = replace(result, buttons=())
+            return await person._deliver(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
+
+        return await self._deliver(idempotency_key, result, None if person is None else in_private)
+
+    async def _deliver(
+        self,
+        idempotency_key: str,
+        result: Result,
+        in_private: Callable[[], Awaitable[Delivered]] | None = None,
+        *,
+        may_be_kept: bool = True,
+    ) -> Delivered:
+        return await self._delivery.deliver(
+            self._job,
+            self._checkpoints,
+            idempotency_key,
+            result,
+            self._words,
+            report_progress=self.report_progress,
+            in_private=in_private,
+            may_be_kept=may_be_kept,
+        )
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -336,7 +355,7 @@ class TelegramResponder:
         picture = await draw_timeline(message.draft, labels=labels)
         form: dict[str, Any] = {
             "parse_mode": ParseMode.HTML,
-            "reply_markup": keyboard(message.buttons, words),
+            "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
@@ -390,7 +409,7 @@ class TelegramResponder:
         form: dict[str, Any] = {
             "parse_mode": text.parse_mode,
             "entities": text.entities,
-            "reply_markup": keyboard(buttons, self._words),
+            "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
