@@ -84,6 +84,7 @@ class ChatFields(BaseModel):
         language: The catalogue that the chat chose; None while everyone is answered in their own language.
         auto_export: Whether a finished edit is exported without being asked for.
         send_as_file: Whether finished videos are sent as files.
+        shrink_results: Whether a video that is too large to be sent comes in a smaller version, and not only as a link.
         replace_results: Whether a finished video replaces the project's earlier one.
         result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
         result_message_id: The id of that message.
@@ -112,6 +113,7 @@ class ChatFields(BaseModel):
     language: str | None = None
     auto_export: bool = True
     send_as_file: bool = False
+    shrink_results: bool = True
     replace_results: bool = False
     result_chat_id: int | None = None
     result_message_id: int | None = None

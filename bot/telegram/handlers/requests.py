@@ -8,9 +8,10 @@ from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
+from bot.jobs.refusal_messages import links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
@@ -114,13 +115,12 @@ class RequestHandlers(HandlerFamily):
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
+        if request.is_refused:
+            return await self._refuse_links(update, request)
         jobs = [
             self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
             for said in request.left_out
         ]
-        if request.is_refused:
-            await self._submitter.enqueue(update, jobs)
-            return None
         words = PartText(request.prompt, request.links)
         # The file of an answered message, with all of its album, is of that message; the request is this message's.
         arrival = ArrivedPart(
@@ -136,6 +136,17 @@ class RequestHandlers(HandlerFamily):
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
         return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
+
+    async def _refuse_links(self, update: Update, request: Request) -> None:
+        """Say why nothing can be done with a request's links, and offer to run its words without them."""
+        jobs = []
+        for said in request.left_out:
+            text = request.offered[:MAX_PROMPT_CHARS]
+            job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=text)
+            has_project = (await self._submitter.chats.get(job.chat)).session_id is not None
+            message = links_refused(said, job, has_project=has_project)
+            jobs.append(replace(job, payload=SayPayload(message=message)))
+        await self._submitter.enqueue(update, jobs)
 
     async def _checked(self, update: Update, part: RequestPart) -> RequestPart:
         """Return a part without a file that can't be used, and with the reason."""

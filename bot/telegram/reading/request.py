@@ -8,6 +8,7 @@ from telegram.constants import ChatType, MessageLimit
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
+from bot.media.links import find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
@@ -48,6 +49,7 @@ class Request:
         context: What it quotes, or the words of the answered message if the agent does not know them.
         left_out: What can't be used, and why.
         is_refused: Whether nothing is left of it then.
+        offered: The words that can be run all the same, on what the project has.
     """
 
     is_addressed: bool
@@ -59,6 +61,7 @@ class Request:
     context: str = ""
     left_out: tuple[LocalizedMessage, ...] = ()
     is_refused: bool = False
+    offered: str = ""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -76,30 +79,46 @@ def read_request(message: Message, reader: Reader) -> Request:
     is_own = not is_from_others(message)
     text = words_of(message)
     command = find_command(text, reader.username) if is_own else None
-    links = read_links(without_mention(text, reader.username) if command is None else command.words)
     part, replied = _parts(message, reader)
+    context = _context(message, reader)
+    has_file = bool(part.files) or replied is not None
+    links = read_links(
+        without_mention(text, reader.username) if command is None else command.words, has_file=has_file
+    )
     if not is_own and part.files:
         # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
         links = RequestLinks(links.prompt)
+    elif not is_own and links.prompt:
+        links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
+    if context and not has_file and not links.media and not links.is_refused:
+        links = _with_answered(links, context, is_bots=_answers_bot(message, reader))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
         left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
-    context = _context(message, reader)
-    media = links.media
-    if context and not media and not part.files and replied is None and not _answers_bot(message, reader):
-        media = read_links(context).media
     return Request(
         is_addressed=_is_addressed(message, text, command, reader, is_own=is_own),
         command=command,
         prompt=links.prompt.strip(),
         part=part,
         replied=replied,
-        links=media,
+        links=links.media,
         context=context,
         left_out=left_out,
         is_refused=links.is_refused,
+        offered=links.offered if is_own else "",
     )
+
+
+def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> RequestLinks:
+    """Return a request's links with those of the answered words, which it is about."""
+    if is_bots:
+        return links
+    answered = read_links(context)
+    if answered.is_refused:
+        return replace(answered, offered=links.prompt.strip())
+    # A page among other words is no file.
+    return replace(links, media=find_links(context).media if answered.prompt else answered.media)
 
 
 def words_of(message: Message) -> str:
