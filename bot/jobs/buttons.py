@@ -80,6 +80,14 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeld(ButtonAction):
     """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 

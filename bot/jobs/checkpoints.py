@@ -140,6 +140,7 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
+    files: int = 0  # how many files came with it, which have been sent
 
 
 class QuestionAsked(Checkpoint):

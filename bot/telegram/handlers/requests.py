@@ -11,7 +11,7 @@ from telegram.ext import filters
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
+from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
@@ -22,7 +22,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
@@ -68,7 +68,7 @@ class RequestHandlers(HandlerFamily):
             return await self._not_for_bot(update, request)
         text = without_mention(message.text or message.caption or "", context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file else action_for(text)
+        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
             return await self._phrase(update, context, phrase)
         if not text and not has_file and not message.text and not request.left_out:
@@ -137,7 +137,7 @@ class RequestHandlers(HandlerFamily):
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=SayPayload(message=taken)))
-        words = PartText(request.prompt[:MAX_PROMPT_CHARS], request.links)
+        words = PartText(request.prompt, request.links)
         # The file of an answered message, with all of its album, is of that message; the request is this message's.
         arrival = ArrivedPart(
             replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
@@ -157,9 +157,12 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        text = words[:MAX_PROMPT_CHARS]
-        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=text)
+        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words)
         await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
+
+    async def _goes_on(self, update: Update, message: Message) -> bool:
+        """Return whether a message may go on with a text that its sender's client has cut."""
+        return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
 
     def _checked(self, part: RequestPart, card: SkillCard) -> RequestPart:
         """Return a part with a file that can be used, or with the reason why there is none."""
@@ -171,13 +174,15 @@ class RequestHandlers(HandlerFamily):
         return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep a file that is not for the bot if it may belong to an album, or to forwards, that are."""
-        part = request.part
-        if not part.files or not (part.album or part.is_forwarded):
-            return await self._submitter.note(message_of(update))
+        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        part, words, message = request.part, PartText(), message_of(update)
+        if message.text and await self._goes_on(update, message):
+            words = PartText(request.prompt, request.links)
+        elif not part.files or not (part.album or part.is_forwarded):
+            return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        card = await self._submitter.card(update, message_of(update))
-        arrival = ArrivedPart(self._checked(part, card), kind="beside")
+        card = await self._submitter.card(update, message)
+        arrival = ArrivedPart(self._checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 
