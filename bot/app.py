@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -46,6 +45,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
+from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -68,6 +68,7 @@ from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
@@ -83,9 +84,6 @@ TICKET_TTL = timedelta(minutes=1)
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
-
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
 
 
 class CannotStart(Exception):
@@ -374,7 +372,8 @@ class App:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
+        now_s = self._clock.now().timestamp()
+        await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local = settings.telegram_local_mode
         return TelegramResponders(
             bot,
@@ -431,7 +430,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
@@ -498,11 +497,3 @@ def _load_cards(settings: Settings) -> SkillCards:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _prepare_results(directory: Path, clock: Clock) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
-    for path in directory.glob("*.mp4"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FilesUnreadable
 from bot.jobs.refusal_messages import file_gone
+from bot.telegram.sending import downloads
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.server_files import UnreadableFiles, directory_problem
 from tests.telegram.conftest import Start, Telegram
@@ -36,16 +37,17 @@ async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
     refused = OSError(getattr(errno, reason), os.strerror(getattr(errno, reason)))
     unreadable = UnreadableFiles(telegram.bot, redis, [operator.chat.id], directory)
     files = FileDownloads(
-        telegram.bot, telegram.telegram_calls, telegram.http, local=True, unreadable=unreadable
+        telegram.bot,
+        telegram.telegram_calls,
+        telegram.http,
+        local=True,
+        server_dir=directory,
+        unreadable=unreadable,
     )
     file = Attachment((await newest_file(telegram)), "video", "clip.mp4", None, "")
 
-    real_open = Path.open
-
-    def open_(path: Path, *mode: Any) -> Any:
-        if path.suffix == ".mp4":
-            raise refused
-        return real_open(path, *mode)
+    def open_(*_: object) -> None:
+        raise refused
 
     async def read() -> None:
         async with files.open(1, file):
@@ -54,7 +56,7 @@ async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
     with capture_logs() as logs:
         for _ in range(2):
             with monkeypatch.context() as patch:
-                patch.setattr(Path, "open", open_)
+                patch.setattr(downloads, "open_beneath", open_)
                 with pytest.raises(FilesUnreadable) as caught:
                     await read()
     first, _ = [entry for entry in logs if entry["event"] == "downloads.unreadable"]

@@ -17,6 +17,7 @@ from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -33,7 +34,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
@@ -57,6 +58,10 @@ SAVE_TEXT_EVERY_S = 2.0
 
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
+
+SECOND_LOOKS = 3
+SECOND_LOOK_PAUSE_S = 5.0
+"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
 
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
@@ -106,6 +111,7 @@ class _Received:
     text_at_error: str = ""
     question: QuestionSet | None = None
     events: int = 0  # without keep-alives
+    files: int = 0
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -184,8 +190,22 @@ class _AgentTurn:
             before = self._draft_before()
             after = await (self._draft() if received.question is not None else self._recover(before))
         else:
-            before, after = self._draft_before(), await self._draft()
-        return await self._save_answer(received.text.text, before, after, received.error, received.question)
+            before = self._draft_before()
+            after = await self._draft_after(before, received)
+        return await self._save_answer(
+            received.text.text, before, after, received.error, received.question, received.files
+        )
+
+    async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
+        """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
+        after = await self._draft()
+        for _ in range(SECOND_LOOKS):
+            has_answer = received.text.text.strip() or received.question or received.files
+            if has_answer or digest(after) != digest(before):
+                break
+            await self._clock.sleep(SECOND_LOOK_PAUSE_S)
+            after = await self._draft()
+        return after
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.text
@@ -256,6 +276,7 @@ class _AgentTurn:
     async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
+        files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
             nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:
@@ -263,6 +284,9 @@ class _AgentTurn:
                 if isinstance(event, KeepAlive):
                     continue
                 silence.end()
+                if isinstance(event, AgentFile):
+                    await files.send(event)
+                    received.files = files.count
                 changed = self._receive(event, received)
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
@@ -278,6 +302,8 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentFile():
+                received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
                 received.question = asked if received.question is None else received.question.joined(asked)
@@ -319,13 +345,12 @@ class _AgentTurn:
             if reading:
                 await self._clock.sleep(self._limits.recovery_every_s)
             try:
-                draft = (await self._state()).draft
+                raw = await self._draft()
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
                 log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
-            raw = draft.raw if draft else None
             if digest(raw) != digest(before):
                 log.info("ask_agent.recovered", reading=reading)
                 return raw
@@ -346,6 +371,7 @@ class _AgentTurn:
         after: RawDraft,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
+        files: int = 0,
     ) -> AgentAnswered:
         earlier = self._attempt.load(AgentAnswered)
         answered = AgentAnswered(
@@ -358,6 +384,7 @@ class _AgentTurn:
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
             question=self._question(question) if error is None else None,
             turn=self._turn.number,
+            files=files,
         )
         await self._attempt.save(answered)
         return answered

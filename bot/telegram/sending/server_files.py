@@ -11,6 +11,7 @@ from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bot.store import keys
+from bot.store.errors import UnsafeFile
 from bot.telegram.sending.bot import TelegramBot
 from bot.words import Words
 from bot.words.texts import DEFAULT_LANGUAGE
@@ -53,9 +54,11 @@ class UnreadableFiles:
         self._admins = admins
         self._server_dir = server_dir
 
-    async def report(self, error: OSError) -> None:
+    async def report(self, error: OSError | UnsafeFile) -> None:
         """Report that a file could not be opened. Never fails because of Telegram."""
-        reason = errno.errorcode.get(error.errno or 0, "unknown")
+        is_os = isinstance(error, OSError)
+        known = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
+        reason = known or str(error)
         # Without the path, which holds the bot's token.
         found, advice = directory_problem(self._server_dir) or (
             f"{self._server_dir} can be read, and the file in it can't",
