@@ -30,6 +30,9 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     links = attempt.job.payload_as(EditPayload).links
     if attempt.job.payload_as(EditPayload).is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))})
+    elif (files or links) and await attempt.is_question_open():
+        # What is said next answers that question.
+        message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)})
     elif files:
         message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
     elif links:
