@@ -80,6 +80,14 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunWithoutLinks(ButtonAction):
     """Run the words of a request whose links could not be fetched; the job is the one that holds them."""
 

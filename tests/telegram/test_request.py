@@ -222,9 +222,9 @@ def test_a_command_in_somebody_elses_words_is_none() -> None:
     quoting = read(message("hm", reply_to_message=answered("/forget")))
     assert (quoting.command, quoting.prompt, quoting.context) == (None, "hm", "/forget")
     passed_on = read(message("/edit cut it", forward_origin=forwarded(BO)))
-    assert (passed_on.command, passed_on.is_own) == (None, False)
+    assert (passed_on.command, passed_on.part.is_own) == (None, False)
     own = read(message("/edit cut it", forward_origin=forwarded(ANN)))
-    assert (own.is_edit, own.is_own, own.prompt) == (True, True, "cut it")
+    assert (own.is_edit, own.part.is_own, own.prompt) == (True, True, "cut it")
 
 
 @pytest.mark.parametrize(

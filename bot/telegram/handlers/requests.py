@@ -18,7 +18,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
-from bot.telegram.reading.addressing import message_of
+from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
@@ -64,7 +64,7 @@ class RequestHandlers(HandlerFamily):
             return await self._not_for_bot(update, request)
         text = without_mention(message.text or message.caption or "", context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file else action_for(text)
+        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
             return await self._phrase(update, context, phrase)
         if not text and not has_file and not message.text:
@@ -121,7 +121,7 @@ class RequestHandlers(HandlerFamily):
             self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
             for said in request.left_out
         ]
-        words = PartText(request.prompt[:MAX_PROMPT_CHARS], request.links)
+        words = PartText(request.prompt, request.links)
         # The file of an answered message, with all of its album, is of that message; the request is this message's.
         arrival = ArrivedPart(
             replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
@@ -132,6 +132,10 @@ class RequestHandlers(HandlerFamily):
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
+
+    async def _goes_on(self, update: Update, message: Message) -> bool:
+        """Return whether a message may go on with a text that its sender's client has cut."""
+        return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
 
     async def _refuse_links(self, update: Update, request: Request) -> None:
         """Say why nothing can be done with a request's links, and offer to run its words without them."""
@@ -155,12 +159,14 @@ class RequestHandlers(HandlerFamily):
         return replace(part, files=files, refusal=refusal)
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep a file that is not for the bot if it may belong to an album, or to forwards, that are."""
-        part = request.part
-        if not part.files or not (part.album or part.is_forwarded):
-            return await self._submitter.note(message_of(update))
+        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        part, words, message = request.part, PartText(), message_of(update)
+        if message.text and await self._goes_on(update, message):
+            words = PartText(request.prompt, request.links)
+        elif not part.files or not (part.album or part.is_forwarded):
+            return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        arrival = ArrivedPart(await self._checked(update, part), kind="beside")
+        arrival = ArrivedPart(await self._checked(update, part), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 
