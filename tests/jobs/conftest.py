@@ -93,6 +93,9 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        raise NotImplementedError
+
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self._fail("say")
         self.responders.sent.append((self.job.id, idempotency_key, message))
