@@ -56,10 +56,10 @@ class UnreadableFiles:
 
     async def report(self, error: OSError | UnsafeFile) -> None:
         """Report that a file could not be opened. Never fails because of Telegram."""
-        is_os = isinstance(error, OSError)
-        known = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
-        reason = known or str(error)
-        # Without the path, which holds the bot's token.
+        # Without the path, which holds the bot's token: so an OSError's own text won't do.
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = errno.errorcode.get(error.errno or 0, "unknown")
         found, advice = directory_problem(self._server_dir) or (
             f"{self._server_dir} can be read, and the file in it can't",
             "Run bot and Bot API server as one user, and mount its directory under the same path in both",
