@@ -70,6 +70,10 @@ class Delivered:
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
 
 
+MAX_SENT_BYTES = 10_000_000
+"""The largest file of the agent's that is sent: so large may photos be, and it is held in memory."""
+
+
 class FileGone(Exception):
     """Telegram no longer has the file, or never handed it out."""
 
@@ -111,6 +115,22 @@ class Responder(Protocol):
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """Send a message, once for each idempotency key even across crashes.
+
+        Raises:
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+
+        A file that Telegram refuses is left out.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            name: Its name, which may be anything.
+            content_type: Its declared MIME type; may be empty.
+            content: Its bytes, at most ``MAX_SENT_BYTES``.
 
         Raises:
             ChatGone: Nobody is left to answer.
