@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 READY_S = 5.0
 """How long "Ready" can be read at least; the work goes on meanwhile."""
 
+
 class FirstContact:
     """Set things up where a question is the chat's first contact.
 
