@@ -222,7 +222,7 @@ class App:
             lambda: Transport(tls),
             rate_limiter,
             local=settings.telegram_local_mode,
-            link_hosts=[_origin(settings.nemo_api_url), _origin(settings.nemo_web_url)],
+            link_hosts=[settings.nemo_api_url, settings.nemo_web_url],
         )
         backoff = Backoff()
         try:
@@ -494,8 +494,3 @@ def _load_cards(settings: Settings) -> SkillCards:
         raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
     log.info("skills.ready", cards=len(names))
     return cards
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
@@ -66,5 +67,10 @@ def new_bot(
         get_updates_request=BotRequest(new_transport()),
         local_mode=local,
         rate_limiter=rate_limiter,
-        link_hosts=AllowedHosts(link_hosts),
+        link_hosts=AllowedHosts(map(_origin, link_hosts)),
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

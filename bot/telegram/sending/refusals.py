@@ -73,7 +73,7 @@ class ResultForm(StrEnum):
 _NEXT_FORMS: Mapping[Refusal, tuple[ResultForm, ...]] = {
     Refusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
     Refusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
-    Refusal.CHAT: (ResultForm.PRIVATE,),
+    Refusal.CHAT: (ResultForm.PRIVATE, ResultForm.KEPT),
     Refusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
 }
 """The forms that may help against a refusal. Any other refusal left no form of the message, which is ``OTHER``."""
