@@ -86,10 +86,16 @@ class AgentAsked(Checkpoint):
 
     Args:
         draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
+        session_id: The project that it goes to.
+        credits_before: Credits that the account had then; ``None`` if unknown, or not to be told.
+        turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
     """
 
     name = "agent_asked"
     draft_before: RawDraft = None
+    session_id: str | None = None
+    credits_before: float | None = None
+    turns_before: int | None = None
 
 
 class AgentAnswered(Checkpoint):
@@ -104,6 +110,16 @@ class AgentAnswered(Checkpoint):
     code: int | None = None  # its code
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
+    credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
+    credits_left: int = 0  # what is left then
+
+
+class ProjectLost(Checkpoint):
+    """Saved before the chat is told that its project is gone, if it has files that can be put back."""
+
+    name = "project_lost"
+    session_id: str | None = None  # the project
+    is_waiting: bool = False  # whether the request waits for a decision about the files
 
 
 class RenderStarted(Checkpoint):

@@ -16,6 +16,11 @@ class EditPayload(Payload):
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
     is_late: bool = False  # whether its files came after the request that they belong to was begun
+    lost_project_decided: bool = False  # whether somebody decided what becomes of a lost project's files
+    restored_file_ids: tuple[
+        str, ...
+    ] = ()  # files of a lost project that are put back, which are not its subject
+    may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
 
 
 class LinkPayload(Payload):

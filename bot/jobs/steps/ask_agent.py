@@ -16,6 +16,14 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.credits_use import (
+    GRACE_S,
+    ensure_enough_credits,
+    read_credits,
+    turns_before,
+    used_credits,
+)
+from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo import read
@@ -148,11 +156,14 @@ class _AgentTurn:
         self._limits = limits
         self._attempt = attempt
         self._clock = attempt.clock
+        self._lost = LostProjectHandler(projects, attempt)
 
     async def run(self) -> AgentAnswered:
-        received = _Received()
+        received, used = _Received(), (0, 0)
         asked = self._attempt.load(AgentAsked)
         if asked is not None:
+            if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
+                await self._lost.end(loss)
             # An attempt that died here had sent the message, or was about to: only the project can tell.
             after = await self._recover(asked.draft_before)
             return await self._save_answer(self._text_so_far(), asked.draft_before, after)
@@ -160,7 +171,7 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_new_session=self._session_gone,
+                on_loss=self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
@@ -168,9 +179,21 @@ class _AgentTurn:
             after = await self._recover(before)
         else:
             before = self._draft_before()
+            after, used = await self._after_turn()
+        return await self._save_answer(
+            received.text.text, before, after, received.error, received.question, used
+        )
+
+    async def _after_turn(self) -> tuple[RawDraft, tuple[int, int]]:
+        """Return the draft, and what was used and what is left of the credits; the draft hardly waits for those."""
+        reading = asyncio.create_task(used_credits(self._projects, self._attempt))
+        try:
             draft = (await self._state()).draft
-            after = draft.raw if draft else None
-        return await self._save_answer(received.text.text, before, after, received.error, received.question)
+            await asyncio.wait({reading}, timeout=GRACE_S)
+            used = reading.result() if reading.done() else (0, 0)
+        finally:
+            reading.cancel()
+        return draft.raw if draft else None, used
 
     def _draft_before(self) -> RawDraft:
         asked = self._attempt.load(AgentAsked)
@@ -186,8 +209,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        state = await self._projects.nemo.get_state(project.credentials, project.session_id)
-        await self._attempt.save(AgentAsked(draft_before=state.draft.raw if state.draft else None))
+        await self._attempt.save(await self._before_turn(project))
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
             await self._read_stream(project, received)
@@ -201,6 +223,27 @@ class _AgentTurn:
             if _is_refusal(refusal):
                 received.error = None
                 raise refusal
+
+    async def _before_turn(self, project: Project) -> AgentAsked:
+        """Return how things are before the message goes out.
+
+        Raises:
+            JobEnded: It waits until somebody agrees to use the last credits.
+            NemoError: The project can't be read.
+        """
+        reading = asyncio.create_task(read_credits(self._projects, project))
+        try:
+            state = await self._projects.nemo.get_state(project.credentials, project.session_id)
+            available = await reading
+        finally:
+            reading.cancel()
+        await ensure_enough_credits(self._projects, self._attempt, available)
+        return AgentAsked(
+            draft_before=state.draft.raw if state.draft else None,
+            session_id=project.session_id,
+            credits_before=available,
+            turns_before=await turns_before(self._projects, self._attempt, project),
+        )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
         silence = _Silence(self._clock, self._limits)
@@ -314,6 +357,7 @@ class _AgentTurn:
         after: RawDraft,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
+        used: tuple[int, int] = (0, 0),
     ) -> AgentAnswered:
         answered = AgentAnswered(
             text=text,
@@ -324,18 +368,14 @@ class _AgentTurn:
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
             question=question if error is None else None,
+            credits_used=used[0],
+            credits_left=used[1],
         )
         await self._attempt.save(answered)
         return answered
 
-    async def _session_gone(self) -> None:
-        await self._attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
-
     async def _state(self) -> ProjectState:
-        nemo = self._projects.nemo
-        return await self._projects.call(
-            self._attempt.job, lambda project: nemo.get_state(project.credentials, project.session_id)
-        )
+        return await self._projects.get_state(self._attempt.job, self._lost.end)
 
 
 class _Silence:

@@ -6,6 +6,7 @@ from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Projects
@@ -29,12 +30,12 @@ class ShowLink:
             raise JobEnded(
                 LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
             )
-        link = await projects.browser_link(job)
+        link = await projects.browser_link(job, LostProjectHandler(projects, attempt).end)
         if link is None:
             retry = Button("button.retry", Retry(job.id))
             raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
         chat = await projects.chats.get(job.chat)
-        buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
+        buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
         message = LocalizedMessage(key, buttons=buttons)
         await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))

@@ -4,6 +4,7 @@ from bot.jobs.buttons import Export
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt
@@ -25,9 +26,7 @@ class ShowStatus:
         projects, draft = self._projects, None
         if await projects.is_set_up(attempt.job.chat):
             try:
-                state = await projects.call(
-                    attempt.job, lambda p: projects.nemo.get_state(p.credentials, p.session_id)
-                )
+                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).tell)
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             draft = state.draft
@@ -45,7 +44,9 @@ class ShowStatus:
             return ()
         try:
             credits_ = await self._projects.call(
-                attempt.job, lambda p: self._projects.nemo.get_credits(p.credentials)
+                attempt.job,
+                lambda p: self._projects.nemo.get_credits(p.credentials),
+                on_loss=LostProjectHandler(self._projects, attempt).tell,
             )
         except NemoError:
             return ()

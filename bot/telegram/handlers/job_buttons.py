@@ -6,6 +6,9 @@ from telegram import InlineKeyboardMarkup
 
 from bot.jobs.buttons import (
     AnswerQuestion,
+    DropRequest,
+    GoOn,
+    GoOnChoice,
     KeepExtras,
     RemoveExtra,
     Retry,
@@ -16,7 +19,7 @@ from bot.jobs.buttons import (
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry import go_on_with, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, answer_prompt, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
@@ -37,7 +40,9 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_prompt, RunExample, RunSuggestion)
-        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, AnswerQuestion)
+        self.on_press(
+            self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, AnswerQuestion, GoOn, DropRequest
+        )
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
@@ -54,7 +59,9 @@ class JobButtons(HandlerFamily):
         return PressReply("toast.sent_prompt", params, buttons=others)
 
     async def _job_button(
-        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer | AnswerQuestion
+        self,
+        press: Press,
+        action: Retry | KeepExtras | RemoveExtra | RunOffer | AnswerQuestion | GoOn | DropRequest,
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -64,6 +71,10 @@ class JobButtons(HandlerFamily):
         match action:
             case KeepExtras():
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
+            case DropRequest():
+                return PressReply("toast.dropped", buttons=NO_BUTTONS)
+            case GoOn(choice=choice):
+                return await self._go_on(press, status.job, choice)
             case Retry():
                 return await self._retry(press, status.job)
             case RemoveExtra() | RunOffer() | AnswerQuestion():
@@ -79,6 +90,15 @@ class JobButtons(HandlerFamily):
         submitter = self._submitter
         again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
         # The new job's own messages say that it goes on.
+        return await send_prompt(submitter, press, again, toast="")
+
+    async def _go_on(self, press: Press, job: Job, choice: str) -> PressReply:
+        if choice not in set(GoOnChoice):
+            return PressReply("toast.old_button")
+        submitter = self._submitter
+        again = await go_on_with(
+            submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
+        )
         return await send_prompt(submitter, press, again, toast="")
 
     async def _offered_prompt(
