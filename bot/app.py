@@ -273,7 +273,7 @@ class App:
         services = HandlerServices(
             application=application,
             submitter=submitter,
-            permissions=Permissions(CachedGroupAdmins(bot, parts.telegram_calls, parts.redis)),
+            permissions=Permissions(CachedGroupAdmins(bot, parts.telegram_calls, parts.redis, self._clock)),
             access=AccessControl(
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
@@ -328,7 +328,7 @@ class App:
             chats=parts.chats,
             cards=parts.cards,
             job_queue=parts.job_queue,
-            group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis),
+            group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis, self._clock),
             close_position_message=close_position_message(parts.job_queue, pressed_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),

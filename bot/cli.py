@@ -64,10 +64,12 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         from bot.runtime.clock import SystemClock
         from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
+        from bot.runtime.process_memory import hide_memory
         from bot.settings import WrongSettings, load_settings
         from bot.store.errors import StoreError
 
         gc.enable()
+    hide_memory()
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)

@@ -24,6 +24,7 @@ from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.say import Say
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
@@ -100,7 +101,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (Gather, Connect, Upload, AskAgent, Export, Deliver),
+        (NextQuestion, Gather, Connect, Upload, AskAgent, Export, Deliver),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),

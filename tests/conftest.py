@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 
+import hypothesis
 import pytest
 import structlog
 import uvloop
@@ -19,6 +20,14 @@ from bot.store.server import EmbeddedServer
 # Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A busy machine makes examples slow, not wrong.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+)
+hypothesis.settings.load_profile("suite")
 
 # structlog's own choice draws every local variable of a traceback: seconds in which the whole loop stands still.
 structlog.configure(

@@ -15,14 +15,15 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, Cancel, pack, unpack
-from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
+from bot.media.file_type import SNIFF_BYTES, FileType, is_decompression_bomb, sniff
+from bot.media.kinds import fitting_name, is_usable, kind_of, kind_of_name
 from bot.media.links import MAX_LINKS, find_links
 from bot.nemo import answers
 from bot.nemo.changes import compare
@@ -32,7 +33,7 @@ from bot.nemo.events import read_event
 from bot.nemo.render_answers import read_render
 from bot.nemo.stream import SseReader
 from bot.telegram.handlers.login import token_in
-from bot.telegram.reading.attachments import NAME_LENGTH, fitting_name, kind_of_name, safe_name
+from bot.telegram.reading.attachments import NAME_LENGTH, safe_name
 from bot.telegram.reading.links import read_links
 from bot.telegram.sending.markdown import MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, to_pieces
 from bot.telegram.sending.private_messages import read_payload
@@ -187,8 +188,72 @@ def file_names(name: str) -> None:
 def content(data: bytes) -> None:
     """The kind of media by its first bytes; what follows changes nothing."""
     kind = sniff(data)
-    assert kind == sniff(data + b"\x00" * SNIFF_BYTES) or len(data) < SNIFF_BYTES
+    assert kind is None or kind in get_args(FileType)
+    padded = data + b"\x01" * SNIFF_BYTES
+    assert sniff(padded) == sniff(padded + data)
     assert not is_decompression_bomb(data) or kind in ("png", "gif", "webp")
+
+
+def unusual_heads(given: tuple[str, bytes, list[bytes]]) -> None:
+    """What cameras and encoders put before the content of a good file: its kind stays the same."""
+    kind, head, before = given
+    assert sniff(b"".join(before) + head) == kind
+
+
+def damaged_heads(given: tuple[str, bytes, list[tuple[int, int, bytes]]]) -> None:
+    """A good file's first bytes with some changed: no list of bytes refuses what its name and sender claim."""
+    kind, head, changes = given
+    damaged = bytearray(head)
+    for at, length, put in changes:
+        damaged[at : at + length] = put
+    found = sniff(bytes(damaged))
+    for sent_as in ("document", "video", "audio"):
+        usable = is_usable(kind_of(found, f"a.{kind}", "", sent_as))
+        assert usable or (found is not None and not is_usable(found))
+
+
+def box(name: bytes, body: bytes = b"") -> bytes:
+    """A box of an ISO base media file."""
+    return (8 + len(body)).to_bytes(4, "big") + name + body
+
+
+def tag(body: bytes) -> bytes:
+    """An ID3 tag."""
+    size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x04\x00\x00" + size + body
+
+
+_MOVIE = box(b"moov", bytes(100))
+HEADS: dict[str, list[bytes]] = {
+    "mp4": [box(b"ftyp", brand + bytes(4) + b"isommp42") + _MOVIE for brand in (b"isom", b"XAVC", b"hvc1", b"zzzz")],
+    "mov": [box(b"ftyp", b"qt  " + bytes(4) + b"qt  ") + _MOVIE, box(b"wide") + box(b"mdat", bytes(90)), _MOVIE],
+    "m4a": [box(b"ftyp", b"M4A " + bytes(4) + b"M4A mp42isom") + _MOVIE],
+    "heic": [box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + box(b"meta", bytes(50))],
+    "avif": [box(b"ftyp", b"avif" + bytes(4) + b"avifmif1miaf") + box(b"meta", bytes(50))],
+    "mp3": [b"\xff\xfb\x90\x64" + bytes(400), b"\xff\xf3\x84\xc4" + bytes(400)],
+    "aac": [b"\xff\xf1\x50\x80\x2e\x7f\xfc" + bytes(300)],
+    "flac": [b"fLaC\x00\x00\x00\x22" + bytes(34)],
+    "wav": [b"RIFF\x24\x80\x00\x00WAVEfmt ", b"RF64\xff\xff\xff\xffWAVEds64", b"BW64\xff\xff\xff\xffWAVEds64"],
+    "ogg": [b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead"],
+    "mkv": [b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x88matroska"],
+    "webm": [b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm"],
+    "avi": [b"RIFF\x00\x10\x00\x00AVI LIST"],
+    "jpg": [b"\xff\xd8\xff\xe1\x00\x10Exif"],
+    "png": [b"\x89PNG\r\n\x1a\n" + bytes(30)],
+    "gif": [b"GIF89a" + bytes(30)],
+    "webp": [b"RIFF\x00\x00\x00\x00WEBPVP8 "],
+}  # fmt: skip
+"""First bytes of good files, by their kind."""
+
+_BOXES_BEFORE = st.lists(
+    st.builds(box, st.sampled_from([b"free", b"skip", b"wide", b"uuid", b"junk"]), st.binary(min_size=16, max_size=90)),
+    max_size=4,
+)  # fmt: skip
+_AUDIO_BEFORE = st.lists(st.integers(0, 4000).map(bytes) | st.binary(max_size=200).map(tag), max_size=1)
+
+
+def _heads(kinds: list[str]) -> st.SearchStrategy[tuple[str, bytes]]:
+    return st.sampled_from([(kind, head) for kind in kinds for head in HEADS[kind]])
 
 
 @dataclass(frozen=True)
@@ -236,6 +301,24 @@ TARGETS = {
         Target(
             file_names,
             _LONG_NAMES | st.text("./\\:\"'<>|?*a字. \n" + _TURNING, max_size=200) | st.text(max_size=200),
+        ),
+        Target(
+            unusual_heads,
+            st.tuples(_heads(["mp4", "mov", "m4a", "heic", "avif"]), _BOXES_BEFORE).map(
+                lambda one: (*one[0], one[1])
+            )
+            | st.tuples(_heads(["mp3", "aac", "flac"]), _AUDIO_BEFORE).map(lambda one: (*one[0], one[1])),
+        ),
+        Target(
+            damaged_heads,
+            st.tuples(
+                _heads(list(HEADS)),
+                st.lists(
+                    st.tuples(st.integers(0, 40), st.integers(0, 8), st.binary(max_size=8)),
+                    min_size=1,
+                    max_size=5,
+                ),
+            ).map(lambda one: (*one[0], one[1])),
         ),
         Target(content, st.builds(bytes.__add__, _MAGICS, st.binary(max_size=100))),
     )

@@ -10,6 +10,7 @@ _.bit_rate  # PyAV
 _.pts
 _.thread_count
 _.thread_type
+_.MAX_IMAGE_PIXELS  # Pillow
 _.CHUNK_SIZE  # httpx-aiohttp
 _.event_hooks  # httpx
 _.heading_level_1  # telegramify-markdown
@@ -25,6 +26,8 @@ _.notdef_outline
 # Called by a library, by this name and with these arguments.
 _.capture_signals  # uvicorn
 _.main_loop
+_.readable  # io.RawIOBase
+_.seekable
 _.should_exit
 _.trace  # __aexit__
 _.process_error  # python-telegram-bot

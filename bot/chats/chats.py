@@ -24,6 +24,7 @@ from redis.asyncio.client import Pipeline
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.store.keys import chat_key, results_key, uploads_key
+from bot.store.lua_script import LuaScript
 
 DEFAULT_TTL_DAYS = 90
 MAX_UPLOADS = 100
@@ -32,23 +33,6 @@ MAX_RESULTS = 20  # kept for each chat; the oldest go first
 EXPORT_REFUSED_FOR = timedelta(days=1)  # a plan may have been changed by then
 
 _DAY_S = 86_400
-
-_SAVE_LATEST_RESULT = """
--- KEYS: chat, results.  ARGV: ids of the chat and the message expected there, ids of the new ones, project, TTL in s.
-local saved = redis.call('HMGET', KEYS[1], 'result_chat_id', 'result_message_id')
-if (saved[1] or '') ~= ARGV[1] or (saved[2] or '') ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'result_chat_id', ARGV[3], 'result_message_id', ARGV[4], 'result_session_id', ARGV[5])
-redis.call('HDEL', KEYS[1], 'result_in_use')
-redis.call('EXPIRE', KEYS[1], ARGV[6])
-redis.call('EXPIRE', KEYS[2], ARGV[6])
-return 1
-"""
-
-_MARK_RESULT_IN_USE = """
--- KEYS: chat.  ARGV: ids of the chat and the message that somebody replied to.
-local saved = redis.call('HMGET', KEYS[1], 'result_chat_id', 'result_message_id')
-if saved[1] == ARGV[1] and saved[2] == ARGV[2] then redis.call('HSET', KEYS[1], 'result_in_use', 1) end
-"""
 
 
 class Account(StrEnum):
@@ -218,8 +202,8 @@ class Chats:
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
-        self._save_latest_result = redis.register_script(_SAVE_LATEST_RESULT)
-        self._mark_result_in_use = redis.register_script(_MARK_RESULT_IN_USE)
+        self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
+        self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
     async def get(self, key: ChatKey) -> Chat:
         """Return what is known of a chat; reading creates nothing.
@@ -302,18 +286,21 @@ class Chats:
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """
-        expected = (before.result_chat_id, before.result_message_id)
         await self._save_latest_result(
-            keys=[chat_key(str(before.key)), results_key(str(before.key))],
-            args=[
-                *("" if part is None else part for part in expected),
-                *(telegram_chat_id, message_id, before.session_id or "", self._ttl_s),
-            ],
+            [chat_key(str(before.key)), results_key(str(before.key))],
+            expected_chat_id=str(before.result_chat_id or ""),
+            expected_message_id=str(before.result_message_id or ""),
+            chat_id=str(telegram_chat_id),
+            message_id=str(message_id),
+            session_id=before.session_id or "",
+            ttl_s=self._ttl_s,
         )
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that somebody still needs a message, if it holds the latest finished video."""
-        await self._mark_result_in_use(keys=[chat_key(str(key))], args=[telegram_chat_id, message_id])
+        await self._mark_result_in_use(
+            [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
+        )
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:
         """Save a delivered video, so that the same draft is not rendered and uploaded again."""

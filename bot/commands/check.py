@@ -10,6 +10,8 @@ from redis.exceptions import RedisError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.commands.check_services import LISTEN_S, TelegramCheck, check_nemovideo
 from bot.commands.check_store import check_disk, check_store, is_polled
+from bot.media.cage import NOTHING
+from bot.media.decoder_process import NotDecoded, cage_in_force
 from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, has_glyph
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.runtime.clock import Clock
@@ -45,7 +47,9 @@ async def run_checks(
             TelegramCheck(telegram_http, settings, clock, listen_s).run(polls_here),
             check_nemovideo(nemo_http, settings, clock, guests, GUEST_ACCOUNTS_PER_WEEK),
         )
-    return [ok("settings", "right"), *store, *check_disk(settings), *telegram, *nemovideo, *check_fonts()]
+    show_progress("Starting a decoder")
+    local = [*check_disk(settings), await _check_decoders()]
+    return [ok("settings", "right"), *store, *local, *telegram, *nemovideo, *check_fonts()]
 
 
 def check_without_settings(error: WrongSettings) -> list[Finding]:
@@ -72,6 +76,18 @@ async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding],
         except RedisError as error:
             advice = "Give the user in REDIS_URL all rights on the keys nemo:*, and INFO"
             return [wrong("store", f"it refuses a command ({type(error).__name__})", advice)], None, None
+
+
+async def _check_decoders() -> Finding:
+    """Check what keeps a decoder that a file took over from everything else."""
+    name = "decoders: caged by"
+    try:
+        in_force = await cage_in_force()
+    except NotDecoded as error:
+        return wrong(name, str(error), "Reinstall the bot; until then videos have no cover and no length")
+    if in_force == NOTHING:
+        return not_asked(name, "nothing: this system has no seccomp or Landlock, or refuses them")
+    return ok(name, in_force)
 
 
 def check_fonts(glyphs: tuple[tuple[str, Path, str], ...] = GLYPHS) -> list[Finding]:

@@ -21,6 +21,7 @@ from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.job_reader import read_checkpoints
+from bot.jobs.queue.open_questions import parse_member
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of
 from bot.runtime.clock import Clock
@@ -35,7 +36,7 @@ BATCH_SIZE = 500  # jobs that are read in one round trip
 RETRYABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
 """Kinds whose jobs contain all they need to run again. The others answer to a moment that has passed."""
 
-CURRENT = (JobState.RUNNING, JobState.QUEUED)
+CURRENT = (JobState.RUNNING, JobState.QUEUED, JobState.ASKING)
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -89,12 +90,12 @@ class JobAdmin:
     async def rows(
         self, *, states: Collection[JobState] = (), chat: ChatKey | None = None, limit: int = 50
     ) -> list[JobRow]:
-        """List running jobs (longest first), waiting edits (in queue order), and ended jobs (latest first).
+        """List running jobs (longest first), waiting edits, those that ask, and ended ones (latest first).
 
         Answers to pressed buttons are left out. Ended jobs have no index: all stored jobs are scanned for them.
 
         Args:
-            states: The states to list; running and queued if empty.
+            states: The states to list; all of current jobs if empty.
             chat: Only jobs of this chat.
             limit: The largest number of jobs returned.
         """
@@ -106,6 +107,8 @@ class JobAdmin:
             waiting = await self._in_order(keys.WAITING_JOBS, JobState.QUEUED, chat, limit - len(rows))
             # The set orders by seconds; several jobs may be from the same one.
             rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.position))
+        if JobState.ASKING in states:
+            rows += await self._asking(chat, limit - len(rows))
         if ended := set(states) - set(CURRENT):
             rows += await self._ended(ended, chat, limit - len(rows))
         return rows
@@ -128,6 +131,18 @@ class JobAdmin:
                 # A job that was erased or has changed its state may still be in the set for a moment.
                 if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
                     rows.append(row)
+        return rows
+
+    async def _asking(self, chat: ChatKey | None, limit: int) -> list[JobRow]:
+        """Return the jobs that wait for somebody's answer, the longest first."""
+        members: Any = await self._redis.zrange(keys.OPEN_QUESTIONS, 0, -1)
+        rows: list[JobRow] = []
+        for its_chat, job_id in map(parse_member, members):
+            if len(rows) >= limit:
+                break
+            row = await self._row(keys.job_key(str(its_chat), job_id)) if chat in (None, its_chat) else None
+            if row is not None and row.state is JobState.ASKING:
+                rows.append(row)
         return rows
 
     async def _ended(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
@@ -207,16 +222,16 @@ class JobAdmin:
         """
         job = (await self.row(job_id)).job
         state = await self._job_queue.cancel(job.chat, job.queue, job.id)
-        if state in (JobState.QUEUED, JobState.CANCELLED):
+        if state in (JobState.QUEUED, JobState.ASKING, JobState.CANCELLED):
             # Also for a job that is cancelled already: the command may have been killed in between.
-            await self._close_position_message(job)
-        if state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED):
+            await self._close_messages(job, state)
+        if state not in (*CURRENT, JobState.CANCELLED):
             raise CommandRefused(f"Job {job_id} is over: {state or 'gone'}")
         return await self.row(job_id)
 
-    async def _close_position_message(self, job: Job) -> None:
-        """Let a worker close the message that told the chat the job's position; only it can reach Telegram."""
-        if await position_message_of(self._job_queue, job) is None:
+    async def _close_messages(self, job: Job, state: JobState) -> None:
+        """Let a worker close the message with the job's position or question; only it can reach Telegram."""
+        if state is not JobState.ASKING and await position_message_of(self._job_queue, job) is None:
             return
         close = replace(
             job,

@@ -85,10 +85,15 @@ class RunOffer(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion(ButtonAction):
-    """Answer the question that the agent asked at the end of a job with the option of this number."""
+    """Answer the question of this number, which the agent asked for a job.
+
+    ``option`` is the option's number from 0, or ``DONE`` when all that is wanted is ticked.
+    """
 
     name = "choose"
+    DONE: ClassVar[str] = "done"
     job_id: str
+    number: str
     option: str
 
 
@@ -145,10 +150,27 @@ class ChooseLanguage(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ChooseSkill(ButtonAction):
-    """Choose the skill card with a mark; without one, list the cards."""
+    """Choose the skill card with a mark."""
 
     name = "skill"
-    mark: str = ""
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListSkills(ButtonAction):
+    """List the skill cards of the page with this number, from 1."""
+
+    name = "skills"
+    page: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSkill(ButtonAction):
+    """Show the skill card with a mark, or what else there is to know about it."""
+
+    name = "card"
+    with_details: bool
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)

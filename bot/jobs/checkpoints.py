@@ -4,6 +4,7 @@ A checkpoint that only one step uses stands beside that step.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -81,8 +82,33 @@ class Uploaded(Checkpoint):
     sources: Mapping[str, UploadedFile | None] = {}  # what is known of each, by file id or link
 
 
+class Turn(Checkpoint):
+    """Saved before a message to the agent that answers its questions; the first one has none."""
+
+    name = "turn"
+    number: int = 1  # counts the job's messages to the agent
+    prompt: str = ""  # the message; empty for the job's own prompt
+    began_at: datetime | None = None  # when all answers were there, UTC; ``None`` for the first turn
+
+    @property
+    def key(self) -> str:
+        """The key of the turn's other checkpoints."""
+        return "" if self.number == 1 else str(self.number)
+
+
+def worked_since(asked_at: datetime, checkpoints: "Checkpoints") -> datetime:
+    """Return since when the bot and not a person is what a job waits for.
+
+    Args:
+        asked_at: When the job was asked for.
+        checkpoints: The job's.
+    """
+    turn = checkpoints.load(Turn)
+    return asked_at if turn is None or turn.began_at is None else turn.began_at
+
+
 class AgentAsked(Checkpoint):
-    """Saved right before the message goes out; from here on it is never sent again.
+    """Saved right before the message goes out, under the turn's key; from here on it is never sent again.
 
     Args:
         draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
@@ -93,7 +119,7 @@ class AgentAsked(Checkpoint):
 
     name = "agent_asked"
     draft_before: RawDraft = None
-    session_id: str | None = None
+    session_id: str = ""
     credits_before: float | None = None
     turns_before: int | None = None
 
@@ -103,13 +129,14 @@ class AgentAnswered(Checkpoint):
 
     name = "agent_answered"
     text: str = ""  # the agent's words
-    draft_before: RawDraft = None  # the draft when the message was sent
+    draft_before: RawDraft = None  # the draft when the job's first message was sent
     draft_after: RawDraft = None  # the draft at the end
     failed: bool = False  # whether the stream ended with an error
     reason: str = ""  # what the error said
     code: int | None = None  # its code
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
+    turn: int = 1  # number of the turn
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
     credits_left: int = 0  # what is left then
 
@@ -120,6 +147,22 @@ class ProjectLost(Checkpoint):
     name = "project_lost"
     session_id: str | None = None  # the project
     is_waiting: bool = False  # whether the request waits for a decision about the files
+
+
+class QuestionAsked(Checkpoint):
+    """Saved before a question is sent, under its number: that of the turn and its own, such as ``1.0``."""
+
+    name = "question_asked"
+    asked_at: float = 0.0  # by the wall clock, in seconds
+
+
+class QuestionAnswer(Checkpoint):
+    """A person's answer to a question, under its number; saved by who takes the answer."""
+
+    name = "question_answer"
+    words: tuple[
+        str, ...
+    ] = ()  # the chosen labels, or the person's own words; empty if the options have none
 
 
 class RenderStarted(Checkpoint):

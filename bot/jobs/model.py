@@ -67,6 +67,7 @@ class JobState(StrEnum):
 
     QUEUED = "queued"  # its id is in the list of its queue
     RUNNING = "running"  # a worker has it, or had it when it died
+    ASKING = "asking"  # it waits for a person's answer to the agent; no worker has it
     DONE = "done"  # answered
     FAILED = "failed"  # answered with an error
     CANCELLED = "cancelled"  # stopped by the chat

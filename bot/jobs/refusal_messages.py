@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from bot.jobs.buttons import Retry, ShowLink
-from bot.jobs.messages import Button, Bytes, LocalizedMessage
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FileUnavailable
+from bot.media.kinds import alternatives, category_of, label_of
 from bot.skills import SkillCard
+
+
+def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:
+    """Refuse a file of a kind that NemoVideo does not take, or that can't be opened.
+
+    Args:
+        name: Its name.
+        kind: What it is (``kinds.kind_of``); ``None`` if nothing tells.
+    """
+    params: dict[str, Param] = {"name": name}
+    if kind is not None:
+        params |= {"kind": label_of(kind), "kinds": " / ".join(alternatives(kind))}
+    return LocalizedMessage(f"error.unusable_{category_of(kind)}", params)
 
 
 def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.media.decoder_process import NotDecoded, run
-from bot.media.video_facts import BOUNDS, MAX_WORK_S, NotAVideo, decode_frames, display_size, open_video
+from bot.media.video_facts import MAX_WORK_S, NotAVideo, decode_frames, decode_video, display_size, open_video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -58,17 +57,14 @@ async def make_cover(path: Path) -> CoverPictures | None:
     Raises:
         NotAVideo: No frame could be decoded, or a decoder crashed on it.
     """
-    try:
-        pictures = await run(_make_cover, str(path), bounds=BOUNDS)
-    except NotDecoded as error:
-        raise NotAVideo(str(error)) from error
+    pictures = await decode_video(path, _make_cover)
     return None if pictures is None else CoverPictures(*(base64.b64decode(picture) for picture in pictures))
 
 
-def _make_cover(name: str) -> list[str] | None:
+def _make_cover(fd: int) -> list[str] | None:
     """Return cover and thumbnail in base64."""
     deadline_s = time.monotonic() + MAX_WORK_S
-    with open_video(Path(name)) as (container, stream):
+    with open_video(fd) as (container, stream):
         best: VideoFrame | None = None
         best_score = 0.0
         has_frames = False

@@ -1,10 +1,11 @@
 """Run media decoders in a process of their own: files of strangers may crash a decoder or keep it busy forever.
 
 One small fork server has the decoders loaded, holds no secret, and forks once for each piece of work. The child has
-bounds that the kernel enforces (memory, CPU time, wall time, bytes written), gets one file, and answers in JSON. It
-ends when the process that waits for it goes away, for whatever reason.
+bounds that the kernel enforces (memory, CPU time, wall time, bytes written), gets files handed over open, and answers
+in JSON. It can reach nothing else (see `cage`): its modules are loaded first, and no path means anything to it. It ends
+with all that it may have started when the process that waits for it goes away, for whatever reason.
 
-    facts = await run(work, "/path/of/a/file", bounds=Bounds(wall_s=30, cpu_s=30))
+    facts = await run(work, bounds=Bounds(wall_s=30, cpu_s=30), files=[file])
 
 Not ``multiprocessing``'s forkserver, nor pebble on top of it: its server inherits the environment and with it the bot's
 token, each child imports the bot's main script again (35 ms for a piece of work instead of 7, on Python 3.11), its
@@ -19,16 +20,19 @@ import importlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 from weakref import WeakKeyDictionary
+
+from bot.media import cage
+from bot.runtime.process_memory import hide_memory
 
 MEMORY_BYTES = 2 * 1024**3
 """Address space of a child, not all of which is used; the largest picture that is decoded has frames of 53 MB."""
@@ -40,15 +44,31 @@ MAX_CONCURRENT = 2 * (os.cpu_count() or 1)
 
 _GRACE_S = 10.0
 # The rest of the environment holds the bot's secrets.
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-# With the libraries that these modules import only where they use them: once for all children, and without bounds.
+_KEPT_VARIABLES = ("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# With the libraries that these modules import only where they use them: once for all children, and without bounds. A
+# child can't load anything any more.
 _PRELOADED = (
     "av",
     "av.audio.resampler",
+    "av.subtitles.codeccontext",
+    "av.subtitles.stream",
+    "av.subtitles.subtitle",
     "PIL.ImageFilter",
+    "PIL.ImageOps",
     "PIL.ImageStat",
+    # The first five are what Pillow itself loads before it opens or saves anything.
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
+    "PIL.AvifImagePlugin",
+    "PIL.Jpeg2KImagePlugin",
+    "PIL.TiffImagePlugin",
+    "pillow_heif",
     "bot.media.cover",
     "bot.media.audio_conversion",
+    "bot.media.picture_conversion",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4
@@ -71,10 +91,11 @@ async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Seque
     """Run a piece of work in a child process. Cancelling ends that process.
 
     Args:
-        work: A module's function; gets the files' descriptors, then ``args``, and returns what JSON can hold.
+        work: A module's function; gets the files' descriptors, then ``args``, and returns what JSON can hold. What it
+            imports when it runs has to be among ``_PRELOADED``.
         args: Arguments that JSON can hold.
         bounds: What the work may use.
-        files: Open files, at most four. Their positions are shared with the child.
+        files: Open files to read or write, at most four. Their positions are shared with the child.
 
     Raises:
         NotDecoded: There is no result, for whatever reason.
@@ -89,6 +110,15 @@ def start() -> None:
     """Start to load the decoders, which takes over half a second, before they are needed. Does not wait for them."""
     with contextlib.suppress(OSError):  # The first piece of work tries again.
         _server.start()
+
+
+async def cage_in_force() -> str:
+    """Return what keeps decoders from everything else, as the kernel here offers it; ``cage.NOTHING`` if nothing does.
+
+    Raises:
+        NotDecoded: No decoder can be started.
+    """
+    return str(await run(cage.in_force, bounds=Bounds(wall_s=10, cpu_s=10)))
 
 
 async def _run(
@@ -110,16 +140,20 @@ async def _run(
             async with asyncio.timeout(bounds.wall_s + _GRACE_S):
                 answer = await _receive(ours)
         except TimeoutError:
-            _server.close()  # The kernel ends a child before that: the server itself hangs.
+            _server.close()  # The kernel ends a child before that: the server itself hangs, and takes all with it.
         except OSError:
             pass
     if not answer.endswith(b"\n"):
         _report_death(name)
         raise NotDecoded("the decoder crashed or exceeded its bounds")
-    outcome = json.loads(answer)
-    if "error" in outcome:
-        raise NotDecoded(outcome["error"])
-    return outcome["result"]
+    try:
+        outcome = json.loads(answer)
+        _log_cage(str(outcome["cage"]))
+        if "error" in outcome:
+            raise NotDecoded(str(outcome["error"]))
+        return outcome["result"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NotDecoded("the decoder's answer can't be read") from error
 
 
 async def _receive(connection: socket.socket) -> bytes:
@@ -131,6 +165,21 @@ async def _receive(connection: socket.socket) -> bytes:
             return answer
         answer += chunk
     return b""
+
+
+_logged_cage = ""
+
+
+def _log_cage(in_force: str) -> None:
+    """Log what is around the decoders when it is first known; not hidden from those who look for warnings."""
+    global _logged_cage
+    if in_force == _logged_cage:
+        return
+    _logged_cage = in_force
+    import structlog
+
+    log = structlog.get_logger(__name__)
+    (log.warning if in_force == cage.NOTHING else log.info)("decoding.cage", in_force=in_force[:100])
 
 
 def _report_death(work: str) -> None:
@@ -200,51 +249,98 @@ def _serve(control: socket.socket) -> None:
     """Fork for each connection that arrives, until the bot is gone."""
     for module in _PRELOADED:
         importlib.import_module(module)
+    importlib.import_module("PIL.Image").preinit()  # Else the first picture would look for its type's module.
+    with contextlib.suppress(OSError):
+        # Linux only: when memory runs out, children are killed before the bot.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    hide_memory()
     # A worker that is asked to stop finishes its jobs, with covers. Only the closed connection ends all this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for children: leave no zombies.
+    ended, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    # Each child's connection stays open here too, to learn when the bot hangs up.
+    children: dict[int, socket.socket] = {}
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 1, 1)
-        if not message:
-            return
-        if os.fork() == 0:
-            control.close()
-            try:
-                _work(socket.socket(fileno=fds[0]))
-            finally:
-                os._exit(0)
-        for fd in fds:
-            os.close(fd)
+        ready = _wait((control, ended), children)
+        if ended.fileno() in ready:
+            ended.recv(_CHUNK_BYTES)
+            _reap(children)
+        for pid, connection in children.items():
+            if connection.fileno() in ready:
+                _kill_group(pid)
+        if control.fileno() in ready:
+            message, fds, _, _ = socket.recv_fds(control, 1, 1)
+            if not message:
+                break
+            connection = socket.socket(fileno=fds[0])
+            pid, server = 0, os.getpid()
+            if (pid := os.fork()) == 0:
+                try:
+                    _serve_one(connection, server)
+                finally:
+                    os._exit(0)
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)  # As the child does: whoever is first.
+            children[pid] = connection
+    for pid in children:
+        _kill_group(pid)
 
 
-def _work(connection: socket.socket) -> None:
+def _wait(sockets: Sequence[socket.socket], children: dict[int, socket.socket]) -> set[int]:
+    """Wait for data on a socket, the end of a child, or the end of a child's connection; return the descriptors."""
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one, select.POLLIN)
+    for connection in children.values():
+        poll.register(connection, 0)  # An end is told in any case.
+    return {fd for fd, _ in poll.poll()}
+
+
+def _reap(children: dict[int, socket.socket]) -> None:
+    """Take leave of children that ended, and end what they may have left behind."""
+    for pid in list(children):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            _kill_group(pid)
+            children.pop(pid).close()
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _serve_one(connection: socket.socket, server: int) -> None:
+    """Do one piece of work, in a child with nothing but its connection and its files."""
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    cage.end_with_parent(server)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.dup2(0, 2)  # What a decoder writes there could be anything, escape sequences included.
+    os.closerange(3, connection.fileno())
+    os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     message, fds, _, _ = socket.recv_fds(connection, _CHUNK_BYTES, _MAX_FILES)
     while message and not message.endswith(b"\n"):
         message += connection.recv(_CHUNK_BYTES)
     request = json.loads(message)
-    threading.Thread(target=_exit_when_closed, args=(connection,), daemon=True).start()
-    _apply(Bounds(**request["bounds"]))
     module, _, function = request["work"].partition(":")
     outcome: dict[str, Any]
     try:
         work = getattr(importlib.import_module(module), function)
+        _apply(Bounds(**request["bounds"]))
+        cage.close()
         outcome = {"result": work(*fds, *request["args"])}
     except Exception as error:
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
-    connection.sendall(json.dumps(outcome).encode() + b"\n")
-
-
-def _exit_when_closed(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.recv(1)
-    os._exit(1)
+    answer = json.dumps({**outcome, "cage": cage.in_force()}).encode() + b"\n"
+    while answer:
+        answer = answer[os.write(connection.fileno(), answer) :]  # A file's call: sockets have none left.
 
 
 def _apply(bounds: Bounds) -> None:
-    with contextlib.suppress(OSError):
-        # Linux only: when memory runs out, this process is killed before the bot.
-        Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (bounds.cpu_s, bounds.cpu_s))
     resource.setrlimit(resource.RLIMIT_FSIZE, (bounds.written_bytes, bounds.written_bytes))
@@ -257,4 +353,7 @@ def _apply(bounds: Bounds) -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=os.dup(0)) as received:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)  # No child may hold the server's own connection.
+        os.close(nothing)
         _serve(received)

@@ -1,12 +1,26 @@
 """What can be wrong with a media file.
 
-- `FileTypeUnsupported`: the content is of a type that NemoVideo does not take.
+- `FileTypeUnsupported`: the file is of a kind that NemoVideo does not take, and that can't be converted.
+- `PictureTooLarge`: an image has too many pixels to be opened.
 - `AudioTooLong`: audio that has to be converted is too long for that.
 """
 
 
 class FileTypeUnsupported(Exception):
-    """The content is of a type that NemoVideo does not take, whatever its name says."""
+    """The file is of a kind that NemoVideo does not take, and that can't be converted.
+
+    Args:
+        name: The file's name.
+        kind: What it is (``kinds.kind_of``); ``None`` if nothing tells.
+    """
+
+    def __init__(self, name: str, kind: str | None = None) -> None:
+        super().__init__(name)
+        self.kind = kind
+
+
+class PictureTooLarge(Exception):
+    """An image has too many pixels to be opened."""
 
 
 class AudioTooLong(Exception):

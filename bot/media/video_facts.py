@@ -7,8 +7,10 @@ PyAV: the bot itself starts sooner without it and is 20 MB smaller.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,15 +64,32 @@ async def read_video_facts(path: Path) -> VideoFacts:
     Raises:
         NotAVideo: It holds nothing that can be played, or a decoder crashed on it.
     """
+    return VideoFacts(**await decode_video(path, _read_facts))
+
+
+async def decode_video(path: Path, work: Callable[[int], Any]) -> Any:
+    """Run work on a video in the decoder process.
+
+    Args:
+        path: The video.
+        work: What to do with its descriptor.
+
+    Raises:
+        NotAVideo: The file can't be read, the work failed, or a decoder crashed.
+    """
     try:
-        return VideoFacts(**await run(_read_facts, str(path), bounds=BOUNDS))
-    except NotDecoded as error:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            return await run(work, bounds=BOUNDS, files=[file])
+    except (NotDecoded, OSError) as error:
         raise NotAVideo(str(error)) from error
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(fd: int) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video for decoding, in the decoder process only.
+
+    Args:
+        fd: The open file.
 
     Yields:
         Its container and its video stream.
@@ -81,12 +100,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
 
     try:
-        with path.open("rb") as file:
-            file_type = sniff(file.read(SNIFF_BYTES))
-            demuxer = _DEMUXERS.get(file_type) if file_type else None
+        with os.fdopen(fd, "rb") as file:
+            file_type = _file_type(fd)
+            demuxer = _DEMUXERS.get(file_type)
             if demuxer is None:
-                raise NotAVideo(f"not a video: {file_type or 'of no known type'}")
-            file.seek(0)
+                raise NotAVideo(f"not a video: {file_type}")
             # The demuxer is named and the file passed open: a playlist disguised as a video can make FFmpeg read
             # neither other files nor URLs.
             with av.open(file, "r", format=demuxer) as container:
@@ -107,9 +125,13 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise NotAVideo(str(error)) from error
 
 
-def _read_facts(name: str) -> dict[str, Any]:
-    path = Path(name)
-    with open_video(path) as (container, stream):
+def _file_type(fd: int) -> FileType:
+    # Content that doesn't tell may still be the MP4 that a result is.
+    return sniff(os.pread(fd, SNIFF_BYTES, 0)) or "mp4"
+
+
+def _read_facts(fd: int) -> dict[str, Any]:
+    with open_video(fd) as (container, stream):
         frame = next(decode_frames(container, stream), None)
         if frame is None:
             raise NotAVideo("not one frame could be decoded")
@@ -118,21 +140,19 @@ def _read_facts(name: str) -> dict[str, Any]:
             width=width,
             height=height,
             duration_s=_duration_s(container, stream),
-            faststart=_is_faststart(path),
-            is_playable=_is_playable(path, container, stream),
+            faststart=_is_faststart(fd),
+            is_playable=_is_playable(fd, container, stream),
         )
         return asdict(facts)
 
 
-def _is_playable(path: Path, container: InputContainer, stream: VideoStream) -> bool:
-    with path.open("rb") as file:
-        file_type = sniff(file.read(SNIFF_BYTES))
+def _is_playable(fd: int, container: InputContainer, stream: VideoStream) -> bool:
     streams = container.streams.audio
     # No context where FFmpeg has no decoder, despite PyAV's stubs.
     audio = getattr(streams[0].codec_context, "name", "unknown") if streams else None
     context = stream.codec_context
     return (
-        file_type == "mp4"
+        _file_type(fd) == "mp4"
         and context.name == "h264"
         and context.pix_fmt in _PLAYABLE_PIXEL_FORMATS
         and audio in _PLAYABLE_AUDIO
@@ -180,24 +200,22 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
     return 0.0
 
 
-def _is_faststart(path: Path) -> bool:
+def _is_faststart(fd: int) -> bool:
     """Whether moov comes before mdat among the top-level boxes; files other than MP4 and QuickTime always stream."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if sniff(file.read(SNIFF_BYTES)) not in ("mp4", "mov"):
-            return True
-        offset = 0
-        for _ in range(64):
-            if offset + 8 > size:
-                return False
-            file.seek(offset)
-            header = file.read(16)
-            length, name = int.from_bytes(header[:4], "big"), header[4:8]
-            if name in (b"moov", b"mdat"):
-                return name == b"moov"
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            if length < 8:
-                return False
-            offset += length
+    if _file_type(fd) not in ("mp4", "mov"):
+        return True
+    size = os.fstat(fd).st_size
+    offset = 0
+    for _ in range(64):
+        if offset + 8 > size:
+            return False
+        header = os.pread(fd, 16, offset)
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if name in (b"moov", b"mdat"):
+            return name == b"moov"
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length < 8:
+            return False
+        offset += length
     return False

@@ -4,6 +4,7 @@ NemoVideo's agent asks by a tool call ``ask_question``; ADK itself asks for a co
 ``adk_request_confirmation``. The answer to both is an ordinary message.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ MAX_OPTIONS = 20
 MAX_PROMPT_CHARS = 1000
 MAX_LABEL_CHARS = 200
 
+_HINT_FOR_CODE = re.compile("FunctionResponse|ToolConfirmation")
+"""ADK's own hint, for tools that give none: it tells a program what to send, and a person nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -27,11 +31,19 @@ class Question:
         prompt: What is asked.
         options: Labels of the answers to choose from; none where any answer will do.
         allow_multiple: Whether several may be chosen.
+        is_confirmation: Whether it is to be answered with yes or no; then the prompt may be empty.
+        tool: The tool that a confirmation is about; empty if unknown.
     """
 
     prompt: str
     options: tuple[str, ...] = ()
     allow_multiple: bool = False
+    is_confirmation: bool = False
+    tool: str = ""
+
+    def completes(self, earlier: "Question") -> bool:
+        """Whether this is the same question as an earlier one, which may have been unfinished."""
+        return not earlier.is_confirmation and self.prompt.startswith(earlier.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +58,16 @@ class QuestionSet:
     questions: tuple[Question, ...]
     title: str = ""
 
-    @property
-    def is_choice(self) -> bool:
-        """Whether one press answers it: one question, and one of its options."""
-        first = self.questions[0]
-        return len(self.questions) == 1 and bool(first.options) and not first.allow_multiple
+    def joined(self, later: "QuestionSet") -> "QuestionSet":
+        """Return these questions with those of a later event of the same turn.
+
+        The same call may come in several events and forms, and its first ones with unfinished texts.
+        """
+        whole = [
+            next((other for other in later.questions if other.completes(one)), one) for one in self.questions
+        ]
+        questions = tuple(dict.fromkeys((*whole, *later.questions)))
+        return QuestionSet(questions[:MAX_QUESTIONS], later.title or self.title)
 
 
 def read_tool_question(name: str, args: Mapping[str, Any]) -> QuestionSet | None:
@@ -65,7 +82,8 @@ def read_tool_question(name: str, args: Mapping[str, Any]) -> QuestionSet | None
 def read_questions(source: Mapping[str, Any]) -> QuestionSet | None:
     """Read questions from the arguments of ``ask_question``, or from an event of that type."""
     found = tuple(_questions(read.items(source.get("questions")) or [source]))
-    return QuestionSet(found, read.text(source.get("title")) or "") if found else None
+    title = read.text(source.get("title")) or ""
+    return QuestionSet(found, title[:MAX_LABEL_CHARS]) if found else None
 
 
 def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]]) -> str:
@@ -76,7 +94,7 @@ def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]])
         answers: The chosen labels, or words of the person's own, for each question.
     """
     return "\n".join(
-        f"{number}. {question.prompt}: {', '.join(answer)}"
+        " ".join(f"{number}. {question.prompt}: {', '.join(answer)}".split())
         for number, (question, answer) in enumerate(zip(questions, answers, strict=True), 1)
     )
 
@@ -100,4 +118,10 @@ def _label(option: Any) -> str:
 def _confirmation(args: Mapping[str, Any]) -> QuestionSet:
     confirmation = read.mapping(read.first_of(args, ("toolConfirmation", "tool_confirmation")))
     hint = read.text(confirmation.get("hint")) or read.text(args.get("hint")) or ""
-    return QuestionSet((Question(hint[:MAX_PROMPT_CHARS]),))
+    if _HINT_FOR_CODE.search(hint):
+        hint = ""
+    call = read.mapping(read.first_of(args, ("originalFunctionCall", "original_function_call")))
+    tool = read.text(call.get("name")) or ""
+    return QuestionSet(
+        (Question(hint[:MAX_PROMPT_CHARS], is_confirmation=True, tool=tool[:MAX_LABEL_CHARS]),)
+    )

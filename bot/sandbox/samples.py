@@ -29,19 +29,33 @@ SAMPLE_RATE = 48_000  # Opus doesn't support 44.1 kHz
 _VIDEO_CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".avi": "mpeg4", ".webm": "libvpx"}
 _AUDIO_CODECS = {
     ".aac": "aac",
+    ".amr": "libopencore_amrnb",
     ".avi": "libmp3lame",
+    ".caf": "alac",
     ".flac": "flac",
     ".m4a": "aac",
+    ".mka": "aac",
     ".mkv": "aac",
     ".mov": "aac",
     ".mp3": "libmp3lame",
     ".mp4": "aac",
     ".oga": "libopus",
     ".ogg": "libopus",
+    ".w64": "pcm_s16le",
     ".wav": "pcm_s16le",
     ".webm": "libopus",
+    ".wma": "wmav2",
+    ".wv": "wavpack",
 }
-_CONTAINERS = {".aac": "adts", ".m4a": "ipod", ".mkv": "matroska", ".oga": "ogg"}
+_CONTAINERS = {
+    ".aac": "adts",
+    ".m4a": "ipod",
+    ".mka": "matroska",
+    ".mkv": "matroska",
+    ".oga": "ogg",
+    ".wma": "asf",
+}
+_RATES = {".amr": 8000}
 _CODEC_OPTIONS = {
     "libx264": {"preset": "ultrafast", "tune": "zerolatency", "threads": "1"},
     "libvpx": {"deadline": "realtime", "cpu-used": "8"},
@@ -147,14 +161,17 @@ def make_photo(
     return path
 
 
-def make_audio(path: Path, seconds: float = 2.0, *, frequency_hz: int = 440) -> Path:
+def make_audio(
+    path: Path, seconds: float = 2.0, *, frequency_hz: int = 440, layout: Literal["mono", "stereo"] = "mono"
+) -> Path:
     """Generate a tone.
 
     Args:
-        path: The file to write; its suffix decides the kind: mp3, m4a, aac, wav, flac, or ogg (Opus, as in a
-            voice message).
+        path: The file to write; its suffix decides the kind, such as mp3, m4a, aac, wav, flac, or ogg (Opus, as in
+            a voice message).
         seconds: Its length in seconds.
         frequency_hz: Its pitch; an integer, so that a second of it repeats without a click.
+        layout: Its channels.
 
     Returns:
         The path.
@@ -165,12 +182,16 @@ def make_audio(path: Path, seconds: float = 2.0, *, frequency_hz: int = 440) -> 
     suffix = path.suffix.lower()
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(path, "w", format=_CONTAINERS.get(suffix)) as out:
-        _encode_tone(out, _audio_stream(out, suffix), seconds, frequency_hz)
+        _encode_tone(out, _audio_stream(out, suffix, layout), seconds, frequency_hz)
     return path
 
 
-def _audio_stream(out: OutputContainer, suffix: str) -> AudioStream:
-    return cast(AudioStream, out.add_stream(_AUDIO_CODECS[suffix], rate=SAMPLE_RATE, layout="mono"))
+def _audio_stream(out: OutputContainer, suffix: str, layout: str = "mono") -> AudioStream:
+    rate = _RATES.get(suffix, SAMPLE_RATE)
+    stream = cast(AudioStream, out.add_stream(_AUDIO_CODECS[suffix], rate=rate, layout=layout))
+    if suffix == ".wma":
+        stream.bit_rate = 64_000  # This encoder has no default.
+    return stream
 
 
 @functools.cache

@@ -4,8 +4,11 @@ Bodies are untrusted: the number of lines and their length are limited.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
+from bot.skills.mojibake import mend
 from bot.words import bounded
 
 NEMO_KINDS: Final = (
@@ -23,20 +26,38 @@ _MAX_LABEL_CHARS = 200
 _MAX_LINES = 2000
 _MAX_LINE_CHARS = 1000
 _MAX_SIZE_LIMIT_BYTES = 4 * 1024**3
+_MIN_SIZE_LIMIT_BYTES = (
+    20 * 1024**2
+)  # a smaller size is that of something else, such as a result for a messenger
 
-_HEADING = re.compile(r"#{1,6}[ \t]+(.+)")
-_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+(.+)")
+HEADING = re.compile(r"#{1,6}[ \t]+(.+)")
+ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+){1,3}(.+)")
 _VERSION = re.compile(r"[^\w\n]{0,8}version[^\w\n]{1,8}v?(\d[\w.+-]{0,31})", re.IGNORECASE)
 _TRY = re.compile(
     r"try (?:saying|asking|these|it|this)|things to (?:try|say)|(?:example|sample)s?\b"
     r"|what (?:you can|to) say"
-    r"|试着说|试试|可以这样说|这样说|示例|例子",
+    r"|试着说|试试|尝试说|可以这样说|这样说|示例|例子",
     re.IGNORECASE,
 )
-_SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|GB|GiB|M|G)(?![A-Za-z/])", re.IGNORECASE)
-_ABOUT_SIZE = re.compile(r"max|limit|up to|larg|size|at most|under|最大|上限|不超过|以内|大小", re.IGNORECASE)
+_SIZE = r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|GB|GiB|M|G)(?![A-Za-z/])"
+_LIMIT_BEFORE = (
+    r"(?:\bmax(?:imum)?\b|\blimit|\bup to\b|\bat most\b|\bno (?:larger|bigger|more) than\b"
+    r"|最大|最多|上限|不超过|限制)"
+)
+_LIMIT_BEHIND = r"(?:max(?:imum)?\b|at most\b|limit|or (?:less|smaller)\b|以内|以下|上限)"
+_SIZE_LIMITS = (
+    re.compile(rf"{_LIMIT_BEFORE}[^.。\d]{{0,40}}{_SIZE}", re.IGNORECASE),
+    re.compile(rf"{_SIZE}\W{{0,3}}(?:per file |file )?{_LIMIT_BEHIND}", re.IGNORECASE),
+)
 _ABOUT_KINDS = re.compile(
-    r"format|file types?|accept|support|\btakes?\b|best with|格式|支持|文件类型", re.IGNORECASE
+    r"format|(?:file|image|photo|video|audio) types?|accept|support|\btakes?\b|best with|stick to"
+    r"|格式|支持|文件类型",
+    re.IGNORECASE,
+)
+_OF_ONE_MEDIUM = re.compile(
+    r"\b(?:images?|photos?|pictures?|videos?|audio) (?:file )?(?:types?|formats?|files?|inputs?|uploads?)\b"
+    r"|(?:图片|照片|视频|音频)(?:文件)?(?:格式|类型)",
+    re.IGNORECASE,
 )
 _MEDIA = (
     (re.compile(r"\bvideos?\b|视频", re.IGNORECASE), NEMO_KINDS[:5]),
@@ -44,8 +65,11 @@ _MEDIA = (
     (re.compile(r"\b(?:audio|sounds?|music)\b|音频|声音", re.IGNORECASE), NEMO_KINDS[9:]),
 )
 _ABOUT_UPLOADS = re.compile(r"upload|input|source|上传", re.IGNORECASE)
-_ABOUT_RESULTS = re.compile(r"export|output|render|deliver|导出|输出|渲染", re.IGNORECASE)
-_BEST = re.compile(r"\bbest\b|最佳|最好|最适合", re.IGNORECASE)
+ABOUT_RESULTS = re.compile(r"export|output|render|deliver|导出|输出|渲染", re.IGNORECASE)
+_BEST = re.compile(r"\bbest\b|\bsmoothest\b|\bstick to\b|最佳|最好|最适合|建议使用", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
+_COMMA = re.compile(r"[,，、|]")
+_MIN_SEARCH_COMMAS = 3  # in a text without a sentence, from which on it is a list of search words
 _QUOTED = re.compile(r"[\"“「『](.+?)[\"”」』]")
 _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]\ufe0f?")
 
@@ -58,24 +82,26 @@ def emoji(body: str) -> str:
 
 def version(body: str) -> str:
     """Return the number in a line such as ``Version: 1.2.0``, or an empty text."""
-    return next((match.group(1) for match in map(_VERSION.match, _lines(body)) if match), "")
+    return next((match.group(1) for match in map(_VERSION.match, card_lines(body)) if match), "")
 
 
 def greeting(body: str) -> str:
-    """Return the first quote."""
+    """Return the first quote, unless it is an example; an empty text where it is a list of search words."""
     quote: list[str] = []
-    for line in _lines(body):
+    for line in card_lines(body):
         if line.startswith(">"):
             quote.append(line[1:].strip())
-        elif quote:
+        elif quote or (line.startswith("##") and _TRY.search(line)):
             break
-    return bounded_text("\n".join(quote).strip().strip('"“”'))
+    text = "\n".join(quote).strip().strip('"“”')
+    is_sentence = _SENTENCE_END.search(text) or len(_COMMA.findall(text)) < _MIN_SEARCH_COMMAS
+    return bounded_text(text) if is_sentence else ""
 
 
 def first_paragraph(body: str) -> str:
     """Return the first lines of running text."""
     paragraph: list[str] = []
-    for line in _lines(body):
+    for line in card_lines(body):
         is_text = bool(line.strip()) and not line.startswith(("#", ">", "-", "*", "|", "`", "<"))
         if is_text:
             paragraph.append(line.strip())
@@ -85,56 +111,69 @@ def first_paragraph(body: str) -> str:
 
 
 def examples(body: str) -> tuple[str, ...]:
-    """Return the items of the first list below a line such as "Try saying"."""
-    lines = iter(_lines(body))
-    for line in lines:
-        if not _TRY.search(line) or _ITEM.match(line):
-            continue
-        items = []
-        for following in lines:
-            item = _ITEM.match(following)
-            if item is not None:
-                items.append(_example(item.group(1)))
-            elif following.strip() and not (items and following.startswith(" ")):
-                break
-        if result := tuple(example for example in items if example)[:MAX_EXAMPLES]:
-            return result
-    return ()
+    """Return the items of the first list below a line such as "Try saying", or what stands below "Example" headings."""
+    lines = card_lines(body)
+    for number, line in enumerate(lines):
+        if _TRY.search(line) and not ITEM.match(line):
+            items = [_example(item) for item in _items_below(lines[number + 1 :])]
+            if result := tuple(example for example in items if example)[:MAX_EXAMPLES]:
+                return result
+    return _examples_in_prose(lines)
 
 
 def size_limit_bytes(body: str) -> int:
     """Return the size limit of files; NemoVideo's usual limit if the body has none."""
-    for line in _lines(body):
-        size = _SIZE.search(line)
-        is_of_results = _ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line)
-        if size and _ABOUT_SIZE.search(line) and not is_of_results:
+    for line in card_lines(body):
+        if ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line):
+            continue
+        for size in (match for pattern in _SIZE_LIMITS for match in pattern.finditer(line)):
             factor = 1024**3 if size.group(2).upper().startswith("G") else 1024**2
-            return max(1024**2, min(int(float(size.group(1)) * factor), _MAX_SIZE_LIMIT_BYTES))
+            limit = int(float(size.group(1)) * factor)
+            if limit > _MIN_SIZE_LIMIT_BYTES:
+                return min(limit, _MAX_SIZE_LIMIT_BYTES)
     return DEFAULT_SIZE_LIMIT_BYTES
+
+
+def has_size(line: str) -> bool:
+    """Whether a line tells the size limit of files."""
+    return any(pattern.search(line) for pattern in _SIZE_LIMITS)
+
+
+def best_kinds(body: str) -> tuple[str, ...]:
+    """Return the formats that the card works best with; none if it names none."""
+    for line in card_lines(body):
+        best = _BEST.search(line)
+        if best and _ABOUT_KINDS.search(line) and len(named := _named_kinds(line)) > 1:
+            return tuple(dict.fromkeys(named))
+    return ()
 
 
 def kinds(body: str) -> tuple[str, ...]:
     """Return the formats in lines about accepted files, followed by all others if only the best are named.
 
-    A card that mentions videos, images or audio without one of their formats accepts all of these: better to pass on a
-    file that NemoVideo refuses than to refuse one that it accepts.
+    A card that mentions videos, images or audio without one of their formats accepts all of these, and "supported image
+    types" tell nothing of the other media: better to pass on a file that NemoVideo refuses than to refuse one that it
+    accepts.
     """
-    named: list[str] = []
-    is_best = False
-    for line in _lines(body):
-        if not _ABOUT_KINDS.search(line) or _ABOUT_RESULTS.search(line):
+    named = list(best_kinds(body))
+    is_whole = not named  # whether all that it takes is named
+    is_general = False
+    for line in card_lines(body):
+        if not _ABOUT_KINDS.search(line) or ABOUT_RESULTS.search(line):
             continue
-        words = (KIND_ALIASES.get(w, w) for w in re.findall(r"[a-z0-9]+", line.lower()))
-        here = [w for w in words if w in NEMO_KINDS or w == "txt"]
+        here = _named_kinds(line)
         if len(here) < 2 and not named:
             continue
         named += here
-        is_best = is_best or bool(_BEST.search(line))
+        is_general = is_general or not _OF_ONE_MEDIUM.search(line)
         for mention, extensions in _MEDIA:
             if mention.search(line) and not set(extensions) & set(named):
                 named += extensions
-    if not named or is_best:
+    if not named or not is_whole:
         named += NEMO_KINDS
+    elif not is_general:
+        for _, extensions in _MEDIA:
+            named += () if set(extensions) & set(named) else extensions
     return tuple(dict.fromkeys(named))
 
 
@@ -142,20 +181,52 @@ def one_line(value: object) -> str:
     """Return a short text as one line, also from a number: YAML reads a bare ``1.0`` as one."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return bounded(" ".join(str(value).split()), _MAX_LABEL_CHARS)
+    return bounded(" ".join(mend(str(value)).split()), _MAX_LABEL_CHARS)
 
 
 def bounded_text(value: object) -> str:
     """Return a text of limited length; an empty one for anything but a text."""
-    return bounded(value.strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
+    return bounded(mend(value).strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
 
 
-def _lines(body: str) -> list[str]:
+def card_lines(body: str) -> list[str]:
+    """Return the lines of a body, within limits."""
     return [line[:_MAX_LINE_CHARS] for line in body.split("\n", _MAX_LINES)[:_MAX_LINES]]
 
 
+def _items_below(lines: list[str]) -> Iterator[str]:
+    """Yield the items of the list that begins at once."""
+    is_list = False
+    for line in lines:
+        item = ITEM.match(line)
+        if item is not None:
+            is_list = True
+            yield item.group(1)
+        elif line.strip() and not (is_list and line.startswith(" ")):
+            return
+
+
+def _examples_in_prose(lines: list[str]) -> tuple[str, ...]:
+    """Return what stands below headings such as "Example 1": quoted words, or else the first line of text."""
+    found: list[str] = []
+    for number, line in enumerate(lines):
+        heading = HEADING.match(line)
+        if heading is None or not _TRY.search(heading.group(1)):
+            continue
+        below = list(takewhile(lambda text: not HEADING.match(text), lines[number + 1 :]))
+        text = [one for one in below if one.strip() and not one.startswith(("`", "|", "<"))]
+        quoted = [match.group(1) for one in text for match in _QUOTED.finditer(one)]
+        found += quoted or [one.strip().lstrip("> ") for one in text[:1]]
+    return tuple(example for example in map(_example, found) if example)[:MAX_EXAMPLES]
+
+
+def _named_kinds(line: str) -> list[str]:
+    words = (KIND_ALIASES.get(word, word) for word in re.findall(r"[a-z0-9]+", line.lower()))
+    return [word for word in words if word in NEMO_KINDS or word == "txt"]
+
+
 def _first_heading(body: str) -> str:
-    return next((match.group(1) for match in map(_HEADING.match, _lines(body)) if match), "")
+    return next((match.group(1) for match in map(HEADING.match, card_lines(body)) if match), "")
 
 
 def _example(item: str) -> str:

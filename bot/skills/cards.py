@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Final
 
-from bot.skills import body
+from bot.skills import body, sections
 from bot.skills.files import CardFile, Unreadable, read_card_file
 from bot.skills.marks import card_mark, example_mark, link_name
 from bot.words import bounded
@@ -47,11 +47,14 @@ class SkillCard:
     description: str  # one or two sentences of Markdown
     emoji: str  # shown before the name
     platform: str  # sent to NemoVideo as ``X-Skill-Platform``
-    greeting: str  # how the bot introduces itself with this card, in Markdown
+    greeting: str  # how the bot introduces itself with this card, in Markdown; empty if it has none
     examples: tuple[str, ...]  # requests to try; they are sent as they are
     size_limit_bytes: int  # the largest file that it accepts
     kinds: tuple[str, ...]  # the accepted file extensions, the best ones first
-    body: str = field(repr=False)  # the card's whole text in Markdown
+    best_kinds: tuple[str, ...]  # those that it works best with; empty if it names none
+    usual_times_s: tuple[int, int] | None  # the shortest and the longest usual time of a request
+    tips: tuple[str, ...]  # a few, in Markdown
+    details: str = field(repr=False)  # what else to know, in Markdown; empty if there is nothing
 
     def takes(self, file_name: str) -> bool:
         """Whether the card accepts files with this name's extension."""
@@ -62,6 +65,11 @@ class SkillCard:
     def file_kinds(self) -> tuple[str, ...]:
         """The kinds of files that can be uploaded; a text file is a request, which every card accepts."""
         return tuple(kind for kind in self.kinds if kind != "txt")
+
+    @property
+    def best_formats(self) -> str:
+        """The kinds that it works best with, as people write them: ``MP4 / MOV / WebM``."""
+        return " / ".join(kind.upper().replace("WEB", "Web") for kind in self.best_kinds)
 
     @property
     def restricts_kinds(self) -> bool:
@@ -205,11 +213,14 @@ def _read_card(path: Path, platform: str) -> SkillCard:
         description=description,
         emoji=_emoji(front) or body.emoji(text) or _EMOJI,
         platform=platform,
-        greeting=body.greeting(text) or description,
+        greeting=body.greeting(text),
         examples=body.examples(text),
         size_limit_bytes=body.size_limit_bytes(text),
         kinds=body.kinds(text),
-        body=text,
+        best_kinds=body.best_kinds(text),
+        usual_times_s=sections.usual_times_s(text),
+        tips=sections.tips(text),
+        details=sections.details(text),
     )
 
 
@@ -222,7 +233,8 @@ def _translate(card: SkillCard, path: Path) -> SkillCard:
         description=body.bounded_text(file.front.get("description")) or card.description,
         greeting=body.greeting(file.body) or card.greeting,
         examples=body.examples(file.body) or card.examples,
-        body=file.body or card.body,
+        tips=sections.tips(file.body) or card.tips,
+        details=sections.details(file.body) or card.details,
     )
 
 

@@ -18,7 +18,7 @@ RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered the
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
-ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: ids of a group's admins, with spaces between
+ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: a group's admins, AdminList
 
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
@@ -56,6 +56,12 @@ REQUEST = f"{NAMESPACE}request:"  # JOB_TTL_S: id of the job that a message belo
 WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
+OPEN_QUESTION = (
+    f"{NAMESPACE}open_question:"  # until it has its answer: id of the job that asks something in a chat
+)
+OPEN_QUESTIONS = (
+    f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
+)
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -63,6 +69,7 @@ DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long a
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day
 JOB_TTL_S = 7 * 86_400
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
+ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
 GIVEN_UP_TTL_S = 30 * 86_400
 GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400
@@ -82,6 +89,11 @@ def job_key(chat: str, job_id: str) -> str:
 def queue_key(chat: str, queue: str) -> str:
     """Return the key of the jobs that wait in one of a chat's queues."""
     return f"{QUEUE}{{{chat}}}:{queue}"
+
+
+def open_question_key(chat: str) -> str:
+    """Return the key of the job that asks something in a chat."""
+    return f"{OPEN_QUESTION}{{{chat}}}"
 
 
 def running_key(chat: str, queue: str) -> str:

@@ -12,9 +12,10 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.commands import check_store
+from bot.commands import check, check_store
 from bot.commands.check import GLYPHS, check_fonts, run_checks
 from bot.commands.check_findings import Finding, Verdict, ok
+from bot.media import cage, decoder_process
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People
 from bot.sandbox.services import Services, serve_services
@@ -261,6 +262,23 @@ async def test_a_full_disk(settings: Settings, tmp_path: Path, monkeypatch: pyte
     local = {"telegram_local_mode": True, "redis_url": None, "telegram_files_dir": tmp_path / "files"}
     names = {"disk: DATA_DIR", "own server: its files", "own server: results"}
     assert wrongs(await found(changed(settings, **local))).keys() == names
+
+
+async def test_what_cages_decoders_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_force = (await found(settings))["decoders: caged by"]
+    assert (in_force.verdict, in_force.found) == (Verdict.OK, await decoder_process.cage_in_force())
+
+    async def nothing() -> str:
+        return cage.NOTHING
+
+    monkeypatch.setattr(check, "cage_in_force", nothing)
+    assert (await found(settings))["decoders: caged by"].verdict is Verdict.NOT_ASKED
+
+    async def broken() -> str:
+        raise decoder_process.NotDecoded("the decoder crashed or exceeded its bounds")
+
+    monkeypatch.setattr(check, "cage_in_force", broken)
+    assert "decoders: caged by" in wrongs(await found(settings))
 
 
 def test_fonts_that_are_broken(tmp_path: Path) -> None:

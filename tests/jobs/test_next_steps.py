@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,10 +49,7 @@ def draft(
 
 def plain_card() -> SkillCard:
     """About nothing in particular."""
-    card = BACKGROUND
-    return SkillCard(
-        "helper", "1", "Helper", "", "🎬", "unknown", "", (), card.size_limit_bytes, card.kinds, body=""
-    )
+    return replace(BACKGROUND, name="helper", display_name="Helper", examples=())
 
 
 def names(*given: Any) -> list[str]:
@@ -159,7 +157,11 @@ def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
         (
             BACKGROUND,
             [FileFacts("video", duration_s=5)],
-            ["Replace the background with a bright modern office", "Put me on a beach at sunset", "next"],
+            [
+                "Remove my background and replace it with a clean office",
+                "Change the background to a beach at sunset",
+                "next",
+            ],
         ),
         (
             WORDS,

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from bot.media import decoder_process
@@ -14,18 +13,21 @@ def echo(*args: Any) -> Any:
 
 
 def process_facts() -> dict[str, Any]:
-    return {"pid": os.getpid(), "parent": os.getppid(), "environment": sorted(os.environ)}
+    return {"pid": os.getpid(), "environment": sorted(os.environ)}
 
 
 def abort(*_: Any) -> None:
     os.abort()
 
 
-def spin(pid_file: str = "", *_: Any) -> None:
-    if pid_file:
-        Path(pid_file).write_text(str(os.getpid()))
+def spin(*_: Any) -> None:
     while True:
         pass
+
+
+def spin_named(pid_file: int) -> None:
+    os.write(pid_file, str(os.getpid()).encode())
+    spin()
 
 
 def sleep(*_: Any) -> None:

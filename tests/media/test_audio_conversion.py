@@ -2,6 +2,7 @@ import io
 import struct
 from array import array
 from pathlib import Path
+from typing import Literal
 
 import av
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bot.media import audio_conversion
 from bot.media.audio_conversion import convert_audio
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.media.kinds import CONVERTED
 from bot.sandbox import samples
 from tests.media import decoders
 
@@ -40,6 +42,26 @@ async def test_a_lossless_file_becomes_wav_and_loses_nothing(tmp_path: Path) -> 
         assert made.streams.audio[0].codec_context.name == "pcm_s16le"
     assert len(after) == 2 * samples.SAMPLE_RATE
     assert after == before
+
+
+@pytest.mark.parametrize(("first", "second"), [("mono", "stereo"), ("stereo", "mono"), ("mono", "mono")])
+async def test_every_link_of_a_chained_ogg_is_heard(
+    tmp_path: Path, first: Literal["mono", "stereo"], second: Literal["mono", "stereo"]
+) -> None:
+    path = tmp_path / "radio.ogg"
+    links = [
+        samples.make_audio(tmp_path / f"{n}.ogg", 1, layout=one) for n, one in enumerate((first, second))
+    ]
+    path.write_bytes(b"".join(link.read_bytes() for link in links))
+    with await converted(path, "ogg", "m4a") as made:
+        assert float(made.duration or 0) / av.time_base == pytest.approx(2, abs=0.15)
+
+
+@pytest.mark.parametrize("kind", ["caf", "amr", "wma", "mka", "wv", "w64"])
+async def test_other_kinds_of_audio_are_converted(tmp_path: Path, kind: str) -> None:
+    path = samples.make_audio(tmp_path / f"song.{kind}", 1)
+    with await converted(path, kind, CONVERTED[kind]) as made:
+        assert float(made.duration or 0) / av.time_base == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("content", [b"OggS" + bytes(500), b"", b"OggS"])

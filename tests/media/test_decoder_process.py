@@ -30,6 +30,7 @@ from tests.media.decoders import (
     process_facts,
     sleep,
     spin,
+    spin_named,
     write,
 )
 from tests.media.test_video_facts import make_video, plain
@@ -52,7 +53,7 @@ async def test_each_piece_of_work_has_its_own_process_without_the_bots_secrets(
     try:
         one, other = [await run(process_facts, bounds=BOUNDS) for _ in range(2)]
         assert one["pid"] != other["pid"]
-        assert one["parent"] == other["parent"] != os.getpid()
+        assert os.getpid() not in (one["pid"], other["pid"])
         assert not [name for name in one["environment"] if "TOKEN" in name]
     finally:
         server.close()
@@ -65,7 +66,8 @@ async def test_the_decoders_can_be_loaded_before_they_are_needed(monkeypatch: py
         assert server._process is not None
         started = server._process.pid
         decoder_process.start()
-        assert (await run(process_facts, bounds=BOUNDS))["parent"] == started
+        await run(echo, bounds=BOUNDS)
+        assert server._process.pid == started
     finally:
         server.close()
 
@@ -121,8 +123,9 @@ async def test_work_beyond_the_concurrency_limit_waits(
 ) -> None:
     monkeypatch.setattr(decoder_process, "MAX_CONCURRENT", 1)
     pid_file = tmp_path / "pid"
-    first = asyncio.create_task(run(spin, str(pid_file), bounds=Bounds(100, 100, 100)))
-    await eventually(lambda: pid_file.exists() and pid_file.read_text())
+    with pid_file.open("wb") as out:
+        first = asyncio.create_task(run(spin_named, bounds=Bounds(100, 100, 100), files=[out]))
+        await eventually(pid_file.read_text)
     second = asyncio.create_task(run(echo, 2, bounds=BOUNDS))
     ended, _ = await asyncio.wait({second}, timeout=0.5)
     assert not ended
@@ -132,8 +135,9 @@ async def test_work_beyond_the_concurrency_limit_waits(
 
 async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    work = asyncio.create_task(run(spin, str(pid_file), bounds=Bounds(100, 100, 100)))
-    await eventually(lambda: pid_file.exists() and pid_file.read_text())
+    with pid_file.open("wb") as out:
+        work = asyncio.create_task(run(spin_named, bounds=Bounds(100, 100, 100), files=[out]))
+        await eventually(pid_file.read_text)
     pid = int(pid_file.read_text())
     assert is_alive(pid)
     work.cancel()
@@ -143,22 +147,25 @@ async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
 
 
 async def test_a_killed_server_is_started_again(tmp_path: Path) -> None:
-    server = (await run(process_facts, bounds=BOUNDS))["parent"]
-    os.kill(server, signal.SIGKILL)
+    await run(echo, bounds=BOUNDS)
+    process = decoder_process._server._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
     for _ in range(2):  # A connection sent while it dies may be lost with it.
         with contextlib.suppress(NotDecoded):
             assert await run(echo, 1, bounds=BOUNDS) == [1]
             break
     else:
         pytest.fail("no new server")
-    assert (await run(process_facts, bounds=BOUNDS))["parent"] != server
+    assert decoder_process._server._process is not process
 
 
 async def test_children_end_with_a_killed_worker(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = (
-        "import asyncio, sys; from bot.media.decoder_process import Bounds, run; from tests.media.decoders import spin;"
-        "asyncio.run(run(spin, sys.argv[1], bounds=Bounds(100, 100, 100)))"
+        "import asyncio, sys; from bot.media.decoder_process import Bounds, run;"
+        "from tests.media.decoders import spin_named;"
+        "asyncio.run(run(spin_named, bounds=Bounds(100, 100, 100), files=[open(sys.argv[1], 'wb')]))"
     )
     worker = subprocess.Popen([sys.executable, "-c", code, str(pid_file)])  # noqa: ASYNC220 - it stands for a worker
     try:
@@ -176,8 +183,7 @@ async def test_a_decoder_that_dies_costs_only_the_facts_and_the_cover(
 ) -> None:
     path = make_video(tmp_path / "a.mp4", [plain("teal")] * 5)
     bounds = Bounds(wall_s=0.5, cpu_s=20)
-    for module in (video_facts, cover):
-        monkeypatch.setattr(module, "BOUNDS", bounds)
+    monkeypatch.setattr(video_facts, "BOUNDS", bounds)
     monkeypatch.setattr(video_facts, "_read_facts", work)
     monkeypatch.setattr(cover, "_make_cover", work)
     looks: list[Callable[[Path], Awaitable[Any]]] = [read_video_facts, make_cover]

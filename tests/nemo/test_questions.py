@@ -43,7 +43,33 @@ def test_a_confirmation_is_a_question() -> None:
         "toolConfirmation": {"hint": "This takes 100 credits. Go on?", "confirmed": False},
     }
     asked = read_tool_question("adk_request_confirmation", args)
-    assert asked == QuestionSet((Question("This takes 100 credits. Go on?"),))
+    assert asked == QuestionSet(
+        (Question("This takes 100 credits. Go on?", is_confirmation=True, tool="generate_video"),)
+    )
+
+
+def test_adks_own_hint_is_for_programs() -> None:
+    hint = "Please respond with a FunctionResponse with an expected ToolConfirmation payload."
+    asked = read_tool_question("adk_request_confirmation", {"toolConfirmation": {"hint": hint}})
+    assert asked == QuestionSet((Question("", is_confirmation=True),))
+
+
+def test_questions_of_several_events_are_joined() -> None:
+    first = QuestionSet((Question("Which lo"), Question("How long?")), "Details")
+    later = QuestionSet((Question("Which look?", ("A", "B")),))
+    assert first.joined(later) == QuestionSet(
+        (Question("Which look?", ("A", "B")), Question("How long?")), "Details"
+    )
+    tools = [QuestionSet((Question("", is_confirmation=True, tool=tool),)) for tool in ("cut", "trim", "cut")]
+    assert len(tools[0].joined(tools[1]).joined(tools[2]).questions) == 2
+    assert later.joined(later) == later
+
+
+def test_each_answer_stays_on_its_line() -> None:
+    assert (
+        answer_text([Question("What\nshall it say?")], [["Best\ncoffee"]])
+        == "1. What shall it say?: Best coffee"
+    )
 
 
 def test_other_tools_ask_nothing() -> None:

@@ -1,10 +1,12 @@
 import time
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.sandbox.nemovideo.prompts import Background, Generate, Music, parse
 from bot.skills import (
     DEFAULT_CARD,
     INSTALL_DIRS,
@@ -19,6 +21,9 @@ from bot.skills import (
 )
 from bot.skills.cards import BUILT_IN_DIR
 from bot.skills.files import Unreadable, read_card_file
+from bot.skills.mojibake import mend
+from bot.skills.sections import usual_times_s
+from bot.words.phrases import PhraseAction, action_for
 
 MB = 1024**2
 BUILT_IN = {
@@ -106,11 +111,51 @@ def test_a_built_in_card_is_whole_in_both_languages(name: str) -> None:
     assert english.version == chinese.version == "1.0.0"
     assert english.platform == "unknown"
     assert len(english.examples) == len(chinese.examples) >= 3
-    for text in ("display_name", "description", "greeting", "body"):
-        assert getattr(english, text).isascii() or text == "body"
+    assert len(english.tips) == len(chinese.tips) == 3
+    for text in ("display_name", "description", "greeting", "details"):
+        assert getattr(english, text).isascii()
         assert any("\u4e00" <= c <= "\u9fff" for c in getattr(chinese, text))
-    assert f"{english.size_limit_bytes // MB} MB" in english.body
-    assert f"{english.size_limit_bytes // MB} MB" in chinese.body
+    for part in (english.details, chinese.details):
+        assert part.count("**") >= 4, "what to describe, and good practice or ways to work"
+
+
+@pytest.mark.parametrize(
+    ("name", "times_s", "best"),
+    [
+        ("ai-music-generator-free-ab-old", (20, 40), ("mp4", "mov", "avi", "webm")),
+        ("video-editing-ai-background", (30, 60), ("mp4", "mov", "avi", "webm")),
+        ("ai-music-generator-free", (60, 120), ("mp4", "mov", "avi", "webm")),
+        ("sora-video-generation", (60, 180), ("txt", "png", "jpg", "mp4")),
+    ],
+)
+def test_a_built_in_card_tells_usual_times_and_best_formats(
+    name: str, times_s: tuple[int, int], best: tuple[str, ...]
+) -> None:
+    cards = load_cards()
+    for language in ("en", "zh"):
+        card = cards.get(name, language)
+        assert card is not None
+        assert (card.usual_times_s, card.best_kinds) == (times_s, best)
+        assert not card.restricts_kinds
+
+
+EDITED: Final = {
+    "ai-music-generator-free": Music,
+    "ai-music-generator-free-ab-old": Music | Generate,
+    "sora-video-generation": Generate,
+    "video-editing-ai-background": Background,
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_stand_ins_agent_carries_out_every_example(name: str, language: str) -> None:
+    card = load_cards().get(name, language)
+    assert card is not None
+    for example in card.examples:
+        if action_for(example) is not PhraseAction.EXPORT:  # done by the bot itself
+            (prompt,) = parse(example)
+            assert isinstance(prompt, EDITED[name]), example
 
 
 def test_the_video_card_names_what_it_works_best_with_first() -> None:
@@ -158,7 +203,8 @@ def test_what_front_matter_lacks_is_found_in_the_body(tmp_path: Path) -> None:
     card = read(tmp_path, "# 🎈 Balloon maker\n\nVersion: 0.9.1\n\nFiles of up to 1.5 GB.\n", name="balloons")
     assert (card.name, card.version, card.display_name) == ("balloons", "0.9.1", "balloons")
     assert card.emoji == "🎈"
-    assert card.description == card.greeting == "Version: 0.9.1"
+    assert card.description == "Version: 0.9.1"
+    assert card.greeting == ""
     assert card.size_limit_bytes == 1536 * MB
     assert card.kinds == NEMO_KINDS
     assert card.examples == ()
@@ -364,6 +410,19 @@ def test_a_user_without_a_home_has_the_built_in_cards(monkeypatch: pytest.Monkey
         ("Accepts MP4, MOV for video.\n\nAccepts JPG, PNG for photos.", ("mp4", "mov", "jpg", "png")),
         ("支持格式：MP4、MOV", ("mp4", "mov")),
         ("Works best with TXT, PNG files", ("txt", "png", *(k for k in NEMO_KINDS if k != "png"))),
+        (
+            "Stick to TXT, PNG for the smoothest experience.",
+            ("txt", "png", *(k for k in NEMO_KINDS if k != "png")),
+        ),
+        ("建议使用TXT、PNG格式以获得最佳体验。", ("txt", "png", *(k for k in NEMO_KINDS if k != "png"))),
+        ("Supported image types: JPG, PNG", ("jpg", "png", *NEMO_KINDS[:5], *NEMO_KINDS[9:])),
+        ("支持的图片格式：JPG、PNG", ("jpg", "png", *NEMO_KINDS[:5], *NEMO_KINDS[9:])),
+        (
+            "Supported image types: JPG, PNG\nSupported video formats: MP4, MOV",
+            ("jpg", "png", "mp4", "mov", *NEMO_KINDS[9:]),
+        ),
+        ("Supported formats: MP4, MOV\nSupported image types: JPG, PNG", ("mp4", "mov", "jpg", "png")),
+        ("Supported inputs: HEIC, TXT, PDF, DOCX", NEMO_KINDS),
         ("Supports everything you film", NEMO_KINDS),
         ("Exports in these formats: MP4, GIF", NEMO_KINDS),
     ],
@@ -378,7 +437,162 @@ def test_which_files_a_card_takes(tmp_path: Path, lines: str, kinds: tuple[str, 
         ("Exports of up to 100 MB.", 500),
         ("Uploads and exports: 100 MB at most.", 100),
         ("Rendered videos: 80 MB at most.\nMax file size: 300 MB", 300),
+        ("Shrinks a file of 300 MB in size to 24 MB.", 500),
+        ("Large files, such as 900 MB, take longer.", 500),
+        ("Compress it to fit under 25 MB for a messenger.", 500),
+        ("Thumbnails of up to 8 MB", 500),
+        ("Up to 10 MB for images, up to 250MB for videos.", 250),
+        ("| Max file size | 250MB |", 250),
+        ("A 100MB limit applies.", 100),
+        ("最大文件大小为200MB。", 200),
+        ("单个文件 150 MB 以内", 150),
     ],
 )
-def test_the_size_of_a_result_is_not_the_limit_of_an_upload(tmp_path: Path, lines: str, limit: int) -> None:
+def test_only_a_limit_of_uploads_is_the_size_limit(tmp_path: Path, lines: str, limit: int) -> None:
     assert read(tmp_path, f"---\nname: some\n---\n{lines}\n").size_limit_bytes == limit * MB
+
+
+PUBLISHED = """\
+---
+name: clip-to-reel
+version: "1.0.4"
+displayName: "Clip To Reel \u00e2\u20ac\u201d AI"
+description: "Turn clips into reels\u00e2\u20ac\u201d\x9dfast, for caf\u00c3\u00a9s.\x00"
+metadata: {"openclaw": {"emoji": "\u00f0\u0178\u017d\u00ac", "requires": {"env": ["NEMO_TOKEN"]}}}
+---
+
+# Clip to reel
+
+Drop a clip. Large files of 900MB work too, but a reel under 8MB loads faster.
+
+## Usage
+
+Ask for what you want, and wait roughly 20-40 seconds → download your MP4. The backend handles rendering.
+
+## Examples
+
+### Example 1
+
+"Cut this to a 15-second reel with captions"
+
+### Example 2
+
+> User: "Make it vertical and add upbeat music"
+
+## Supported image types
+
+Supported image types: jpg, png, webp.
+
+## Tips and Tricks
+
+Be specific: instead of "make it better", say what should change.
+
+Max file size is 500MB. Stick to MP4, MOV, AVI, WebM for the smoothest experience.
+
+Export as MP4 for widest compatibility.
+
+## API reference
+
+POST /api/render/proxy/lambda with `Authorization: Bearer <NEMO_TOKEN>`.
+
+## FAQ
+
+**Can I use it commercially?** Check the platform's terms.
+"""
+
+
+def test_a_card_as_it_is_published_is_mended_and_read(tmp_path: Path) -> None:
+    card = read(tmp_path, PUBLISHED)
+    assert (card.display_name, card.emoji) == ("Clip To Reel — AI", "🎬")
+    assert card.greeting == ""
+    assert card.size_limit_bytes == 500 * MB
+    assert card.best_formats == "MP4 / MOV / AVI / WebM"
+    assert not card.restricts_kinds
+    assert card.examples == (
+        "Cut this to a 15-second reel with captions",
+        "Make it vertical and add upbeat music",
+    )
+    assert card.usual_times_s == (20, 40)
+    assert card.tips == (
+        'Be specific: instead of "make it better", say what should change.',
+        "Export as MP4 for widest compatibility.",
+    )
+    assert card.details == "**FAQ**\n**Can I use it commercially?** Check the platform's terms."
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("Edit videos â€” fast", "Edit videos — fast"),
+        ("Edit videos \u00e2\u0080\u0094 fast", "Edit videos — fast"),
+        ("ðŸŽ¬ Film", "🎬 Film"),
+        ("cafÃ©s", "cafés"),
+        ("å¯¼å\u0087ºè§†é¢‘", "导出视频"),
+        ("Ã¢â‚¬â€\u009d", "—"),
+        ("a\x00b\x1bc\x85d\ufffe", "abcd"),
+        ("naïve café, « à la carte\u00a0»", "naïve café, « à la carte\u00a0»"),
+        ("CAFÉ… — 导出 🎬", "CAFÉ… — 导出 🎬"),
+        ("Straße", "Straße"),
+        ("plain\n\ttext", "plain\n\ttext"),
+    ],
+)
+def test_doubly_encoded_text_is_mended_and_other_text_stays(text: str, mended: str) -> None:
+    assert mend(text) == mended
+    assert mend(mended) == mended
+
+
+@given(
+    st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co"]), max_size=80)
+)
+def test_whatever_was_encoded_twice_comes_back(text: str) -> None:
+    """A text that itself looks doubly encoded is the exception."""
+    if mend(text) == text:
+        twice = text.encode().decode("latin-1")
+        assert mend(twice) in (text, twice)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "## Examples\n\n### Example\n\n- make it loud\n- make it quiet",
+        '### Example\n- - "make it loud"\n- - "make it quiet"',
+        "### Example\n\n“make it loud” or “make it quiet”",
+        "### Example 1\nmake it loud\n\n### Example 2\nmake it quiet",
+        "For example, this is prose.\n\n## Try saying\n\n1. make it loud\n2. **make it quiet**",
+        "### 示例\n\n「make it loud」\n\n### 示例二\n\n「make it quiet」",
+    ],
+)
+def test_examples_are_found_in_every_shape(tmp_path: Path, body: str) -> None:
+    assert read(tmp_path, f"---\nname: some\n---\n{body}\n").examples == ("make it loud", "make it quiet")
+
+
+@pytest.mark.parametrize(
+    ("quote", "greeting"),
+    [
+        ("> Ready when you are.", "Ready when you are."),
+        ("> 把视频发给我", "把视频发给我"),
+        ("> ai video editor, free video maker, text to video, reels", ""),
+        ("> AI视频、视频剪辑、配乐、字幕", ""),
+        ("No quote at all.", ""),
+    ],
+)
+def test_a_greeting_is_a_quote_and_no_list_of_search_words(tmp_path: Path, quote: str, greeting: str) -> None:
+    assert read(tmp_path, f"---\nname: some\n---\n{quote}\n").greeting == greeting
+
+
+@pytest.mark.parametrize(
+    ("line", "times_s"),
+    [
+        ("It usually takes 20 to 40 seconds.", (20, 40)),
+        ("ask for a new background, and about 30-60 seconds later you've got a file", (30, 60)),
+        ("the backend processes it in about 1-3 minutes and hands you a 1080p MP4", (60, 180)),
+        ("上传 → 等待约20-40秒 → 下载MP4", (20, 40)),
+        ("后端大约在1-3分钟内处理完成", (60, 180)),
+        ("Each export job takes 30-90 seconds.", None),
+        ("Choose 15-30 seconds for a reel.", None),
+        ("It takes 40-20 seconds.", None),
+        ("It takes 1-999 minutes.", None),
+    ],
+)
+def test_usual_times_are_those_of_a_request(line: str, times_s: tuple[int, int] | None) -> None:
+    assert usual_times_s(line) == times_s

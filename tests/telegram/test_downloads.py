@@ -5,7 +5,9 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -15,7 +17,7 @@ from starlette.routing import Route
 
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FileTooLarge, FileUnavailable
-from bot.media.errors import FileTypeUnsupported
+from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import sniff
 from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN
@@ -83,10 +85,35 @@ async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_pat
     assert (name, content_type) == ("song.m4a", "audio/mp4")
 
 
+@pytest.mark.parametrize(
+    ("name", "sent_as", "content_type"),
+    [("C0001.MP4", "C0001.MP4", "video/mp4"), ("IMG_1.heic", "IMG_1.jpg", "image/jpeg")],
+)
+async def test_camera_files_pass(
+    telegram: Telegram, clip_bytes: bytes, tmp_path: Path, name: str, sent_as: str, content_type: str
+) -> None:
+    if name.endswith("heic"):
+        pillow_heif.from_pillow(Image.new("RGB", (64, 48), "darkorange")).save(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+    else:
+        content = clip_bytes[:8] + b"XAVC" + clip_bytes[12:]
+    await (await ada_of(telegram)).send_file("document", content, name=name)
+    came_as, size, came_type, came = await read(telegram, await ref(telegram, "document", name))
+    assert (came_as, came_type, len(came)) == (sent_as, content_type, size)
+
+
+async def test_content_that_tells_nothing_is_what_its_name_says(telegram: Telegram) -> None:
+    content = b"\x01\x02\x03\xfe" * 500
+    await (await ada_of(telegram)).send_file("document", content, name="clip.mkv")
+    name, *_, came = await read(telegram, await ref(telegram, "document", "clip.mkv"))
+    assert (name, came) == ("clip.mkv", content)
+
+
 async def test_content_that_is_no_media_is_not_taken(telegram: Telegram) -> None:
     await (await ada_of(telegram)).send_file("document", b"#!/bin/sh\n" * 50, name="clip.mp4")
-    with pytest.raises(FileTypeUnsupported):
+    with pytest.raises(FileTypeUnsupported) as refused:
         await read(telegram, await ref(telegram, "document"))
+    assert refused.value.kind == "text"
 
 
 def png(width: int, height: int) -> bytes:
@@ -109,7 +136,7 @@ async def test_a_picture_that_unpacks_to_gigabytes_is_not_taken(
 ) -> None:
     ada = await ada_of(telegram)
     await ada.send_file("document", make(60_000, 60_000), name="bomb.png")
-    with pytest.raises(FileTypeUnsupported):
+    with pytest.raises(PictureTooLarge):
         await read(telegram, await ref(telegram, "document"))
 
 

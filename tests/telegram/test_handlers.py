@@ -96,7 +96,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         application=application,
         submitter=submitter,
         access=AccessControl(redis, [], [], [ANN["id"]]),
-        permissions=Permissions(CachedGroupAdmins(bot, calls, redis)),
+        permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
@@ -195,7 +195,6 @@ def test_hostile_repetition_takes_no_time(unit: str) -> None:
 
 
 @given(st.text(max_size=400))
-@settings(deadline=None)
 def test_no_string_breaks_it(text: str) -> None:
     assert_sound(to_pieces(text))
 
@@ -204,13 +203,11 @@ def test_no_string_breaks_it(text: str) -> None:
     st.text("ab*_`~|>#-+[]()!<>&$\\:.\n \t1😀字\u200d\ufe0f", max_size=300),
     st.integers(min_value=1, max_value=60),
 )
-@settings(deadline=None)
 def test_no_markup_breaks_it(text: str, times: int) -> None:
     assert_sound(to_pieces(text * times))
 
 
 @given(st.text("abc 字😀.!。\n*_", max_size=200), st.integers(min_value=1, max_value=50))
-@settings(deadline=None)
 def test_no_word_is_lost(text: str, times: int) -> None:
     markdown = text * times
 
@@ -321,9 +318,7 @@ def documents(draw: st.DrawFn) -> Written:
 
 
 @given(documents())
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=150)
 def test_whatever_is_written_arrives_whole_and_in_order(written: Written) -> None:
     pieces = to_pieces(written.markdown)
     assert_sound(pieces)
@@ -339,9 +334,7 @@ def test_whatever_is_written_arrives_whole_and_in_order(written: Written) -> Non
 
 
 @given(documents())
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=50)
 def test_what_telegram_does_not_allow_inside_each_other_is_not(written: Written) -> None:
     for piece in to_pieces(written.markdown):
         for kind in (

@@ -100,19 +100,22 @@ async def test_the_bar_moves_on_by_itself_and_never_to_the_end(telegram: Telegra
         assert seen[-1] < 100
 
 
-async def test_it_says_that_work_goes_on_every_two_minutes(telegram: Telegram, ada: Person) -> None:
+async def test_it_says_that_work_goes_on_every_two_minutes_whatever_the_stages(
+    telegram: Telegram, ada: Person
+) -> None:
     async with progress_message(telegram, ada) as responder:
         responder.report_progress(Progress("progress.turn", fraction=0.3))
         await responder.show_progress()
-        await moved(telegram, 110, 5)
+        await moved(telegram, 100, 5)
         assert "Still working" not in (await the_message(ada.chat)).text
-        await moved(telegram, 30, 5)
-        assert "2 min so far" in (await the_message(ada.chat)).text
-        await moved(telegram, 120, 5)
-        assert "4 min so far" in (await the_message(ada.chat)).text
+        responder.report_progress(Progress("progress.turn", fraction=0.4, expected_s=30))
+        await moved(telegram, 40, 5)
+        assert "⏳ Still working, 2 min so far" in (await the_message(ada.chat)).text
         responder.report_progress(Progress("progress.render", fraction=0.6))
-        await moved(telegram, 20, 5)
-        assert "Still working" not in (await the_message(ada.chat)).text
+        await moved(telegram, 60, 5)
+        assert "2 min so far" in (await the_message(ada.chat)).text
+        await moved(telegram, 60, 5)
+        assert "4 min so far" in (await the_message(ada.chat)).text
 
 
 async def test_edits_thin_out_with_age(telegram: Telegram, ada: Person) -> None:

@@ -215,7 +215,7 @@ async def test_without_the_store_each_worker_counts_for_itself(redis: Redis, clo
         assert (await booked(rate_limiter, [1])) == [30]
         assert await booked(rate_limiter, [2]) == [0]
         rate_limiter._redis = redis
-        rate_limiter._acquire_script = redis.register_script(rate_limiter._acquire_script.script)
+        rate_limiter._acquire_script = new_rate_limiter(redis, clock)._acquire_script
         assert await redis.keys("*rate_limit*") == []
         await clock.advance(STORE_RETRY_S + 1)
         await booked(rate_limiter, [3])

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import MessageLimit
 
-from bot.jobs.buttons import RunExample, RunSuggestion, ShowStatus
+from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
-from bot.jobs.steps.show_skills import MOST_CARDS, card_view, list_view
+from bot.jobs.steps.show_skills import CARDS_PER_PAGE, card_view, details_view, list_view
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
@@ -22,6 +23,7 @@ from bot.sandbox.services import Services, serve_services
 from bot.skills import SkillCards, load_cards
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
 from bot.telegram.handlers.skills import card_of_start
+from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages
@@ -42,7 +44,13 @@ metadata: {openclaw: {emoji: "📷"}}
 - make it shine
 - make it glow
 
-Supported formats: JPG, PNG. Files of up to 1 MB.
+## Limits
+
+Supported formats: JPG, PNG. Files of up to 21 MB.
+
+## Tips
+
+- Use **soft** light
 """
 
 SPEED = 60.0
@@ -102,6 +110,8 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         assert toast == "This chat uses this skill now"
         card = await world.ann.chat.wait(message=cards.id, versions=2)
         assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
+        assert "takes files of up to 21 MB" in card.text
+        assert "• Use soft light" in card.text
         assert card.buttons == ["make it shine", "make it glow"]
         assert {entity["type"] for entity in card.json["entities"]} == {"bold"}
 
@@ -114,9 +124,9 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         answer = await world.ann.chat.wait(after=refused.id, matching="tune")
         assert "Photo *magic* <b> does not take tune.mp3" in answer.text
         assert "jpg png." in answer.text
-        large = await world.ann.send_file("document", bytes(1024 * 1024 + 1), name="large.png")
+        large = await world.ann.send_file("document", bytes(21 * 1024**2 + 1), name="large.png")
         answer = await world.ann.chat.wait(after=large.id, matching="MB")
-        assert "larger than 1 MB, the most Photo *magic* <b> takes" in answer.text
+        assert "larger than 21 MB, the most Photo *magic* <b> takes" in answer.text
 
 
 async def test_what_a_file_really_is_counts(world: World) -> None:
@@ -235,16 +245,61 @@ async def test_a_press_that_finds_the_queue_full_keeps_its_button(world: World) 
 
 @pytest.mark.parametrize("language", languages())
 def test_every_view_fits_into_one_message(language: str, tmp_path: Path) -> None:
-    cards, words = many_cards(tmp_path, MOST_CARDS + 3), Words(language)
-    found = list_view(cards, None, words)
-    assert len(found.buttons) == MOST_CARDS
-    assert found.lines[-1].key == "skill.more"
-    assert keyboard(found.buttons, words)
+    cards, words = many_cards(tmp_path, 3), Words(language)
+    assert len(format_list(words, list_view(cards, None, words))) < MessageLimit.MAX_TEXT_LENGTH
     for card in cards.in_language(language):
-        view = card_view(card, words, start="skill.start_in_group")
-        (piece,) = to_pieces(view.markdown)
-        assert card.display_name in piece.text
+        for view in (
+            card_view(card, words),
+            card_view(card, words, start="skill.start_in_group"),
+            details_view(card),
+        ):
+            (piece,) = to_pieces(view.markdown)
+            assert card.display_name in piece.text
+            assert keyboard(view.buttons, words)
+
+
+def test_a_card_without_a_greeting_gets_one_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "SKILL.md").write_text(
+        "---\nname: reels\ndisplayName: Reels\n---\n# Reels\n", encoding="utf-8"
+    )
+    card = load_cards([tmp_path]).active("reels")
+    assert card_view(card, Words("en")).markdown.startswith(
+        "**🎬 Reels**\n\nHi! This is Reels. Send me a video"
+    )
+    assert "你好！这里是“Reels”" in card_view(card, Words("zh")).markdown
+    assert card_view(card, Words("en")).buttons == ()
+
+
+def test_any_number_of_cards_is_listed_in_pages(tmp_path: Path) -> None:
+    cards, words = many_cards(tmp_path, 4 * CARDS_PER_PAGE + 3), Words("en")
+    every = cards.in_language("en")
+    pages = -(-len(every) // CARDS_PER_PAGE)
+    listed: list[str] = []
+    for page in range(1, pages + 1):
+        view = list_view(cards, None, words, page)
+        actions = [button.action for button in view.buttons]
+        listed += [cards.marked(action.mark) or "" for action in actions if isinstance(action, ChooseSkill)]
+        wanted = [ListSkills(str(other)) for other in (page - 1, page + 1) if 1 <= other <= pages]
+        assert [action for action in actions if isinstance(action, ListSkills)] == wanted
+        assert view.lines[-1].params == {"page": page, "pages": pages}
         assert keyboard(view.buttons, words)
+    assert listed == [card.name for card in every]
+    assert list_view(cards, None, words, 99) == list_view(cards, None, words, pages)
+    assert list_view(cards, None, words, 0) == list_view(cards, None, words)
+
+
+async def test_the_pages_of_the_list_are_turned_by_buttons(world: World) -> None:
+    many_cards(world.directory / "cards", CARDS_PER_PAGE)
+    async with world.bot():
+        cards = await world.ask("/skill")
+        assert "Page 1 of 2" in cards.text
+        assert cards.buttons[-1] == "Next ▶️"
+        await world.press(cards, "Next")
+        second = await world.ann.chat.wait(message=cards.id, versions=2)
+        assert "Page 2 of 2" in second.text
+        assert second.buttons[-2:] == ["◀️ Previous", "⚙️ Settings"]
+        await world.press(second, "Previous")
+        assert "Page 1 of 2" in (await world.ann.chat.wait(message=cards.id, versions=3)).text
 
 
 def many_cards(root: Path, count: int) -> SkillCards:
@@ -255,7 +310,8 @@ def many_cards(root: Path, count: int) -> SkillCards:
         examples = "\n".join(f"- {i} {'w' * 900}" for i in range(9))
         path.write_text(
             f"---\nname: {name}\ndisplayName: '{number} *_[{'n' * 300}'\ndescription: {'d ' * 600}\n---\n"
-            f"> {'*g* ' * 200}\n\n## Try saying\n\n{examples}",
+            f"> {'*g* ' * 200}.\n\n## Try saying\n\n{examples}\n\n"
+            f"## Tips\n\n{examples}\n\n## FAQ\n\n{examples}",
             encoding="utf-8",
         )
     return load_cards([root])

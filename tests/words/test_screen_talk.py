@@ -141,7 +141,7 @@ PIECES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_only_takes_out_and_once_is_enough(text: str) -> None:
     done = remove_screen_talk(text)

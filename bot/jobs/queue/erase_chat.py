@@ -8,8 +8,8 @@ from bot.jobs.checkpoints import Checkpoint, field_of
 from bot.jobs.model import QueueName
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_queue import ClaimedJob
-from bot.jobs.queue.lua_script import LuaScript
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 
 class ChatErased(Checkpoint):
@@ -23,7 +23,7 @@ class ChatEraser:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._erase = LuaScript(redis, "erase_chat")
+        self._erase = LuaScript(redis, __package__, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
         """Erase the chat of a job, but for the job itself and the jobs that wait; once, however often it starts.

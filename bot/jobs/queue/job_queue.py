@@ -24,7 +24,7 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
-from bot.jobs.queue.lua_script import LuaScript
+from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
@@ -32,6 +32,7 @@ from bot.jobs.queue.tickets import TicketHandler, Tickets, parse_queue_id, queue
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
 """Kinds of jobs that no button refers to: they are not kept for long."""
@@ -113,21 +114,22 @@ class JobQueue(JobReader):
         self.quotas = quotas or Quotas(clock)
         self.statistics = QueueStatistics(redis, docket, clock)
         self._tickets = Tickets(docket)
-        self._sweep = QueueSweep(redis, self._tickets, clock)
+        self.questions = OpenQuestions(redis, self._tickets, clock)
+        self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
         self._update_ttl_s = update_ttl_s
-        self._enqueue = LuaScript(redis, "enqueue", "quotas", "album")
-        self._claim = LuaScript(redis, "claim")
-        self._save = LuaScript(redis, "save")
-        self._save_waiting = LuaScript(redis, "save_waiting")
-        self._record_upload_size = LuaScript(redis, "record_upload_size", "quotas")
-        self._close = LuaScript(redis, "close")
-        self._finish = LuaScript(redis, "finish", "quotas")
-        self._park = LuaScript(redis, "park")
-        self._cancel = LuaScript(redis, "cancel", "quotas")
-        self._claim_announcement = LuaScript(redis, "claim_announcement")
+        self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
+        self._claim = LuaScript(redis, __package__, "claim")
+        self._save = LuaScript(redis, __package__, "save")
+        self._save_waiting = LuaScript(redis, __package__, "save_waiting")
+        self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
+        self._close = LuaScript(redis, __package__, "close")
+        self._finish = LuaScript(redis, __package__, "finish", "quotas")
+        self._park = LuaScript(redis, __package__, "park")
+        self._cancel = LuaScript(redis, __package__, "cancel", "quotas")
+        self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
     def run_tickets_with(self, handler: TicketHandler) -> None:
         """Set what a ticket does in this process."""
@@ -241,6 +243,7 @@ class JobQueue(JobReader):
                 keys.WAITING_JOBS,
                 keys.STARTED_JOBS,
                 keys.SAVED_JOBS,
+                keys.open_question_key(str(chat)),
             ],
             ticket=ticket,
             job_prefix=keys.job_key(str(chat), ""),
@@ -299,6 +302,7 @@ class JobQueue(JobReader):
                 keys.STARTED_JOBS,
                 keys.SAVED_JOBS,
                 keys.GIVEN_UP,
+                keys.open_question_key(str(job.chat)),
             ],
             attempt=claimed.attempt,
             id=job.id,
@@ -326,19 +330,28 @@ class JobQueue(JobReader):
         await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Take a waiting job out of its queue, or ask a running one to stop.
+        """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
 
         Returns:
             The state that it was in; ``None`` if it is not known any more.
         """
         state = await self._cancel(
-            [keys.job_key(str(chat), job_id), keys.queue_key(str(chat), queue), keys.WAITING_JOBS],
+            [
+                keys.job_key(str(chat), job_id),
+                keys.queue_key(str(chat), queue),
+                keys.WAITING_JOBS,
+                keys.open_question_key(str(chat)),
+                keys.OPEN_QUESTIONS,
+            ],
             id=job_id,
+            member=member_of(chat, job_id),
             ttl_s=self._finished_ttl_s,
             fields_of_sent=FIELDS_OF_SENT,
         )
-        if state == "running":
+        if state == JobState.RUNNING:
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
+        if state == JobState.ASKING:
+            await self.add_ticket(queue_id(chat, queue))  # For what waited behind it.
         return None if state == "unknown" else JobState(state)
 
     async def cancel_chat(self, chat_id: int) -> None:

@@ -57,13 +57,15 @@ class JobReader:
         return read_gathered_job(await self._fields(job.chat, job.id))
 
     async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
-        """Return the ids of the running job, if any, and of those that wait, in their order."""
+        """Return the ids of the running job, if any, of one that waits for an answer, and of those behind them."""
         # Read at one moment: a job that begins between two reads would be in neither answer.
         async with self._redis.pipeline() as pipe:
             pipe.hget(keys.running_key(str(chat), queue), "job")
             pipe.lrange(keys.queue_key(str(chat), queue), 0, -1)
-            running, waiting = await pipe.execute()
-        return [*([running] if running else []), *waiting]
+            pipe.get(keys.open_question_key(str(chat)))
+            running, waiting, asking = await pipe.execute()
+        first = (running, asking if queue is QueueName.MAIN else None)
+        return list(dict.fromkeys([*filter(None, first), *waiting]))
 
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""

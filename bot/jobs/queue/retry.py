@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Uploaded
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, retry_id
 from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
@@ -43,7 +43,10 @@ async def go_on_with(
             "restored_file_ids": tuple(file.file_id for file in restored),
         }
     )
-    text = job.text if lost.is_waiting else ""  # otherwise it was sent, and charged, before
+    turn = await job_queue.load_checkpoint(old, Turn)
+    # A new project knows neither the request nor the answers to the agent's questions.
+    text = old.text if turn is None else f"{old.text}\n\n{turn.prompt}"
+    text = text if lost.is_waiting else ""  # otherwise it was sent, and charged, before
     queue, kind = QueueName.MAIN, JobKind.EDIT
     return replace(job, queue=queue, kind=kind, text=text, files=(*restored, *job.files), payload=payload)
 
@@ -78,7 +81,10 @@ async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: dateti
     if await job_queue.find(old.chat, new_id) is not None:
         return None
     kind, files, payload = await _left_to_do(job_queue, chats, old)
-    return replace(old, id=new_id, kind=kind, files=files, payload=payload, asked_at=asked_at)
+    turn = await job_queue.load_checkpoint(old, Turn)
+    # What failed may have been the message with the answers to the agent's questions.
+    text = turn.prompt if turn is not None else old.text
+    return replace(old, id=new_id, kind=kind, text=text, files=files, payload=payload, asked_at=asked_at)
 
 
 async def _left_to_do(
@@ -86,9 +92,11 @@ async def _left_to_do(
 ) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
     """Leave out what was charged, and the files that the project has."""
     answered = await job_queue.load_checkpoint(job, AgentAnswered)
+    turn = await job_queue.load_checkpoint(job, Turn)
     if (
         job.kind is JobKind.EDIT
         and answered is not None
+        and answered.turn == (turn or Turn()).number
         and (not answered.failed or digest(answered.draft_before) != digest(answered.draft_after))
     ):
         return JobKind.EXPORT, (), None

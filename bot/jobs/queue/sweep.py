@@ -1,17 +1,19 @@
-"""Finds queues that lost their ticket: a crash came between storing a job and adding one."""
+"""Finds queues that lost their ticket: a crash came between storing a job and adding one. Closes old questions."""
 
+from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
 
-from bot.jobs.model import JobState
+from bot.jobs.model import STORED_JOB, JobKind, JobState
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.lua_script import LuaScript
+from bot.jobs.queue.open_questions import OpenQuestions
 from bot.jobs.queue.tickets import Tickets, parse_queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +26,12 @@ IDLE_QUEUE_KEPT = timedelta(hours=1)
 class QueueSweep:
     """Gives tickets to the queues that have none."""
 
-    def __init__(self, redis: Redis, tickets: Tickets, clock: Clock) -> None:
+    def __init__(self, redis: Redis, tickets: Tickets, questions: OpenQuestions, clock: Clock) -> None:
         self._redis = redis
+        self._questions = questions
         self._tickets = tickets
         self._clock = clock
-        self._park = LuaScript(redis, "park")
+        self._park = LuaScript(redis, __package__, "park")
 
     async def run(self) -> int:
         """Sweep once.
@@ -37,6 +40,7 @@ class QueueSweep:
             How many tickets were added.
         """
         await self._forget_erased_jobs()
+        await self._questions.expire()
         is_paused = bool(await self._redis.exists(keys.PAUSED))
         oldest = (self._clock.now() - IDLE_QUEUE_KEPT).timestamp()
         added = 0
@@ -58,6 +62,8 @@ class QueueSweep:
             job = keys.job_key(str(chat), next_id)
             if is_paused and await self._redis.hexists(job, JobField.CHARGE):
                 return False
+            if await self._questions.job_id(chat) is not None and await self._goes_to_agent(job):
+                return False
             # A ticket may be about to be added, or wait for a worker: one too many does no harm.
             return await self._tickets.replace_lost(queue_id, next_id)
         job_id, ticket = running["job"], running["ticket"]
@@ -73,6 +79,16 @@ class QueueSweep:
         if is_added and is_parked:
             log.warning("queue.ticket_missing", queue=queue_id)
         return is_added
+
+    async def _goes_to_agent(self, job: str) -> bool:
+        """Return whether a job has to wait for an answer, as ``lua/claim.lua`` says."""
+        request, part_count, has_prompt = await cast(
+            Awaitable[list[str | None]],
+            self._redis.hmget(job, [JobField.REQUEST, JobField.PART_COUNT, JobField.HAS_PROMPT]),
+        )
+        if request is None or STORED_JOB.validate_json(request).kind is not JobKind.EDIT:
+            return False
+        return part_count is None or has_prompt is not None
 
     async def _forget_erased_jobs(self) -> None:
         """Forget jobs that count as waiting though they no longer do: a chat's data may be erased."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import AnswerQuestion, Export, KeepExtras, RemoveExtra, Retry, RunOffer
+from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, RawDraft, Uploaded
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage, Param
-from bot.jobs.model import Job, JobState
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
@@ -19,7 +19,6 @@ from bot.nemo.drafts import Draft, TrackKind, digest, read_draft
 from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.nemo.questions import QuestionSet, answer_text
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
@@ -40,10 +39,6 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words have been sent.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    if answered.question is not None:
-        if text := remove_screen_talk(answered.text).text.strip():
-            await attempt.responder.send("answer", AgentMessage(text))
-        raise JobEnded(_question(attempt.job, answered.question), JobState.DONE)
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
     said = remove_screen_talk(answered.text)
     lines = change_lines(before, after) if has_changed(answered) else ()
@@ -66,32 +61,6 @@ async def send_answer(
         if type(error) not in (ServiceError, RateLimited):
             raise error
         raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
-
-
-def _question(job: Job, asked: QuestionSet) -> ListMessage:
-    """Return the agent's questions; a choice between options has buttons, anything else is answered in words."""
-    lines = [LocalizedMessage("question.title", {"title": asked.title})] if asked.title else []
-    for one in asked.questions:
-        if one.options and not asked.is_choice:
-            params: dict[str, Param] = {"prompt": one.prompt, "options": " · ".join(one.options)}
-            lines.append(LocalizedMessage("question.prompt_options", params))
-        else:
-            lines.append(LocalizedMessage("question.prompt", {"prompt": one.prompt}))
-    buttons = [
-        Button(text=label, action=AnswerQuestion(job.id, str(number)))
-        for number, label in enumerate(asked.questions[0].options if asked.is_choice else ())
-    ]
-    lines.append(LocalizedMessage("question.hint"))
-    return ListMessage(lines[0], tuple(lines[1:]), tuple(buttons))
-
-
-def answer_prompt(answered: AgentAnswered, option: str) -> str | None:
-    """Return the message that answers the agent's question with an option, given by its number."""
-    asked = answered.question
-    if asked is None or not asked.is_choice or not option.isdecimal():
-        return None
-    labels = asked.questions[0].options[int(option) : int(option) + 1]
-    return answer_text(asked.questions, [labels]) if labels else None
 
 
 def turn_failed(job: Job, kind: FailureKind) -> JobEnded:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
+from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft, Turn
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
+from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.credits_use import (
     GRACE_S,
@@ -24,6 +25,7 @@ from bot.jobs.steps.credits_use import (
     used_credits,
 )
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
+from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo import read
@@ -46,6 +48,7 @@ from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.clock import Clock
 from bot.skills import SkillCards
+from bot.words import Words
 from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
@@ -74,6 +77,7 @@ class AgentTextSoFar(Checkpoint):
 
     name = "agent_text"
     text: str = ""
+    question: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
 
 
 class RawVideoAnnounced(Checkpoint):
@@ -118,7 +122,7 @@ class _Broken(Exception):
 
 
 class AskAgent:
-    """Send the prompt to the agent, once, and its answer to the chat.
+    """Send the prompt to the agent, once, then the answers to its questions, and its own answer to the chat.
 
     Args:
         projects: The chats' projects.
@@ -138,21 +142,30 @@ class AskAgent:
         if not attempt.job.text:
             return
         try:
-            answered = attempt.load(AgentAnswered)
-            if answered is None:
-                answered = await _AgentTurn(self._projects, self._turn_limits, attempt).run()
+            turn = attempt.load(Turn) or Turn()
+            answered = await self._take_turn(attempt, turn)
+            while answered.question is not None:
+                turn = await ask_person(attempt, answered, answered.question)
+                answered = await self._take_turn(attempt, turn)
             await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
                 raise turn_failed(attempt.job, failure_kind(f"{error.code} {error.message}")) from error
             raise await ended_by(self._projects, attempt.job, error) from error
 
+    async def _take_turn(self, attempt: Attempt, turn: Turn) -> AgentAnswered:
+        answered = attempt.load(AgentAnswered)
+        if answered is not None and answered.turn == turn.number:
+            return answered
+        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn).run()
+
 
 class _AgentTurn:
     """One message to the agent with its answer."""
 
-    def __init__(self, projects: Projects, limits: TurnLimits, attempt: Attempt) -> None:
+    def __init__(self, projects: Projects, limits: TurnLimits, attempt: Attempt, turn: Turn) -> None:
         self._projects = projects
+        self._turn = turn
         self._limits = limits
         self._attempt = attempt
         self._clock = attempt.clock
@@ -160,13 +173,17 @@ class _AgentTurn:
 
     async def run(self) -> AgentAnswered:
         received, used = _Received(), (0, 0)
-        asked = self._attempt.load(AgentAsked)
+        asked = self._attempt.load(AgentAsked, self._turn.key)
+        if asked is not None and (so_far := self._so_far()).question is not None:
+            return await self._save_answer(
+                so_far.text, asked.draft_before, await self._draft(), question=so_far.question
+            )
         if asked is not None:
             if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
                 await self._lost.end(loss)
             # An attempt that died here had sent the message, or was about to: only the project can tell.
             after = await self._recover(asked.draft_before)
-            return await self._save_answer(self._text_so_far(), asked.draft_before, after)
+            return await self._save_answer(self._so_far().text, asked.draft_before, after)
         try:
             await self._projects.call(
                 self._attempt.job,
@@ -176,7 +193,7 @@ class _AgentTurn:
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
             before = self._draft_before()
-            after = await self._recover(before)
+            after = await (self._draft() if received.question is not None else self._recover(before))
         else:
             before = self._draft_before()
             after, used = await self._after_turn()
@@ -186,21 +203,33 @@ class _AgentTurn:
 
     async def _after_turn(self) -> tuple[RawDraft, tuple[int, int]]:
         """Return the draft, and what was used and what is left of the credits; the draft hardly waits for those."""
-        reading = asyncio.create_task(used_credits(self._projects, self._attempt))
+        reading = asyncio.create_task(used_credits(self._projects, self._attempt, self._turn))
         try:
-            draft = (await self._state()).draft
+            draft = await self._draft()
             await asyncio.wait({reading}, timeout=GRACE_S)
             used = reading.result() if reading.done() else (0, 0)
         finally:
             reading.cancel()
-        return draft.raw if draft else None, used
+        return draft, used
+
+    def _prompt_for(self, project: Project) -> str:
+        prompt = self._attempt.job.text
+        if self._turn.prompt:
+            first = self._attempt.load(AgentAsked) or AgentAsked()
+            is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
+            prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
+        return prompt
 
     def _draft_before(self) -> RawDraft:
-        asked = self._attempt.load(AgentAsked)
+        asked = self._attempt.load(AgentAsked, self._turn.key)
         return None if asked is None else asked.draft_before
 
-    def _text_so_far(self) -> str:
-        return (self._attempt.load(AgentTextSoFar) or AgentTextSoFar()).text
+    def _so_far(self) -> AgentTextSoFar:
+        return self._attempt.load(AgentTextSoFar, self._turn.key) or AgentTextSoFar()
+
+    async def _draft(self) -> RawDraft:
+        draft = (await self._state()).draft
+        return draft.raw if draft else None
 
     async def _ask(self, project: Project, received: _Received) -> None:
         """Send the message and read the stream to its end.
@@ -209,7 +238,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        await self._attempt.save(await self._before_turn(project))
+        await self._attempt.save(await self._before_turn(project), self._turn.key)
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
             await self._read_stream(project, received)
@@ -237,7 +266,8 @@ class _AgentTurn:
             available = await reading
         finally:
             reading.cancel()
-        await ensure_enough_credits(self._projects, self._attempt, available)
+        if self._turn.number == 1:
+            await ensure_enough_credits(self._projects, self._attempt, available)
         return AgentAsked(
             draft_before=state.draft.raw if state.draft else None,
             session_id=project.session_id,
@@ -267,10 +297,10 @@ class _AgentTurn:
         await self._attempt.responder.send("raw", LocalizedMessage("answer.raw_ready"))
 
     async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
-        saved_s = self._clock.monotonic_s()
+        saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
         async with contextlib.aclosing(
-            nemo.send_message(project.credentials, project.session_id, self._attempt.job.text)
+            nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:
             async for event in events:
                 if isinstance(event, KeepAlive):
@@ -279,9 +309,11 @@ class _AgentTurn:
                 changed = self._receive(event, received)
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
-                if changed and now_s - saved_s >= SAVE_TEXT_EVERY_S:
-                    saved_s = now_s
-                    await self._attempt.save(AgentTextSoFar(text=received.text.text))
+                is_new_question = received.question != asked
+                if is_new_question or (changed and now_s - saved_s >= SAVE_TEXT_EVERY_S):
+                    saved_s, asked = now_s, received.question
+                    so_far = AgentTextSoFar(text=received.text.text, question=self._question(asked))
+                    await self._attempt.save(so_far, self._turn.key)
 
     def _receive(self, event: Event, received: _Received) -> bool:
         """Take in an event; return whether the text may have changed."""
@@ -291,7 +323,7 @@ class _AgentTurn:
                 return False
             case AgentQuestion(asked=asked):
                 received.events += 1
-                received.question = asked
+                received.question = asked if received.question is None else received.question.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
                 stage, usual_s = _stage_of(name)
@@ -341,7 +373,7 @@ class _AgentTurn:
                 log.info("ask_agent.recovered", reading=reading)
                 return raw
         log.warning("ask_agent.lost")
-        text = self._text_so_far()
+        text = self._so_far().text
         if text:
             await self._attempt.responder.send("partial", AgentMessage(remove_screen_talk(text).text))
         raise JobEnded(
@@ -359,20 +391,25 @@ class _AgentTurn:
         question: QuestionSet | None = None,
         used: tuple[int, int] = (0, 0),
     ) -> AgentAnswered:
+        earlier = self._attempt.load(AgentAnswered)
         answered = AgentAnswered(
             text=text,
-            draft_before=before,
+            draft_before=before if earlier is None else earlier.draft_before,
             draft_after=after,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
-            question=question if error is None else None,
-            credits_used=used[0],
+            question=self._question(question) if error is None else None,
+            turn=self._turn.number,
+            credits_used=used[0] + (earlier.credits_used if earlier is not None and used[0] else 0),
             credits_left=used[1],
         )
         await self._attempt.save(answered)
         return answered
+
+    def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
+        return None if asked is None else in_words(asked, Words(self._attempt.job.language))
 
     async def _state(self) -> ProjectState:
         return await self._projects.get_state(self._attempt.job, self._lost.end)

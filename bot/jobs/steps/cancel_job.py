@@ -2,10 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.buttons import Export
+from bot.jobs.checkpoints import AgentAnswered, MessageSend, Turn
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
+from bot.jobs.question_messages import message_key, question_number
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.agent_answer import has_changed
 from bot.jobs.worker.attempt import Attempt
 
 
@@ -30,5 +34,25 @@ class CancelJob:
         was = await self._job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await self._close_position_message(status.job)
+        message = LocalizedMessage("job.cancelled")
+        if status is not None and was in (JobState.ASKING, JobState.CANCELLED):
+            message = await self._close_question(attempt, status.job) or message
         if not payload.is_silent:
-            await attempt.responder.send("cancelled", LocalizedMessage("job.cancelled"))
+            await attempt.responder.send("cancelled", message)
+
+    async def _close_question(self, attempt: Attempt, job: Job) -> LocalizedMessage | None:
+        """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""
+        answered = await self._job_queue.load_checkpoint(job, AgentAnswered)
+        turn = await self._job_queue.load_checkpoint(job, Turn) or Turn()
+        if answered is None or answered.question is None or answered.turn != turn.number:
+            return None
+        for index in range(len(answered.question.questions)):
+            key = message_key(question_number(answered, index))
+            send = await self._job_queue.load_checkpoint(job, MessageSend, key)
+            if send is not None and send.sent is not None:
+                await attempt.responder.delete_message(
+                    send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
+                )
+        if has_changed(answered):
+            return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
+        return LocalizedMessage("question.cancelled")

@@ -9,7 +9,7 @@ import structlog
 
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked
+from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
@@ -70,9 +70,9 @@ async def turns_before(projects: Projects, attempt: Attempt, project: Project) -
     return await projects.operator_token.count_turn() if is_shared else None
 
 
-async def used_credits(projects: Projects, attempt: Attempt) -> tuple[int, int]:
+async def used_credits(projects: Projects, attempt: Attempt, turn: Turn) -> tuple[int, int]:
     """Return the credits that the job's message used, and those that are left; zeros where that can't be told."""
-    asked = attempt.load(AgentAsked)
+    asked = attempt.load(AgentAsked, turn.key)
     if asked is None or asked.credits_before is None or not attempt.job.chat.is_private:
         return 0, 0
     try:

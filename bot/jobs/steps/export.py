@@ -12,7 +12,7 @@ import structlog
 
 from bot.chats.chats import ChatFields
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted, worked_since
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
@@ -369,5 +369,5 @@ def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> Loca
 
 
 async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:
-    took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
+    took_s = (attempt.clock.now() - worked_since(attempt.job.asked_at, attempt)).total_seconds()
     await attempt.save(exported.model_copy(update={**changes, "took_s": took_s}))

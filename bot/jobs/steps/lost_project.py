@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.chats.chats import Chat
 from bot.jobs.buttons import GoOn, GoOnChoice
-from bot.jobs.checkpoints import AgentAsked, ProjectLost
+from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
 from bot.jobs.messages import Button, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
@@ -34,8 +34,9 @@ class LostProjectHandler:
         message = await self._message(loss, is_waiting=bool(self._attempt.job.text))
         if message.buttons and self._attempt.job.text:
             raise JobEnded(message, JobState.DONE)
-        if self._attempt.load(AgentAsked) is not None:
-            await self._attempt.delete(AgentAsked)  # It was refused, and goes out again.
+        turn = self._attempt.load(Turn) or Turn()
+        if self._attempt.load(AgentAsked, turn.key) is not None:
+            await self._attempt.delete(AgentAsked, turn.key)  # It was refused, and goes out again.
         await self._send(message)
 
     async def end(self, loss: ProjectLoss) -> None:
@@ -93,8 +94,8 @@ class LostProjectHandler:
 
 async def lost_since_asked(projects: Projects, attempt: Attempt) -> ProjectLoss | None:
     """Return the loss of the project that the job's message went to, found by an attempt that died of something."""
-    asked = attempt.load(AgentAsked)
+    asked = attempt.load(AgentAsked, (attempt.load(Turn) or Turn()).key)
     chat = await projects.chats.get(attempt.job.chat)
-    if asked is None or asked.session_id is None or chat.lost_session_id != asked.session_id:
+    if asked is None or not asked.session_id or chat.lost_session_id != asked.session_id:
         return None
     return ProjectLoss(asked.session_id)

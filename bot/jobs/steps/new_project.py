@@ -2,7 +2,9 @@
 
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import QueueName
 from bot.jobs.next_steps import how_to_begin
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 
@@ -18,13 +20,17 @@ class NewProject:
 
     name = "new_project"
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
         self._projects = projects
+        self._job_queue = job_queue
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         if attempt.load(SessionForgotten) is None:
             await self._projects.forget_session(attempt.job.chat)
             await attempt.save(SessionForgotten())
+        # What the agent asked about is gone with the project.
+        if (job_id := await self._job_queue.questions.job_id(attempt.job.chat)) is not None:
+            await self._job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
         begin = how_to_begin(attempt.job.chat)
         await attempt.responder.send("new", LocalizedMessage("new.done", {"begin": begin}))

@@ -10,8 +10,9 @@ from bot.chats.chats import Account, Chat
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
-from bot.jobs.refusal_messages import size_refused
+from bot.jobs.refusal_messages import kind_unusable, size_refused
 from bot.jobs.worker.attempt import JobEnded
+from bot.media.kinds import kind_of_name
 from bot.nemo.errors import (
     BY_CODE,
     AuthError,
@@ -56,8 +57,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = replace(message, buttons=(*message.buttons, Button("button.export", Export())))
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
-            kinds = " ".join(projects.card(chat, job.language).file_kinds)
-            message = LocalizedMessage("error.file_type", {"name": name, "kinds": kinds})
+            message = kind_unusable(name, kind_of_name(name))
         case FileTooLarge():
             message = size_refused(projects.options.size_limit, projects.card(chat, job.language))
         case ClientIdMissing():

@@ -1,7 +1,7 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import ChooseLanguage, ChooseSkill, SetAutoExport, SetReplaceResults, SetSendAsFile
+from bot.jobs.buttons import ChooseLanguage, ListSkills, SetAutoExport, SetReplaceResults, SetSendAsFile
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
@@ -45,7 +45,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         _switch(SetSendAsFile, "file", on=chat.send_as_file),
         _switch(SetReplaceResults, "replace", on=chat.replace_results),
         Button("button.language", ChooseLanguage()),
-        Button("button.skill", ChooseSkill()),
+        Button("button.skill", ListSkills()),
     )
     return ListMessage(LocalizedMessage("settings.heading"), lines, buttons)
 

@@ -1,12 +1,13 @@
 """Show the skill cards, or the active one with its examples as buttons."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
 
 from bot.chats.chats import Chats
-from bot.jobs.buttons import ChooseSkill, RunExample
+from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
@@ -22,7 +23,7 @@ START: Final = "start"
 
 log = structlog.get_logger(__name__)
 
-MOST_CARDS: Final = 20  # cards listed in one message; the others are reached by their name
+CARDS_PER_PAGE: Final = 10
 _LINE_CHARS: Final = 120
 _LABEL_CHARS: Final = 60
 _MESSAGE_CHARS: Final = 4096
@@ -69,11 +70,20 @@ async def _opened(project: Project) -> None:
     """Do nothing more with an open project."""
 
 
-def list_view(cards: SkillCards, chosen: str | None, words: Words) -> ListMessage:
-    """List every card in a line, with a button to choose it."""
+def list_view(cards: SkillCards, chosen: str | None, words: Words, page: int = 1) -> ListMessage:
+    """List a page of the cards, each in a line, with a button to choose it.
+
+    Args:
+        cards: All cards.
+        chosen: The name of the card that the chat chose.
+        words: The words of the reader's language.
+        page: The page, from 1; the last one if there are fewer by now.
+    """
     active = cards.active(chosen).name
     every = cards.in_language(words.language)
-    shown = every[:MOST_CARDS]
+    pages = -(-len(every) // CARDS_PER_PAGE)
+    page = min(max(page, 1), pages)
+    shown = every[(page - 1) * CARDS_PER_PAGE : page * CARDS_PER_PAGE]
     lines = [
         LocalizedMessage(
             "skill.line_active" if card.name == active else "skill.line",
@@ -81,8 +91,8 @@ def list_view(cards: SkillCards, chosen: str | None, words: Words) -> ListMessag
         )
         for card in shown
     ]
-    if len(every) > len(shown):
-        lines.append(LocalizedMessage("skill.more", {"n": len(every) - len(shown)}))
+    if pages > 1:
+        lines.append(LocalizedMessage("skill.page", {"page": page, "pages": pages}))
     buttons = [
         Button(
             text=bounded(f"{card.emoji} {card.display_name}", _LABEL_CHARS),
@@ -90,28 +100,62 @@ def list_view(cards: SkillCards, chosen: str | None, words: Words) -> ListMessag
         )
         for card in shown
     ]
+    if page > 1:
+        buttons.append(Button("button.previous_page", ListSkills(str(page - 1))))
+    if page < pages:
+        buttons.append(Button("button.next_page", ListSkills(str(page + 1))))
     return ListMessage(LocalizedMessage("skill.choose"), tuple(lines), tuple(buttons))
 
 
 def card_view(card: SkillCard, words: Words, *, start: str = "") -> AgentMessage:
-    """Show a card's greeting, with a button for each example that sends it.
+    """Show a card's greeting, and what is usual with it, with a button for each example that sends it.
 
     Args:
         card: The card in the reader's language.
         words: The words of that language.
-        start: Key of the text about how to begin, which follows the greeting; empty for none.
+        start: Key of the text about how to begin, which takes the place of what is usual; empty for none.
     """
-    # A greeting is bounded, so this fits into one message with room to spare.
-    paragraphs = [f"**{_escaped(f'{card.emoji} {card.display_name}')}**", card.greeting]
+    # A greeting and tips are bounded, so this fits into one message.
+    greeting = card.greeting or words.plain("skill.greeting", name=card.display_name)
+    paragraphs = [_heading(card), greeting]
     if start:
         paragraphs.append(words.plain(start))
+    else:
+        paragraphs.append("\n".join(_usual(card, words)))
+        if card.tips:
+            tips = (f"- {tip}" for tip in card.tips)
+            paragraphs.append("\n".join((f"**{words.plain('skill.tips')}**", *tips)))
     if card.examples:
         paragraphs.append(words.plain("skill.try"))
     buttons = tuple(
         Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
     )
+    if card.details:
+        buttons += (Button("button.skill_details", ShowSkill(with_details=True, mark=card_mark(card.name))),)
     return AgentMessage("\n\n".join(paragraphs)[:_MESSAGE_CHARS], buttons)
+
+
+def details_view(card: SkillCard) -> AgentMessage:
+    """Show what else there is to know about a card, with a button that leads back to it."""
+    back = Button("button.back", ShowSkill(with_details=False, mark=card_mark(card.name)))
+    return AgentMessage(f"{_heading(card)}\n\n{card.details}", (back,))
+
+
+def _usual(card: SkillCard, words: Words) -> Iterator[str]:
+    """Yield lines with usual times, the size limit and the best formats."""
+    if card.usual_times_s is not None:
+        shortest, longest = map(words.duration, card.usual_times_s)
+        yield words.plain("skill.usual_times", shortest=shortest, longest=longest)
+    limit = words.size(card.size_limit_bytes)
+    if card.best_kinds:
+        yield words.plain("skill.files_best", limit=limit, kinds=card.best_formats)
+    else:
+        yield words.plain("skill.files", limit=limit)
+
+
+def _heading(card: SkillCard) -> str:
+    return f"**{_escaped(f'{card.emoji} {card.display_name}')}**"
 
 
 def _one_line(description: str) -> str:

@@ -1,8 +1,10 @@
 """Show the timeline, and what runs and waits."""
 
 from bot.jobs.buttons import Export
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
+from bot.jobs.question_messages import find_question, question_message
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
@@ -31,12 +33,30 @@ class ShowStatus:
                 raise await ended_by(projects, attempt.job, error) from error
             draft = state.draft
         heading, tracks = timeline(draft, attempt.job.chat)
-        work = await self._work(attempt.job)
+        work, question = await self._work(attempt.job), await self._question(attempt.job)
         if draft is None or not draft.is_ready:
-            return await attempt.responder.send("status", ListMessage(heading, (*tracks, *work)))
-        credits_line = await self._credits(attempt)
-        caption = ListMessage(heading, (*tracks, *work, *credits_line), (Button("button.export", Export()),))
-        return await attempt.responder.send("status", TimelinePicture(draft, caption))
+            await attempt.responder.send("status", ListMessage(heading, (*tracks, *work)))
+        else:
+            lines = (*tracks, *work, *await self._credits(attempt))
+            caption = ListMessage(heading, lines, (Button("button.export", Export()),))
+            await attempt.responder.send("status", TimelinePicture(draft, caption))
+        if question is not None:
+            await attempt.responder.send("question", question)
+
+    async def _question(self, job: Job) -> ListMessage | None:
+        """Return the agent's open question again: the message with it may be far up."""
+        job_queue = self._job_queue
+        job_id = await job_queue.questions.job_id(job.chat)
+        asking = None if job_id is None else await job_queue.find(job.chat, job_id)
+        number = None if asking is None else await job_queue.questions.number(asking.job)
+        if asking is None or number is None:
+            return None
+        found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), number)
+        if found is None:
+            return None
+        return question_message(
+            asking.job, found[0], number, found[1], await job_queue.questions.ticked(asking.job)
+        )
 
     async def _credits(self, attempt: Attempt) -> tuple[LocalizedMessage, ...]:
         """Return a line with the credits, in private; the answer does not wait for it."""
@@ -60,7 +80,13 @@ class ShowStatus:
             first = await self._job_queue.find(job.chat, job_ids[0])
             if first is not None and first.state is JobState.QUEUED:
                 return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
-        lines = [LocalizedMessage("status.working")]
-        if len(job_ids) > 1:
-            lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - 1}))
+        states = [
+            one.state for job_id in job_ids[:2] if (one := await self._job_queue.find(job.chat, job_id))
+        ]
+        asking = states.count(JobState.ASKING)
+        lines = [LocalizedMessage("status.asking")] if asking else []
+        if states.count(JobState.RUNNING) or not asking:
+            lines.append(LocalizedMessage("status.working"))
+        if len(job_ids) > len(lines):
+            lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - len(lines)}))
         return tuple(lines)

@@ -15,14 +15,21 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, 
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.refusal_messages import file_gone, kind_refused, size_limit, size_refused, telegram_refused
+from bot.jobs.refusal_messages import (
+    file_gone,
+    kind_refused,
+    kind_unusable,
+    size_limit,
+    size_refused,
+    telegram_refused,
+)
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import Upload as UploadAnswer
 from bot.nemo.drafts import digest
 from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportError
@@ -239,12 +246,9 @@ class Upload:
         except FileGone as error:
             raise JobEnded(file_gone(attempt.job, error)) from error
         except FileTypeUnsupported as error:
-            if file.content_type.startswith("video/"):
-                raise JobEnded(LocalizedMessage("error.not_a_video", {"name": file.name})) from error
-            kinds = " ".join(card.file_kinds)
-            raise JobEnded(
-                LocalizedMessage("error.file_type", {"name": file.name, "kinds": kinds})
-            ) from error
+            raise JobEnded(kind_unusable(file.name, error.kind)) from error
+        except PictureTooLarge as error:
+            raise JobEnded(LocalizedMessage("error.picture_too_large", {"name": file.name})) from error
         except AudioTooLong as error:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error

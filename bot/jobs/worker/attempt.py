@@ -38,6 +38,10 @@ class JobEnded(Exception):
         self.state = state
 
 
+class JobSetAside(Exception):
+    """Raised by a step when the job has asked a person something; it goes on when there is an answer."""
+
+
 class Attempt(StoredCheckpoints):
     """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it."""
 
@@ -82,6 +86,10 @@ class Attempt(StoredCheckpoints):
         if saved is not None:
             self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
+
+    async def ask(self, number: str) -> None:
+        """Open a question of the agent, before it is sent."""
+        await self._job_queue.questions.ask(self._job, self.claimed.attempt, number)
 
     async def record_upload_size(self, size_bytes: int) -> None:
         """Replace the declared size of the job's files in today's quota with the actual one."""

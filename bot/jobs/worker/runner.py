@@ -16,7 +16,7 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import parse_queue_id
-from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, Step
+from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -135,7 +135,7 @@ class JobRunner:
             ):  # Again if Cancel was pressed again meanwhile.
                 attempt.interruption = None
                 state = await attempt.run(self._show_cancelled(attempt))
-            await self._end(attempt, ticket, state or JobState.CANCELLED)
+            return await self._end(attempt, ticket, state or JobState.CANCELLED)
         except RedisError:
             log.warning("job.store_failed", exc_info=True)
             if self._draining:
@@ -144,9 +144,9 @@ class JobRunner:
             await self._clock.sleep(STORE_PAUSE_S)
             await self._job_queue.uncount_attempt(attempt.claimed)
             return False
-        return True
 
-    async def _end(self, attempt: Attempt, ticket: str, state: JobState) -> None:
+    async def _end(self, attempt: Attempt, ticket: str, state: JobState) -> bool:
+        """End an attempt, and return whether its ticket is done."""
         match attempt.interruption:
             case Interruption.SUPERSEDED:
                 log.info("job.superseded")
@@ -154,6 +154,9 @@ class JobRunner:
                 await attempt.responder.close()
                 await self._job_queue.park(attempt.claimed, ticket)
                 log.info("job.parked")
+            case None if state is JobState.ASKING:
+                log.info("job.asking")
+                return await self._job_queue.questions.set_aside(attempt.job, attempt.claimed.attempt)
             case _:
                 await attempt.responder.release_files()
                 await attempt.responder.discard_result()
@@ -161,6 +164,7 @@ class JobRunner:
                 await self._job_queue.finish(attempt.claimed, state, error)
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
                 log.info("job.ended", state=state)
+        return True
 
     async def _run_to_end(self, attempt: Attempt) -> JobState:
         """Take the steps, send the last message, and close the progress message. All of it can be interrupted."""
@@ -170,6 +174,8 @@ class JobRunner:
                 _log_answer(message)
                 await attempt.responder.send("ending", message)
             await attempt.responder.finish_progress(None)
+            if state is JobState.ASKING:
+                await attempt.delete(MessageSend, PROGRESS_MESSAGE)  # It goes on with a new one.
         except RedisError:
             raise
         except ChatGone:
@@ -202,6 +208,8 @@ class JobRunner:
             return None, JobState.CANCELLED
         except JobEnded as end:
             return end.message, end.state
+        except JobSetAside:
+            return None, JobState.ASKING
         except Exception as error:
             attempt.given_up_for = type(error).__name__
             log.exception("job.failed_unexpectedly")
@@ -216,6 +224,9 @@ class JobRunner:
             await step(attempt)
         except JobEnded as end:
             outcome = end.state
+            raise
+        except JobSetAside:
+            outcome = JobState.ASKING
             raise
         except ChatGone:
             outcome = JobState.CANCELLED
@@ -270,7 +281,10 @@ class JobRunner:
             return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
-            responder.report_progress(Progress("progress.queued", {"position": status.position}))
+            # A job that asks is not in the queue; what waits behind its question should know why.
+            is_asking = await self._job_queue.questions.job_id(chat) is not None
+            stage = "progress.queued_behind_question" if is_asking else "progress.queued"
+            responder.report_progress(Progress(stage, {"position": status.position}))
             await responder.show_progress()
             latest = await self._job_queue.find(chat, job_id)
             if latest is not None and latest.state is JobState.CANCELLED:

@@ -152,7 +152,8 @@ def _generate(text: str) -> Generate | None:
         rf"(?:an?\b|another\b|some\b|the\b|new\b|{_NUMBER}).*?\b{_CLIP}\b"
     )
     chinese = rf"(?:生成|制作|创建|做|来|拍).*?(?:一个|一段|一条|一部|个|段|条|{_NUMBER}\s*秒).*?{_CLIP}"
-    if not (_has(english, text) or _has(chinese, text)) or _has(
+    animate = r"\bmake this (?:picture|photo|image) move\b|让这张.{0,4}动起来"
+    if not (_has(english, text) or _has(chinese, text) or _has(animate, text)) or _has(
         r"\bmake the\b|\b(?:of|in) the (?:clip|video)\b", text
     ):
         return None

@@ -8,6 +8,8 @@ A script is a list of steps, JSON objects with one key each, run in order:
     {"text": "…"}              send a text in the current shape, see `Settings.stream_shape`
     {"thought": "…"}           send an ADK thought
     {"tool": {name, args, result}}
+    {"ask": {title, questions}}        call `ask_question`: each question has id, prompt, options and allow_multiple
+    {"confirm": {tool, hint}}          ask for ADK's confirmation of a tool; without a hint with ADK's own
     {"error_event": {code, message}}   send an ADK event with `errorCode`
     {"shape": "typed"}         set the shape of what follows
     {"agent": true}            let the rule-based agent answer the message
@@ -36,6 +38,8 @@ STEPS = frozenset(
         "text",
         "thought",
         "tool",
+        "ask",
+        "confirm",
         "error_event",
         "shape",
         "agent",
@@ -124,6 +128,28 @@ def screen_talk(language: str = "en", prompt: str | None = None) -> Script:
     ]
 
 
+def ask(
+    prompts: Sequence[str] = ("Which look?",),
+    options: Sequence[str] = ("Cinematic", "Cartoon"),
+    title: str = "",
+    *,
+    multiple: bool = False,
+    shape: Shape = "adk",
+) -> Script:
+    """Ask questions at the end of the turn, each with the same options; without options they are open ones."""
+    listed = [{"id": f"o{number}", "label": label} for number, label in enumerate(options, 1)]
+    questions = [
+        {"id": f"q{number}", "prompt": prompt, "options": listed, "allow_multiple": multiple}
+        for number, prompt in enumerate(prompts, 1)
+    ]
+    return [{"shape": shape}, {"ask": {"title": title, "questions": questions}}]
+
+
+def confirm(tool: str = "generate_video", hint: str = "") -> Script:
+    """Ask for a confirmation of a tool, as ADK does."""
+    return [{"confirm": {"tool": tool, "hint": hint}}]
+
+
 def trailing_issue() -> Script:
     """Send a normal answer, then a text about a failure that didn't happen."""
     return [{"agent": True}, {"text": TEMPORARY_ISSUE}]
@@ -182,8 +208,10 @@ def hold_after_work(prompt: str, name: str) -> Script:
 
 NAMED: dict[str, Callable[..., Script]] = {
     "agent_failure": agent_failure,
+    "ask": ask,
     "blocked": blocked,
     "coded_error": coded_error,
+    "confirm": confirm,
     "cut_after_work": cut_after_work,
     "cut_before_work": cut_before_work,
     "cut_then_work": cut_then_work,

@@ -68,6 +68,32 @@ class Events:
             yield self._adk([{"functionCall": {"id": call_id, "args": args, "name": name}}], running=call_id)
             yield self._adk([{"functionResponse": {"id": call_id, "name": name, "response": result}}])
 
+    def ask(self, args: dict[str, Any]) -> Iterator[str]:
+        """Return a call of ``ask_question``; bare events have a type of their own for it."""
+        call_id = f"adk-{uuid.uuid4()}"
+        if self.shape == "typed":
+            yield encode({"type": "tool_call", "name": "ask_question", "args": args})
+        elif self.shape == "bare":
+            yield encode({"type": "ask_question", **args})
+        else:
+            call = {"id": call_id, "args": args, "name": "ask_question"}
+            yield self._adk([{"functionCall": call}], running=call_id)
+
+    def confirm(self, tool: str, hint: str) -> Iterator[str]:
+        """Return ADK's request for a confirmation: the tool's call, its first result, and a call of its own."""
+        tool_id, call_id = f"adk-{uuid.uuid4()}", f"adk-{uuid.uuid4()}"
+        call = {"id": tool_id, "args": {}, "name": tool}
+        hint = hint or (
+            f"Please approve or reject the tool call {tool}() by responding with a FunctionResponse with an "
+            "expected ToolConfirmation payload."
+        )
+        result = {"error": "This tool call requires confirmation, please approve or reject."}
+        args = {"originalFunctionCall": call, "toolConfirmation": {"hint": hint, "confirmed": False}}
+        request = {"id": call_id, "args": args, "name": "adk_request_confirmation"}
+        yield self._adk([{"functionCall": call}])
+        yield self._adk([{"functionCall": request}], running=call_id)
+        yield self._adk([{"functionResponse": {"id": tool_id, "name": tool, "response": result}}])
+
     def state(self, delta: dict[str, Any]) -> Iterator[str]:
         """Return a change of the session's state; only ADK has them."""
         if self.shape.startswith("adk"):

@@ -130,6 +130,10 @@ class AgentTurn:
                 self._send(*self._events.thought(value))
             case "tool":
                 self._send(*self._events.tool(value["name"], value["args"], value["result"]))
+            case "ask":
+                self._send(*self._events.ask(value))
+            case "confirm":
+                self._send(*self._events.confirm(value["tool"], value.get("hint", "")))
             case "error_event":
                 self._send(self._events.error_event(value["code"], value["message"]))
             case _:

@@ -55,7 +55,7 @@ class CancelHandlers(HandlerFamily):
         match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
             case JobState.QUEUED:
                 return PressReply("toast.cancelling", show=_cancelled)
-            case JobState.RUNNING:
+            case JobState.RUNNING | JobState.ASKING:
                 return PressReply("toast.cancelling")
             case _:
                 return PressReply("toast.old_button", buttons=NO_BUTTONS)

@@ -49,7 +49,7 @@ class EditedMessageHandlers(HandlerFamily):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
         words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)
-        if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING):
+        if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
             return  # Nothing is asked for any more.
         offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)
         key = _offer_key(status, words.text)
@@ -94,7 +94,7 @@ def _offer_key(status: JobStatus, text: str) -> str:
     if text and not status.job.text:
         return "edited.added"  # A file that came without words has them now.
     match status.state:
-        case JobState.QUEUED | JobState.RUNNING:
+        case JobState.QUEUED | JobState.RUNNING | JobState.ASKING:
             return "edited.begun" if text else "edited.begun_no_words"
         case JobState.FAILED | JobState.CANCELLED:
             return "edited.without_result"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
 
+from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
-    AnswerQuestion,
     DropRequest,
     GoOn,
     GoOnChoice,
@@ -20,15 +20,19 @@ from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.model import Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.queue.retry import go_on_with, retry_of
-from bot.jobs.steps.agent_answer import EXTRAS, answer_prompt, offered_edit
+from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
+from bot.words.phrases import PhraseAction, action_for
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
+
+_ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
+"""Actions that an example may ask for; the agent would charge for them. A card's author may not start a new project."""
 
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
 """The answer to a press on a job that is not known any more."""
@@ -40,9 +44,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_prompt, RunExample, RunSuggestion)
-        self.on_press(
-            self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, AnswerQuestion, GoOn, DropRequest
-        )
+        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, GoOn, DropRequest)
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
@@ -53,15 +55,16 @@ class JobButtons(HandlerFamily):
         job = await prompt_job(self._submitter, press, prompt)
         if job is None:
             return PressReply("toast.sent_already", buttons=others)
+        if isinstance(action, RunExample) and (phrase := action_for(prompt)) in _ACTIONS:
+            job_type = COMMAND_JOBS[phrase]
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="")
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
         return PressReply("toast.sent_prompt", params, buttons=others)
 
     async def _job_button(
-        self,
-        press: Press,
-        action: Retry | KeepExtras | RemoveExtra | RunOffer | AnswerQuestion | GoOn | DropRequest,
+        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer | GoOn | DropRequest
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -77,13 +80,11 @@ class JobButtons(HandlerFamily):
                 return await self._go_on(press, status.job, choice)
             case Retry():
                 return await self._retry(press, status.job)
-            case RemoveExtra() | RunOffer() | AnswerQuestion():
+            case RemoveExtra() | RunOffer():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
             return PressReply("toast.old_button")
-        # One answer a question, whichever option is pressed.
-        data = AnswerQuestion.name if isinstance(action, AnswerQuestion) else press.data
-        job = await prompt_job(self._submitter, press, prompt, data)
+        job = await prompt_job(self._submitter, press, prompt)
         return await send_prompt(self._submitter, press, job)
 
     async def _retry(self, press: Press, job: Job) -> PressReply:
@@ -101,12 +102,7 @@ class JobButtons(HandlerFamily):
         )
         return await send_prompt(submitter, press, again, toast="")
 
-    async def _offered_prompt(
-        self, press: Press, job: Job, action: RemoveExtra | RunOffer | AnswerQuestion
-    ) -> str | None:
-        if isinstance(action, AnswerQuestion):
-            answered = await self._submitter.job_queue.load_checkpoint(job, AgentAnswered)
-            return answer_prompt(answered, action.option) if answered else None
+    async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:
         if isinstance(action, RunOffer):
             answered = await self._submitter.job_queue.load_checkpoint(job, AgentAnswered)
             return offered_edit(answered) if answered else None
@@ -116,17 +112,16 @@ class JobButtons(HandlerFamily):
         return words.plain(f"prompt.strip_{action.extra}")
 
 
-async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str, data: str = "") -> Job | None:
+async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job | None:
     """Make the job of a request that a button sends; ``None`` if the button has sent it before.
 
     Args:
         submitter: Stores the job.
         press: The press.
         prompt: The request.
-        data: The same for buttons of which only one may be pressed; the button's own by default.
     """
     message = press.message
-    job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, data or press.data)
+    job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
     if await submitter.job_queue.find(press.chat, job_id) is not None:
         return None
     job = submitter.job(

@@ -15,6 +15,7 @@ from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
+from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
 from bot.telegram.handlers.skills import SkillHandlers
 from bot.telegram.handlers.start_help import StartHelpHandlers
@@ -23,7 +24,8 @@ from bot.telegram.handlers.start_help import StartHelpHandlers
 def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
     login, cancel = LoginHandlers(services), CancelHandlers(services)
-    start_help, requests = StartHelpHandlers(services, login), RequestHandlers(services, login, cancel)
+    start_help, questions = StartHelpHandlers(services, login), QuestionHandlers(services)
+    requests = RequestHandlers(services, login, cancel, questions)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
     AdminCommands(services).register()
@@ -39,6 +41,7 @@ def register_handlers(services: HandlerServices) -> None:
         JobButtons,
     ):
         family(services).register()
+    questions.register()
     requests.register_edit()
     start_help.register_unknown()
     requests.register_messages()

@@ -15,6 +15,7 @@ from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
+from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.reading.addressing import is_for_bot, is_reply, message_of, without_mention
 from bot.telegram.reading.attachments import attachment_of
@@ -27,11 +28,18 @@ from bot.words.phrases import PhraseAction, action_for
 class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
 
-    def __init__(self, services: HandlerServices, login: LoginHandlers, cancel: CancelHandlers) -> None:
+    def __init__(
+        self,
+        services: HandlerServices,
+        login: LoginHandlers,
+        cancel: CancelHandlers,
+        questions: QuestionHandlers,
+    ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._login = login
         self._cancel = cancel
+        self._questions = questions
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -108,6 +116,9 @@ class RequestHandlers(HandlerFamily):
             # Most likely pasted without the command; the agent must never get it, nor may it be stored in a request.
             return await self._login.use_token(update, context, token)
         message = message_of(update)
+        is_words_alone = attachment_of(source) is None and message.forward_origin is None
+        if is_words_alone and text.strip() and await self._questions.answer(update, context, text):
+            return None
         part = await self._part(update, source)
         is_alone = source is not message or (not part.album and not part.is_forwarded)
         if part.refusal is not None and is_alone and not part.files:

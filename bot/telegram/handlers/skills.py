@@ -6,11 +6,11 @@ from dataclasses import replace
 from telegram import Update
 
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import ChooseSkill
+from bot.jobs.buttons import ChooseSkill, ListSkills, ShowSkill
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
-from bot.jobs.steps.show_skills import CARD, LIST, card_view, list_view
+from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
 from bot.skills import LINK_PREFIX
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -29,6 +29,8 @@ class SkillHandlers(HandlerFamily):
         """Add the handlers."""
         self.on_command("skill", self._skill)
         self.on_press(self._choose, ChooseSkill)
+        self.on_press(self._list, ListSkills)
+        self.on_press(self._show, ShowSkill)
 
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:
@@ -39,13 +41,6 @@ class SkillHandlers(HandlerFamily):
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
             return NOT_YOURS
         cards, chats = self._submitter.cards, self._submitter.chats
-        if not action.mark:
-
-            async def show_list(words: Words) -> View:
-                view = list_view(cards, (await chats.get(press.chat)).skill, words)
-                return replace(view, buttons=(*view.buttons, BACK))
-
-            return PressReply(show=show_list)
         name = cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
@@ -55,6 +50,30 @@ class SkillHandlers(HandlerFamily):
             return card_view(cards.active((await chats.get(press.chat)).skill, words.language), words)
 
         return PressReply("toast.skill_chosen", show=show_card)
+
+    async def _list(self, press: Press, action: ListSkills) -> PressReply:
+        if not await self._permissions.may_change(press.update, asker_of(press.message)):
+            return NOT_YOURS
+        page = int(action.page) if action.page.isdecimal() else 1
+
+        async def show_list(words: Words) -> View:
+            chosen = (await self._submitter.chats.get(press.chat)).skill
+            view = list_view(self._submitter.cards, chosen, words, page)
+            return replace(view, buttons=(*view.buttons, BACK))
+
+        return PressReply(show=show_list)
+
+    async def _show(self, press: Press, action: ShowSkill) -> PressReply:
+        cards = self._submitter.cards
+        name = cards.marked(action.mark)
+        if name is None:
+            return PressReply("toast.skill_gone")
+
+        async def show(words: Words) -> View:
+            card = cards.active(name, words.language)
+            return details_view(card) if action.with_details else card_view(card, words)
+
+        return PressReply(show=show)
 
 
 async def choose_skill(submitter: JobSubmitter, update: Update, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Files in messages: which there are, under which names they are passed on, and which NemoVideo takes."""
+"""Files in messages: which there are, and under which names they are passed on."""
 
 import mimetypes
 import re
@@ -10,6 +10,14 @@ from pathlib import PurePath
 from telegram import Message, Sticker
 
 from bot.jobs.model import Attachment
+from bot.media.kinds import (
+    CONTENT_TYPES,
+    CONVERTED,
+    claimed_kind,
+    is_usable,
+    kind_of,
+    kind_of_name,
+)
 
 # Telegram's servers count in units of 1024 x 1024 bytes; PTB's own constants are 5 % below.
 LOCAL_SIZE_LIMIT = 2000 * 1024 * 1024
@@ -20,47 +28,10 @@ LOCAL_SEND_LIMIT = 2000 * 1024 * 1024
 CLOUD_SEND_LIMIT = 50 * 1024 * 1024
 """Bytes of the largest file that a bot may send through either."""
 
-CONTENT_TYPES = {
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "avi": "video/x-msvideo",
-    "webm": "video/webm",
-    "mkv": "video/x-matroska",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "gif": "image/gif",
-    "webp": "image/webp",
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "m4a": "audio/mp4",
-    "aac": "audio/aac",
-}
-"""The kinds that NemoVideo takes (the list in its document), with the types that uploads declare."""
-
-SAME_KIND = {
-    "jpeg": "jpg",
-    "m4v": "mp4",
-    "3gp": "mp4",
-    "3g2": "mp4",
-    "qt": "mov",
-    "wave": "wav",
-    "m4b": "m4a",
-    "oga": "ogg",
-    "opus": "ogg",
-    "aif": "aiff",
-}
-"""Other file extensions of the same kinds."""
-
-CONVERTED = {"ogg": "m4a", "flac": "wav", "aiff": "wav"}
-"""Audio that NemoVideo does not take, and what it is converted to (``media/audio_conversion.py``)."""
-
 ENDING_LENGTH = 16
 NAME_LENGTH = 80
 
 _DEFAULT_ENDINGS = {"video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg"}
-
-_UNDECLARED = ("", "application/octet-stream")
-"""What clients declare for a file of a type that they don't know."""
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
@@ -142,42 +113,23 @@ def safe_name(given: str, ending: str) -> str:
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
 
 
-def kind_of_name(name: str) -> str | None:
-    """Return the kind that a file's name claims, if NemoVideo takes that, converted or not."""
-    ending = PurePath(name).suffix.lower().lstrip(".")
-    ending = SAME_KIND.get(ending, ending)
-    return ending if ending in CONTENT_TYPES or ending in CONVERTED else None
-
-
-def kind_of_content(file: Attachment, sniffed: str | None) -> str | None:
-    """Return the kind of a file by its first bytes and by how it was sent.
-
-    Audio in an MP4 begins as a video does, whatever its extension; NemoVideo would look for a video track in it.
-    """
-    is_audio = file.kind in ("audio", "voice") or kind_of_name(file.name) == "m4a"
-    return "m4a" if sniffed == "mp4" and is_audio else sniffed
-
-
-def fitting_name(name: str, kind: str) -> str:
-    """Return a name with the extension of the file's real kind, by which NemoVideo goes."""
-    path = PurePath(name)
-    return name if path.suffix.lower() == f".{kind}" else f"{path.stem or 'file'}.{kind}"
-
-
 def is_vector_sticker(file: Attachment) -> bool:
     """Tell whether a file is an animated sticker that holds no images but how to draw them."""
     return file.name.lower().endswith(".tgs")
 
 
-def may_be_supported(file: Attachment) -> bool:
-    """Tell whether a file may be of a kind that is taken; its content decides when it is opened."""
-    if kind_of_name(file.name) is not None or file.content_type in CONTENT_TYPES.values():
-        return True
-    # Neither its extension nor its sender says what it is: its content has to.
-    return file.content_type in _UNDECLARED and mimetypes.guess_type(file.name)[0] in (None, *_UNDECLARED)
+def kind_by_content(file: Attachment, found: str | None) -> str | None:
+    """Return the kind of a file, given what its content tells (``media/file_type.py``)."""
+    return kind_of(found, file.name, file.content_type, file.kind)
+
+
+def certainly_unusable(file: Attachment) -> str | None:
+    """Return the kind of a file that can't be used if that is certain before it is opened, else ``None``."""
+    kind = claimed_kind(file.name, file.content_type, file.kind)
+    return None if kind is None or is_usable(kind) else kind
 
 
 def upload_kind(file: Attachment) -> str | None:
     """Return the kind as which NemoVideo would get a file, by its name."""
     kind = kind_of_name(file.name)
-    return None if kind is None else CONVERTED.get(kind, kind)
+    return CONVERTED.get(kind, kind) if kind is not None and is_usable(kind) else None

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
-from bot.jobs.refusal_messages import kind_refused, size_limit, size_refused, telegram_refused
+from bot.jobs.refusal_messages import kind_refused, kind_unusable, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
 from bot.skills import SkillCard
-from bot.telegram.reading.attachments import is_vector_sticker, may_be_supported, upload_kind
+from bot.telegram.reading.attachments import certainly_unusable, is_vector_sticker, upload_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,8 @@ class FileRefusals:
             return too_long(file.name) if size > MAX_PROMPT_BYTES else None
         if is_vector_sticker(file):
             return LocalizedMessage("error.sticker_drawn")
-        if not may_be_supported(file):
-            return LocalizedMessage(
-                "error.file_type", {"name": file.name, "kinds": " ".join(card.file_kinds)}
-            )
+        if (unusable := certainly_unusable(file)) is not None:
+            return kind_unusable(file.name, unusable)
         kind = upload_kind(file)
         if card.restricts_kinds and kind is not None and not card.takes(f"file.{kind}"):
             return kind_refused(file.name, card)
@@ -48,4 +46,6 @@ class FileRefusals:
             "limit": limit,
             "send_limit": Bytes(self.send_limit),
         }
-        return LocalizedMessage("upload.how", params)
+        if not card.best_kinds:
+            return LocalizedMessage("upload.how", params)
+        return LocalizedMessage("upload.how_best", {**params, "best": card.best_formats})

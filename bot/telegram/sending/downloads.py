@@ -17,16 +17,11 @@ from telegram.error import BadRequest, NetworkError
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FileTooLarge, FileUnavailable, OpenFile
 from bot.media.audio_conversion import convert_audio
-from bot.media.errors import FileTypeUnsupported
+from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
-from bot.telegram.reading.attachments import (
-    CLOUD_SIZE_LIMIT,
-    CONTENT_TYPES,
-    CONVERTED,
-    LOCAL_SIZE_LIMIT,
-    fitting_name,
-    kind_of_content,
-)
+from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
+from bot.media.picture_conversion import convert_picture
+from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
 from bot.telegram.sending.api_calls import TelegramCalls
 
 log = structlog.get_logger(__name__)
@@ -89,7 +84,8 @@ class FileDownloads:
             FileGone: Telegram does not have the file any more.
             FileUnavailable: Telegram did not hand out the file for a minute.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
-            FileTypeUnsupported: By its first bytes NemoVideo does not take the file, or a picture is too large to open.
+            FileTypeUnsupported: By all of its signs, NemoVideo does not take the file.
+            PictureTooLarge: An image has too many pixels.
             AudioTooLong: The audio has to be converted, and is too long for that.
         """
         async with contextlib.AsyncExitStack() as stack:
@@ -103,12 +99,17 @@ class FileDownloads:
             if file.is_text:  # Its reader checks the content.
                 yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
                 return
-            kind, content = kind_of_content(file, sniff(first)), _chain(first, chunks)
+            if is_decompression_bomb(first):
+                raise PictureTooLarge
+            found = sniff(first)
+            kind, content = kind_by_content(file, found), _chain(first, chunks)
+            if found is None:
+                log.info("downloads.content_unknown", kind=kind)
             if kind in CONVERTED:
                 size, content = await stack.enter_async_context(self._converted(file, kind, content))
                 kind = CONVERTED[kind]
-            if kind is None or kind not in CONTENT_TYPES or is_decompression_bomb(first):
-                raise FileTypeUnsupported(file.name)
+            if kind not in CONTENT_TYPES:
+                raise FileTypeUnsupported(file.name, kind)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 
     async def discard(self, copy: str) -> None:
@@ -157,7 +158,7 @@ class FileDownloads:
     async def _converted(
         self, file: Attachment, kind: str, content: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        """Convert audio on disk: its length has to be known before it is sent, and its index comes first."""
+        """Convert a file on disk: its length has to be known before it is sent, and audio's index comes first."""
         with await asyncio.to_thread(tempfile.TemporaryFile) as target:
             async with self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
@@ -165,7 +166,10 @@ class FileDownloads:
                         await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     except httpx.TransportError as error:
                         raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
-                    size = await convert_audio(source, kind, target, CONVERTED[kind], file.name)
+                    if CONVERTED[kind] == "jpg":
+                        size = await convert_picture(source, kind, target, file.name)
+                    else:
+                        size = await convert_audio(source, kind, target, CONVERTED[kind], file.name)
             yield size, _read(target)
 
     async def _begin(

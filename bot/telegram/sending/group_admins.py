@@ -1,12 +1,15 @@
 """Who is an admin of a group: implements ``GroupAdmins`` of ``jobs/ports.py``."""
 
+from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
 from redis.asyncio import Redis
 from telegram import Bot
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
+from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 
@@ -14,13 +17,21 @@ RECHECK_AFTER_S = 3
 """Seconds after which the list is fetched again for somebody not on it, who may just have been made an admin."""
 
 
+class AdminList(BaseModel):
+    """The admins of a group at a moment."""
+
+    fetched_at: datetime
+    user_ids: frozenset[int]
+
+
 class CachedGroupAdmins:
     """Asks Telegram, and keeps each list for a minute."""
 
-    def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis) -> None:
+    def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis, clock: Clock) -> None:
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._redis = redis
+        self._clock = clock
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """See ``GroupAdmins``.
@@ -32,25 +43,27 @@ class CachedGroupAdmins:
         if user_id == chat.chat_id:
             return True
         name = keys.admins_key(str(ChatKey(chat.chat_id)))
-        known: Any = await self._redis.get(name)
-        if known is not None and str(user_id) in known.split():
-            return True
-        age_s = keys.ADMINS_TTL_S - await self._redis.ttl(name)
-        if known is not None and age_s < RECHECK_AFTER_S:
-            return False
-        admins = await self._admins(chat.chat_id)
-        await self._redis.set(name, " ".join(map(str, admins)), ex=keys.ADMINS_TTL_S)
-        return user_id in admins
+        cached: Any = await self._redis.get(name)
+        now = self._clock.now()
+        if cached is not None:
+            known = AdminList.model_validate_json(cached)
+            if user_id in known.user_ids:
+                return True
+            if abs((now - known.fetched_at).total_seconds()) < RECHECK_AFTER_S:
+                return False
+        admins = AdminList(fetched_at=now, user_ids=await self._admins(chat.chat_id))
+        await self._redis.set(name, admins.model_dump_json(), ex=keys.ADMINS_TTL_S)
+        return user_id in admins.user_ids
 
-    async def _admins(self, chat_id: int) -> list[int]:
+    async def _admins(self, chat_id: int) -> frozenset[int]:
         # Any member may list the admins; getChatMember of others is only for a bot that is an admin itself.
         try:
             members = await self._telegram_calls.call(
                 chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False
             )
         except BadRequest:
-            return []  # It is no group.
-        return [member.user.id for member in members]
+            return frozenset()  # It is no group.
+        return frozenset(member.user.id for member in members)
 
 
 def private_chat_url(username: str, start: str = "") -> str:

@@ -12,7 +12,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage, worked_since
 from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
@@ -32,7 +32,7 @@ BAR_CELLS = 12
 PREVIEW_LENGTH = 600  # how many characters of the agent's answer are shown while it comes; the newest ones
 
 STILL_WORKING_EVERY_S = 120.0
-"""After each of these in one stage the message says that work goes on, as the service advises."""
+"""After each of these of a job the message says that work goes on, as the service advises."""
 
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
@@ -282,8 +282,7 @@ class ProgressMessage:
         return 0.0
 
     async def _wait_for_change(self) -> None:
-        age_s = (self._clock.now() - self._job.asked_at).total_seconds()
-        pause_s = next(pause for limit, pause in _REFRESH if age_s < limit)
+        pause_s = next(pause for limit, pause in _REFRESH if self._age_s < limit)
         pause_s = max(pause_s, self._rate_limiter.edit_pause_s)
         if self._has_changed:
             return
@@ -293,12 +292,15 @@ class ProgressMessage:
         finally:
             self._pause.cancel()
 
+    @property
+    def _age_s(self) -> float:
+        return (self._clock.now() - worked_since(self._job.asked_at, self._checkpoints)).total_seconds()
+
     def _compose(self) -> str:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s
-        elapsed_s = (self._clock.now() - self._job.asked_at).total_seconds()
         # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
         self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
-        return compose(self._words, self._progress, in_stage_s, elapsed_s, self._furthest)
+        return compose(self._words, self._progress, self._age_s, self._furthest)
 
     @property
     def _buttons(self) -> Sequence[Button]:
@@ -346,13 +348,12 @@ def fraction_of(progress: Progress, in_stage_s: float) -> float:
     return progress.fraction + (progress.until - progress.fraction) * share
 
 
-def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: float, fraction: float) -> str:
+def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float) -> str:
     """Return the text of a progress message, as HTML.
 
     Args:
         words: The texts in the chat's language.
         progress: What to show.
-        in_stage_s: Seconds in this stage.
         elapsed_s: Seconds since the request.
         fraction: Length of the bar, 0 to 1.
     """
@@ -362,9 +363,9 @@ def compose(words: Words, progress: Progress, in_stage_s: float, elapsed_s: floa
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)
         elapsed = words.text("progress.elapsed", duration=words.duration(elapsed_s))
         lines.append(f"{bar} {min(99, int(fraction * 100))}% · {elapsed}")
-    if in_stage_s >= STILL_WORKING_EVERY_S:
-        minutes = int(in_stage_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
-        lines.append(words.text("progress.still_working", minutes=minutes))
+        if elapsed_s >= STILL_WORKING_EVERY_S:
+            minutes = int(elapsed_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
+            lines.append(words.text("progress.still_working", minutes=minutes))
     if progress.preview:
         newest = progress.preview[-PREVIEW_LENGTH:]
         cut = "…" if len(newest) < len(progress.preview) else ""

@@ -28,6 +28,7 @@ from telegram.ext import BaseRateLimiter
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
@@ -122,46 +123,6 @@ EDITS_PER_S = 15
 STORE_TIMEOUT_S = 1.0  # how long the store may take to answer; then this process counts for itself
 STORE_RETRY_S = 5.0  # how long the store is left alone after it did not answer
 MAX_OWN_BUCKETS = 10_000  # how many buckets of its own a process keeps before it forgets those that are full
-_ACQUIRE = """
--- KEYS: pause, the bot's bucket, the chat's buckets.
--- ARGV: now in ms or '', 1 to reserve a token that comes later, then for each bucket: token_ms, room_ms.
--- Returns: granted, ms to wait, whether the chat's own limits make it wait.
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-local bot_wait = 0
-local chat_wait = math.max(0, (tonumber(redis.call('GET', KEYS[1])) or 0) - now)
-local full_at = {}
-for i = 2, #KEYS do
-  local token, room = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  full_at[i] = math.max(tonumber(redis.call('GET', KEYS[i])) or 0, now) + token
-  local wait = full_at[i] - now - room
-  if i == 2 then bot_wait = math.max(bot_wait, wait) else chat_wait = math.max(chat_wait, wait) end
-end
-if ARGV[2] == '0' and (bot_wait > 0 or chat_wait > 0) then
-  return {0, math.ceil(math.max(bot_wait, chat_wait)), chat_wait >= bot_wait and 1 or 0}
-end
-for i = 2, #KEYS do
-  redis.call('SET', KEYS[i], string.format('%.0f', full_at[i]), 'PX', math.ceil(full_at[i] - now) + 1000)
-end
-return {1, math.ceil(math.max(bot_wait, chat_wait)), 0}
-"""
-
-_PAUSE = """
--- KEYS: pause, the chat's bucket.
--- ARGV: now in ms or '', ms to wait, ms that all tokens of the bucket but one take to come.
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-local until_ms = now + ARGV[2]
-redis.call('SET', KEYS[1], string.format('%.0f', until_ms), 'PX', ARGV[2])
--- One token when the pause ends, so that what waited for it is not sent all at once.
-redis.call('SET', KEYS[2], string.format('%.0f', until_ms + ARGV[3]), 'PX', math.ceil(ARGV[2] + ARGV[3]) + 1000)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +156,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         self._clock = clock
         self._limits = limits or RateLimits()
         self._time_ms = time_ms
-        self._acquire_script = redis.register_script(_ACQUIRE)
-        self._pause_script = redis.register_script(_PAUSE)
+        self._acquire_script = LuaScript(redis, __package__, "acquire")
+        self._pause_script = LuaScript(redis, __package__, "pause")
         self._progress_lock = asyncio.Lock()
         self._own: dict[str, float] = {}
         self._store_retry_at_s = 0.0
@@ -300,13 +261,15 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         """Ask for a token once, without waiting."""
         buckets = self._buckets(chat_id)
         if self._clock.monotonic_s() >= self._store_retry_at_s:
-            arguments: list[str | float] = [self._now(), int(priority is SendPriority.ANSWER)]
-            for _, bucket in buckets:
-                arguments += [bucket.token_ms, bucket.room_ms(priority)]
+            rooms = [
+                {"token_ms": bucket.token_ms, "room_ms": bucket.room_ms(priority)} for _, bucket in buckets
+            ]
             names = [keys.rate_limit_key("pause", chat_id), *(name for name, _ in buckets)]
             try:
                 async with asyncio.timeout(STORE_TIMEOUT_S):
-                    granted, wait_ms, is_chat_limit = await self._acquire_script(keys=names, args=arguments)
+                    granted, wait_ms, is_chat_limit = await self._acquire_script(
+                        names, **self._now(), reserves=priority is SendPriority.ANSWER, buckets=rooms
+                    )
                 return Permit(bool(granted), wait_ms / 1000, bool(is_chat_limit))
             except (RedisError, TimeoutError):
                 log.warning("rate_limiter.store_unreachable")
@@ -323,7 +286,9 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         self._own |= dict(zip(names, (until_ms, until_ms + rest_ms), strict=True))
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                await self._pause_script(keys=names, args=[self._now(), max(1, int(pause_s * 1000)), rest_ms])
+                await self._pause_script(
+                    names, **self._now(), pause_ms=max(1, int(pause_s * 1000)), refill_ms=rest_ms
+                )
         except (RedisError, TimeoutError):
             log.warning("rate_limiter.store_unreachable")
 
@@ -380,8 +345,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         # Groups, supergroups and channels have negative ids.
         return [*buckets, (keys.rate_limit_key("group", chat_id), limits.group)] if chat_id < 0 else buckets
 
-    def _now(self) -> str | float:
-        return "" if self._time_ms is None else self._time_ms()
+    def _now(self) -> dict[str, float]:
+        return {} if self._time_ms is None else {"now_ms": self._time_ms()}
 
 
 def _default_priority(endpoint: str) -> SendPriority:

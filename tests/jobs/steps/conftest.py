@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Chat, Chats
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import Checkpoint, field_of
+from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
@@ -40,6 +40,26 @@ SPEED = 100.0
 
 
 @dataclass
+class MemoryQuestions:
+    """What steps need of the open questions."""
+
+    asking: str | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def job_id(self, chat: object) -> str | None:
+        return self.asking
+
+    async def ask(self, job: Job, attempt: int, number: str) -> None:
+        self.asked.append(number)
+
+    async def number(self, job: Job) -> str | None:
+        return self.asked[-1] if self.asked else None
+
+    async def ticked(self, job: Job) -> list[int]:
+        return []
+
+
+@dataclass
 class MemoryQueue:
     """What an attempt and the quick steps need of the chats' queues, without a store."""
 
@@ -51,6 +71,11 @@ class MemoryQueue:
     waiting: dict[str, JobStatus] = field(default_factory=dict)
     is_stopped: bool = False
     cancelled: list[str] = field(default_factory=list)
+    questions: MemoryQuestions = field(default_factory=MemoryQuestions)
+
+    async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
+        value = self.saved.get(field_of(checkpoint, key))
+        return None if value is None else checkpoint.model_validate(value)
 
     async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
         # As the store has it: what a class reads back has been JSON.

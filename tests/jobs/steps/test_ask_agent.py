@@ -1,11 +1,7 @@
-from typing import Any
-
 import pytest
 
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
-from bot.jobs.model import JobState
-from bot.jobs.steps.agent_answer import answer_prompt
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.sandbox.nemovideo import scripts
@@ -193,38 +189,3 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages
     assert ("raw" in rig.responder.sent) is is_raw_video
-
-
-LOOK = {"prompt": "Which look?", "options": [{"label": "Cinematic"}, {"label": "Cartoon"}]}
-LENGTH = {"prompt": "How long?"}
-
-
-@pytest.mark.parametrize(
-    ("questions", "labels"),
-    [
-        ([LOOK], ["Cinematic", "Cartoon"]),
-        ([LENGTH], []),
-        ([LOOK, LENGTH], []),
-        ([{**LOOK, "allow_multiple": True}], []),
-    ],
-)
-async def test_a_question_ends_the_job(rig: Rig, questions: list[Any], labels: list[str]) -> None:
-    await rig.open_project(a_draft(VIDEO))
-    question = {"type": "ask_question", "title": "Details", "questions": questions}
-    await rig.nemo.script([{"text": "One thing:"}, {"json": question}])
-    attempt = rig.attempt(rig.job(text="a promo"))
-    with pytest.raises(JobEnded) as ended:
-        await AskAgent(rig.projects, LIMITS, rig.cards)(attempt)
-    assert ended.value.state is JobState.DONE
-    assert rig.responder.sent["answer"] == AgentMessage("One thing:")
-    message = ended.value.message
-    assert isinstance(message, ListMessage)
-    assert message.heading == LocalizedMessage("question.title", {"title": "Details"})
-    assert len(message.lines) == len(questions) + 1
-    assert [button.text for button in message.buttons] == labels
-    answered = attempt.load(AgentAnswered)
-    assert answered is not None
-    answer = "1. Which look?: Cartoon" if labels else None
-    assert answer_prompt(answered, "1") == answer
-    assert answer_prompt(answered, "7") is None
-    assert answer_prompt(answered, "x") is None

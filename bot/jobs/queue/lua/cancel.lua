@@ -1,23 +1,28 @@
--- Take a waiting job out of its queue, or ask a running one to stop.
+-- Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
 --
 -- Guarantee: a job that waits never begins; one that runs finds the mark at its next checkpoint.
 -- Races: against a worker that claims the job, cancelling finds it running; against the job's end, it changes nothing.
 --
--- KEYS: job, queue, all waiting jobs
--- Argument: id, ttl_s, fields_of_sent (see quotas.lua)
+-- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions
+-- Argument: id, member (of the open questions), ttl_s, fields_of_sent (see quotas.lua)
 -- Answer: the state that the job was in, or 'unknown'
 -- Needs: quotas.lua
-local job, queue, waiting = unpack(KEYS)
+local job, queue, waiting, open_question, questions = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local state = redis.call('HGET', job, 'state')
 if not state then return 'unknown' end
-if state == 'queued' and redis.call('LREM', queue, 1, args.id) == 1 then
+if state == 'asking' then
+  redis.call('DEL', open_question)
+  redis.call('ZREM', questions, args.member)
+  redis.call('HDEL', job, 'question')
+end
+if state == 'asking' or (state == 'queued' and redis.call('LREM', queue, 1, args.id) == 1) then
   redis.call('HSET', job, 'state', 'cancelled')
   redis.call('ZREM', waiting, job)
   settle_charge(job, 'cancelled', args.fields_of_sent)
   redis.call('EXPIRE', job, args.ttl_s)
-  return 'queued'
+  return state
 end
 if state == 'queued' or state == 'running' then
   redis.call('HSET', job, 'cancel_requested', 1)

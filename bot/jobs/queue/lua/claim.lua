@@ -4,11 +4,20 @@
 -- earlier ones off.
 -- Races: of two tickets the later one gets 'busy', unless the job was parked; then the first to come has it.
 --
--- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints
+-- While the chat's question is open, no other request goes to the agent, which would take it for the answer. Files
+-- without words, exports and the like go ahead.
+--
+-- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints,
+--   open question of the chat
 -- Argument: ticket, job_prefix, now_s
--- Answer: {'claimed', id, attempt}, {'busy'}, {'empty'} or {'paused'}
-local queue, running, paused, waiting, started, last_saved = unpack(KEYS)
+-- Answer: {'claimed', id, attempt}, {'busy'}, {'empty'}, {'paused'} or {'asking'}
+local queue, running, paused, waiting, started, last_saved, open_question = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
+
+local function goes_to_agent(job)
+  local request, part_count, has_prompt = unpack(redis.call('HMGET', job, 'request', 'part_count', 'has_prompt'))
+  return cjson.decode(request).kind == 'edit' and (not part_count or has_prompt)
+end
 
 local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
 if id then
@@ -19,6 +28,7 @@ else
   if redis.call('EXISTS', paused) == 1 and redis.call('HEXISTS', args.job_prefix .. id, 'charge') == 1 then
     return {'paused'}
   end
+  if redis.call('EXISTS', open_question) == 1 and goes_to_agent(args.job_prefix .. id) then return {'asking'} end
   redis.call('LPOP', queue)
   redis.call('ZREM', waiting, args.job_prefix .. id)
 end

@@ -3,18 +3,21 @@
 -- Guarantee: a job ends once, with its charge settled; the queue is freed only if this job is the one that runs.
 -- Races: an earlier attempt loses against a later one.
 --
--- KEYS: job, queue, running job of the queue, all started jobs, their last checkpoints, jobs given up
+-- KEYS: job, queue, running job of the queue, all started jobs, their last checkpoints, jobs given up,
+--   open question of the chat
 -- Argument: attempt, id, state, ttl_s, fields_of_sent (see quotas.lua), given_up_ttl_s, given_up_kept,
 --   given_up (an entry, only if the job was given up)
 -- Answer: how many jobs wait, or -1 for an earlier attempt
 -- Needs: quotas.lua
-local job, queue, running, started, last_saved, given_up = unpack(KEYS)
+local job, queue, running, started, last_saved, given_up, open_question = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return -1 end
 redis.call('HSET', job, 'state', args.state)
 settle_charge(job, args.state, args.fields_of_sent)
 redis.call('EXPIRE', job, args.ttl_s)
+local was_asking = redis.call('HDEL', job, 'question') == 1
+if was_asking then redis.call('DEL', open_question) end
 redis.call('ZREM', started, job)
 redis.call('ZREM', last_saved, job)
 if args.given_up and redis.call('HSETNX', job, 'given_up', 1) == 1 then

@@ -10,16 +10,17 @@ from redis.asyncio import Redis
 
 
 class LuaScript:
-    """A script in ``lua/``; its head says which keys and which argument it takes, and what it guarantees.
+    """A script in a package's ``lua/``; its head says which keys and which argument it takes, and what it guarantees.
 
     Args:
         redis: Where it runs.
+        package: The package, as in ``__package__``.
         name: Name of its file, without suffix.
         libraries: Names of files with functions that it needs.
     """
 
-    def __init__(self, redis: Redis, name: str, *libraries: str) -> None:
-        self._script = redis.register_script("\n".join(map(_read, (*libraries, name))))
+    def __init__(self, redis: Redis, package: str, name: str, *libraries: str) -> None:
+        self._script = redis.register_script("\n".join(_read(package, one) for one in (*libraries, name)))
 
     async def __call__(self, keys: Sequence[str], **argument: Any) -> Any:
         """Run the script.
@@ -32,5 +33,5 @@ class LuaScript:
 
 
 @cache
-def _read(name: str) -> str:
-    return (files(__package__) / "lua" / f"{name}.lua").read_text("utf-8")
+def _read(package: str, name: str) -> str:
+    return (files(package) / "lua" / f"{name}.lua").read_text("utf-8")

@@ -1,0 +1,128 @@
+"""The agent's questions as a chat sees them, each in a message of its own."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from bot.jobs.buttons import AnswerQuestion
+from bot.jobs.checkpoints import AgentAnswered, Checkpoints, MessageSend, SentMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
+from bot.jobs.model import Job
+from bot.nemo.questions import Question, QuestionSet
+from bot.words import Words, bounded
+
+MAX_BUTTON_CHARS = 40  # what a phone shows of a button; longer labels stand in the text too
+
+
+def question_number(answered: AgentAnswered, index: int) -> str:
+    """Return the number of a question: that of the agent's turn, and its own from 0."""
+    return f"{answered.turn}.{index}"
+
+
+def find_question(answered: AgentAnswered | None, number: str) -> tuple[QuestionSet, int] | None:
+    """Return the questions of a turn, and which of them has this number; ``None`` for one of another turn."""
+    if answered is None or answered.question is None:
+        return None
+    for index in range(len(answered.question.questions)):
+        if question_number(answered, index) == number:
+            return answered.question, index
+    return None
+
+
+def in_words(asked: QuestionSet, words: Words) -> QuestionSet:
+    """Return the questions with the prompts and options that the agent leaves to us: those of confirmations."""
+    return replace(asked, questions=tuple(_in_words(one, words) for one in asked.questions))
+
+
+def _in_words(question: Question, words: Words) -> Question:
+    if not question.is_confirmation:
+        return question
+    own = words.plain("question.confirm_tool", tool=question.tool) if question.tool else ""
+    return replace(
+        question,
+        prompt=question.prompt or own or words.plain("question.confirm"),
+        options=(words.plain("button.yes"), words.plain("button.no")),
+    )
+
+
+def question_message(
+    job: Job, asked: QuestionSet, number: str, index: int, ticked: Collection[int] = ()
+) -> ListMessage:
+    """Return a question with its options as buttons.
+
+    Args:
+        job: The job that asks.
+        asked: The questions of the turn.
+        number: The question's number.
+        index: Which of them it is, from 0.
+        ticked: The options that are ticked, where several may be.
+    """
+    question = asked.questions[index]
+    lines = _lines(asked, index)
+    if any(len(label) > MAX_BUTTON_CHARS for label in question.options):
+        lines += [LocalizedMessage("question.option", {"label": label}) for label in question.options]
+    reply = LocalizedMessage("question.reply" if job.chat.is_private else "question.reply_group")
+    lines.append(LocalizedMessage(f"question.hint_{_kind(question)}", {"reply": reply}))
+    buttons = [
+        Button(
+            text=_mark(question, option in ticked) + bounded(label, MAX_BUTTON_CHARS),
+            action=AnswerQuestion(job.id, number, str(option)),
+        )
+        for option, label in enumerate(question.options)
+    ]
+    if question.options and question.allow_multiple:
+        buttons.append(Button("button.done", AnswerQuestion(job.id, number, AnswerQuestion.DONE)))
+    return ListMessage(lines[0], tuple(lines[1:]), tuple(buttons))
+
+
+def answered_message(asked: QuestionSet, index: int, answer: Collection[str]) -> ListMessage:
+    """Return a question with its answer."""
+    lines = [
+        *_lines(asked, index),
+        LocalizedMessage("question.answered", {"answer": bounded(", ".join(answer), MAX_ANSWER_CHARS)}),
+    ]
+    return ListMessage(lines[0], tuple(lines[1:]))
+
+
+MAX_ANSWER_CHARS = 500  # what an answered question shows of the answer
+
+
+def sent_questions(checkpoints: Checkpoints, answered: AgentAnswered | None) -> list[SentMessage]:
+    """Return the messages with the questions of the agent's latest turn."""
+    asked = () if answered is None or answered.question is None else answered.question.questions
+    sends = [
+        checkpoints.load(MessageSend, message_key(question_number(answered, index)))
+        for index in range(len(asked))
+        if answered is not None
+    ]
+    return [send.sent for send in sends if send is not None and send.sent is not None]
+
+
+def idempotency_key(number: str) -> str:
+    """Return the idempotency key of a question's message."""
+    return f"question.{number}"
+
+
+def message_key(number: str) -> str:
+    """Return the key of the ``MessageSend`` of a question: its message is a single one."""
+    return f"{idempotency_key(number)}.0"
+
+
+def _lines(asked: QuestionSet, index: int) -> list[LocalizedMessage]:
+    lines = [LocalizedMessage("question.title", {"title": asked.title})] if asked.title else []
+    params: dict[str, Param] = {"prompt": asked.questions[index].prompt}
+    if len(asked.questions) == 1:
+        return [*lines, LocalizedMessage("question.prompt", params)]
+    params |= {"n": index + 1, "total": len(asked.questions)}
+    return [*lines, LocalizedMessage("question.prompt_of_several", params)]
+
+
+def _kind(question: Question) -> str:
+    if not question.options:
+        return "free"
+    return "several" if question.allow_multiple else "one"
+
+
+def _mark(question: Question, is_ticked: bool) -> str:
+    if not question.allow_multiple:
+        return ""
+    return "☑ " if is_ticked else "☐ "

@@ -1,0 +1,182 @@
+"""The agent's open questions: a job that asked one waits outside of its queue, and no worker has it.
+
+At most one question is open in a chat. Until it has its answer, the chat's other requests to the agent wait, as it
+would take them for the answer. Whatever else the chat asks for goes ahead.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import QuestionAnswer, field_of
+from bot.jobs.model import Job, QueueName
+from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.tickets import Tickets, queue_id
+from bot.runtime.clock import Clock
+from bot.store import keys
+from bot.store.lua_script import LuaScript
+
+
+class AnswerOutcome(StrEnum):
+    """What came of an answer; ``lua/answer.lua`` returns it."""
+
+    ANSWERED = "answered"  # the job goes on
+    OVER = "over"  # the question has its answer already, or its job was stopped
+    REPEATED = "repeated"  # the same update has answered it before
+
+
+class OpenQuestions:
+    """The open questions of all chats.
+
+    Args:
+        redis: With ``decode_responses``.
+        tickets: Where the job that goes on gets its ticket.
+        clock: For when questions were asked.
+    """
+
+    def __init__(self, redis: Redis, tickets: Tickets, clock: Clock) -> None:
+        self._redis = redis
+        self._tickets = tickets
+        self._clock = clock
+        self._ask = LuaScript(redis, __package__, "ask")
+        self._set_aside = LuaScript(redis, __package__, "set_aside")
+        self._answer = LuaScript(redis, __package__, "answer")
+        self._tick = LuaScript(redis, __package__, "tick")
+
+    async def ask(self, job: Job, attempt: int, number: str) -> None:
+        """Open a question of a running job, before it is sent; nothing if it has its answer."""
+        chat = str(job.chat)
+        await self._ask(
+            [keys.job_key(chat, job.id), keys.open_question_key(chat)],
+            attempt=attempt,
+            id=job.id,
+            number=number,
+            answer_field=_answer_field(number),
+        )
+
+    async def set_aside(self, job: Job, attempt: int) -> bool:
+        """Let a job wait for its answer, and its queue go on.
+
+        Returns:
+            ``False`` if it has its answer already, or was cancelled: the ticket takes it up again.
+        """
+        chat = str(job.chat)
+        waiting = await self._set_aside(
+            [
+                keys.job_key(chat, job.id),
+                keys.queue_key(chat, job.queue),
+                keys.running_key(chat, job.queue),
+                keys.STARTED_JOBS,
+                keys.SAVED_JOBS,
+                keys.OPEN_QUESTIONS,
+            ],
+            attempt=attempt,
+            id=job.id,
+            member=member_of(job.chat, job.id),
+            now_s=self._now_s(),
+        )
+        if waiting > 0:
+            await self._tickets.add(queue_id(job.chat, job.queue), "")
+        return bool(waiting != -1)
+
+    async def job_id(self, chat: ChatKey) -> str | None:
+        """Return the id of the job that asks something in a chat."""
+        job_id: Any = await self._redis.get(keys.open_question_key(str(chat)))
+        return None if job_id is None else str(job_id)
+
+    async def number(self, job: Job) -> str | None:
+        """Return the number of a job's open question."""
+        number: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.QUESTION)
+        return None if number is None else str(number)
+
+    async def ticked(self, job: Job) -> list[int]:
+        """Return the numbers of the ticked options."""
+        text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.TICKED)
+        return [int(option) for option in (text or "").split()]
+
+    async def tick(self, job: Job, number: str, option: int, update_id: int) -> list[int] | None:
+        """Tick an option or take its tick away; return what is ticked then, ``None`` if the question is not open."""
+        answer = await self._tick(
+            [keys.update_mark(str(job.chat), update_id), keys.job_key(str(job.chat), job.id)],
+            number=number,
+            option=str(option),
+            update_ttl_s=keys.UPDATE_TTL_S,
+        )
+        return None if answer == "over" else [int(ticked) for ticked in answer.split()]
+
+    async def answer(
+        self, job: Job, number: str, words: Sequence[str], update_id: int | str
+    ) -> AnswerOutcome:
+        """Answer a question, and let its job go on.
+
+        Args:
+            job: The job that asks.
+            number: The question's number.
+            words: The chosen labels, or the person's own words.
+            update_id: Telegram's number of the update with the answer.
+        """
+        value = QuestionAnswer(words=tuple(words)).model_dump(mode="json")
+        return await self._close(
+            job.chat, job.id, number, update_id, field=_answer_field(number), value=json.dumps(value)
+        )
+
+    async def expire(self) -> None:
+        """Let the jobs go on that have waited too long; they end by themselves."""
+        oldest = self._now_s() - keys.ANSWER_TTL_S
+        members: list[Any] = await self._redis.zrange(
+            keys.OPEN_QUESTIONS, "-inf", f"({oldest}", byscore=True, offset=0, num=100
+        )
+        for member in members:
+            chat, job_id = parse_member(member)
+            number: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
+            if number is None or await self._close(chat, job_id, number, f"expired:{job_id}:{number}") != (
+                AnswerOutcome.ANSWERED
+            ):
+                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+
+    async def _close(
+        self, chat: ChatKey, job_id: str, number: str, update_id: int | str, **answer: str
+    ) -> AnswerOutcome:
+        outcome = AnswerOutcome(
+            await self._answer(
+                [
+                    keys.update_mark(str(chat), update_id),
+                    keys.job_key(str(chat), job_id),
+                    keys.queue_key(str(chat), QueueName.MAIN),
+                    keys.open_question_key(str(chat)),
+                    keys.OPEN_QUESTIONS,
+                    keys.WAITING_JOBS,
+                ],
+                id=job_id,
+                number=number,
+                member=member_of(chat, job_id),
+                now_s=self._now_s(),
+                update_ttl_s=keys.UPDATE_TTL_S,
+                **answer,
+            )
+        )
+        if outcome is not AnswerOutcome.OVER:
+            await self._tickets.add(queue_id(chat, QueueName.MAIN), job_id)
+        return outcome
+
+    def _now_s(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+def _answer_field(number: str) -> str:
+    return JobField.CHECKPOINT + field_of(QuestionAnswer, number)
+
+
+def member_of(chat: ChatKey, job_id: str) -> str:
+    """Return the member of ``keys.OPEN_QUESTIONS`` that stands for a job."""
+    return f"{chat}/{job_id}"
+
+
+def parse_member(member: str) -> tuple[ChatKey, str]:
+    """Return the chat and the id of a job that waits for an answer."""
+    chat, _, job_id = member.rpartition("/")
+    return ChatKey.parse(chat), job_id

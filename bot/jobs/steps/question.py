@@ -1,0 +1,77 @@
+"""Questions of the agent: each is sent to the chat, and the job waits for its answer without a worker."""
+
+from bot.jobs.buttons import Export
+from bot.jobs.checkpoints import AgentAnswered, QuestionAnswer, QuestionAsked, SentMessage, Turn
+from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
+from bot.jobs.model import JobState
+from bot.jobs.question_messages import idempotency_key, question_message, question_number, sent_questions
+from bot.jobs.steps.agent_answer import has_changed
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.nemo.questions import QuestionSet, answer_text
+from bot.store.keys import ANSWER_TTL_S
+from bot.words.screen_talk import remove_screen_talk
+
+
+async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet) -> Turn:
+    """Ask all that the agent asked, one question after another.
+
+    Returns:
+        The agent's next turn, whose message holds the answers.
+
+    Raises:
+        JobSetAside: A question waits for its answer.
+        JobEnded: Nobody answered for a day.
+    """
+    if text := remove_screen_talk(answered.text).text.strip():
+        await attempt.responder.send(f"before_question.{answered.turn}", AgentMessage(text))
+    answers = []
+    for index in range(len(asked.questions)):
+        number = question_number(answered, index)
+        answer = attempt.load(QuestionAnswer, number)
+        if answer is None:
+            await _ask(attempt, answered, asked, index)
+            raise JobSetAside
+        answers.append(answer.words)
+    turn = Turn(
+        number=answered.turn + 1, prompt=answer_text(asked.questions, answers), began_at=attempt.clock.now()
+    )
+    await attempt.save(turn)
+    return turn
+
+
+class NextQuestion:
+    """Ask the next question of a job that has just got an answer, before anything else is done for it."""
+
+    name = "next_question"
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        answered, turn = attempt.load(AgentAnswered), attempt.load(Turn) or Turn()
+        if answered is not None and answered.question is not None and answered.turn == turn.number:
+            await ask_person(attempt, answered, answered.question)
+
+
+async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, index: int) -> None:
+    number, now_s = question_number(answered, index), attempt.clock.now().timestamp()
+    before = attempt.load(QuestionAsked, number)
+    if before is not None and now_s - before.asked_at >= ANSWER_TTL_S:
+        await close_questions(attempt, sent_questions(attempt, answered))
+        kept = None
+        if has_changed(answered):
+            kept = LocalizedMessage(
+                "question.expired_kept", buttons=(Button("button.export", Export()),), quiet=True
+            )
+        raise JobEnded(kept, JobState.DONE)
+    if before is None:
+        await attempt.save(QuestionAsked(asked_at=now_s), number)
+    await attempt.ask(number)
+    message = question_message(attempt.job, asked, number, index)
+    await attempt.responder.send(idempotency_key(number), message)
+
+
+async def close_questions(attempt: Attempt, messages: list[SentMessage]) -> None:
+    """Remove the buttons of questions that take no answer any more."""
+    for message in messages:
+        await attempt.responder.delete_message(
+            message.telegram_chat_id, message.message_id, only_buttons=True
+        )

@@ -1,0 +1,149 @@
+"""Answers to the agent's questions: pressed options, ticks, and the words of who was asked."""
+
+from telegram import Message, Update
+
+from bot.jobs.buttons import AnswerQuestion
+from bot.jobs.checkpoints import AgentAnswered, MessageSend
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import MAX_PROMPT_CHARS, Job
+from bot.jobs.position_message import MessageLocation
+from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.open_questions import AnswerOutcome
+from bot.nemo.questions import QuestionSet
+from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply, ShowView
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_buttons import OLD_JOB
+from bot.telegram.handlers.permissions import is_own
+from bot.telegram.reading.addressing import chat_key, is_reply, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import View
+from bot.words import Words
+
+OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
+
+
+class QuestionHandlers(HandlerFamily):
+    """Handles the buttons of questions, and messages that answer one."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_press(self._press, AnswerQuestion)
+
+    async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        job = status.job
+        if not await self._permissions.may_change(press.update, job.owner_id):
+            return NOT_YOURS
+        found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), action.number)
+        if found is None:
+            return OVER
+        asked, index = found
+        question = asked.questions[index]
+        if action.option == AnswerQuestion.DONE:
+            chosen = sorted(await job_queue.questions.ticked(job))
+            if not chosen:
+                is_open = await job_queue.questions.number(job) == action.number
+                return PressReply("toast.tick_first") if is_open else OVER
+        else:
+            chosen = [int(action.option)] if action.option.isdecimal() else []
+        labels = [question.options[option] for option in chosen if option < len(question.options)]
+        if not labels:
+            return OVER
+        if question.allow_multiple and action.option != AnswerQuestion.DONE:
+            return await self._tick(press, job, asked, index, action)
+        outcome = await job_queue.questions.answer(job, action.number, labels, press.update.update_id)
+        if outcome is AnswerOutcome.OVER:
+            return OVER
+        return PressReply(show=_answered(asked, index, labels))
+
+    async def _tick(
+        self, press: Press, job: Job, asked: QuestionSet, index: int, action: AnswerQuestion
+    ) -> PressReply:
+        questions, update_id = self._submitter.job_queue.questions, press.update.update_id
+        if await questions.tick(job, action.number, int(action.option), update_id) is None:
+            return OVER
+
+        async def show(words: Words) -> View:
+            # As it is now: of two presses the later one may be drawn first.
+            ticked = await questions.ticked(job)
+            if await questions.number(job) != action.number:
+                return question_message(job, asked, action.number, index)
+            return question_message(job, asked, action.number, index, ticked)
+
+        return PressReply(show=show)
+
+    async def answer(self, update: Update, context: Context, text: str) -> bool:
+        """Take a message as the answer to the chat's open question, if it is one.
+
+        Args:
+            update: The update with the message.
+            context: PTB's context of it.
+            text: The words, without command and mention.
+
+        Returns:
+            Whether that is all there is to do with the message.
+        """
+        message, job_queue = message_of(update), self._submitter.job_queue
+        chat = chat_key(message)
+        job_id = await job_queue.questions.job_id(chat)
+        status = None if job_id is None else await job_queue.find(chat, job_id)
+        number = None if status is None else await job_queue.questions.number(status.job)
+        if status is None or number is None:
+            return False
+        job = status.job
+        found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), number)
+        if found is None:
+            return False
+        shown = await _shown_in(job_queue, job, number)
+        is_to_it = is_reply(message) and shown is not None and _replied_id(message) == shown.message_id
+        if not is_own(update, job.owner_id):
+            if not is_to_it:
+                return False
+            if not await self._permissions.may_change(update, job.owner_id):
+                await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
+                return True
+        asked, index = found
+        words = [_label_for(asked, index, text) or text[:MAX_PROMPT_CHARS]]
+        outcome = await job_queue.questions.answer(job, number, words, update.update_id)
+        if outcome is AnswerOutcome.OVER:
+            return False
+        await self._submitter.note(message)
+        if shown is not None and outcome is not AnswerOutcome.REPEATED:
+            self._redraw(update, context, shown, _answered(asked, index, words))
+        return True
+
+    def _redraw(self, update: Update, context: Context, where: MessageLocation, show: ShowView) -> None:
+        async def make_view() -> tuple[View, Words]:
+            words = Words(await self._submitter.language_in(update, chat_key(message_of(update))))
+            return await show(words), words
+
+        redraw = self._services.presses.messages.show(where, make_view)
+        context.application.create_task(redraw, update, name="answered question")
+
+
+def _answered(asked: QuestionSet, index: int, answer: list[str]) -> ShowView:
+    async def show(words: Words) -> View:
+        return answered_message(asked, index, answer)
+
+    return show
+
+
+async def _shown_in(job_queue: JobQueue, job: Job, number: str) -> MessageLocation | None:
+    send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
+    if send is None or send.sent is None:
+        return None
+    return MessageLocation(job.chat.chat_id, send.sent.telegram_chat_id, send.sent.message_id)
+
+
+def _replied_id(message: Message) -> int | None:
+    return None if message.reply_to_message is None else message.reply_to_message.message_id
+
+
+def _label_for(asked: QuestionSet, index: int, text: str) -> str | None:
+    """Return the option that somebody typed instead of pressing it."""
+    typed = text.strip().casefold()
+    return next((label for label in asked.questions[index].options if label.casefold() == typed), None)

@@ -1,0 +1,185 @@
+from typing import Any
+
+import pytest
+
+from bot.jobs.buttons import AnswerQuestion
+from bot.jobs.checkpoints import (
+    AgentAnswered,
+    AgentAsked,
+    MessageSend,
+    QuestionAnswer,
+    QuestionAsked,
+    SentMessage,
+    Turn,
+)
+from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.payloads import CancelPayload
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.cancel_job import CancelJob
+from bot.jobs.steps.question import NextQuestion
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.nemo.questions import Question, QuestionSet
+from bot.sandbox.nemovideo import scripts
+from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
+
+LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
+LOOK = Question("Which look?", ("Cinematic", "Cartoon"))
+LENGTH = Question("How long?")
+DAY_S = 86_400
+
+
+async def ask(rig: Rig, attempt: Attempt) -> None:
+    await AskAgent(rig.projects, LIMITS, rig.cards)(attempt)
+
+
+def asking(rig: Rig, *questions: Question, saved: tuple[Any, ...] = (), changed: bool = False) -> Attempt:
+    """An attempt at a job whose agent has asked."""
+    after = a_draft(0) if changed else None
+    answered = AgentAnswered(question=QuestionSet(questions), draft_after=after)
+    return rig.attempt(rig.job(text="a promo"), AgentAsked(session_id="gone"), answered, *saved)
+
+
+def message(rig: Rig, key: str) -> ListMessage:
+    sent = rig.responder.sent[key]
+    assert isinstance(sent, ListMessage)
+    return sent
+
+
+@pytest.mark.parametrize("shape", ["adk", "adk_snake", "typed", "bare"])
+async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Rig, shape: Any) -> None:
+    await rig.open_project()
+    await rig.nemo.script([{"text": "One thing:"}, *scripts.ask(title="Details", shape=shape)])
+    attempt = rig.attempt(rig.job(text="a promo"))
+    with pytest.raises(JobSetAside):
+        await ask(rig, attempt)
+    assert rig.responder.sent["before_question.1"] == AgentMessage("One thing:")
+    question = message(rig, "question.1.0")
+    assert question.heading == LocalizedMessage("question.title", {"title": "Details"})
+    job_id = attempt.job.id
+    assert [(button.text, button.action) for button in question.buttons] == [
+        ("Cinematic", AnswerQuestion(job_id, "1.0", "0")),
+        ("Cartoon", AnswerQuestion(job_id, "1.0", "1")),
+    ]
+    assert queue_of(attempt).questions.asked == ["1.0"]
+    await attempt.save(QuestionAnswer(words=("Cartoon",)), "1.0")
+    await rig.nemo.script(scripts.silent_edit("make a 1 second video of a cup"))
+    answered = again(attempt)
+    await ask(rig, answered)
+    assert [one.text for one in await rig.nemo.messages()] == ["a promo", "1. Which look?: Cartoon"]
+    assert "answer" in rig.responder.sent
+
+
+async def test_questions_are_asked_one_after_another_without_connecting(rig: Rig) -> None:
+    attempt = asking(rig, LOOK, LENGTH, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),))
+    with pytest.raises(JobSetAside):
+        await NextQuestion()(attempt)
+    assert list(rig.responder.sent) == ["question.1.1"]
+    assert message(rig, "question.1.1").buttons == ()
+    await attempt.save(QuestionAnswer(words=("10 seconds",)), "1.1")
+    answered = again(attempt)
+    await NextQuestion()(answered)
+    turn = answered.load(Turn)
+    assert turn is not None
+    assert (turn.number, turn.prompt) == (2, "1. Which look?: Cartoon\n2. How long?: 10 seconds")
+    await NextQuestion()(again(answered))  # The turn that answers has begun: nothing is left to ask.
+
+
+async def test_in_a_new_project_the_answer_brings_the_request_along(rig: Rig) -> None:
+    await rig.open_project()
+    await ask(rig, asking(rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),)))
+    assert [one.text for one in await rig.nemo.messages()] == ["a promo\n\n1. Which look?: Cartoon"]
+
+
+async def test_what_changed_before_the_question_counts_as_the_jobs_change(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = asking(rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),), changed=True)
+    await rig.nemo.script(scripts.say("Fine as it is."))
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.turn == 2
+    assert answered.draft_before is None
+    assert answered.draft_after is not None
+
+
+async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:
+    await rig.open_project()
+    await rig.nemo.script([*scripts.ask(), {"cut": True}])
+    attempt = rig.attempt(rig.job(text="a promo"))
+    with pytest.raises(JobSetAside):
+        await ask(rig, attempt)
+    queue = queue_of(attempt)
+    del queue.saved[AgentAnswered.name]  # As if the process had ended before that was saved.
+    with pytest.raises(JobSetAside):
+        await ask(rig, again(attempt))
+    assert len(await rig.nemo.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "prompt", "options"), [("en", "wants to use", "Yes"), ("zh", "想使用", "可以")]
+)
+async def test_a_confirmation_is_asked_in_our_words_where_the_agent_has_none(
+    rig: Rig, language: str, prompt: str, options: str
+) -> None:
+    await rig.open_project()
+    await rig.nemo.script(scripts.confirm("generate_video"))
+    attempt = rig.attempt(rig.job(text="a promo", language=language))
+    with pytest.raises(JobSetAside):
+        await ask(rig, attempt)
+    question = message(rig, "question.1.0")
+    assert prompt in str(question.heading.params["prompt"])
+    assert question.buttons[0].text == options
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_day_ends_the_job_quietly(rig: Rig, changed: bool) -> None:
+    sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
+    long_ago = QuestionAsked(asked_at=rig.clock.now().timestamp() - DAY_S)
+    saved = ((long_ago, "1.0"), (sent, "question.1.0.0"))
+    with pytest.raises(JobEnded) as ended:
+        await NextQuestion()(asking(rig, LOOK, saved=saved, changed=changed))
+    assert ended.value.state is JobState.DONE
+    assert rig.responder.deleted == [(4711, 12, True)]
+    assert rig.responder.sent == {}
+    if changed:
+        assert isinstance(ended.value.message, LocalizedMessage)
+        assert ended.value.message.quiet
+        assert ended.value.message.buttons
+    else:
+        assert ended.value.message is None
+
+
+async def test_a_question_that_is_not_old_is_not_sent_again(rig: Rig) -> None:
+    """An attempt died between sending it and being set aside."""
+    asked = QuestionAsked(asked_at=rig.clock.now().timestamp())
+    attempt = asking(rig, LOOK, saved=((asked, "1.0"),))
+    with pytest.raises(JobSetAside):
+        await NextQuestion()(attempt)
+    assert queue_of(attempt).questions.asked == ["1.0"]
+    assert attempt.load(QuestionAsked, "1.0") == asked
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"), [(False, "question.cancelled"), (True, "question.cancelled_kept")]
+)
+async def test_cancelling_says_what_was_kept(rig: Rig, changed: bool, key: str) -> None:
+    asked = asking(rig, LOOK, changed=changed)
+    cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=CancelPayload(job_id=asked.job.id)))
+    queue = queue_of(cancel)
+    queue.waiting = {asked.job.id: JobStatus(asked.job, JobState.ASKING, 0)}
+    sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
+    queue.saved = {**queue_of(asked).saved, "message:question.1.0.0": sent.model_dump(mode="json")}
+
+    async def close_position_message(job: object) -> None:
+        raise AssertionError
+
+    job_queue: JobQueue = queue  # type: ignore[assignment]
+    await CancelJob(job_queue, close_position_message)(cancel)
+    message = rig.responder.sent["cancelled"]
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
+    assert bool(message.buttons) is changed
+    assert rig.responder.deleted == [(4711, 12, True)]
