@@ -10,7 +10,14 @@ import structlog
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.messages import (
+    AgentMessage,
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+)
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -41,17 +48,18 @@ async def ensure_enough_credits(projects: Projects, attempt: Attempt, available:
     """
     job = attempt.job
     may_go_on = job.payload_as(EditPayload).may_use_last_credits or not asks_for_generation(job.text)
-    if available is None or available >= GENERATION_CREDITS or may_go_on:
+    # With none at all NemoVideo refuses by itself, and charges nothing.
+    if not available or available >= GENERATION_CREDITS or may_go_on:
         return
     buttons = (
         Button("button.go_on", GoOn(job.id, GoOnChoice.SPEND)),
         *await top_up_buttons(projects, await projects.chats.get(job.chat)),
         Button("button.drop", DropRequest(job.id)),
     )
-    # A balance is not for everyone in a group.
-    key = "credits.too_few" if job.chat.is_private else "credits.too_few_group"
     numbers = {"available": round(available), "needed": GENERATION_CREDITS}
-    raise JobEnded(LocalizedMessage(key, numbers, buttons), JobState.DONE)
+    message = LocalizedMessage("credits.too_few", numbers, buttons)
+    # A balance is not for everyone in a group.
+    raise JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)), JobState.DONE)
 
 
 async def read_credits(projects: Projects, project: Project) -> float | None:
