@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,6 +48,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
+from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -70,6 +71,7 @@ from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.web.health import Check, Health
 
@@ -85,12 +87,13 @@ RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
-
 
 class CannotStart(Exception):
     """Something has to be put right first; the message is one clear line."""
+
+
+class TelegramRefuses(CannotStart):
+    """Telegram takes the token or the webhook's address for wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,7 @@ class App:
             lambda: Transport(tls),
             rate_limiter,
             local=settings.telegram_local_mode,
+            link_hosts=[_origin(settings.nemo_api_url), _origin(settings.nemo_web_url)],
         )
         backoff = Backoff()
         try:
@@ -230,7 +234,7 @@ class App:
                     known.set()
                     break
                 except InvalidToken as error:
-                    raise CannotStart(
+                    raise TelegramRefuses(
                         f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
                     ) from error
                 except TelegramError as error:
@@ -307,7 +311,7 @@ class App:
             webhook.is_set = True
             await asyncio.Event().wait()
         except BadRequest as error:
-            raise CannotStart(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
+            raise TelegramRefuses(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
         finally:
             webhook.close()
 
@@ -377,7 +381,8 @@ class App:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
+        now_s = self._clock.now().timestamp()
+        await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local = settings.telegram_local_mode
         return TelegramResponders(
             bot,
@@ -427,7 +432,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
@@ -452,7 +457,7 @@ async def _wait_until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> N
         for task in done - {stopping}:
             task.result()
     except InvalidToken as error:
-        raise CannotStart("TELEGRAM_BOT_TOKEN is not valid any more: look it up at @BotFather") from error
+        raise TelegramRefuses("TELEGRAM_BOT_TOKEN is not valid any more: look it up at @BotFather") from error
     finally:
         stopping.cancel()
 
@@ -479,19 +484,18 @@ def _load_cards(settings: Settings) -> SkillCards:
     own = () if settings.skills_dir is None else (settings.skills_dir,)
     for directory in own:
         if not directory.expanduser().is_dir():
-            log.warning("skills.no_directory", directory=str(directory))
+            raise CannotStart(f"SKILLS_DIR: {directory} is no directory")
     cards = load_cards((*INSTALL_DIRS, *own), platform=settings.skill_source, default=settings.default_skill)
     for problem in cards.problems:
         log.warning("skills.card_skipped", file=str(problem.path), line=problem.line, reason=problem.reason)
+    names = [card.name for card in cards.in_language("en")]
     if cards.get(cards.default) is None:
-        log.warning("skills.no_default", missing=cards.default, used=cards.active(None).name)
-    log.info("skills.ready", cards=len(cards.in_language("en")))
+        nearest = difflib.get_close_matches(cards.default, names, n=1) or names
+        raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
+    log.info("skills.ready", cards=len(names))
     return cards
 
 
-def _prepare_results(directory: Path, clock: Clock) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
-    for path in directory.glob("*.mp4"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

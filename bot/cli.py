@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,17 +31,34 @@ if TYPE_CHECKING:
     from bot.jobs.queue.given_up import GivenUp
 
 EXIT_WRONG = 1
-EXIT_CANNOT_START = 2
+EXIT_SETTINGS = 2  # also of a wrong command line, as everywhere
+EXIT_STORE = 3
+EXIT_TELEGRAM = 4
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
-    help="The NemoVideo Telegram bot: edit and make video by talking.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 jobs = typer.Typer(help="List, show, cancel and retry the chats' jobs.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nemovideo-bot {version('nemovideo-bot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """The NemoVideo Telegram bot: edit and make video by talking."""
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -60,7 +78,7 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         # Otherwise docket's result library would instrument itself for run-time type checks at each start.
         os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
-        from bot.app import App, CannotStart
+        from bot.app import App, CannotStart, TelegramRefuses
         from bot.runtime.clock import SystemClock
         from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
@@ -72,14 +90,20 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
     hide_memory()
     try:
         settings = load_settings()
+        # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
+        os.umask(0o027 if settings.telegram_local_mode else 0o077)
         configure_logging(settings.log_level, settings.log_format)
         bot = App(settings, SystemClock(), role)
         collect_rarely()
         _run(_until_signal(bot))
     except WrongSettings as error:
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
-    except (CannotStart, StoreError) as error:
+    except TelegramRefuses as error:
+        _exit_with_error(str(error), code=EXIT_TELEGRAM)
+    except CannotStart as error:
         _exit_with_error(str(error))
+    except StoreError as error:
+        _exit_with_error(str(error), code=EXIT_STORE)
 
 
 @app.command()
@@ -230,7 +254,7 @@ def _with_job_admin(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any
     except WrongSettings as error:
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except StoreError as error:
-        _exit_with_error(str(error))
+        _exit_with_error(str(error), code=EXIT_STORE)
 
 
 def _print_job(row: JobRow, *, as_json: bool) -> None:
@@ -245,7 +269,8 @@ def _print_job(row: JobRow, *, as_json: bool) -> None:
 async def _until_signal(bot: App) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # A terminal that closes sends SIGHUP.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     await bot.run(stop)
 
@@ -263,7 +288,7 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _exit_with_error(*lines: str, code: int = EXIT_CANNOT_START) -> None:
+def _exit_with_error(*lines: str, code: int = EXIT_SETTINGS) -> None:
     for line in lines:
         typer.echo(line, err=True)
     sys.exit(code)

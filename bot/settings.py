@@ -1,20 +1,33 @@
 """Every setting, read from the environment and from ``.env``."""
 
+import os
 import re
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
 from cryptography.fernet import Fernet
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.runtime.allowed_hosts import HostRule
+from bot.runtime.setting_names import unknown_names
 
 MEBIBYTE = 1024 * 1024
+
+ENV_FILE = Path(".env")
+"""Settings that the environment doesn't have, in the directory in which the bot is started."""
+
+SECRETS_DIR = Path("/run/secrets")
+"""Where container engines put secrets, a file each."""
+
+COMPOSE_NAMES = ("VALKEY_PASSWORD", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "WEBHOOK_HOST", "WEBHOOK_PATH")
+"""What else stands in ``deploy/.env``: for the other containers of ``deploy/compose.yaml``."""
 
 TELEGRAM_CLOUD_URL = "https://api.telegram.org"
 
@@ -109,7 +122,7 @@ class Settings(BaseSettings):
     telegram_files_dir: Path | None = Field(
         None,
         description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. Files that people "
-        "sent are deleted there after use, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
+        "sent are read there and deleted after use, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
     )
     webhook_url: WebAddress | None = Field(
         None,
@@ -297,6 +310,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"number {position} must be 32 bytes in URL-safe base64") from None
         return value
 
+    @field_validator("turn_total_s")
+    @classmethod
+    def _validate_turn_total(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("turn_silent_s", value):
+            raise ValueError(
+                "must be at least TURN_SILENT_S, the silence in which an answer counts as interrupted"
+            )
+        return value
+
     # A field validator: pydantic runs a model validator only if all fields are valid.
     @field_validator("telegram_local_mode")
     @classmethod
@@ -349,8 +371,10 @@ class Settings(BaseSettings):
         return self.shared_dir or self.data_dir / "results"
 
 
-def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
     """Read the settings.
+
+    A secret may stand in a file instead: the one that ``NAME_FILE`` names, or one called like it in ``/run/secrets``.
 
     Args:
         env_file: Read in addition to the environment, which takes precedence.
@@ -358,17 +382,54 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     Raises:
         WrongSettings: Names every invalid setting, without its value: it may be a secret.
     """
+    in_file = {} if env_file is None else dotenv_values(env_file, encoding="utf-8")
+    known = {name.upper() for name in Settings.model_fields}
+    problems = list(unknown_names({*known, *_secret_files()}, COMPOSE_NAMES, in_file, os.environ))
+    secrets, settings = {}, None
     try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
+        secrets = _read_secret_files({**in_file, **os.environ})
+    except ValueError as error:
+        problems.append(str(error))
+    try:
+        settings = Settings(
+            _env_file=env_file,  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
+            _secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
+            **secrets,
+        )
     except ValidationError as error:
-        raise WrongSettings(
-            [
-                f"{str(item['loc'][0]).upper()}: "
-                + "".join(f"number {int(place) + 1}: " for place in item["loc"][1:])
-                + item["msg"].removeprefix("Value error, ")
-                for item in error.errors(include_input=False, include_url=False)
-            ]
-        ) from None
+        problems += [
+            f"{str(item['loc'][0]).upper()}: "
+            + "".join(f"number {int(place) + 1}: " for place in item["loc"][1:])
+            + item["msg"].removeprefix("Value error, ")
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+    if settings is None or problems:
+        raise WrongSettings(problems)
+    return settings
+
+
+def _secret_files() -> dict[str, str]:
+    """Return the settings that hold secrets, by the variables that name their files."""
+    return {
+        f"{name.upper()}_FILE": name
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in repr(field.annotation)
+    }
+
+
+def _read_secret_files(variables: Mapping[str, str | None]) -> dict[str, Any]:
+    secrets = {}
+    for variable, name in _secret_files().items():
+        if not (path := variables.get(variable)):
+            continue
+        if variables.get(name.upper()):
+            raise ValueError(f"{variable}: {name.upper()} is set as well; remove one of them")
+        try:
+            secrets[name] = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is no text"
+            raise ValueError(f"{variable}: {path} can't be read: {reason}") from None
+    return secrets
 
 
 def env_example() -> str:

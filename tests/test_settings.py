@@ -144,6 +144,7 @@ def test_http_listen_is_parsed(
 def test_numbers_are_bounded(
     monkeypatch: pytest.MonkeyPatch, name: str, too_low: str, lowest: str, highest: str, too_high: str
 ) -> None:
+    monkeypatch.setenv("TURN_TOTAL_S", "3600")
     for value in (too_low, too_high):
         monkeypatch.setenv(name, value)
         assert [line.partition(":")[0] for line in wrong()] == [name]
@@ -154,13 +155,63 @@ def test_numbers_are_bounded(
 
 def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text(
-        "QUEUE_LIMIT=7\nJOB_TRIES=3\nLOG_FORMAT=json\nSOMETHING_ELSE=1\n# NEMO_TOKEN=x\n", "utf-8"
-    )
+    file.write_text("QUEUE_LIMIT=7\nJOB_TRIES=3\nLOG_FORMAT=json\n# NEMO_TOKEN=x\n", "utf-8")
     monkeypatch.setenv("JOB_TRIES", "9")
     settings = load_settings()
     assert (settings.queue_limit, settings.job_tries, settings.log_format) == (7, 9, "json")
     assert settings.nemo_token is None
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("ALLOWED_USER", "ALLOWED_USERS"), ("TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN"), ("redis_uri", "REDIS_URL")],
+)
+def test_a_misspelt_name_is_refused_with_the_nearest_right_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, nearest: str
+) -> None:
+    refusal = f"{name}: no such setting; did you mean {nearest}?"
+    monkeypatch.setenv(name, "secret")
+    assert wrong() == [refusal]
+    monkeypatch.delenv(name)
+    (tmp_path / ".env").write_text(f"{name}=secret\n", "utf-8")
+    assert wrong(tmp_path / ".env") == [refusal]
+    (tmp_path / ".env").write_text(f"{name}=\nVALKEY_PASSWORD=secret\n", "utf-8")
+    load_settings(tmp_path / ".env")
+
+
+def test_what_belongs_to_others_in_the_environment_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("REDIS_SERVICE_HOST", "REDIS_PORT", "DATABASE_URL", "TELEGRAM_CHAT_ID"):
+        monkeypatch.setenv(name, "1")
+    load_settings()
+    (tmp_path / ".env").write_text("XYZ=1\n", "utf-8")
+    assert wrong(tmp_path / ".env") == ["XYZ: no such setting"]
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("nmv_usr_1\n", "utf-8")
+    monkeypatch.setenv("NEMO_TOKEN_FILE", str(tmp_path / "token"))
+    token = load_settings().nemo_token
+    assert token is not None
+    assert token.get_secret_value() == "nmv_usr_1"
+    monkeypatch.setenv("NEMO_TOKEN", "nmv_usr_2")
+    assert wrong() == ["NEMO_TOKEN_FILE: NEMO_TOKEN is set as well; remove one of them"]
+    monkeypatch.delenv("NEMO_TOKEN")
+    monkeypatch.setenv("NEMO_TOKEN_FILE", str(tmp_path / "nowhere"))
+    assert wrong() == [f"NEMO_TOKEN_FILE: {tmp_path / 'nowhere'} can't be read: No such file or directory"]
+
+
+def test_so_do_the_secrets_of_a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "encryption_keys").write_text(key := Fernet.generate_key().decode(), "utf-8")
+    (tmp_path / "of_another_program").write_text("x", "utf-8")
+    monkeypatch.setattr("bot.settings.SECRETS_DIR", tmp_path)
+    assert [one.get_secret_value() for one in load_settings().encryption_keys] == [key]
+
+
+def test_an_answer_may_take_at_least_as_long_as_its_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURN_TOTAL_S", "599")
+    assert [line.partition(":")[0] for line in wrong()] == ["TURN_TOTAL_S"]
 
 
 def test_a_blank_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

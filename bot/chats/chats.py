@@ -87,12 +87,15 @@ class ChatFields(BaseModel):
         language: The catalogue that the chat chose; None while everyone is answered in their own language.
         auto_export: Whether a finished edit is exported without being asked for.
         send_as_file: Whether finished videos are sent as files.
+        shrink_results: Whether a video that is too large to be sent comes in a smaller version, and not only as a link.
         replace_results: Whether a finished video replaces the project's earlier one.
         result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
         result_message_id: The id of that message.
         result_session_id: The project of that video.
         result_in_use: Whether somebody has replied to that message or pinned it.
         export_refused_at: When the account's plan turned out to have no export; None if it has one, as far as is known.
+        answer_job_id: The job with the agent's latest answer.
+        answer_session_id: The project of that answer.
         greeted: Whether it has had a project before; setting up the first one is announced.
     """
 
@@ -114,12 +117,15 @@ class ChatFields(BaseModel):
     language: str | None = None
     auto_export: bool = True
     send_as_file: bool = False
+    shrink_results: bool = True
     replace_results: bool = False
     result_chat_id: int | None = None
     result_message_id: int | None = None
     result_session_id: str | None = None
     result_in_use: bool = False
     export_refused_at: UtcTime | None = None
+    answer_job_id: str | None = None
+    answer_session_id: str | None = None
     greeted: bool = False
 
 

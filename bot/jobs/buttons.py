@@ -106,6 +106,22 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunWithoutLinks(ButtonAction):
+    """Run the words of a request whose links could not be fetched; the job is the one that holds them."""
+
+    name = "nolinks"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export(ButtonAction):
     """Render the draft as it is."""
 
@@ -190,6 +206,13 @@ class RunSuggestion(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceFiles(ButtonAction):
+    """Ask the agent to put the files that are on no track on the timeline."""
+
+    name = "place"
+
+
+@dataclass(frozen=True, slots=True)
 class ShowSettings(ButtonAction):
     """Show the chat's settings."""
 
@@ -216,6 +239,14 @@ class SetSendAsFile(ButtonAction):
     """Send videos as files, or as videos."""
 
     name = "file"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetShrinkResults(ButtonAction):
+    """Send a smaller version of videos that are too large, or only a link."""
+
+    name = "shrink"
     on: bool
 
 

@@ -137,6 +137,7 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
+    files: int = 0  # how many files came with it, which have been sent
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
     credits_left: int = 0  # what is left then
 

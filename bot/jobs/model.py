@@ -27,7 +27,7 @@ from bot.jobs.payloads import (
 
 P = TypeVar("P", bound=Payload)
 
-MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on; the rest is cut
+MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on
 
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""

@@ -12,7 +12,7 @@ import structlog
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
-from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, register_link
+from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, project_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
@@ -214,7 +214,7 @@ class Projects:
                 project = await self.open(job)
                 used = project.session_id
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
-                    return claim_link(self.options.web_url, ClaimToken(kept))
+                    return claim_link(self.options.web_url, ClaimToken(kept), project.credentials.attribution)
                 task_id = project.task_id or await self._find_task(job, project)
                 claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)
         except SessionGone as error:
@@ -234,7 +234,16 @@ class Projects:
                 claim_token=claim.token, claim_session_id=project.session_id, claim_expires_at=expires_at
             ),
         )
-        return claim_link(self.options.web_url, claim)
+        return claim_link(self.options.web_url, claim, project.credentials.attribution)
+
+    async def project_link(self, key: ChatKey) -> str | None:
+        """Return the page of the chat's project, where people have to sign in; None without a project."""
+        chat = await self.chats.get(key)
+        if chat.session_id is None:
+            return None
+        return project_link(
+            self.options.web_url, chat.task_id or "", chat.session_id, self._attribution(chat)
+        )
 
     def card(self, chat: Chat, language: str) -> SkillCard:
         """Return the chat's active skill card in a language."""

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import MessageLimit
 
+from bot.app import CannotStart
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
 from bot.jobs.steps.show_skills import CARDS_PER_PAGE, card_view, details_view, list_view
@@ -212,21 +213,21 @@ async def test_a_card_that_cannot_be_read_is_told_and_skipped(world: World) -> N
     broken.parent.mkdir()
     broken.write_text("---\nname: two words\n---\nBody", encoding="utf-8")
     with capture_logs() as logs:
-        async with world.bot(DEFAULT_SKILL="nobody"):
+        async with world.bot():
             assert "Photo *magic* <b>" in (await world.ask("/skill")).text
     told = {entry["event"]: entry for entry in logs if entry["event"].startswith("skills.")}
     assert told["skills.card_skipped"]["file"] == str(broken)
     assert told["skills.card_skipped"]["line"] == 2
     assert "not a name" in told["skills.card_skipped"]["reason"]
-    assert told["skills.no_default"]["missing"] == "nobody"
-    assert "skills.no_directory" not in told
 
 
-async def test_a_directory_that_is_not_there_is_told(world: World) -> None:
-    with capture_logs() as logs:
+async def test_a_wrong_name_of_a_card_or_a_directory_is_refused_at_the_start(world: World) -> None:
+    with pytest.raises(CannotStart, match=r"there is no card .*; did you mean video-editing-ai-background"):
+        async with world.bot(DEFAULT_SKILL="video-edit-ai-background"):
+            pass
+    with pytest.raises(CannotStart, match=r"SKILLS_DIR: .*nowhere is no directory"):
         async with world.bot(SKILLS_DIR=world.directory / "nowhere"):
-            assert "New background" in (await world.ask("/skill")).text
-    assert [entry["directory"] for entry in logs if entry["event"] == "skills.no_directory"]
+            pass
 
 
 async def test_a_press_that_finds_the_queue_full_keeps_its_button(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
@@ -39,6 +40,9 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words have been sent.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
+    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
+    await projects.chats.update(attempt.job.chat, latest)
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
     said = remove_screen_talk(answered.text)
     lines = change_lines(before, after) if has_changed(answered) else ()
@@ -91,8 +95,8 @@ def _answer(
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
     if has_changed(answered):
         return LocalizedMessage("answer.done", buttons=buttons)
-    if answered.failed or said.actions:
-        return None  # What follows is the answer.
+    if answered.failed or said.actions or answered.files:
+        return None  # What follows is the answer, or files that were sent.
     if after is not None and after.is_ready:
         return LocalizedMessage("answer.no_change")
     return LocalizedMessage("answer.empty", {"begin": how_to_begin(chat)})

@@ -17,6 +17,7 @@ from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.credits_use import (
     GRACE_S,
     ensure_enough_credits,
@@ -41,7 +42,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
@@ -65,6 +66,10 @@ SAVE_TEXT_EVERY_S = 2.0
 
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
+
+SECOND_LOOKS = 3
+SECOND_LOOK_PAUSE_S = 5.0
+"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
 
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
@@ -114,6 +119,7 @@ class _Received:
     text_at_error: str = ""
     question: QuestionSet | None = None
     events: int = 0  # without keep-alives
+    files: int = 0
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -196,21 +202,32 @@ class _AgentTurn:
             after = await (self._draft() if received.question is not None else self._recover(before))
         else:
             before = self._draft_before()
-            after, used = await self._after_turn()
+            after, used = await self._after_turn(before, received)
         return await self._save_answer(
-            received.text.text, before, after, received.error, received.question, used
+            received.text.text, before, after, received.error, received.question, received.files, used
         )
 
-    async def _after_turn(self) -> tuple[RawDraft, tuple[int, int]]:
+    async def _after_turn(self, before: RawDraft, received: _Received) -> tuple[RawDraft, tuple[int, int]]:
         """Return the draft, and what was used and what is left of the credits; the draft hardly waits for those."""
         reading = asyncio.create_task(used_credits(self._projects, self._attempt, self._turn))
         try:
-            draft = await self._draft()
+            draft = await self._draft_after(before, received)
             await asyncio.wait({reading}, timeout=GRACE_S)
             used = reading.result() if reading.done() else (0, 0)
         finally:
             reading.cancel()
         return draft, used
+
+    async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
+        """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
+        after = await self._draft()
+        for _ in range(SECOND_LOOKS):
+            has_answer = received.text.text.strip() or received.question or received.files
+            if has_answer or digest(after) != digest(before):
+                break
+            await self._clock.sleep(SECOND_LOOK_PAUSE_S)
+            after = await self._draft()
+        return after
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.text
@@ -299,6 +316,7 @@ class _AgentTurn:
     async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
+        files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
             nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:
@@ -306,6 +324,9 @@ class _AgentTurn:
                 if isinstance(event, KeepAlive):
                     continue
                 silence.end()
+                if isinstance(event, AgentFile):
+                    await files.send(event)
+                    received.files = files.count
                 changed = self._receive(event, received)
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
@@ -321,6 +342,8 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentFile():
+                received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
                 received.question = asked if received.question is None else received.question.joined(asked)
@@ -362,13 +385,12 @@ class _AgentTurn:
             if reading:
                 await self._clock.sleep(self._limits.recovery_every_s)
             try:
-                draft = (await self._state()).draft
+                raw = await self._draft()
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
                 log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
-            raw = draft.raw if draft else None
             if digest(raw) != digest(before):
                 log.info("ask_agent.recovered", reading=reading)
                 return raw
@@ -389,6 +411,7 @@ class _AgentTurn:
         after: RawDraft,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
+        files: int = 0,
         used: tuple[int, int] = (0, 0),
     ) -> AgentAnswered:
         earlier = self._attempt.load(AgentAnswered)
@@ -402,6 +425,7 @@ class _AgentTurn:
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
             question=self._question(question) if error is None else None,
             turn=self._turn.number,
+            files=files,
             credits_used=used[0] + (earlier.credits_used if earlier is not None and used[0] else 0),
             credits_left=used[1],
         )

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import PlaceFiles, Retry
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted, worked_since
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
@@ -21,7 +21,9 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.timeline import unplaced_message
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
+from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -34,6 +36,7 @@ from bot.nemo.errors import (
 )
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
+from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
 
@@ -86,6 +89,7 @@ class Exported(Checkpoint):
         duration_s: Its length, if the render told.
         took_s: Seconds from the request until now.
         as_file: Whether the chat wants files.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
     """
 
@@ -101,6 +105,7 @@ class Exported(Checkpoint):
     duration_s: float | None = None
     took_s: float = 0.0
     as_file: bool = False
+    may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
 
 
@@ -151,7 +156,7 @@ class Export:
             draft = state.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
-                    raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+                    raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
                 if (loss := await lost_since_asked(self._projects, attempt)) is not None:
                     await LostProjectHandler(self._projects, attempt).end(loss)
                 return
@@ -160,6 +165,7 @@ class Export:
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
+                may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
@@ -295,6 +301,8 @@ class Export:
             Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
         )
         limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
+        if exported.may_shrink:
+            limit = max(limit, MAX_SOURCE_BYTES)
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
@@ -359,6 +367,14 @@ async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
     if not attempt.job.chat.is_private:
         return None
     return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).tell)
+
+
+def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMessage:
+    """Say that there is nothing to export, and offer to put the project's files on the timeline."""
+    if not (unplaced := unplaced_files(state)):
+        return nothing_to_export(attempt)
+    button = Button("button.place_files", PlaceFiles())
+    return replace(unplaced_message(unplaced), buttons=(button,))
 
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
 from bot.jobs.steps.text_files import read_text_files, with_text_files
@@ -61,8 +62,10 @@ async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
     """Go on with a request as it is gathered now; a version that was taken in before costs nothing again.
 
     Raises:
-        JobEnded: There is nothing to work on, or a text file can't be used.
+        JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.
     """
+    if (length := len(gathered.job.text)) > MAX_PROMPT_CHARS:
+        raise JobEnded(LocalizedMessage("error.request_too_long", {"n": length, "limit": MAX_PROMPT_CHARS}))
     saved = attempt.load(Gathered)
     if saved is None or saved.version != gathered.version:
         await _send_refusals(attempt, gathered)

@@ -33,7 +33,11 @@ class ShowLink:
         link = await projects.browser_link(job, LostProjectHandler(projects, attempt).end)
         if link is None:
             retry = Button("button.retry", Retry(job.id))
-            raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
+            page = await projects.project_link(job.chat)
+            if page is None:
+                raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
+            message = LocalizedMessage("link.sign_in", buttons=(Button("button.sign_in", url=page), retry))
+            raise JobEnded(PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
         chat = await projects.chats.get(job.chat)
         buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"

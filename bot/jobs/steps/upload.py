@@ -19,6 +19,7 @@ from bot.jobs.refusal_messages import (
     file_gone,
     kind_refused,
     kind_unusable,
+    links_refused,
     size_limit,
     size_refused,
     telegram_refused,
@@ -31,8 +32,8 @@ from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import Upload as UploadAnswer
-from bot.nemo.drafts import digest
-from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.drafts import digest, read_draft
+from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
@@ -160,10 +161,16 @@ class Upload:
                 attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
             )
         except ServiceError as error:
-            if type(error) is not ServiceError or error.outcome_unknown:
+            is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
+            if is_other or error.outcome_unknown:
                 raise
-            # Of no documented kind: there was nothing behind the address that it could use.
-            raise JobEnded(LocalizedMessage("link.not_fetched")) from error
+            # There was nothing behind the address that it could use.
+            state = await self._projects.call(
+                attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
+            )
+            has_project = bool(state.video_infos) or read_draft(state.draft).is_ready
+            message = LocalizedMessage("link.not_fetched")
+            raise JobEnded(links_refused(message, attempt.job, has_project=has_project)) from error
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(

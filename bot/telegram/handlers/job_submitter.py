@@ -8,8 +8,9 @@ from dataclasses import replace
 import structlog
 from telegram import Message, Update
 
-from bot.chats.chats import Chats
+from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, SayPayload
@@ -120,6 +121,31 @@ class JobSubmitter:
             if needed is not None:
                 await self.chats.mark_result_in_use(chat_key(message), telegram_chat_id, needed.message_id)
 
+    async def knows_replied(self, message: Message) -> bool:
+        """Tell whether the agent knows the words of the message that this one answers.
+
+        It does if it has said them last, or was asked for something with them.
+        """
+        replied = message.reply_to_message
+        if replied is None:
+            return False
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        chat = await self.chats.get(key)
+        if chat.is_latest_result(telegram_chat_id, replied.message_id):
+            return chat.result_session_id == chat.session_id
+        answered = await self.latest_answer(chat)
+        if answered is not None and _is_said(replied.text or replied.caption or "", answered.text):
+            return True
+        asked = await self.job_queue.find_by_message(key, telegram_chat_id, replied.message_id)
+        return asked is not None
+
+    async def latest_answer(self, chat: Chat) -> AgentAnswered | None:
+        """Return what the agent answered last in a chat's present project, if that is still known."""
+        if chat.answer_job_id is None or chat.answer_session_id != chat.session_id:
+            return None
+        status = await self.job_queue.find(chat.key, chat.answer_job_id)
+        return None if status is None else await self.job_queue.load_checkpoint(status.job, AgentAnswered)
+
     def job(
         self,
         update: Update,
@@ -181,3 +207,9 @@ def _refusal_mark(update: Update, arrival: ArrivedPart | None) -> int | str:
     if arrival is None or not (arrival.part.album or arrival.part.is_forwarded):
         return update.update_id
     return f"refused:{arrival.part.album or arrival.part.sent_at}"
+
+
+def _is_said(shown: str, answer: str) -> bool:
+    """Tell whether a message shows an answer, or a part of it, whatever its formatting."""
+    first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
+    return bool(first and second) and (first in second or second in first)

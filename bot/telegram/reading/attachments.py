@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
 
-from telegram import Message, Sticker
+from telegram import ExternalReplyInfo, Message, Sticker
 
 from bot.jobs.model import Attachment
 from bot.media.kinds import (
@@ -41,14 +41,20 @@ def attachment_of(message: Message) -> Attachment | None:
 
     A file without a name is named after its kind and the message's number, because people may read the name.
     """
-    file = _file_of(message)
+    file = _file_of(message, message.message_id)
     return None if file is None else replace(file, message_id=message.message_id)
 
 
-def _file_of(message: Message) -> Attachment | None:
+def attachment_elsewhere(message: Message) -> Attachment | None:
+    """Return the file of a message in another chat that this one answers, or ``None``."""
+    answered = message.external_reply
+    return None if answered is None else _file_of(answered, message.message_id)
+
+
+def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachment | None:
     if message.photo:
         photo = message.photo[-1]
-        name = f"photo_{message.message_id}.jpg"
+        name = f"photo_{message_id}.jpg"
         return Attachment(
             photo.file_id,
             "photo",
@@ -59,7 +65,7 @@ def _file_of(message: Message) -> Attachment | None:
             height=photo.height,
         )
     if message.sticker:
-        return _sticker(message.sticker, message.message_id)
+        return _sticker(message.sticker, message_id)
     # An animation comes as a document too, for older clients.
     for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
         media = getattr(message, kind)
@@ -67,7 +73,7 @@ def _file_of(message: Message) -> Attachment | None:
             continue
         declared = getattr(media, "mime_type", None) or ""
         ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
-        given = getattr(media, "file_name", None) or f"{kind}_{message.message_id}.{ending}"
+        given = getattr(media, "file_name", None) or f"{kind}_{message_id}.{ending}"
         side = getattr(media, "length", None)  # of a video note, which is square
         return Attachment(
             media.file_id,

@@ -308,7 +308,7 @@ class ProgressMessage:
         return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-        return keyboard(buttons, self._words)
+        return keyboard(buttons, self._words, self._bot.may_link)
 
     async def _edit(
         self,

@@ -128,6 +128,7 @@ class RecordingResponder:
     delivered: list[tuple[str, Result]] = field(default_factory=list)
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
+    sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
@@ -143,6 +144,9 @@ class RecordingResponder:
 
     async def flush_progress(self) -> None:
         pass
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        self.sent_files.setdefault(idempotency_key, (name, content_type, content))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked
@@ -47,6 +49,21 @@ async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: R
     message = rig.responder.sent["answer"]
     assert isinstance(message, ListMessage)
     assert message.heading.key == "answer.silent_edit"
+
+
+@pytest.mark.parametrize(("late_looks", "key"), [(0, "silent_edit"), (3, "silent_edit"), (4, "no_change")])
+async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_looks: int, key: str) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    # The state is read once before the turn.
+    await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
+    await rig.nemo.script(scripts.silent_edit("trim it to 1 second"))
+    await ask(rig, rig.attempt(rig.job(text="trim it")))
+    answer = rig.responder.sent["answer"]
+    heading = answer.heading if isinstance(answer, ListMessage) else answer
+    assert isinstance(heading, LocalizedMessage)
+    assert heading.key == f"answer.{key}"
 
 
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
