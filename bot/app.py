@@ -369,12 +369,9 @@ class App:
                 parts.redis,
                 settings.nemo_token.get_secret_value() if settings.nemo_token else None,
                 falls_back_to_guests=settings.fallback_to_guest,
-                alert=partial(alerts.send, "operator_token", LocalizedMessage(alert)),
+                alert=partial(alerts.send, alert, LocalizedMessage(alert)),
             ),
-            ProjectOptions(
-                web_url=settings.nemo_web_url,
-                size_limit=settings.max_upload_mb * MEBIBYTE,
-            ),
+            ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
 
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:

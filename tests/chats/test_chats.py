@@ -74,6 +74,10 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         result_session_id="s1",
         result_in_use=True,
         export_refused_at=NOW,
+        lost_session_id="s0",
+        answer_job_id="0123456789abcdef",
+        answer_session_id="s1",
+        shrink_results=False,
         greeted=True,
     )
     assert fields.model_fields_set == set(ChatFields.model_fields)

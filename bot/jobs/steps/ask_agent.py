@@ -18,6 +18,13 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
+from bot.jobs.steps.agent_stages import (
+    GENERATING,
+    USUAL_EDIT_S,
+    USUAL_GENERATION_S,
+    has_succeeded,
+    stage_of,
+)
 from bot.jobs.steps.credits_use import (
     GRACE_S,
     ensure_enough_credits,
@@ -29,7 +36,6 @@ from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo import read
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import (
@@ -56,11 +62,6 @@ log = structlog.get_logger(__name__)
 
 FRACTION_BEFORE, FRACTION_AFTER = 0.3, 0.6
 
-USUAL_EDIT_S = 30.0
-USUAL_SOUND_S = 90.0
-USUAL_GENERATION_S = 300.0
-"""How long editing, generating sound and generating video usually take; moves the progress bar on."""
-
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
 
@@ -73,8 +74,6 @@ SECOND_LOOK_PAUSE_S = 5.0
 
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
-
-GENERATING = "progress.turn_tool_generate"
 
 
 class AgentTextSoFar(Checkpoint):
@@ -349,9 +348,9 @@ class _AgentTurn:
                 received.question = asked if received.question is None else received.question.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
-                stage, usual_s = _stage_of(name)
+                stage, usual_s = stage_of(name)
                 self._show(stage, usual_s, received)
-            case ToolResult(name=name, result=result) if _stage_of(name)[0] == GENERATING and _has_succeeded(
+            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING and has_succeeded(
                 result
             ):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
@@ -474,36 +473,3 @@ def _progress(stage: str, usual_s: float, preview: str = "") -> Progress:
         expected_s=usual_s,
         preview=preview,
     )
-
-
-_STAGES = (
-    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", USUAL_SOUND_S),
-    (("understand", "analy"), "progress.turn_tool_look", USUAL_EDIT_S),
-    (
-        ("generate", "seedance", "create_video", "text_to_video", "t2v", "i2v"),
-        GENERATING,
-        USUAL_GENERATION_S,
-    ),
-    (
-        ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set"),
-        "progress.turn_tool_edit",
-        USUAL_EDIT_S,
-    ),
-)
-"""What the name of a tool contains, the stage that it stands for, and how long that usually takes."""
-
-
-def _stage_of(tool: str) -> tuple[str, float]:
-    """Return the stage that a tool's name stands for, and how long it usually takes."""
-    name = tool.lower()
-    for words, stage, usual_s in _STAGES:
-        if any(word in name for word in words):
-            return stage, usual_s
-    return "progress.turn_tool_other", USUAL_EDIT_S
-
-
-def _has_succeeded(result: object) -> bool:
-    """Whether a tool's result is neither an error nor pending."""
-    source = read.mapping(result)
-    status = (read.text(source.get("status")) or "").lower()
-    return not source.get("error") and status not in ("error", "failed", "failure", "pending", "processing")
