@@ -114,10 +114,10 @@ class RunCaption(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
-class RunWithoutLinks(ButtonAction):
-    """Run the words of a request whose links could not be fetched; the job is the one that holds them."""
+class RunHeld(ButtonAction):
+    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 
-    name = "nolinks"
+    name = "held"
     job_id: str
 
 
@@ -151,9 +151,13 @@ class NewProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; make a project if there is none."""
+    """Show where the project opens in a browser; make a project if there is none.
+
+    With the id of a job that holds a request, that is to go on when the project has its file.
+    """
 
     name = "link"
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,13 @@ class UploadStarted(Checkpoint):
     sources: tuple[str, ...] = ()  # file ids or links
 
 
+class UploadAwaited(Checkpoint):
+    """Saved when somebody is shown where to upload a file themselves that their request needs."""
+
+    name = "upload_awaited"
+    digest_before: str = ""  # a digest of the project's uploads then
+
+
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file."""
 

@@ -74,6 +74,17 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A smaller version of a video that Telegram keeps beside it."""
+
+    file_id: str  # as in ``Attachment``
+    size: int | None  # bytes; ``None`` if Telegram doesn't say
+    codec: str  # such as ``h264``
+    width: int  # in pixels
+    height: int  # in pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file at Telegram."""
 
@@ -87,6 +98,7 @@ class Attachment:
     height: int | None = None  # in pixels; ``None`` if Telegram doesn't say
     message_id: int | None = None  # the message that brought it
     is_result: bool = False  # whether that message was the bot's, with a finished video
+    variants: tuple[Variant, ...] = ()  # smaller versions of a video
 
     @property
     def is_text(self) -> bool:

@@ -22,12 +22,14 @@ class EditPayload(Payload):
         str, ...
     ] = ()  # files of a lost project that are put back, which are not its subject
     may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
+    uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
 
 
 class LinkPayload(Payload):
     """A question for the browser link."""
 
     opens_project: bool = False  # whether a project is made if the chat has none
+    uploads_before: str = ""  # as in ``EditPayload``, if the link was shown for the same file before
 
 
 class LoginPayload(Payload):

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import structlog
 
 from bot.chats.chats import ProjectFile
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
@@ -17,6 +17,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.refusal_messages import (
     file_gone,
+    holding,
     kind_refused,
     kind_unusable,
     links_refused,
@@ -82,6 +83,11 @@ class Upload:
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
+        awaited = attempt.job.payload_as(EditPayload).uploads_before
+        if awaited and await self._uploads_digest(attempt) == awaited:
+            again = Button("button.uploaded", Retry(attempt.job.id))
+            browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
+            raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
@@ -260,7 +266,7 @@ class Upload:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
         except FileTooLarge as error:
-            raise JobEnded(telegram_refused(file.size, error.limit)) from error
+            raise JobEnded(holding(telegram_refused(file.size, error.limit), attempt.job)) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
         if card.restricts_kinds and not card.takes(opened.name):

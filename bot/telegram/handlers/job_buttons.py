@@ -15,11 +15,11 @@ from bot.jobs.buttons import (
     Retry,
     RunCaption,
     RunExample,
+    RunHeld,
     RunOffer,
     RunSuggestion,
-    RunWithoutLinks,
 )
-from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.payloads import EditPayload
@@ -47,7 +47,7 @@ class JobButtons(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        self.on_press(self._run_without_links, RunWithoutLinks)
+        self.on_press(self._run_held, RunHeld)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
         self.on_press(
             self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption, GoOn, DropRequest
@@ -98,7 +98,7 @@ class JobButtons(HandlerFamily):
         job = await prompt_job(self._submitter, press, prompt)
         return await send_prompt(self._submitter, press, job)
 
-    async def _run_without_links(self, press: Press, action: RunWithoutLinks) -> PressReply:
+    async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue = self._submitter.job_queue
         status = await job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -109,12 +109,14 @@ class JobButtons(HandlerFamily):
         job = await prompt_job(self._submitter, press, old.text)
         if job is not None:
             files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
+            awaited = await job_queue.load_checkpoint(old, UploadAwaited)
             job = replace(
                 job,
                 files=files,
                 message_id=old.message_id,
                 owner_id=old.owner_id,
                 telegram_chat_id=old.telegram_chat_id,
+                payload=EditPayload(uploads_before=awaited.digest_before if awaited else ""),
             )
         return await send_prompt(self._submitter, press, job)
 
