@@ -96,7 +96,7 @@ class ChatFields(BaseModel):
         export_refused_at: When the account's plan turned out to have no export; None if it has one, as far as is known.
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
-        greeted: Whether it has had a project before; setting up the first one is announced.
+        greeted: Whether setting things up was announced, which is done once.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -78,6 +78,12 @@ class Accounts:
         self._clock = clock
         self._operator_token = operator_token
 
+    async def account_kind_for(self, chat: Chat) -> Account:
+        """Return the kind of account that the chat's next call is made with."""
+        if chat.own_token is not None:
+            return Account.OWN
+        return Account.ANONYMOUS if await self._operator_token.usable() is None else Account.OPERATOR
+
     async def token(self, job: Requester, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """The token for a chat's calls, and the chat as it is with that.
 
@@ -90,8 +96,7 @@ class Accounts:
             GuestAccountsUsedUp: There are no guest tokens left.
             NemoError: The service did not give one.
         """
-        operator_token = await self._operator_token.usable() if chat.own_token is None else None
-        account = Account.OWN if chat.own_token is not None else _shared_account(operator_token)
+        account = await self.account_kind_for(chat)
         # Read again only where something was written: this is on the way of every call.
         if account is Account.ANONYMOUS and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
@@ -100,7 +105,7 @@ class Accounts:
             chat = await self._chats.get(job.chat)
         token = {
             Account.OWN: chat.own_token,
-            Account.OPERATOR: operator_token,
+            Account.OPERATOR: self._operator_token.token,
             Account.ANONYMOUS: chat.token,
         }[account]
         if token is None:
@@ -137,8 +142,9 @@ class Accounts:
 
     async def clear_own_token(self, key: ChatKey) -> None:
         """Forget a chat's own token; the next account in order takes its place. Idempotent."""
-        if (await self._chats.get(key)).own_token is not None:
-            account = _shared_account(await self._operator_token.usable())
+        chat = await self._chats.get(key)
+        if chat.own_token is not None:
+            account = await self.account_kind_for(chat.model_copy(update={"own_token": None}))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _ensure_guest_token(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
@@ -185,8 +191,3 @@ class Accounts:
 
     async def _change_account(self, key: ChatKey, changes: ChatFields) -> None:
         await self._chats.update(key, RESET_ON_ACCOUNT_CHANGE, changes)
-
-
-def _shared_account(operator_token: str | None) -> Account:
-    """Return the kind of account of a chat without one of its own."""
-    return Account.ANONYMOUS if operator_token is None else Account.OPERATOR

@@ -30,16 +30,16 @@ class OperatorToken:
         alert: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._redis = redis
-        self._token = token
+        self.token = token
         self._alert = alert
         self.falls_back_to_guests = token is not None and falls_back_to_guests
 
     async def usable(self) -> str | None:
         """Return the token, unless it was refused and guest accounts take its place."""
         if not self.falls_back_to_guests:
-            return self._token
+            return self.token
         refused = await self._redis.get(keys.OPERATOR_TOKEN_REFUSED)
-        return None if refused == self._digest() else self._token
+        return None if refused == self._digest() else self.token
 
     async def note_refused(self) -> None:
         """Record that NemoVideo refused it, and alert the operator."""
@@ -56,4 +56,4 @@ class OperatorToken:
         return count
 
     def _digest(self) -> str:
-        return hashlib.sha256((self._token or "").encode()).hexdigest()[:16]
+        return hashlib.sha256((self.token or "").encode()).hexdigest()[:16]

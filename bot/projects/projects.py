@@ -117,7 +117,7 @@ class Projects:
         if chat.session_id is None:
             language = session_language(job.text, job.language_code or job.language)
             session = await self.nemo.create_session(credentials, language, _task_name(job.text))
-            changes = ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
+            changes = ChatFields(session_id=session.session_id, task_id=session.task_id)
             if chat.account is Account.ANONYMOUS and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:

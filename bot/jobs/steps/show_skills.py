@@ -4,15 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-import structlog
-
 from bot.chats.chats import Chats
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo.errors import NemoError
-from bot.projects.projects import Project, Projects
 from bot.skills import SkillCard, SkillCards, card_mark, example_mark
 from bot.words import Words, bounded
 
@@ -20,8 +16,6 @@ LIST: Final = "list"
 CARD: Final = "card"
 START: Final = "start"
 """What a job of this kind shows: every card, the active one, or the active one with how to begin."""
-
-log = structlog.get_logger(__name__)
 
 CARDS_PER_PAGE: Final = 10
 _LINE_CHARS: Final = 120
@@ -37,10 +31,9 @@ class ShowSkills:
 
     name = "show_skills"
 
-    def __init__(self, cards: SkillCards, chats: Chats, projects: Projects) -> None:
+    def __init__(self, cards: SkillCards, chats: Chats) -> None:
         self._cards = cards
         self._chats = chats
-        self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -53,21 +46,7 @@ class ShowSkills:
         if shown == START:
             start = "skill.start" if attempt.job.chat.is_private else "skill.start_in_group"
         view = card_view(self._cards.active(chosen, words.language), words, start=start)
-        await attempt.responder.send("skill", view)
-        if shown == START and await self._projects.operator_token.usable() is not None:
-            await self._connect(attempt)
-
-    async def _connect(self, attempt: Attempt) -> None:
-        """Open the project ahead: on the operator's account that takes nothing that is scarce."""
-        try:
-            await self._projects.call(attempt.job, _opened)
-        except NemoError as error:
-            # The first request tells, and tries again.
-            log.warning("start.not_connected", error=type(error).__name__)
-
-
-async def _opened(project: Project) -> None:
-    """Do nothing more with an open project."""
+        return await attempt.responder.send("skill", view)
 
 
 def list_view(cards: SkillCards, chosen: str | None, words: Words, page: int = 1) -> ListMessage:
