@@ -247,21 +247,23 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
         webhook = None
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
-            webhook = Webhook(settings.webhook_secret.get_secret_value())
+            webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
             health.checks["webhook"] = _check(lambda: webhook is not None and webhook.is_set)
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
             app = create_app(health, webhook, path)
             try:
-                url = await stack.enter_async_context(serve(app, host, port, max_connections=MAX_CONNECTIONS))
+                url = await stack.enter_async_context(
+                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error
             log.info("web.ready", url=url)

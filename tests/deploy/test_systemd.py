@@ -82,7 +82,7 @@ def test_the_readme_installs_what_the_unit_starts() -> None:
     assert command.endswith("/bin/nemovideo-bot run")
     home = command.split("/bin/")[0]
     for named in (
-        f"UV_PROJECT_ENVIRONMENT={home} ",
+        f"VIRTUAL_ENV={home} ",
         service["EnvironmentFile"][0],
         UNIT.name,
         service["User"][0],
