@@ -88,7 +88,7 @@ class Projects:
         if chat.session_id is None:
             session = await self.nemo.create_session(credentials, nemo_language(job.language))
             await self.chats.update(
-                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
+                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id)
             )
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import Chat, Chats
+from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
@@ -223,6 +223,7 @@ class Rig:
         """Make the chat's project, with a draft in it."""
         job = self.job()
         project = await self.projects.open(job)
+        await self.projects.chats.update(job.chat, ChatFields(greeted=True))
         if draft is not None:
             await self.nemo.set_draft(project.session_id, draft)
         return await self.projects.chats.get(job.chat)
