@@ -383,18 +383,14 @@ class App:
         files_http = await stack.enter_async_context(new_client(parts.tls))
         now_s = self._clock.now().timestamp()
         await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
-        local = settings.telegram_local_mode
+        local, server_dir = settings.telegram_local_mode, settings.server_dir
+        unreadable = UnreadableFiles(bot, parts.redis, settings.admins, server_dir)
         return TelegramResponders(
             bot,
             telegram_calls,
             sent,
             FileDownloads(
-                bot,
-                telegram_calls,
-                files_http,
-                local=local,
-                server_dir=settings.server_dir,
-                unreadable=UnreadableFiles(bot, parts.redis, settings.admins, settings.server_dir),
+                bot, telegram_calls, files_http, local=local, server_dir=server_dir, unreadable=unreadable
             ),
             Delivery(
                 bot,

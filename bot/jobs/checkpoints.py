@@ -149,6 +149,11 @@ class AgentAnswered(Checkpoint):
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
     credits_left: int = 0  # what is left then
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether the agent changed the draft."""
+        return digest(self.draft_before) != digest(self.draft_after)
+
 
 class ProjectLost(Checkpoint):
     """Saved before the chat is told that its project is gone, if it has files that can be put back."""
@@ -156,11 +161,6 @@ class ProjectLost(Checkpoint):
     name = "project_lost"
     session_id: str | None = None  # the project
     is_waiting: bool = False  # whether the request waits for a decision about the files
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether the agent changed the draft."""
-        return digest(self.draft_before) != digest(self.draft_after)
 
 
 class QuestionAsked(Checkpoint):

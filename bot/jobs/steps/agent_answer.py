@@ -51,7 +51,7 @@ async def send_answer(
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     chat = await projects.chats.get(attempt.job.chat)
-    if has_changed(answered) and chat.auto_export and chat.lacks_export(attempt.clock.now()):
+    if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
     answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)

@@ -10,8 +10,8 @@ from bot.store.files import ensure_data_directory, ensure_private_directory
 LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nothing needs them any more."""
 
-# The finished file, and the one that is being written (see jobs/steps/result_download.py).
-_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(\.[0-9a-f]{32}\.part)?\.mp4")
+# The finished file, its smaller version, and one that is being written (see jobs/steps/result_download.py).
+_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(-small)?(\.[0-9a-f]{32}\.part)?\.mp4")
 
 
 def result_path(directory: Path, job_id: str) -> Path:
