@@ -39,7 +39,7 @@ def action_for(text: str) -> PhraseAction | None:
     """Return the action that a message asks for, or None if it is for the agent."""
     if len(text) > MAX_PHRASE_CHARS:
         return None
-    phrase = _normalize(text)
+    phrase = normalize(text)
     phrases = _phrases()
     while phrase:
         if phrase in phrases.actions:
@@ -57,7 +57,8 @@ _EDGES = ".,!?;:~…。，！？；：、～ \n\t"
 _PAUSES = re.compile(r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|\s+")
 
 
-def _normalize(text: str) -> str:
+def normalize(text: str) -> str:
+    """Return a text without case, emoji, and punctuation around its sentences."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("So", "Sk", "Cf", "Mn"))
     return _PAUSES.sub(" ", visible.strip(_EDGES)).strip(_EDGES)
@@ -67,7 +68,7 @@ def _normalize(text: str) -> str:
 def _phrases() -> _Phrases:
     table = tomllib.loads((files("bot.words") / "phrases.toml").read_text("utf-8"))
     actions = {
-        _normalize(phrase): PhraseAction(name)
+        normalize(phrase): PhraseAction(name)
         for name, variants in table["actions"].items()
         for phrase in variants
     }

@@ -23,6 +23,7 @@ from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for
+from bot.words.small_talk import SmallTalk, small_talk
 
 
 class RequestHandlers(HandlerFamily):
@@ -106,6 +107,8 @@ class RequestHandlers(HandlerFamily):
             and await self._questions.answer(update, context, request.prompt)
         ):
             return None
+        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+            return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
         part = await self._checked(update, request.part)
         replied = None if request.replied is None else await self._checked(update, request.replied)
         source = replied or part
@@ -132,6 +135,15 @@ class RequestHandlers(HandlerFamily):
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
+
+    async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:
+        """Return the kind of small talk that a message is, unless it may answer what the agent asked in words."""
+        talk = None if request.is_edit else small_talk(request.prompt)
+        if talk is None:
+            return None
+        answered = await self._submitter.latest_answer(await self._submitter.chats.get(chat_key(message)))
+        asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
+        return None if asks else talk
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
