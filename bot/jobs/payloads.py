@@ -18,6 +18,12 @@ class EditPayload(Payload):
     is_late: bool = False  # whether its files came after the request that they belong to was begun
 
 
+class ExportPayload(Payload):
+    """A request for the finished video."""
+
+    output: tuple[str, ...] = ()  # the resolutions and formats that it names, such as ``4k`` and ``mov``
+
+
 class LinkPayload(Payload):
     """A question for the browser link."""
 
