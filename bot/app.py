@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -46,6 +45,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
+from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -68,6 +68,7 @@ from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.web.health import Check, Health
 
@@ -82,9 +83,6 @@ TICKET_TTL = timedelta(minutes=1)
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
-
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
 
 
 class CannotStart(Exception):
@@ -249,21 +247,23 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
         webhook = None
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
-            webhook = Webhook(settings.webhook_secret.get_secret_value())
+            webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
             health.checks["webhook"] = _check(lambda: webhook is not None and webhook.is_set)
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
             app = create_app(health, webhook, path)
             try:
-                url = await stack.enter_async_context(serve(app, host, port, max_connections=MAX_CONNECTIONS))
+                url = await stack.enter_async_context(
+                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error
             log.info("web.ready", url=url)
@@ -373,7 +373,8 @@ class App:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
+        now_s = self._clock.now().timestamp()
+        await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local = settings.telegram_local_mode
         return TelegramResponders(
             bot,
@@ -423,7 +424,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
@@ -490,11 +491,3 @@ def _load_cards(settings: Settings) -> SkillCards:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _prepare_results(directory: Path, clock: Clock) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
-    for path in directory.glob("*.mp4"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)

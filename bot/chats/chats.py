@@ -93,7 +93,7 @@ class ChatFields(BaseModel):
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
         export_refused: Whether the account's plan turned out to have no export.
-        greeted: Whether it has had a project before; setting up the first one is announced.
+        greeted: Whether setting things up was announced, which is done once.
     """
 
     model_config = ConfigDict(frozen=True)

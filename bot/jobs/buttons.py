@@ -80,6 +80,22 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeld(ButtonAction):
+    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
+
+    name = "held"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export(ButtonAction):
     """Render the draft as it is."""
 
@@ -109,9 +125,13 @@ class NewProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; make a project if there is none."""
+    """Show where the project opens in a browser; make a project if there is none.
+
+    With the id of a job that holds a request, that is to go on when the project has its file.
+    """
 
     name = "link"
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +181,13 @@ class RunSuggestion(ButtonAction):
 
     name = "next"
     suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFiles(ButtonAction):
+    """Ask the agent to put the files that are on no track on the timeline."""
+
+    name = "place"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,13 @@ class UploadStarted(Checkpoint):
     sources: tuple[str, ...] = ()  # file ids or links
 
 
+class UploadAwaited(Checkpoint):
+    """Saved when somebody is shown where to upload a file themselves that their request needs."""
+
+    name = "upload_awaited"
+    digest_before: str = ""  # a digest of the project's uploads then
+
+
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file."""
 
@@ -133,6 +140,7 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
+    files: int = 0  # how many files came with it, which have been sent
 
 
 class QuestionAsked(Checkpoint):

@@ -28,7 +28,7 @@ from bot.jobs.payloads import (
 
 P = TypeVar("P", bound=Payload)
 
-MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on; the rest is cut
+MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on
 
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
@@ -75,6 +75,17 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A smaller version of a video that Telegram keeps beside it."""
+
+    file_id: str  # as in ``Attachment``
+    size: int | None  # bytes; ``None`` if Telegram doesn't say
+    codec: str  # such as ``h264``
+    width: int  # in pixels
+    height: int  # in pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file at Telegram."""
 
@@ -88,6 +99,7 @@ class Attachment:
     height: int | None = None  # in pixels; ``None`` if Telegram doesn't say
     message_id: int | None = None  # the message that brought it
     is_result: bool = False  # whether that message was the bot's, with a finished video
+    variants: tuple[Variant, ...] = ()  # smaller versions of a video
 
     @property
     def is_text(self) -> bool:

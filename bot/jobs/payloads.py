@@ -15,7 +15,9 @@ class EditPayload(Payload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
+    others_words: str = ""  # texts of forwarded messages, which ask for nothing by themselves
     is_late: bool = False  # whether its files came after the request that they belong to was begun
+    uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
 
 
 class ExportPayload(Payload):
@@ -28,6 +30,7 @@ class LinkPayload(Payload):
     """A question for the browser link."""
 
     opens_project: bool = False  # whether a project is made if the chat has none
+    uploads_before: str = ""  # as in ``EditPayload``, if the link was shown for the same file before
 
 
 class LoginPayload(Payload):

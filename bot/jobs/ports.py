@@ -40,6 +40,7 @@ class Result:
         kind: What it was sent as then.
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
+        project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
     """
 
@@ -55,6 +56,7 @@ class Result:
     kind: str = "video"
     as_file: bool = False
     browser_link: str = ""
+    project_link: str = ""
     buttons: tuple[Button, ...] = ()
 
 
@@ -66,6 +68,10 @@ class Delivered:
     kind: str = "video"  # what it became: video, animation or document
     message_id: int = 0  # the message with it
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
+
+
+MAX_SENT_BYTES = 10_000_000
+"""The largest file of the agent's that is sent: so large may photos be, and it is held in memory."""
 
 
 class FileGone(Exception):
@@ -109,6 +115,22 @@ class Responder(Protocol):
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """Send a message, once for each idempotency key even across crashes.
+
+        Raises:
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+
+        A file that Telegram refuses is left out.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            name: Its name, which may be anything.
+            content_type: Its declared MIME type; may be empty.
+            content: Its bytes, at most ``MAX_SENT_BYTES``.
 
         Raises:
             ChatGone: Nobody is left to answer.

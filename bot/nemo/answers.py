@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from bot.nemo import read
 from bot.nemo.drafts import Draft, read_draft
+from bot.nemo.wire import Attribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,25 @@ class Upload:
     files: tuple[UploadedFile, ...]
 
 
-def claim_link(web_url: str, claim: ClaimToken) -> str:
+def claim_link(web_url: str, claim: ClaimToken, attribution: Attribution) -> str:
     """Return the browser link that opens a project. Whoever has it can take over the project."""
-    return f"{web_url.rstrip('/')}/workspace/claim?ct={quote(claim.token, safe='')}"
+    return _workspace_link(web_url, {"ct": claim.token}, attribution)
+
+
+def project_link(web_url: str, task_id: str, session_id: str, attribution: Attribution) -> str:
+    """Return the address of a project's page, for whoever is signed in to its account. It holds no token."""
+    return _workspace_link(web_url, {"task": task_id, "session": session_id}, attribution)
+
+
+def _workspace_link(web_url: str, project: Mapping[str, str], attribution: Attribution) -> str:
+    skill = {
+        "skill_name": attribution.source,
+        "skill_version": attribution.version,
+        "skill_source": attribution.platform,
+    }
+    return (
+        f"{web_url.rstrip('/')}/workspace/claim?{urlencode({**project, **skill}, quote_via=quote, safe='')}"
+    )
 
 
 def register_link(web_url: str, user_id: str | None) -> str:

@@ -394,6 +394,20 @@ class NemoClient:
                     raise
             yield download
 
+    @contextlib.asynccontextmanager
+    async def download_file(self, credentials: Credentials, url: str) -> AsyncIterator[Download]:
+        """Download a file that the agent names, from the service itself or from an allowed host.
+
+        Raises:
+            HostNotAllowed: It is on another host.
+            NemoError: It is nowhere, or can't be downloaded.
+        """
+        link = self._link(url)
+        if link is None:
+            raise UnexpectedAnswer(Call("GET", "/"), "no address of a file")
+        async with contextlib.AsyncExitStack() as stack:
+            yield await self._open_download(stack, Call("GET", link.path), link, credentials, by_link=True)
+
     async def _open_download(
         self,
         stack: contextlib.AsyncExitStack,

@@ -10,7 +10,7 @@ import structlog
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
-from bot.nemo.answers import ClaimToken, Credits, claim_link
+from bot.nemo.answers import ClaimToken, Credits, claim_link, project_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
@@ -88,7 +88,7 @@ class Projects:
         if chat.session_id is None:
             session = await self.nemo.create_session(credentials, nemo_language(job.language))
             await self.chats.update(
-                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
+                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id)
             )
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:
@@ -145,7 +145,7 @@ class Projects:
             async with asyncio.timeout(LINK_PATIENCE_S):
                 project = await self.open(job)
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
-                    return claim_link(self.options.web_url, ClaimToken(kept))
+                    return claim_link(self.options.web_url, ClaimToken(kept), project.credentials.attribution)
                 task_id = project.task_id or await self._find_task(job, project)
                 claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)
         except (NemoError, TimeoutError) as error:
@@ -160,7 +160,16 @@ class Projects:
                 claim_token=claim.token, claim_session_id=project.session_id, claim_expires_at=expires_at
             ),
         )
-        return claim_link(self.options.web_url, claim)
+        return claim_link(self.options.web_url, claim, project.credentials.attribution)
+
+    async def project_link(self, key: ChatKey) -> str | None:
+        """Return the page of the chat's project, where people have to sign in; None without a project."""
+        chat = await self.chats.get(key)
+        if chat.session_id is None:
+            return None
+        return project_link(
+            self.options.web_url, chat.task_id or "", chat.session_id, self._attribution(chat)
+        )
 
     def card(self, chat: Chat, language: str) -> SkillCard:
         """Return the chat's active skill card in a language."""

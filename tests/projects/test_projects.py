@@ -430,7 +430,16 @@ async def test_a_link_that_can_not_be_had_is_none(office: Office, fault: dict[st
     await projects.call(job, whole)
     await office.nemo.fault("claim-token", **fault)
     assert await projects.browser_link(job) is None
+    chat = await office.chats.get(job.chat)
+    page = await projects.project_link(job.chat)
+    assert page is not None
+    assert page.startswith(f"{WEB}/workspace/claim?task={chat.task_id}&session={chat.session_id}&skill_name=")
+    assert "nmv_" not in page
     assert await projects.browser_link(job) is not None
+
+
+async def test_a_chat_without_a_project_has_no_page(office: Office) -> None:
+    assert await office.open(None).project_link(new_job().chat) is None
 
 
 async def test_a_token_is_checked_without_a_change_to_the_chat(office: Office) -> None:

@@ -16,7 +16,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import CancelPayload, ForgetPayload, SayPayload
+from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.skills import load_cards
@@ -280,9 +280,10 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
 
 
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
-async def test_a_forwarded_prompt_is_a_prompt(received: Received, said: str) -> None:
-    (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert job.kind is JobKind.EDIT
+async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
+    (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
+    job = (await received.job_queue.gathered(stored)).job
+    assert (job.kind, job.text, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
 
 
 def press(data: str, sender: Json, chat: Json = GROUP) -> Json:

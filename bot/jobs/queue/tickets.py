@@ -9,6 +9,7 @@ from docket.execution import Disposition, ExecutionState
 
 from bot.chats.key import ChatKey
 from bot.jobs.model import QueueName
+from bot.store.docket_json import UNREADABLE
 
 TicketHandler = Callable[[str, str, str], Awaitable[None]]
 """Runs a ticket: id of the queue, id of the job that it was added for, the ticket's own key."""
@@ -57,7 +58,12 @@ class Tickets:
 
     async def is_alive(self, ticket: str) -> bool:
         """Return whether a ticket waits or runs."""
-        execution = await self._docket.get_execution(ticket) if ticket else None
+        if not ticket:
+            return False
+        try:
+            execution = await self._docket.get_execution(ticket)
+        except UNREADABLE:
+            return False
         return execution is not None and execution.state not in _ENDED
 
 

@@ -88,8 +88,8 @@ def _answer(
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
     if has_changed(answered):
         return LocalizedMessage("answer.done", buttons=buttons)
-    if answered.failed or said.actions:
-        return None  # What follows is the answer.
+    if answered.failed or said.actions or answered.files:
+        return None  # What follows is the answer, or files that were sent.
     if after is not None and after.is_ready:
         return LocalizedMessage("answer.no_change")
     return LocalizedMessage("answer.empty", {"begin": how_to_begin(chat)})

@@ -17,6 +17,7 @@ from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -33,7 +34,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
@@ -110,6 +111,7 @@ class _Received:
     text_at_error: str = ""
     question: QuestionSet | None = None
     events: int = 0  # without keep-alives
+    files: int = 0
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -190,13 +192,16 @@ class _AgentTurn:
         else:
             before = self._draft_before()
             after = await self._draft_after(before, received)
-        return await self._save_answer(received.text.text, before, after, received.error, received.question)
+        return await self._save_answer(
+            received.text.text, before, after, received.error, received.question, received.files
+        )
 
     async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
         """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
         after = await self._draft()
         for _ in range(SECOND_LOOKS):
-            if received.text.text.strip() or received.question or digest(after) != digest(before):
+            has_answer = received.text.text.strip() or received.question or received.files
+            if has_answer or digest(after) != digest(before):
                 break
             await self._clock.sleep(SECOND_LOOK_PAUSE_S)
             after = await self._draft()
@@ -271,6 +276,7 @@ class _AgentTurn:
     async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
+        files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
             nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:
@@ -278,6 +284,9 @@ class _AgentTurn:
                 if isinstance(event, KeepAlive):
                     continue
                 silence.end()
+                if isinstance(event, AgentFile):
+                    await files.send(event)
+                    received.files = files.count
                 changed = self._receive(event, received)
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
@@ -293,6 +302,8 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentFile():
+                received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
                 received.question = asked if received.question is None else received.question.joined(asked)
@@ -360,6 +371,7 @@ class _AgentTurn:
         after: RawDraft,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
+        files: int = 0,
     ) -> AgentAnswered:
         earlier = self._attempt.load(AgentAnswered)
         answered = AgentAnswered(
@@ -372,6 +384,7 @@ class _AgentTurn:
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
             question=self._question(question) if error is None else None,
             turn=self._turn.number,
+            files=files,
         )
         await self._attempt.save(answered)
         return answered

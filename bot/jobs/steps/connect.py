@@ -7,6 +7,7 @@ from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin
+from bot.jobs.steps.first_contact import announce_ready, announce_setup, open_only
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
@@ -41,13 +42,17 @@ class Connect:
             before = _connection(chat)
             await attempt.save(before)
         is_first = not chat.greeted
-        if chat.session_id is None and attempt.job.kind is JobKind.EXPORT:
+        is_guest = self._projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        if chat.session_id is None and attempt.job.kind is JobKind.EXPORT and is_guest:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
-        attempt.responder.report_progress(Progress("setup.working" if is_first else "progress.connect"))
-        await attempt.responder.show_progress()
+        if is_first:
+            await announce_setup(self._projects, attempt)
+        else:
+            attempt.responder.report_progress(Progress("progress.connect"))
+            await attempt.responder.show_progress()
         try:
-            project = await self._projects.call(attempt.job, _same)
+            project = await self._projects.call(attempt.job, open_only)
         except NemoError as error:
             raise await ended_by(self._projects, attempt.job, error) from error
         now = _connection(project)
@@ -57,19 +62,12 @@ class Connect:
         if now != before:
             await attempt.save(now)
         if is_first:
-            # Whoever has the link can take the project over: not for everyone in a group.
-            link = await self._projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
-            attempt.responder.report_progress(Progress("setup.ready", fraction=0.05, link=link or ""))
-            await attempt.responder.flush_progress()
+            await announce_ready(self._projects, attempt)
 
 
 def nothing_to_export(attempt: Attempt) -> LocalizedMessage:
     """Say that the project is empty, and how to begin."""
     return LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)})
-
-
-async def _same(project: Project) -> Project:
-    return project  # Opening it is all there is to do.
 
 
 def _connection(to: Chat | Project) -> Connected:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import PlaceFiles, Retry
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted, worked_since
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
@@ -22,6 +22,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.timeline import unplaced_message
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -36,6 +37,7 @@ from bot.nemo.errors import (
 )
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
+from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
 
@@ -155,7 +157,7 @@ class Export:
             draft = state.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
-                    raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+                    raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
                 return
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
@@ -364,6 +366,14 @@ def _new_render_id() -> str:
 async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
     """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
     return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+
+
+def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMessage:
+    """Say that there is nothing to export, and offer to put the project's files on the timeline."""
+    if not (unplaced := unplaced_files(state)):
+        return nothing_to_export(attempt)
+    button = Button("button.place_files", PlaceFiles())
+    return replace(unplaced_message(unplaced), buttons=(button,))
 
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:

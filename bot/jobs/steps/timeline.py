@@ -1,13 +1,19 @@
 """The tracks of a draft, as lines for the chat."""
 
+from collections.abc import Sequence
+
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.nemo.drafts import Draft, Segment, Track
 from bot.nemo.spans import spans_of
+from bot.nemo.unplaced import UnplacedFile
+from bot.words import bounded
 
 MOST_TRACKS = 20  # tracks listed in one message
+MOST_NAMES = 3  # files named in one line
+_NAME_CHARS = 60
 
 
 def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:
@@ -22,6 +28,15 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     return heading, tuple(
         _track(position, track, total_ms) for position, track in enumerate(shown[:MOST_TRACKS], 1)
     )
+
+
+def unplaced_message(files: Sequence[UnplacedFile]) -> LocalizedMessage:
+    """Say that files are in the project but on no track, with the names of the first."""
+    names = [bounded(file.name, _NAME_CHARS) for file in files[:MOST_NAMES] if file.name]
+    more = "…" if len(files) > len(names) else ""
+    if not names:
+        return LocalizedMessage("status.unplaced", {"n": len(files)})
+    return LocalizedMessage("status.unplaced_named", {"n": len(files), "names": ", ".join(names) + more})
 
 
 def _track(position: int, track: Track, total_ms: int) -> LocalizedMessage:

@@ -7,7 +7,7 @@ from telegram.ext import MessageHandler, filters
 
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, JobState, QueueName
+from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_reader import JobStatus
@@ -45,7 +45,7 @@ class EditedMessageHandlers(HandlerFamily):
         if is_other_command or (not request.part.files and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
-        words = PartText(request.prompt[:MAX_PROMPT_CHARS], request.links)
+        words = PartText(request.prompt, request.links)
         if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
             return  # Nothing is asked for any more.
         offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)

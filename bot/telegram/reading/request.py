@@ -3,16 +3,20 @@
 from dataclasses import dataclass, replace
 
 from telegram import Message, MessageOriginUser
-from telegram.constants import ChatType
+from telegram.constants import ChatType, MessageLimit
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment
-from bot.jobs.queue.album import RequestPart
+from bot.jobs.queue.album import PARAGRAPH, RequestPart
+from bot.media.links import find_links
 from bot.telegram.reading.addressing import is_reply
-from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of
+from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
 from bot.telegram.reading.entities import with_addresses
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.links import RequestLinks, read_links
+
+_CUT_EARLIER = 100
+"""How many characters before the brim clients cut a long text at most, at the end of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +43,27 @@ class Request:
         is_addressed: Whether it is for the bot: written in private, in reply to it, with its name or with a command.
         command: The command that it begins with; ``None`` if that was somebody else's.
         prompt: The words, without command, mention and links to media; not cut.
-        is_own: Whether the words are the sender's own; those of forwarded messages ask for nothing.
         part: The message itself with its file, or with the file of a message in another chat that it answers.
+        still: The photo of a live photo, whose moving part is its file.
         replied: The answered message with its file, if the request is about that.
         links: Links to media that belong to the request.
         context: What it quotes, or the words of the answered message if the agent does not know them.
         left_out: What can't be used, and why.
         is_refused: Whether nothing is left of it then.
+        offered: The words that can be run all the same, on what the project has.
     """
 
     is_addressed: bool
     command: Command | None
     prompt: str
-    is_own: bool
     part: RequestPart
+    still: Attachment | None = None
     replied: RequestPart | None = None
     links: tuple[str, ...] = ()
     context: str = ""
     left_out: tuple[LocalizedMessage, ...] = ()
     is_refused: bool = False
+    offered: str = ""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -75,28 +81,65 @@ def read_request(message: Message, reader: Reader) -> Request:
     is_own = not is_from_others(message)
     text = words_of(message)
     command = find_command(text, reader.username) if is_own else None
-    links = read_links(without_mention(text, reader.username) if command is None else command.words)
+    part, replied = _parts(message, reader)
+    context = _context(message, reader)
+    has_file = bool(part.files) or replied is not None
+    links = read_links(
+        without_mention(text, reader.username) if command is None else command.words, has_file=has_file
+    )
+    if not is_own and part.files:
+        # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
+        links = RequestLinks(links.prompt)
+    elif not is_own and links.prompt:
+        links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
+    if context and not has_file and not links.media and not links.is_refused:
+        links = _with_answered(links, context, is_bots=_answers_bot(message, reader))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
         left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
-    part, replied = _parts(message, reader)
-    context = _context(message, reader)
-    media = links.media
-    if context and not media and not part.files and replied is None and not _answers_bot(message, reader):
-        media = read_links(context).media
+    unreadable = _unreadable(message) or (
+        _unreadable(message.reply_to_message) if message.reply_to_message and is_reply(message) else None
+    )
+    if unreadable is not None and not has_file:
+        left_out, links = (
+            (unreadable,),
+            RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
+        )
     return Request(
         is_addressed=_is_addressed(message, text, command, reader, is_own=is_own),
         command=command,
         prompt=links.prompt.strip(),
-        is_own=is_own,
         part=part,
+        still=still_of(message),
         replied=replied,
-        links=media,
+        links=links.media,
         context=context,
         left_out=left_out,
         is_refused=links.is_refused,
+        offered=links.offered if is_own else "",
     )
+
+
+def _unreadable(message: Message) -> LocalizedMessage | None:
+    """Say what a message holds that Telegram keeps from bots, or that is no request; ``None`` for any other."""
+    elsewhere = message.external_reply
+    for holder in (message, elsewhere) if elsewhere is not None else (message,):
+        for kind in ("story", "paid_media", "checklist"):
+            if getattr(holder, kind) is not None:
+                return LocalizedMessage(f"error.{kind}")
+    return LocalizedMessage("error.story") if message.reply_to_story is not None else None
+
+
+def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> RequestLinks:
+    """Return a request's links with those of the answered words, which it is about."""
+    if is_bots:
+        return links
+    answered = read_links(context)
+    if answered.is_refused:
+        return replace(answered, offered=links.prompt.strip())
+    # A page among other words is no file.
+    return replace(links, media=find_links(context).media if answered.prompt else answered.media)
 
 
 def words_of(message: Message) -> str:
@@ -164,7 +207,18 @@ def _part(message: Message, file: Attachment | None, reader: Reader) -> RequestP
         files=() if file is None else (file,),
         album=message.media_group_id or "",
         is_forwarded=message.forward_origin is not None,
+        is_own=not is_from_others(message),
+        glue=_glue(message.text or ""),
     )
+
+
+def _glue(text: str) -> str:
+    """Return what stands between a text and that of the next message: less than a paragraph if a client cut it."""
+    length = len(text.encode("utf-16-le")) // 2
+    if length >= MessageLimit.MAX_TEXT_LENGTH:
+        return ""
+    # Clients like to cut at a space or a line's end, which the server takes away.
+    return " " if length >= MessageLimit.MAX_TEXT_LENGTH - _CUT_EARLIER else PARAGRAPH
 
 
 def _context(message: Message, reader: Reader) -> str:

@@ -231,6 +231,8 @@ class Delivery:
             buttons.append(Button("button.export", Export()))
         if result.browser_link and result.browser_link not in (button.url for button in buttons):
             buttons.append(Button("button.open_browser", url=result.browser_link))
+        if result.project_link:
+            buttons.append(Button("button.sign_in", url=result.project_link))
         return buttons
 
     async def _shrink(self, result: Result, report_progress: Callable[[Progress], None]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
 from bot.media.picture_conversion import convert_picture
+from bot.store.errors import UnsafeFile
+from bot.store.files import open_beneath
 from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
 from bot.telegram.sending.api_calls import TelegramCalls
 
@@ -49,7 +52,7 @@ class FileDownloads:
         telegram_calls: Makes the calls.
         http: Client for the cloud's files.
         local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
-        server_dir: The local server's directory; nothing outside of it is deleted.
+        server_dir: The local server's directory; nothing outside of it is read or deleted.
     """
 
     def __init__(
@@ -214,12 +217,18 @@ class FileDownloads:
 
     @contextlib.asynccontextmanager
     async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        if self._server_dir is None:
+            raise FileGone(path.name)
         try:
-            handle = await asyncio.to_thread(path.open, "rb")
+            handle = await asyncio.to_thread(open_beneath, self._server_dir, path)
+        except UnsafeFile as error:
+            # Without the path, which may hold the bot's token.
+            log.warning("downloads.path_outside_server_dir", reason=str(error))
+            raise FileGone(path.name) from error
         except OSError as error:
             raise FileGone(path.name) from error
         with handle:
-            yield (await asyncio.to_thread(path.stat)).st_size, _read(handle)
+            yield os.fstat(handle.fileno()).st_size, _read(handle)
 
 
 def _delete(path: Path, server_dir: Path | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import Chat, Chats
+from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
@@ -127,6 +127,7 @@ class RecordingResponder:
     delivered: list[tuple[str, Result]] = field(default_factory=list)
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
+    sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
@@ -142,6 +143,9 @@ class RecordingResponder:
 
     async def flush_progress(self) -> None:
         pass
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        self.sent_files.setdefault(idempotency_key, (name, content_type, content))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
@@ -219,6 +223,7 @@ class Rig:
         """Make the chat's project, with a draft in it."""
         job = self.job()
         project = await self.projects.open(job)
+        await self.projects.chats.update(job.chat, ChatFields(greeted=True))
         if draft is not None:
             await self.nemo.set_draft(project.session_id, draft)
         return await self.projects.chats.get(job.chat)

@@ -197,7 +197,7 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
 ) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(
-        [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 8}, {"text": "There."}]
+        [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 20}, {"text": "There."}]
     )
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages
