@@ -96,13 +96,16 @@ def test_kustomize_builds_it(tmp_path: Path, build: str, webhook: bool) -> None:
     for manifest in built:
         kubernetes_validate.validate(manifest, SCHEMA, strict=True)
         assert manifest["kind"] != "Secret"
-    (configured,) = [found for found in built if found["kind"] == "ConfigMap"]
-    assert ("WEBHOOK_URL" in configured["data"]) is webhook
+    configured = {found["metadata"]["name"]: found["data"] for found in built if found["kind"] == "ConfigMap"}
+    (of_intake,) = [name for name in configured if name.startswith("nemovideo-bot-intake-")]
+    assert [name for name, data in configured.items() if "WEBHOOK_URL" in data] == [of_intake] * webhook
     for found in built:
         if found["kind"] == "Deployment":
             (only,) = found["spec"]["template"]["spec"]["containers"]
             assert re.fullmatch(r"nemovideo-bot:[\d.]+", only["image"])
-            assert only["envFrom"][0]["configMapRef"]["name"] == configured["metadata"]["name"]
+            names = [one["configMapRef"]["name"] for one in only["envFrom"] if "configMapRef" in one]
+            is_intake = found["metadata"]["name"] == "intake"
+            assert set(names) == (configured.keys() if is_intake else configured.keys() - {of_intake})
 
 
 def test_every_file_is_part_of_a_build() -> None:

@@ -130,7 +130,7 @@ class RequestHandlers(HandlerFamily):
             self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
-        if request.still is not None and replied is None:
+        if request.still is not None and replied is None and not part.album:
             held = self._submitter.job(
                 update, QueueName.QUICK, JobKind.SAY, text=request.prompt, files=(request.still,)
             )
