@@ -1,6 +1,7 @@
 """What buttons do: one class an action, packed into Telegram's 64 bytes of callback data."""
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import ClassVar, get_type_hints
 
 VERSION = "1"
@@ -29,6 +30,31 @@ class Retry(ButtonAction):
     """Do what a failed job has left to do."""
 
     name = "retry"
+    job_id: str
+
+
+class GoOnChoice(StrEnum):
+    """How a request that waits for a decision goes on."""
+
+    RESTORE = "restore"  # after its project was lost: with the project's files put back
+    EMPTY = "empty"  # after its project was lost: without them
+    SPEND = "spend"  # with fewer credits than it takes
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn(ButtonAction):
+    """Run a request that waits for a decision; the choice is a ``GoOnChoice``."""
+
+    name = "go_on"
+    job_id: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropRequest(ButtonAction):
+    """Leave a request that waits for a decision."""
+
+    name = "drop"
     job_id: str
 
 
@@ -88,10 +114,10 @@ class RunCaption(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
-class RunWithoutLinks(ButtonAction):
-    """Run the words of a request whose links could not be fetched; the job is the one that holds them."""
+class RunHeld(ButtonAction):
+    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 
-    name = "nolinks"
+    name = "held"
     job_id: str
 
 
@@ -125,9 +151,13 @@ class NewProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; make a project if there is none."""
+    """Show where the project opens in a browser; make a project if there is none.
+
+    With the id of a job that holds a request, that is to go on when the project has its file.
+    """
 
     name = "link"
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.jobs.buttons import Retry, RunWithoutLinks, ShowLink
+from bot.jobs.buttons import Retry, RunHeld, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FileUnavailable
@@ -32,6 +32,20 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     )
 
 
+def holding(message: LocalizedMessage, job: Job) -> LocalizedMessage:
+    """Let the button for an upload in the browser keep the request that the file belongs to.
+
+    Args:
+        message: The refusal of the file.
+        job: The job that holds the request's words.
+    """
+    buttons = tuple(
+        replace(button, action=ShowLink(job.id)) if isinstance(button.action, ShowLink) else button
+        for button in message.buttons
+    )
+    return replace(message, buttons=buttons)
+
+
 def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> LocalizedMessage:
     """Add the button that runs a request's words without the links that can't be fetched, if there are words.
 
@@ -43,7 +57,7 @@ def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> 
     if not job.text:
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
-    return replace(message, buttons=(Button(label, RunWithoutLinks(job.id)),))
+    return replace(message, buttons=(Button(label, RunHeld(job.id)),))
 
 
 def size_limit(max_bytes: int, card: SkillCard) -> int:

@@ -2,8 +2,9 @@
 
 import unicodedata
 from enum import StrEnum
+from functools import cache
 
-from bot.words.phrases import normalize
+from bot.words.phrases import fold
 
 
 class SmallTalk(StrEnum):
@@ -25,8 +26,6 @@ _WORDS = {
     ),
 }  # fmt: skip
 
-_TABLE = {normalize(words): kind for kind, variants in _WORDS.items() for words in variants}
-
 _EMOJI = ("So", "Sk", "Cf", "Mn", "Me", "Zs")
 """Unicode categories of emoji and of what joins, colours and separates them."""
 
@@ -36,4 +35,9 @@ def small_talk(text: str) -> SmallTalk | None:
     is_emoji = any(unicodedata.category(c) == "So" for c in text)
     if is_emoji and all(unicodedata.category(c) in _EMOJI or c.isspace() for c in text):
         return SmallTalk.EMOJI
-    return _TABLE.get(normalize(text))
+    return _table().get(fold(text))
+
+
+@cache
+def _table() -> dict[str, SmallTalk]:
+    return {fold(words): kind for kind, variants in _WORDS.items() for words in variants}

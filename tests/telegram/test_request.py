@@ -42,6 +42,9 @@ def read(given: Json, *, knows_replied: bool = False) -> Request:
     return read_request(parsed, Reader(BOT["id"], BOT["username"], knows_replied))
 
 
+STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}
+
+
 @pytest.mark.parametrize(
     ("given", "prompt", "links"),
     [
@@ -252,6 +255,59 @@ def test_the_file_that_a_message_is_about(given: Json, file_id: str | None) -> N
 def test_a_link_in_the_answered_message_is_its_file() -> None:
     request = read(message("cut it", reply_to_message=answered(f"look: {URL}")))
     assert (request.prompt, request.links) == ("cut it", (URL,))
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "offered"),
+    [
+        pytest.param(
+            message("cut it", reply_to_message=answered("look: https://youtu.be/a")),
+            "link.streaming_site",
+            "cut it",
+            id="link in the answered message",
+        ),
+        pytest.param(message("", story=STORY), "error.story", "", id="story"),
+        pytest.param(
+            message("trim it", reply_to_story=STORY), "error.story", "trim it", id="reply to a story"
+        ),
+        pytest.param(
+            message("", paid_media={"star_count": 1, "paid_media": []}, caption="trim it"),
+            "error.paid_media",
+            "trim it",
+            id="paid media",
+        ),
+        pytest.param(
+            message("trim it", reply_to_message={**answered(""), "story": STORY}),
+            "error.story",
+            "trim it",
+            id="answered story",
+        ),
+        pytest.param(
+            message("", checklist={"title": "To do", "tasks": []}), "error.checklist", "", id="checklist"
+        ),
+    ],
+)
+def test_what_nothing_can_be_done_with_runs_on_no_other_clip(given: Json, key: str, offered: str) -> None:
+    request = read(given)
+    assert request.is_refused
+    assert [said.key for said in request.left_out] == [key]
+    assert (request.offered, request.links, request.attachments) == (offered, (), ())
+
+
+def test_the_moving_part_of_a_live_photo_is_its_file() -> None:
+    still = {"file_id": "still", "file_unique_id": "s", "width": 40, "height": 30}
+    live = {
+        "file_id": "live",
+        "file_unique_id": "l",
+        "width": 40,
+        "height": 30,
+        "duration": 2,
+        "photo": [still],
+    }
+    request = read(message("", live_photo=live, photo=[still], caption="trim it"))
+    assert [(file.file_id, file.kind) for file in request.attachments] == [("live", "video")]
+    assert request.still is not None
+    assert (request.still.file_id, request.still.kind) == ("still", "photo")
 
 
 def test_a_link_that_cannot_be_fetched_is_left_out() -> None:

@@ -34,6 +34,9 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.others_words else ()
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
+    elif (files or links) and await attempt.is_question_open():
+        # What is said next answers that question.
+        message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:
         message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
         message = replace(message, buttons=(*offer, *message.buttons))

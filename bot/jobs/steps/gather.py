@@ -7,6 +7,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
+from bot.jobs.refusal_messages import holding
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -89,6 +90,6 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
     for message_id, refusal in refusals.values():
-        await attempt.responder.send(f"refused.{message_id}", refusal)
+        await attempt.responder.send(f"refused.{message_id}", holding(refusal, attempt.job))
     if refusals and not gathered.job.files and not gathered.job.payload_as(EditPayload).links:
         raise JobEnded(None)

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import structlog
 
 from bot.chats.chats import ProjectFile
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
@@ -17,6 +17,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.refusal_messages import (
     file_gone,
+    holding,
     kind_refused,
     kind_unusable,
     links_refused,
@@ -27,6 +28,7 @@ from bot.jobs.refusal_messages import (
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
@@ -81,6 +83,11 @@ class Upload:
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
+        awaited = attempt.job.payload_as(EditPayload).uploads_before
+        if awaited and await self._uploads_digest(attempt) == awaited:
+            again = Button("button.uploaded", Retry(attempt.job.id))
+            browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
+            raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
@@ -128,8 +135,8 @@ class Upload:
                 return
 
     async def _uploads_digest(self, attempt: Attempt) -> str:
-        nemo = self._projects.nemo
-        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.credentials, p.session_id))
+        on_loss = LostProjectHandler(self._projects, attempt).offer
+        state = await self._projects.get_state(attempt.job, on_loss)
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
@@ -156,7 +163,9 @@ class Upload:
             Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
         )
         try:
-            await self._projects.call(attempt.job, send)
+            await self._projects.call(
+                attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+            )
         except ServiceError as error:
             is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
             if is_other or error.outcome_unknown:
@@ -199,10 +208,16 @@ class Upload:
                             message_id=file.message_id,
                             session_id=project.session_id,
                             name=name,
+                            file_id=file.file_id,
+                            kind=file.kind,
+                            size_bytes=file.size,
+                            content_type=file.content_type,
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
-        await self._projects.call(attempt.job, send)
+        await self._projects.call(
+            attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+        )
 
     async def _open_all(
         self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
@@ -251,7 +266,7 @@ class Upload:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
         except FileTooLarge as error:
-            raise JobEnded(telegram_refused(file.size, error.limit)) from error
+            raise JobEnded(holding(telegram_refused(file.size, error.limit), attempt.job)) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
         if card.restricts_kinds and not card.takes(opened.name):

@@ -1,18 +1,22 @@
 """Messages that are requests: words, links and files, albums and forwards, ``/edit``, and phrases such as "export"."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
-from bot.jobs.payloads import SayPayload
+from bot.jobs.buttons import RunHeld
+from bot.jobs.messages import Button, Bytes, LocalizedMessage
+from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.payloads import ExportPayload, SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import links_refused
+from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
+from bot.skills import SkillCard
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
@@ -22,7 +26,7 @@ from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for
+from bot.words.phrases import PhraseAction, action_for, requested_output
 from bot.words.small_talk import SmallTalk, small_talk
 
 
@@ -67,8 +71,8 @@ class RequestHandlers(HandlerFamily):
         has_file = bool(request.part.files)
         phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
-            return await self._phrase(update, context, phrase)
-        if not text and not has_file and not message.text:
+            return await self._phrase(update, context, phrase, text)
+        if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
             if message.chat.type == ChatType.PRIVATE:
                 await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
@@ -80,7 +84,7 @@ class RequestHandlers(HandlerFamily):
         knows_replied = await self._submitter.knows_replied(message)
         return read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
 
-    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction) -> None:
+    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
         match phrase:
             case PhraseAction.UPLOAD:
@@ -92,7 +96,9 @@ class RequestHandlers(HandlerFamily):
                 await self._cancel.cancel(update, context)
             case _:
                 job_type = COMMAND_JOBS[phrase]
-                await self._submitter.submit(update, job_type.queue, job_type.kind)
+                output = requested_output(text) if phrase is PhraseAction.EXPORT else ()
+                payload = ExportPayload(output=output) if output else None
+                await self._submitter.submit(update, job_type.queue, job_type.kind, payload)
 
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
@@ -109,21 +115,33 @@ class RequestHandlers(HandlerFamily):
             return None
         if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
             return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
-        part = await self._checked(update, request.part)
-        replied = None if request.replied is None else await self._checked(update, request.replied)
+        card = await self._submitter.card(update, message)
+        part = self._checked(request.part, card)
+        replied = None if request.replied is None else self._checked(request.replied, card)
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._submitter.reply(update, source.refusal)
+            return await self._refuse(update, holding, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
         if request.is_refused:
-            return await self._refuse_links(update, request)
+            has_project = (await self._submitter.chats.get(chat_key(message))).session_id is not None
+            offering = partial(links_refused, has_project=has_project)
+            for said in request.left_out:
+                await self._refuse(update, offering, said, request.offered)
+            return None
         jobs = [
             self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
-            for said in request.left_out
+            for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
+        if request.still is not None and replied is None and not part.album:
+            held = self._submitter.job(
+                update, QueueName.QUICK, JobKind.SAY, text=request.prompt, files=(request.still,)
+            )
+            button = Button("button.use_still", RunHeld(held.id))
+            taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
+            jobs.append(replace(held, payload=SayPayload(message=taken)))
         words = PartText(request.prompt, request.links)
         # The file of an answered message, with all of its album, is of that message; the request is this message's.
         arrival = ArrivedPart(
@@ -145,30 +163,29 @@ class RequestHandlers(HandlerFamily):
         asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
         return None if asks else talk
 
+    async def _refuse(
+        self,
+        update: Update,
+        offering: Callable[[LocalizedMessage, Job], LocalizedMessage],
+        said: LocalizedMessage,
+        words: str,
+    ) -> None:
+        """Say why nothing can be done, and keep the request's words for the message's buttons."""
+        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words)
+        await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
+
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
         return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
 
-    async def _refuse_links(self, update: Update, request: Request) -> None:
-        """Say why nothing can be done with a request's links, and offer to run its words without them."""
-        jobs = []
-        for said in request.left_out:
-            text = request.offered[:MAX_PROMPT_CHARS]
-            job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=text)
-            has_project = (await self._submitter.chats.get(job.chat)).session_id is not None
-            message = links_refused(said, job, has_project=has_project)
-            jobs.append(replace(job, payload=SayPayload(message=message)))
-        await self._submitter.enqueue(update, jobs)
-
-    async def _checked(self, update: Update, part: RequestPart) -> RequestPart:
-        """Return a part without a file that can't be used, and with the reason."""
+    def _checked(self, part: RequestPart, card: SkillCard) -> RequestPart:
+        """Return a part with a file that can be used, or with the reason why there is none."""
         if not part.files:
             return part
-        file = part.files[0]
-        refusal = self._refusals.refusal(file, await self._submitter.card(update, message_of(update)))
+        file = self._refusals.fitting(part.files[0], card)
+        refusal = self._refusals.refusal(file, card)
         # The project's latest video needs no upload, however large it is.
-        files = part.files if refusal is None or file.is_result else ()
-        return replace(part, files=files, refusal=refusal)
+        return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
@@ -178,7 +195,8 @@ class RequestHandlers(HandlerFamily):
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        arrival = ArrivedPart(await self._checked(update, part), words, kind="beside")
+        card = await self._submitter.card(update, message)
+        arrival = ArrivedPart(self._checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 
@@ -189,3 +207,13 @@ class _EditInCaption(filters.MessageFilter):
     def filter(self, message: Message) -> bool:
         command = find_command(message.caption or "", message.get_bot().username)
         return command is not None and command.name == EDIT
+
+
+def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:
+    """Say which smaller version of a video was taken, if one was."""
+    if not checked.files or given.files[0].file_id == checked.files[0].file_id:
+        return ()
+    taken, original = checked.files[0], given.files[0]
+    quality = f"{min(taken.width or 0, taken.height or 0)}p"
+    sizes = {"size": Bytes(taken.size or 0), "original": Bytes(original.size or 0)}
+    return (LocalizedMessage("upload.smaller", {"quality": quality, **sizes}, quiet=True),)

@@ -3,13 +3,14 @@
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
 
-from telegram import ExternalReplyInfo, Message, Sticker
+from telegram import ExternalReplyInfo, Message, PhotoSize, Sticker, VideoQuality
 
-from bot.jobs.model import Attachment
+from bot.jobs.model import Attachment, Variant
 from bot.media.kinds import (
     CONTENT_TYPES,
     CONVERTED,
@@ -51,19 +52,31 @@ def attachment_elsewhere(message: Message) -> Attachment | None:
     return None if answered is None else _file_of(answered, message.message_id)
 
 
+def still_of(message: Message) -> Attachment | None:
+    """Return the photo beside the moving part of a live photo; ``None`` for any other message."""
+    if message.live_photo is None:
+        return None
+    sizes = message.photo or message.live_photo.photo
+    return _photo(sizes[-1], message.message_id) if sizes else None
+
+
 def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachment | None:
-    if message.photo:
-        photo = message.photo[-1]
-        name = f"photo_{message_id}.jpg"
+    if (live := message.live_photo) is not None:
+        # A photo comes beside it, for bots that don't know it.
+        declared = live.mime_type or "video/mp4"
+        ending = "mov" if declared == CONTENT_TYPES["mov"] else "mp4"
         return Attachment(
-            photo.file_id,
-            "photo",
-            name,
-            photo.file_size,
-            "image/jpeg",
-            width=photo.width,
-            height=photo.height,
+            live.file_id,
+            "video",
+            f"live_photo_{message_id}.{ending}",
+            live.file_size,
+            declared,
+            duration_s=_seconds(live.duration),
+            width=live.width,
+            height=live.height,
         )
+    if message.photo:
+        return _photo(message.photo[-1], message_id)
     if message.sticker:
         return _sticker(message.sticker, message_id)
     # An animation comes as a document too, for older clients.
@@ -84,8 +97,26 @@ def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachmen
             duration_s=_seconds(getattr(media, "duration", None)),
             width=getattr(media, "width", None) or side,
             height=getattr(media, "height", None) or side,
+            variants=_variants(getattr(media, "qualities", None) or ()),
         )
     return None
+
+
+def _photo(photo: PhotoSize, message_id: int) -> Attachment:
+    name = f"photo_{message_id}.jpg"
+    return Attachment(
+        photo.file_id,
+        "photo",
+        name,
+        photo.file_size,
+        "image/jpeg",
+        width=photo.width,
+        height=photo.height,
+    )
+
+
+def _variants(qualities: Sequence[VideoQuality]) -> tuple[Variant, ...]:
+    return tuple(Variant(one.file_id, one.file_size, one.codec, one.width, one.height) for one in qualities)
 
 
 def _sticker(sticker: Sticker, message_id: int) -> Attachment:

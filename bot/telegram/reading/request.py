@@ -10,7 +10,7 @@ from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import find_links
 from bot.telegram.reading.addressing import is_reply
-from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of
+from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
 from bot.telegram.reading.entities import with_addresses
 from bot.telegram.reading.links import RequestLinks, read_links
@@ -44,6 +44,7 @@ class Request:
         command: The command that it begins with; ``None`` if that was somebody else's.
         prompt: The words, without command, mention and links to media; not cut.
         part: The message itself with its file, or with the file of a message in another chat that it answers.
+        still: The photo of a live photo, whose moving part is its file.
         replied: The answered message with its file, if the request is about that.
         links: Links to media that belong to the request.
         context: What it quotes, or the words of the answered message if the agent does not know them.
@@ -56,6 +57,7 @@ class Request:
     command: Command | None
     prompt: str
     part: RequestPart
+    still: Attachment | None = None
     replied: RequestPart | None = None
     links: tuple[str, ...] = ()
     context: str = ""
@@ -96,11 +98,20 @@ def read_request(message: Message, reader: Reader) -> Request:
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
         left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
+    unreadable = _unreadable(message) or (
+        _unreadable(message.reply_to_message) if message.reply_to_message and is_reply(message) else None
+    )
+    if unreadable is not None and not has_file:
+        left_out, links = (
+            (unreadable,),
+            RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
+        )
     return Request(
         is_addressed=_is_addressed(message, text, command, reader, is_own=is_own),
         command=command,
         prompt=links.prompt.strip(),
         part=part,
+        still=still_of(message),
         replied=replied,
         links=links.media,
         context=context,
@@ -108,6 +119,16 @@ def read_request(message: Message, reader: Reader) -> Request:
         is_refused=links.is_refused,
         offered=links.offered if is_own else "",
     )
+
+
+def _unreadable(message: Message) -> LocalizedMessage | None:
+    """Say what a message holds that Telegram keeps from bots, or that is no request; ``None`` for any other."""
+    elsewhere = message.external_reply
+    for holder in (message, elsewhere) if elsewhere is not None else (message,):
+        for kind in ("story", "paid_media", "checklist"):
+            if getattr(holder, kind) is not None:
+                return LocalizedMessage(f"error.{kind}")
+    return LocalizedMessage("error.story") if message.reply_to_story is not None else None
 
 
 def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> RequestLinks:
