@@ -23,8 +23,10 @@ from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
@@ -33,6 +35,7 @@ from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
@@ -350,6 +353,8 @@ class App:
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
+        alerts = OperatorAlerts(parts.job_queue, parts.chats, self._clock, settings.admins)
+        alert = "alert.token_refused_guests" if settings.fallback_to_guest else "alert.token_refused"
         nemo_http = await stack.enter_async_context(new_client(parts.tls))
         media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True))
         return Projects(
@@ -362,11 +367,13 @@ class App:
             parts.cards,
             parts.guest_accounts,
             self._clock,
-            ProjectOptions(
-                web_url=settings.nemo_web_url,
-                operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
-                size_limit=settings.max_upload_mb * MEBIBYTE,
+            OperatorToken(
+                parts.redis,
+                settings.nemo_token.get_secret_value() if settings.nemo_token else None,
+                falls_back_to_guests=settings.fallback_to_guest,
+                alert=partial(alerts.send, alert, LocalizedMessage(alert)),
             ),
+            ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
 
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:

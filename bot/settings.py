@@ -154,8 +154,16 @@ class Settings(BaseSettings):
         description="The token of the account that pays for every chat. Without it each chat gets a guest account, of "
         "which NemoVideo gives about ten a week to one IP address.",
     )
+    fallback_to_guest: bool = Field(
+        False,
+        description="Whether chats go on with guest accounts, in new projects, once NemoVideo refuses NEMO_TOKEN. "
+        "ADMINS are told either way.",
+    )
     skill_source: str | None = Field(
-        None, max_length=64, description="Sent as X-Skill-Platform. Default: by the skill card's directory."
+        None,
+        max_length=64,
+        description="NemoVideo's own name for where the skills were installed from: it sets the header "
+        "X-Skill-Platform; X-Skill-Source is always the skill card's name. Default: by the card's directory.",
     )
     default_skill: str = Field(
         "video-editing-ai-background", description="Name of the skill card that a new chat starts with."

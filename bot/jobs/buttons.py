@@ -1,6 +1,7 @@
 """What buttons do: one class an action, packed into Telegram's 64 bytes of callback data."""
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import ClassVar, get_type_hints
 
 VERSION = "1"
@@ -29,6 +30,31 @@ class Retry(ButtonAction):
     """Do what a failed job has left to do."""
 
     name = "retry"
+    job_id: str
+
+
+class GoOnChoice(StrEnum):
+    """How a request that waits for a decision goes on."""
+
+    RESTORE = "restore"  # after its project was lost: with the project's files put back
+    EMPTY = "empty"  # after its project was lost: without them
+    SPEND = "spend"  # with fewer credits than it takes
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn(ButtonAction):
+    """Run a request that waits for a decision; the choice is a ``GoOnChoice``."""
+
+    name = "go_on"
+    job_id: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropRequest(ButtonAction):
+    """Leave a request that waits for a decision."""
+
+    name = "drop"
     job_id: str
 
 

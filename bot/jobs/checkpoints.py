@@ -120,11 +120,15 @@ class AgentAsked(Checkpoint):
     Args:
         draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
         session_id: The project that it goes to.
+        credits_before: Credits that the account had then; ``None`` if unknown, or not to be told.
+        turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
     """
 
     name = "agent_asked"
     draft_before: RawDraft = None
     session_id: str = ""
+    credits_before: float | None = None
+    turns_before: int | None = None
 
 
 class AgentAnswered(Checkpoint):
@@ -141,6 +145,16 @@ class AgentAnswered(Checkpoint):
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
     files: int = 0  # how many files came with it, which have been sent
+    credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
+    credits_left: int = 0  # what is left then
+
+
+class ProjectLost(Checkpoint):
+    """Saved before the chat is told that its project is gone, if it has files that can be put back."""
+
+    name = "project_lost"
+    session_id: str | None = None  # the project
+    is_waiting: bool = False  # whether the request waits for a decision about the files
 
 
 class QuestionAsked(Checkpoint):

@@ -16,6 +16,7 @@ from bot.jobs.payloads import (
     CancelPayload,
     DeleteTokenPayload,
     EditPayload,
+    ExportPayload,
     ForgetPayload,
     LinkPayload,
     LoginPayload,
@@ -129,6 +130,7 @@ class Job:
         owner_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
+        language_code: The language that the chat chose, or the person's as Telegram tells it, such as ``pt-br``.
         asked_at: When it was received, UTC.
         text: The prompt, without command.
         files: The files that came with it.
@@ -151,6 +153,7 @@ class Job:
     payload: Annotated[SerializeAsAny[Payload] | None, BeforeValidator(_read_payload)] = None
     telegram_chat_id: int = 0
     chat_title: str = ""
+    language_code: str = ""
 
     def __post_init__(self) -> None:
         if not self.telegram_chat_id:
@@ -163,6 +166,7 @@ class Job:
 
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
+    JobKind.EXPORT: ExportPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
     JobKind.DELETE_TOKEN: DeleteTokenPayload,

@@ -141,19 +141,22 @@ class NemoClient:
         payload = await self._wire.request(call, headers)
         return require(call, answers.read_anonymous_token(payload))
 
-    async def create_session(self, credentials: Credentials, language: str) -> answers.Session:
+    async def create_session(
+        self, credentials: Credentials, language: str, task_name: str = "project"
+    ) -> answers.Session:
         """Create a project.
 
         Args:
             credentials: The account.
             language: The language of the agent's answers, such as ``en`` or ``zh-CN``.
+            task_name: The project's title on the web site.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
         payload = await self._wire.request(
-            call, headers_for(credentials), {"task_name": "project", "language": language}
+            call, headers_for(credentials), {"task_name": task_name, "language": language}
         )
         return require(call, answers.read_session(payload))
 

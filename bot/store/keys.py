@@ -166,6 +166,15 @@ GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last o
 
 GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
 
+OPERATOR_TOKEN_REFUSED = (
+    f"{NAMESPACE}operator:refused"  # OPERATOR_TOKEN_REFUSED_TTL_S: a digest of that token
+)
+OPERATOR_TURNS = (
+    f"{NAMESPACE}operator:turns"  # for ever: how many turns the operator's account began and ended
+)
+
+OPERATOR_TOKEN_REFUSED_TTL_S = 86_400  # one chat tries it again after that
+
 # Of receiving ---------------------------------------------------------------------------------------------
 
 POLLING_LOCK = f"{NAMESPACE}polling:lock"  # seconds after the last renewal: which process polls Telegram

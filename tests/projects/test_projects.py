@@ -35,7 +35,8 @@ from bot.nemo.errors import (
 )
 from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
-from bot.projects.projects import LINK_MARGIN, Project, ProjectOptions, Projects
+from bot.projects.operator_token import OperatorToken
+from bot.projects.projects import LINK_MARGIN, Project, ProjectLoss, ProjectOptions, Projects
 from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
@@ -96,9 +97,10 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
         http = await stack.enter_async_context(new_client())
 
         def open_workspace(operator_token: str | None = None) -> Projects:
-            options = ProjectOptions(WEB, operator_token, 1000)
+            options = ProjectOptions(WEB, 1000)
+            operator = OperatorToken(redis, operator_token)
             cards = load_cards(platform="test")
-            return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, options)
+            return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, operator, options)
 
         yield Office(nemo, chats, clock, guest_accounts, open_workspace)
 
@@ -133,14 +135,14 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     own = await office.nemo.add_account()
     guests = await projects.call(job, whole)
     client_id = (await office.chats.get(job.chat)).client_id
-    await office.chats.update(job.chat, ChatFields(export_refused=True))
+    await office.chats.update(job.chat, ChatFields(export_refused_at=office.clock.now()))
 
     await projects.accounts.set_own_token(job.chat, own.token)
     owns = await projects.call(job, whole)
     assert owns.session_id != guests.session_id
     assert owns.account is Account.OWN
     chat = await office.chats.get(job.chat)
-    assert not chat.export_refused
+    assert chat.export_refused_at is None
     assert chat.client_id == client_id
 
     await projects.accounts.set_own_token(job.chat, own.token)  # the same one is no other account
@@ -208,18 +210,18 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
     await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
-    told = []
+    told: list[ProjectLoss] = []
 
-    async def tell() -> None:
-        told.append(True)
+    async def tell(loss: ProjectLoss) -> None:
+        told.append(loss)
 
     async def project_after_credits(project: Project) -> Project:
         await projects.nemo.get_credits(project.credentials)
         return project
 
-    after = await projects.call(job, project_after_credits, on_new_session=tell)
+    after = await projects.call(job, project_after_credits, on_loss=tell)
     assert after.session_id != before.session_id
-    assert told == [True]
+    assert told == [ProjectLoss(before.session_id)]
 
 
 async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one_was_lost(
@@ -231,12 +233,12 @@ async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one
     await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
-    told = []
+    told: list[ProjectLoss] = []
 
-    async def tell() -> None:
-        told.append(True)
+    async def tell(loss: ProjectLoss) -> None:
+        told.append(loss)
 
-    after = await projects.call(job, whole, on_new_session=tell)
+    after = await projects.call(job, whole, on_loss=tell)
     assert after.session_id != before.session_id
     assert await office.asked("anonymous-token") == 2
     assert told == []
@@ -375,7 +377,7 @@ REGISTER = f"{WEB}/register?bind=anon_1"
     [
         (Chat(key=PERSON, account=Account.ANONYMOUS, user_id="anon_1"), "anonymous", REGISTER),
         (Chat(key=GROUP, account=Account.ANONYMOUS, user_id="anon_1"), "group", ""),
-        (Chat(key=PERSON, account=Account.OWN), "own", WEB),
+        (Chat(key=PERSON, account=Account.OWN), "own", f"{WEB}/dashboard/billing"),
         (Chat(key=PERSON, account=Account.OPERATOR), "operator", ""),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.words import Html, UnknownText, Words, bounded, language_of, nemo_language
+from bot.words import Html, UnknownText, Words, bounded, language_of
 from bot.words.texts import MAX_PARAM_CHARS
 
 EN, ZH = Words("en"), Words("zh")
@@ -30,10 +30,6 @@ EN, ZH = Words("en"), Words("zh")
 )
 def test_language_for_a_code(code: str | None, language: str) -> None:
     assert language_of(code) == language
-
-
-def test_the_code_of_a_nemo_session() -> None:
-    assert (nemo_language("en"), nemo_language("zh")) == ("en", "zh-CN")
 
 
 def test_a_language_without_a_catalogue_reads_english() -> None:

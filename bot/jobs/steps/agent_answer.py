@@ -11,6 +11,8 @@ from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessag
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.steps.change_list import change_lines
+from bot.jobs.steps.credits_use import with_credits
+from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -48,7 +50,12 @@ async def send_answer(
     if is_unfinished:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
-    if (answer := _answer(said, lines, answered, after, buttons, attempt.job.chat)) is not None:
+    chat = await projects.chats.get(attempt.job.chat)
+    if has_changed(answered) and chat.auto_export and chat.lacks_export(attempt.clock.now()):
+        lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
+        buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
+    answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
+    if (answer := with_credits(answer, answered)) is not None:
         await attempt.responder.send("answer", answer)
     await _act(projects, attempt, said, after)
     if answered.raw_video_announced and after is not None:
@@ -107,7 +114,7 @@ async def _buttons(
         return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
     chat = await projects.chats.get(job.chat)
-    if chat.exports_by_itself:
+    if chat.exports_by_itself(attempt.clock.now()):
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(answered) else ()
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass, replace
 from functools import partial
-from uuid import uuid4
 
 import structlog
 
@@ -16,8 +16,11 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStar
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
+from bot.jobs.payloads import ExportPayload
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.connect import nothing_to_export
+from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
+from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
@@ -141,7 +144,7 @@ class Export:
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered):
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself
+        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -156,7 +159,12 @@ class Export:
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
+                if (loss := await lost_since_asked(self._projects, attempt)) is not None:
+                    await LostProjectHandler(self._projects, attempt).end(loss)
                 return
+            if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
+                params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
+                await attempt.responder.send("output", LocalizedMessage("export.output", params, quiet=True))
             chat = await chats.get(key)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
@@ -171,28 +179,19 @@ class Export:
                 return
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused=False))
+            await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
-                # Only a request for it tries again: the account may have another plan by then.
-                await chats.update(key, ChatFields(export_refused=True))
+                # For a while only a request for it tries again: the account may have another plan by then.
+                await chats.update(key, ChatFields(export_refused_at=attempt.clock.now()))
             raise await ended_by(self._projects, attempt.job, error) from error
         except asyncio.CancelledError:
             await self._cancel_render(attempt)
             raise
 
     async def _state(self, attempt: Attempt) -> ProjectState:
-        nemo = self._projects.nemo
-
-        async def on_new_session() -> None:
-            await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
-
-        return await self._projects.call(
-            attempt.job,
-            lambda project: nemo.get_state(project.credentials, project.session_id),
-            on_new_session=on_new_session,
-        )
+        return await self._projects.get_state(attempt.job, LostProjectHandler(self._projects, attempt).end)
 
     async def _render(self, attempt: Attempt, raw_draft: RawDraft) -> Render:
         """Render, once more if it fails.
@@ -218,7 +217,7 @@ class Export:
         started = attempt.load(RenderStarted)
         is_resumed = started is not None and started.number == number
         if started is None or not is_resumed:
-            started = RenderStarted(number=number, render_id=_new_render_id())
+            started = RenderStarted(number=number, render_id=_new_render_id(attempt))
             await attempt.save(started)
         render_id = started.render_id
         stage = "progress.render" if number == 1 else "export.failed_once"
@@ -229,13 +228,15 @@ class Export:
         if is_resumed:
             with contextlib.suppress(ServiceError):
                 render = await self._projects.call(
-                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                    attempt.job,
+                    lambda p: nemo.get_render(p.credentials, render_id),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
                 render = await self._start_render(attempt, render_id, raw_draft)
             except RenderIdTaken:
-                render_id = _new_render_id()
+                render_id = _new_render_id(attempt)
                 await attempt.save(RenderStarted(number=number, render_id=render_id))
                 render = await self._start_render(attempt, render_id, raw_draft)
         if render.render_id != render_id:
@@ -248,7 +249,10 @@ class Export:
         nemo = self._projects.nemo
         try:
             return await self._projects.call(
-                attempt.job, lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft)
+                attempt.job,
+                lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft),
+                # The draft belongs to the lost project: a new one must not get it.
+                on_loss=LostProjectHandler(self._projects, attempt).end,
             )
         except (TransportError, UnexpectedAnswer) as error:
             # It may have begun all the same: the polls will show.
@@ -270,7 +274,9 @@ class Export:
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
                 render = await self._projects.call(
-                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                    attempt.job,
+                    lambda p: nemo.get_render(p.credentials, render_id),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
@@ -307,7 +313,9 @@ class Export:
             source = render if number != 2 else replace(render, url=None)
             try:
                 size = await self._projects.call(
-                    attempt.job, partial(fetch, self._projects.nemo, source, path, limit)
+                    attempt.job,
+                    partial(fetch, self._projects.nemo, source, path, limit),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
             except TooLarge as error:
                 no_room = isinstance(error, NoRoom)
@@ -354,13 +362,16 @@ class Export:
                 )
 
 
-def _new_render_id() -> str:
-    return f"render_{uuid4().hex}"
+def _new_render_id(attempt: Attempt) -> str:
+    """Return a new id of the form that the skill documents show, ``render_<ts>``, made unique."""
+    return f"render_{round(attempt.clock.now().timestamp() * 1000)}_{secrets.token_hex(8)}"
 
 
 async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
     """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
-    return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+    if not attempt.job.chat.is_private:
+        return None
+    return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).tell)
 
 
 def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMessage:

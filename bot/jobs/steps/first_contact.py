@@ -6,6 +6,7 @@ from bot.chats.chats import Account, ChatFields
 from bot.jobs.messages import Progress
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import LinkPayload
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project, Projects
@@ -31,12 +32,12 @@ class FirstContact:
         """See ``Step``."""
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get(job.chat)
-        is_guest = projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
         if chat.greeted or (is_guest and not _needs_account(job)):
             return
         await announce_setup(projects, attempt)
         try:
-            await projects.call(job, open_only)
+            await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).tell)
         except NemoError as error:
             # The question tells it, if it matters there; the next request sets things up.
             log.info("setup.failed", error=type(error).__name__)

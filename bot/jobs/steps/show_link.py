@@ -7,6 +7,7 @@ from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
@@ -31,7 +32,7 @@ class ShowLink:
             raise JobEnded(
                 LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
             )
-        link = await projects.browser_link(job)
+        link = await projects.browser_link(job, LostProjectHandler(projects, attempt).end)
         if link is None:
             retry = Button("button.retry", Retry(job.id))
             page = await projects.project_link(job.chat)
@@ -40,7 +41,7 @@ class ShowLink:
             message = LocalizedMessage("link.sign_in", buttons=(Button("button.sign_in", url=page), retry))
             raise JobEnded(PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
         chat = await projects.chats.get(job.chat)
-        buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
+        buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
         if job.text and job.chat.is_private:
             nemo = projects.nemo

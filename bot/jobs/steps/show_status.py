@@ -6,6 +6,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePic
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, question_message
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
@@ -29,9 +30,7 @@ class ShowStatus:
         unplaced: tuple[UnplacedFile, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
             try:
-                state = await projects.call(
-                    attempt.job, lambda p: projects.nemo.get_state(p.credentials, p.session_id)
-                )
+                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).tell)
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             draft, unplaced = state.draft, unplaced_files(state)
@@ -70,7 +69,9 @@ class ShowStatus:
             return ()
         try:
             credits_ = await self._projects.call(
-                attempt.job, lambda p: self._projects.nemo.get_credits(p.credentials)
+                attempt.job,
+                lambda p: self._projects.nemo.get_credits(p.credentials),
+                on_loss=LostProjectHandler(self._projects, attempt).tell,
             )
         except NemoError:
             return ()

@@ -28,6 +28,7 @@ from bot.jobs.refusal_messages import (
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
@@ -134,8 +135,8 @@ class Upload:
                 return
 
     async def _uploads_digest(self, attempt: Attempt) -> str:
-        nemo = self._projects.nemo
-        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.credentials, p.session_id))
+        on_loss = LostProjectHandler(self._projects, attempt).offer
+        state = await self._projects.get_state(attempt.job, on_loss)
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
@@ -162,7 +163,9 @@ class Upload:
             Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
         )
         try:
-            await self._projects.call(attempt.job, send)
+            await self._projects.call(
+                attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+            )
         except ServiceError as error:
             is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
             if is_other or error.outcome_unknown:
@@ -205,10 +208,16 @@ class Upload:
                             message_id=file.message_id,
                             session_id=project.session_id,
                             name=name,
+                            file_id=file.file_id,
+                            kind=file.kind,
+                            size_bytes=file.size,
+                            content_type=file.content_type,
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
-        await self._projects.call(attempt.job, send)
+        await self._projects.call(
+            attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+        )
 
     async def _open_all(
         self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack

@@ -6,6 +6,9 @@ from telegram import InlineKeyboardMarkup
 
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
+    DropRequest,
+    GoOn,
+    GoOnChoice,
     KeepExtras,
     PlaceFiles,
     RemoveExtra,
@@ -20,7 +23,7 @@ from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.retry import not_uploaded, retry_of
+from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
@@ -46,7 +49,9 @@ class JobButtons(HandlerFamily):
         """Add the handlers."""
         self.on_press(self._run_held, RunHeld)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
-        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption)
+        self.on_press(
+            self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption, GoOn, DropRequest
+        )
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion | PlaceFiles) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
@@ -66,7 +71,9 @@ class JobButtons(HandlerFamily):
         return PressReply("toast.sent_prompt", params, buttons=others)
 
     async def _job_button(
-        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer | RunCaption
+        self,
+        press: Press,
+        action: Retry | KeepExtras | RemoveExtra | RunOffer | RunCaption | GoOn | DropRequest,
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -76,6 +83,10 @@ class JobButtons(HandlerFamily):
         match action:
             case KeepExtras():
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
+            case DropRequest():
+                return PressReply("toast.dropped", buttons=NO_BUTTONS)
+            case GoOn(choice=choice):
+                return await self._go_on(press, status.job, choice)
             case Retry():
                 return await self._retry(press, status.job)
             case RunCaption():
@@ -113,6 +124,15 @@ class JobButtons(HandlerFamily):
         submitter = self._submitter
         again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
         # The new job's own messages say that it goes on.
+        return await send_prompt(submitter, press, again, toast="")
+
+    async def _go_on(self, press: Press, job: Job, choice: str) -> PressReply:
+        if choice not in set(GoOnChoice):
+            return PressReply("toast.old_button")
+        submitter = self._submitter
+        again = await go_on_with(
+            submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
+        )
         return await send_prompt(submitter, press, again, toast="")
 
     async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:

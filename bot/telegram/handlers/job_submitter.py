@@ -102,7 +102,11 @@ class JobSubmitter:
         return (await self._in_language(update, [job]))[0]
 
     async def _in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
-        return [replace(job, language=await self.language_in(update, job.chat)) for job in jobs]
+        codes = [await self._language_code(update, job.chat) for job in jobs]
+        return [
+            replace(job, language=language_of(code), language_code=code)
+            for job, code in zip(jobs, codes, strict=True)
+        ]
 
     async def refuse_access(self, update: Update, message: LocalizedMessage) -> None:
         """Answer somebody who may not use the bot; only the answer is stored, and that not for long."""
@@ -187,7 +191,10 @@ class JobSubmitter:
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:
         """Return the language that the chat has chosen, or else that of whoever caused the update."""
-        return language_of((await self.chats.get(chat)).language or language_code(update.effective_user))
+        return language_of(await self._language_code(update, chat))
+
+    async def _language_code(self, update: Update, chat: ChatKey) -> str:
+        return (await self.chats.get(chat)).language or language_code(update.effective_user) or ""
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""

@@ -24,6 +24,7 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
@@ -262,9 +263,15 @@ async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
         nemo = await stack.enter_async_context(NemoControl(url))
         http = await stack.enter_async_context(new_client())
-        options = ProjectOptions("https://nemovideo.example", None, 1_000_000)
+        options = ProjectOptions("https://nemovideo.example", 1_000_000)
         projects = Projects(
-            NemoClient(http, url), chats, cards, GuestAccountCounter(redis, clock), clock, options
+            NemoClient(http, url),
+            chats,
+            cards,
+            GuestAccountCounter(redis, clock),
+            clock,
+            OperatorToken(redis, None),
+            options,
         )
         yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"))
 

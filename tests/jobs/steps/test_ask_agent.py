@@ -99,7 +99,9 @@ async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -
     await rig.nemo.script(scripts.coded_error(1002, "no such session"))
     assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == ""
     assert len(await rig.nemo.messages()) == 2
-    assert rig.responder.sent["session_gone"] == LocalizedMessage("error.session_gone")
+    assert rig.responder.sent["project_lost"] == LocalizedMessage(
+        "lost.no_files", {"what": LocalizedMessage("lost.session_gone")}
+    )
 
 
 async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -> None:
@@ -131,7 +133,9 @@ async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
     answer = rig.responder.sent["answer"]
     assert isinstance(answer, AgentMessage)
     assert answer.markdown == "I trimmed it."
-    assert answer.lines[-1] == LocalizedMessage("answer.stopped_early")
+    stopped, credits_used = answer.lines[-2:]
+    assert stopped == LocalizedMessage("answer.stopped_early")
+    assert credits_used == LocalizedMessage("answer.credits_used", {"n": 50, "left": 50})
     assert answer.buttons == ()
 
 
