@@ -16,6 +16,7 @@ from bot.jobs.payloads import (
     CancelPayload,
     DeleteTokenPayload,
     EditPayload,
+    ExportPayload,
     ForgetPayload,
     LinkPayload,
     LoginPayload,
@@ -165,6 +166,7 @@ class Job:
 
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
+    JobKind.EXPORT: ExportPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
     JobKind.DELETE_TOKEN: DeleteTokenPayload,

@@ -25,6 +25,12 @@ class EditPayload(Payload):
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
 
 
+class ExportPayload(Payload):
+    """A request for the finished video."""
+
+    output: tuple[str, ...] = ()  # the resolutions and formats that it names, such as ``4k`` and ``mov``
+
+
 class LinkPayload(Payload):
     """A question for the browser link."""
 

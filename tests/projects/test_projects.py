@@ -25,6 +25,7 @@ from bot.nemo.errors import (
     AccessRefused,
     AuthError,
     Call,
+    ClientIdMissing,
     ExportNotInPlan,
     NemoError,
     NoCredits,
@@ -36,7 +37,7 @@ from bot.nemo.errors import (
 from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
-from bot.projects.projects import LINK_MARGIN, Project, ProjectLoss, ProjectOptions, Projects
+from bot.projects.projects import LINK_MARGIN, LossReason, Project, ProjectLoss, ProjectOptions, Projects
 from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
@@ -490,3 +491,72 @@ async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(offic
     assert await office.guest_accounts.used_this_week() == 1
     office.clock.at += 2 * DAY
     assert await office.guest_accounts.used_this_week() == 0
+
+
+async def test_a_project_is_named_and_speaks_as_its_first_request(office: Office) -> None:
+    job = replace(
+        new_job(), text="把这段视频剪到两秒，\n" + "再加标题" * 20, language="en", language_code="zh-hant"
+    )
+    projects = office.open(None)
+    state = await projects.get_state(job)
+    assert state.draft is not None
+    title = state.draft.raw["m"]["title"]
+    assert title.startswith("把这段视频剪到两秒， 再加标题")
+    assert len(title) == 40
+    assert [session.language for session in await office.nemo.sessions()] == ["zh-TW"]
+
+
+async def test_a_refused_client_id_is_replaced_once_and_stays(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    refused = await office.chats.ensure_client_id(job.chat)
+    await office.nemo.fault("anonymous-token", status=400, code=400, message="Missing X-Client-Id", times=1)
+    await projects.call(job, whole)
+    chat = await office.chats.get(job.chat)
+    assert chat.client_id not in (None, refused)
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_client_id_that_is_refused_again_is_told(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.nemo.fault("anonymous-token", status=400, code=400, message="Missing X-Client-Id", times=9)
+    with pytest.raises(ClientIdMissing) as caught:
+        await projects.call(job, whole)
+    told = (await ended_by(projects, job, caught.value)).message
+    assert isinstance(told, LocalizedMessage)
+    assert told.key == "error.client_id_refused"
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts(
+    office: Office, redis: Redis
+) -> None:
+    job, alerts, losses = new_job(), list[str](), list[ProjectLoss]()
+    account = await office.nemo.add_account(token=OPERATOR)
+    projects = office.open(OPERATOR)
+
+    async def alert() -> None:
+        alerts.append("refused")
+
+    operator = OperatorToken(redis, OPERATOR, falls_back_to_guests=True, alert=alert)
+    projects.operator_token = projects.accounts._operator_token = operator
+
+    async def note(loss: ProjectLoss) -> None:
+        losses.append(loss)
+
+    before = await projects.call(job, whole)
+    await office.nemo.change_account(account.user_id, expired=True)
+    project = await projects.call(job, _after_credits(projects), on_loss=note)
+    assert project.account is Account.ANONYMOUS
+    assert project.session_id != before.session_id
+    assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
+    assert alerts == ["refused"]
+    other = await projects.call(replace(job, chat=ChatKey(4712)), whole)
+    assert other.account is Account.ANONYMOUS
+
+
+def _after_credits(projects: Projects) -> Callable[[Project], Any]:
+    async def ask(project: Project) -> Project:
+        await projects.nemo.get_credits(project.credentials)
+        return project
+
+    return ask

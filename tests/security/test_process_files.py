@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.samples import make_video
-from tests.interruptions.expected import expect_everything_once
 from tests.interruptions.world import open_world
 
 pytestmark = pytest.mark.heavy
@@ -20,7 +19,8 @@ async def test_what_a_process_writes_is_its_users_alone(tmp_path: Path) -> None:
         async with open_world(tmp_path / "world", clip) as world:
             world.bots.start()
             await world.prompt()
-            await expect_everything_once(world)
+            await world.videos()
+            await world.at_rest()
             data = world.bots.data_dir
             found = {path: stat.S_IMODE(path.lstat().st_mode) for path in [data, *data.rglob("*")]}
     finally:

@@ -331,7 +331,14 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     chat = ChatKey(GROUP["id"])
     before = await received.chats.get(chat)
     await received.telegram.people.faults.error("getChatAdministrators", times=None, **refusal)
-    value = {"cancel": prompt.id, "retry": prompt.id, "auto": "0", "file": "1", "language": "zh"}
+    value = {
+        "cancel": prompt.id,
+        "retry": prompt.id,
+        "auto": "0",
+        "file": "1",
+        "language": "zh",
+        "skill": "0" * 12,
+    }
     assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
     assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
     assert await received.chats.get(chat) == before

@@ -16,9 +16,11 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStar
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
+from bot.jobs.payloads import ExportPayload
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
+from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
@@ -163,6 +165,9 @@ class Export:
                 if (loss := await lost_since_asked(self._projects, attempt)) is not None:
                     await LostProjectHandler(self._projects, attempt).end(loss)
                 return
+            if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
+                params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
+                await attempt.responder.send("output", LocalizedMessage("export.output", params, quiet=True))
             chat = await chats.get(key)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(

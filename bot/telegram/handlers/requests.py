@@ -12,7 +12,7 @@ from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import ExportPayload, SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
@@ -26,7 +26,8 @@ from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for
+from bot.words.phrases import PhraseAction, action_for, requested_output
+from bot.words.small_talk import SmallTalk, small_talk
 
 
 class RequestHandlers(HandlerFamily):
@@ -70,7 +71,7 @@ class RequestHandlers(HandlerFamily):
         has_file = bool(request.part.files)
         phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
-            return await self._phrase(update, context, phrase)
+            return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
             if message.chat.type == ChatType.PRIVATE:
@@ -83,7 +84,7 @@ class RequestHandlers(HandlerFamily):
         knows_replied = await self._submitter.knows_replied(message)
         return read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
 
-    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction) -> None:
+    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
         match phrase:
             case PhraseAction.UPLOAD:
@@ -95,7 +96,9 @@ class RequestHandlers(HandlerFamily):
                 await self._cancel.cancel(update, context)
             case _:
                 job_type = COMMAND_JOBS[phrase]
-                await self._submitter.submit(update, job_type.queue, job_type.kind)
+                output = requested_output(text) if phrase is PhraseAction.EXPORT else ()
+                payload = ExportPayload(output=output) if output else None
+                await self._submitter.submit(update, job_type.queue, job_type.kind, payload)
 
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
@@ -110,6 +113,8 @@ class RequestHandlers(HandlerFamily):
             and await self._questions.answer(update, context, request.prompt)
         ):
             return None
+        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+            return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
         card = await self._submitter.card(update, message)
         part = self._checked(request.part, card)
         replied = None if request.replied is None else self._checked(request.replied, card)
@@ -148,6 +153,15 @@ class RequestHandlers(HandlerFamily):
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
+
+    async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:
+        """Return the kind of small talk that a message is, unless it may answer what the agent asked in words."""
+        talk = None if request.is_edit else small_talk(request.prompt)
+        if talk is None:
+            return None
+        answered = await self._submitter.latest_answer(await self._submitter.chats.get(chat_key(message)))
+        asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
+        return None if asks else talk
 
     async def _refuse(
         self,
