@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,8 +23,10 @@ from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
@@ -34,6 +35,7 @@ from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
@@ -46,6 +48,7 @@ from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
 from bot.store.connect import Store, open_store
+from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -68,7 +71,9 @@ from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 
 if TYPE_CHECKING:
@@ -82,9 +87,6 @@ TICKET_TTL = timedelta(minutes=1)
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
-
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
 
 
 class CannotStart(Exception):
@@ -223,6 +225,7 @@ class App:
             lambda: Transport(tls),
             rate_limiter,
             local=settings.telegram_local_mode,
+            link_hosts=[settings.nemo_api_url, settings.nemo_web_url],
         )
         backoff = Backoff()
         try:
@@ -248,21 +251,23 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
         webhook = None
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
-            webhook = Webhook(settings.webhook_secret.get_secret_value())
+            webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
             health.checks["webhook"] = _check(lambda: webhook is not None and webhook.is_set)
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
             app = create_app(health, webhook, path)
             try:
-                url = await stack.enter_async_context(serve(app, host, port, max_connections=MAX_CONNECTIONS))
+                url = await stack.enter_async_context(
+                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error
             log.info("web.ready", url=url)
@@ -349,6 +354,8 @@ class App:
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
+        alerts = OperatorAlerts(parts.job_queue, parts.chats, self._clock, settings.admins)
+        alert = "alert.token_refused_guests" if settings.fallback_to_guest else "alert.token_refused"
         nemo_http = await stack.enter_async_context(new_client(parts.tls))
         media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True))
         return Projects(
@@ -361,24 +368,30 @@ class App:
             parts.cards,
             parts.guest_accounts,
             self._clock,
-            ProjectOptions(
-                web_url=settings.nemo_web_url,
-                operator_token=settings.nemo_token.get_secret_value() if settings.nemo_token else None,
-                size_limit=settings.max_upload_mb * MEBIBYTE,
+            OperatorToken(
+                parts.redis,
+                settings.nemo_token.get_secret_value() if settings.nemo_token else None,
+                falls_back_to_guests=settings.fallback_to_guest,
+                alert=partial(alerts.send, alert, LocalizedMessage(alert)),
             ),
+            ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
 
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
         files_http = await stack.enter_async_context(new_client(parts.tls))
-        await asyncio.to_thread(_prepare_results, settings.results_dir, self._clock)
-        local = settings.telegram_local_mode
+        now_s = self._clock.now().timestamp()
+        await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
+        local, server_dir = settings.telegram_local_mode, settings.server_dir
+        unreadable = UnreadableFiles(bot, parts.redis, settings.admins, server_dir)
         return TelegramResponders(
             bot,
             telegram_calls,
             sent,
-            FileDownloads(bot, telegram_calls, files_http, local=local, server_dir=settings.server_dir),
+            FileDownloads(
+                bot, telegram_calls, files_http, local=local, server_dir=server_dir, unreadable=unreadable
+            ),
             Delivery(
                 bot,
                 telegram_calls,
@@ -422,7 +435,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
@@ -484,11 +497,3 @@ def _load_cards(settings: Settings) -> SkillCards:
         raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
     log.info("skills.ready", cards=len(names))
     return cards
-
-
-def _prepare_results(directory: Path, clock: Clock) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    oldest = clock.now().timestamp() - LEFTOVER_AGE_S
-    for path in directory.glob("*.mp4"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)

@@ -90,6 +90,8 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
     hide_memory()
     try:
         settings = load_settings()
+        # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
+        os.umask(0o027 if settings.telegram_local_mode else 0o077)
         configure_logging(settings.log_level, settings.log_format)
         bot = App(settings, SystemClock(), role)
         collect_rarely()

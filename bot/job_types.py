@@ -19,6 +19,7 @@ from bot.jobs.steps.connect import Connect
 from bot.jobs.steps.delete_token import DeleteToken
 from bot.jobs.steps.deliver import Deliver
 from bot.jobs.steps.export import Export, RenderLimits
+from bot.jobs.steps.first_contact import FirstContact
 from bot.jobs.steps.forget import Forget
 from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
@@ -111,11 +112,16 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
     ),
-    JobType(JobKind.STATUS, QUICK, (ShowStatus,), Command("status", private=20, group=30)),
-    JobType(JobKind.CREDITS, QUICK, (ShowCredits,), Command("credits", private=30, group=70)),
-    JobType(JobKind.LINK, QUICK, (ShowLink,), Command("link", private=90, group_admin=10)),
+    JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
+    JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),
+    JobType(JobKind.LINK, QUICK, (FirstContact, ShowLink), Command("link", private=90, group_admin=10)),
     JobType(JobKind.SETTINGS, QUICK, (ShowSettings,), Command("settings", private=70, group=80)),
-    JobType(JobKind.SKILL, QUICK, (ShowSkills,), Command("skill", private=60, group=60, needs_handler=True)),
+    JobType(
+        JobKind.SKILL,
+        QUICK,
+        (ShowSkills, FirstContact),
+        Command("skill", private=60, group=60, needs_handler=True),
+    ),
     JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
     JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
     JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),

@@ -20,6 +20,9 @@ from bot.runtime.setting_names import unknown_names
 
 MEBIBYTE = 1024 * 1024
 
+ENV_FILE = Path(".env")
+"""Settings that the environment doesn't have, in the directory in which the bot is started."""
+
 SECRETS_DIR = Path("/run/secrets")
 """Where container engines put secrets, a file each."""
 
@@ -119,7 +122,7 @@ class Settings(BaseSettings):
     telegram_files_dir: Path | None = Field(
         None,
         description="With TELEGRAM_LOCAL_MODE: the Bot API server's directory, as the bot sees it. Files that people "
-        "sent are deleted there after use, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
+        "sent are read there and deleted after use, and nothing outside of it. Default: /var/lib/telegram-bot-api.",
     )
     webhook_url: WebAddress | None = Field(
         None,
@@ -151,8 +154,16 @@ class Settings(BaseSettings):
         description="The token of the account that pays for every chat. Without it each chat gets a guest account, of "
         "which NemoVideo gives about ten a week to one IP address.",
     )
+    fallback_to_guest: bool = Field(
+        False,
+        description="Whether chats go on with guest accounts, in new projects, once NemoVideo refuses NEMO_TOKEN. "
+        "ADMINS are told either way.",
+    )
     skill_source: str | None = Field(
-        None, max_length=64, description="Sent as X-Skill-Platform. Default: by the skill card's directory."
+        None,
+        max_length=64,
+        description="NemoVideo's own name for where the skills were installed from: it sets the header "
+        "X-Skill-Platform; X-Skill-Source is always the skill card's name. Default: by the card's directory.",
     )
     default_skill: str = Field(
         "video-editing-ai-background", description="Name of the skill card that a new chat starts with."
@@ -360,7 +371,7 @@ class Settings(BaseSettings):
         return self.shared_dir or self.data_dir / "results"
 
 
-def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
     """Read the settings.
 
     A secret may stand in a file instead: the one that ``NAME_FILE`` names, or one called like it in ``/run/secrets``.

@@ -7,6 +7,7 @@ Each line is an expression that uses the name. A name that nobody reads any more
 
 # Set for a library, which reads it.
 _.bit_rate  # PyAV
+_.pict_type
 _.pts
 _.thread_count
 _.thread_type

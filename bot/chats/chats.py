@@ -1,6 +1,6 @@
 """What the store keeps of each chat: its account, its project, its settings and its latest results."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, cast
 from uuid import UUID, uuid4
@@ -29,6 +29,8 @@ from bot.store.lua_script import LuaScript
 DEFAULT_TTL_DAYS = 90
 MAX_UPLOADS = 100
 MAX_RESULTS = 20  # kept for each chat; the oldest go first
+
+EXPORT_REFUSED_FOR = timedelta(days=1)  # a plan may have been changed by then
 
 _DAY_S = 86_400
 
@@ -77,6 +79,7 @@ class ChatFields(BaseModel):
         account: Whose account the project below belongs to.
         session_id: Its project.
         task_id: The task that the project came with.
+        lost_session_id: A project that NemoVideo lost; None once somebody decided whether its files are put back.
         claim_token: Opens a project in a browser; whoever has it can take the project over.
         claim_session_id: The project that the claim token opens.
         claim_expires_at: When the claim token expires; None if it does not, as far as is known.
@@ -84,13 +87,16 @@ class ChatFields(BaseModel):
         language: The catalogue that the chat chose; None while everyone is answered in their own language.
         auto_export: Whether a finished edit is exported without being asked for.
         send_as_file: Whether finished videos are sent as files.
+        shrink_results: Whether a video that is too large to be sent comes in a smaller version, and not only as a link.
         replace_results: Whether a finished video replaces the project's earlier one.
         result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
         result_message_id: The id of that message.
         result_session_id: The project of that video.
         result_in_use: Whether somebody has replied to that message or pinned it.
-        export_refused: Whether the account's plan turned out to have no export.
-        greeted: Whether it has had a project before; setting up the first one is announced.
+        export_refused_at: When the account's plan turned out to have no export; None if it has one, as far as is known.
+        answer_job_id: The job with the agent's latest answer.
+        answer_session_id: The project of that answer.
+        greeted: Whether setting things up was announced, which is done once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +109,7 @@ class ChatFields(BaseModel):
     account: Account = Account.NONE
     session_id: str | None = None
     task_id: str | None = None
+    lost_session_id: str | None = None
     claim_token: Secret = None
     claim_session_id: str | None = None
     claim_expires_at: UtcTime | None = None
@@ -110,12 +117,15 @@ class ChatFields(BaseModel):
     language: str | None = None
     auto_export: bool = True
     send_as_file: bool = False
+    shrink_results: bool = True
     replace_results: bool = False
     result_chat_id: int | None = None
     result_message_id: int | None = None
     result_session_id: str | None = None
     result_in_use: bool = False
-    export_refused: bool = False
+    export_refused_at: UtcTime | None = None
+    answer_job_id: str | None = None
+    answer_session_id: str | None = None
     greeted: bool = False
 
 
@@ -128,10 +138,13 @@ class Chat(ChatFields):
 
     key: ChatKey
 
-    @property
-    def exports_by_itself(self) -> bool:
+    def lacks_export(self, now: datetime) -> bool:
+        """Whether the account's plan refused an export so lately that only a request for one tries again."""
+        return self.export_refused_at is not None and now - self.export_refused_at < EXPORT_REFUSED_FOR
+
+    def exports_by_itself(self, now: datetime) -> bool:
         """Whether an edit is followed by an export that nobody asked for."""
-        return self.auto_export and not self.export_refused
+        return self.auto_export and not self.lacks_export(now)
 
     def is_latest_result(self, telegram_chat_id: int, message_id: int) -> bool:
         """Whether a message holds the latest finished video.
@@ -169,6 +182,10 @@ class ProjectFile(BaseModel):
         message_id: The id of that message.
         session_id: The project.
         name: Its name in the project.
+        file_id: Telegram's handle, with which it can be uploaded again.
+        kind: What Telegram calls it: video, photo, document and so on.
+        size_bytes: Its size as declared; None if Telegram doesn't say.
+        content_type: Its MIME type as declared.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -177,6 +194,10 @@ class ProjectFile(BaseModel):
     message_id: int
     session_id: str
     name: str
+    file_id: str = ""
+    kind: str = ""
+    size_bytes: int | None = None
+    content_type: str = ""
 
 
 class Chats:
@@ -229,6 +250,15 @@ class Chats:
             self._extend_ttl(transaction, key)
             _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
+
+    async def replace_client_id(self, key: ChatKey, refused: UUID) -> UUID:
+        """Return a new client id in the place of one that was refused, or what another job has put there already."""
+        chat = await self.get(key)
+        if chat.client_id is not None and chat.client_id != refused:
+            return chat.client_id
+        client_id = uuid4()
+        await self.update(key, ChatFields(client_id=client_id, user_id=None))
+        return client_id
 
     async def update(self, key: ChatKey, *changes: ChatFields) -> None:
         """Save some fields in one transaction; the others keep their values, whoever writes them meanwhile.
@@ -312,6 +342,19 @@ class Chats:
             if (file.telegram_chat_id, file.message_id) == (telegram_chat_id, message_id):
                 return file
         return None
+
+    async def project_files(self, key: ChatKey, session_id: str, limit: int) -> list[ProjectFile]:
+        """Return the files of a project that can be uploaded again, in the order in which they came.
+
+        Args:
+            key: Which chat.
+            session_id: The project.
+            limit: How many at most; the latest count.
+        """
+        texts = await cast(Any, self._redis.lrange(uploads_key(str(key)), 0, -1))
+        every = [ProjectFile.model_validate_json(text) for text in texts]
+        by_id = {file.file_id: file for file in every if file.session_id == session_id and file.file_id}
+        return list(by_id.values())[:limit][::-1]
 
     async def _push(self, key: ChatKey, name: str, item: BaseModel, limit: int) -> None:
         async with self._redis.pipeline(transaction=True) as transaction:

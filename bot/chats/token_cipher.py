@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from redis.asyncio import Redis
 
 from bot.store.errors import StoreError
-from bot.store.files import OWNER_ONLY_FILE, locked
+from bot.store.files import OWNER_ONLY_FILE, ensure_data_directory, locked
 from bot.store.keys import CIPHER_MARKER
 
 KEY_FILE = "encryption.key"
@@ -59,7 +59,7 @@ class TokenCipher:
 
         Raises:
             TokenCipherError: A key is malformed.
-            UnsafeFile: The key file can't be used, or belongs to another user.
+            UnsafeFile: The directory or the key file can't be used, or belongs to another user.
         """
         return cls(keys or [_ensure_key_file(data_dir)])
 
@@ -104,8 +104,7 @@ class TokenCipher:
 
 def _ensure_key_file(data_dir: Path) -> str:
     """Return the key in the data directory, created at the first start."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = data_dir / KEY_FILE
+    path = ensure_data_directory(data_dir) / KEY_FILE
     # The file is created empty and filled under its lock, so that processes starting at once agree on one key.
     with locked(path, _KEY_FILE_TIMEOUT_S) as fd:
         if stat.S_IMODE(os.fstat(fd).st_mode) != OWNER_ONLY_FILE:

@@ -12,10 +12,12 @@ from redis.asyncio import Redis
 
 from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
-from bot.settings import MEBIBYTE, Settings
+from bot.runtime.web_links import is_public_host
+from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
 from bot.store.schema import SCHEMA_VERSION
+from bot.telegram.sending.server_files import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
 """Space for one file of the largest size that an own Bot API server passes on."""
@@ -63,6 +65,12 @@ def _password(settings: Settings) -> Finding:
     if parts.scheme == "unix":
         return not_asked(name, "a Unix socket")
     if parts.password or "password" in parse_qs(parts.query):
+        if parts.scheme == "redis" and is_public_host(parts.hostname or "localhost"):
+            return wrong(
+                name,
+                "set, and sent in clear over the internet",
+                "Use TLS: rediss:// in REDIS_URL, or a network of your own",
+            )
         return ok(name, "set")
     if _is_loopback(parts.hostname or "localhost"):
         return not_asked(name, "none, on this machine alone")
@@ -125,7 +133,30 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
 
 def check_disk(settings: Settings) -> list[Finding]:
     """Check free disk space, and the directories of an own Bot API server."""
-    return [_directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"), *_own_server(settings)]
+    return [
+        _directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"),
+        _others_access(settings),
+        *_own_server(settings),
+    ]
+
+
+def _others_access(settings: Settings) -> Finding:
+    """Check that no other user of the machine reads what the bot keeps, or the secrets of its settings."""
+    name = "disk: other users"
+    own = [settings.data_dir, ENV_FILE, *([] if settings.shared_dir else [settings.results_dir])]
+    is_open = [str(path) for path in own if _is_open_to_others(path)]
+    if not is_open:
+        return ok(name, "can't read the bot's files")
+    return wrong(name, f"can read {', '.join(is_open)}", f"chmod go= {' '.join(is_open)}")
+
+
+def _is_open_to_others(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    # What is root's is a container's volume, which nobody else sees.
+    return (status.st_uid != 0 or os.getuid() == 0) and bool(status.st_mode & 0o077)
 
 
 def _own_server(settings: Settings) -> Sequence[Finding]:
@@ -139,18 +170,9 @@ def _own_server(settings: Settings) -> Sequence[Finding]:
 
 
 def _server_files(name: str, directory: Path) -> Finding:
-    if not directory.is_dir():
-        return wrong(
-            name,
-            f"{directory} is not there",
-            "Mount the Bot API server's directory here, or set TELEGRAM_FILES_DIR to where it is",
-        )
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        return wrong(
-            name,
-            f"{directory} can't be read and written",
-            "Run bot and Bot API server as one user, or in one group that may write there",
-        )
+    problem = directory_problem(directory)
+    if problem is not None:
+        return wrong(name, *problem)
     return _free_space(name, directory, directory)
 
 

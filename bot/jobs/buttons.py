@@ -1,6 +1,7 @@
 """What buttons do: one class an action, packed into Telegram's 64 bytes of callback data."""
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import ClassVar, get_type_hints
 
 VERSION = "1"
@@ -29,6 +30,31 @@ class Retry(ButtonAction):
     """Do what a failed job has left to do."""
 
     name = "retry"
+    job_id: str
+
+
+class GoOnChoice(StrEnum):
+    """How a request that waits for a decision goes on."""
+
+    RESTORE = "restore"  # after its project was lost: with the project's files put back
+    EMPTY = "empty"  # after its project was lost: without them
+    SPEND = "spend"  # with fewer credits than it takes
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn(ButtonAction):
+    """Run a request that waits for a decision; the choice is a ``GoOnChoice``."""
+
+    name = "go_on"
+    job_id: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropRequest(ButtonAction):
+    """Leave a request that waits for a decision."""
+
+    name = "drop"
     job_id: str
 
 
@@ -80,6 +106,22 @@ class RunEdited(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCaption(ButtonAction):
+    """Do what the texts of the forwarded messages in a job say."""
+
+    name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeld(ButtonAction):
+    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
+
+    name = "held"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export(ButtonAction):
     """Render the draft as it is."""
 
@@ -109,9 +151,13 @@ class NewProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; make a project if there is none."""
+    """Show where the project opens in a browser; make a project if there is none.
+
+    With the id of a job that holds a request, that is to go on when the project has its file.
+    """
 
     name = "link"
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +210,13 @@ class RunSuggestion(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceFiles(ButtonAction):
+    """Ask the agent to put the files that are on no track on the timeline."""
+
+    name = "place"
+
+
+@dataclass(frozen=True, slots=True)
 class ShowSettings(ButtonAction):
     """Show the chat's settings."""
 
@@ -190,6 +243,14 @@ class SetSendAsFile(ButtonAction):
     """Send videos as files, or as videos."""
 
     name = "file"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetShrinkResults(ButtonAction):
+    """Send a smaller version of videos that are too large, or only a link."""
+
+    name = "shrink"
     on: bool
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.nemo.drafts import digest
 from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")
@@ -59,6 +60,13 @@ class UploadStarted(Checkpoint):
     digest_before: str = ""  # a digest of the project's uploads then
     size_bytes: int = 0  # bytes of the files; 0 for links
     sources: tuple[str, ...] = ()  # file ids or links
+
+
+class UploadAwaited(Checkpoint):
+    """Saved when somebody is shown where to upload a file themselves that their request needs."""
+
+    name = "upload_awaited"
+    digest_before: str = ""  # a digest of the project's uploads then
 
 
 class UploadedFile(BaseModel):
@@ -113,11 +121,15 @@ class AgentAsked(Checkpoint):
     Args:
         draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
         session_id: The project that it goes to.
+        credits_before: Credits that the account had then; ``None`` if unknown, or not to be told.
+        turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
     """
 
     name = "agent_asked"
     draft_before: RawDraft = None
     session_id: str = ""
+    credits_before: float | None = None
+    turns_before: int | None = None
 
 
 class AgentAnswered(Checkpoint):
@@ -133,6 +145,22 @@ class AgentAnswered(Checkpoint):
     raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
+    files: int = 0  # how many files came with it, which have been sent
+    credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
+    credits_left: int = 0  # what is left then
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the agent changed the draft."""
+        return digest(self.draft_before) != digest(self.draft_after)
+
+
+class ProjectLost(Checkpoint):
+    """Saved before the chat is told that its project is gone, if it has files that can be put back."""
+
+    name = "project_lost"
+    session_id: str | None = None  # the project
+    is_waiting: bool = False  # whether the request waits for a decision about the files
 
 
 class QuestionAsked(Checkpoint):

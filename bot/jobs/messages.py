@@ -134,6 +134,7 @@ class Progress:
     expected_s: float = 0.0  # seconds in which the bar moves on by itself from ``fraction`` to ``until``
     until: float = 0.0  # where that movement ends, 0 to 1
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
+    readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
 
 
 STORED_LIST = TypeAdapter(ListMessage)  # reads and writes messages that are stored on their own

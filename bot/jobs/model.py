@@ -16,6 +16,7 @@ from bot.jobs.payloads import (
     CancelPayload,
     DeleteTokenPayload,
     EditPayload,
+    ExportPayload,
     ForgetPayload,
     LinkPayload,
     LoginPayload,
@@ -27,7 +28,7 @@ from bot.jobs.payloads import (
 
 P = TypeVar("P", bound=Payload)
 
-MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on; the rest is cut
+MAX_PROMPT_CHARS = 8000  # longest prompt that is passed on
 
 JOB_ID_BYTES = 8
 """Random bytes in a job's id; its 16 hex digits fit well into Telegram's 64 bytes of callback data."""
@@ -74,6 +75,17 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A smaller version of a video that Telegram keeps beside it."""
+
+    file_id: str  # as in ``Attachment``
+    size: int | None  # bytes; ``None`` if Telegram doesn't say
+    codec: str  # such as ``h264``
+    width: int  # in pixels
+    height: int  # in pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file at Telegram."""
 
@@ -87,6 +99,7 @@ class Attachment:
     height: int | None = None  # in pixels; ``None`` if Telegram doesn't say
     message_id: int | None = None  # the message that brought it
     is_result: bool = False  # whether that message was the bot's, with a finished video
+    variants: tuple[Variant, ...] = ()  # smaller versions of a video
 
     @property
     def is_text(self) -> bool:
@@ -117,6 +130,7 @@ class Job:
         owner_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
+        language_code: The language that the chat chose, or the person's as Telegram tells it, such as ``pt-br``.
         asked_at: When it was received, UTC.
         text: The prompt, without command.
         files: The files that came with it.
@@ -139,6 +153,7 @@ class Job:
     payload: Annotated[SerializeAsAny[Payload] | None, BeforeValidator(_read_payload)] = None
     telegram_chat_id: int = 0
     chat_title: str = ""
+    language_code: str = ""
 
     def __post_init__(self) -> None:
         if not self.telegram_chat_id:
@@ -151,6 +166,7 @@ class Job:
 
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
+    JobKind.EXPORT: ExportPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
     JobKind.DELETE_TOKEN: DeleteTokenPayload,

@@ -15,13 +15,27 @@ class EditPayload(Payload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
+    others_words: str = ""  # texts of forwarded messages, which ask for nothing by themselves
     is_late: bool = False  # whether its files came after the request that they belong to was begun
+    lost_project_decided: bool = False  # whether somebody decided what becomes of a lost project's files
+    restored_file_ids: tuple[
+        str, ...
+    ] = ()  # files of a lost project that are put back, which are not its subject
+    may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
+    uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
+
+
+class ExportPayload(Payload):
+    """A request for the finished video."""
+
+    output: tuple[str, ...] = ()  # the resolutions and formats that it names, such as ``4k`` and ``mov``
 
 
 class LinkPayload(Payload):
     """A question for the browser link."""
 
     opens_project: bool = False  # whether a project is made if the chat has none
+    uploads_before: str = ""  # as in ``EditPayload``, if the link was shown for the same file before
 
 
 class LoginPayload(Payload):

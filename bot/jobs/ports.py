@@ -32,6 +32,7 @@ class Result:
         why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
             is not allowed.
         spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         size: Bytes; ``None`` if unknown.
         duration_s: Its length, if the render says so.
         took_s: Seconds from the request until now.
@@ -39,6 +40,7 @@ class Result:
         kind: What it was sent as then.
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
+        project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
     """
 
@@ -46,6 +48,7 @@ class Result:
     link: str = ""
     why_link: str = "too_large"
     spare_link: str = ""
+    may_shrink: bool = True
     size: int | None = None
     duration_s: float | None = None
     took_s: float = 0.0
@@ -53,6 +56,7 @@ class Result:
     kind: str = "video"
     as_file: bool = False
     browser_link: str = ""
+    project_link: str = ""
     buttons: tuple[Button, ...] = ()
 
 
@@ -60,10 +64,14 @@ class Result:
 class Delivered:
     """How a result reached the chat."""
 
-    file_id: str  # Telegram's id of it; empty if a link was sent
+    file_id: str  # Telegram's id of it; empty if the whole video was not sent
     kind: str = "video"  # what it became: video, animation or document
     message_id: int = 0  # the message with it
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
+
+
+MAX_SENT_BYTES = 10_000_000
+"""The largest file of the agent's that is sent: so large may photos be, and it is held in memory."""
 
 
 class FileGone(Exception):
@@ -72,6 +80,10 @@ class FileGone(Exception):
 
 class FileUnavailable(FileGone):
     """Telegram does not hand out the file at the moment; later it may."""
+
+
+class FilesUnreadable(FileUnavailable):
+    """The bot can't read the files of its own Bot API server: its operator has to mend that."""
 
 
 class FileTooLarge(Exception):
@@ -107,6 +119,22 @@ class Responder(Protocol):
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """Send a message, once for each idempotency key even across crashes.
+
+        Raises:
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+
+        A file that Telegram refuses is left out.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            name: Its name, which may be anything.
+            content_type: Its declared MIME type; may be empty.
+            content: Its bytes, at most ``MAX_SENT_BYTES``.
 
         Raises:
             ChatGone: Nobody is left to answer.

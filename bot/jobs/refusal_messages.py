@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bot.jobs.buttons import Retry, ShowLink
+from dataclasses import replace
+
+from bot.jobs.buttons import Retry, RunHeld, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
-from bot.jobs.ports import FileGone, FileUnavailable
+from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
 from bot.media.kinds import alternatives, category_of, label_of
 from bot.skills import SkillCard
 
@@ -28,6 +30,34 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     return LocalizedMessage(
         "error.file_type_card", {"name": name, "skill": card.display_name, "kinds": " ".join(card.file_kinds)}
     )
+
+
+def holding(message: LocalizedMessage, job: Job) -> LocalizedMessage:
+    """Let the button for an upload in the browser keep the request that the file belongs to.
+
+    Args:
+        message: The refusal of the file.
+        job: The job that holds the request's words.
+    """
+    buttons = tuple(
+        replace(button, action=ShowLink(job.id)) if isinstance(button.action, ShowLink) else button
+        for button in message.buttons
+    )
+    return replace(message, buttons=buttons)
+
+
+def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> LocalizedMessage:
+    """Add the button that runs a request's words without the links that can't be fetched, if there are words.
+
+    Args:
+        message: What is wrong with the links.
+        job: The job that holds the words.
+        has_project: Whether the chat has a project that they may be about.
+    """
+    if not job.text:
+        return message
+    label = "button.run_on_current" if has_project else "button.run_without_link"
+    return replace(message, buttons=(Button(label, RunHeld(job.id)),))
 
 
 def size_limit(max_bytes: int, card: SkillCard) -> int:
@@ -59,6 +89,9 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
 
 def file_gone(job: Job, error: FileGone) -> LocalizedMessage:
     """Say that Telegram does not have a job's file, or not at the moment."""
+    retry = Button("button.retry", Retry(job.id))
+    if isinstance(error, FilesUnreadable):
+        return LocalizedMessage("error.files_unreadable", buttons=(retry,))
     if isinstance(error, FileUnavailable):
-        return LocalizedMessage("error.file_unavailable", buttons=(Button("button.retry", Retry(job.id)),))
+        return LocalizedMessage("error.file_unavailable", buttons=(retry,))
     return LocalizedMessage("error.file_gone")

@@ -68,6 +68,7 @@ _PRELOADED = (
     "pillow_heif",
     "bot.media.cover",
     "bot.media.audio_conversion",
+    "bot.media.shrink",
     "bot.media.picture_conversion",
 )
 _CHUNK_BYTES = 65_536

@@ -1,88 +1,40 @@
-"""Links in a message: which of them are media that can be uploaded by link, and which are refused.
+"""Links in a message: which of them may be media that can be uploaded by link, and which are refused.
 
-Nothing here opens a connection: only the service that fetches a link learns whether its host has a public address.
+A link whose path ends like a media file, or that has a documented form for the file itself, counts as media. Any other
+page may be one: only the service that fetches it can tell. Nothing here opens a connection: only that service learns
+whether its host has a public address.
 """
 
-import ipaddress
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from bot.runtime.allowed_hosts import ascii_host, is_public
+from bot.media.direct_links import direct_link
+from bot.media.sites import SiteGroup, find_site
+from bot.runtime.allowed_hosts import ascii_host
+from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS, is_public_host, is_within
 
 MEDIA_ENDINGS: Final = frozenset(
     ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
 )
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
-MAX_LINK_CHARS = 2048  # the length that browsers, proxies and Telegram's buttons all take
 MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
 """Ports of web servers. A link with any other port would probe another kind of server."""
 
-SITES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("YouTube", ("youtube.com", "youtu.be", "youtube-nocookie.com", "music.youtube.com")),
-    ("TikTok", ("tiktok.com",)),
-    ("Douyin (抖音)", ("douyin.com", "iesdouyin.com")),
-    ("Bilibili", ("bilibili.com", "b23.tv", "bilibili.tv")),
-    ("Instagram", ("instagram.com", "instagr.am")),
-    ("Facebook", ("facebook.com", "fb.watch", "fb.com")),
-    ("X", ("x.com", "twitter.com", "t.co")),
-    ("Vimeo", ("vimeo.com",)),
-    ("Twitch", ("twitch.tv",)),
-    ("Netflix", ("netflix.com",)),
-    ("Dailymotion", ("dailymotion.com", "dai.ly")),
-    ("Reddit", ("reddit.com", "v.redd.it")),
-    ("Pinterest", ("pinterest.com", "pin.it")),
-    ("Snapchat", ("snapchat.com",)),
-    ("Kuaishou (快手)", ("kuaishou.com", "kwai.com", "chenzhongtech.com")),
-    ("Xiaohongshu (小红书)", ("xiaohongshu.com", "xhslink.com")),
-    ("Weibo (微博)", ("weibo.com", "weibo.cn")),
-    ("Youku (优酷)", ("youku.com",)),
-    ("iQIYI (爱奇艺)", ("iqiyi.com",)),
-    ("Tencent Video (腾讯视频)", ("v.qq.com",)),
-    ("Spotify", ("spotify.com", "spotify.link")),
-    ("SoundCloud", ("soundcloud.com",)),
-    ("Apple Music", ("music.apple.com", "itunes.apple.com")),
-    ("Deezer", ("deezer.com",)),
-    ("NetEase Music (网易云音乐)", ("music.163.com", "163cn.tv")),
-    ("QQ Music (QQ音乐)", ("y.qq.com",)),
-)
-"""Sites that stream media and offer no files: name and domains, subdomains included."""
-
-SHARES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("Google Drive", ("drive.google.com", "docs.google.com")),
-    ("Google Photos", ("photos.google.com", "photos.app.goo.gl")),
-    ("Dropbox", ("dropbox.com",)),
-    ("OneDrive", ("onedrive.live.com", "1drv.ms")),
-    ("iCloud", ("icloud.com",)),
-    ("WeTransfer", ("wetransfer.com", "we.tl")),
-    ("MEGA", ("mega.nz",)),
-    ("Baidu Netdisk (百度网盘)", ("pan.baidu.com",)),
-)
-"""File hosts whose links lead to a page about a file, not to the file."""
-
-TOKEN_HOSTS: Final = ("api.telegram.org",)
-"""Telegram's file links contain the bot's token, which nobody else may see."""
-
-PRIVATE_ENDINGS: Final = (
-    "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test",
-    "example", "invalid", "onion", "home.arpa", "in-addr.arpa", "ip6.arpa",
-)  # fmt: skip
-"""Names that resolve only inside a network, or not at all (RFC 6761, 6762, 8375, 9476)."""
-
-ADDRESS_DOMAINS: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
-"""Public names that resolve to the address written in them, or to the machine itself."""
-
 
 class RefusalReason(StrEnum):
     """Why a link is refused."""
 
-    STREAMING_SITE = "streaming_site"  # streams media, offers no files
+    STREAMING_SITE = "streaming_site"  # streams video, offers no files
+    MUSIC_SITE = "music_site"  # streams songs
     SHARE_PAGE = "share_page"  # a page about a file: the direct link or the file itself is needed
+    TELEGRAM_MESSAGE = "telegram_message"  # has to be forwarded
     PRIVATE_ADDRESS = "private_address"  # inside a network, or no public name
     HAS_PASSWORD = "has_password"  # noqa: S105 - a reason's name; also for a token
     BAD_PORT = "bad_port"  # not a port of web servers
@@ -98,7 +50,7 @@ class RefusedLink:
 
     url: str  # as written, cut to ``MAX_LINK_CHARS``; only scheme and host if it holds a password
     reason: RefusalReason  # why it is refused
-    site: str = ""  # the name of the streaming site or file host, or empty
+    site: str = ""  # the name of the site that it leads to, or empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +58,17 @@ class FoundLinks:
     """The links of a message."""
 
     media: tuple[str, ...]  # files to upload by link, each once, in the message's order, percent-encoded
-    rest: str  # the message without them: the prompt. Refused links and ordinary pages stay in it
+    rest: str  # the message without them: the prompt. Refused links and pages stay in it
     refused: tuple[RefusedLink, ...]  # the links that can't be uploaded
+    pages: tuple[str, ...] = ()  # pages that may be files, in the same form as ``media``
+    words: str = ""  # the message without all of these, but for what stands in quotation marks
 
 
-# A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation.
+# A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation. Without
+# a scheme it counts if it leads to a site of the table.
 _LINK = re.compile(
-    r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{1,15}):(//)?[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\]+",
+    r"(?<![a-z0-9+.@/-])(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
+    r"[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\]+",
     re.IGNORECASE,
 )
 _REFUSED_SCHEMES: Final = frozenset(
@@ -127,35 +83,60 @@ _PROMPT_AFTER = re.compile(
 )
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 _TRAILING: Final = ".,;:!?'*_~…"
-_NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
-# In Dropbox's links to the file itself.
-_DIRECT = re.compile(r"&(?:dl|raw)=1&")
+_CHINESE = re.compile(r"[㐀-鿿]")
+# A message of a channel or group, or a story: https://core.telegram.org/api/links
+_MESSAGE_PATH = re.compile(r"/(?:s/)?(?:c/\d+|\w{4,32})/(?:s/)?\d+(?:/\d+)?/?")
+_MESSAGE_SCHEME = re.compile(
+    r"tg://(?:resolve\?(?=.*\b(?:post|story)=)|privatepost\?|openmessage\?)", re.IGNORECASE
+)
+_GROUPS: Final[Mapping[SiteGroup, RefusalReason]] = {
+    "video": RefusalReason.STREAMING_SITE,
+    "music": RefusalReason.MUSIC_SITE,
+    "share": RefusalReason.SHARE_PAGE,
+}
 # What may be in a path or query as it is, escapes included; the rest is percent-encoded as UTF-8.
 _UNQUOTED = "%/:@!$&'()*+,;=-._~?"
 _SEPARATORS: Final = " \t,;:，；：、"
 _BRACKETS: Final = frozenset(zip('(<["“（「【', ')>]"”）」】', strict=True))
+_QUOTES: Final = frozenset(zip("\"“‘「『《'", "\"”’」』》'", strict=True))
 
 
 def find_links(text: str) -> FoundLinks:
     """Separate a message's media links from its words.
 
     Only links with a scheme count: ``clip.mp4`` is a file's name, and ``example.com/clip.mp4`` may be part of a prompt.
+    Links to sites of the table are recognized without one.
     """
     media: list[str] = []
-    refused: dict[RefusedLink, None] = {}  # ordered, each once
-    spans: list[tuple[int, int]] = []
+    pages: dict[str, None] = {}  # ordered, each once
+    refused: dict[RefusedLink, None] = {}
+    taken: list[tuple[int, int]] = []  # where links to media are written
+    others: list[tuple[int, int]] = []
     for match in _LINK.finditer(text):
         written = _trim(match.group())
-        result = _check(written, match.group(1).lower())
+        result = _check(written, (match.group(1) or "").lower())
+        if result is None:
+            continue
+        if isinstance(result, RefusedLink) and result.site:
+            # Chinese goes on right after a link; no address on these sites has such letters.
+            written = _CHINESE.split(written)[0]
         if isinstance(result, str) and result not in media and len(media) == MAX_LINKS:
             result = RefusedLink(written, RefusalReason.TOO_MANY)
+        span = (match.start(), match.start() + len(written))
         if isinstance(result, str):
-            spans.append((match.start(), match.start() + len(written)))
+            taken.append(span)
             if result not in media:
                 media.append(result)
-        elif result is not None:
+            continue
+        if (text[max(0, span[0] - 1) : span[0]], text[span[1] : span[1] + 1]) not in _QUOTES:
+            others.append(span)
+        if isinstance(result, _Page):
+            pages[result.url] = None
+        else:
             refused[result] = None
-    return FoundLinks(tuple(media), _remove(text, spans), tuple(refused))
+    rest = _remove(text, taken)
+    words = _remove(text, sorted([*taken, *others])) if others else rest
+    return FoundLinks(tuple(media), rest, tuple(refused), tuple(pages)[:MAX_LINKS], words)
 
 
 def _trim(link: str) -> str:
@@ -177,8 +158,22 @@ def _trim(link: str) -> str:
     return link[:end]
 
 
-def _check(link: str, scheme: str) -> str | RefusedLink | None:
-    """Return the link to upload, its refusal, or ``None`` for an ordinary page or no link at all."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    url: str
+
+
+def _check(link: str, scheme: str) -> str | _Page | RefusedLink | None:
+    """Return the link to upload, a page that may be a file, a refusal, or ``None`` for words or no link at all."""
+    if not scheme:
+        host = link.partition("/")[0].lower()
+        site = find_site(host)
+        result = None if site is None or site.group == "files" else _check(f"https://{link}", "https")
+        return replace(result, url=link) if isinstance(result, RefusedLink) else result
+    if scheme == "tg":
+        # Chats, invitations, stickers and so on may be meant as words.
+        is_message = _MESSAGE_SCHEME.match(link)
+        return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, "Telegram") if is_message else None
     if scheme not in ("http", "https"):
         # "Title:Hello" looks like a link too.
         if scheme in _REFUSED_SCHEMES and ("://" in link[: len(scheme) + 3] or _OPAQUE.match(link)):
@@ -191,25 +186,33 @@ def _check(link: str, scheme: str) -> str | RefusedLink | None:
         host, port = ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return RefusedLink(_without_password(link), RefusalReason.BROKEN) if _ENDING.search(link) else None
-    if "@" in parts.netloc or _is_within(host, TOKEN_HOSTS):
+    if "@" in parts.netloc or is_within(host, TOKEN_HOSTS):
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
-    if not _is_public(host):
+    if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
     return _check_public(link, parts, host, port)
 
 
-def _check_public(link: str, parts: SplitResult, host: str, port: int | None) -> str | RefusedLink | None:
+def _check_public(
+    link: str, parts: SplitResult, host: str, port: int | None
+) -> str | _Page | RefusedLink | None:
+    site = find_site(host)
+    if site is not None and site.group != "files":
+        link = _CHINESE.split(link)[0]
+        parts = urlsplit(link)
+        if site.group == "telegram":
+            is_message = _MESSAGE_PATH.fullmatch(parts.path)
+            return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, site.name) if is_message else None
+    direct = direct_link(host if site is None else site.name, parts)
+    if direct is not None:
+        return direct
+    if site is not None and site.group != "files":
+        return RefusedLink(link, _GROUPS[site.group], site.name)
     is_media = unquote(parts.path).rpartition(".")[2].lower() in MEDIA_ENDINGS
-    streaming = _site(host, SITES)
-    if streaming:
-        return RefusedLink(link, RefusalReason.STREAMING_SITE, streaming)
-    share = _site(host, SHARES)
-    if share and not (is_media and _DIRECT.search(f"&{parts.query}&")):
-        return RefusedLink(link, RefusalReason.SHARE_PAGE, share)
-    if not is_media:
-        return None
+    if not is_media and parts.path in ("", "/") and not parts.query:
+        return None  # A site as such: something to be named.
     if port is not None and port not in ALLOWED_PORTS:
-        return RefusedLink(link, RefusalReason.BAD_PORT)
+        return RefusedLink(link, RefusalReason.BAD_PORT) if is_media else None
     netloc = f"[{host}]" if ":" in host else host
     url = urlunsplit(
         (
@@ -220,38 +223,13 @@ def _check_public(link: str, parts: SplitResult, host: str, port: int | None) ->
             "",  # a fragment is for the browser only
         )
     )
-    return url if len(url) <= MAX_LINK_CHARS else RefusedLink(link, RefusalReason.TOO_LONG)
-
-
-def _site(host: str, sites: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
-    return next((name for name, domains in sites if _is_within(host, domains)), "")
+    if len(url) > MAX_LINK_CHARS:
+        return RefusedLink(link, RefusalReason.TOO_LONG)
+    return url if is_media else _Page(url)
 
 
 def _without_password(link: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", link, count=1)
-
-
-def _is_public(host: str) -> bool:
-    if ":" in host:
-        try:
-            return is_public(ipaddress.IPv6Address(host))
-        except ValueError:
-            return False
-    labels = host.split(".")
-    if _NUMBER.fullmatch(labels[-1]):
-        # A browser reads a name whose last label is a number as an IPv4 address, in forms like 2130706433,
-        # 0x7f.1 or 0177.0.0.1. Only the dotted decimal form is unambiguous.
-        try:
-            return is_public(ipaddress.IPv4Address(host))
-        except ValueError:
-            return False
-    if len(labels) < 2 or _is_within(host, PRIVATE_ENDINGS) or _is_within(host, ADDRESS_DOMAINS):
-        return False
-    return not host.startswith("metadata.")
-
-
-def _is_within(host: str, domains: tuple[str, ...]) -> bool:
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _remove(text: str, spans: list[tuple[int, int]]) -> str:

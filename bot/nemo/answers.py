@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from bot.nemo import read
 from bot.nemo.drafts import Draft, read_draft
+from bot.nemo.wire import Attribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,11 @@ class AnonymousToken:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A project of the agent; its ``task_id`` is needed for a claim token."""
+    """A project of the agent; its ``task_id`` is needed for a claim token, the account's ``user_id`` to register it."""
 
     session_id: str
     task_id: str | None = None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class ProjectState:
         video_infos: The uploaded videos, as the service describes them.
         generated_media: The generated media, as the service describes them.
         task_id: For a claim token.
+        user_id: The account's id, for :func:`register_link`.
     """
 
     draft: Draft | None
     video_infos: Any = field(repr=False)
     generated_media: Any = field(repr=False)
     task_id: str | None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,25 @@ class Upload:
     files: tuple[UploadedFile, ...]
 
 
-def claim_link(web_url: str, claim: ClaimToken) -> str:
+def claim_link(web_url: str, claim: ClaimToken, attribution: Attribution) -> str:
     """Return the browser link that opens a project. Whoever has it can take over the project."""
-    return f"{web_url.rstrip('/')}/workspace/claim?ct={quote(claim.token, safe='')}"
+    return _workspace_link(web_url, {"ct": claim.token}, attribution)
+
+
+def project_link(web_url: str, task_id: str, session_id: str, attribution: Attribution) -> str:
+    """Return the address of a project's page, for whoever is signed in to its account. It holds no token."""
+    return _workspace_link(web_url, {"task": task_id, "session": session_id}, attribution)
+
+
+def _workspace_link(web_url: str, project: Mapping[str, str], attribution: Attribution) -> str:
+    skill = {
+        "skill_name": attribution.source,
+        "skill_version": attribution.version,
+        "skill_source": attribution.platform,
+    }
+    return (
+        f"{web_url.rstrip('/')}/workspace/claim?{urlencode({**project, **skill}, quote_via=quote, safe='')}"
+    )
 
 
 def register_link(web_url: str, user_id: str | None) -> str:
@@ -111,7 +131,7 @@ def read_anonymous_token(payload: Any) -> AnonymousToken | None:
     token = read.text(data.get("token"))
     if token is None:
         return None
-    return AnonymousToken(token, read.text(data.get("user_id")), _time(data.get("expires_at")))
+    return AnonymousToken(token, _user_id(data), _time(data.get("expires_at")))
 
 
 def read_session(payload: Any) -> Session | None:
@@ -120,7 +140,7 @@ def read_session(payload: Any) -> Session | None:
     session_id = read.text_at(data, "session_id", "sessionId")
     if session_id is None:
         return None
-    return Session(session_id, read.text_at(data, "task_id", "taskId"))
+    return Session(session_id, read.text_at(data, "task_id", "taskId"), _user_id(data))
 
 
 def read_claim_token(payload: Any) -> ClaimToken | None:
@@ -148,6 +168,7 @@ def read_state(payload: Any) -> ProjectState | None:
         video_infos=state.get("video_infos"),
         generated_media=state.get("generated_media"),
         task_id=read.text(data.get("task_id")),
+        user_id=_user_id(data) or _user_id(state),
     )
 
 
@@ -166,6 +187,12 @@ def read_upload(payload: Any) -> Upload:
             if file
         )
     )
+
+
+def _user_id(source: Mapping[str, Any]) -> str | None:
+    """Read an account's id; ``me`` stands for whoever calls."""
+    user_id = read.text_at(source, "user_id", "userId")
+    return None if user_id == "me" else user_id
 
 
 def _time(value: object) -> datetime | None:

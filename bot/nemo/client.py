@@ -141,19 +141,22 @@ class NemoClient:
         payload = await self._wire.request(call, headers)
         return require(call, answers.read_anonymous_token(payload))
 
-    async def create_session(self, credentials: Credentials, language: str) -> answers.Session:
+    async def create_session(
+        self, credentials: Credentials, language: str, task_name: str = "project"
+    ) -> answers.Session:
         """Create a project.
 
         Args:
             credentials: The account.
             language: The language of the agent's answers, such as ``en`` or ``zh-CN``.
+            task_name: The project's title on the web site.
 
         Raises:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
         payload = await self._wire.request(
-            call, headers_for(credentials), {"task_name": "project", "language": language}
+            call, headers_for(credentials), {"task_name": task_name, "language": language}
         )
         return require(call, answers.read_session(payload))
 
@@ -393,6 +396,20 @@ class NemoClient:
                         raise refused from error
                     raise
             yield download
+
+    @contextlib.asynccontextmanager
+    async def download_file(self, credentials: Credentials, url: str) -> AsyncIterator[Download]:
+        """Download a file that the agent names, from the service itself or from an allowed host.
+
+        Raises:
+            HostNotAllowed: It is on another host.
+            NemoError: It is nowhere, or can't be downloaded.
+        """
+        link = self._link(url)
+        if link is None:
+            raise UnexpectedAnswer(Call("GET", "/"), "no address of a file")
+        async with contextlib.AsyncExitStack() as stack:
+            yield await self._open_download(stack, Call("GET", link.path), link, credentials, by_link=True)
 
     async def _open_download(
         self,

@@ -8,8 +8,8 @@ received, for the render call.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -72,7 +72,7 @@ class Segment:
     Args:
         name: Its name; "clip 1" (2, 3 …) if the draft has none for it.
         named: Whether the name is from the draft.
-        start_ms: Its start on the timeline.
+        start_ms: Its start on the timeline: the draft's, else the end of the segment before.
         duration_ms: Its duration on the timeline.
         text: A title's text.
         volume: Its loudness; 1.0 is the original.
@@ -190,10 +190,21 @@ def _track(source: Mapping[str, Any], ms_per_unit: float) -> Track:
         kind=kind,
         type_id=type_id,
         name=_nested_text(source, _NAME),
-        segments=tuple(_segment(raw, kind, n, ms_per_unit) for n, raw in enumerate(raw_segments, 1)),
+        segments=_placed(_segment(raw, kind, n, ms_per_unit) for n, raw in enumerate(raw_segments, 1)),
         volume=_volume(source, text_track=kind is TrackKind.TEXT),
         track_id=read.text_at(source, *_ID),
     )
+
+
+def _placed(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Give segments without a start the end of the one before, or 0, as long as that is known."""
+    placed: list[Segment] = []
+    end_ms: int | None = 0
+    for segment in segments:
+        known = segment.start_ms is not None or segment.duration_ms is None
+        placed.append(segment if known else replace(segment, start_ms=end_ms))
+        end_ms = placed[-1].end_ms
+    return tuple(placed)
 
 
 def _raw_segments(track: Mapping[str, Any]) -> list[Any]:
@@ -286,10 +297,12 @@ def _unit_ms(raw_tracks: list[Any], declared_ms: int | None) -> float:
     """Guess the unit of times without one from the draft's duration, which is in ms."""
     ends = []
     for track in raw_tracks:
+        end = 0
         for raw in _raw_segments(read.mapping(track)):
             start, duration = _times(read.mapping(raw), 1000.0)  # thousandths, so that fractions survive
             if duration is not None:
-                ends.append(((start or 0) + duration) / 1000)
+                end = (end if start is None else start) + duration
+                ends.append(end / 1000)
     longest = max(ends, default=0.0)
     if not longest or not declared_ms:
         return 1.0

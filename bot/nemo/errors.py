@@ -305,7 +305,7 @@ def error_for(
         elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
             error_class = RenderIdTaken
         else:
-            error_class = _class_by_words(code or status, f"{message} {_reason(payload)}")
+            error_class = _class_by_words((code, status), f"{message} {_reason(payload)}")
     if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
@@ -323,11 +323,16 @@ _TOKEN_REFUSED = re.compile(
 _GATEWAY = frozenset({403, 502, 503, 504})
 
 
-def _class_by_words(code: int | None, message: str) -> type[ServiceError]:
-    """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on."""
-    if code in _GATEWAY and _STARTING.search(message):
+def _class_by_words(codes: tuple[int | None, int | None], message: str) -> type[ServiceError]:
+    """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on.
+
+    Args:
+        codes: The service's own code, and the HTTP status.
+        message: All that the service says of it.
+    """
+    if _GATEWAY.intersection(codes) and _STARTING.search(message):
         return WarmingUp
-    if code != 403:
+    if 403 not in codes:
         return ServiceError
     if _PLAN.search(message):
         return ExportNotInPlan

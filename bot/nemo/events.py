@@ -4,6 +4,7 @@ The agent runs on Google's Agent Development Kit (https://google.github.io/adk-d
 it send flat events with a ``type``, bare texts or envelopes instead, mixed in one stream.
 """
 
+import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -69,6 +70,23 @@ class AgentQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentFile:
+    """A picture or another file for the chat.
+
+    Args:
+        name: Its name as the agent gives it, which may be anything; empty if it gives none.
+        content_type: Its declared MIME type; may be empty.
+        content: Its bytes, if they are in the event itself.
+        url: Where it is, otherwise.
+    """
+
+    name: str
+    content_type: str
+    content: bytes = field(default=b"", repr=False)
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StateDelta:
     """A change of the session's state."""
 
@@ -112,6 +130,7 @@ Event = (
     | ToolCall
     | ToolResult
     | AgentQuestion
+    | AgentFile
     | StateDelta
     | KeepAlive
     | StreamError
@@ -184,11 +203,34 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield from _typed_call(call)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
+        if source.get("thought") is not True and (file := _file(source)) is not None:
+            yield file
     actions = read.mapping(payload.get("actions"))
     if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
         yield StateDelta(delta)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
         yield AgentText(content["text"], _completeness(payload), author)
+
+
+def _file(part: Mapping[str, Any]) -> AgentFile | None:
+    blob = read.mapping(read.first_of(part, ("inlineData", "inline_data")))
+    link = read.mapping(read.first_of(part, ("fileData", "file_data")))
+    source = blob or link
+    name = read.text_at(source, "displayName", "display_name", "name") or ""
+    content_type = read.text_at(source, "mimeType", "mime_type") or ""
+    content, url = _content(blob.get("data")), read.text_at(link, "fileUri", "file_uri") or ""
+    return AgentFile(name[:200], content_type[:100], content, url[:2000]) if content or url else None
+
+
+def _content(data: object) -> bytes:
+    """Return the bytes of a blob; ADK writes Base64 with the URL's alphabet."""
+    if not isinstance(data, str):
+        return b""
+    text = data.rstrip("=")
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return b""
 
 
 def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from httpx_sse import ServerSentEvent
 
-MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""Limit of one event; the largest sensible one is a draft in a state change."""
+MAX_EVENT_BYTES = 14 * 1024 * 1024
+"""Limit of one event; the largest sensible one is a picture of 10 MB in Base64."""
 
 OVERSIZED = "oversized"
 """Name of the event that replaces one that was too large."""

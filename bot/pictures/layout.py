@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.nemo.drafts import Draft, Track, TrackKind
+from bot.nemo.spans import known_end_ms
 from bot.pictures import lettering, times
 from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
 from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, distribute, make_blocks
@@ -57,9 +58,7 @@ def lay_out(draft: Draft, labels: TimelineLabels) -> Layout:
         draft: The draft.
         labels: The words in the picture.
     """
-    length_ms = max(
-        [draft.duration_ms or 0, *(times.known_end_ms(t.segments) for t in draft.tracks[:MAX_ROWS])]
-    )
+    length_ms = max([draft.duration_ms or 0, *(known_end_ms(t.segments) for t in draft.tracks[:MAX_ROWS])])
     left = _MARGIN + _column(draft, labels) + _COLUMN_GAP
     # Without any times, segments share the width as if they were equally long.
     scale = Scale(left + _TRACK_PAD, WIDTH_PX - _MARGIN - _TRACK_PAD, max(length_ms, 1))

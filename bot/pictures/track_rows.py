@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.nemo.drafts import Segment, Track, TrackKind
+from bot.nemo.spans import Span, spans_of
 from bot.pictures import lettering, times
 from bot.pictures.boxes import Block, Box, Line, fit_line
 
@@ -31,7 +32,7 @@ _MAX_BESIDE = 420
 class RowSlot:
     """The segments and edges of a block."""
 
-    spans: list[times.Span]
+    spans: list[Span]
     left: int
     right: int
     short: bool
@@ -74,7 +75,7 @@ def distribute(track: Track, scale: Scale, max_rows: int) -> Rows:
     """
     rows = [Row()]
     hidden = 0
-    in_order = sorted(times.spans(track.segments, scale.total_ms), key=lambda s: (s.start_ms, s.end_ms))
+    in_order = sorted(spans_of(track.segments, scale.total_ms), key=lambda s: (s.start_ms, s.end_ms))
     for span in in_order:
         if any(_place(row, span, scale) for row in rows):
             continue
@@ -85,7 +86,7 @@ def distribute(track: Track, scale: Scale, max_rows: int) -> Rows:
     return Rows(tuple(rows), hidden)
 
 
-def _place(row: Row, span: times.Span, scale: Scale) -> bool:
+def _place(row: Row, span: Span, scale: Scale) -> bool:
     """Add a segment to a row; return ``False`` if it has no room there."""
     left = min(scale.x(span.start_ms), scale.right - MIN_BLOCK_PX)
     right = scale.x(span.end_ms) - BLOCK_GAP_PX
@@ -137,7 +138,7 @@ def make_blocks(
     return blocks
 
 
-def _name(track: Track, span: times.Span, unnamed: Callable[[int], str]) -> str:
+def _name(track: Track, span: Span, unnamed: Callable[[int], str]) -> str:
     segment = span.segment
     own = segment.name if segment.named else None
     if track.kind is TrackKind.TEXT:
@@ -146,7 +147,7 @@ def _name(track: Track, span: times.Span, unnamed: Callable[[int], str]) -> str:
     return lettering.clean(own or "") or lettering.clean(unnamed(span.position))
 
 
-def _facts(track: Track, span: times.Span, total_ms: int) -> tuple[str, ...]:
+def _facts(track: Track, span: Span, total_ms: int) -> tuple[str, ...]:
     """Return alternatives for the text below the name, the most detailed first."""
     segment, when = span.segment, ""
     if segment.duration_ms is not None:

@@ -10,9 +10,10 @@ from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import NemoError, RateLimited
+from bot.nemo.errors import ClientIdMissing, NemoError, RateLimited
 from bot.nemo.wire import Attribution
 from bot.projects.guest_account_count import GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 
@@ -21,9 +22,9 @@ log = structlog.get_logger(__name__)
 RENEW_AHEAD = timedelta(minutes=5)
 """A guest token is renewed so long before it ends, so that it does not end in the middle of something."""
 
-RESET_PROJECT = ChatFields(session_id=None, task_id=None)
+RESET_PROJECT = ChatFields(session_id=None, task_id=None, lost_session_id=None)
 
-RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refused=False)
+RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refused_at=None)
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
@@ -36,8 +37,18 @@ class Requester(Protocol):
         ...
 
     @property
+    def text(self) -> str:
+        """The request, which names a new project; empty if there is none."""
+        ...
+
+    @property
     def language(self) -> str:
-        """``en`` or ``zh``, in which a new project's agent answers."""
+        """``en`` or ``zh``, in which it is answered."""
+        ...
+
+    @property
+    def language_code(self) -> str:
+        """The language that the chat chose or the person's client tells, such as ``pt-br``; empty if unknown."""
         ...
 
 
@@ -59,7 +70,7 @@ class Accounts:
         chats: Chats,
         guest_accounts: GuestAccountCounter,
         clock: Clock,
-        operator_token: str | None,
+        operator_token: OperatorToken,
     ) -> None:
         self._nemo = nemo
         self._chats = chats
@@ -67,11 +78,11 @@ class Accounts:
         self._clock = clock
         self._operator_token = operator_token
 
-    def account_kind_for(self, chat: Chat) -> Account:
-        """The kind of account that the chat's next call is made with."""
+    async def account_kind_for(self, chat: Chat) -> Account:
+        """Return the kind of account that the chat's next call is made with."""
         if chat.own_token is not None:
             return Account.OWN
-        return Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
+        return Account.ANONYMOUS if await self._operator_token.usable() is None else Account.OPERATOR
 
     async def token(self, job: Requester, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """The token for a chat's calls, and the chat as it is with that.
@@ -85,7 +96,7 @@ class Accounts:
             GuestAccountsUsedUp: There are no guest tokens left.
             NemoError: The service did not give one.
         """
-        account = self.account_kind_for(chat)
+        account = await self.account_kind_for(chat)
         # Read again only where something was written: this is on the way of every call.
         if account is Account.ANONYMOUS and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
@@ -94,7 +105,7 @@ class Accounts:
             chat = await self._chats.get(job.chat)
         token = {
             Account.OWN: chat.own_token,
-            Account.OPERATOR: self._operator_token,
+            Account.OPERATOR: self._operator_token.token,
             Account.ANONYMOUS: chat.token,
         }[account]
         if token is None:
@@ -131,8 +142,9 @@ class Accounts:
 
     async def clear_own_token(self, key: ChatKey) -> None:
         """Forget a chat's own token; the next account in order takes its place. Idempotent."""
-        if (await self._chats.get(key)).own_token is not None:
-            account = Account.ANONYMOUS if self._operator_token is None else Account.OPERATOR
+        chat = await self._chats.get(key)
+        if chat.own_token is not None:
+            account = await self.account_kind_for(chat.model_copy(update={"own_token": None}))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _ensure_guest_token(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
@@ -152,14 +164,25 @@ class Accounts:
 
     async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
         client_id = await self._chats.ensure_client_id(key)
-        given = await self._nemo.create_anonymous_token(str(client_id), attribution)
+        try:
+            given = await self._nemo.create_anonymous_token(str(client_id), attribution)
+        except ClientIdMissing:
+            log.warning("account.client_id_refused", chat=str(key))
+            client_id = await self._chats.replace_client_id(key, client_id)
+            given = await self._nemo.create_anonymous_token(str(client_id), attribution)
         await self._guest_accounts.note(given.token)
         return given
 
     async def _keep(self, key: ChatKey, given: AnonymousToken) -> bool:
         before = await self._chats.get(key)
-        is_other = before.account is Account.ANONYMOUS and before.user_id != given.user_id
-        changes = ChatFields(token=given.token, user_id=given.user_id, token_expires_at=given.expires_at)
+        # The answer need not name the account: then it is the one that the client id had before.
+        is_other = (
+            before.account is Account.ANONYMOUS
+            and before.user_id is not None
+            and given.user_id not in (None, before.user_id)
+        )
+        user_id = given.user_id or before.user_id
+        changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
         if is_other:
             await self._change_account(key, changes)
         else:

@@ -1,25 +1,28 @@
 """A chat's way into NemoVideo: whose token, which project, and what to do when either is no longer good."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TypeVar
 
 import structlog
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
-from bot.nemo.answers import ClaimToken, Credits, claim_link
+from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, project_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.accounts import RESET_PROJECT, Accounts, Requester
 from bot.projects.guest_account_count import GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
-from bot.words import nemo_language
+from bot.words import bounded, session_language
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +32,31 @@ LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its but
 
 LINK_MARGIN = timedelta(hours=24)
 """A browser link is replaced so long before it expires, so that one under a message holds for a while."""
+
+
+MAX_TASK_NAME_CHARS = 40
+"""The project's title on the web site; the rest of the request is cut."""
+
+
+class LossReason(StrEnum):
+    """Why a chat's project can't be used any more."""
+
+    SESSION_GONE = "session_gone"  # NemoVideo no longer has it
+    OPERATOR_REFUSED = (
+        "operator_refused"  # the operator's account is out, and a guest account takes its place
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectLoss:
+    """A project that a call turned out to have lost."""
+
+    session_id: str | None  # ``None`` if there was none yet
+    reason: LossReason = LossReason.SESSION_GONE
+
+
+OnLoss = Callable[[ProjectLoss], Awaitable[None]]
+"""Told of a lost project, before the call is made again for a new one; it may raise to prevent that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +75,6 @@ class ProjectOptions:
     """How chats reach NemoVideo."""
 
     web_url: str  # of the web site, for links that people open
-    operator_token: str | None  # used for every chat, when there is one
     size_limit: int  # bytes of the largest file that is taken
 
 
@@ -61,12 +88,14 @@ class Projects:
         cards: SkillCards,
         guest_accounts: GuestAccountCounter,
         clock: Clock,
+        operator_token: OperatorToken,
         options: ProjectOptions,
     ) -> None:
         self.nemo = nemo
         self.chats = chats
         self.options = options
-        self.accounts = Accounts(nemo, chats, guest_accounts, clock, options.operator_token)
+        self.operator_token = operator_token
+        self.accounts = Accounts(nemo, chats, guest_accounts, clock, operator_token)
         self._cards = cards
         self._clock = clock
 
@@ -86,10 +115,13 @@ class Projects:
         token, chat = await self.accounts.token(job, chat, attribution)
         credentials = Credentials(token, attribution)
         if chat.session_id is None:
-            session = await self.nemo.create_session(credentials, nemo_language(job.language))
-            await self.chats.update(
-                job.chat, ChatFields(session_id=session.session_id, task_id=session.task_id, greeted=True)
-            )
+            language = session_language(job.text, job.language_code or job.language)
+            session = await self.nemo.create_session(credentials, language, _task_name(job.text))
+            changes = ChatFields(session_id=session.session_id, task_id=session.task_id)
+            if chat.account is Account.ANONYMOUS and chat.user_id is None and session.user_id is not None:
+                await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
+            else:
+                await self.chats.update(job.chat, changes)
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:
             raise AssertionError("a session was just kept")
@@ -100,7 +132,7 @@ class Projects:
         job: Requester,
         call_service: Callable[[Project], Awaitable[T]],
         *,
-        on_new_session: Callable[[], Awaitable[None]] | None = None,
+        on_loss: OnLoss | None = None,
     ) -> T:
         """Make a call about the chat's project; mend what can be mended, each thing once.
 
@@ -110,18 +142,23 @@ class Projects:
         Args:
             job: Whose chat.
             call_service: Starts the call.
-            on_new_session: Told when the old project turned out to be gone.
+            on_loss: Told when the old project turned out to be gone.
 
         Raises:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
         """
+        used = (await self.chats.get(job.chat)).session_id
 
         async def attempt() -> T:
-            return await call_service(await self.open(job))
+            nonlocal used
+            project = await self.open(job)
+            used = project.session_id
+            return await call_service(project)
 
         async def repair(error: AuthError | SessionGone) -> None:
-            if await self._repair(job, error) and on_new_session is not None:
-                await on_new_session()
+            loss = await self._repair(job, error, used)
+            if loss is not None and on_loss is not None:
+                await on_loss(loss)
 
         return await with_retries(self._clock, attempt, repair)
 
@@ -135,19 +172,56 @@ class Projects:
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
         return await with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
-    async def browser_link(self, job: Requester) -> str | None:
+    async def get_state(self, job: Requester, on_loss: OnLoss | None = None) -> ProjectState:
+        """Return the state of the chat's project.
+
+        Raises:
+            NemoError: See :meth:`call`.
+        """
+        return await self.call(
+            job, lambda project: self.nemo.get_state(project.credentials, project.session_id), on_loss=on_loss
+        )
+
+    async def register_link(self, chat: Chat) -> str:
+        """Return where a guest gets an account of their own, for their own projects if NemoVideo says whose they are.
+
+        The account's id comes from the answer that gave the token, else from the one that made the project, else from
+        the project's state.
+        """
+        user_id = chat.user_id
+        if user_id is None and chat.token is not None and chat.session_id is not None:
+            credentials = Credentials(chat.token, self._attribution(chat))
+            with contextlib.suppress(NemoError, TimeoutError):
+                async with asyncio.timeout(LINK_PATIENCE_S):
+                    user_id = (await self.nemo.get_state(credentials, chat.session_id)).user_id
+            if user_id is not None:
+                await self.chats.update(chat.key, ChatFields(user_id=user_id))
+        return register_link(self.options.web_url, user_id)
+
+    async def browser_link(self, job: Requester, on_loss: OnLoss | None = None) -> str | None:
         """The address that opens the chat's project in a browser, if it can be had without much waiting.
 
         Whoever opens it can take the project over: it is for private chats only. It is kept until shortly before its
         end, so that not every video asks for another one.
+
+        Args:
+            job: Whose chat.
+            on_loss: Told when the project turned out to be gone.
         """
+        used = None
         try:
             async with asyncio.timeout(LINK_PATIENCE_S):
                 project = await self.open(job)
+                used = project.session_id
                 if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
-                    return claim_link(self.options.web_url, ClaimToken(kept))
+                    return claim_link(self.options.web_url, ClaimToken(kept), project.credentials.attribution)
                 task_id = project.task_id or await self._find_task(job, project)
                 claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)
+        except SessionGone as error:
+            loss = await self._repair(job, error, used)
+            if loss is not None and on_loss is not None:
+                await on_loss(loss)
+            return None
         except (NemoError, TimeoutError) as error:
             log.warning("link.unavailable", error=type(error).__name__)
             return None
@@ -160,7 +234,16 @@ class Projects:
                 claim_token=claim.token, claim_session_id=project.session_id, claim_expires_at=expires_at
             ),
         )
-        return claim_link(self.options.web_url, claim)
+        return claim_link(self.options.web_url, claim, project.credentials.attribution)
+
+    async def project_link(self, key: ChatKey) -> str | None:
+        """Return the page of the chat's project, where people have to sign in; None without a project."""
+        chat = await self.chats.get(key)
+        if chat.session_id is None:
+            return None
+        return project_link(
+            self.options.web_url, chat.task_id or "", chat.session_id, self._attribution(chat)
+        )
 
     def card(self, chat: Chat, language: str) -> SkillCard:
         """Return the chat's active skill card in a language."""
@@ -170,21 +253,43 @@ class Projects:
         """Let the next call begin an empty project."""
         await self.chats.update(key, RESET_PROJECT)
 
-    async def _repair(self, job: Requester, error: AuthError | SessionGone) -> bool:
+    async def _repair(
+        self, job: Requester, error: AuthError | SessionGone, used: str | None
+    ) -> ProjectLoss | None:
         """Put right what a call was refused for.
 
+        Args:
+            job: Whose chat.
+            error: The refusal.
+            used: The project that the call was about.
+
         Returns:
-            Whether the project was lost.
+            The lost project, if one was lost.
         """
         chat = await self.chats.get(job.chat)
+        loss = ProjectLoss(used)
         if isinstance(error, SessionGone):
             log.info("account.session_gone", chat=str(job.chat))
-            await self.forget_session(job.chat)
-            return True
+            if chat.session_id in (None, used):  # Otherwise another job has replaced it already.
+                await self._lose_project(job.chat, used)
+            return loss
+        if chat.account is Account.OPERATOR:
+            await self.operator_token.note_refused()
+            if not self.operator_token.falls_back_to_guests:
+                raise error
+            # The next call finds the chat another account, which can't see this project.
+            await self._lose_project(job.chat, used)
+            return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
         if chat.account is not Account.ANONYMOUS:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
-        return await self.accounts.renew(job, self._attribution(chat))
+        if not await self.accounts.renew(job, self._attribution(chat)):
+            return None
+        await self._lose_project(job.chat, used)
+        return loss
+
+    async def _lose_project(self, key: ChatKey, session_id: str | None) -> None:
+        await self.chats.update(key, RESET_PROJECT, ChatFields(lost_session_id=session_id))
 
     def _kept_claim(self, chat: Chat) -> str | None:
         ends = chat.claim_expires_at
@@ -201,3 +306,8 @@ class Projects:
     def _attribution(self, chat: Chat) -> Attribution:
         card = self.card(chat, "en")
         return Attribution(card.name, card.version, card.platform)
+
+
+def _task_name(text: str) -> str:
+    """Return a new project's title: the first words of the request that it is made for."""
+    return bounded(" ".join(text.split()), MAX_TASK_NAME_CHARS) or "project"

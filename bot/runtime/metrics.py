@@ -34,7 +34,7 @@ JOB_SILENT = Gauge(
 STEP_INTERRUPTED = "interrupted"
 STEP = Histogram(
     "nemovideo_step_seconds",
-    "Time in each step of a job, by outcome: done, failed, cancelled, or interrupted to be resumed.",
+    "Time in each step of a job, by outcome: done, failed, cancelled, asking, or interrupted to be resumed.",
     ["step", "outcome"],
     buckets=_SECONDS,
 )

@@ -49,7 +49,9 @@ PERSON_ACTIONS = (
     "deletes",
 )
 
-FileKind = Literal["video", "photo", "audio", "voice", "document", "animation", "video_note", "sticker"]
+FileKind = Literal[
+    "video", "photo", "live_photo", "audio", "voice", "document", "animation", "video_note", "sticker"
+]
 
 
 class WrongFile(Exception):
@@ -101,6 +103,15 @@ class Telegram(_Model):
     flood_limits: bool = True
 
 
+class Quality(_Model):
+    """A smaller version that Telegram makes of a video."""
+
+    width: int
+    height: int
+    size_mb: float
+    codec: str = "h264"
+
+
 class File(_Model):
     """A file to send, generated when it is sent."""
 
@@ -115,6 +126,7 @@ class File(_Model):
     holds: str = ""
     content_type: str = ""
     declares: dict[str, Any] = Field(default_factory=dict)
+    qualities: tuple[Quality, ...] = ()
 
 
 class PersonStep(_Model):

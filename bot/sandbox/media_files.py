@@ -47,6 +47,30 @@ def make(file: File, directory: Path) -> tuple[Path, dict[str, Any]]:
     return made, {"duration": round(file.seconds), "width": file.width, "height": file.height}
 
 
+def make_still(file: File, directory: Path) -> Path | None:
+    """Generate the photo of a live photo; ``None`` for any other file."""
+    if file.kind != "live_photo":
+        return None
+    return samples.make_photo(directory / "still.jpg", file.width, file.height)
+
+
+def make_qualities(file: File, directory: Path) -> list[tuple[Path, str]]:
+    """Generate the smaller versions of a video, with their codecs."""
+    return [
+        (
+            samples.make_video(
+                directory / f"{one.height}.mp4",
+                file.seconds,
+                one.width,
+                one.height,
+                size_bytes=round(one.size_mb * MEBIBYTE),
+            ),
+            one.codec,
+        )
+        for one in file.qualities
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
     """What a video's content is.

@@ -99,7 +99,12 @@ async def _counts(nemo: NemoControl) -> _Counts:
 
 
 def _is_as(found: Any, wanted: Any) -> bool:
-    """Return whether a value is as expected; of an upload, only the fields that are given count."""
+    """Return whether a value is as expected.
+
+    A text is expected as a part, and of an upload only the fields that are given count.
+    """
+    if isinstance(wanted, str):
+        return found is not None and wanted in found
     if not isinstance(wanted, Uploaded):
         return bool(found == wanted)
     if found is None or (wanted.name is not None and wanted.name not in found.name):

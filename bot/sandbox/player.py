@@ -302,7 +302,10 @@ class Player:
         self, member: Member, file: File, caption: str, chat: ChatHandle | None, **where: Any
     ) -> Seen:
         self._files += 1
-        path, declared = await asyncio.to_thread(media_files.make, file, self._work_dir / f"{self._files}")
+        directory = self._work_dir / f"{self._files}"
+        path, declared = await asyncio.to_thread(media_files.make, file, directory)
+        still = await asyncio.to_thread(media_files.make_still, file, directory)
+        qualities = await asyncio.to_thread(media_files.make_qualities, file, directory)
         return await member.send_file(
             file.kind,
             path,
@@ -311,6 +314,8 @@ class Player:
             content_type=file.content_type,
             caption=caption,
             media=file.declares or None,
+            still=still,
+            qualities=qualities,
             **declared,
             **where,
         )

@@ -16,6 +16,7 @@ INDENT = "\n" + " " * 9
 """Line break and indentation before further lines of a message."""
 
 _KINDS = (
+    "live_photo",
     "animation",
     "video",
     "photo",
@@ -28,6 +29,9 @@ _KINDS = (
     "contact",
     "poll",
     "dice",
+    "story",
+    "paid_media",
+    "checklist",
     "forum_topic_created",
 )
 

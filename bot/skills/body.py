@@ -74,11 +74,6 @@ _QUOTED = re.compile(r"[\"“「『](.+?)[\"”」』]")
 _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]\ufe0f?")
 
 
-def title(body: str) -> str:
-    """Return the first heading without emoji."""
-    return one_line(_EMOJI.sub("", _first_heading(body)).strip(" #"))
-
-
 def emoji(body: str) -> str:
     """Return the first emoji of the first heading, or an empty text."""
     match = _EMOJI.search(_first_heading(body))

@@ -239,7 +239,7 @@ def _translate(card: SkillCard, path: Path) -> SkillCard:
 
 
 def _display_name(file: CardFile) -> str:
-    return body.one_line(file.front.get("displayName")) or body.title(file.body)
+    return body.one_line(file.front.get("displayName"))
 
 
 def _emoji(front: Mapping[str, object]) -> str:

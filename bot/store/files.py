@@ -1,17 +1,22 @@
 """Private files and directories, and file locks that end with their process."""
 
+import errno
 import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from bot.store.errors import StoreError, UnsafeFile
 
 OWNER_ONLY_DIR = 0o700
 OWNER_ONLY_FILE = 0o600
+
+# For the directories on the way to a file. Linux asks for no more than the right to enter them.
+_WALK = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 
 LOCK_POLL_S = 0.002  # flock has no timeout
 
@@ -40,6 +45,66 @@ def ensure_private_directory(path: Path) -> Path:
     return path.resolve()
 
 
+def ensure_data_directory(path: Path) -> Path:
+    """Ensure a directory for everything that the bot keeps: this user's alone, or a container's volume.
+
+    Args:
+        path: The directory, or the operator's link to it; created with its parents if missing.
+
+    Returns:
+        The resolved path.
+
+    Raises:
+        UnsafeFile: It can't be created or written, is not a directory, or belongs to another user.
+    """
+    resolved = path.resolve()
+    with suppress(OSError):
+        status = resolved.stat()
+        is_volume = status.st_uid == 0 != os.getuid() and os.access(resolved, os.W_OK | os.X_OK)
+        if is_volume and stat.S_ISDIR(status.st_mode):
+            return resolved  # It is root's. Whatever lies in it is looked at for itself.
+    return ensure_private_directory(resolved)
+
+
+def open_beneath(directory: Path, path: Path) -> IO[bytes]:
+    """Open a file for reading, without following any link below a directory.
+
+    Args:
+        directory: The directory, which may be a link itself.
+        path: The file in it, by the directory's own path.
+
+    Raises:
+        UnsafeFile: It lies elsewhere, there is a link on the way, or it is not a regular file.
+        OSError: It can't be opened.
+    """
+    home = next((one for one in (directory, directory.resolve()) if path.is_relative_to(one)), None)
+    parts = path.relative_to(home).parts if home else ()
+    if home is None or not parts or ".." in parts:
+        raise UnsafeFile("the file lies elsewhere")
+    fd = _open_without_links(home, parts)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise UnsafeFile("not a regular file")
+    return os.fdopen(fd, "rb")
+
+
+def _open_without_links(home: Path, parts: Sequence[str]) -> int:
+    fd = os.open(home, _WALK)
+    for position, part in enumerate(parts, start=1):
+        # Else a FIFO would keep the bot waiting for a writer.
+        flags = _WALK if position < len(parts) else os.O_RDONLY | os.O_NONBLOCK
+        outer = fd
+        try:
+            fd = os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=outer)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise UnsafeFile("there is a link on the way") from error
+            raise
+        finally:
+            os.close(outer)
+    return fd
+
+
 def open_private_file(path: Path) -> int:
     """Open a file that only its owner can access; create it if missing.
 
@@ -50,16 +115,24 @@ def open_private_file(path: Path) -> int:
         A file descriptor for reading and writing, not inherited by child processes.
 
     Raises:
-        UnsafeFile: It can't be opened, or belongs to another user.
+        UnsafeFile: It can't be opened, is a link, has a second name, is no regular file, or belongs to another user.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY_FILE)
+        # Not waiting: opening a FIFO would.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(path, flags, OWNER_ONLY_FILE)
     except OSError as error:
-        raise UnsafeFile(f"{path} can't be opened: {error.strerror}") from error
-    if os.fstat(fd).st_uid != os.getuid():
-        os.close(fd)
-        raise UnsafeFile(f"{path} belongs to another user")
-    return fd
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise UnsafeFile(f"{path} can't be opened: {reason}") from error
+    status = os.fstat(fd)
+    if status.st_uid != os.getuid():
+        problem = "belongs to another user"
+    elif not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        problem = "is not a file of one name"
+    else:
+        return fd
+    os.close(fd)
+    raise UnsafeFile(f"{path} {problem}")
 
 
 def try_lock(fd: int, *, shared: bool = False) -> bool:

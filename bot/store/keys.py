@@ -125,8 +125,10 @@ PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or e
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
 PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
+UNREADABLE_TOLD = f"{NAMESPACE}unreadable_told"  # UNREADABLE_TOLD_TTL_S: the admins know of unreadable files
 
 ACCESS_DENIED_TTL_S = 86_400
+UNREADABLE_TOLD_TTL_S = 3600
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
 
 
@@ -166,6 +168,15 @@ MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given
 
 GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
+
+OPERATOR_TOKEN_REFUSED = (
+    f"{NAMESPACE}operator:refused"  # OPERATOR_TOKEN_REFUSED_TTL_S: a digest of that token
+)
+OPERATOR_TURNS = (
+    f"{NAMESPACE}operator:turns"  # for ever: how many turns the operator's account began and ended
+)
+
+OPERATOR_TOKEN_REFUSED_TTL_S = 86_400  # one chat tries it again after that
 
 # Of receiving ---------------------------------------------------------------------------------------------
 

@@ -30,7 +30,13 @@ from urllib.parse import quote
 import structlog
 
 from bot.store.errors import NoServerBinary, ServerFailed
-from bot.store.files import ensure_private_directory, locked, open_private_file, try_lock
+from bot.store.files import (
+    ensure_data_directory,
+    ensure_private_directory,
+    locked,
+    open_private_file,
+    try_lock,
+)
 
 START_TIMEOUT_S = 30.0  # without any answer; a server that loads its data says so
 STOP_TIMEOUT_S = 10.0
@@ -82,11 +88,11 @@ class EmbeddedServer:
         data_dir: The directory; the data is in its private subdirectory ``valkey``.
 
     Raises:
-        UnsafeFile: The subdirectory can't be used, or belongs to another user.
+        UnsafeFile: One of them can't be used, or belongs to another user.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._dir = ensure_private_directory(data_dir / "valkey")
+        self._dir = ensure_private_directory(ensure_data_directory(data_dir) / "valkey")
         self._users_fd: int | None = None
         self._links_fd: int | None = None
         self._link: Path | None = None

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 500  # requests on more connections than this are answered with a 503
 
+HEALTH_PATH = "/healthz"  # answered on any number of connections: a busy process is not to be killed
+
 
 def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") -> Starlette:
     """Make the app."""
@@ -41,7 +43,7 @@ def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") 
         return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     routes = [
-        Route("/healthz", healthz, methods=["GET"]),
+        Route(HEALTH_PATH, healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", metrics_page, methods=["GET"]),
     ]

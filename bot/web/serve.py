@@ -9,10 +9,14 @@ least 1 s, with a traceback in the operator's log for each; here their apps see 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from typing import Any
 
+import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE_S = 0.5  # how long open responses may go on when the server ends; then their connections are closed
 CANCEL_AFTER_S = 1.5  # how long apps then have to return; then their requests are cancelled
@@ -20,6 +24,9 @@ CANCEL_AFTER_S = 1.5  # how long apps then have to return; then their requests a
 KEEP_ALIVE_S = 75
 """How long a connection may be idle: longer than the usual client or proxy keeps one, so that none of them sends a
 request into a connection that closes at that moment, as with uvicorn's 5 s."""
+
+HEAD_TIMEOUT_S = 10.0
+"""How long a client may take to send a request's head; uvicorn lets it take forever, and counts it as a connection."""
 
 DATE_INTERVAL_S = 1.0  # how often the date header of responses is renewed
 
@@ -75,9 +82,59 @@ class _Server(uvicorn.Server):
         return False
 
 
+class _Protocol(H11Protocol):
+    """A connection that is closed when the head of a request takes too long."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if self.conn.their_state is h11.IDLE and is_idle:
+            self._watch_head()
+        else:
+            self._stop_watching()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_watching(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def _bounded(
+    app: ASGIApp, connections: Collection[Any], max_connections: int, unbounded_paths: Collection[str]
+) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_bounded = scope["type"] == "http" and scope["path"] not in unbounded_paths
+        if is_bounded and len(connections) > max_connections:
+            busy = PlainTextResponse("busy\n", 503, headers={"connection": "close"})
+            await busy(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return answer
+
+
 @contextlib.asynccontextmanager
 async def serve(
-    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, max_connections: int | None = None
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    max_connections: int | None = None,
+    unbounded_paths: Collection[str] = (),
 ) -> AsyncIterator[str]:
     """Serve an app until the block is left.
 
@@ -86,6 +143,7 @@ async def serve(
         host: The address to listen on; loopback unless the operator says otherwise.
         port: The port; 0 takes a free one.
         max_connections: Requests on more connections than this are answered with a 503.
+        unbounded_paths: Paths that are answered all the same: a busy process is alive.
 
     Yields:
         The base URL, such as ``http://127.0.0.1:40123``.
@@ -101,7 +159,7 @@ async def serve(
         access_log=False,
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_S,
-        limit_concurrency=max_connections,
+        http=_Protocol,
     )
     # Our own socket: uvicorn exits the process when it can't bind.
     is_v6 = ":" in host
@@ -115,6 +173,8 @@ async def serve(
     # each response on a kept connection waits 40 ms for the client's acknowledgement.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(config)
+    if max_connections is not None:
+        config.app = _bounded(app, server.server_state.connections, max_connections, unbounded_paths)
     task = asyncio.create_task(_run(server, sock), name="web")
     try:
         while not server.started:

@@ -10,6 +10,8 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bot.runtime.clock import Clock
+
 log = structlog.get_logger(__name__)
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
@@ -21,6 +23,8 @@ MAX_DEPTH = 64  # deepest nesting that is read; objects of the Bot API are about
 
 MAX_CONCURRENT = 100
 """Requests handled at once, the most that Telegram ever sends; together with the size, this bounds the memory."""
+
+WRONG_SECRETS_LOGGED_EVERY_S = 60.0
 
 BODY_TIMEOUT_S = 10.0  # for a body to arrive
 
@@ -36,13 +40,17 @@ class Webhook:
 
     Args:
         secret: The ``secret_token`` of ``setWebhook``, which each request has in its header.
+        clock: Source of time for the log of wrong secrets.
 
     Attributes:
         is_set: Whether Telegram is known to deliver here.
     """
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, clock: Clock) -> None:
         self._secret = secret.encode()
+        self._clock = clock
+        self._wrong_secrets = 0
+        self._logged_wrong_s = -WRONG_SECRETS_LOGGED_EVERY_S
         self._store_update: StoreUpdate | None = None
         self._in_progress = 0
         self.is_set = False
@@ -63,7 +71,7 @@ class Webhook:
         """
         given = request.headers.get(SECRET_HEADER, "")
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._secret):
-            log.warning("webhook.wrong_secret", has_one=bool(given))
+            self._log_wrong_secret(has_one=bool(given))
             return _refusal(401)
         store_update = self._store_update
         if store_update is None or self._in_progress >= MAX_CONCURRENT:
@@ -73,6 +81,14 @@ class Webhook:
             return await _store(request, store_update)
         finally:
             self._in_progress -= 1
+
+    def _log_wrong_secret(self, *, has_one: bool) -> None:
+        # Anybody can send any number of them.
+        self._wrong_secrets += 1
+        now_s = self._clock.monotonic_s()
+        if now_s - self._logged_wrong_s >= WRONG_SECRETS_LOGGED_EVERY_S:
+            log.warning("webhook.wrong_secret", has_one=has_one, requests=self._wrong_secrets)
+            self._wrong_secrets, self._logged_wrong_s = 0, now_s
 
 
 async def _store(request: Request, store_update: StoreUpdate) -> Response:

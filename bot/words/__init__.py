@@ -1,7 +1,9 @@
 """The texts that people read and the phrases that they write, in every language with a catalogue."""
 
+from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for
-from bot.words.texts import Html, UnknownText, Words, bounded, language_of, languages, nemo_language
+from bot.words.session_language import session_language
+from bot.words.texts import Html, UnknownText, Words, bounded, language_of, languages
 
 __all__ = [
     "Html",
@@ -9,8 +11,9 @@ __all__ = [
     "UnknownText",
     "Words",
     "action_for",
+    "asks_for_generation",
     "bounded",
     "language_of",
     "languages",
-    "nemo_language",
+    "session_language",
 ]

@@ -1,16 +1,20 @@
-"""Phrases that people write instead of a command: ``导出``, ``send me the video, please``.
+"""What people write instead of a command: ``导出1080p MP4``, ``send me the final video, please``.
 
-The phrases are in ``phrases.toml`` beside this file. A message has to be nothing but such a phrase: "export-ready
-colours, please" is a request for the agent.
+Each language has a small grammar in ``locale/<language>/actions.toml``; together they apply to every message. A message
+has to be nothing but an action: "export-ready colours, please" is a request for the agent.
 """
 
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+from bot.words.texts import languages
 
 
 class PhraseAction(StrEnum):
@@ -20,6 +24,7 @@ class PhraseAction(StrEnum):
     CREDITS = "credits"
     STATUS = "status"
     UPLOAD = "upload"
+    LINK = "link"
     NEW = "new"
     HELP = "help"
     CANCEL = "cancel"
@@ -30,57 +35,75 @@ MAX_PHRASE_CHARS = 80  # a longer message is always a request
 
 
 @dataclass(frozen=True, slots=True)
-class _Phrases:
-    actions: dict[str, PhraseAction]
-    polite: re.Pattern[str]
+class _Grammar:
+    actions: tuple[tuple[re.Pattern[str], PhraseAction], ...]
+    output: re.Pattern[str]
+    simplified: dict[int, int]
 
 
 def action_for(text: str) -> PhraseAction | None:
     """Return the action that a message asks for, or None if it is for the agent."""
     if len(text) > MAX_PHRASE_CHARS:
         return None
-    phrase = _normalize(text)
-    phrases = _phrases()
-    while phrase:
-        if phrase in phrases.actions:
-            return phrases.actions[phrase]
-        shorter = phrases.polite.sub("", phrase, count=1).strip()
-        if shorter == phrase:
-            return None
-        phrase = shorter
-    return None
+    grammar, phrase = _grammar(), fold(text)
+    return next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
+
+
+def requested_output(text: str) -> tuple[str, ...]:
+    """Return the resolutions and formats that a message for an export asks for: ``1080p``, ``mov``."""
+    return tuple(dict.fromkeys(match.group() for match in _grammar().output.finditer(fold(text))))
 
 
 # Punctuation is ignored before, after and between sentences. Inside a word or around a quotation it has a meaning, and
 # the message is no bare phrase.
-_EDGES = ".,!?;:~…。，！？；：、～ \n\t"
-_PAUSES = re.compile(r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|\s+")
+_EDGES = ".,!?;:~…。，！？；：、～*_ \n\t"
+_PAUSES = re.compile(
+    r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|(?<=[^\x00-\x7f])[,!?;，、]|\.+\s+|[。…~～()]+|\s+[-–—]+\s+|\s+"
+)
+_SMILEY = re.compile(r"\s[:;=]-?[)dp(]+$|\^_*\^$")
+_INVISIBLE = ("So", "Sk", "Cf", "Mn", "Me")  # emoji with what belongs to them, zero-width characters
 
 
-def _normalize(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    visible = "".join(c for c in folded if unicodedata.category(c) not in ("So", "Sk", "Cf", "Mn"))
-    return _PAUSES.sub(" ", visible.strip(_EDGES)).strip(_EDGES)
+def fold(text: str) -> str:
+    """Return a text in small letters and simplified characters, without blanks, apostrophes and emoji."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    visible = "".join(c for c in folded if unicodedata.category(c) not in _INVISIBLE).strip()
+    bare = _SMILEY.sub("", visible.strip(_EDGES)).strip(_EDGES)
+    return re.sub("(?<=[a-z])['’´`](?=[a-z])", "", _PAUSES.sub("", bare)).translate(_grammar().simplified)
 
 
 @cache
-def _phrases() -> _Phrases:
-    table = tomllib.loads((files("bot.words") / "phrases.toml").read_text("utf-8"))
-    actions = {
-        _normalize(phrase): PhraseAction(name)
-        for name, variants in table["actions"].items()
-        for phrase in variants
-    }
-    before = "|".join(_word_pattern(word, r"{}\s+") for word in _longest_first(table["polite"]["before"]))
-    after = "|".join(_word_pattern(word, r"\s+{}") for word in _longest_first(table["polite"]["after"]))
-    return _Phrases(actions, re.compile(f"^(?:{before})|(?:{after})$"))
+def _grammar() -> _Grammar:
+    tables = [_read(language) for language in languages()]
+    before = "|".join(table["polite"]["before"] for table in tables)
+    after = "|".join(table["polite"]["after"] for table in tables)
+    actions = [
+        (_compile(f"(?:{before}){{0,5}}(?:{_any(patterns)})(?:{after}){{0,4}}"), PhraseAction(name))
+        for table in tables
+        for name, patterns in table["actions"].items()
+    ]
+    output = _any(table["parts"][name] for table in tables for name in ("resolution", "format"))
+    characters = [table["characters"] for table in tables if "characters" in table]
+    traditional, simplified = ("".join(c[name] for c in characters) for name in ("traditional", "simplified"))
+    return _Grammar(tuple(actions), _compile(output), str.maketrans(traditional, simplified))
 
 
-def _longest_first(words: list[str]) -> list[str]:
-    return sorted(words, key=len, reverse=True)
+def _read(language: str) -> dict[str, Any]:
+    """Read a language's grammar; ``<part>`` in a pattern is replaced by the part of that name."""
+    table = tomllib.loads((files("bot.words") / "locale" / language / "actions.toml").read_text("utf-8"))
+    parts: dict[str, str] = table["parts"]
+
+    def expand(pattern: str) -> str:
+        return re.sub(r"<(\w+)>", lambda match: f"(?:{expand(parts[match[1]])})", pattern)
+
+    table["actions"] = {name: [expand(p) for p in patterns] for name, patterns in table["actions"].items()}
+    return table
 
 
-def _word_pattern(word: str, latin: str) -> str:
-    """Return the pattern of a word: a Latin word ends at a space, Chinese is written without spaces."""
-    escaped = re.escape(word)
-    return latin.format(escaped) if word.isascii() else rf"\s*{escaped}\s*"
+def _any(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern in which blanks don't count."""
+    return re.compile("".join(pattern.split()))

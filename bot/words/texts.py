@@ -167,11 +167,6 @@ def language_of(code: str | None) -> str:
     return primary if primary in languages() else DEFAULT_LANGUAGE
 
 
-def nemo_language(language: str) -> str:
-    """Return a language's code for NemoVideo's session call: ``en``, ``zh-CN``."""
-    return Words(language).plain("language.nemo_code")
-
-
 @cache
 def _catalogue(language: str) -> _Catalogue:
     resource = files("bot.words") / "locale" / language / "LC_MESSAGES" / "bot.po"

@@ -25,6 +25,7 @@ NAMES = (
     "memory",
     "streams",
     "overhead",
+    "render",
     "relay",
     "upload",
     "start",

@@ -73,7 +73,11 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         result_message_id=7,
         result_session_id="s1",
         result_in_use=True,
-        export_refused=True,
+        export_refused_at=NOW,
+        lost_session_id="s0",
+        answer_job_id="0123456789abcdef",
+        answer_session_id="s1",
+        shrink_results=False,
         greeted=True,
     )
     assert fields.model_fields_set == set(ChatFields.model_fields)
@@ -129,12 +133,20 @@ def test_a_secret_is_encrypted_for_a_job(chats: Chats) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "refused", "by_itself"),
-    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+    [
+        (True, None, True),
+        (True, timedelta(hours=23), False),
+        (True, timedelta(days=1), True),
+        (False, None, False),
+        (False, timedelta(hours=1), False),
+    ],
 )
 def test_an_export_comes_by_itself_when_it_is_wanted_and_in_the_plan(
-    asked: bool, refused: bool, by_itself: bool
+    asked: bool, refused: timedelta | None, by_itself: bool
 ) -> None:
-    assert Chat(key=KEY, auto_export=asked, export_refused=refused).exports_by_itself is by_itself
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    chat = Chat(key=KEY, auto_export=asked, export_refused_at=now - refused if refused else None)
+    assert chat.exports_by_itself(now) is by_itself
 
 
 async def test_a_token_whose_key_is_gone_counts_as_none(chats: Chats, redis: Redis) -> None:

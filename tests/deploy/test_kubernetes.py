@@ -59,8 +59,8 @@ def fits(selector: Manifest, labels: Manifest) -> bool:
 
 
 def literals(path: str) -> dict[str, str]:
-    (generated,) = read(path)[0]["configMapGenerator"]
-    return dict(line.split("=", 1) for line in generated["literals"])
+    generators = read(path)[0]["configMapGenerator"]
+    return dict(line.split("=", 1) for generated in generators for line in generated["literals"])
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,16 @@ def test_kustomize_builds_it(tmp_path: Path, build: str, webhook: bool) -> None:
     for manifest in built:
         kubernetes_validate.validate(manifest, SCHEMA, strict=True)
         assert manifest["kind"] != "Secret"
-    (configured,) = [found for found in built if found["kind"] == "ConfigMap"]
-    assert ("WEBHOOK_URL" in configured["data"]) is webhook
+    configured = {found["metadata"]["name"]: found["data"] for found in built if found["kind"] == "ConfigMap"}
+    (of_intake,) = [name for name in configured if name.startswith("nemovideo-bot-intake-")]
+    assert [name for name, data in configured.items() if "WEBHOOK_URL" in data] == [of_intake] * webhook
     for found in built:
         if found["kind"] == "Deployment":
             (only,) = found["spec"]["template"]["spec"]["containers"]
             assert re.fullmatch(r"nemovideo-bot:[\d.]+", only["image"])
-            assert only["envFrom"][0]["configMapRef"]["name"] == configured["metadata"]["name"]
+            names = [one["configMapRef"]["name"] for one in only["envFrom"] if "configMapRef" in one]
+            is_intake = found["metadata"]["name"] == "intake"
+            assert set(names) == (configured.keys() if is_intake else configured.keys() - {of_intake})
 
 
 def test_every_file_is_part_of_a_build() -> None:
@@ -136,14 +139,20 @@ def test_settings_exist_and_secrets_come_by_reference_alone() -> None:
         **literals("base/kustomization.yaml"),
         **literals("components/webhook/kustomization.yaml"),
     }
-    secret, of_valkey = (found["stringData"] for found in read("secret.example.yaml"))
-    assert given.keys() | secret.keys() <= known
-    assert set(secret.values()) | set(of_valkey.values()) == {""}
-    assert not given.keys() & {*secret, "NEMO_TOKEN"}
+    secrets = {found["metadata"]["name"]: found["stringData"] for found in read("secret.example.yaml")}
+    of_valkey = secrets.pop("valkey")
+    secret = secrets["nemovideo-bot"]
+    assert given.keys() | {name for values in secrets.values() for name in values} <= known
+    assert {value for values in (*secrets.values(), of_valkey) for value in values.values()} == {""}
+    assert not given.keys() & {name for values in secrets.values() for name in values}
     for name in WORKLOADS:
         assert all("value" not in variable for variable in container(name).get("env", []))
+    # Each role has its own, beside what both need.
+    assert secrets["nemovideo-bot-worker"].keys() == {"NEMO_TOKEN"}
+    assert secrets["nemovideo-bot-intake"].keys() == {"WEBHOOK_SECRET"}
     for role in ("intake", "worker"):
-        assert {"secretRef": {"name": "nemovideo-bot"}} in container(role)["envFrom"]
+        references = [one["secretRef"] for one in container(role)["envFrom"] if "secretRef" in one]
+        assert references == [{"name": "nemovideo-bot"}, {"name": f"nemovideo-bot-{role}", "optional": True}]
     # No disk is shared, so the keys can't come from one.
     assert {"ENCRYPTION_KEYS", "REDIS_URL", "TELEGRAM_BOT_TOKEN"} <= secret.keys()
 

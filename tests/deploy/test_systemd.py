@@ -67,6 +67,10 @@ def test_it_may_do_no_more_than_it_has_to() -> None:
     assert service["CapabilityBoundingSet"] == [""]
     assert service["User"] == ["nemovideo-bot"]
     assert "ReadWritePaths" not in service
+    assert service["ProcSubset"] == ["pid"]
+    assert service["PrivateUsers"] == ["yes"]
+    assert service["MemoryMax"]
+    assert service["TasksMax"]
 
 
 def test_only_the_bot_is_told_to_end() -> None:
@@ -82,7 +86,7 @@ def test_the_readme_installs_what_the_unit_starts() -> None:
     assert command.endswith("/bin/nemovideo-bot run")
     home = command.split("/bin/")[0]
     for named in (
-        f"UV_PROJECT_ENVIRONMENT={home} ",
+        f"VIRTUAL_ENV={home} ",
         service["EnvironmentFile"][0],
         UNIT.name,
         service["User"][0],

@@ -23,6 +23,7 @@ from bot.jobs.worker.runner import JobRunner
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
+from bot.store.docket_json import open_docket
 from tests.clocks import HandClock
 
 CHAT = ChatKey(4711, None)
@@ -92,6 +93,9 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        raise NotImplementedError
+
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self._fail("say")
         self.responders.sent.append((self.job.id, idempotency_key, message))
@@ -153,7 +157,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def docket(store: Store) -> AsyncIterator[Docket]:
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as opened:
+    async with open_docket(keys.DOCKET, store.docket_url, timedelta(minutes=1)) as opened:
         yield opened
 
 
@@ -184,7 +188,7 @@ async def workplace(
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
     steps = {kind: [FunctionStep(step)] if callable(step) else step for kind in JobKind}
-    async with Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket:
+    async with open_docket(keys.DOCKET, store.docket_url, timedelta(minutes=1)) as docket:
         job_queue = JobQueue(store.redis, docket, clock, queue_limit=50)
         yield Workplace(
             docket,

@@ -22,6 +22,7 @@ from bot.jobs.queue.album import (
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
 from bot.jobs.steps.gather import Gather
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.words import Words
 from tests.clocks import HandClock, passing
 from tests.jobs.conftest import CHAT, Responders, new_job
 from tests.jobs.test_job_queue import everything, take
@@ -45,11 +46,16 @@ def arrival(
     **fields: Any,
 ) -> ArrivedPart:
     given: dict[str, Any] = {"sent_at": SENT_AT, "files": (file(number),) if has_file else ()}
+    given["is_own"] = not fields.get("is_forwarded", False)
     return ArrivedPart(RequestPart(number, **given | fields), PartText(text), kind, replied_album)
 
 
 def words(number: int, text: str, **fields: Any) -> ArrivedPart:
     return arrival(number, text, has_file=False, **fields)
+
+
+def quoted(text: str) -> str:
+    return Words("en").plain("prompt.quoted", words=text)
 
 
 def prompt(**fields: Any) -> Job:
@@ -100,14 +106,14 @@ async def test_an_album_is_one_job_in_whatever_order_it_comes(
         ),
         pytest.param(
             [arrival(1, "theirs", is_forwarded=True), arrival(2, is_forwarded=True)],
-            [("theirs", ["1.mp4", "2.mp4"])],
-            id="but are where there is no other",
+            [("", ["1.mp4", "2.mp4"])],
+            id="not even where there is no other",
         ),
         pytest.param([arrival(1), words(2, "cut it")], [("cut it", ["1.mp4"])], id="a file, then words"),
         pytest.param([words(1, "cut it"), arrival(2)], [("cut it", ["2.mp4"])], id="words, then a file"),
         pytest.param(
             [words(1, "make a film of this"), words(2, "Once upon a time", is_forwarded=True)],
-            [("make a film of this\n\nOnce upon a time", [])],
+            [(f"make a film of this\n\n{quoted('Once upon a time')}", [])],
             id="a comment on a forwarded text",
         ),
         pytest.param(
@@ -115,7 +121,38 @@ async def test_an_album_is_one_job_in_whatever_order_it_comes(
             [("merge", ["2.mp4", "3.mp4", "4.mp4"])],
             id="a comment on albums",
         ),
+        pytest.param(
+            [arrival(1, "mine", is_forwarded=True, is_own=True), arrival(2, is_forwarded=True)],
+            [("mine", ["1.mp4", "2.mp4"])],
+            id="one's own words, forwarded",
+        ),
         pytest.param([words(1, "one"), words(2, "two")], [("one", []), ("two", [])], id="two prompts"),
+        pytest.param(
+            [words(1, "one", glue=""), words(2, "two", glue=" "), words(3, "three"), words(4, "four")],
+            [("onetwo three", []), ("four", [])],
+            id="a text that was cut",
+        ),
+        pytest.param(
+            [words(1, "one", glue=""), arrival(2, "two"), words(3, "three")],
+            [("onetwo", ["2.mp4"]), ("three", [])],
+            id="a text that was cut, with a file at its end",
+        ),
+        pytest.param(
+            [words(1, "one", glue=""), words(2, "two", kind="beside"), words(3, "no", kind="beside")],
+            [("onetwo", [])],
+            id="a text that was cut, in a group",
+        ),
+        pytest.param(
+            [words(1, "one", glue=""), words(2, "two", sent_at=SENT_AT + 3)],
+            [("one", []), ("two", [])],
+            id="a full message, and later another",
+        ),
+        pytest.param(
+            [words(1, "do it", context="A cat")],
+            [(f"do it\n\n{quoted('A cat')}", [])],
+            id="words about a message",
+        ),
+        pytest.param([arrival(1, context="A cat")], [("", ["1.mp4"])], id="a file about a message"),
         pytest.param(
             [arrival(1, "one"), arrival(2, "two")],
             [("one", ["1.mp4"]), ("two", ["2.mp4"])],

@@ -14,6 +14,8 @@ from redis.exceptions import ConnectionError as StoreAway
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import ButtonAction, Export, Retry
+from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, Turn
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
@@ -137,10 +139,58 @@ async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
     await job_queue.enqueue([job, next_job], 1)
     runner = a_runner(job_queue, redis, responders, clock, breaks)
     await runner.work(EDIT, job.id, "a")
-    assert responders.keys_of(job) == ["error.unexpected"]
+    assert responders.keys_of(job) == ["error.unexpected_edit"]
     assert await state_of(job_queue, job) is JobState.FAILED
     await runner.work(EDIT, "", "b")
     assert await state_of(job_queue, next_job) is JobState.FAILED
+
+
+UNCHANGED = AgentAnswered(draft_before={"d": 1}, draft_after={"d": 1})
+CHANGED = AgentAnswered(draft_before={"d": 1}, draft_after={"d": 2})
+SECOND_TURN = (Turn(number=2), "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "saved", "key", "button"),
+    [
+        (JobKind.EDIT, [], "error.unexpected_edit", Retry),
+        (JobKind.EDIT, [(AgentAsked(), "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(AgentAsked(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
+        (JobKind.EDIT, [(AgentAsked(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(UNCHANGED, ""), SECOND_TURN], "error.unexpected_edit", Retry),
+        (
+            JobKind.EDIT,
+            [(UNCHANGED, ""), SECOND_TURN, (AgentAsked(), "2")],
+            "error.unexpected_changed",
+            Export,
+        ),
+        (JobKind.EXPORT, [], "error.unexpected_changed", Export),
+        (JobKind.CREDITS, [], "error.unexpected", Retry),
+    ],
+)
+async def test_after_what_nobody_expected_a_button_goes_on_and_charges_nothing_twice(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: HandClock,
+    kind: JobKind,
+    saved: list[tuple[Checkpoint, str]],
+    key: str,
+    button: type[ButtonAction],
+) -> None:
+    async def breaks(attempt: Attempt) -> None:
+        for checkpoint, name in saved:
+            await attempt.save(checkpoint, name)
+        raise ZeroDivisionError
+
+    job = new_job(kind=kind)
+    await job_queue.enqueue([job], 1)
+    steps = {kind: [FunctionStep(breaks)]}
+    await JobRunner(job_queue, redis, responders, clock, steps, max_tries=5).work(EDIT, job.id, "a")
+    ((_, _, message),) = responders.sent
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
+    assert [type(one.action) for one in message.buttons] == [button]
 
 
 @pytest.mark.parametrize("where", ["step", "say", "finish"])
@@ -405,7 +455,7 @@ async def test_starts_are_counted_and_given_up_loudly(
     async with running(a_runner(job_queue, redis, responders, clock, gate.step, tries=3)):
         pass
     assert gate.reached == []
-    assert responders.keys_of(job) == ["job.interrupted_too_often"]
+    assert responders.keys_of(job) == ["job.interrupted_edit"]
     assert await state_of(job_queue, job) is JobState.FAILED
 
 

@@ -144,7 +144,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
         job_queue, redis, responders, clock, {JobKind.EDIT: [FunctionStep(fails)]}, max_tries=5
     )
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
-    assert responders.keys_of(job) == ["error.unexpected"]
+    assert responders.keys_of(job) == ["error.unexpected_edit"]
     assert await given_up(redis) == [
         GivenUp(job.id, str(CHAT), "edit", clock.now(), ZeroDivisionError.__name__)
     ]

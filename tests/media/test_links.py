@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from bot.media.links import (
     ALLOWED_PORTS,
-    MAX_LINK_CHARS,
     MAX_LINKS,
     MEDIA_ENDINGS,
-    FoundLinks,
     RefusalReason,
     find_links,
 )
+from bot.runtime.web_links import MAX_LINK_CHARS
 
 CLIP = "https://example.com/clip.mp4"
 
@@ -39,24 +38,25 @@ MEDIA = [
     ("https://netflux.com/x.com/a.mp4", "https://netflux.com/x.com/a.mp4"),
     ("https://www.dropbox.com/s/abc/clip.mp4?dl=1", "https://www.dropbox.com/s/abc/clip.mp4?dl=1"),
     ("https://i.redd.it/cat.jpg", "https://i.redd.it/cat.jpg"),
+    ("https://i.imgur.com/cat.mp4", "https://i.imgur.com/cat.mp4"),
     *((f"https://example.com/a.{kind}", f"https://example.com/a.{kind}") for kind in sorted(MEDIA_ENDINGS)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("link", "sent"), MEDIA)
 def test_a_media_link_is_uploaded(link: str, sent: str) -> None:
-    assert find_links(link) == FoundLinks((sent,), "", ())
+    found = find_links(link)
+    assert (found.media, found.rest, found.refused, found.pages) == ((sent,), "", (), ())
 
 
-PAGES = [
-    "make it like https://example.com/style",
+WORDS = [
     "https://example.com",
-    "https://example.com/clip.mp4.html",
-    "https://example.com/mp4",
-    "https://example.com/?file=clip.mp4",
-    "https://example.com/a.mp4/info",
+    "a film about https://example.com/",
     "http://example.com:3000/style as an example",
-    "see https://t.me/somechannel/12",
+    "join https://t.me/somechannel or https://t.me/+abcdef",
+    "tg://settings",
+    "youtube.com",
+    "somebody@youtube.com/a",
     "example.com/clip.mp4",
     "clip.mp4",
     "www.example.com/clip.mp4",
@@ -71,9 +71,92 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("text", PAGES)
+@pytest.mark.parametrize("text", WORDS)
 def test_everything_else_stays_in_the_prompt_as_it_is(text: str) -> None:
-    assert find_links(text) == FoundLinks((), text, ())
+    found = find_links(text)
+    assert (found.media, found.rest, found.refused, found.pages, found.words) == ((), text, (), (), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "page", "words"),
+    [
+        ("make it like https://example.com/style", "https://example.com/style", "make it like"),
+        ("https://example.com/clip.mp4.html", "https://example.com/clip.mp4.html", ""),
+        ("https://example.com/mp4 shorter", "https://example.com/mp4", "shorter"),
+        ("https://example.com/?file=clip.mp4", "https://example.com/?file=clip.mp4", ""),
+        ("https://example.com/a.mp4/info", "https://example.com/a.mp4/info", ""),
+        (
+            'add a title "https://example.com/shop"',
+            "https://example.com/shop",
+            'add a title "https://example.com/shop"',
+        ),
+    ],
+)
+def test_a_page_may_be_a_file(text: str, page: str, words: str) -> None:
+    found = find_links(text)
+    assert (found.media, found.rest, found.pages, found.words) == ((), text, (page,), words)
+
+
+ID = "1aBcDeFgHiJkLmNoPqRsTuVwXyZ"
+DRIVE = f"https://drive.google.com/uc?export=download&id={ID}"
+
+
+@pytest.mark.parametrize(
+    ("link", "sent"),
+    [
+        (f"https://drive.google.com/file/d/{ID}/view?usp=sharing", DRIVE),
+        (f"https://drive.google.com/file/u/0/d/{ID}/edit", DRIVE),
+        (f"https://drive.google.com/open?id={ID}", DRIVE),
+        (f"https://drive.google.com/file/d/{ID}/view?resourcekey=0-a_b", f"{DRIVE}&resourcekey=0-a_b"),
+        ("https://www.dropbox.com/s/abc/clip.mp4?dl=0", "https://www.dropbox.com/s/abc/clip.mp4?dl=1"),
+        ("https://www.dropbox.com/scl/fi/abc/clip?rlkey=x&st=y&dl=0", "https://www.dropbox.com/scl/fi/abc/clip?rlkey=x&st=y&dl=1"),
+        ("https://1drv.ms/v/abc", "https://api.onedrive.com/v1.0/shares/u!aHR0cHM6Ly8xZHJ2Lm1zL3YvYWJj/root/content"),
+        ("https://a-my.sharepoint.com/:v:/g/personal/x/abc?e=1", "https://a-my.sharepoint.com/:v:/g/personal/x/abc?download=1"),
+        ("https://pixeldrain.com/u/aB3", "https://pixeldrain.com/api/file/aB3"),
+        ("https://github.com/a/b/blob/main/c/clip.mp4", "https://github.com/a/b/raw/main/c/clip.mp4"),
+        ("https://commons.wikimedia.org/wiki/File:Sea.webm", "https://commons.wikimedia.org/wiki/Special:FilePath/Sea.webm"),
+    ],
+)  # fmt: skip
+def test_a_share_link_becomes_the_link_to_its_file(link: str, sent: str) -> None:
+    found = find_links(f"{link} make it shorter")
+    assert (found.media, found.rest, found.refused) == ((sent,), "make it shorter", ())
+    assert find_links(f"{link}剪短").media == (sent,)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://t.me/some_channel/1234",
+        "https://t.me/s/some_channel/1234",
+        "https://t.me/c/1234567890/12",
+        "https://t.me/c/1234567890/5/12?single",
+        "https://telegram.me/some_channel/1234",
+        "t.me/some_channel/1234",
+        "https://t.me/somebody/s/3",
+        "tg://resolve?domain=some_channel&post=1234",
+        "tg://privatepost?channel=1&post=2",
+    ],
+)
+def test_a_link_to_a_message_in_telegram_is_refused(link: str) -> None:
+    (refused,) = find_links(f"trim {link} to 5 seconds").refused
+    assert (refused.url, refused.reason) == (link, RefusalReason.TELEGRAM_MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://youtu.be/abc cut the first second", "cut the first second"),
+        ("youtu.be/abc cut the first second", "cut the first second"),
+        ("https://youtu.be/abc剪掉第一秒", "剪掉第一秒"),
+        ("看 https://b23.tv/x，剪掉第一秒", "看，剪掉第一秒"),
+        ("https://youtu.be/abc", ""),
+        ('https://youtu.be/abc add the title "youtube.com/@me"', 'add the title "youtube.com/@me"'),
+        ("https://t.me/c/1/2剪到5秒", "剪到5秒"),
+        ("https://example.com/a.mp4 https://youtu.be/abc shorter", "shorter"),
+    ],
+)
+def test_the_words_are_what_is_left_without_links(text: str, words: str) -> None:
+    assert find_links(text).words == words
 
 
 SITES = [
@@ -83,7 +166,6 @@ SITES = [
     ("https://ｙｏｕｔｕｂｅ.com/watch", "YouTube"),
     ("https://youtube.com./watch", "YouTube"),
     ("https://youtube.com:443/watch", "YouTube"),
-    ("https://open.spotify.com/track/1", "Spotify"),
     ("https://vm.tiktok.com/x/", "TikTok"),
     ("https://v.douyin.com/x/", "Douyin (抖音)"),
     ("https://www.bilibili.com/video/BV1", "Bilibili"),
@@ -93,9 +175,8 @@ SITES = [
     ("https://x.com/a/status/1", "X"),
     ("https://twitter.com/a/status/1", "X"),
     ("https://vimeo.com/1", "Vimeo"),
-    ("https://soundcloud.com/a/b", "SoundCloud"),
-    ("https://music.apple.com/us/album/1", "Apple Music"),
-    ("https://music.163.com/#/song?id=1", "NetEase Music (网易云音乐)"),
+    ("https://mp.weixin.qq.com/s/abc", "WeChat (微信)"),
+    ("https://imgur.com/a/abc", "Imgur"),
 ]
 
 
@@ -108,9 +189,26 @@ def test_a_streaming_site_is_refused_by_its_name(link: str, site: str) -> None:
 @pytest.mark.parametrize(
     ("link", "site"),
     [
-        ("https://drive.google.com/file/d/1/view", "Google Drive"),
-        ("https://www.dropbox.com/s/abc/clip.mp4?dl=0", "Dropbox"),
-        ("https://1drv.ms/v/abc", "OneDrive"),
+        ("https://open.spotify.com/track/1", "Spotify"),
+        ("https://soundcloud.com/a/b", "SoundCloud"),
+        ("https://music.apple.com/us/album/1", "Apple Music"),
+        ("https://music.youtube.com/watch?v=a", "YouTube Music"),
+        ("https://music.163.com/#/song?id=1", "NetEase Music (网易云音乐)"),
+    ],
+)
+def test_a_site_of_songs_is_refused_by_its_name(link: str, site: str) -> None:
+    (refused,) = find_links(link).refused
+    assert (refused.reason, refused.site) == (RefusalReason.MUSIC_SITE, site)
+
+
+@pytest.mark.parametrize(
+    ("link", "site"),
+    [
+        ("https://drive.google.com/drive/folders/1aBcDeFgHiJk", "Google Drive"),
+        ("https://www.dropbox.com/scl/fo/abc?dl=0", "Dropbox"),
+        ("https://1drv.ms/f/abc", "OneDrive"),
+        ("https://disk.yandex.ru/i/abc", "Yandex Disk"),
+        ("https://mega.nz/file/abc#key", "MEGA"),
         ("https://pan.baidu.com/s/abc", "Baidu Netdisk (百度网盘)"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from bot.nemo import answers
+from bot.nemo.wire import Attribution
 from tests.fuzz import service_answers
 from tests.nemo.test_drafts import JSON
 
@@ -43,7 +44,14 @@ def test_a_token_is_not_in_the_repr() -> None:
 
 def test_links() -> None:
     claim = answers.ClaimToken("clm_a/b")
-    assert answers.claim_link("https://w/", claim) == "https://w/workspace/claim?ct=clm_a%2Fb"
+    skill = Attribution("reels & more", "1.0.0", "clawhub")
+    about_skill = "skill_name=reels%20%26%20more&skill_version=1.0.0&skill_source=clawhub"
+    assert (
+        answers.claim_link("https://w/", claim, skill)
+        == f"https://w/workspace/claim?ct=clm_a%2Fb&{about_skill}"
+    )
+    page = f"https://w/workspace/claim?task=t%2F1&session=s&{about_skill}"
+    assert answers.project_link("https://w/", "t/1", "s", skill) == page
     assert answers.register_link("https://w", "anon_1") == "https://w/register?bind=anon_1"
     assert answers.register_link("https://w", None) == "https://w/register"
 

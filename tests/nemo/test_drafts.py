@@ -86,6 +86,23 @@ def test_the_unit_is_told_by_the_drafts_duration(scale: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("segments", "spans"),
+    [
+        ([{"d": 10000}], [(0, 10000)]),
+        ([{"d": 4000}, {"d": 6000}], [(0, 4000), (4000, 10000)]),
+        ([{"start": 1000, "d": 4000}, {"d": 5000}], [(1000, 5000), (5000, 10000)]),
+        ([{"d": 4}, {"d": 6}], [(0, 4000), (4000, 10000)]),
+        ([{}, {"d": 10000}], [(None, None), (None, None)]),
+    ],
+)
+def test_a_segment_with_only_a_duration_starts_where_the_one_before_ended(
+    segments: list[dict[str, int]], spans: list[tuple[int | None, int | None]]
+) -> None:
+    (track,) = read_draft({"d": 10000, "t": [{"tt": 0, "sg": segments}]}).tracks
+    assert [(s.start_ms, s.end_ms) for s in track.segments] == spans
+
+
+@pytest.mark.parametrize(
     ("segment", "name"),
     [
         ({}, "clip 1"),

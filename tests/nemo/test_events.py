@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
 from bot.nemo.events import (
+    AgentFile,
     AgentQuestion,
     AgentText,
     Completeness,
@@ -215,3 +216,28 @@ def test_no_text_breaks_the_reader(data: str, name: str) -> None:
 def test_depth_does_not_break_the_reader() -> None:
     assert read_event('{"data":' * 5000 + "1" + "}" * 5000)
     assert read_event('{"data":' * 300 + "1" + "}" * 300)
+
+
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [
+        ({"inlineData": {"mimeType": "image/png", "data": "-_8="}}, AgentFile("", "image/png", b"\xfb\xff")),
+        ({"inline_data": {"mime_type": "image/png", "data": "+/8"}}, AgentFile("", "image/png", b"\xfb\xff")),
+        (
+            {"fileData": {"fileUri": "gs://b/cup.png", "displayName": "cup.png"}},
+            AgentFile("cup.png", "", url="gs://b/cup.png"),
+        ),
+        (
+            {"file_data": {"file_uri": "https://x/y", "mime_type": "video/mp4"}},
+            AgentFile("", "video/mp4", url="https://x/y"),
+        ),
+        ({"inlineData": {"mimeType": "image/png", "data": "é"}}, None),
+        ({"inlineData": {"mimeType": "image/png", "data": "a"}}, None),
+        ({"inlineData": {"mimeType": "image/png"}}, None),
+        ({"inlineData": "x", "fileData": 5}, None),
+        ({"inlineData": {"mimeType": "image/png", "data": "-_8="}, "thought": True}, None),
+    ],
+)
+def test_files_within_an_event(part: Any, file: AgentFile | None) -> None:
+    events = read_event(json.dumps({"content": {"parts": [part]}}))
+    assert [event for event in events if isinstance(event, AgentFile)] == ([file] if file else [])

@@ -25,6 +25,7 @@ from bot.nemo.errors import (
     AccessRefused,
     AuthError,
     Call,
+    ClientIdMissing,
     ExportNotInPlan,
     NemoError,
     NoCredits,
@@ -35,7 +36,8 @@ from bot.nemo.errors import (
 )
 from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
-from bot.projects.projects import LINK_MARGIN, Project, ProjectOptions, Projects
+from bot.projects.operator_token import OperatorToken
+from bot.projects.projects import LINK_MARGIN, LossReason, Project, ProjectLoss, ProjectOptions, Projects
 from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
@@ -96,9 +98,10 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
         http = await stack.enter_async_context(new_client())
 
         def open_workspace(operator_token: str | None = None) -> Projects:
-            options = ProjectOptions(WEB, operator_token, 1000)
+            options = ProjectOptions(WEB, 1000)
+            operator = OperatorToken(redis, operator_token)
             cards = load_cards(platform="test")
-            return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, options)
+            return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, operator, options)
 
         yield Office(nemo, chats, clock, guest_accounts, open_workspace)
 
@@ -133,14 +136,14 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     own = await office.nemo.add_account()
     guests = await projects.call(job, whole)
     client_id = (await office.chats.get(job.chat)).client_id
-    await office.chats.update(job.chat, ChatFields(export_refused=True))
+    await office.chats.update(job.chat, ChatFields(export_refused_at=office.clock.now()))
 
     await projects.accounts.set_own_token(job.chat, own.token)
     owns = await projects.call(job, whole)
     assert owns.session_id != guests.session_id
     assert owns.account is Account.OWN
     chat = await office.chats.get(job.chat)
-    assert not chat.export_refused
+    assert chat.export_refused_at is None
     assert chat.client_id == client_id
 
     await projects.accounts.set_own_token(job.chat, own.token)  # the same one is no other account
@@ -208,18 +211,18 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
     await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
-    told = []
+    told: list[ProjectLoss] = []
 
-    async def tell() -> None:
-        told.append(True)
+    async def tell(loss: ProjectLoss) -> None:
+        told.append(loss)
 
     async def project_after_credits(project: Project) -> Project:
         await projects.nemo.get_credits(project.credentials)
         return project
 
-    after = await projects.call(job, project_after_credits, on_new_session=tell)
+    after = await projects.call(job, project_after_credits, on_loss=tell)
     assert after.session_id != before.session_id
-    assert told == [True]
+    assert told == [ProjectLoss(before.session_id)]
 
 
 async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one_was_lost(
@@ -231,12 +234,12 @@ async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one
     await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
-    told = []
+    told: list[ProjectLoss] = []
 
-    async def tell() -> None:
-        told.append(True)
+    async def tell(loss: ProjectLoss) -> None:
+        told.append(loss)
 
-    after = await projects.call(job, whole, on_new_session=tell)
+    after = await projects.call(job, whole, on_loss=tell)
     assert after.session_id != before.session_id
     assert await office.asked("anonymous-token") == 2
     assert told == []
@@ -375,7 +378,7 @@ REGISTER = f"{WEB}/register?bind=anon_1"
     [
         (Chat(key=PERSON, account=Account.ANONYMOUS, user_id="anon_1"), "anonymous", REGISTER),
         (Chat(key=GROUP, account=Account.ANONYMOUS, user_id="anon_1"), "group", ""),
-        (Chat(key=PERSON, account=Account.OWN), "own", WEB),
+        (Chat(key=PERSON, account=Account.OWN), "own", f"{WEB}/dashboard/billing"),
         (Chat(key=PERSON, account=Account.OPERATOR), "operator", ""),
     ],
 )
@@ -430,7 +433,16 @@ async def test_a_link_that_can_not_be_had_is_none(office: Office, fault: dict[st
     await projects.call(job, whole)
     await office.nemo.fault("claim-token", **fault)
     assert await projects.browser_link(job) is None
+    chat = await office.chats.get(job.chat)
+    page = await projects.project_link(job.chat)
+    assert page is not None
+    assert page.startswith(f"{WEB}/workspace/claim?task={chat.task_id}&session={chat.session_id}&skill_name=")
+    assert "nmv_" not in page
     assert await projects.browser_link(job) is not None
+
+
+async def test_a_chat_without_a_project_has_no_page(office: Office) -> None:
+    assert await office.open(None).project_link(new_job().chat) is None
 
 
 async def test_a_token_is_checked_without_a_change_to_the_chat(office: Office) -> None:
@@ -479,3 +491,72 @@ async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(offic
     assert await office.guest_accounts.used_this_week() == 1
     office.clock.at += 2 * DAY
     assert await office.guest_accounts.used_this_week() == 0
+
+
+async def test_a_project_is_named_and_speaks_as_its_first_request(office: Office) -> None:
+    job = replace(
+        new_job(), text="把这段视频剪到两秒，\n" + "再加标题" * 20, language="en", language_code="zh-hant"
+    )
+    projects = office.open(None)
+    state = await projects.get_state(job)
+    assert state.draft is not None
+    title = state.draft.raw["m"]["title"]
+    assert title.startswith("把这段视频剪到两秒， 再加标题")
+    assert len(title) == 40
+    assert [session.language for session in await office.nemo.sessions()] == ["zh-TW"]
+
+
+async def test_a_refused_client_id_is_replaced_once_and_stays(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    refused = await office.chats.ensure_client_id(job.chat)
+    await office.nemo.fault("anonymous-token", status=400, code=400, message="Missing X-Client-Id", times=1)
+    await projects.call(job, whole)
+    chat = await office.chats.get(job.chat)
+    assert chat.client_id not in (None, refused)
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_client_id_that_is_refused_again_is_told(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.nemo.fault("anonymous-token", status=400, code=400, message="Missing X-Client-Id", times=9)
+    with pytest.raises(ClientIdMissing) as caught:
+        await projects.call(job, whole)
+    told = (await ended_by(projects, job, caught.value)).message
+    assert isinstance(told, LocalizedMessage)
+    assert told.key == "error.client_id_refused"
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts(
+    office: Office, redis: Redis
+) -> None:
+    job, alerts, losses = new_job(), list[str](), list[ProjectLoss]()
+    account = await office.nemo.add_account(token=OPERATOR)
+    projects = office.open(OPERATOR)
+
+    async def alert() -> None:
+        alerts.append("refused")
+
+    operator = OperatorToken(redis, OPERATOR, falls_back_to_guests=True, alert=alert)
+    projects.operator_token = projects.accounts._operator_token = operator
+
+    async def note(loss: ProjectLoss) -> None:
+        losses.append(loss)
+
+    before = await projects.call(job, whole)
+    await office.nemo.change_account(account.user_id, expired=True)
+    project = await projects.call(job, _after_credits(projects), on_loss=note)
+    assert project.account is Account.ANONYMOUS
+    assert project.session_id != before.session_id
+    assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
+    assert alerts == ["refused"]
+    other = await projects.call(replace(job, chat=ChatKey(4712)), whole)
+    assert other.account is Account.ANONYMOUS
+
+
+def _after_credits(projects: Projects) -> Callable[[Project], Any]:
+    async def ask(project: Project) -> Project:
+        await projects.nemo.get_credits(project.credentials)
+        return project
+
+    return ask

@@ -174,7 +174,7 @@ def test_a_language_without_a_translation_gets_the_card_as_it_is(tmp_path: Path)
 
 def test_what_a_translation_lacks_is_taken_from_the_card(tmp_path: Path) -> None:
     path = write_card(tmp_path, OTHERS)
-    (path.parent / "SKILL.zh.md").write_text("# 字幕大师\n", "utf-8")
+    (path.parent / "SKILL.zh.md").write_text("---\ndisplayName: 字幕大师\n---\n# 试试这样说\n", "utf-8")
     cards = load_cards([tmp_path])
     own, card = cards.get("caption-wizard", "en"), cards.get("caption-wizard", "zh")
     assert own is not None
@@ -201,7 +201,7 @@ def test_a_card_made_by_others_works_unchanged(tmp_path: Path) -> None:
 
 def test_what_front_matter_lacks_is_found_in_the_body(tmp_path: Path) -> None:
     card = read(tmp_path, "# 🎈 Balloon maker\n\nVersion: 0.9.1\n\nFiles of up to 1.5 GB.\n", name="balloons")
-    assert (card.name, card.version, card.display_name) == ("balloons", "0.9.1", "Balloon maker")
+    assert (card.name, card.version, card.display_name) == ("balloons", "0.9.1", "balloons")
     assert card.emoji == "🎈"
     assert card.description == "Version: 0.9.1"
     assert card.greeting == ""

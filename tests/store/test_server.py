@@ -38,11 +38,11 @@ def test_access_of_others_is_removed(data_dir: Path) -> None:
     assert (data_dir / "valkey").stat().st_mode & 0o777 == 0o700
 
 
-def test_the_operators_own_directory_keeps_its_permissions(data_dir: Path) -> None:
+def test_the_operators_directory_becomes_the_owners_alone(data_dir: Path) -> None:
     data_dir.mkdir()
     data_dir.chmod(0o755)
     EmbeddedServer(data_dir)
-    assert data_dir.stat().st_mode & 0o777 == 0o755
+    assert data_dir.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("what", ["file", "link"])

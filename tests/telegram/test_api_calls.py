@@ -3,7 +3,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from telegram import Message
+from telegram import Bot, Message
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.ports import ChatGone, TopicGone
@@ -84,7 +84,7 @@ async def test_what_surely_was_not_sent_is_sent_again(telegram: Telegram) -> Non
         nonlocal times
         times += 1
         if times < 3:
-            async with telegram.bot.__class__("1:a", base_url="http://127.0.0.1:9/bot") as nowhere:
+            async with Bot("1:a", base_url="http://127.0.0.1:9/bot") as nowhere:
                 return await nowhere.send_message(chat_id, "x")
         return await telegram.bot.send_message(chat_id, "hello")
 

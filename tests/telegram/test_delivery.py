@@ -6,7 +6,6 @@ from typing import Any
 import av
 import pytest
 from PIL import Image
-from telegram.error import BadRequest
 
 from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.sandbox.botapi.client import Person
@@ -14,6 +13,7 @@ from bot.sandbox.samples import make_video
 from bot.telegram.sending.delivery import Delivery
 from bot.words import Words
 from tests.clocks import passing
+from tests.media.test_shrink import noise
 from tests.media.test_video_facts import frame_of
 from tests.media.test_video_facts import make_video as made_of
 from tests.telegram.conftest import Notebook, Start, Telegram
@@ -29,7 +29,7 @@ async def deliver(
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
     work = (by or telegram.delivery()).deliver(
-        job, checkpoints or Notebook(), "delivered", result, Words("en")
+        job, checkpoints or Notebook(), "delivered", result, Words("en"), report_progress=lambda _: None
     )
     return (await passing(telegram.clock, work)).file_id
 
@@ -125,9 +125,10 @@ async def test_a_file_that_telegram_refuses_is_sent_once(telegram: Telegram, cli
     await telegram.people.faults.error(
         "sendDocument", code=400, description="Bad Request: file must be non-empty", times=None
     )
-    with pytest.raises(BadRequest):
-        await deliver(telegram, ada, result_of(clip, as_file=True))
+    assert await deliver(telegram, ada, result_of(clip, as_file=True)) == ""
     assert len(await telegram.people.calls("sendDocument")) == 1
+    kept = await ada.chat.wait(contains="kept in your project")
+    assert kept.buttons == ["🎬 Export"]
 
 
 TOO_LARGE: dict[str, Any] = {"code": 413, "description": "Request Entity Too Large", "times": None}
@@ -146,6 +147,67 @@ async def test_a_file_that_is_too_large_for_the_server_is_uploaded_once(
     assert len(await telegram.people.calls("sendVideo")) == 1
     assert await telegram.people.calls("sendDocument") == []
     assert len(await telegram.people.calls("sendMessage")) == 1
+
+
+LIMIT = 1_500_000
+FULL = "https://cdn.example.com/full.mp4"
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of over 3 MB, larger than the limit."""
+    return noise(tmp_path_factory.mktemp("media") / "large.mp4", 6)
+
+
+async def test_a_video_over_the_limit_comes_smaller_with_a_link_to_the_full_one(
+    telegram: Telegram, large: Path
+) -> None:
+    ada, checkpoints = await ada_of(telegram), Notebook()
+    for _ in range(2):
+        result = result_of(large, spare_link=FULL)
+        # It is no result to be sent again for the same draft.
+        assert (
+            await deliver(telegram, ada, result, checkpoints=checkpoints, by=telegram.delivery(LIMIT)) == ""
+        )
+    (call,) = await telegram.people.calls("sendVideo")
+    seen = await ada.chat.wait(kind="video")
+    assert seen.json["video"]["file_size"] <= LIMIT
+    assert call["params"]["supports_streaming"] in ("true", True)
+    assert "a smaller version" in seen.text
+    assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"] == FULL
+
+
+async def test_a_chat_that_wants_no_smaller_version_gets_the_link(telegram: Telegram, large: Path) -> None:
+    ada = await ada_of(telegram)
+    result = result_of(large, spare_link=FULL, may_shrink=False)
+    await deliver(telegram, ada, result, by=telegram.delivery(LIMIT))
+    assert (await ada.chat.wait(contains="take it from here")).buttons
+    assert await telegram.people.calls("sendVideo") == []
+
+
+async def test_a_server_that_takes_less_than_it_should_gets_a_smaller_version(
+    telegram: Telegram, large: Path
+) -> None:
+    ada, checkpoints = await ada_of(telegram), Notebook()
+    await telegram.people.faults.error("sendVideo", "sendDocument", **TOO_LARGE | {"times": 1})
+    result = result_of(large, spare_link=FULL)
+    await deliver(telegram, ada, result, checkpoints=checkpoints)
+    seen = await ada.chat.wait(kind="video")
+    assert seen.json["video"]["file_size"] <= (result.size or 0) / 2
+    assert len(await telegram.people.calls("sendVideo")) == 2
+
+
+@pytest.mark.parametrize("link", [FULL, "http://10.0.0.1/full.mp4"])
+async def test_what_can_not_be_shrunk_comes_as_a_link_or_is_kept(
+    telegram: Telegram, tmp_path: Path, link: str
+) -> None:
+    ada = await ada_of(telegram)
+    broken = tmp_path / "broken.mp4"
+    await asyncio.to_thread(broken.write_bytes, bytes(2 * LIMIT))
+    await deliver(telegram, ada, result_of(broken, spare_link=link), by=telegram.delivery(LIMIT))
+    (message,) = await ada.chat.messages(from_bots=True)
+    assert message.buttons == ["⬇️ Download" if link == FULL else "🎬 Export"]
+    assert await telegram.people.calls("sendVideo", "sendDocument") == []
 
 
 @pytest.mark.parametrize(
@@ -227,25 +289,29 @@ async def test_what_went_as_a_file_goes_as_a_file_again(telegram: Telegram, tmp_
 
 async def test_what_is_too_large_goes_as_a_link_that_says_why(telegram: Telegram) -> None:
     ada = await ada_of(telegram)
-    link = "https://cdn.example/x.mp4?a=1&b=<2>"
+    link = "https://cdn.example.com/x.mp4?a=1&b=<2>"
     assert await deliver(telegram, ada, Result(link=link, size=60 * 1024**2, took_s=5)) == ""
     seen = await ada.chat.wait(matching="50 MB")
     assert "60 MB" in seen.text
-    assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"].startswith("https://cdn.example/x.mp4")
+    assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"].startswith(
+        "https://cdn.example.com/x.mp4"
+    )
 
 
 @pytest.mark.parametrize(
     ("browser_link", "count"),
     [
-        ("https://app.example/p/1", 1),
-        ("https://app.example/p/2", 2),
+        ("https://app.example.com/p/1", 1),
+        ("https://app.example.com/p/2", 2),
     ],
 )
 async def test_a_link_that_takes_the_videos_place_has_one_button(
     telegram: Telegram, browser_link: str, count: int
 ) -> None:
     ada = await ada_of(telegram)
-    result = Result(link="https://app.example/p/1", browser_link=browser_link, size=60 * 1024**2, took_s=5)
+    result = Result(
+        link="https://app.example.com/p/1", browser_link=browser_link, size=60 * 1024**2, took_s=5
+    )
     await deliver(telegram, ada, result)
     seen = await ada.chat.wait(matching="50 MB")
     buttons = [button for row in seen.json["reply_markup"]["inline_keyboard"] for button in row]

@@ -16,7 +16,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import CancelPayload, ForgetPayload, SayPayload
+from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.skills import load_cards
@@ -280,9 +280,10 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
 
 
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
-async def test_a_forwarded_prompt_is_a_prompt(received: Received, said: str) -> None:
-    (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert job.kind is JobKind.EDIT
+async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
+    (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
+    job = (await received.job_queue.gathered(stored)).job
+    assert (job.kind, job.text, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
 
 
 def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
@@ -330,7 +331,14 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     chat = ChatKey(GROUP["id"])
     before = await received.chats.get(chat)
     await received.telegram.people.faults.error("getChatAdministrators", times=None, **refusal)
-    value = {"cancel": prompt.id, "retry": prompt.id, "auto": "0", "file": "1", "language": "zh"}
+    value = {
+        "cancel": prompt.id,
+        "retry": prompt.id,
+        "auto": "0",
+        "file": "1",
+        "language": "zh",
+        "skill": "0" * 12,
+    }
     assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
     assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
     assert await received.chats.get(chat) == before

@@ -6,10 +6,18 @@ from bot.words import Words
 
 def test_buttons_stand_two_in_a_row() -> None:
     buttons = [Button("button.cancel", Cancel("x"))] * 3 + [
-        Button("button.register", url="https://a.example")
+        Button("button.register", url="https://a.example.com")
     ]
     drawn = keyboard(buttons, Words("en"))
     assert drawn is not None
     assert [len(row) for row in drawn.inline_keyboard] == [2, 2]
-    assert drawn.inline_keyboard[1][1].url == "https://a.example"
+    assert drawn.inline_keyboard[1][1].url == "https://a.example.com"
     assert keyboard([], Words("en")) is None
+
+
+def test_a_button_that_leads_nowhere_good_is_left_out() -> None:
+    buttons = [Button("button.download", url="http://localhost:3000/x"), Button("button.cancel", Cancel("x"))]
+    drawn = keyboard(buttons, Words("en"))
+    assert drawn is not None
+    assert [[button.text for button in row] for row in drawn.inline_keyboard] == [["✖ Cancel"]]
+    assert keyboard(buttons[:1], Words("en")) is None

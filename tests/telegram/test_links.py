@@ -3,20 +3,43 @@ import pytest
 from bot.telegram.reading.links import read_links
 
 FILE, STREAMED = "https://example.com/a.mp4", "https://youtu.be/a"
+PAGE = "https://example.com/about/cats"
 
 
 @pytest.mark.parametrize(
-    ("text", "prompt", "media", "is_refused"),
+    ("text", "prompt", "media", "is_refused", "offered"),
     [
-        pytest.param(STREAMED, STREAMED, (), True, id="alone"),
-        pytest.param(f"Cut it like {STREAMED}", f"Cut it like {STREAMED}", (), False, id="with words"),
-        pytest.param(f"{FILE} {STREAMED}", STREAMED, (FILE,), False, id="with a file"),
+        pytest.param(STREAMED, "", (), True, "", id="alone"),
+        pytest.param(f"{STREAMED} cut it", "", (), True, "cut it", id="with words"),
+        pytest.param(f"{FILE} {STREAMED}", STREAMED, (FILE,), False, "", id="with a file"),
     ],
 )
 def test_a_link_to_a_streaming_site_refuses_a_request_that_has_nothing_else(
-    text: str, prompt: str, media: tuple[str, ...], is_refused: bool
+    text: str, prompt: str, media: tuple[str, ...], is_refused: bool, offered: str
 ) -> None:
     links = read_links(text)
     assert (links.prompt, links.media, links.is_refused) == (prompt, media, is_refused)
+    assert links.offered == offered
     assert links.warning is not None
     assert links.warning.key == "link.streaming_site"
+
+
+def test_a_request_with_a_file_of_its_own_may_mention_any_site() -> None:
+    text = f"cut it like {STREAMED} and {PAGE}"
+    links = read_links(text, has_file=True)
+    assert (links.prompt, links.media, links.is_refused) == (text, (), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "media"),
+    [
+        (PAGE, "", (PAGE,)),
+        (f"make a film about {PAGE}", f"make a film about {PAGE}", (PAGE,)),
+        (f"{FILE} like {PAGE}", f"like {PAGE}", (FILE,)),
+    ],
+)
+def test_a_page_is_fetched_where_nothing_else_is_there(
+    text: str, prompt: str, media: tuple[str, ...]
+) -> None:
+    links = read_links(text)
+    assert (links.prompt, links.media, links.warning) == (prompt, media, None)

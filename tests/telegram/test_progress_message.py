@@ -295,3 +295,27 @@ async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegra
     await responder.finish_progress(None)
     await responder.close()
     assert len(await group.messages(from_bots=True)) == 1
+
+
+async def test_ready_can_be_read_above_the_stages_that_follow(telegram: Telegram, ada: Person) -> None:
+    async with progress_message(telegram, ada) as responder:
+        responder.report_progress(Progress("setup.ready", link="https://example.com/", readable_s=5))
+        await responder.show_progress()
+        responder.report_progress(Progress("progress.render", fraction=0.6))
+        await moved(telegram, PROGRESS_EDIT_S + 0.5)
+        assert (await the_message(ada.chat)).text.startswith("Ready ✨\nRendering")
+        await moved(telegram, 10)
+        assert (await the_message(ada.chat)).text.startswith("Rendering")
+        await responder.finish_progress(None)
+    assert await ada.chat.messages(from_bots=True) == []
+
+
+async def test_ready_stays_after_a_job_that_ends_before_it_can_be_read(
+    telegram: Telegram, ada: Person
+) -> None:
+    async with progress_message(telegram, ada) as responder:
+        responder.report_progress(Progress("setup.ready", link="https://example.com/", readable_s=5))
+        await responder.show_progress()
+        await responder.finish_progress(None)
+    message = await the_message(ada.chat)
+    assert (message.text, message.buttons) == ("Ready ✨", ["🌐 Open in browser"])

@@ -5,6 +5,7 @@ import pytest
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.ports import Result
+from bot.sandbox import samples
 from bot.sandbox.botapi.client import Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
@@ -92,6 +93,52 @@ async def test_a_report_has_a_line_for_each(telegram: Telegram) -> None:
     _, (message,) = await said(telegram, ListMessage(LocalizedMessage("answer.silent_edit"), lines))
     assert len(message.text.splitlines()) == 3
     assert "“<a>”" in message.text
+
+
+async def send_file(telegram: Telegram, name: str, content: bytes) -> Seen:
+    ada = await telegram.people.person()
+    await ada.start()
+    checkpoints = Notebook()
+    for _ in range(2):  # However often the job starts.
+        responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+        await passing(telegram.clock, responder.send_file("file.1.1", name, "image/png", content))
+    (message,) = [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]]
+    return message
+
+
+@pytest.mark.parametrize("name", ["<b>cup</b>.png", "../../cup.exe", ""])
+async def test_a_picture_of_the_agent_is_a_photo_with_a_safe_name(
+    telegram: Telegram, tmp_path: Path, name: str
+) -> None:
+    picture = samples.make_photo(tmp_path / "cup.png", 64, 48).read_bytes()
+    message = await send_file(telegram, name, picture)
+    assert "photo" in message.json
+    assert message.json["caption"].endswith(".png")
+    assert not set("<>/") & set(message.json["caption"])
+    assert "caption_entities" not in message.json
+
+
+async def test_another_file_of_the_agent_keeps_its_name(telegram: Telegram) -> None:
+    message = await send_file(telegram, "subs.srt", b"1\n00:00 --> 00:01\nHello\n")
+    assert message.json["document"]["file_name"] == "subs.srt"
+
+
+@pytest.mark.parametrize(
+    "description", ["PHOTO_INVALID_DIMENSIONS", "not enough rights to send photos to the chat"]
+)
+async def test_a_picture_that_is_refused_as_a_photo_is_a_file(
+    telegram: Telegram, tmp_path: Path, description: str
+) -> None:
+    await telegram.people.faults.error("sendPhoto", code=400, description=f"Bad Request: {description}")
+    picture = samples.make_photo(tmp_path / "cup.png", 64, 48).read_bytes()
+    message = await send_file(telegram, "cup.png", picture)
+    assert message.json["document"]["file_name"] == "cup.png"
+
+
+async def test_a_file_that_is_refused_altogether_is_told(telegram: Telegram) -> None:
+    await telegram.people.faults.error("sendDocument", code=400, description="Bad Request: no", times=None)
+    message = await send_file(telegram, "subs.srt", b"Hello")
+    assert "subs.srt" in message.text
 
 
 async def delete_message(

@@ -82,8 +82,10 @@ class World:
         return str(answer.get("text") or "")
 
     async def ask(self, text: str) -> Seen:
-        asked = await self.ann.say(text)
-        return await self.ann.chat.wait(after=asked.id)
+        answer = await self.ann.chat.wait(after=(await self.ann.say(text)).id)
+        while answer.text.startswith(("Setting things up", "Ready")):  # the chat's first contact
+            answer = await self.ann.chat.wait(after=answer.id)
+        return answer
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from bot.web.app import create_app
 from bot.web.health import Health
 from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, Webhook
+from tests.clocks import HandClock
 
 SECRET = "s3cret-of-nobody-at-all"
 UPDATE = {"update_id": 7, "message": {"text": "hello"}}
@@ -39,7 +40,7 @@ def update_store() -> UpdateStore:
 
 @pytest.fixture
 def webhook(update_store: UpdateStore) -> Webhook:
-    webhook = Webhook(SECRET)
+    webhook = Webhook(SECRET, HandClock())
     webhook.open(update_store.store)
     return webhook
 

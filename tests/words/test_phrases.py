@@ -1,95 +1,43 @@
+import time
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.words import PhraseAction, action_for
+from bot.words.phrases import MAX_PHRASE_CHARS, requested_output
 
-ACTIONS = {
-    PhraseAction.EXPORT: [
-        "export", "Export!", "EXPORT", "export please", "Please export.",
-        "could you export the video, please?", "download", "send me the video",
-        "Send me the video, please", "ｅｘｐｏｒｔ", "export 🎬", "export ⬇️", "please, export now", "导出",
-        "请导出", "导出一下", "帮我导出视频吧", "请帮我导出一下，谢谢！", "下载", "把视频发给我",
-        "可以导出吗？", "导出MP4", "导出 ！",
-    ],
-    PhraseAction.CREDITS: [
-        "credits", "Credits?", "balance", "my balance please", "How many credits do I have left?",
-        "What’s my balance?", "积分", "余额", "查余额", "还剩多少积分？", "请查看积分",
-    ],
-    PhraseAction.STATUS: [
-        "status", "Show tracks", "show me the timeline", "状态", "看看时间轴", "请显示轨道。",
-    ],
-    PhraseAction.UPLOAD: [
-        "upload", "Upload a file", "上传", "我要上传视频", "如何上传？",
-    ],
-    PhraseAction.NEW: [
-        "new project", "start over", "新建项目", "重新开始吧",
-    ],
-    PhraseAction.HELP: [
-        "help", "Help!", "what can you do?", "帮助", "怎么用？",
-    ],
-    PhraseAction.CANCEL: [
-        "cancel", "Stop!", "取消", "停止一下",
-    ],
-    PhraseAction.SETTINGS: [
-        "settings", "设置", "打开设置",
-    ],
-}  # fmt: skip
-
-PROMPTS = [
-    "export-ready colours, please",
-    "add the status line 'balance is key'",
-    "make export buttons glow",
-    "download speed counter in the corner",
-    "white balance",
-    "fix the white balance",
-    "balance the audio",
-    "add credits at the end",
-    "end credits",
-    "rolling credits, please",
-    "a video about how to upload files",
-    "status quo",
-    "stop motion",
-    "stop the music at 0:10",
-    "cancel the noise",
-    "new title",
-    "new music please",
-    "help text in the corner",
-    "'export'",
-    "please",
-    "",
-    "   ",
-    "!!!",
-    "🎬",
-    "/export",
-    "导出风格的调色",
-    "加一行字：余额是关键",
-    "把积分两个字放大",
-    "片尾加上状态栏",
-    "上传一个帅气的开场动画到片头",
-    "新建一个标题",
-    "停止背景音乐",
-    "取消字幕",
-    "请",
-    "谢谢",
-    "export export",
-    "下载进度条特效",
+TABLE = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
+SAID = [
+    (PhraseAction(action), said)
+    for language in TABLE.values()
+    for action, phrases in language["actions"].items()
+    for said in phrases
 ]
+REQUESTS = [said for language in TABLE.values() for said in language["requests"]]
 
 
-@pytest.mark.parametrize(
-    ("action", "said"), [(a, said) for a, phrases in ACTIONS.items() for said in phrases]
-)
+@pytest.mark.parametrize("language", TABLE)
+def test_the_table_covers_both_languages(language: str) -> None:
+    table = TABLE[language]
+    assert {PhraseAction(name) for name in table["actions"]} == set(PhraseAction)
+    assert sum(map(len, table["actions"].values())) >= 60
+    assert len(table["requests"]) >= 60
+
+
+@pytest.mark.parametrize(("action", "said"), SAID)
 def test_phrases_mean_their_action(action: PhraseAction, said: str) -> None:
     assert action_for(said) is action
 
 
-@pytest.mark.parametrize("said", PROMPTS)
+@pytest.mark.parametrize("said", REQUESTS)
 def test_prompts_go_to_the_agent(said: str) -> None:
     assert action_for(said) is None
 
 
-PHRASES = st.sampled_from([(a, said) for a, phrases in ACTIONS.items() for said in phrases])
+PHRASES = st.sampled_from(SAID)
 
 
 @given(PHRASES, st.text(" \n\t!?.。！？…,，", max_size=5), st.booleans())
@@ -115,3 +63,30 @@ def test_any_text_can_be_asked(said: str) -> None:
 
 def test_a_long_message_is_a_prompt() -> None:
     assert action_for("please " * 20 + "export") is None
+
+
+@given(
+    st.lists(
+        st.sampled_from([*"我的好有到做了吗", "it", "in", "mp4", "1080p", "the", "final", "export"]),
+        min_size=20,
+    )
+)
+def test_no_text_takes_long(words: list[str]) -> None:
+    began_s = time.process_time()
+    action_for("".join(words)[: MAX_PHRASE_CHARS - 1] + "x")
+    assert time.process_time() - began_s < 1
+
+
+@pytest.mark.parametrize(
+    ("said", "output"),
+    [
+        ("export", ()),
+        ("export 1080p MP4", ("1080p", "mp4")),
+        ("Send me the final video in 4K as MOV, please", ("4k", "mov")),
+        ("导出为 720P 的 MP4", ("720p", "mp4")),
+        ("導出高清影片", ("高清",)),
+    ],
+)
+def test_an_export_may_ask_for_a_resolution_and_a_format(said: str, output: tuple[str, ...]) -> None:
+    assert action_for(said) is PhraseAction.EXPORT
+    assert requested_output(said) == output

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.words import Html, UnknownText, Words, bounded, language_of, nemo_language
+from bot.words import Html, UnknownText, Words, bounded, language_of
 from bot.words.texts import MAX_PARAM_CHARS
 
 EN, ZH = Words("en"), Words("zh")
@@ -30,10 +30,6 @@ EN, ZH = Words("en"), Words("zh")
 )
 def test_language_for_a_code(code: str | None, language: str) -> None:
     assert language_of(code) == language
-
-
-def test_the_code_of_a_nemo_session() -> None:
-    assert (nemo_language("en"), nemo_language("zh")) == ("en", "zh-CN")
 
 
 def test_a_language_without_a_catalogue_reads_english() -> None:
@@ -66,7 +62,7 @@ def test_plurals(n: int, text: str) -> None:
 
 def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
     assert EN.text("export.failed", reason="<b>&{reason}").startswith(
-        "The video could not be rendered: &lt;b&gt;&amp;{reason}\n"
+        "The video could not be rendered: &lt;b&gt;&amp;{reason}."
     )
     link = EN.link("https://nemovideo.com/?a=1&b=2", "here")
     assert link == '<a href="https://nemovideo.com/?a=1&amp;b=2">here</a>'

@@ -1,13 +1,14 @@
 """Requests that arrive in parts: several messages become one job.
 
 An album comes as several updates, the last of them up to a second late; several forwarded messages come one by one,
-and a comment on them comes before them as a message of its own. The first **part** stores a job at once, which stays
+and a comment on them comes before them as a message of its own; a long text is cut by the client into messages that
+are full to the brim, but for the last. The first **part** stores a job at once, which stays
 open: later parts join it in the store (see ``lua/enqueue.lua``). The job waits until no more come, and is closed right
 before its request is sent, in one step with checking that nothing came in between. Parts that join while files are
 being uploaded still go into the same request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,14 +18,20 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, STORED_JOB, Attachment, Job
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.fields import JobField
+from bot.words import Words
 
 ALBUM_PAUSE_S = 1.2
-"""After this pause an album or several forwarded messages count as complete; the last comes up to a second late."""
+"""After this pause an album, several forwarded messages or a cut text count as complete; the last comes up to a second
+late."""
 
 FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
 """How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
+
+PARAGRAPH = "\n\n"
+
+MAX_CONTEXT_CHARS = 1000  # the longest quotation that is handed to the agent
 
 LONGEST_S = 8.0  # how long a job waits for more in all, however much comes
 
@@ -39,6 +46,9 @@ class RequestPart:
         files: Its files.
         album: Telegram's id of its album; empty outside albums.
         is_forwarded: Whether it passes on somebody else's text and files.
+        is_own: Whether the text is the sender's own. That of others asks for nothing; it is offered under a button.
+        glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
+        context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
     """
 
@@ -47,7 +57,15 @@ class RequestPart:
     files: tuple[Attachment, ...] = ()
     album: str = ""
     is_forwarded: bool = False
+    is_own: bool = True
+    glue: str = PARAGRAPH
+    context: str = ""
     refusal: LocalizedMessage | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its text fills the message, so that the next one may go on with it."""
+        return self.glue != PARAGRAPH
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +111,9 @@ class ArrivedPart:
             "replied_album": self.replied_album,
             "replied_id": str(replied.message_id) if replied else "",
             "replied_part": STORED_PART.dump_json(replied).decode() if replied else "",
-            "has_prompt": bool(self.text.text) and not part.is_forwarded,
+            "has_prompt": bool(self.text.text) and part.is_own,
             "is_forwarded": part.is_forwarded,
+            "is_full": part.is_full,
             "has_file": bool(part.files or part.refusal or self.text.links),
             # As texts: Lua would round them.
             "sent_at_s": str(part.sent_at),
@@ -137,15 +156,20 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     if not parts:
         return GatheredJob(job)
     texts = {part.message_id: _text_of(fields, part) for part in parts}
-    prompt = _prompt(parts, texts, was_asked=JobField.WAS_ASKED in fields)
+    # With an earlier part of the album it may have been asked; it is not asked a second time.
+    prompt = "" if JobField.WAS_ASKED in fields else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
         is_late=JobField.IS_LATE in fields,
+        others_words=_distinct(texts[part.message_id].text for part in parts if not part.is_own),
     )
     return GatheredJob(
         replace(
-            job, text=prompt, files=tuple(file for part in parts for file in part.files), payload=payload
+            job,
+            text=_with_context(prompt, parts, texts, job.language),
+            files=tuple(file for part in parts for file in part.files),
+            payload=payload,
         ),
         tuple(parts),
         int(fields[JobField.VERSION]),
@@ -160,20 +184,39 @@ def _text_of(fields: Mapping[str, str], part: RequestPart) -> PartText:
     return STORED_TEXT.validate_json(text) if text else PartText()
 
 
-def _prompt(parts: Sequence[RequestPart], texts: Mapping[int, PartText], *, was_asked: bool) -> str:
-    """Return what the person wrote, with the captions of forwarded files only if that is nothing."""
-    if was_asked:
-        return ""  # With an earlier part of the album; it is not asked a second time.
-    own = [texts[part.message_id].text for part in parts if not part.is_forwarded]
-    own = [text for text in own if text]
-    forwarded = [
-        texts[part.message_id].text for part in parts if part.is_forwarded and not (own and part.files)
-    ]
-    return "\n\n".join(dict.fromkeys([*own, *filter(None, forwarded)]))[:MAX_PROMPT_CHARS]
+def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> str:
+    """Return what the person wrote: each text once, those that a client has cut without a gap."""
+    words, glue = "", ""
+    known: set[str] = set()
+    for part in parts:
+        text = texts[part.message_id].text
+        if not part.is_own or not text or (glue in ("", PARAGRAPH) and text in known):
+            continue
+        words += glue + text
+        known.add(text)
+        glue = part.glue
+    return words
+
+
+def _with_context(
+    prompt: str, parts: Sequence[RequestPart], texts: Mapping[int, PartText], language: str
+) -> str:
+    """Return a prompt with what it is about quoted behind it: answered words, and forwarded texts."""
+    forwarded = (texts[part.message_id].text for part in parts if not part.is_own and not part.files)
+    context = _distinct([*(part.context for part in parts), *forwarded])[:MAX_CONTEXT_CHARS]
+    if not prompt or not context:
+        return prompt
+    quoted = Words(language).plain("prompt.quoted", words=context)
+    with_context = f"{prompt}{PARAGRAPH}{quoted}"
+    return with_context if len(with_context) <= MAX_PROMPT_CHARS else prompt
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return PARAGRAPH.join(dict.fromkeys(filter(None, texts)))
 
 
 def _pause_s(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> float:
-    if any(part.album or part.is_forwarded for part in parts):
+    if any(part.album or part.is_forwarded for part in parts) or parts[-1].is_full:
         return ALBUM_PAUSE_S
     if not any(texts[part.message_id].text for part in parts):
         return FILE_PAUSE_S

@@ -25,6 +25,7 @@ class JobField(StrEnum):
     LAST_SENT_AT = "last_sent_at"  # when that was sent, seconds of Telegram's clock
     HAS_PROMPT = "has_prompt"  # flag: a part has a text of the person's own
     HAS_FILE = "has_file"  # flag: a part has a file
+    IS_FULL = "is_full"  # 1 if the text of the last part fills its message, so that the next may go on with it; else 0
     IS_LATE = "is_late"  # flag: its album belongs to a request that was begun before
     WAS_ASKED = "was_asked"  # flag: that request had a prompt already
 

@@ -52,6 +52,15 @@ class JobReader:
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
+    async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
+        """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
+        job_id: Any = await self._redis.get(keys.sender_key(str(chat), owner_id))
+        if job_id is None:
+            return False
+        key = keys.job_key(str(chat), job_id)
+        is_full, closed = await cast(Any, self._redis.hmget(key, [JobField.IS_FULL, JobField.CLOSED]))
+        return is_full == "1" and closed is None
+
     async def gathered(self, job: Job) -> GatheredJob:
         """Load a job with all of its parts so far."""
         return read_gathered_job(await self._fields(job.chat, job.id))

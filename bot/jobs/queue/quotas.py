@@ -84,7 +84,8 @@ class Quotas:
             # A replied-to file counts when it is uploaded again; but a text file among them is a prompt.
             replied = arrival.replied_part.files if arrival.replied_part else ()
             files = (*arrival.part.files, *(file for file in replied if file.is_text))
-            jobs = [replace(job, text=arrival.text.text, files=files) for job in jobs]
+            text = arrival.text.text if arrival.part.is_own else ""
+            jobs = [replace(job, text=text, files=files) for job in jobs]
         counted = [job for job in jobs if job.kind in COUNTED]
         if not counted:
             return None

@@ -4,11 +4,67 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.chats.chats import Chats
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Turn, Uploaded
-from bot.jobs.model import Attachment, Job, JobKind, retry_id
+from bot.jobs.buttons import GoOnChoice
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
+from bot.jobs.model import Attachment, Job, JobKind, QueueName, retry_id
 from bot.jobs.payloads import EditPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
-from bot.nemo.drafts import digest
+
+MAX_RESTORED_FILES = 10
+"""The latest files of a lost project that can be put back: as many as go in one upload."""
+
+
+async def go_on_with(
+    job_queue: JobQueue, chats: Chats, old: Job, choice: GoOnChoice, asked_at: datetime
+) -> Job | None:
+    """Make the job that goes on with one that waited for a decision; return ``None`` if there is one already.
+
+    Args:
+        job_queue: The chats' queues.
+        chats: Know the files of the lost project.
+        old: The job that waited; files can also be put back after a question, without doing anything with them.
+        choice: What was decided.
+        asked_at: When, UTC.
+    """
+    job = await retry_of(job_queue, chats, old, asked_at)
+    if job is None:
+        return None
+    payload = job.payload_as(EditPayload)
+    if choice is GoOnChoice.SPEND:
+        return replace(job, payload=payload.model_copy(update={"may_use_last_credits": True}))
+    lost = await job_queue.load_checkpoint(old, ProjectLost) or ProjectLost()
+    files = await _lost_files(chats, old, lost) if choice is GoOnChoice.RESTORE else ()
+    own_ids = {file.file_id for file in job.files}
+    restored = tuple(file for file in files if file.file_id not in own_ids)
+    payload = payload.model_copy(
+        update={
+            "lost_project_decided": True,
+            "restored_file_ids": tuple(file.file_id for file in restored),
+        }
+    )
+    turn = await job_queue.load_checkpoint(old, Turn)
+    # A new project knows neither the request nor the answers to the agent's questions.
+    text = old.text if turn is None else f"{old.text}\n\n{turn.prompt}"
+    text = text if lost.is_waiting else ""  # otherwise it was sent, and charged, before
+    queue, kind = QueueName.MAIN, JobKind.EDIT
+    return replace(job, queue=queue, kind=kind, text=text, files=(*restored, *job.files), payload=payload)
+
+
+async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attachment, ...]:
+    if lost.session_id is None:
+        return ()
+    return tuple(
+        Attachment(
+            file_id=file.file_id,
+            kind=file.kind,
+            name=file.name,
+            size=file.size_bytes,
+            content_type=file.content_type,
+            # A group that has moved starts its message numbers again.
+            message_id=file.message_id if file.telegram_chat_id == job.telegram_chat_id else None,
+        )
+        for file in await chats.project_files(job.chat, lost.session_id, MAX_RESTORED_FILES)
+    )
 
 
 async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
@@ -40,7 +96,7 @@ async def _left_to_do(
         job.kind is JobKind.EDIT
         and answered is not None
         and answered.turn == (turn or Turn()).number
-        and (not answered.failed or digest(answered.draft_before) != digest(answered.draft_after))
+        and (not answered.failed or answered.has_changed)
     ):
         return JobKind.EXPORT, (), None
     files, links = await not_uploaded(job_queue, chats, job)

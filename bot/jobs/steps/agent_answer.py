@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
@@ -10,10 +11,12 @@ from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessag
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.steps.change_list import change_lines
+from bot.jobs.steps.credits_use import with_credits
+from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import Draft, TrackKind, digest, read_draft
+from bot.nemo.drafts import Draft, TrackKind, read_draft
 from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
@@ -37,14 +40,22 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words have been sent.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
+    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
+    await projects.chats.update(attempt.job.chat, latest)
     before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
     said = remove_screen_talk(answered.text)
-    lines = change_lines(before, after) if has_changed(answered) else ()
-    is_unfinished = answered.failed and has_changed(answered)
+    lines = change_lines(before, after) if answered.has_changed else ()
+    is_unfinished = answered.failed and answered.has_changed
     if is_unfinished:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
-    if (answer := _answer(said, lines, answered, after, buttons, attempt.job.chat)) is not None:
+    chat = await projects.chats.get(attempt.job.chat)
+    if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
+        lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
+        buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
+    answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
+    if (answer := with_credits(answer, answered)) is not None:
         await attempt.responder.send("answer", answer)
     await _act(projects, attempt, said, after)
     if answered.raw_video_announced and after is not None:
@@ -82,10 +93,10 @@ def _answer(
         return AgentMessage(said.text, buttons, lines)
     if lines:
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
-    if has_changed(answered):
+    if answered.has_changed:
         return LocalizedMessage("answer.done", buttons=buttons)
-    if answered.failed or said.actions:
-        return None  # What follows is the answer.
+    if answered.failed or said.actions or answered.files:
+        return None  # What follows is the answer, or files that were sent.
     if after is not None and after.is_ready:
         return LocalizedMessage("answer.no_change")
     return LocalizedMessage("answer.empty", {"begin": how_to_begin(chat)})
@@ -103,9 +114,9 @@ async def _buttons(
         return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
     chat = await projects.chats.get(job.chat)
-    if chat.exports_by_itself:
+    if chat.exports_by_itself(attempt.clock.now()):
         return ()
-    further = next_steps(after, cards.active(chat.skill), job.text) if has_changed(answered) else ()
+    further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
@@ -159,12 +170,7 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
 
 def wants_export(answered: AgentAnswered) -> bool:
     """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
-    return has_changed(answered) or Screen.EXPORT in remove_screen_talk(answered.text).actions
-
-
-def has_changed(answered: AgentAnswered) -> bool:
-    """Whether the agent changed the draft."""
-    return digest(answered.draft_before) != digest(answered.draft_after)
+    return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions
 
 
 def draft_of(raw: RawDraft) -> Draft | None:

@@ -17,10 +17,25 @@ from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, RawDraft
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.agent_files import AgentFiles
+from bot.jobs.steps.agent_stages import (
+    GENERATING,
+    USUAL_EDIT_S,
+    USUAL_GENERATION_S,
+    has_succeeded,
+    stage_of,
+)
+from bot.jobs.steps.credits_use import (
+    GRACE_S,
+    ensure_enough_credits,
+    read_credits,
+    turns_before,
+    used_credits,
+)
+from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo import read
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import (
@@ -33,7 +48,7 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
-from bot.nemo.events import AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
@@ -47,21 +62,18 @@ log = structlog.get_logger(__name__)
 
 FRACTION_BEFORE, FRACTION_AFTER = 0.3, 0.6
 
-USUAL_EDIT_S = 30.0
-USUAL_SOUND_S = 90.0
-USUAL_GENERATION_S = 300.0
-"""How long editing, generating sound and generating video usually take; moves the progress bar on."""
-
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
 
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
 
+SECOND_LOOKS = 3
+SECOND_LOOK_PAUSE_S = 5.0
+"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
+
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
-
-GENERATING = "progress.turn_tool_generate"
 
 
 class AgentTextSoFar(Checkpoint):
@@ -106,6 +118,7 @@ class _Received:
     text_at_error: str = ""
     question: QuestionSet | None = None
     events: int = 0  # without keep-alives
+    files: int = 0
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -161,15 +174,18 @@ class _AgentTurn:
         self._limits = limits
         self._attempt = attempt
         self._clock = attempt.clock
+        self._lost = LostProjectHandler(projects, attempt)
 
     async def run(self) -> AgentAnswered:
-        received = _Received()
+        received, used = _Received(), (0, 0)
         asked = self._attempt.load(AgentAsked, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question is not None:
             return await self._save_answer(
                 so_far.text, asked.draft_before, await self._draft(), question=so_far.question
             )
         if asked is not None:
+            if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
+                await self._lost.end(loss)
             # An attempt that died here had sent the message, or was about to: only the project can tell.
             after = await self._recover(asked.draft_before)
             return await self._save_answer(self._so_far().text, asked.draft_before, after)
@@ -177,15 +193,40 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_new_session=self._session_gone,
+                on_loss=self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
             before = self._draft_before()
             after = await (self._draft() if received.question is not None else self._recover(before))
         else:
-            before, after = self._draft_before(), await self._draft()
-        return await self._save_answer(received.text.text, before, after, received.error, received.question)
+            before = self._draft_before()
+            after, used = await self._after_turn(before, received)
+        return await self._save_answer(
+            received.text.text, before, after, received.error, received.question, received.files, used
+        )
+
+    async def _after_turn(self, before: RawDraft, received: _Received) -> tuple[RawDraft, tuple[int, int]]:
+        """Return the draft, and what was used and what is left of the credits; the draft hardly waits for those."""
+        reading = asyncio.create_task(used_credits(self._projects, self._attempt, self._turn))
+        try:
+            draft = await self._draft_after(before, received)
+            await asyncio.wait({reading}, timeout=GRACE_S)
+            used = reading.result() if reading.done() else (0, 0)
+        finally:
+            reading.cancel()
+        return draft, used
+
+    async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
+        """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
+        after = await self._draft()
+        for _ in range(SECOND_LOOKS):
+            has_answer = received.text.text.strip() or received.question or received.files
+            if has_answer or digest(after) != digest(before):
+                break
+            await self._clock.sleep(SECOND_LOOK_PAUSE_S)
+            after = await self._draft()
+        return after
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.text
@@ -213,11 +254,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        state = await self._projects.nemo.get_state(project.credentials, project.session_id)
-        asked = AgentAsked(
-            draft_before=state.draft.raw if state.draft else None, session_id=project.session_id
-        )
-        await self._attempt.save(asked, self._turn.key)
+        await self._attempt.save(await self._before_turn(project), self._turn.key)
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
             await self._read_stream(project, received)
@@ -231,6 +268,28 @@ class _AgentTurn:
             if _is_refusal(refusal):
                 received.error = None
                 raise refusal
+
+    async def _before_turn(self, project: Project) -> AgentAsked:
+        """Return how things are before the message goes out.
+
+        Raises:
+            JobEnded: It waits until somebody agrees to use the last credits.
+            NemoError: The project can't be read.
+        """
+        reading = asyncio.create_task(read_credits(self._projects, project))
+        try:
+            state = await self._projects.nemo.get_state(project.credentials, project.session_id)
+            available = await reading
+        finally:
+            reading.cancel()
+        if self._turn.number == 1:
+            await ensure_enough_credits(self._projects, self._attempt, available)
+        return AgentAsked(
+            draft_before=state.draft.raw if state.draft else None,
+            session_id=project.session_id,
+            credits_before=available,
+            turns_before=await turns_before(self._projects, self._attempt, project),
+        )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
         silence = _Silence(self._clock, self._limits)
@@ -256,6 +315,7 @@ class _AgentTurn:
     async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
+        files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
             nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:
@@ -263,6 +323,9 @@ class _AgentTurn:
                 if isinstance(event, KeepAlive):
                     continue
                 silence.end()
+                if isinstance(event, AgentFile):
+                    await files.send(event)
+                    received.files = files.count
                 changed = self._receive(event, received)
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
@@ -278,14 +341,16 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
+            case AgentFile():
+                received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
                 received.question = asked if received.question is None else received.question.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
-                stage, usual_s = _stage_of(name)
+                stage, usual_s = stage_of(name)
                 self._show(stage, usual_s, received)
-            case ToolResult(name=name, result=result) if _stage_of(name)[0] == GENERATING and _has_succeeded(
+            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING and has_succeeded(
                 result
             ):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
@@ -319,13 +384,12 @@ class _AgentTurn:
             if reading:
                 await self._clock.sleep(self._limits.recovery_every_s)
             try:
-                draft = (await self._state()).draft
+                raw = await self._draft()
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
                 log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
-            raw = draft.raw if draft else None
             if digest(raw) != digest(before):
                 log.info("ask_agent.recovered", reading=reading)
                 return raw
@@ -346,6 +410,8 @@ class _AgentTurn:
         after: RawDraft,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
+        files: int = 0,
+        used: tuple[int, int] = (0, 0),
     ) -> AgentAnswered:
         earlier = self._attempt.load(AgentAnswered)
         answered = AgentAnswered(
@@ -358,6 +424,9 @@ class _AgentTurn:
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
             question=self._question(question) if error is None else None,
             turn=self._turn.number,
+            files=files,
+            credits_used=used[0] + (earlier.credits_used if earlier is not None and used[0] else 0),
+            credits_left=used[1],
         )
         await self._attempt.save(answered)
         return answered
@@ -365,14 +434,8 @@ class _AgentTurn:
     def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
         return None if asked is None else in_words(asked, Words(self._attempt.job.language))
 
-    async def _session_gone(self) -> None:
-        await self._attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
-
     async def _state(self) -> ProjectState:
-        nemo = self._projects.nemo
-        return await self._projects.call(
-            self._attempt.job, lambda project: nemo.get_state(project.credentials, project.session_id)
-        )
+        return await self._projects.get_state(self._attempt.job, self._lost.end)
 
 
 class _Silence:
@@ -410,36 +473,3 @@ def _progress(stage: str, usual_s: float, preview: str = "") -> Progress:
         expected_s=usual_s,
         preview=preview,
     )
-
-
-_STAGES = (
-    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", USUAL_SOUND_S),
-    (("understand", "analy"), "progress.turn_tool_look", USUAL_EDIT_S),
-    (
-        ("generate", "seedance", "create_video", "text_to_video", "t2v", "i2v"),
-        GENERATING,
-        USUAL_GENERATION_S,
-    ),
-    (
-        ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set"),
-        "progress.turn_tool_edit",
-        USUAL_EDIT_S,
-    ),
-)
-"""What the name of a tool contains, the stage that it stands for, and how long that usually takes."""
-
-
-def _stage_of(tool: str) -> tuple[str, float]:
-    """Return the stage that a tool's name stands for, and how long it usually takes."""
-    name = tool.lower()
-    for words, stage, usual_s in _STAGES:
-        if any(word in name for word in words):
-            return stage, usual_s
-    return "progress.turn_tool_other", USUAL_EDIT_S
-
-
-def _has_succeeded(result: object) -> bool:
-    """Whether a tool's result is neither an error nor pending."""
-    source = read.mapping(result)
-    status = (read.text(source.get("status")) or "").lower()
-    return not source.get("error") and status not in ("error", "failed", "failure", "pending", "processing")

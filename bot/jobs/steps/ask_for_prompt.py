@@ -1,9 +1,11 @@
 """The answer to files that came without words: what they are, and what could be done with them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from bot.jobs.buttons import RunCaption
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Param, Seconds
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Param, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
@@ -27,13 +29,21 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     """List what arrived, and ask what is to be done with it."""
     uploaded = (attempt.load(Uploaded, FILES) or Uploaded()).sources
     files = [file for file in attempt.job.files if not uploaded or file.file_id in uploaded]
-    links = attempt.job.payload_as(EditPayload).links
-    if attempt.job.payload_as(EditPayload).is_late:
-        message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))})
+    payload = attempt.job.payload_as(EditPayload)
+    links = payload.links
+    offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.others_words else ()
+    if payload.is_late:
+        message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
+    elif (files or links) and await attempt.is_question_open():
+        # What is said next answers that question.
+        message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:
         message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
+        message = replace(message, buttons=(*offer, *message.buttons))
     elif links:
-        message = LocalizedMessage("upload.received_links", {"n": len(links)})
+        message = LocalizedMessage("upload.received_links", {"n": len(links)}, offer)
+    elif offer:
+        message = LocalizedMessage("upload.forwarded_text", buttons=offer)
     else:
         # An answer to what the project has already, without words; or the words of a request were edited away.
         is_answer = bool((await attempt.gathered()).job.files)

@@ -9,7 +9,6 @@ from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.question_messages import message_key, question_number
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.steps.agent_answer import has_changed
 from bot.jobs.worker.attempt import Attempt
 
 
@@ -53,6 +52,6 @@ class CancelJob:
                 await attempt.responder.delete_message(
                     send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
                 )
-        if has_changed(answered):
+        if answered.has_changed:
             return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
         return LocalizedMessage("question.cancelled")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bot.chats.chats import Account, Chat
+from bot.chats.chats import Account, Chat, ChatFields
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import how_to_begin
+from bot.jobs.payloads import EditPayload
+from bot.jobs.steps.first_contact import announce_ready, announce_setup, open_only
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
@@ -23,7 +26,8 @@ class Connected(Checkpoint):
 
     def is_other_account(self, other: Connected) -> bool:
         """Whether the account changed, which has other projects."""
-        return (self.account, self.user_id) != (other.account, other.user_id)
+        is_other_user = self.user_id != other.user_id and None not in (self.user_id, other.user_id)
+        return self.account is not other.account or is_other_user
 
 
 class Connect:
@@ -40,14 +44,21 @@ class Connect:
         if before is None:
             before = _connection(chat)
             await attempt.save(before)
+        lost = LostProjectHandler(self._projects, attempt)
+        if attempt.job.kind is JobKind.EDIT:
+            await lost.offer_if_undecided(chat)
         is_first = not chat.greeted
-        if chat.session_id is None and attempt.job.kind is JobKind.EXPORT:
+        is_guest = await self._projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        if chat.session_id is None and attempt.job.kind is JobKind.EXPORT and is_guest:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
-        attempt.responder.report_progress(Progress("setup.working" if is_first else "progress.connect"))
-        await attempt.responder.show_progress()
+        if is_first:
+            await announce_setup(self._projects, attempt)
+        else:
+            attempt.responder.report_progress(Progress("progress.connect"))
+            await attempt.responder.show_progress()
         try:
-            project = await self._projects.call(attempt.job, _same)
+            project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
         except NemoError as error:
             raise await ended_by(self._projects, attempt.job, error) from error
         now = _connection(project)
@@ -56,20 +67,17 @@ class Connect:
             await attempt.responder.send("new_project", LocalizedMessage("account.new_project"))
         if now != before:
             await attempt.save(now)
+        is_decided = attempt.job.text or attempt.job.payload_as(EditPayload).lost_project_decided
+        if chat.lost_session_id is not None and is_decided:
+            # Somebody has decided, or there was nothing to decide.
+            await self._projects.chats.update(attempt.job.chat, ChatFields(lost_session_id=None))
         if is_first:
-            # Whoever has the link can take the project over: not for everyone in a group.
-            link = await self._projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
-            attempt.responder.report_progress(Progress("setup.ready", fraction=0.05, link=link or ""))
-            await attempt.responder.flush_progress()
+            await announce_ready(self._projects, attempt)
 
 
 def nothing_to_export(attempt: Attempt) -> LocalizedMessage:
     """Say that the project is empty, and how to begin."""
     return LocalizedMessage("export.nothing_yet", {"begin": how_to_begin(attempt.job.chat)})
-
-
-async def _same(project: Project) -> Project:
-    return project  # Opening it is all there is to do.
 
 
 def _connection(to: Chat | Project) -> Connected:

@@ -97,13 +97,18 @@ class Deliver:
         await chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id)
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
+        link = await browser_link(self._projects, attempt)
+        is_private = attempt.job.chat.is_private
+        page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
         return Result(
-            browser_link=await browser_link(self._projects, attempt) or "",
+            browser_link=link or "",
+            project_link=page or "",
             buttons=next_buttons(exported.next_steps),
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
             why_link=exported.why_link,
             spare_link=exported.spare_link,
+            may_shrink=exported.may_shrink,
             size=exported.size_bytes,
             duration_s=exported.duration_s,
             took_s=exported.took_s,

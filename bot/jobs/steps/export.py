@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass, replace
 from functools import partial
-from uuid import uuid4
 
 import structlog
 
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import PlaceFiles, Retry
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted, worked_since
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
+from bot.jobs.payloads import ExportPayload
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.connect import nothing_to_export
+from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
+from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.timeline import unplaced_message
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
+from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import (
     ExportNotInPlan,
@@ -31,8 +36,10 @@ from bot.nemo.errors import (
     TransportError,
     UnexpectedAnswer,
 )
+from bot.nemo.failures import failure_kind
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
+from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
 
@@ -55,6 +62,8 @@ FETCHES = 3
 FETCH_PAUSE_S = 2.0
 
 CANCEL_TIMEOUT_S = 5.0
+
+_AGAIN_LATER = ("error.busy", "error.nemo_down", "error.refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class Exported(Checkpoint):
         duration_s: Its length, if the render told.
         took_s: Seconds from the request until now.
         as_file: Whether the chat wants files.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
     """
 
@@ -100,6 +110,7 @@ class Exported(Checkpoint):
     duration_s: float | None = None
     took_s: float = 0.0
     as_file: bool = False
+    may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
 
 
@@ -136,7 +147,7 @@ class Export:
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered):
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself
+        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -150,13 +161,19 @@ class Export:
             draft = state.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
-                    raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+                    raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
+                if (loss := await lost_since_asked(self._projects, attempt)) is not None:
+                    await LostProjectHandler(self._projects, attempt).end(loss)
                 return
+            if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
+                params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
+                await attempt.responder.send("output", LocalizedMessage("export.output", params, quiet=True))
             chat = await chats.get(key)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
+                may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
@@ -165,28 +182,20 @@ class Export:
                 return
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused=False))
+            await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
-                # Only a request for it tries again: the account may have another plan by then.
-                await chats.update(key, ChatFields(export_refused=True))
-            raise await ended_by(self._projects, attempt.job, error) from error
+                # For a while only a request for it tries again: the account may have another plan by then.
+                await chats.update(key, ChatFields(export_refused_at=attempt.clock.now()))
+            ended = await ended_by(self._projects, attempt.job, error)
+            raise _with_export(attempt, ended) from error
         except asyncio.CancelledError:
             await self._cancel_render(attempt)
             raise
 
     async def _state(self, attempt: Attempt) -> ProjectState:
-        nemo = self._projects.nemo
-
-        async def on_new_session() -> None:
-            await attempt.responder.send("session_gone", LocalizedMessage("error.session_gone"))
-
-        return await self._projects.call(
-            attempt.job,
-            lambda project: nemo.get_state(project.credentials, project.session_id),
-            on_new_session=on_new_session,
-        )
+        return await self._projects.get_state(attempt.job, LostProjectHandler(self._projects, attempt).end)
 
     async def _render(self, attempt: Attempt, raw_draft: RawDraft) -> Render:
         """Render, once more if it fails.
@@ -201,18 +210,16 @@ class Export:
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
-        reason = render.error if render is not None and render.error else ""
-        params: dict[str, Param] = {"reason": reason or LocalizedMessage("export.reason_unknown")}
-        raise JobEnded(
-            LocalizedMessage("export.failed", params, (Button("button.retry", Retry(attempt.job.id)),))
-        )
+        kind = failure_kind(render.error or "" if render is not None else "")
+        params: dict[str, Param] = {"reason": LocalizedMessage(f"export.reason_{kind}")}
+        raise JobEnded(LocalizedMessage("export.failed", params, (_again(attempt),)))
 
     async def _one_render(self, attempt: Attempt, raw_draft: RawDraft, number: int) -> Render:
         nemo = self._projects.nemo
         started = attempt.load(RenderStarted)
         is_resumed = started is not None and started.number == number
         if started is None or not is_resumed:
-            started = RenderStarted(number=number, render_id=_new_render_id())
+            started = RenderStarted(number=number, render_id=_new_render_id(attempt))
             await attempt.save(started)
         render_id = started.render_id
         stage = "progress.render" if number == 1 else "export.failed_once"
@@ -223,13 +230,15 @@ class Export:
         if is_resumed:
             with contextlib.suppress(ServiceError):
                 render = await self._projects.call(
-                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                    attempt.job,
+                    lambda p: nemo.get_render(p.credentials, render_id),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
                 render = await self._start_render(attempt, render_id, raw_draft)
             except RenderIdTaken:
-                render_id = _new_render_id()
+                render_id = _new_render_id(attempt)
                 await attempt.save(RenderStarted(number=number, render_id=render_id))
                 render = await self._start_render(attempt, render_id, raw_draft)
         if render.render_id != render_id:
@@ -242,7 +251,10 @@ class Export:
         nemo = self._projects.nemo
         try:
             return await self._projects.call(
-                attempt.job, lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft)
+                attempt.job,
+                lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft),
+                # The draft belongs to the lost project: a new one must not get it.
+                on_loss=LostProjectHandler(self._projects, attempt).end,
             )
         except (TransportError, UnexpectedAnswer) as error:
             # It may have begun all the same: the polls will show.
@@ -264,7 +276,9 @@ class Export:
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
                 render = await self._projects.call(
-                    attempt.job, lambda p: nemo.get_render(p.credentials, render_id)
+                    attempt.job,
+                    lambda p: nemo.get_render(p.credentials, render_id),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
@@ -294,12 +308,16 @@ class Export:
             Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
         )
         limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
+        if exported.may_shrink:
+            limit = max(limit, MAX_SOURCE_BYTES)
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
             try:
                 size = await self._projects.call(
-                    attempt.job, partial(fetch, self._projects.nemo, source, path, limit)
+                    attempt.job,
+                    partial(fetch, self._projects.nemo, source, path, limit),
+                    on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
             except TooLarge as error:
                 no_room = isinstance(error, NoRoom)
@@ -346,20 +364,45 @@ class Export:
                 )
 
 
-def _new_render_id() -> str:
-    return f"render_{uuid4().hex}"
+def _new_render_id(attempt: Attempt) -> str:
+    """Return a new id of the form that the skill documents show, ``render_<ts>``, made unique."""
+    return f"render_{round(attempt.clock.now().timestamp() * 1000)}_{secrets.token_hex(8)}"
 
 
 async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
     """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
-    return await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+    if not attempt.job.chat.is_private:
+        return None
+    return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).tell)
+
+
+def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMessage:
+    """Say that there is nothing to export, and offer to put the project's files on the timeline."""
+    if not (unplaced := unplaced_files(state)):
+        return nothing_to_export(attempt)
+    button = Button("button.place_files", PlaceFiles())
+    return replace(unplaced_message(unplaced), buttons=(button,))
 
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:
     if no_room:
-        retry = Button("button.retry", Retry(attempt.job.id))
-        return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (retry,))
-    return LocalizedMessage("deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)})
+        return LocalizedMessage("deliver.no_room", {"size": Bytes(size)}, (_again(attempt),))
+    return LocalizedMessage(
+        "deliver.too_large", {"size": Bytes(size), "limit": Bytes(limit)}, (_again(attempt),)
+    )
+
+
+def _again(attempt: Attempt) -> Button:
+    """Return the button that exports again; the agent is done, so that is all that a retry has left to do."""
+    return Button("button.export", Retry(attempt.job.id))
+
+
+def _with_export(attempt: Attempt, ended: JobEnded) -> JobEnded:
+    """Offer the export again, which costs nothing, where the whole request would be tried again."""
+    message = ended.message
+    if isinstance(message, LocalizedMessage) and message.key in _AGAIN_LATER:
+        return JobEnded(LocalizedMessage("export.unavailable", buttons=(_again(attempt),)), ended.state)
+    return ended
 
 
 async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:

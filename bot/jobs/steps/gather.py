@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
+from bot.jobs.refusal_messages import holding
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -61,8 +63,10 @@ async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
     """Go on with a request as it is gathered now; a version that was taken in before costs nothing again.
 
     Raises:
-        JobEnded: There is nothing to work on, or a text file can't be used.
+        JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.
     """
+    if (length := len(gathered.job.text)) > MAX_PROMPT_CHARS:
+        raise JobEnded(LocalizedMessage("error.request_too_long", {"n": length, "limit": MAX_PROMPT_CHARS}))
     saved = attempt.load(Gathered)
     if saved is None or saved.version != gathered.version:
         await _send_refusals(attempt, gathered)
@@ -86,6 +90,6 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
     for message_id, refusal in refusals.values():
-        await attempt.responder.send(f"refused.{message_id}", refusal)
+        await attempt.responder.send(f"refused.{message_id}", holding(refusal, attempt.job))
     if refusals and not gathered.job.files and not gathered.job.payload_as(EditPayload).links:
         raise JobEnded(None)

@@ -5,7 +5,6 @@ from bot.jobs.checkpoints import AgentAnswered, QuestionAnswer, QuestionAsked, S
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobState
 from bot.jobs.question_messages import idempotency_key, question_message, question_number, sent_questions
-from bot.jobs.steps.agent_answer import has_changed
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import QuestionSet, answer_text
 from bot.store.keys import ANSWER_TTL_S
@@ -57,7 +56,7 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, in
     if before is not None and now_s - before.asked_at >= ANSWER_TTL_S:
         await close_questions(attempt, sent_questions(attempt, answered))
         kept = None
-        if has_changed(answered):
+        if answered.has_changed:
             kept = LocalizedMessage(
                 "question.expired_kept", buttons=(Button("button.export", Export()),), quiet=True
             )

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,9 +10,9 @@ from bot.nemo.client import NemoClient
 from bot.nemo.render_answers import Render
 from bot.projects.projects import Project
 from bot.runtime import metrics
+from bot.runtime.disk import has_room
 
 WRITE_BYTES = 512 * 1024  # collected before a write, so that threads are not started for every small piece
-SPARE_BYTES = 100 * 1024 * 1024  # kept free on the disk: an embedded store writes to the same one
 
 
 class TooLarge(Exception):
@@ -54,7 +53,7 @@ async def fetch(nemo: NemoClient, render: Render, path: Path, limit: int, projec
         if download.size_bytes is not None and download.size_bytes > limit:
             raise TooLarge(download.size_bytes)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        if await asyncio.to_thread(_free_bytes, path.parent) < (download.size_bytes or 0) + SPARE_BYTES:
+        if not await asyncio.to_thread(has_room, path.parent, download.size_bytes or 0):
             raise NoRoom(download.size_bytes)
         # Put in its place when whole: a worker that was taken for dead may be at the same job still.
         part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
@@ -69,10 +68,6 @@ async def fetch(nemo: NemoClient, render: Render, path: Path, limit: int, projec
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
     return size
-
-
-def _free_bytes(directory: Path) -> int:
-    return shutil.disk_usage(directory).free
 
 
 async def _write(chunks: AsyncIterator[bytes], path: Path, limit: int) -> int:

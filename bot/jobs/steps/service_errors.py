@@ -13,10 +13,10 @@ from bot.jobs.model import Job
 from bot.jobs.refusal_messages import kind_unusable, size_refused
 from bot.jobs.worker.attempt import JobEnded
 from bot.media.kinds import kind_of_name
-from bot.nemo.answers import register_link
 from bot.nemo.errors import (
     BY_CODE,
     AuthError,
+    ClientIdMissing,
     ExportNotInPlan,
     FileTooLarge,
     FileTypeRefused,
@@ -32,6 +32,8 @@ from bot.projects.projects import Projects
 from bot.runtime import metrics
 
 log = structlog.get_logger(__name__)
+
+BILLING_PATH = "/dashboard/billing"  # of the web site: where credits are topped up and plans are changed
 
 _REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
 """Texts for a refused token that only its owner can renew."""
@@ -49,15 +51,17 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
         case AuthError():
             message = LocalizedMessage(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
         case NoCredits():
-            message = _account_message(projects, "error.no_credits_", chat, "button.top_up")
+            message = await _account_message(projects, "error.no_credits_", chat, "button.top_up")
         case ExportNotInPlan():
-            message = _account_message(projects, "error.export_plan_", chat, "button.upgrade")
+            message = await _account_message(projects, "error.export_plan_", chat, "button.upgrade")
             message = replace(message, buttons=(*message.buttons, Button("button.export", Export())))
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
             message = kind_unusable(name, kind_of_name(name))
         case FileTooLarge():
             message = size_refused(projects.options.size_limit, projects.card(chat, job.language))
+        case ClientIdMissing():
+            message = LocalizedMessage("error.client_id_refused", buttons=(retry,))
         case RateLimited() | WarmingUp():
             message = LocalizedMessage("error.busy", buttons=(retry,))
         case ServiceError() if not error.outcome_unknown:
@@ -72,7 +76,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     return JobEnded(message)
 
 
-def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
+async def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
     """Return the button with which a guest gets an account of their own.
 
     Whoever registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
@@ -80,20 +84,26 @@ def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
     """
     if chat.account is not Account.ANONYMOUS:
         return ()
-    return (Button("button.register", url=register_link(projects.options.web_url, chat.user_id)),)
+    return (Button("button.register", url=await projects.register_link(chat)),)
 
 
-def _account_message(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
+async def top_up_buttons(projects: Projects, chat: Chat, label: str = "button.top_up") -> tuple[Button, ...]:
+    """Return the button that gets a chat more credits or another plan, if the chat can do something about it."""
+    if chat.account is Account.OWN:
+        return (Button(label, url=f"{projects.options.web_url.rstrip('/')}{BILLING_PATH}"),)
+    return await register_buttons(projects, chat) if chat.key.is_private else ()
+
+
+async def _account_message(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
     """Say what an account lacks, by its kind, with a button for what to do next."""
     match chat.account:
         case Account.OWN:
-            return LocalizedMessage(f"{group}own", buttons=(Button(label, url=projects.options.web_url),))
+            kind = "own"
         case Account.OPERATOR:
-            return LocalizedMessage(f"{group}operator")
+            kind = "operator"
         case _:
             kind = "anonymous" if chat.key.is_private else "group"
-            buttons = register_buttons(projects, chat) if chat.key.is_private else ()
-            return LocalizedMessage(f"{group}{kind}", buttons=buttons)
+    return LocalizedMessage(f"{group}{kind}", buttons=await top_up_buttons(projects, chat, label))
 
 
 def _label(error: NemoError) -> str:

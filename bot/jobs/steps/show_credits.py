@@ -2,6 +2,7 @@
 
 from bot.chats.chats import Account
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by, register_buttons
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
@@ -20,7 +21,11 @@ class ShowCredits:
         """See ``Step``."""
         projects = self._projects
         try:
-            credits_ = await projects.call(attempt.job, lambda p: projects.nemo.get_credits(p.credentials))
+            credits_ = await projects.call(
+                attempt.job,
+                lambda p: projects.nemo.get_credits(p.credentials),
+                on_loss=LostProjectHandler(projects, attempt).tell,
+            )
         except NemoError as error:
             raise await ended_by(projects, attempt.job, error) from error
         chat = await projects.chats.get(attempt.job.chat)
@@ -36,7 +41,7 @@ class ShowCredits:
                 ListMessage(
                     LocalizedMessage("credits.balance", balance),
                     (LocalizedMessage("credits.costs"), LocalizedMessage(f"credits.account_{account}")),
-                    register_buttons(projects, chat) if attempt.job.chat.is_private else (),
+                    await register_buttons(projects, chat) if attempt.job.chat.is_private else (),
                 )
             ),
         )

@@ -1,13 +1,16 @@
 """Show where the project opens in a browser."""
 
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Retry, RunHeld
+from bot.jobs.checkpoints import UploadAwaited
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.drafts import digest
 from bot.projects.projects import Projects
 
 
@@ -29,12 +32,22 @@ class ShowLink:
             raise JobEnded(
                 LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
             )
-        link = await projects.browser_link(job)
+        link = await projects.browser_link(job, LostProjectHandler(projects, attempt).end)
         if link is None:
             retry = Button("button.retry", Retry(job.id))
-            raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
+            page = await projects.project_link(job.chat)
+            if page is None:
+                raise JobEnded(LocalizedMessage("link.unavailable", buttons=(retry,)))
+            message = LocalizedMessage("link.sign_in", buttons=(Button("button.sign_in", url=page), retry))
+            raise JobEnded(PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
         chat = await projects.chats.get(job.chat)
-        buttons = (Button("button.open_browser", url=link), *register_buttons(projects, chat))
+        buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
+        if job.text and job.chat.is_private:
+            nemo = projects.nemo
+            state = await projects.call(job, lambda p: nemo.get_state(p.credentials, p.session_id))
+            before = job.payload_as(LinkPayload).uploads_before or digest(state.video_infos or None)
+            await attempt.save(UploadAwaited(digest_before=before))
+            key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunHeld(job.id)))
         message = LocalizedMessage(key, buttons=buttons)
         await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))

@@ -1,7 +1,14 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import ChooseLanguage, ListSkills, SetAutoExport, SetReplaceResults, SetSendAsFile
+from bot.jobs.buttons import (
+    ChooseLanguage,
+    ListSkills,
+    SetAutoExport,
+    SetReplaceResults,
+    SetSendAsFile,
+    SetShrinkResults,
+)
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
@@ -36,6 +43,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
     lines = (
         LocalizedMessage(f"settings.auto_export_{_on(chat.auto_export)}"),
         LocalizedMessage(f"settings.send_as_file_{_on(chat.send_as_file)}"),
+        LocalizedMessage(f"settings.shrink_{_on(chat.shrink_results)}"),
         LocalizedMessage(f"settings.replace_{_on(chat.replace_results)}"),
         language,
         LocalizedMessage("settings.skill", {"emoji": card.emoji, "name": card.display_name}),
@@ -43,6 +51,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
     buttons = (
         _switch(SetAutoExport, "auto", on=chat.auto_export),
         _switch(SetSendAsFile, "file", on=chat.send_as_file),
+        _switch(SetShrinkResults, "shrink", on=chat.shrink_results),
         _switch(SetReplaceResults, "replace", on=chat.replace_results),
         Button("button.language", ChooseLanguage()),
         Button("button.skill", ListSkills()),
@@ -51,7 +60,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
 
 
 def _switch(
-    action: type[SetAutoExport | SetSendAsFile | SetReplaceResults], name: str, *, on: bool
+    action: type[SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults], name: str, *, on: bool
 ) -> Button:
     # The button holds the wanted value, so that pressing it twice is pressing it once.
     return Button(f"button.settings_{name}_{_on(on)}", action(not on))

@@ -1,15 +1,17 @@
 """Show the timeline, and what runs and waits."""
 
-from bot.jobs.buttons import Export
+from bot.jobs.buttons import Export, PlaceFiles
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, question_message
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.steps.timeline import timeline
+from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
+from bot.nemo.unplaced import UnplacedFile, unplaced_files
 from bot.projects.projects import Projects
 
 
@@ -25,21 +27,23 @@ class ShowStatus:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, draft = self._projects, None
+        unplaced: tuple[UnplacedFile, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
             try:
-                state = await projects.call(
-                    attempt.job, lambda p: projects.nemo.get_state(p.credentials, p.session_id)
-                )
+                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).tell)
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
-            draft = state.draft
+            draft, unplaced = state.draft, unplaced_files(state)
         heading, tracks = timeline(draft, attempt.job.chat)
         work, question = await self._work(attempt.job), await self._question(attempt.job)
+        place = (Button("button.place_files", PlaceFiles()),) if unplaced else ()
         if draft is None or not draft.is_ready:
-            await attempt.responder.send("status", ListMessage(heading, (*tracks, *work)))
+            heading = unplaced_message(unplaced) if unplaced else heading
+            await attempt.responder.send("status", ListMessage(heading, (*tracks, *work), place))
         else:
-            lines = (*tracks, *work, *await self._credits(attempt))
-            caption = ListMessage(heading, lines, (Button("button.export", Export()),))
+            besides = (unplaced_message(unplaced),) if unplaced else ()
+            lines = (*tracks, *besides, *work, *await self._credits(attempt))
+            caption = ListMessage(heading, lines, (Button("button.export", Export()), *place))
             await attempt.responder.send("status", TimelinePicture(draft, caption))
         if question is not None:
             await attempt.responder.send("question", question)
@@ -65,7 +69,9 @@ class ShowStatus:
             return ()
         try:
             credits_ = await self._projects.call(
-                attempt.job, lambda p: self._projects.nemo.get_credits(p.credentials)
+                attempt.job,
+                lambda p: self._projects.nemo.get_credits(p.credentials),
+                on_loss=LostProjectHandler(self._projects, attempt).tell,
             )
         except NemoError:
             return ()

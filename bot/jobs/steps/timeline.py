@@ -1,12 +1,19 @@
 """The tracks of a draft, as lines for the chat."""
 
+from collections.abc import Sequence
+
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import segment_name, track_label
 from bot.nemo.drafts import Draft, Segment, Track
+from bot.nemo.spans import spans_of
+from bot.nemo.unplaced import UnplacedFile
+from bot.words import bounded
 
 MOST_TRACKS = 20  # tracks listed in one message
+MOST_NAMES = 3  # files named in one line
+_NAME_CHARS = 60
 
 
 def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tuple[LocalizedMessage, ...]]:
@@ -17,19 +24,31 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     heading = LocalizedMessage(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
     )
-    return heading, tuple(_track(position, track) for position, track in enumerate(shown[:MOST_TRACKS], 1))
+    total_ms = draft.duration_ms or 0
+    return heading, tuple(
+        _track(position, track, total_ms) for position, track in enumerate(shown[:MOST_TRACKS], 1)
+    )
 
 
-def _track(position: int, track: Track) -> LocalizedMessage:
-    first, last = track.segments[0], track.segments[-1]
+def unplaced_message(files: Sequence[UnplacedFile]) -> LocalizedMessage:
+    """Say that files are in the project but on no track, with the names of the first."""
+    names = [bounded(file.name, _NAME_CHARS) for file in files[:MOST_NAMES] if file.name]
+    more = "…" if len(files) > len(names) else ""
+    if not names:
+        return LocalizedMessage("status.unplaced", {"n": len(files)})
+    return LocalizedMessage("status.unplaced_named", {"n": len(files), "names": ", ".join(names) + more})
+
+
+def _track(position: int, track: Track, total_ms: int) -> LocalizedMessage:
+    placed = spans_of(track.segments, total_ms)
     params: dict[str, Param] = {
         "position": position,
         "track": track_label(track),
         "name": _names(track),
-        "start": Seconds((first.start_ms or 0) / 1000, tenths=True),
-        "end": Seconds((last.end_ms or 0) / 1000, tenths=True),
+        "start": Seconds(min(span.start_ms for span in placed) / 1000, tenths=True),
+        "end": Seconds(max(span.end_ms for span in placed) / 1000, tenths=True),
     }
-    volume = first.volume if track.volume is None else track.volume
+    volume = track.segments[0].volume if track.volume is None else track.volume
     if volume is None:
         return LocalizedMessage("status.track", params)
     return LocalizedMessage("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})

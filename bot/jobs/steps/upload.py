@@ -9,7 +9,7 @@ from pathlib import PurePath
 import structlog
 
 from bot.chats.chats import ProjectFile
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
@@ -17,8 +17,10 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.refusal_messages import (
     file_gone,
+    holding,
     kind_refused,
     kind_unusable,
+    links_refused,
     size_limit,
     size_refused,
     telegram_refused,
@@ -26,12 +28,13 @@ from bot.jobs.refusal_messages import (
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import Upload as UploadAnswer
-from bot.nemo.drafts import digest
-from bot.nemo.errors import NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.drafts import digest, read_draft
+from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
@@ -80,6 +83,11 @@ class Upload:
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
+        awaited = attempt.job.payload_as(EditPayload).uploads_before
+        if awaited and await self._uploads_digest(attempt) == awaited:
+            again = Button("button.uploaded", Retry(attempt.job.id))
+            browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
+            raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
@@ -119,16 +127,15 @@ class Upload:
             except (SourceBroken, TransportError) as error:
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
-                    reason = {"reason": type(error).__name__}
-                    raise JobEnded(LocalizedMessage("error.upload_failed", reason, (retry,))) from error
+                    raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
                 log.warning("upload.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(PAUSE_S * number)
             else:
                 return
 
     async def _uploads_digest(self, attempt: Attempt) -> str:
-        nemo = self._projects.nemo
-        state = await self._projects.call(attempt.job, lambda p: nemo.get_state(p.credentials, p.session_id))
+        on_loss = LostProjectHandler(self._projects, attempt).offer
+        state = await self._projects.get_state(attempt.job, on_loss)
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
@@ -155,12 +162,20 @@ class Upload:
             Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
         )
         try:
-            await self._projects.call(attempt.job, send)
+            await self._projects.call(
+                attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+            )
         except ServiceError as error:
-            if type(error) is not ServiceError or error.outcome_unknown:
+            is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
+            if is_other or error.outcome_unknown:
                 raise
-            # Of no documented kind: there was nothing behind the address that it could use.
-            raise JobEnded(LocalizedMessage("link.not_fetched")) from error
+            # There was nothing behind the address that it could use.
+            state = await self._projects.call(
+                attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
+            )
+            has_project = bool(state.video_infos) or read_draft(state.draft).is_ready
+            message = LocalizedMessage("link.not_fetched")
+            raise JobEnded(links_refused(message, attempt.job, has_project=has_project)) from error
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(
@@ -192,10 +207,16 @@ class Upload:
                             message_id=file.message_id,
                             session_id=project.session_id,
                             name=name,
+                            file_id=file.file_id,
+                            kind=file.kind,
+                            size_bytes=file.size,
+                            content_type=file.content_type,
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
-        await self._projects.call(attempt.job, send)
+        await self._projects.call(
+            attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
+        )
 
     async def _open_all(
         self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
@@ -244,7 +265,7 @@ class Upload:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
         except FileTooLarge as error:
-            raise JobEnded(telegram_refused(file.size, error.limit)) from error
+            raise JobEnded(holding(telegram_refused(file.size, error.limit), attempt.job)) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
         if card.restricts_kinds and not card.takes(opened.name):

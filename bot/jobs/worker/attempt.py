@@ -91,6 +91,10 @@ class Attempt(StoredCheckpoints):
         """Open a question of the agent, before it is sent."""
         await self._job_queue.questions.ask(self._job, self.claimed.attempt, number)
 
+    async def is_question_open(self) -> bool:
+        """Return whether the chat has a question of the agent that waits for its answer."""
+        return await self._job_queue.questions.job_id(self._job.chat) is not None
+
     async def record_upload_size(self, size_bytes: int) -> None:
         """Replace the declared size of the job's files in today's quota with the actual one."""
         await self._job_queue.record_upload_size(self.claimed, size_bytes)

@@ -9,8 +9,15 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, StoredCheckpoints
+from bot.jobs.buttons import Export, Retry
+from bot.jobs.checkpoints import (
+    PROGRESS_MESSAGE,
+    AgentAnswered,
+    AgentAsked,
+    MessageSend,
+    StoredCheckpoints,
+    Turn,
+)
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
@@ -31,6 +38,9 @@ LISTEN_S = 5.0
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
+
+_INTERRUPTED = ("job.interrupted", "job.interrupted_edit", "job.interrupted_changed")
+_UNEXPECTED = ("error.unexpected", "error.unexpected_edit", "error.unexpected_changed")
 
 
 class JobRunner:
@@ -195,8 +205,7 @@ class JobRunner:
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
                 log.error("job.given_up", tries=attempt.claimed.tries - 1)
-                retry = Button("button.retry", Retry(attempt.job.id))
-                return LocalizedMessage("job.interrupted_too_often", buttons=(retry,)), JobState.FAILED
+                return _go_on(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
         except RedisError:
@@ -212,7 +221,7 @@ class JobRunner:
         except Exception as error:
             attempt.given_up_for = type(error).__name__
             log.exception("job.failed_unexpectedly")
-            return LocalizedMessage("error.unexpected"), JobState.FAILED
+            return _go_on(_UNEXPECTED, attempt), JobState.FAILED
         return None, JobState.DONE
 
     async def _take_step(self, step: Step, attempt: Attempt) -> None:
@@ -332,6 +341,24 @@ class JobRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
+    """Return the last message of a job that ended unexpectedly, with a button to go on that charges nothing twice.
+
+    Args:
+        keys: Its key in the catalogue for any job, for an edit that changed nothing, and for one that did or may have.
+        attempt: The attempt that ended.
+    """
+    of_any, unchanged, changed = keys
+    job, turn, answered = attempt.job, attempt.load(Turn) or Turn(), attempt.load(AgentAnswered)
+    is_answered = answered is not None and answered.turn == turn.number
+    is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered
+    if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
+        # Also if nobody knows what the agent did: an export shows it, and asking anew would be charged again.
+        return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
+    key = unchanged if job.kind is JobKind.EDIT else of_any
+    return LocalizedMessage(key, buttons=(Button("button.retry", Retry(job.id)),))
 
 
 def _log_answer(message: OutgoingMessage) -> None:

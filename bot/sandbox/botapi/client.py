@@ -79,7 +79,16 @@ class Seen:
     @property
     def media(self) -> Json:
         """The media object, or the largest size of a photo; empty without media."""
-        for kind in ("animation", "video", "audio", "document", "voice", "video_note", "sticker"):
+        for kind in (
+            "live_photo",
+            "animation",
+            "video",
+            "audio",
+            "document",
+            "voice",
+            "video_note",
+            "sticker",
+        ):
             if kind in self.json:
                 return dict(self.json[kind])
         return dict(self.json["photo"][-1]) if "photo" in self.json else {}
@@ -204,6 +213,8 @@ class Person:
         name: str = "",
         content_type: str = "",
         thumbnail: Path | None = None,
+        still: Path | None = None,
+        qualities: Sequence[tuple[Path, str]] = (),
         **fields: Any,
     ) -> Seen:
         """Send a file.
@@ -215,6 +226,8 @@ class Person:
             name: The file's name; by default as on disk.
             content_type: The declared content type; guessed from the name by default.
             thumbnail: A thumbnail as JPEG.
+            still: The photo of a live photo.
+            qualities: Smaller versions that Telegram makes of a video, with their codecs.
             fields: Further fields, such as ``caption``, ``width``, ``duration``, ``album``, ``thread``,
                 ``reply_to``, ``media``.
         """
@@ -223,7 +236,12 @@ class Person:
         }
         if thumbnail is not None:
             files["thumbnail"] = (thumbnail.name, thumbnail, "image/jpeg")
-        values = {**self._to(chat), "kind": kind, **fields}
+        if still is not None:
+            files["still"] = (still.name, still, "image/jpeg")
+        for number, (path, _) in enumerate(qualities):
+            files[f"quality_{number}"] = (path.name, path, "video/mp4")
+        codecs = [codec for _, codec in qualities] or None
+        values = {**self._to(chat), "kind": kind, "codecs": codecs, **fields}
         return Seen.of(await self.people.transport.upload("write", values, files))
 
     async def send_album(

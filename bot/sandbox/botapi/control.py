@@ -4,6 +4,7 @@ Actions take parameters as the Bot API does and answer JSON; a refusal is a 400 
 ``bot`` is a bot's ID, by default the first bot's; ``user`` is the ID of the person who acts.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -155,6 +156,9 @@ async def migrate(world: World, params: Params) -> Any:
 async def content_of(world: World, params: Params) -> Json:
     """Return the content that a person sends: ``text``, or ``kind`` with ``file`` or ``file_id``, and ``caption``.
 
+    A live photo has its photo as ``still``; a video may have smaller versions as ``quality_0`` and so on, with their
+    ``codecs``.
+
     ``media`` overrides fields of the media object, as a lying client does; ``extra`` is put into the message as it is.
     """
     given = check_entities(params.json("entities", "entities"))
@@ -175,6 +179,11 @@ async def content_of(world: World, params: Params) -> Json:
         )
     else:
         content = media.from_stored(world.files.find(params.text("file_id"), 0), kind)
+    if "still" in params.uploads:
+        content = await media.add_still(world.files, content, params.uploads["still"])
+    for number, codec in enumerate(params.json("codecs", "codecs") or ()):
+        quality = params.uploads[f"quality_{number}"]
+        content[kind] = await asyncio.to_thread(media.add_quality, world.files, content[kind], quality, codec)
     lies = params.json("media", "media")
     if lies and isinstance(content[kind], dict):
         content[kind] = {**content[kind], **lies}

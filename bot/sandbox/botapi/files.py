@@ -30,6 +30,7 @@ FOLDERS = {
     "video_note": "video_notes",
     "sticker": "stickers",
     "thumbnail": "thumbnails",
+    "live_photo": "live_photos",
 }
 TYPE_NAMES = {
     "photo": "Photo",
@@ -41,12 +42,14 @@ TYPE_NAMES = {
     "video_note": "VideoNote",
     "sticker": "Sticker",
     "thumbnail": "Thumbnail",
+    "live_photo": "LivePhoto",
 }
 EXTENSIONS = {
     "photo": ".jpg",
     "thumbnail": ".jpg",
     "video": ".mp4",
     "animation": ".mp4",
+    "live_photo": ".mp4",
     "video_note": ".mp4",
     "voice": ".oga",
     "audio": ".mp3",

@@ -28,6 +28,7 @@ _DECLARED: dict[str, tuple[str, ...]] = {
     "photo": (),
     "video": ("width", "height", "duration", "start_timestamp"),
     "animation": ("width", "height", "duration"),
+    "live_photo": ("width", "height", "duration"),
     "audio": ("duration", "performer", "title"),
     "voice": ("duration",),
     "video_note": ("duration", "length"),
@@ -38,6 +39,7 @@ _NUMBERS = frozenset({"width", "height", "duration", "length", "start_timestamp"
 _NEEDED: dict[str, tuple[str, ...]] = {
     "video": ("width", "height", "duration"),
     "animation": ("width", "height", "duration"),
+    "live_photo": ("width", "height", "duration"),
     "audio": ("duration",),
     "voice": ("duration",),
     "video_note": ("length", "duration"),
@@ -46,6 +48,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 _DEFAULT_TYPE = {
     "video": "video/mp4",
     "animation": "video/mp4",
+    "live_photo": "video/mp4",
     "audio": "audio/mpeg",
     "voice": "audio/ogg",
 }
@@ -210,6 +213,26 @@ async def store_media(
         media |= {"type": "regular", "is_animated": suffix == ".tgs", "is_video": suffix == ".webm"}
     file.media = media
     return _content(kind, media)
+
+
+async def add_still(store: FileStore, content: Json, still: Upload) -> Json:
+    """Return a live photo's content with its still, which messages also have as a photo for older clients."""
+    sizes = (await asyncio.to_thread(_photo, store, from_upload(still)))["sizes"]
+    return {"live_photo": {**content["live_photo"], "photo": sizes}, "photo": sizes}
+
+
+def add_quality(store: FileStore, video: Json, upload: Upload, codec: str) -> Json:
+    """Return a video with one more of its smaller versions, ``VideoQuality`` in the Bot API."""
+    file = store.adopt(upload.path, "video", upload.name)
+    quality = {
+        "file_id": file.file_id,
+        "file_unique_id": file.unique_id,
+        "file_size": file.size,
+        "codec": codec,
+    }
+    quality |= {name: value for name, value in probe.probe(file.path).items() if name in ("width", "height")}
+    file.media = quality
+    return {**video, "qualities": [*video.get("qualities", ()), quality]}
 
 
 def _mime_type(kind: str, source: Incoming) -> str:

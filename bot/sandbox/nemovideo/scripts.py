@@ -10,6 +10,8 @@ A script is a list of steps, JSON objects with one key each, run in order:
     {"tool": {name, args, result}}
     {"ask": {title, questions}}        call `ask_question`: each question has id, prompt, options and allow_multiple
     {"confirm": {tool, hint}}          ask for ADK's confirmation of a tool; without a hint with ADK's own
+    {"file": {name, content_base64, link}}   send a file in the event, or with `link: true` by its URL; a picture may
+                                             come without content and is painted then
     {"error_event": {code, message}}   send an ADK event with `errorCode`
     {"shape": "typed"}         set the shape of what follows
     {"agent": true}            let the rule-based agent answer the message
@@ -40,6 +42,7 @@ STEPS = frozenset(
         "tool",
         "ask",
         "confirm",
+        "file",
         "error_event",
         "shape",
         "agent",

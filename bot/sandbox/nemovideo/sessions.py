@@ -63,9 +63,9 @@ class Session:
     paid: bool = False
     claim_tokens: list[str] = field(default_factory=list)
 
-    def take(self, uploads: list[Upload]) -> None:
-        """Add uploads; an empty timeline gets them as segments, one after the other."""
-        empty = not drafts.is_ready(self.draft)
+    def take(self, uploads: list[Upload], *, wait: bool) -> None:
+        """Add uploads; an empty timeline gets them as segments, one after the other, unless they have to wait."""
+        empty = not drafts.is_ready(self.draft) and not wait
         for upload in uploads:
             self.uploads.append(upload)
             if empty:

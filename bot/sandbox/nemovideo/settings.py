@@ -34,6 +34,7 @@ class Settings:
     Attributes:
         pace: How long things take.
         upload_limit_bytes: Maximum size of an upload.
+        uploads_wait: Whether uploads stay off an empty timeline until a message asks for them.
         anonymous_per_address: Anonymous tokens per IP address in seven days; ``None`` for no limit.
         anonymous_credits: Credits of a new anonymous account.
         anonymous_may_render: Whether anonymous accounts may render; otherwise they get 402.
@@ -54,6 +55,7 @@ class Settings:
 
     pace: Pace = field(default_factory=Pace)
     upload_limit_bytes: int = 500 * MB
+    uploads_wait: bool = False
     anonymous_per_address: int | None = 10
     anonymous_credits: int = 100
     anonymous_may_render: bool = True

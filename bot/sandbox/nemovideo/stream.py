@@ -1,5 +1,6 @@
 """The agent's events on the wire: ADK's in both spellings, typed ones, and bare ones."""
 
+import base64
 import json
 import re
 import uuid
@@ -67,6 +68,15 @@ class Events:
         elif self.shape != "bare":
             yield self._adk([{"functionCall": {"id": call_id, "args": args, "name": name}}], running=call_id)
             yield self._adk([{"functionResponse": {"id": call_id, "name": name, "response": result}}])
+
+    def file(self, name: str, content_type: str, *, content: bytes = b"", url: str = "") -> Iterator[str]:
+        """Return a file as a part of an ADK event, as no other shape has files: its bytes, or its URL."""
+        about = {"displayName": name, "mimeType": content_type}
+        if url:
+            yield self._adk([{"fileData": {**about, "fileUri": url}}])
+        else:
+            # ADK writes Base64 with the URL's alphabet.
+            yield self._adk([{"inlineData": {**about, "data": base64.urlsafe_b64encode(content).decode()}}])
 
     def ask(self, args: dict[str, Any]) -> Iterator[str]:
         """Return a call of ``ask_question``; bare events have a type of their own for it."""

@@ -141,7 +141,7 @@ async def upload(request: Request) -> Response:
         if not taken:
             for one in received:
                 one.path.unlink(missing_ok=True)
-    session.take(taken)
+    session.take(taken, wait=world.settings.uploads_wait)
     world.signal.notify()
     return answer({"files": [one.as_info() for one in taken], "session_state_applied": True})
 

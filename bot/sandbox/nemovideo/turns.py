@@ -3,12 +3,15 @@
 import asyncio
 import base64
 import itertools
-from collections.abc import AsyncGenerator, Iterable
+import uuid
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from pathlib import PurePath
 from typing import Any
 
+from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
-from bot.sandbox.nemovideo.media import Media, Served
+from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
 from bot.sandbox.nemovideo.prompts import Generate, Prompt, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
@@ -134,10 +137,25 @@ class AgentTurn:
                 self._send(*self._events.ask(value))
             case "confirm":
                 self._send(*self._events.confirm(value["tool"], value.get("hint", "")))
+            case "file":
+                self._send(*self._file(**value))
             case "error_event":
                 self._send(self._events.error_event(value["code"], value["message"]))
             case _:
                 raise ValueError(f"unknown step {name!r}")
+
+    def _file(self, name: str, content_base64: str = "", *, link: bool = False) -> Iterator[str]:
+        content_type = CONTENT_TYPES.get(PurePath(name).suffix[1:].lower(), "application/octet-stream")
+        path = self._world.folder / "made" / uuid.uuid4().hex / PurePath(name).name
+        path.parent.mkdir(parents=True)
+        if content_base64:
+            path.write_bytes(base64.b64decode(content_base64))
+        else:
+            samples.make_photo(path)
+        if not link:
+            return self._events.file(name, content_type, content=path.read_bytes())
+        url = self._world.media.add(self._base_url, Served(path.name, path))
+        return self._events.file(name, content_type, url=url)
 
     async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
         """Run the agent on a message, or on the text of a script."""
@@ -146,7 +164,8 @@ class AgentTurn:
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace
         generates = any(isinstance(prompt, Generate) for prompt in prompts)
-        if not prompts or not (generates or drafts.is_ready(self._session.draft)):
+        has_clips = drafts.is_ready(self._session.draft) or bool(self._session.unplaced)
+        if not prompts or not (generates or has_clips):
             await self._world.clock.sleep(pace.text_s)
             talk = agent.nothing_there if prompts else None
             said = talk(chinese) if talk is not None else agent.small_talk(self._session, chinese)

@@ -180,7 +180,14 @@ def _sample(url: str, folder: Path) -> Received:
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if name.startswith("missing"):
         raise BadUploadError(f"could not fetch {url}")
+    if name.startswith("page"):
+        received = open_received(folder, name, "text/html")
+        with received.file:
+            received.write(b"<!DOCTYPE html><title>Not a file</title>")
+        return received
     with tempfile.TemporaryDirectory() as made_in:
+        # A link need not say what it leads to; the answer's content type does then.
+        name = name if "." in name else f"{name}.mp4"
         path = Path(made_in) / name
         match path.suffix.lower():
             case ".jpg" | ".png" | ".gif" | ".webp":

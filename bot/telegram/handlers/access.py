@@ -2,13 +2,14 @@
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import ApplicationHandlerStop, CommandHandler, TypeHandler, filters
+from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.button_presses import PressReply
+from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import owner_id, telegram_chat_id_of
-from bot.telegram.reading.commands import COMMAND
+from bot.telegram.reading.commands import find_command
 from bot.telegram.receiving.application import Context
 
 _BEFORE_ALL = -1  # the group of handlers that PTB asks before the ordinary ones
@@ -51,10 +52,12 @@ def _is_addressed(update: Update, message: Message, context: Context) -> bool:
     """Whether an answer is expected: in groups to the bot's own commands only."""
     if message.chat.type == ChatType.PRIVATE:
         return True
-    command = COMMAND.match(message.text or message.caption or "")
+    command = find_command(message.text or message.caption or "", context.bot.username)
     if command is None:
         return False
-    if command["bot"]:
-        return command["bot"].lower() == str(context.bot.username).lower()
+    if command.bot:
+        return command.is_for(context.bot.username)
     handlers = (handler for group in context.application.handlers.values() for handler in group)
-    return any(isinstance(handler, CommandHandler) and handler.check_update(update) for handler in handlers)
+    return any(
+        isinstance(handler, TextCommandHandler) and handler.check_update(update) for handler in handlers
+    )

@@ -1,7 +1,13 @@
 """The buttons of the settings, each of which changes one."""
 
 from bot.chats.chats import ChatFields
-from bot.jobs.buttons import SetAutoExport, SetReplaceResults, SetSendAsFile, ShowSettings
+from bot.jobs.buttons import (
+    SetAutoExport,
+    SetReplaceResults,
+    SetSendAsFile,
+    SetShrinkResults,
+    ShowSettings,
+)
 from bot.jobs.steps.show_settings import settings_view
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -15,10 +21,14 @@ class SettingsHandlers(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        self.on_press(self._press, ShowSettings, SetAutoExport, SetSendAsFile, SetReplaceResults)
+        self.on_press(
+            self._press, ShowSettings, SetAutoExport, SetSendAsFile, SetShrinkResults, SetReplaceResults
+        )
 
     async def _press(
-        self, press: Press, action: ShowSettings | SetAutoExport | SetSendAsFile | SetReplaceResults
+        self,
+        press: Press,
+        action: ShowSettings | SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults,
     ) -> PressReply:
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
             return NOT_YOURS
@@ -29,6 +39,8 @@ class SettingsHandlers(HandlerFamily):
                 changes = ChatFields(auto_export=on)
             case SetSendAsFile(on):
                 changes = ChatFields(send_as_file=on)
+            case SetShrinkResults(on):
+                changes = ChatFields(shrink_results=on)
             case SetReplaceResults(on):
                 changes = ChatFields(replace_results=on)
         if changes is not None:

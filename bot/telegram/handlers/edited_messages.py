@@ -7,7 +7,7 @@ from telegram.ext import MessageHandler, filters
 
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, JobState, QueueName
+from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_reader import JobStatus
@@ -16,11 +16,8 @@ from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
 from bot.telegram.handlers.login import token_in
-from bot.telegram.handlers.requests import sent_at
-from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of, without_mention
-from bot.telegram.reading.attachments import attachment_of
-from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
+from bot.telegram.reading.request import Reader, read_request, sent_at, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -41,14 +38,14 @@ class EditedMessageHandlers(HandlerFamily):
         status = await self._submitter.job_queue.find_by_message(
             chat_key(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        text = EDIT_COMMAND.sub("", without_mention(message, context.bot.username))
-        links = read_links(text)
-        if status is None or links.is_refused or token_in(text) is not None:
+        request = read_request(message, Reader(context.bot.id, context.bot.username))
+        if status is None or request.is_refused or token_in(words_of(message)) is not None:
             return  # It was no request before, or is none now.
-        if COMMAND.match(text) or (attachment_of(message) is None and action_for(text) is not None):
+        is_other_command = request.command is not None and not request.is_edit
+        if is_other_command or (not request.part.files and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
-        words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)
+        words = PartText(request.prompt, request.links)
         if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
             return  # Nothing is asked for any more.
         offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)

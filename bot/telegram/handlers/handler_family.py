@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from telegram import Update
-from telegram.ext import CommandHandler, MessageHandler, filters
+from telegram.ext import MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.buttons import ButtonAction
 from bot.telegram.handlers.button_presses import ButtonPresses, HandlePress
+from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.reading.file_refusals import FileRefusals
@@ -44,7 +45,7 @@ class HandlerFamily:
     def on_command(self, name: str, handle: HandleMessage, which: filters.BaseFilter = filters.ALL) -> None:
         """Add the handler of a command in new messages: a request is charged once, so edits are skipped."""
         messages = filters.UpdateType.MESSAGE & which
-        self._services.application.add_handler(CommandHandler(name, handle, filters=messages))
+        self._services.application.add_handler(TextCommandHandler(name, handle, filters=messages))
 
     def on_message(self, which: filters.BaseFilter, handle: HandleMessage, group: int = 0) -> None:
         """Add a handler of new messages; of a group of handlers PTB runs the first that fits."""

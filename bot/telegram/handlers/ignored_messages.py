@@ -1,15 +1,16 @@
 """Messages that the bot leaves alone: of other bots, for other bots, and forwarded commands of other people."""
 
-from telegram import Message, MessageOriginUser, Update
+from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.login import token_in
-from bot.telegram.reading.addressing import is_for_other_bot, is_from_bot, message_of
+from bot.telegram.reading.addressing import is_from_bot, message_of
 from bot.telegram.reading.attachments import attachment_of
-from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
+from bot.telegram.reading.commands import EDIT, find_command
+from bot.telegram.reading.request import is_from_others
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -26,17 +27,14 @@ class ForwardedCommand(filters.MessageFilter):
 
     def filter(self, message: Message) -> bool:
         """Tell whether a message is one."""
-        origin = message.forward_origin
-        if origin is None or (
-            isinstance(origin, MessageOriginUser) and origin.sender_user == message.from_user
-        ):
+        if not is_from_others(message):
             return False
         text = message.text or message.caption or ""
         is_private = message.chat.type == ChatType.PRIVATE
         if token_in(text) is not None:
             return is_private  # In a group it is only deleted, whoever wrote it.
-        if COMMAND.match(text):
-            return not EDIT_COMMAND.match(text)
+        if (command := find_command(text)) is not None:
+            return command.name != EDIT
         return is_private and attachment_of(message) is None and action_for(text) is not None
 
 
@@ -52,7 +50,9 @@ class IgnoredMessages(HandlerFamily):
         """Stop what nobody has said to this bot, or what comes from another bot."""
         message = message_of(update)
         # A token in it has to be deleted all the same.
-        is_elses = is_for_other_bot(message, context.bot.username) and not token_in(message.text or "")
+        username = context.bot.username
+        command = find_command(message.text or message.caption or "", username)
+        is_elses = command is not None and not command.is_for(username) and not token_in(message.text or "")
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.note(message)
             raise ApplicationHandlerStop

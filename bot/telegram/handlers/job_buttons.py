@@ -6,17 +6,24 @@ from telegram import InlineKeyboardMarkup
 
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
+    DropRequest,
+    GoOn,
+    GoOnChoice,
     KeepExtras,
+    PlaceFiles,
     RemoveExtra,
     Retry,
+    RunCaption,
     RunExample,
+    RunHeld,
     RunOffer,
     RunSuggestion,
 )
-from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.model import Job, JobKind, QueueName, press_id
+from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
+from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
@@ -40,10 +47,13 @@ class JobButtons(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        self.on_press(self._run_prompt, RunExample, RunSuggestion)
-        self.on_press(self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer)
+        self.on_press(self._run_held, RunHeld)
+        self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
+        self.on_press(
+            self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption, GoOn, DropRequest
+        )
 
-    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion) -> PressReply:
+    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion | PlaceFiles) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
         others = without_button(press.message.reply_markup, press.data)
         prompt = prompt_behind(action, self._submitter.cards, words)
@@ -61,7 +71,9 @@ class JobButtons(HandlerFamily):
         return PressReply("toast.sent_prompt", params, buttons=others)
 
     async def _job_button(
-        self, press: Press, action: Retry | KeepExtras | RemoveExtra | RunOffer
+        self,
+        press: Press,
+        action: Retry | KeepExtras | RemoveExtra | RunOffer | RunCaption | GoOn | DropRequest,
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
@@ -71,8 +83,14 @@ class JobButtons(HandlerFamily):
         match action:
             case KeepExtras():
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
+            case DropRequest():
+                return PressReply("toast.dropped", buttons=NO_BUTTONS)
+            case GoOn(choice=choice):
+                return await self._go_on(press, status.job, choice)
             case Retry():
                 return await self._retry(press, status.job)
+            case RunCaption():
+                prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
             case RemoveExtra() | RunOffer():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
@@ -80,10 +98,41 @@ class JobButtons(HandlerFamily):
         job = await prompt_job(self._submitter, press, prompt)
         return await send_prompt(self._submitter, press, job)
 
+    async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        old = status.job
+        if not await self._permissions.may_change(press.update, old.owner_id):
+            return NOT_YOURS
+        job = await prompt_job(self._submitter, press, old.text)
+        if job is not None:
+            files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
+            awaited = await job_queue.load_checkpoint(old, UploadAwaited)
+            job = replace(
+                job,
+                files=files,
+                message_id=old.message_id,
+                owner_id=old.owner_id,
+                telegram_chat_id=old.telegram_chat_id,
+                payload=EditPayload(uploads_before=awaited.digest_before if awaited else ""),
+            )
+        return await send_prompt(self._submitter, press, job)
+
     async def _retry(self, press: Press, job: Job) -> PressReply:
         submitter = self._submitter
         again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
         # The new job's own messages say that it goes on.
+        return await send_prompt(submitter, press, again, toast="")
+
+    async def _go_on(self, press: Press, job: Job, choice: str) -> PressReply:
+        if choice not in set(GoOnChoice):
+            return PressReply("toast.old_button")
+        submitter = self._submitter
+        again = await go_on_with(
+            submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
+        )
         return await send_prompt(submitter, press, again, toast="")
 
     async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:
@@ -132,10 +181,14 @@ async def send_prompt(
     return PressReply(toast, buttons=NO_BUTTONS)
 
 
-def prompt_behind(action: RunExample | RunSuggestion, cards: SkillCards, words: Words) -> str | None:
+def prompt_behind(
+    action: RunExample | RunSuggestion | PlaceFiles, cards: SkillCards, words: Words
+) -> str | None:
     """Return the words that a button sends; ``None`` when what it offered is no longer there."""
     if isinstance(action, RunExample):
         return cards.example(action.mark)
+    if isinstance(action, PlaceFiles):
+        return words.plain("prompt.place_files")
     suggestion = next_step(action.suggestion)
     return None if suggestion is None else words.plain(suggestion.prompt)
 

@@ -1,13 +1,14 @@
 """Commands and buttons that ask for one job and nothing else, as /credits does: all that ``job_types.py`` lists so."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from telegram import Update
 
 from bot.job_types import COMMAND_JOBS, JobType
 from bot.jobs.buttons import ButtonAction, Export, NewProject, ShowCredits, ShowLink, ShowStatus
-from bot.jobs.payloads import LinkPayload
+from bot.jobs.payloads import EditPayload, LinkPayload
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.receiving.application import Context
@@ -36,7 +37,15 @@ class JobCommands(HandlerFamily):
 
     async def _press(self, press: Press, action: ButtonAction) -> PressReply:
         # Only the button makes a project where there is none.
-        payload = LinkPayload(opens_project=True) if isinstance(action, ShowLink) else None
         job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
-        await self._submitter.submit(press.update, job_type.queue, job_type.kind, payload)
+        job = self._submitter.job(press.update, job_type.queue, job_type.kind)
+        if isinstance(action, ShowLink):
+            held = await self._submitter.job_queue.find(press.chat, action.job_id) if action.job_id else None
+            payload = LinkPayload(opens_project=True)
+            if held is not None:
+                before = held.job.payload_as(EditPayload).uploads_before
+                job = replace(job, text=held.job.text)
+                payload = LinkPayload(opens_project=True, uploads_before=before)
+            job = replace(job, payload=payload)
+        await self._submitter.enqueue(press.update, [job])
         return PressReply()

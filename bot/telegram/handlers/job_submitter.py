@@ -8,8 +8,9 @@ from dataclasses import replace
 import structlog
 from telegram import Message, Update
 
-from bot.chats.chats import Chats
+from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, SayPayload
@@ -101,7 +102,11 @@ class JobSubmitter:
         return (await self._in_language(update, [job]))[0]
 
     async def _in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
-        return [replace(job, language=await self.language_in(update, job.chat)) for job in jobs]
+        codes = [await self._language_code(update, job.chat) for job in jobs]
+        return [
+            replace(job, language=language_of(code), language_code=code)
+            for job, code in zip(jobs, codes, strict=True)
+        ]
 
     async def refuse_access(self, update: Update, message: LocalizedMessage) -> None:
         """Answer somebody who may not use the bot; only the answer is stored, and that not for long."""
@@ -115,6 +120,31 @@ class JobSubmitter:
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(chat_key(message), telegram_chat_id, needed.message_id)
+
+    async def knows_replied(self, message: Message) -> bool:
+        """Tell whether the agent knows the words of the message that this one answers.
+
+        It does if it has said them last, or was asked for something with them.
+        """
+        replied = message.reply_to_message
+        if replied is None:
+            return False
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        chat = await self.chats.get(key)
+        if chat.is_latest_result(telegram_chat_id, replied.message_id):
+            return chat.result_session_id == chat.session_id
+        answered = await self.latest_answer(chat)
+        if answered is not None and _is_said(replied.text or replied.caption or "", answered.text):
+            return True
+        asked = await self.job_queue.find_by_message(key, telegram_chat_id, replied.message_id)
+        return asked is not None
+
+    async def latest_answer(self, chat: Chat) -> AgentAnswered | None:
+        """Return what the agent answered last in a chat's present project, if that is still known."""
+        if chat.answer_job_id is None or chat.answer_session_id != chat.session_id:
+            return None
+        status = await self.job_queue.find(chat.key, chat.answer_job_id)
+        return None if status is None else await self.job_queue.load_checkpoint(status.job, AgentAnswered)
 
     def job(
         self,
@@ -161,7 +191,10 @@ class JobSubmitter:
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:
         """Return the language that the chat has chosen, or else that of whoever caused the update."""
-        return language_of((await self.chats.get(chat)).language or language_code(update.effective_user))
+        return language_of(await self._language_code(update, chat))
+
+    async def _language_code(self, update: Update, chat: ChatKey) -> str:
+        return (await self.chats.get(chat)).language or language_code(update.effective_user) or ""
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
@@ -174,3 +207,9 @@ def _refusal_mark(update: Update, arrival: ArrivedPart | None) -> int | str:
     if arrival is None or not (arrival.part.album or arrival.part.is_forwarded):
         return update.update_id
     return f"refused:{arrival.part.album or arrival.part.sent_at}"
+
+
+def _is_said(shown: str, answer: str) -> bool:
+    """Tell whether a message shows an answer, or a part of it, whatever its formatting."""
+    first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
+    return bool(first and second) and (first in second or second in first)

@@ -1,28 +1,33 @@
 """Messages that are requests: words, links and files, albums and forwards, ``/edit``, and phrases such as "export"."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, JobKind, QueueName
-from bot.jobs.payloads import SayPayload
-from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
+from bot.jobs.buttons import RunHeld
+from bot.jobs.messages import Button, Bytes, LocalizedMessage
+from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.payloads import ExportPayload, SayPayload
+from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
+from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
+from bot.skills import SkillCard
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
-from bot.telegram.reading.addressing import is_for_bot, is_reply, message_of, without_mention
-from bot.telegram.reading.attachments import attachment_of
-from bot.telegram.reading.commands import COMMAND, EDIT_COMMAND
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.addressing import chat_key, message_of, owner_id
+from bot.telegram.reading.commands import EDIT, find_command, without_mention
+from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for
+from bot.words.phrases import PhraseAction, action_for, requested_output
+from bot.words.small_talk import SmallTalk, small_talk
 
 
 class RequestHandlers(HandlerFamily):
@@ -43,9 +48,9 @@ class RequestHandlers(HandlerFamily):
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
-        self.on_command("edit", self._edit)
+        self.on_command(EDIT, self._edit)
         # PTB's command handlers read no captions, where a request with a file stands.
-        self.on_message(filters.CaptionRegex(EDIT_COMMAND), self._edit)
+        self.on_message(_EditInCaption(), self._edit)
 
     def register_messages(self) -> None:
         """Add the handler of all other messages, behind those of commands."""
@@ -53,35 +58,33 @@ class RequestHandlers(HandlerFamily):
 
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
-        message = message_of(update)
-        text = COMMAND.sub("", message.text or message.caption or "")
-        source = _source_of(message)
-        if not text.strip() and attachment_of(source) is None:
+        request = await self._read(update, context)
+        if not request.prompt and not request.links and not request.attachments and not request.left_out:
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
-        return await self._request(update, context, text, source)
+        return await self._request(update, context, request)
 
     async def _message(self, update: Update, context: Context) -> None:
-        message = message_of(update)
-        if not is_for_bot(message, context.bot.id, context.bot.username):
-            return await self._not_for_bot(update)
-        text = without_mention(message, context.bot.username)
-        has_file = attachment_of(message) is not None
-        phrase = None if has_file else action_for(text)
+        message, request = message_of(update), await self._read(update, context)
+        if not request.is_addressed:
+            return await self._not_for_bot(update, request)
+        text = without_mention(message.text or message.caption or "", context.bot.username)
+        has_file = bool(request.part.files)
+        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
-            return await self._phrase(update, context, phrase)
-        if not text and not has_file and not message.text:
+            return await self._phrase(update, context, phrase, text)
+        if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
             if message.chat.type == ChatType.PRIVATE:
                 await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
             return None
-        warning = None
-        if message.caption and (command := COMMAND.match(text)) is not None:
-            # The agent would charge for the command; the file is used all the same.
-            warning = LocalizedMessage("error.command_in_caption", {"command": command[0].strip()})
-            text = text[command.end() :]
-        return await self._request(update, context, text, _source_of(message), warning)
+        return await self._request(update, context, request)
 
-    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction) -> None:
+    async def _read(self, update: Update, context: Context) -> Request:
+        message = message_of(update)
+        knows_replied = await self._submitter.knows_replied(message)
+        return read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
+
+    async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
         match phrase:
             case PhraseAction.UPLOAD:
@@ -93,100 +96,124 @@ class RequestHandlers(HandlerFamily):
                 await self._cancel.cancel(update, context)
             case _:
                 job_type = COMMAND_JOBS[phrase]
-                await self._submitter.submit(update, job_type.queue, job_type.kind)
+                output = requested_output(text) if phrase is PhraseAction.EXPORT else ()
+                payload = ExportPayload(output=output) if output else None
+                await self._submitter.submit(update, job_type.queue, job_type.kind, payload)
 
-    async def _request(
-        self,
-        update: Update,
-        context: Context,
-        text: str,
-        source: Message,
-        warning: LocalizedMessage | None = None,
-    ) -> None:
-        """Store a request.
-
-        Args:
-            update: The update with the message.
-            context: PTB's context of it.
-            text: The words, without command and mention.
-            source: The message that brings the file: this one, or the one that it replies to.
-            warning: What to say about the words, if anything.
-        """
-        if (token := token_in(text)) is not None:
+    async def _request(self, update: Update, context: Context, request: Request) -> None:
+        """Store a request."""
+        message = message_of(update)
+        if (token := token_in(words_of(message))) is not None:
             # Most likely pasted without the command; the agent must never get it, nor may it be stored in a request.
             return await self._login.use_token(update, context, token)
-        message = message_of(update)
-        is_words_alone = attachment_of(source) is None and message.forward_origin is None
-        if is_words_alone and text.strip() and await self._questions.answer(update, context, text):
+        is_words_alone = not request.attachments and not request.part.is_forwarded
+        if (
+            is_words_alone
+            and request.prompt
+            and await self._questions.answer(update, context, request.prompt)
+        ):
             return None
-        part = await self._part(update, source)
-        is_alone = source is not message or (not part.album and not part.is_forwarded)
-        if part.refusal is not None and is_alone and not part.files:
-            return await self._submitter.reply(update, part.refusal)
-        if not part.files and part.refusal is None and not text.strip():
+        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+            return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
+        card = await self._submitter.card(update, message)
+        part = self._checked(request.part, card)
+        replied = None if request.replied is None else self._checked(request.replied, card)
+        source = replied or part
+        is_alone = replied is not None or (not part.album and not part.is_forwarded)
+        if source.refusal is not None and is_alone and not source.files:
+            return await self._refuse(update, holding, source.refusal, request.prompt)
+        has_words = bool(request.prompt or request.links or request.left_out)
+        if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
-        # Before the words are cut, so that no address is cut in half.
-        links = read_links(text)
-        warning = links.warning or warning
-        said = SayPayload(message=warning) if warning is not None else None
-        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=said)] if said else []
-        if links.is_refused:
-            await self._submitter.enqueue(update, jobs)
+        if request.is_refused:
+            has_project = (await self._submitter.chats.get(chat_key(message))).session_id is not None
+            offering = partial(links_refused, has_project=has_project)
+            for said in request.left_out:
+                await self._refuse(update, offering, said, request.offered)
             return None
-        words = PartText(links.prompt.strip()[:MAX_PROMPT_CHARS], links.media)
-        arrival = ArrivedPart(part, words)
-        if source is not message:
-            # The file, with all of its album, is of the message replied to; the request is this message's.
-            own = RequestPart(message.message_id, sent_at(message))
-            arrival = ArrivedPart(own, words, replied_album=part.album, replied_part=part)
+        jobs = [
+            self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
+            for said in (*request.left_out, *_smaller(request.replied or request.part, source))
+        ]
+        if request.still is not None and replied is None and not part.album:
+            held = self._submitter.job(
+                update, QueueName.QUICK, JobKind.SAY, text=request.prompt, files=(request.still,)
+            )
+            button = Button("button.use_still", RunHeld(held.id))
+            taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
+            jobs.append(replace(held, payload=SayPayload(message=taken)))
+        words = PartText(request.prompt, request.links)
+        # The file of an answered message, with all of its album, is of that message; the request is this message's.
+        arrival = ArrivedPart(
+            replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
+            words,
+            replied_album=replied.album if replied else "",
+            replied_part=replied,
+        )
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
 
-    async def _part(self, update: Update, source: Message) -> RequestPart:
-        file = attachment_of(source)
-        sender = source.from_user
-        is_result = file is not None and sender is not None and sender.id == source.get_bot().id
-        refusal = None
-        if file is not None:
-            refusal = self._refusals.refusal(file, await self._submitter.card(update, message_of(update)))
-        if file is not None and is_result:
-            # All results have the same name.
-            file = replace(file, name=f"video_{source.message_id}.mp4", is_result=True)
-        return RequestPart(
-            source.message_id,
-            sent_at(source),
-            # The project's latest video needs no upload, however large it is.
-            files=(file,) if file is not None and (refusal is None or is_result) else (),
-            album=source.media_group_id or "",
-            is_forwarded=source.forward_origin is not None,
-            refusal=refusal,
-        )
+    async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:
+        """Return the kind of small talk that a message is, unless it may answer what the agent asked in words."""
+        talk = None if request.is_edit else small_talk(request.prompt)
+        if talk is None:
+            return None
+        answered = await self._submitter.latest_answer(await self._submitter.chats.get(chat_key(message)))
+        asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
+        return None if asks else talk
 
-    async def _not_for_bot(self, update: Update) -> None:
-        """Keep a file that is not for the bot if it may belong to an album, or to forwards, that are."""
-        message = message_of(update)
-        is_several = message.media_group_id is not None or message.forward_origin is not None
-        if attachment_of(message) is None or not is_several:
+    async def _refuse(
+        self,
+        update: Update,
+        offering: Callable[[LocalizedMessage, Job], LocalizedMessage],
+        said: LocalizedMessage,
+        words: str,
+    ) -> None:
+        """Say why nothing can be done, and keep the request's words for the message's buttons."""
+        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words)
+        await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
+
+    async def _goes_on(self, update: Update, message: Message) -> bool:
+        """Return whether a message may go on with a text that its sender's client has cut."""
+        return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
+
+    def _checked(self, part: RequestPart, card: SkillCard) -> RequestPart:
+        """Return a part with a file that can be used, or with the reason why there is none."""
+        if not part.files:
+            return part
+        file = self._refusals.fitting(part.files[0], card)
+        refusal = self._refusals.refusal(file, card)
+        # The project's latest video needs no upload, however large it is.
+        return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
+
+    async def _not_for_bot(self, update: Update, request: Request) -> None:
+        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        part, words, message = request.part, PartText(), message_of(update)
+        if message.text and await self._goes_on(update, message):
+            words = PartText(request.prompt, request.links)
+        elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
-        arrival = ArrivedPart(await self._part(update, message), kind="beside")
+        card = await self._submitter.card(update, message)
+        arrival = ArrivedPart(self._checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 
 
-def _source_of(message: Message) -> Message:
-    """Return the message whose file a request is about: its own, or the one that it replies to."""
-    replied = message.reply_to_message
-    if attachment_of(message) is not None or replied is None or not is_reply(message):
-        return message
-    sender = replied.from_user
-    is_ours = sender is not None and sender.id == message.get_bot().id
-    # The photos that the bot sends are drawings of the timeline.
-    is_usable = attachment_of(replied) is not None and not (is_ours and replied.photo)
-    return replied if is_usable else message
+class _EditInCaption(filters.MessageFilter):
+    """A caption that begins with ``/edit``, by whoever wrote it."""
+
+    def filter(self, message: Message) -> bool:
+        command = find_command(message.caption or "", message.get_bot().username)
+        return command is not None and command.name == EDIT
 
 
-def sent_at(message: Message) -> int:
-    """Return when a message was sent, in whole seconds of Telegram's clock."""
-    return int(message.date.timestamp())
+def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:
+    """Say which smaller version of a video was taken, if one was."""
+    if not checked.files or given.files[0].file_id == checked.files[0].file_id:
+        return ()
+    taken, original = checked.files[0], given.files[0]
+    quality = f"{min(taken.width or 0, taken.height or 0)}p"
+    sizes = {"size": Bytes(taken.size or 0), "original": Bytes(original.size or 0)}
+    return (LocalizedMessage("upload.smaller", {"quality": quality, **sizes}, quiet=True),)

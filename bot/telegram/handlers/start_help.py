@@ -1,16 +1,18 @@
 """``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
 
-from telegram import Update
+from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
-from bot.jobs.messages import LocalizedMessage
+from bot.job_types import PRIVATE_MENU
+from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.commands import find_command, nearest_command
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.private_messages import read_payload
 
@@ -29,7 +31,7 @@ class StartHelpHandlers(HandlerFamily):
 
     def register_unknown(self) -> None:
         """Add the handler of unknown commands, behind those of all that exist."""
-        self.on_message(filters.COMMAND, self._unknown_command)
+        self.on_message(_AnyCommand(), self._unknown_command)
 
     async def _start(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -52,10 +54,18 @@ class StartHelpHandlers(HandlerFamily):
         text = message.text or message.caption or ""
         if (token := token_in(text)) is not None:
             return await self._login.use_token(update, context, token)
-        command = text.split()[0] if text else "/"
-        is_addressed = command.lower().endswith(f"@{context.bot.username}".lower())
-        if message.chat.type == ChatType.PRIVATE or is_addressed:
-            return await self._submitter.reply(
-                update, LocalizedMessage("error.unknown_command", {"command": command})
-            )
-        return await self._submitter.note(message)
+        command = find_command(text, context.bot.username)
+        if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
+            return await self._submitter.note(message)
+        params: dict[str, Param] = {"command": command.written}
+        if (nearest := nearest_command(command.name, PRIVATE_MENU)) is None:
+            return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
+        params["nearest"] = f"/{nearest}"
+        return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
+
+
+class _AnyCommand(filters.MessageFilter):
+    """A text that begins with a command, whether Telegram has marked it or not."""
+
+    def filter(self, message: Message) -> bool:
+        return find_command(message.text or "", message.get_bot().username) is not None

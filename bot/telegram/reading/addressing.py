@@ -1,9 +1,8 @@
 """Who wrote where, and whether it was meant for the bot."""
 
-from telegram import Chat, ChatMember, ChatMemberRestricted, Message, MessageEntity, Update, User
+from telegram import Chat, ChatMember, ChatMemberRestricted, Message, Update, User
 
 from bot.chats.key import ChatKey
-from bot.telegram.reading.commands import COMMAND
 
 TELEGRAM_CHAT_ID = "telegram_chat_id"
 """Added by ``telegram/receiving/application.py`` to the chats of updates that are kept under another id."""
@@ -65,39 +64,6 @@ def is_from_bot(update: Update, own_id: int) -> bool:
         return False
     user = message.from_user
     return user is not None and user.is_bot and user.id != own_id
-
-
-def is_for_other_bot(message: Message, username: str) -> bool:
-    """Tell whether a message begins with a command for another bot, such as ``/edit@other_bot``."""
-    text = message.text or message.caption or ""
-    command = COMMAND.match(text)
-    return command is not None and (command["bot"] or username).lower() != username.lower()
-
-
-def is_for_bot(message: Message, bot_id: int, username: str) -> bool:
-    """Tell whether a message is for the bot: in a private chat any, in a group a reply to it or a mention of it."""
-    if message.chat.type == Chat.PRIVATE:
-        return True
-    replied = message.reply_to_message if is_reply(message) else None
-    if replied is not None and replied.from_user is not None and replied.from_user.id == bot_id:
-        return True
-    return _mention(message, username) is not None
-
-
-def without_mention(message: Message, username: str) -> str:
-    """Return the words of a message, without a mention of the bot."""
-    text = message.text or message.caption or ""
-    mention = _mention(message, username)
-    return text.replace(mention, "", 1).strip() if mention else text.strip()
-
-
-def _mention(message: Message, username: str) -> str | None:
-    found = (
-        message.parse_entities([MessageEntity.MENTION])
-        if message.text
-        else message.parse_caption_entities([MessageEntity.MENTION])
-    )
-    return next((text for text in found.values() if text.lower() == f"@{username}".lower()), None)
 
 
 def is_reply(message: Message) -> bool:

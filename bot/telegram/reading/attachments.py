@@ -3,13 +3,14 @@
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
 
-from telegram import Message, Sticker
+from telegram import ExternalReplyInfo, Message, PhotoSize, Sticker, VideoQuality
 
-from bot.jobs.model import Attachment
+from bot.jobs.model import Attachment, Variant
 from bot.media.kinds import (
     CONTENT_TYPES,
     CONVERTED,
@@ -41,25 +42,43 @@ def attachment_of(message: Message) -> Attachment | None:
 
     A file without a name is named after its kind and the message's number, because people may read the name.
     """
-    file = _file_of(message)
+    file = _file_of(message, message.message_id)
     return None if file is None else replace(file, message_id=message.message_id)
 
 
-def _file_of(message: Message) -> Attachment | None:
-    if message.photo:
-        photo = message.photo[-1]
-        name = f"photo_{message.message_id}.jpg"
+def attachment_elsewhere(message: Message) -> Attachment | None:
+    """Return the file of a message in another chat that this one answers, or ``None``."""
+    answered = message.external_reply
+    return None if answered is None else _file_of(answered, message.message_id)
+
+
+def still_of(message: Message) -> Attachment | None:
+    """Return the photo beside the moving part of a live photo; ``None`` for any other message."""
+    if message.live_photo is None:
+        return None
+    sizes = message.photo or message.live_photo.photo
+    return _photo(sizes[-1], message.message_id) if sizes else None
+
+
+def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachment | None:
+    if (live := message.live_photo) is not None:
+        # A photo comes beside it, for bots that don't know it.
+        declared = live.mime_type or "video/mp4"
+        ending = "mov" if declared == CONTENT_TYPES["mov"] else "mp4"
         return Attachment(
-            photo.file_id,
-            "photo",
-            name,
-            photo.file_size,
-            "image/jpeg",
-            width=photo.width,
-            height=photo.height,
+            live.file_id,
+            "video",
+            f"live_photo_{message_id}.{ending}",
+            live.file_size,
+            declared,
+            duration_s=_seconds(live.duration),
+            width=live.width,
+            height=live.height,
         )
+    if message.photo:
+        return _photo(message.photo[-1], message_id)
     if message.sticker:
-        return _sticker(message.sticker, message.message_id)
+        return _sticker(message.sticker, message_id)
     # An animation comes as a document too, for older clients.
     for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
         media = getattr(message, kind)
@@ -67,7 +86,7 @@ def _file_of(message: Message) -> Attachment | None:
             continue
         declared = getattr(media, "mime_type", None) or ""
         ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
-        given = getattr(media, "file_name", None) or f"{kind}_{message.message_id}.{ending}"
+        given = getattr(media, "file_name", None) or f"{kind}_{message_id}.{ending}"
         side = getattr(media, "length", None)  # of a video note, which is square
         return Attachment(
             media.file_id,
@@ -78,8 +97,26 @@ def _file_of(message: Message) -> Attachment | None:
             duration_s=_seconds(getattr(media, "duration", None)),
             width=getattr(media, "width", None) or side,
             height=getattr(media, "height", None) or side,
+            variants=_variants(getattr(media, "qualities", None) or ()),
         )
     return None
+
+
+def _photo(photo: PhotoSize, message_id: int) -> Attachment:
+    name = f"photo_{message_id}.jpg"
+    return Attachment(
+        photo.file_id,
+        "photo",
+        name,
+        photo.file_size,
+        "image/jpeg",
+        width=photo.width,
+        height=photo.height,
+    )
+
+
+def _variants(qualities: Sequence[VideoQuality]) -> tuple[Variant, ...]:
+    return tuple(Variant(one.file_id, one.file_size, one.codec, one.width, one.height) for one in qualities)
 
 
 def _sticker(sticker: Sticker, message_id: int) -> Attachment:

@@ -1,6 +1,98 @@
-"""How a command at the beginning of a message is recognized."""
+"""Commands and mentions of the bot in a text, with or without Telegram's entities.
 
+Telegram ends both only at a character that can't belong to them, and counts Chinese letters as belonging: ``/edit把…``
+and ``@bot请…`` come without an entity. So both end here at the last ASCII character that can belong to them.
+"""
+
+import difflib
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 
-COMMAND = re.compile(r"^/\w+(?:@(?P<bot>\w+))?\s*")  # any command, with the bot that it names
-EDIT_COMMAND = re.compile(r"^/edit(?:@\w+)?(?=\s|$)", re.IGNORECASE)  # the command whose words are a request
+EDIT = "edit"
+"""The command whose words are a request."""
+
+ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "help"}
+"""Names that people try, and the commands that they mean."""
+
+# A path such as /home/ann/clip.mp4 is no command.
+_COMMAND = re.compile(
+    r"/(?P<name>[a-z0-9_]{1,32})(?:@(?P<bot>[a-z]\w{2,31}))?(?![\w/])", re.ASCII | re.IGNORECASE
+)
+
+# The punctuation between a command or a mention and the words behind it: not the sign or the point of a number.
+_PUNCTUATION = re.compile(r"(?:[\s,;:!?，。；：！？、…～]|[-–—](?=\s)|\.(?!\d))*")
+
+_NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command at the beginning of a text.
+
+    Args:
+        name: Its name in small letters, without the slash; of an alias the command that it stands for.
+        written: As it was written, with the slash.
+        bot: The bot that it names, as written; empty if it names none.
+        words: The text behind it, without leading punctuation.
+    """
+
+    name: str
+    written: str
+    bot: str
+    words: str
+
+    def is_for(self, username: str) -> bool:
+        """Tell whether it is for the bot of this name."""
+        return not self.bot or self.bot.lower() == username.lower()
+
+
+def find_command(text: str, username: str = "") -> Command | None:
+    """Return the command that a text begins with, also behind a mention of the bot; ``None`` if there is none.
+
+    Args:
+        text: The text.
+        username: The bot's; empty where no mention may precede the command.
+    """
+    if username and (mention := _mention(username).match(text)) is not None:
+        text = _without_punctuation(text[mention.end() :])
+    match = _COMMAND.match(text)
+    if match is None:
+        return None
+    name = match["name"].lower()
+    return Command(
+        ALIASES.get(name, name), match[0], match["bot"] or "", _without_punctuation(text[match.end() :])
+    )
+
+
+def nearest_command(name: str, known: Collection[str]) -> str | None:
+    """Return the known command that an unknown one was probably meant to be; ``None`` if none is like it."""
+    # Words that were written right behind a command belong to its name: /editmake it shorter.
+    begun = [one for one in known if name.startswith(one)]
+    if begun:
+        return max(begun, key=len)
+    found = difflib.get_close_matches(name, [*known, *ALIASES], 1, _NEAREST)
+    return ALIASES.get(found[0], found[0]) if found else None
+
+
+def mentions(text: str, username: str) -> bool:
+    """Tell whether a text mentions the bot."""
+    return _mention(username).search(text) is not None
+
+
+def without_mention(text: str, username: str) -> str:
+    """Return a text without its first mention of the bot, and without the punctuation behind it."""
+    match = _mention(username).search(text)
+    if match is None:
+        return text.strip()
+    before, after = text[: match.start()], text[match.end() :]
+    return (before + (after if before.strip() else _without_punctuation(after))).strip()
+
+
+def _without_punctuation(text: str) -> str:
+    return _PUNCTUATION.sub("", text, count=1)
+
+
+def _mention(username: str) -> re.Pattern[str]:
+    # Compiled patterns are cached. An address such as me@bot.com mentions nobody.
+    return re.compile(rf"(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)

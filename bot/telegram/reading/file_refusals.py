@@ -1,11 +1,12 @@
 """Which files are refused before anything is tried, and the messages that say so."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.refusal_messages import kind_refused, kind_unusable, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
+from bot.media.kinds import fitting_name
 from bot.skills import SkillCard
 from bot.telegram.reading.attachments import certainly_unusable, is_vector_sticker, upload_kind
 
@@ -17,6 +18,25 @@ class FileRefusals:
     download_limit: int  # bytes of the largest file that the Bot API server in use gives out
     upload_limit: int  # bytes of the largest file that NemoVideo takes; a card may take less
     send_limit: int  # bytes of the largest file that can be sent to a chat
+
+    def fitting(self, file: Attachment, card: SkillCard) -> Attachment:
+        """Return the best version of a video that can be fetched, the original where that is possible."""
+        limit = min(self.download_limit, size_limit(self.upload_limit, card))
+        if (file.size or 0) > limit:
+            fitting = [one for one in file.variants if one.size is not None and one.size <= limit]
+            # Other codecs than H.264 play on some devices only.
+            best = max(fitting, key=lambda one: (one.codec == "h264", one.width * one.height), default=None)
+            if best is not None:
+                name = fitting_name(file.name, "mp4")
+                file = replace(
+                    file,
+                    file_id=best.file_id,
+                    name=name,
+                    size=best.size,
+                    width=best.width,
+                    height=best.height,
+                )
+        return replace(file, variants=())
 
     def refusal(self, file: Attachment, card: SkillCard) -> LocalizedMessage | None:
         """Say why a file can't be used, by what Telegram tells of it; ``None`` if it may be usable."""

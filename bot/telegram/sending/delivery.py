@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,20 @@ from telegram import InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.checkpoints import Checkpoints, MessageSend
-from bot.jobs.messages import Button
+from bot.jobs.buttons import Export
+from bot.jobs.checkpoints import Checkpoint, Checkpoints
+from bot.jobs.messages import Button, Param, Progress
 from bot.jobs.model import Job
-from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.ports import ChatGone, Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, make_cover
+from bot.media.shrink import CannotShrink, shrink_video
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_message import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -34,12 +38,36 @@ SEND_TIMEOUT_S = 900.0
 FILE_NAME = "nemovideo.mp4"
 
 
+SHRINK_FRACTIONS = (0.97, 0.99)
+"""Of the whole job, for the progress bar: where making a smaller version begins and ends."""
+
+
+class ResultFormChosen(Checkpoint):
+    """Saved under a result's idempotency key when a form of it was refused: the next attempt doesn't try that again.
+
+    Args:
+        form: The form that is sent next.
+        refusal: Why the one before was refused.
+    """
+
+    name = "result_form"
+    form: ResultForm
+    refusal: Refusal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     caption: str
     keyboard: InlineKeyboardMarkup | None
+    path: Path | None = None  # the file to send; ``None`` for a text or a file ID
+    as_file: bool = False  # whether it goes as a file
     facts: VideoFacts | None = None
     pictures: CoverPictures | None = None
+
+
+def smaller_path(path: Path) -> Path:
+    """Return where the smaller version of a result lies."""
+    return path.with_name(f"{path.stem}-small{path.suffix}")
 
 
 class Delivery:
@@ -69,12 +97,22 @@ class Delivery:
         self._sent = sent
         self._local = local
         self.send_limit = send_limit
+        self._shrinks = asyncio.Semaphore(1)  # Each keeps the cores busy.
         self.work_dir = work_dir
 
     async def deliver(
-        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, words: Words
+        self,
+        job: Job,
+        checkpoints: Checkpoints,
+        idempotency_key: str,
+        result: Result,
+        words: Words,
+        *,
+        report_progress: Callable[[Progress], None],
+        in_private: Callable[[], Awaitable[Delivered]] | None = None,
+        may_be_kept: bool = True,
     ) -> Delivered:
-        """Send a result once.
+        """Send a result once, in the best form that Telegram takes.
 
         Args:
             job: The job that is answered.
@@ -82,93 +120,195 @@ class Delivery:
             idempotency_key: What is sent; unique within the job.
             result: The video, or what stands for it.
             words: The texts in the chat's language.
+            report_progress: Shows how far a smaller version is.
+            in_private: Sends the result to the person who asked in a group; ``None`` if there is nobody.
+            may_be_kept: Whether the news that the result is kept in the chat's project will do.
 
         Raises:
-            FileGone: Telegram no longer knows the ``file_id``; the video has to be rendered again.
+            FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.
             ChatGone: Nobody is there.
+            BadRequest: Telegram took no form of it.
         """
-        buttons: list[Button] = []
-        if result.link:
-            buttons.append(Button("button.download", url=result.link))
-        if result.browser_link and result.browser_link != result.link:
-            buttons.append(Button("button.open_browser", url=result.browser_link))
-        prepared = await self._prepare(result, words, buttons)
-        as_file = f"{idempotency_key}.file"
-        if (
-            checkpoints.load(MessageSend, as_file) is not None
-        ):  # Telegram refused the video to an earlier attempt.
-            return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
-        as_link = f"{idempotency_key}.link"
-        if checkpoints.load(MessageSend, as_link) is not None:
-            return await self._deliver_link(job, checkpoints, as_link, result, words)
-        try:
-            return await self._deliver(job, checkpoints, idempotency_key, result, prepared)
-        except BadRequest as error:
-            refusal = refusal_of(error)
-            if refusal is Refusal.TOO_LARGE and (result.spare_link or result.browser_link):
-                log.warning("delivery.too_large_for_telegram", size=result.size)
-                return await self._deliver_link(job, checkpoints, as_link, result, words)
-            if refusal is Refusal.KIND:
-                log.info("delivery.medium_forbidden", error=error.message)
-                explanation = _Prepared(words.text("deliver.forbidden"), prepared.keyboard)
-                without_file = replace(result, path=None, file_id="")
-                await self._deliver(
-                    job, checkpoints, f"{idempotency_key}.forbidden", without_file, explanation
+        possible = self._possible_forms(result)
+        if in_private is not None:
+            possible.add(ResultForm.PRIVATE)
+        if may_be_kept:
+            possible.add(ResultForm.KEPT)
+        chosen = checkpoints.load(ResultFormChosen, idempotency_key) or self._first_form(result, possible)
+        while True:
+            error: BadRequest | ChatGone | CannotShrink
+            try:
+                return await self._deliver_as(
+                    chosen, job, checkpoints, idempotency_key, result, words, report_progress, in_private
                 )
-                return Delivered("")
-            if result.file_id:
-                log.info("delivery.file_id_refused", error=error.message)
-                raise FileGone(result.file_id) from error
-            if result.path is None or result.as_file:
-                raise
-            # Telegram does not take it as a video; into a file it does not look.
-            log.warning("delivery.video_refused", error=error.message)
-            return await self._deliver(job, checkpoints, as_file, replace(result, as_file=True), prepared)
+            except CannotShrink as refused:
+                error, refusal = refused, Refusal.TOO_LARGE
+            except ChatGone as refused:
+                error, refusal = refused, Refusal.CHAT
+            except BadRequest as refused:
+                if result.file_id:
+                    log.info("delivery.file_id_refused", error=refused.message)
+                    raise FileGone(result.file_id) from refused
+                error, refusal = refused, refusal_of(refused)
+            form = next_form(chosen.form, refusal, possible)
+            if form is None:
+                raise error
+            log.warning(
+                "delivery.refused", form=chosen.form, refusal=refusal.value, next=form, error=str(error)
+            )
+            chosen = ResultFormChosen(form=form, refusal=refusal)
+            await checkpoints.save(chosen, idempotency_key)
 
-    async def _deliver_link(
-        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, words: Words
-    ) -> Delivered:
-        """Send the link instead of a file that Telegram refused for its size."""
-        link = result.spare_link or result.browser_link
-        result = replace(result, path=None, file_id="", link=link, why_link="refused")
-        buttons = [Button("button.download", url=link)]
-        if result.browser_link and result.browser_link != link:
-            buttons.append(Button("button.open_browser", url=result.browser_link))
-        prepared = await self._prepare(result, words, buttons)
-        return await self._deliver(job, checkpoints, idempotency_key, result, prepared)
-
-    async def _prepare(self, result: Result, words: Words, buttons: list[Button]) -> _Prepared:
-        took = words.duration(result.took_s)
-        markup = keyboard([*buttons, *result.buttons], words)
+    def _possible_forms(self, result: Result) -> set[ResultForm]:
+        forms = set()
+        if self._bot.may_link(_link_of(result)):
+            forms.add(ResultForm.LINK)
         if result.file_id:
-            return _Prepared(words.text("deliver.again"), markup)
-        size = words.size(result.size or 0)
-        if result.path is None:
-            link = words.link(result.link, FILE_NAME)
-            match result.why_link:
-                case "no_room":
-                    text = words.text("deliver.link_no_room", size=size, link=link)
-                case "refused":
-                    text = words.text("deliver.link_refused", size=size, link=link)
-                case "elsewhere":
-                    text = words.text("deliver.link_elsewhere", link=link)
-                case _:
-                    limit = words.size(self.send_limit)
-                    text = words.text("deliver.link_too_large", size=size, limit=limit, link=link)
-            return _Prepared(text, markup)
+            forms.add(ResultForm.VIDEO)
+        if result.path is not None:
+            if (result.size or 0) <= self.send_limit:
+                forms |= {ResultForm.VIDEO, ResultForm.FILE}
+            if result.may_shrink:
+                forms.add(ResultForm.SMALLER)
+        return forms
+
+    def _first_form(self, result: Result, possible: set[ResultForm]) -> ResultFormChosen:
+        if ResultForm.VIDEO in possible:
+            as_file = result.as_file and not result.file_id
+            return ResultFormChosen(form=ResultForm.FILE if as_file else ResultForm.VIDEO)
+        form = next_form(ResultForm.FILE, Refusal.TOO_LARGE, possible) or ResultForm.KEPT
+        return ResultFormChosen(form=form)
+
+    async def _deliver_as(
+        self,
+        chosen: ResultFormChosen,
+        job: Job,
+        checkpoints: Checkpoints,
+        idempotency_key: str,
+        result: Result,
+        words: Words,
+        report_progress: Callable[[Progress], None],
+        in_private: Callable[[], Awaitable[Delivered]] | None,
+    ) -> Delivered:
+        key = idempotency_key if chosen.form is ResultForm.VIDEO else f"{idempotency_key}.{chosen.form}"
+        buttons = self._link_buttons(result, chosen.form)
+        match chosen.form:
+            case ResultForm.PRIVATE if in_private is not None:
+                delivered = await in_private()
+                if chosen.refusal is not Refusal.CHAT:
+                    there = _Prepared(words.text("deliver.in_private"), None)
+                    await self._send(job, checkpoints, key, result, there)
+                return replace(delivered, file_id="")
+            case ResultForm.SMALLER:
+                smaller = await self._shrink(result, report_progress)
+                prepared = await self._prepare_file(smaller, result, words, full_bytes=result.size)
+            case ResultForm.VIDEO | ResultForm.FILE if result.path is not None:
+                prepared = await self._prepare_file(result.path, result, words)
+                if chosen.form is ResultForm.FILE:
+                    prepared = replace(prepared, as_file=True)
+                if chosen.refusal is Refusal.KIND:
+                    note = words.text("deliver.video_forbidden")
+                    prepared = replace(prepared, caption=f"{prepared.caption}\n\n{note}")
+            case ResultForm.VIDEO:
+                prepared = _Prepared(words.text("deliver.again"), None)
+            case ResultForm.LINK:
+                prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
+            case _:
+                prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
+        markup = keyboard([*buttons, *result.buttons], words, self._bot.may_link)
+        delivered = await self._send(job, checkpoints, key, result, replace(prepared, keyboard=markup))
+        is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
+        return delivered if is_whole else replace(delivered, file_id="")
+
+    def _link_buttons(self, result: Result, form: ResultForm) -> list[Button]:
+        buttons: list[Button] = []
+        link = _link_of(result)
+        if form is ResultForm.LINK:
+            buttons.append(Button("button.download", url=link))
+        elif form is ResultForm.SMALLER and link:
+            buttons.append(Button("button.download_full", url=link))
+        elif form is ResultForm.KEPT and not any(isinstance(one.action, Export) for one in result.buttons):
+            buttons.append(Button("button.export", Export()))
+        if result.browser_link and result.browser_link not in (button.url for button in buttons):
+            buttons.append(Button("button.open_browser", url=result.browser_link))
+        if result.project_link:
+            buttons.append(Button("button.sign_in", url=result.project_link))
+        return buttons
+
+    async def _shrink(self, result: Result, report_progress: Callable[[Progress], None]) -> Path:
+        """Return a version that fits; one that an earlier attempt made, if it is still there."""
+        if result.path is None or result.size is None:
+            raise CannotShrink("no file")
+        target = smaller_path(result.path)
+        if await asyncio.to_thread(target.exists):
+            return target
+        # A refused file shows that the limit is lower than it seemed, and not what it is.
+        max_bytes = self.send_limit if result.size > self.send_limit else result.size // 2
+        begin, end = SHRINK_FRACTIONS
+
+        def report(done: float) -> None:
+            params: dict[str, Param] = {"percent": int(100 * done)}
+            report_progress(Progress("progress.shrink", params, fraction=begin + (end - begin) * done))
+
+        report(0.0)
+        async with self._shrinks:
+            await shrink_video(result.path, target, max_bytes, report)
+        return target
+
+    def _link_text(self, result: Result, refusal: Refusal | None, words: Words) -> str:
+        size, link = words.size(result.size or 0), words.link(_link_of(result), FILE_NAME)
+        match refusal:
+            case Refusal.KIND:
+                return words.text("deliver.link_forbidden", link=link)
+            case Refusal.TOO_LARGE if (result.size or 0) <= self.send_limit:
+                return words.text("deliver.link_refused", size=size, link=link)
+            case Refusal.OTHER:
+                return words.text("deliver.link_not_taken", link=link)
+        match result.why_link:
+            case "no_room":
+                return words.text("deliver.link_no_room", size=size, link=link)
+            case "elsewhere":
+                return words.text("deliver.link_elsewhere", link=link)
+        return words.text("deliver.link_too_large", size=size, limit=words.size(self.send_limit), link=link)
+
+    def _kept_text(self, result: Result, refusal: Refusal | None, words: Words) -> str:
+        if refusal is Refusal.KIND:
+            return words.text("deliver.forbidden")
+        if (result.size or 0) > self.send_limit:
+            size, limit = words.size(result.size or 0), words.size(self.send_limit)
+            return words.text("deliver.too_large", size=size, limit=limit)
+        return words.text("deliver.kept")
+
+    async def _prepare_file(
+        self, path: Path, result: Result, words: Words, *, full_bytes: int | None = None
+    ) -> _Prepared:
+        """Read what Telegram has to be given about a file, and write its caption.
+
+        Args:
+            path: The file.
+            result: The result that it is, or is a version of.
+            words: The texts in the chat's language.
+            full_bytes: The size of the whole video, if this is a smaller version.
+        """
+        facts = pictures = None
         try:
-            facts = await read_video_facts(result.path)
-            pictures = await make_cover(result.path)
+            facts = await read_video_facts(path)
+            pictures = await make_cover(path)
         except NotAVideo:
             log.warning("delivery.not_playable")
-            duration = words.duration(result.duration_s or 0)
-            return _Prepared(words.text("deliver.caption", duration=duration, size=size, took=took), markup)
-        caption = words.text(
-            "deliver.caption", duration=words.duration(max(1, facts.duration_s)), size=size, took=took
-        )
-        return _Prepared(caption, markup, facts, pictures)
+        duration = words.duration(max(1, facts.duration_s) if facts else result.duration_s or 0)
+        took = words.duration(result.took_s)
+        size = words.size((await asyncio.to_thread(path.stat)).st_size)
+        if full_bytes is None:
+            caption = words.text("deliver.caption", duration=duration, size=size, took=took)
+        else:
+            full = words.size(full_bytes)
+            caption = words.text(
+                "deliver.caption_smaller", duration=duration, size=size, full=full, took=took
+            )
+        return _Prepared(caption, None, path, facts is None or not facts.is_playable, facts, pictures)
 
-    async def _deliver(
+    async def _send(
         self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
@@ -186,9 +326,9 @@ class Delivery:
                             return await self._bot.send_document(chat_id, result.file_id, **captioned)
                         case _:
                             return await self._bot.send_video(chat_id, result.file_id, **captioned)
-                if result.path is None:
+                if prepared.path is None:
                     return await self._bot.send_message(chat_id, prepared.caption, **fields)
-                return await self._send_file(chat_id, result.path, prepared, fields, as_file=result.as_file)
+                return await self._send_file(chat_id, prepared.path, prepared, fields)
 
             place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply_to(job, chat_id)}
             return await send_in_best_form(call, {**form, **place})
@@ -200,7 +340,7 @@ class Delivery:
                     "message_id": message_id,
                     "rate_limit_args": SendPriority.FREE,
                 }
-                if result.path is None and not result.file_id:
+                if prepared.path is None and not result.file_id:
                     return await self._bot.edit_message_text(prepared.caption, **fields)
                 return await self._bot.edit_message_caption(caption=prepared.caption, **fields)
 
@@ -212,7 +352,7 @@ class Delivery:
         return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
 
     async def _send_file(
-        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any], *, as_file: bool
+        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
     ) -> Message:
         timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
         with path.open("rb") as handle:
@@ -222,7 +362,7 @@ class Delivery:
             )
             facts, pictures = prepared.facts, prepared.pictures
             thumbnail = pictures.thumbnail if pictures else None
-            if facts is None or not facts.is_playable or as_file:
+            if facts is None or prepared.as_file:
                 return await self._bot.send_document(
                     chat_id,
                     media,
@@ -249,3 +389,8 @@ class Delivery:
                 **common,
                 **timeouts,
             )
+
+
+def _link_of(result: Result) -> str:
+    """Return where the whole video can be had; empty if nowhere."""
+    return result.link or result.spare_link or result.browser_link

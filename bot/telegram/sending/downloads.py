@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -15,14 +16,17 @@ from telegram import Bot, File
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone, FileTooLarge, FileUnavailable, OpenFile
+from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
 from bot.media.audio_conversion import convert_audio
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
 from bot.media.picture_conversion import convert_picture
+from bot.store.errors import UnsafeFile
+from bot.store.files import open_beneath
 from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
 from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.server_files import UnreadableFiles
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +53,8 @@ class FileDownloads:
         telegram_calls: Makes the calls.
         http: Client for the cloud's files.
         local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
-        server_dir: The local server's directory; nothing outside of it is deleted.
+        server_dir: The local server's directory; nothing outside of it is read or deleted.
+        unreadable: Reports files of the local server that can't be read.
     """
 
     def __init__(
@@ -60,12 +65,14 @@ class FileDownloads:
         *,
         local: bool,
         server_dir: Path | None = None,
+        unreadable: UnreadableFiles | None = None,
     ) -> None:
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._http = http
         self._local = local
         self._server_dir = server_dir
+        self._unreadable = unreadable
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
 
     @contextlib.asynccontextmanager
@@ -83,6 +90,7 @@ class FileDownloads:
         Raises:
             FileGone: Telegram does not have the file any more.
             FileUnavailable: Telegram did not hand out the file for a minute.
+            FilesUnreadable: The local server's files can't be read.
             FileTooLarge: The cloud's Bot API gives out 20 MB at most.
             FileTypeUnsupported: By all of its signs, NemoVideo does not take the file.
             PictureTooLarge: An image has too many pixels.
@@ -95,7 +103,13 @@ class FileDownloads:
                 if not self._local or isinstance(error, FileUnavailable):
                     raise
                 # Another job with the same file may just have deleted the copy: the server fetches it again.
-                size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
+                try:
+                    size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
+                except FileGone as again:
+                    if isinstance(again.__cause__, OSError | UnsafeFile):
+                        await self._report(again.__cause__)
+                        raise FilesUnreadable(file.name) from again
+                    raise
             if file.is_text:  # Its reader checks the content.
                 yield OpenFile(file.name, size, "text/plain", _chain(first, chunks))
                 return
@@ -111,6 +125,10 @@ class FileDownloads:
             if kind not in CONTENT_TYPES:
                 raise FileTypeUnsupported(file.name, kind)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
+
+    async def _report(self, error: OSError | UnsafeFile) -> None:
+        if self._unreadable is not None:
+            await self._unreadable.report(error)
 
     async def discard(self, copy: str) -> None:
         """Delete a local server's copy of a file, if it is in the server's directory.
@@ -214,12 +232,18 @@ class FileDownloads:
 
     @contextlib.asynccontextmanager
     async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        if self._server_dir is None:
+            raise FileGone(path.name)
         try:
-            handle = await asyncio.to_thread(path.open, "rb")
+            handle = await asyncio.to_thread(open_beneath, self._server_dir, path)
+        except UnsafeFile as error:
+            # Without the path, which may hold the bot's token.
+            log.warning("downloads.path_outside_server_dir", reason=str(error))
+            raise FileGone(path.name) from error
         except OSError as error:
             raise FileGone(path.name) from error
         with handle:
-            yield (await asyncio.to_thread(path.stat)).st_size, _read(handle)
+            yield os.fstat(handle.fileno()).st_size, _read(handle)
 
 
 def _delete(path: Path, server_dir: Path | None) -> None:

@@ -1,12 +1,13 @@
 """Inline keyboards made of buttons."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
+from bot.runtime.web_links import is_link
 from bot.words import Words
 
 PER_ROW = 2
@@ -15,8 +16,16 @@ HALF_ROW_COLUMNS = 20
 """How much of a button can be read on a phone if another stands beside it, in widths of a Latin letter."""
 
 
-def keyboard(buttons: Sequence[Button], words: Words) -> InlineKeyboardMarkup | None:
-    """Return an inline keyboard with two buttons in a row where both can be read on a phone."""
+def keyboard(
+    buttons: Sequence[Button], words: Words, may_link: Callable[[str], bool] = is_link
+) -> InlineKeyboardMarkup | None:
+    """Return an inline keyboard with two buttons in a row where both can be read on a phone.
+
+    Args:
+        buttons: What is on it.
+        words: The texts in the chat's language.
+        may_link: Tells which addresses may stand behind a button; others are left out.
+    """
     inline_buttons = [
         InlineKeyboardButton(
             _label(button, words),
@@ -24,6 +33,7 @@ def keyboard(buttons: Sequence[Button], words: Words) -> InlineKeyboardMarkup | 
             callback_data=pack(button.action) if button.action is not None else None,
         )
         for button in buttons
+        if not button.url or may_link(button.url)
     ]
     rows: list[list[InlineKeyboardButton]] = []
     for button in inline_buttons:

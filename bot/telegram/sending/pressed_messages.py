@@ -61,7 +61,7 @@ class PressedMessages:
             # The edit itself goes as free: after a 429 it is not repeated as it was, but rendered again.
             await self._telegram_calls.rate_limiter.acquire(chat_id, SendPriority.ANSWER)
             view, words = await make_view()
-            markup = keyboard(view.buttons, words)
+            markup = keyboard(view.buttons, words, self._bot.may_link)
             if isinstance(view, AgentMessage):
                 piece = to_pieces(view.markdown)[0]
                 return await self._bot.edit_message_text(

@@ -71,6 +71,8 @@ class ProgressMessage:
         self._shown = ""
         self._furthest = 0.0
         self._link = ""
+        self._readable = ""
+        self._readable_until_s = 0.0
         self._is_refused = False
         self._edits: asyncio.Task[None] | None = None
         self._late_send: asyncio.Task[None] | None = None
@@ -81,6 +83,9 @@ class ProgressMessage:
             self._stage_since_s = self._clock.monotonic_s()
         self._progress = progress
         self._link = progress.link or self._link
+        if progress.readable_s:
+            self._readable = str(format_message(self._words, progress.stage, progress.params))
+            self._readable_until_s = self._clock.monotonic_s() + progress.readable_s
         self._mark_changed()
 
     async def show(self) -> None:
@@ -115,11 +120,14 @@ class ProgressMessage:
         self._edits = asyncio.create_task(self._edit_on(), name=f"progress:{self._job.id}")
 
     async def finish(self, closing: str | None) -> None:
-        """Delete the message, or let it say something last.
+        """Delete the message, or let it say something last: also what nobody could have read yet.
 
         Args:
             closing: The last text, as HTML.
         """
+        buttons: tuple[Button, ...] = ()
+        if closing is None and self._is_readable:
+            closing, buttons = self._readable, self._link_buttons
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it has to be there to be deleted.
         await self.close()
@@ -131,7 +139,9 @@ class ProgressMessage:
         async def finish(telegram_chat_id: int) -> Any:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
-            return await self._edit(telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=())
+            return await self._edit(
+                telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=buttons
+            )
 
         try:
             await self._telegram_calls.call(self._job.chat.chat_id, finish, repeatable=True)
@@ -300,15 +310,24 @@ class ProgressMessage:
         in_stage_s = self._clock.monotonic_s() - self._stage_since_s
         # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
         self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
-        return compose(self._words, self._progress, self._age_s, self._furthest)
+        text = compose(self._words, self._progress, self._age_s, self._furthest)
+        is_above = self._is_readable and not self._progress.readable_s
+        return f"{self._readable}\n{text}" if is_above else text
+
+    @property
+    def _is_readable(self) -> bool:
+        return self._clock.monotonic_s() < self._readable_until_s
 
     @property
     def _buttons(self) -> Sequence[Button]:
-        cancel = Button("button.cancel", Cancel(self._job.id))
-        return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
+        return (Button("button.cancel", Cancel(self._job.id)), *self._link_buttons)
+
+    @property
+    def _link_buttons(self) -> tuple[Button, ...]:
+        return (Button("button.open_browser", url=self._link),) if self._link else ()
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-        return keyboard(buttons, self._words)
+        return keyboard(buttons, self._words, self._bot.may_link)
 
     async def _edit(
         self,

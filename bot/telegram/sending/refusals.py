@@ -1,9 +1,9 @@
 """What Telegram's refusals of a message mean, and in which form it is sent next: one table, for every method."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Self, TypeVar
 
 import structlog
@@ -24,6 +24,7 @@ class Refusal(Enum):
     TOO_LARGE = "too_large"  # the server, or a proxy before it, takes less: never upload it again
     KIND = "kind"  # this kind of message is not allowed in the chat: send another kind
     FORMATTING = "formatting"  # its entities: send the text without them
+    CHAT = "chat"  # nothing can be sent to the chat or its topic, as the call's own errors tell
     OTHER = "other"  # another form would not help
 
 
@@ -56,6 +57,41 @@ def refusal_of(error: TelegramError) -> Refusal:
         if pattern.search(error.message) and (isinstance(error, BadRequest) or refusal is Refusal.TOO_LARGE):
             return refusal
     return Refusal.OTHER
+
+
+class ResultForm(StrEnum):
+    """The forms in which a result is sent, the best first."""
+
+    VIDEO = "video"  # to be played in the chat
+    FILE = "file"  # the same bytes, into which Telegram does not look
+    SMALLER = "smaller"  # a version encoded again to fit
+    LINK = "link"  # where it can be downloaded
+    PRIVATE = "private"  # in the private chat of the person who asked in a group
+    KEPT = "kept"  # only the news that it is kept in the project, with a button that costs nothing
+
+
+_NEXT_FORMS: Mapping[Refusal, tuple[ResultForm, ...]] = {
+    Refusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
+    Refusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+    Refusal.CHAT: (ResultForm.PRIVATE, ResultForm.KEPT),
+    Refusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+}
+"""The forms that may help against a refusal. Any other refusal left no form of the message, which is ``OTHER``."""
+
+_RANKS = {form: rank for rank, form in enumerate(ResultForm)}
+
+
+def next_form(refused: ResultForm, refusal: Refusal, possible: Collection[ResultForm]) -> ResultForm | None:
+    """Return the form in which a refused result is sent next; ``None`` if none is left.
+
+    Args:
+        refused: The form that was refused.
+        refusal: Why it was.
+        possible: The forms that there are of this result.
+    """
+    forms = _NEXT_FORMS.get(refusal, _NEXT_FORMS[Refusal.OTHER])
+    later = (form for form in forms if _RANKS[form] > _RANKS[refused] and form in possible)
+    return next(later, None)
 
 
 @dataclass(frozen=True, slots=True)

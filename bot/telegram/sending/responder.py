@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from telegram.error import BadRequest
 from telegramify_markdown import utf16_len
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoint, Checkpoints
+from bot.jobs.checkpoints import Checkpoint, Checkpoints, MessageSend
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -32,10 +32,13 @@ from bot.jobs.messages import (
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
 from bot.media import decoder_process as decoding
+from bot.media.file_type import is_decompression_bomb, sniff
+from bot.media.kinds import fitting_name, is_usable, kind_of
 from bot.runtime.clock import Clock
+from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
 from bot.telegram.sending.group_admins import private_chat_url
@@ -45,10 +48,14 @@ from bot.telegram.sending.private_messages import encrypted, for_group, for_owne
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
+
+_PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
+"""What Telegram shows as a photo; an animated picture stays a file."""
 
 
 class FileCopies(Checkpoint):
@@ -145,13 +152,14 @@ class TelegramResponder:
 
     @property
     def result_path(self) -> Path:
-        """See ``ports.Responder``. A local Bot API server shows the file's name to the chat."""
-        return self._delivery.work_dir / f"nemovideo-{self._job.id}.mp4"
+        """See ``ports.Responder``."""
+        return result_path(self._delivery.work_dir, self._job.id)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self.result_path.unlink, missing_ok=True)
+        for path in (self.result_path, smaller_path(self.result_path)):
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -182,19 +190,87 @@ class TelegramResponder:
             is_reply = number == 0 or not self._job.chat.is_private
             await self._send_text(f"{idempotency_key}.{number}", text, buttons, is_reply=is_reply)
 
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        """See ``ports.Responder``."""
+        found = sniff(content)
+        kind = kind_of(found, name, content_type, "document")
+        name = safe_name(name or "file", kind or "bin")
+        if found is not None and kind is not None and is_usable(kind):
+            name = fitting_name(name, kind)  # The agent's name and type may be wrong.
+        as_photo = found in _PHOTO_KINDS and not is_decompression_bomb(content)
+        as_file = f"{idempotency_key}.file"
+        if as_photo and self._checkpoints.load(MessageSend, as_file) is None:
+            try:
+                return await self._send_file(idempotency_key, name, content, as_photo=True)
+            except BadRequest as error:
+                log.info("responder.photo_refused", error=error.message)
+        try:
+            await self._send_file(as_file, name, content, as_photo=False)
+        except TopicGone:
+            raise
+        except BadRequest as error:
+            log.warning("responder.file_refused", error=error.message)
+            await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
+
+    async def _send_file(self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool) -> None:
+        caption = name if as_photo else None  # A file shows its name by itself.
+
+        async def send(chat_id: int, acquired: Acquired) -> Message:
+            async def call(**fields: Any) -> Message:
+                fields |= {"filename": name, "caption": caption, "rate_limit_args": acquired}
+                if as_photo:
+                    return await self._bot.send_photo(chat_id, content, **fields)
+                return await self._bot.send_document(
+                    chat_id, content, disable_content_type_detection=True, **fields
+                )
+
+            return await send_in_best_form(call, self._place(chat_id))
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            return await self._bot.edit_message_caption(
+                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE
+            )
+
+        await send_once(
+            self._checkpoints,
+            idempotency_key,
+            self._job.chat.chat_id,
+            self._telegram_calls,
+            self._sent,
+            send,
+            edit,
+        )
+
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
-        try:
-            return await self._delivery.deliver(
-                self._job, self._checkpoints, idempotency_key, result, self._words
-            )
-        except TopicGone:
-            person = self._in_private()
-            if person is None:
-                raise
-            log.warning("responder.topic_gone")
+        person = self._in_private()
+
+        async def in_private() -> Delivered:
+            assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
-            return await person.deliver(f"{idempotency_key}.topic_gone", replace(result, buttons=()))
+            elsewhere = replace(result, buttons=())
+            return await person._deliver(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
+
+        return await self._deliver(idempotency_key, result, None if person is None else in_private)
+
+    async def _deliver(
+        self,
+        idempotency_key: str,
+        result: Result,
+        in_private: Callable[[], Awaitable[Delivered]] | None = None,
+        *,
+        may_be_kept: bool = True,
+    ) -> Delivered:
+        return await self._delivery.deliver(
+            self._job,
+            self._checkpoints,
+            idempotency_key,
+            result,
+            self._words,
+            report_progress=self.report_progress,
+            in_private=in_private,
+            may_be_kept=may_be_kept,
+        )
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -279,7 +355,7 @@ class TelegramResponder:
         picture = await draw_timeline(message.draft, labels=labels)
         form: dict[str, Any] = {
             "parse_mode": ParseMode.HTML,
-            "reply_markup": keyboard(message.buttons, words),
+            "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
@@ -333,7 +409,7 @@ class TelegramResponder:
         form: dict[str, Any] = {
             "parse_mode": text.parse_mode,
             "entities": text.entities,
-            "reply_markup": keyboard(buttons, self._words),
+            "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
         async def send(chat_id: int, acquired: Acquired) -> Message:

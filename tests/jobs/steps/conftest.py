@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import Chat, Chats
+from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
@@ -24,6 +24,7 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
+from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
@@ -127,6 +128,7 @@ class RecordingResponder:
     delivered: list[tuple[str, Result]] = field(default_factory=list)
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
+    sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
@@ -142,6 +144,9 @@ class RecordingResponder:
 
     async def flush_progress(self) -> None:
         pass
+
+    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+        self.sent_files.setdefault(idempotency_key, (name, content_type, content))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
@@ -219,6 +224,7 @@ class Rig:
         """Make the chat's project, with a draft in it."""
         job = self.job()
         project = await self.projects.open(job)
+        await self.projects.chats.update(job.chat, ChatFields(greeted=True))
         if draft is not None:
             await self.nemo.set_draft(project.session_id, draft)
         return await self.projects.chats.get(job.chat)
@@ -257,9 +263,15 @@ async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
         nemo = await stack.enter_async_context(NemoControl(url))
         http = await stack.enter_async_context(new_client())
-        options = ProjectOptions("https://nemovideo.example", None, 1_000_000)
+        options = ProjectOptions("https://nemovideo.example", 1_000_000)
         projects = Projects(
-            NemoClient(http, url), chats, cards, GuestAccountCounter(redis, clock), clock, options
+            NemoClient(http, url),
+            chats,
+            cards,
+            GuestAccountCounter(redis, clock),
+            clock,
+            OperatorToken(redis, None),
+            options,
         )
         yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"))
 

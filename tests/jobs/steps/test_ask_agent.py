@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked
@@ -49,6 +51,21 @@ async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: R
     assert message.heading.key == "answer.silent_edit"
 
 
+@pytest.mark.parametrize(("late_looks", "key"), [(0, "silent_edit"), (3, "silent_edit"), (4, "no_change")])
+async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_looks: int, key: str) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    # The state is read once before the turn.
+    await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
+    await rig.nemo.script(scripts.silent_edit("trim it to 1 second"))
+    await ask(rig, rig.attempt(rig.job(text="trim it")))
+    answer = rig.responder.sent["answer"]
+    heading = answer.heading if isinstance(answer, ListMessage) else answer
+    assert isinstance(heading, LocalizedMessage)
+    assert heading.key == f"answer.{key}"
+
+
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(scripts.cut_before_work())
@@ -82,7 +99,9 @@ async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -
     await rig.nemo.script(scripts.coded_error(1002, "no such session"))
     assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == ""
     assert len(await rig.nemo.messages()) == 2
-    assert rig.responder.sent["session_gone"] == LocalizedMessage("error.session_gone")
+    assert rig.responder.sent["project_lost"] == LocalizedMessage(
+        "lost.no_files", {"what": LocalizedMessage("lost.session_gone")}
+    )
 
 
 async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -> None:
@@ -114,7 +133,9 @@ async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
     answer = rig.responder.sent["answer"]
     assert isinstance(answer, AgentMessage)
     assert answer.markdown == "I trimmed it."
-    assert answer.lines[-1] == LocalizedMessage("answer.stopped_early")
+    stopped, credits_used = answer.lines[-2:]
+    assert stopped == LocalizedMessage("answer.stopped_early")
+    assert credits_used == LocalizedMessage("answer.credits_used", {"n": 50, "left": 50})
     assert answer.buttons == ()
 
 
@@ -180,7 +201,7 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
 ) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(
-        [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 8}, {"text": "There."}]
+        [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 20}, {"text": "There."}]
     )
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages

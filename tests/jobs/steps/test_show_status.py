@@ -1,11 +1,13 @@
 import pytest
 
+from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, TimelinePicture
 from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
-from tests.jobs.steps.conftest import Rig, a_draft, queue_of
+from bot.nemo.questions import Question, QuestionSet
+from tests.jobs.steps.conftest import MemoryQuestions, Rig, a_draft, queue_of
 
 
 async def status(
@@ -55,3 +57,24 @@ async def test_what_runs_and_waits_is_told(
     rig: Rig, waiting: int, first: JobState, paused: bool, lines: list[str]
 ) -> None:
     assert await status(rig, waiting, first=first, paused=paused) == ["status.empty", *lines]
+
+
+@pytest.mark.parametrize(
+    ("behind", "lines"), [(0, ["status.asking"]), (2, ["status.asking", "status.waiting"])]
+)
+async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: list[str]) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
+    queue, asking = queue_of(attempt), rig.job()
+    queue.waiting = {asking.id: JobStatus(asking, JobState.ASKING, 0)}
+    queue.waiting |= {
+        job.id: JobStatus(job, JobState.QUEUED, 1) for job in (rig.job() for _ in range(behind))
+    }
+    queue.questions = MemoryQuestions(asking=asking.id, asked=["1.0"])
+    question = QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),))
+    queue.saved = {AgentAnswered.name: AgentAnswered(question=question).model_dump(mode="json")}
+    job_queue: JobQueue = queue  # type: ignore[assignment]
+    await ShowStatus(rig.projects, job_queue)(attempt)
+    message = rig.responder.sent["status"]
+    assert isinstance(message, ListMessage)
+    assert [line.key for line in message.lines] == lines
+    assert [button.text for button in rig.responder.sent["question"].buttons] == ["Cinematic", "Cartoon"]

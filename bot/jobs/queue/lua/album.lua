@@ -2,7 +2,8 @@
 --
 -- A part comes from Python (ArrivedPart):
 --   kind ('asked', 'beside' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
---   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, has_file, sent_at_s, now_s
+--   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file, sent_at_s,
+--   now_s
 -- keys: album, sender, request, replied_album.
 --
 -- An album is a hash: 'part:<message_id>' for each part seen, 'job' (id), 'refusal' (why the whole of it is refused).
@@ -53,6 +54,7 @@ end
 local function add_part(keys, job, id, part, ttl)
   redis.call('HSET', job, 'part:' .. part.message_id, part.part)
   redis.call('HSET', job, 'last_part_at', part.now_s, 'last_sent_at', part.sent_at_s)
+  redis.call('HSET', job, 'is_full', part.is_full and 1 or 0)
   if part.has_file then redis.call('HSET', job, 'has_file', 1) end
   if part.replied_id ~= '' then
     redis.call('HSETNX', job, 'part:' .. part.replied_id, part.replied_part)
@@ -83,12 +85,14 @@ local function add_album(job, album, id, ttl)
 end
 
 -- Whether a part outside of the job's albums belongs to it all the same: somebody sent both within a moment. Two
--- prompts are two jobs, and so are two messages of text.
+-- prompts are two jobs, and so are two messages of text, unless the first is full and the second goes on with it.
 local function is_adjacent(job, part)
-  local fields = redis.call('HMGET', job, 'last_sent_at', 'has_prompt', 'has_file', 'part_count')
-  local last_sent_at, has_prompt, has_file, part_count = unpack(fields)
+  local fields = redis.call('HMGET', job, 'last_sent_at', 'has_prompt', 'has_file', 'part_count', 'is_full')
+  local last_sent_at, has_prompt, has_file, part_count, is_full = unpack(fields)
   if not last_sent_at then return false end
   if math.abs(tonumber(part.sent_at_s) - tonumber(last_sent_at)) > ADJACENT_S then return false end
+  if is_full == '1' then return tonumber(part_count) < MAX_PARTS end
+  if part.kind == 'beside' and not part.is_forwarded then return false end
   if part.has_prompt and has_prompt then return false end
   return (part.has_file or part.is_forwarded or has_file) and tonumber(part_count) < MAX_PARTS
 end
@@ -115,6 +119,6 @@ local function find_job(keys, part, job_prefix)
   if id and redis.call('EXISTS', job_prefix .. id) == 1 then return 'late', id end
   id = redis.call('GET', keys.sender)
   local job = find_open_job(job_prefix, id)
-  if job and (part.kind == 'asked' or part.is_forwarded) and is_adjacent(job, part) then return 'joined', id end
+  if job and is_adjacent(job, part) then return 'joined', id end
   return part.kind == 'asked' and 'new' or 'kept'
 end

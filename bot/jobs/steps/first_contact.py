@@ -1,0 +1,74 @@
+"""First contact: set things up for a chat, and say so, once."""
+
+import structlog
+
+from bot.chats.chats import Account, ChatFields
+from bot.jobs.messages import Progress
+from bot.jobs.model import Job, JobKind
+from bot.jobs.payloads import LinkPayload
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.worker.attempt import Attempt
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Project, Projects
+
+log = structlog.get_logger(__name__)
+
+READY_S = 5.0
+"""How long "Ready" can be read at least; the work goes on meanwhile."""
+
+
+class FirstContact:
+    """Set things up where a question is the chat's first contact.
+
+    A guest account is too scarce to be made for a question that can do without.
+    """
+
+    name = "first_contact"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        projects, job = self._projects, attempt.job
+        chat = await projects.chats.get(job.chat)
+        is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        if chat.greeted or (is_guest and not _needs_account(job)):
+            return
+        await announce_setup(projects, attempt)
+        try:
+            await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).tell)
+        except NemoError as error:
+            # The question tells it, if it matters there; the next request sets things up.
+            log.info("setup.failed", error=type(error).__name__)
+            await projects.chats.update(job.chat, ChatFields(greeted=False))
+            return
+        await announce_ready(projects, attempt)
+
+
+def _needs_account(job: Job) -> bool:
+    if job.kind is JobKind.LINK:
+        return job.payload_as(LinkPayload).opens_project
+    return job.kind is JobKind.CREDITS
+
+
+async def announce_setup(projects: Projects, attempt: Attempt) -> None:
+    """Say that things are being set up; no other job of the chat says so."""
+    await projects.chats.update(attempt.job.chat, ChatFields(greeted=True))
+    attempt.responder.report_progress(Progress("setup.working"))
+    await attempt.responder.show_progress()
+
+
+async def announce_ready(projects: Projects, attempt: Attempt) -> None:
+    """Say that the project is open, with the link to it."""
+    # Whoever has the link can take the project over: not for everyone in a group.
+    link = await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+    attempt.responder.report_progress(
+        Progress("setup.ready", fraction=0.05, link=link or "", readable_s=READY_S)
+    )
+    await attempt.responder.flush_progress()
+
+
+async def open_only(project: Project) -> Project:
+    """Make no call about a project: opening it is all there is to do."""
+    return project

@@ -1,0 +1,101 @@
+"""What follows when NemoVideo lost a chat's project: the chat is told, and may have its files put back."""
+
+from __future__ import annotations
+
+from bot.chats.chats import Chat
+from bot.jobs.buttons import GoOn, GoOnChoice
+from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
+from bot.jobs.messages import Button, LocalizedMessage, Param
+from bot.jobs.model import JobState
+from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.retry import MAX_RESTORED_FILES
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.projects.projects import LossReason, ProjectLoss, Projects
+
+
+class LostProjectHandler:
+    """Answers a lost project, in one of three ways for ``on_loss`` of a call.
+
+    Args:
+        projects: The chats' projects.
+        attempt: The attempt whose call finds the project gone.
+    """
+
+    def __init__(self, projects: Projects, attempt: Attempt) -> None:
+        self._projects = projects
+        self._attempt = attempt
+
+    async def offer(self, loss: ProjectLoss) -> None:
+        """Let a request wait until somebody decides whether the files are put back; without files, only say so.
+
+        Raises:
+            JobEnded: The request waits.
+        """
+        message = await self._message(loss, is_waiting=bool(self._attempt.job.text))
+        if message.buttons and self._attempt.job.text:
+            raise JobEnded(message, JobState.DONE)
+        turn = self._attempt.load(Turn) or Turn()
+        if self._attempt.load(AgentAsked, turn.key) is not None:
+            await self._attempt.delete(AgentAsked, turn.key)  # It was refused, and goes out again.
+        await self._send(message)
+
+    async def end(self, loss: ProjectLoss) -> None:
+        """End a job that can't be done any more: what it was about is gone.
+
+        Raises:
+            JobEnded: Always.
+        """
+        raise JobEnded(await self._message(loss), JobState.DONE)
+
+    async def tell(self, loss: ProjectLoss) -> None:
+        """Say so, and let the job go on."""
+        await self._send(await self._message(loss))
+
+    async def offer_if_undecided(self, chat: Chat) -> None:
+        """Let a request wait if its chat's project was lost before, and nobody has decided about its files yet.
+
+        Raises:
+            JobEnded: The request waits.
+        """
+        job, lost = self._attempt.job, self._attempt.load(ProjectLost)
+        session_id = lost.session_id if lost is not None else chat.lost_session_id
+        is_undecided = not job.payload_as(EditPayload).lost_project_decided
+        has_begun = lost is None and self._attempt.load(AgentAsked) is not None
+        if session_id is None or not job.text or not is_undecided or has_begun:
+            return
+        message = await self._message(ProjectLoss(session_id), is_waiting=True)
+        if message.buttons:
+            raise JobEnded(message, JobState.DONE)
+
+    async def _send(self, message: LocalizedMessage) -> None:
+        await self._attempt.responder.send("project_lost", message)
+
+    async def _message(self, loss: ProjectLoss, *, is_waiting: bool = False) -> LocalizedMessage:
+        job = self._attempt.job
+        key = f"lost.{loss.reason}"
+        files = (
+            await self._projects.chats.project_files(job.chat, loss.session_id, MAX_RESTORED_FILES)
+            if loss.session_id is not None
+            else []
+        )
+        if loss.session_id is None:
+            return LocalizedMessage(f"{key}_first" if loss.reason is LossReason.OPERATOR_REFUSED else key)
+        if not files:
+            return LocalizedMessage("lost.no_files", {"what": LocalizedMessage(key)})
+        await self._attempt.save(ProjectLost(session_id=loss.session_id, is_waiting=is_waiting))
+        restore = GoOn(job.id, GoOnChoice.RESTORE)
+        params: dict[str, Param] = {"what": LocalizedMessage(key), "n": len(files)}
+        if not is_waiting:
+            return LocalizedMessage("lost.files_kept", params, (Button("button.restore", restore),))
+        go_on = Button("button.go_on_empty", GoOn(job.id, GoOnChoice.EMPTY))
+        buttons = (Button("button.restore_and_go_on", restore), go_on)
+        return LocalizedMessage("lost.files_kept_waiting", params, buttons)
+
+
+async def lost_since_asked(projects: Projects, attempt: Attempt) -> ProjectLoss | None:
+    """Return the loss of the project that the job's message went to, found by an attempt that died of something."""
+    asked = attempt.load(AgentAsked, (attempt.load(Turn) or Turn()).key)
+    chat = await projects.chats.get(attempt.job.chat)
+    if asked is None or not asked.session_id or chat.lost_session_id != asked.session_id:
+        return None
+    return ProjectLoss(asked.session_id)

@@ -1,0 +1,31 @@
+"""PTB's handler of commands, for those too that Telegram does not mark as commands."""
+
+from typing import Any
+
+from telegram import Update
+from telegram.ext import CommandHandler
+
+from bot.telegram.reading.commands import Command, find_command
+from bot.telegram.receiving.application import Context
+
+
+class TextCommandHandler(CommandHandler[Context, Any]):
+    """Handles a command at the beginning of a text, whether Telegram has made an entity of it or not."""
+
+    def check_update(self, update: object) -> bool | tuple[list[str], bool | dict[str, Any]] | None:
+        """See ``CommandHandler``."""
+        command = text_command(update) if isinstance(update, Update) else None
+        if command is None or command.name not in self.commands:
+            return None
+        passed = self.filters.check_update(update) if isinstance(update, Update) else False
+        return (command.words.split(), passed) if passed else False
+
+
+def text_command(update: Update) -> Command | None:
+    """Return the command for this bot that a text begins with; ``None`` if there is none."""
+    message = update.effective_message
+    if message is None or not message.text:
+        return None
+    username = message.get_bot().username
+    command = find_command(message.text, username)
+    return command if command is not None and command.is_for(username) else None

@@ -1,0 +1,234 @@
+"""What a message means: its words, files and links, what it quotes, and whether it is for the bot."""
+
+from dataclasses import dataclass, replace
+
+from telegram import Message, MessageOriginUser
+from telegram.constants import ChatType, MessageLimit
+
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Attachment
+from bot.jobs.queue.album import PARAGRAPH, RequestPart
+from bot.media.links import find_links
+from bot.telegram.reading.addressing import is_reply
+from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
+from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
+from bot.telegram.reading.entities import with_addresses
+from bot.telegram.reading.links import RequestLinks, read_links
+
+_CUT_EARLIER = 100
+"""How many characters before the brim clients cut a long text at most, at the end of a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What has to be known beside a message.
+
+    Args:
+        bot_id: The bot's id.
+        username: Its name, without ``@``.
+        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
+            were a request.
+    """
+
+    bot_id: int
+    username: str
+    knows_replied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a message asks for.
+
+    Args:
+        is_addressed: Whether it is for the bot: written in private, in reply to it, with its name or with a command.
+        command: The command that it begins with; ``None`` if that was somebody else's.
+        prompt: The words, without command, mention and links to media; not cut.
+        part: The message itself with its file, or with the file of a message in another chat that it answers.
+        still: The photo of a live photo, whose moving part is its file.
+        replied: The answered message with its file, if the request is about that.
+        links: Links to media that belong to the request.
+        context: What it quotes, or the words of the answered message if the agent does not know them.
+        left_out: What can't be used, and why.
+        is_refused: Whether nothing is left of it then.
+        offered: The words that can be run all the same, on what the project has.
+    """
+
+    is_addressed: bool
+    command: Command | None
+    prompt: str
+    part: RequestPart
+    still: Attachment | None = None
+    replied: RequestPart | None = None
+    links: tuple[str, ...] = ()
+    context: str = ""
+    left_out: tuple[LocalizedMessage, ...] = ()
+    is_refused: bool = False
+    offered: str = ""
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files: its own, or that of the answered message."""
+        return (self.replied or self.part).files
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it begins with the command whose words are a request."""
+        return self.command is not None and self.command.name == EDIT
+
+
+def read_request(message: Message, reader: Reader) -> Request:
+    """Read a message, new or edited, with text or caption."""
+    is_own = not is_from_others(message)
+    text = words_of(message)
+    command = find_command(text, reader.username) if is_own else None
+    part, replied = _parts(message, reader)
+    context = _context(message, reader)
+    has_file = bool(part.files) or replied is not None
+    links = read_links(
+        without_mention(text, reader.username) if command is None else command.words, has_file=has_file
+    )
+    if not is_own and part.files:
+        # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
+        links = RequestLinks(links.prompt)
+    elif not is_own and links.prompt:
+        links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
+    if context and not has_file and not links.media and not links.is_refused:
+        links = _with_answered(links, context, is_bots=_answers_bot(message, reader))
+    left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
+    if command is not None and command.name != EDIT and message.caption:
+        # The agent would charge for the command; the file is used all the same.
+        left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
+    unreadable = _unreadable(message) or (
+        _unreadable(message.reply_to_message) if message.reply_to_message and is_reply(message) else None
+    )
+    if unreadable is not None and not has_file:
+        left_out, links = (
+            (unreadable,),
+            RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
+        )
+    return Request(
+        is_addressed=_is_addressed(message, text, command, reader, is_own=is_own),
+        command=command,
+        prompt=links.prompt.strip(),
+        part=part,
+        still=still_of(message),
+        replied=replied,
+        links=links.media,
+        context=context,
+        left_out=left_out,
+        is_refused=links.is_refused,
+        offered=links.offered if is_own else "",
+    )
+
+
+def _unreadable(message: Message) -> LocalizedMessage | None:
+    """Say what a message holds that Telegram keeps from bots, or that is no request; ``None`` for any other."""
+    elsewhere = message.external_reply
+    for holder in (message, elsewhere) if elsewhere is not None else (message,):
+        for kind in ("story", "paid_media", "checklist"):
+            if getattr(holder, kind) is not None:
+                return LocalizedMessage(f"error.{kind}")
+    return LocalizedMessage("error.story") if message.reply_to_story is not None else None
+
+
+def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> RequestLinks:
+    """Return a request's links with those of the answered words, which it is about."""
+    if is_bots:
+        return links
+    answered = read_links(context)
+    if answered.is_refused:
+        return replace(answered, offered=links.prompt.strip())
+    # A page among other words is no file.
+    return replace(links, media=find_links(context).media if answered.prompt else answered.media)
+
+
+def words_of(message: Message) -> str:
+    """Return the text or caption of a message, with the addresses behind its words."""
+    if message.text:
+        return with_addresses(message.text, message.entities)
+    return with_addresses(message.caption or "", message.caption_entities)
+
+
+def is_from_others(message: Message) -> bool:
+    """Tell whether a message was forwarded and not written by who forwards it."""
+    origin = message.forward_origin
+    if origin is None:
+        return False
+    return not (isinstance(origin, MessageOriginUser) and origin.sender_user == message.from_user)
+
+
+def sent_at(message: Message) -> int:
+    """Return when a message was sent, in whole seconds of Telegram's clock."""
+    return int(message.date.timestamp())
+
+
+def _is_addressed(
+    message: Message, text: str, command: Command | None, reader: Reader, *, is_own: bool
+) -> bool:
+    # With a file, only the command for requests calls the bot.
+    if command is not None and (command.bot or command.name == EDIT or message.text):
+        return command.is_for(reader.username)
+    if message.chat.type == ChatType.PRIVATE or _answers_bot(message, reader):
+        return True
+    return is_own and mentions(text, reader.username)
+
+
+def _answers_bot(message: Message, reader: Reader) -> bool:
+    replied = message.reply_to_message
+    return replied is not None and is_reply(message) and _is_from(replied, reader.bot_id)
+
+
+def _is_from(message: Message, user_id: int) -> bool:
+    return message.from_user is not None and message.from_user.id == user_id
+
+
+def _parts(message: Message, reader: Reader) -> tuple[RequestPart, RequestPart | None]:
+    own = _part(message, attachment_of(message), reader)
+    if own.files:
+        return own, None
+    if (file := attachment_elsewhere(message)) is not None:
+        return replace(own, files=(file,)), None
+    replied = message.reply_to_message
+    if replied is None or not is_reply(message) or (file := attachment_of(replied)) is None:
+        return own, None
+    is_ours = _is_from(replied, reader.bot_id)
+    if is_ours and replied.photo:
+        return own, None  # The photos that the bot sends are drawings of the timeline.
+    return own, _part(replied, file, reader)
+
+
+def _part(message: Message, file: Attachment | None, reader: Reader) -> RequestPart:
+    if file is not None and _is_from(message, reader.bot_id):
+        # All results have the same name.
+        file = replace(file, name=f"video_{message.message_id}.mp4", is_result=True)
+    return RequestPart(
+        message.message_id,
+        sent_at(message),
+        files=() if file is None else (file,),
+        album=message.media_group_id or "",
+        is_forwarded=message.forward_origin is not None,
+        is_own=not is_from_others(message),
+        glue=_glue(message.text or ""),
+    )
+
+
+def _glue(text: str) -> str:
+    """Return what stands between a text and that of the next message: less than a paragraph if a client cut it."""
+    length = len(text.encode("utf-16-le")) // 2
+    if length >= MessageLimit.MAX_TEXT_LENGTH:
+        return ""
+    # Clients like to cut at a space or a line's end, which the server takes away.
+    return " " if length >= MessageLimit.MAX_TEXT_LENGTH - _CUT_EARLIER else PARAGRAPH
+
+
+def _context(message: Message, reader: Reader) -> str:
+    """Return the words that a message is about: those that were marked, or all of the answered message."""
+    quote, replied = message.quote, message.reply_to_message if is_reply(message) else None
+    if quote is not None and quote.text and (quote.is_manual or not reader.knows_replied):
+        return with_addresses(quote.text, quote.entities or ()).strip()
+    is_result = (
+        replied is not None and _is_from(replied, reader.bot_id) and attachment_of(replied) is not None
+    )
+    if replied is None or is_result or reader.knows_replied:
+        return ""
+    return words_of(replied).strip()

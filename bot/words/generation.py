@@ -1,0 +1,25 @@
+"""Whether a request asks for a new video, which costs more credits than an edit: by its words, in either language."""
+
+import re
+from typing import Final
+
+_GENERATION: Final = re.compile(
+    r"\b(?:generate|create|make|produce|render|give)\s+(?:me\s+|us\s+)?"
+    r"(?:an?|another|one|two|three|some|new|\d+(?:[- ]?(?:s|sec|seconds?|minutes?))?)\b"
+    r"(?:(?!\b(?:music|track|song|sound|audio|voice\w*|title|caption\w*|subtitle\w*|text|cover|thumbnail|transition\w*)\b)"
+    r"[^.!?\n]){0,80}?"
+    r"\b(?:video|clip|movie|film|animation|footage|b-?roll|scene)s?\b"
+    r"|\b(?:text|image|photo)[- ]to[- ]video\b"
+    r"|\banimate\b",
+    re.IGNORECASE,
+)
+_GENERATION_ZH: Final = re.compile(
+    r"(?:生成|制作|创作|做|拍|来)(?:出)?(?:一|两|几|\d)?"
+    r"(?:(?!音乐|配乐|字幕|标题|配音|音效|封面|文字|转场)[^。！？\n]){0,30}?(?:视频|短片|影片|动画|片段|镜头)"
+    r"(?!.{0,12}(?:音乐|配乐|字幕|标题|配音|音效|封面|文字|转场))"
+)
+
+
+def asks_for_generation(text: str) -> bool:
+    """Return whether a request most likely makes the agent generate a video."""
+    return bool(_GENERATION.search(text) or _GENERATION_ZH.search(text))

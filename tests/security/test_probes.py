@@ -1,0 +1,30 @@
+"""Each probe of the security review stands in the table, and each test that the table names exists."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROBES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("probes.yaml").read_text("utf-8"))
+
+
+def test_all_probes_stand_in_the_table() -> None:
+    assert [probe["id"] for probe in PROBES] == list(range(1, 85))
+    assert all(probe["probe"] for probe in PROBES)
+    assert {probe["verdict"] for probe in PROBES} <= {"holds", "open"}
+    assert all(("test" in probe) == (probe["verdict"] == "holds") for probe in PROBES)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [probe["test"] for probe in PROBES if "test" in probe],
+    ids=lambda named: named.rpartition("::")[2],
+)
+def test_the_test_that_is_named_exists(named: str) -> None:
+    path, _, name = named.partition("::")
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert name in functions

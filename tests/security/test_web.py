@@ -1,0 +1,91 @@
+"""Half-open connections and wrong secrets neither close the web app, nor fill the log."""
+
+import asyncio
+import contextlib
+import time
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from bot.web import serve as serving
+from bot.web.app import HEALTH_PATH, create_app
+from bot.web.health import Health
+from bot.web.serve import serve
+from bot.web.webhook import Webhook
+from tests.clocks import HandClock
+
+HALF_A_HEAD = b"POST /hook HTTP/1.1\r\nHost: bot\r\nX-Slow: "
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(stack: contextlib.AsyncExitStack, url: str, sent: bytes) -> Connection:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    stack.callback(writer.close)
+    writer.write(sent)
+    await writer.drain()
+    return reader, writer
+
+
+@pytest.fixture
+def quick_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "HEAD_TIMEOUT_S", 0.2)
+
+
+@pytest.mark.usefixtures("quick_timeout")
+@pytest.mark.parametrize("sent", [b"", HALF_A_HEAD, b"GET /healthz HTTP/1.1\r\nHost: bot\r\n\r\nGET /hea"])
+async def test_a_connection_without_a_whole_head_is_closed(sent: bytes) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(create_app(Health())))
+        reader, writer = await connect(stack, url, sent)
+        if sent.endswith(b"GET /hea"):
+            await reader.readuntil(b"ok\n")
+            writer.write(b"lthz")  # One byte now and then does not begin the time anew.
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+
+
+@pytest.mark.usefixtures("quick_timeout")
+async def test_a_connection_that_is_kept_and_a_slow_answer_are_not_closed() -> None:
+    async def slow(scope: object, receive: object, send: object) -> None:
+        await asyncio.sleep(2 * serving.HEAD_TIMEOUT_S)
+        await create_app(Health())(scope, receive, send)  # type: ignore[arg-type]
+
+    request = b"GET /healthz HTTP/1.1\r\nHost: bot\r\n\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(slow))
+        reader, writer = await connect(stack, url, request)
+        for _ in range(2):
+            async with asyncio.timeout(10):
+                assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(2 * serving.HEAD_TIMEOUT_S)
+            writer.write(request)
+
+
+async def test_health_is_told_on_any_number_of_connections() -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        app = create_app(Health(), Webhook("secret", HandClock()), "/hook")
+        served = serve(app, max_connections=5, unbounded_paths=(HEALTH_PATH,))
+        url = await stack.enter_async_context(served)
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, base_url=url))
+        assert (await http.get("/readyz")).status_code == 200
+        for _ in range(8):
+            await connect(stack, url, HALF_A_HEAD)
+        began_s = time.monotonic()
+        while (await http.get("/readyz")).status_code != 503:
+            assert time.monotonic() - began_s < 10
+        assert (await http.get(HEALTH_PATH)).status_code == 200
+
+
+async def test_wrong_secrets_are_logged_once_a_minute() -> None:
+    clock = HandClock()
+    webhook = Webhook("secret", clock)
+    transport = httpx.ASGITransport(create_app(Health(), webhook, "/hook"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
+        with capture_logs() as logs:
+            for _ in range(50):
+                assert (await http.post("/hook")).status_code == 401
+            await clock.advance(61)
+            await http.post("/hook")
+    assert [line["requests"] for line in logs if line["event"] == "webhook.wrong_secret"] == [1, 50]

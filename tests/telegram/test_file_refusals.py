@@ -1,0 +1,41 @@
+import pytest
+
+from bot.jobs.model import Attachment, Variant
+from bot.skills import load_cards
+from bot.telegram.reading.file_refusals import FileRefusals
+
+MB = 1024 * 1024
+REFUSALS = FileRefusals(20 * MB, 500 * MB, 50 * MB)
+CARD = load_cards().active(None)
+
+
+def video(size: int | None, *variants: Variant) -> Attachment:
+    return Attachment("original", "video", "trip.mov", size, "video/quicktime", variants=variants)
+
+
+def variant(name: str, size_mb: float | None, height: int, codec: str = "h264") -> Variant:
+    return Variant(name, None if size_mb is None else round(size_mb * MB), codec, height * 16 // 9, height)
+
+
+@pytest.mark.parametrize(
+    ("file", "file_id"),
+    [
+        pytest.param(video(12 * MB, variant("a", 4, 480)), "original", id="small enough"),
+        pytest.param(video(60 * MB, variant("a", 4, 480), variant("b", 14, 720)), "b", id="the best"),
+        pytest.param(
+            video(60 * MB, variant("a", 14, 720), variant("b", 30, 1080)), "a", id="below the limit"
+        ),
+        pytest.param(
+            video(60 * MB, variant("a", 14, 720), variant("b", 15, 1080, "av1")), "a", id="H.264 first"
+        ),
+        pytest.param(video(60 * MB, variant("a", 15, 1080, "av1")), "a", id="another codec than none"),
+        pytest.param(video(60 * MB, variant("a", None, 480)), "original", id="of unknown size"),
+        pytest.param(video(60 * MB), "original", id="none"),
+    ],
+)
+def test_the_best_version_that_can_be_fetched(file: Attachment, file_id: str) -> None:
+    fitting = REFUSALS.fitting(file, CARD)
+    assert (fitting.file_id, fitting.variants) == (file_id, ())
+    refusal = REFUSALS.refusal(fitting, CARD)
+    assert (refusal is None) is (file_id != "original" or file.size == 12 * MB)
+    assert fitting.name == ("trip.mov" if file_id == "original" else "trip.mp4")

@@ -1,0 +1,316 @@
+"""What messages mean: a table of messages, as Telegram's JSON, and of what is read in each."""
+
+from typing import Any
+
+import pytest
+from telegram import Message
+
+from bot.telegram.reading.commands import find_command, nearest_command, without_mention
+from bot.telegram.reading.request import Reader, Request, read_request
+
+Json = dict[str, Any]
+
+BOT: Json = {"id": 1, "is_bot": True, "first_name": "Bot", "username": "edit_bot"}
+ANN: Json = {"id": 11, "is_bot": False, "first_name": "Ann"}
+BO: Json = {"id": 12, "is_bot": False, "first_name": "Bo"}
+PRIVATE: Json = {"id": 11, "type": "private"}
+GROUP: Json = {"id": -100, "type": "supergroup"}
+VIDEO: Json = {"file_id": "video", "file_unique_id": "v", "width": 1, "height": 1}
+URL = "https://samples.example.com/beach.mp4"
+
+
+def message(text: str = "", /, **fields: Any) -> Json:
+    words = {"text": text} if text else {}
+    return {"message_id": 7, "date": 1000, "chat": PRIVATE, "from": ANN, **words, **fields}
+
+
+def link(offset: int, length: int, url: str = URL, kind: str = "text_link") -> list[Json]:
+    address = {"url": url} if kind == "text_link" else {}
+    return [{"type": kind, "offset": offset, "length": length, **address}]
+
+
+def answered(text: str = "", /, by: Json = BO, **fields: Any) -> Json:
+    return message(text, **{"from": by, "message_id": 5, **fields})
+
+
+def forwarded(by: Json) -> Json:
+    return {"type": "user", "date": 900, "sender_user": by}
+
+
+def read(given: Json, *, knows_replied: bool = False) -> Request:
+    parsed = Message.de_json(given, None)
+    return read_request(parsed, Reader(BOT["id"], BOT["username"], knows_replied))
+
+
+STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt", "links"),
+    [
+        pytest.param(message("trim it"), "trim it", (), id="words"),
+        pytest.param(message("cut this", entities=link(4, 4)), "cut this", (URL,), id="link behind words"),
+        pytest.param(message("😀😀 cut it", entities=link(9, 2)), "😀😀 cut it", (URL,), id="UTF-16 offsets"),
+        pytest.param(
+            message("把这个剪到1秒", entities=link(1, 2)), "把这个 剪到1秒", (URL,), id="link in Chinese"
+        ),
+        pytest.param(
+            message("", caption="with this", caption_entities=link(5, 4), photo=[{**VIDEO}]),
+            "with this",
+            (URL,),
+            id="link in a caption",
+        ),
+        pytest.param(
+            message(f"cut {URL[8:]}", entities=link(4, len(URL) - 8, kind="url")),
+            "cut",
+            (URL,),
+            id="without scheme",
+        ),
+        pytest.param(
+            message("render clip.mov", entities=link(7, 8, kind="url")),
+            "render clip.mov",
+            (),
+            id="a name that looks like a host",
+        ),
+        pytest.param(
+            message("cut https://good.example.com/a.mp4", entities=link(4, 30)),
+            "cut",
+            (URL,),
+            id="an address that hides another",
+        ),
+        pytest.param(
+            message("ask Bo", entities=link(4, 2, "tg://user?id=12")), "ask Bo", (), id="link to a person"
+        ),
+        pytest.param(
+            message(f"both {URL} and this", entities=link(47, 4)), "both and this", (URL,), id="twice"
+        ),
+    ],
+)
+def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple[str, ...]) -> None:
+    request = read(given)
+    assert (request.prompt, request.links) == (prompt, links)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        ("/edit trim it", "edit", "trim it"),
+        ("/edit把视频剪到1秒", "edit", "把视频剪到1秒"),
+        ("/edit，把视频剪到1秒", "edit", "把视频剪到1秒"),
+        ("/EDIT: trim it", "edit", "trim it"),
+        ("/edit@edit_bot请剪短", "edit", "请剪短"),
+        ("@edit_bot /edit trim it", "edit", "trim it"),
+        ("@edit_bot，/edit剪短", "edit", "剪短"),
+        ("/edit -3 dB", "edit", "-3 dB"),
+        ("/edit - shorter", "edit", "shorter"),
+        ("/edit .5 seconds", "edit", ".5 seconds"),
+        ("/edit “海边”", "edit", "“海边”"),
+        ("/stop", "cancel", ""),
+        ("/lang zh", "language", "zh"),
+        ("/menu", "help", ""),
+        ("/credits？", "credits", ""),
+        ("/editmake it shorter", "editmake", "it shorter"),
+        ("/home/ann/clip.mp4", None, ""),
+        ("/剪短", None, ""),
+        ("cut /edit", None, ""),
+        ("//edit", None, ""),
+    ],
+)
+def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None, words: str) -> None:
+    command = find_command(text, "edit_bot")
+    assert (command and command.name) == name
+    assert command is None or command.words == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("@edit_bot trim it", "trim it"),
+        ("@edit_bot把视频剪到1秒", "把视频剪到1秒"),
+        ("@Edit_Bot，请剪短", "请剪短"),
+        ("请@edit_bot剪短", "请剪短"),
+        ("trim it, @edit_bot", "trim it,"),
+        ("@edit_bot2 trim it", "@edit_bot2 trim it"),
+        ("ann@edit_bot.com", "ann@edit_bot.com"),
+    ],
+)
+def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> None:
+    assert without_mention(text, "edit_bot") == words
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("edti", "edit"), ("editmake", "edit"), ("credit", "credits"), ("newproject", "new"), ("xyzzy", None)],
+)
+def test_an_unknown_command_has_a_nearest_one(name: str, nearest: str | None) -> None:
+    assert nearest_command(name, ("edit", "export", "credits", "new", "help")) == nearest
+
+
+@pytest.mark.parametrize(
+    ("given", "is_addressed"),
+    [
+        pytest.param(message("trim it"), True, id="private"),
+        pytest.param(message("trim it", chat=GROUP), False, id="group"),
+        pytest.param(message("@edit_bot剪短", chat=GROUP), True, id="mention without entity"),
+        pytest.param(message("/edit剪短", chat=GROUP), True, id="command without entity"),
+        pytest.param(message("/edit@other_bot cut", chat=GROUP), False, id="another bot's command"),
+        pytest.param(
+            message(caption="/edit剪短", chat=GROUP, document=VIDEO), True, id="command in a caption"
+        ),
+        pytest.param(
+            message(caption="/credits", chat=GROUP, document=VIDEO), False, id="other one in a caption"
+        ),
+        pytest.param(
+            message("and now", chat=GROUP, reply_to_message=answered("Done", BOT)),
+            True,
+            id="reply to the bot",
+        ),
+        pytest.param(
+            message("no", chat=GROUP, reply_to_message=answered("@edit_bot")), False, id="reply to Bo"
+        ),
+        pytest.param(
+            message("@edit_bot cut", chat=GROUP, forward_origin=forwarded(BO)), False, id="mention by another"
+        ),
+    ],
+)
+def test_a_message_is_for_the_bot_or_not(given: Json, is_addressed: bool) -> None:
+    assert read(given).is_addressed is is_addressed
+
+
+@pytest.mark.parametrize(
+    ("given", "context"),
+    [
+        pytest.param(message("do it", reply_to_message=answered("A sunrise")), "A sunrise", id="another person"),
+        pytest.param(message("why", reply_to_message=answered("Too large", BOT)), "Too large", id="the bot"),
+        pytest.param(
+            message("this", quote={"text": "A cat", "position": 3}, reply_to_message=answered("1. A cat", BOT)),
+            "A cat",
+            id="the bot, quoted by itself",
+        ),
+        pytest.param(
+            message(
+                "like this",
+                reply_to_message=answered(caption="Sea", document=VIDEO, **{"from": BOT}),
+            ),
+            "",
+            id="the caption of a result",
+        ),
+        pytest.param(
+            message("in this topic", chat=GROUP, reply_to_message=answered("", forum_topic_created={
+                "name": "Clips", "icon_color": 1
+            })),
+            "",
+            id="a topic's first message",
+        ),
+        pytest.param(
+            message("do it", reply_to_message=answered("see this", entities=link(4, 4))),
+            f"see this {URL}",
+            id="a link in it",
+        ),
+    ],
+)  # fmt: skip
+def test_the_words_that_a_message_is_about(given: Json, context: str) -> None:
+    assert read(given).context == context
+
+
+def test_what_the_agent_knows_is_quoted_only_where_it_was_marked() -> None:
+    said = answered("1. A sunrise\n2. A cat", BOT)
+    marked = {"text": "A cat", "position": 16, "is_manual": True}
+    assert read(message("more", reply_to_message=said), knows_replied=True).context == ""
+    request = read(message("this one", quote=marked, reply_to_message=said), knows_replied=True)
+    assert (request.prompt, request.context) == ("this one", "A cat")
+
+
+def test_a_command_in_somebody_elses_words_is_none() -> None:
+    quoting = read(message("hm", reply_to_message=answered("/forget")))
+    assert (quoting.command, quoting.prompt, quoting.context) == (None, "hm", "/forget")
+    passed_on = read(message("/edit cut it", forward_origin=forwarded(BO)))
+    assert (passed_on.command, passed_on.part.is_own) == (None, False)
+    own = read(message("/edit cut it", forward_origin=forwarded(ANN)))
+    assert (own.is_edit, own.part.is_own, own.prompt) == (True, True, "cut it")
+
+
+@pytest.mark.parametrize(
+    ("given", "file_id"),
+    [
+        pytest.param(message(document=VIDEO), "video", id="its own"),
+        pytest.param(
+            message("cut", reply_to_message=answered(document=VIDEO)), "video", id="the answered one's"
+        ),
+        pytest.param(
+            message("cut", external_reply={"origin": forwarded(BO), "document": VIDEO}),
+            "video",
+            id="in another chat",
+        ),
+        pytest.param(
+            message("hm", reply_to_message=answered(photo=[VIDEO], **{"from": BOT})), None, id="the timeline"
+        ),
+    ],
+)
+def test_the_file_that_a_message_is_about(given: Json, file_id: str | None) -> None:
+    files = read(given).attachments
+    assert next((file.file_id for file in files), None) == file_id
+
+
+def test_a_link_in_the_answered_message_is_its_file() -> None:
+    request = read(message("cut it", reply_to_message=answered(f"look: {URL}")))
+    assert (request.prompt, request.links) == ("cut it", (URL,))
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "offered"),
+    [
+        pytest.param(
+            message("cut it", reply_to_message=answered("look: https://youtu.be/a")),
+            "link.streaming_site",
+            "cut it",
+            id="link in the answered message",
+        ),
+        pytest.param(message("", story=STORY), "error.story", "", id="story"),
+        pytest.param(
+            message("trim it", reply_to_story=STORY), "error.story", "trim it", id="reply to a story"
+        ),
+        pytest.param(
+            message("", paid_media={"star_count": 1, "paid_media": []}, caption="trim it"),
+            "error.paid_media",
+            "trim it",
+            id="paid media",
+        ),
+        pytest.param(
+            message("trim it", reply_to_message={**answered(""), "story": STORY}),
+            "error.story",
+            "trim it",
+            id="answered story",
+        ),
+        pytest.param(
+            message("", checklist={"title": "To do", "tasks": []}), "error.checklist", "", id="checklist"
+        ),
+    ],
+)
+def test_what_nothing_can_be_done_with_runs_on_no_other_clip(given: Json, key: str, offered: str) -> None:
+    request = read(given)
+    assert request.is_refused
+    assert [said.key for said in request.left_out] == [key]
+    assert (request.offered, request.links, request.attachments) == (offered, (), ())
+
+
+def test_the_moving_part_of_a_live_photo_is_its_file() -> None:
+    still = {"file_id": "still", "file_unique_id": "s", "width": 40, "height": 30}
+    live = {
+        "file_id": "live",
+        "file_unique_id": "l",
+        "width": 40,
+        "height": 30,
+        "duration": 2,
+        "photo": [still],
+    }
+    request = read(message("", live_photo=live, photo=[still], caption="trim it"))
+    assert [(file.file_id, file.kind) for file in request.attachments] == [("live", "video")]
+    assert request.still is not None
+    assert (request.still.file_id, request.still.kind) == ("still", "photo")
+
+
+def test_a_link_that_cannot_be_fetched_is_left_out() -> None:
+    request = read(message("https://www.youtube.com/watch?v=1"))
+    assert request.is_refused
+    assert [said.key for said in request.left_out] == ["link.streaming_site"]

@@ -1,0 +1,66 @@
+"""Every refusal of Telegram at every form of a result, in every kind of chat: nothing is lost, nothing sent twice."""
+
+from collections.abc import Collection
+from itertools import combinations
+
+import pytest
+
+from bot.telegram.sending.refusals import Refusal, ResultForm, next_form
+
+VIDEO, FILE, SMALLER, LINK, PRIVATE, KEPT = ResultForm
+ALL = frozenset(ResultForm)
+UPLOADS = {VIDEO, FILE}
+
+
+@pytest.mark.parametrize(
+    ("refused", "refusal", "sent_next"),
+    [
+        (VIDEO, Refusal.TOO_LARGE, SMALLER),
+        (FILE, Refusal.TOO_LARGE, SMALLER),
+        (SMALLER, Refusal.TOO_LARGE, LINK),
+        (VIDEO, Refusal.KIND, FILE),
+        (FILE, Refusal.KIND, LINK),
+        (SMALLER, Refusal.KIND, LINK),
+        (VIDEO, Refusal.CHAT, PRIVATE),
+        (FILE, Refusal.CHAT, PRIVATE),
+        (SMALLER, Refusal.CHAT, PRIVATE),
+        (LINK, Refusal.CHAT, PRIVATE),
+        (PRIVATE, Refusal.CHAT, KEPT),
+        (KEPT, Refusal.CHAT, None),
+        (VIDEO, Refusal.OTHER, FILE),
+        (FILE, Refusal.OTHER, LINK),
+        (SMALLER, Refusal.OTHER, LINK),
+        (LINK, Refusal.OTHER, PRIVATE),
+        (PRIVATE, Refusal.OTHER, KEPT),
+        (KEPT, Refusal.OTHER, None),
+        (VIDEO, Refusal.BUTTON, FILE),
+        (VIDEO, Refusal.THREAD, FILE),
+        (VIDEO, Refusal.REPLY, FILE),
+        (VIDEO, Refusal.FORMATTING, FILE),
+    ],
+)
+def test_a_refused_result_goes_on_in_the_best_form_left(
+    refused: ResultForm, refusal: Refusal, sent_next: ResultForm | None
+) -> None:
+    assert next_form(refused, refusal, ALL) is sent_next
+
+
+def possible_sets() -> list[Collection[ResultForm]]:
+    """Every set of forms that a result may have; that it is kept can always be said."""
+    others = [form for form in ResultForm if form is not KEPT]
+    return [{KEPT, *some} for size in range(len(others) + 1) for some in combinations(others, size)]
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_every_way_ends_with_the_news_that_it_is_kept_and_no_form_comes_twice(refusal: Refusal) -> None:
+    for possible in possible_sets():
+        for start in possible:
+            seen: list[ResultForm] = [start]
+            while (form := next_form(seen[-1], refusal, possible)) is not None:
+                assert form in possible
+                seen.append(form)
+            assert seen[-1] is KEPT
+            assert len(set(seen)) == len(seen)
+            if refusal is Refusal.TOO_LARGE:
+                # The same bytes are never uploaded again.
+                assert len(UPLOADS & set(seen)) <= 1

@@ -1,0 +1,38 @@
+"""Which requests most likely generate a video."""
+
+import pytest
+
+from bot.words import asks_for_generation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make a 1 second video of a cat",
+        "Generate a 10-second clip of a sunset",
+        "create me another short film about trains",
+        "text-to-video: a dog in the rain",
+        "animate this photo",
+        "生成一个10秒的海上日落视频",
+        "帮我做一段小猫的短片",
+    ],
+)
+def test_a_new_video_is_a_generation(text: str) -> None:
+    assert asks_for_generation(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make the video brighter",
+        "trim it to 2 seconds",
+        "generate a free background music track that matches the mood of my video",
+        "create a title for the clip",
+        "add subtitles",
+        "生成一段与我的视频情绪匹配的免费背景音乐",
+        "给视频生成字幕",
+        "把视频剪到 2 秒",
+    ],
+)
+def test_an_edit_is_none(text: str) -> None:
+    assert not asks_for_generation(text)
