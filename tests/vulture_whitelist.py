@@ -70,3 +70,6 @@ _.downloads
 _.created_at
 _.answer_bytes
 _.chunk_size  # of a starlette file
+
+# Fields of a job that its scripts alone read and write.
+_.CHARGE

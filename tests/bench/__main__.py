@@ -32,6 +32,7 @@ NAMES = (
     "calls",
     "latency",
     "crowd",
+    "sweep",
 )
 """In the order of the table."""
 

@@ -1,0 +1,77 @@
+"""What it costs to look for lost tickets, in the whole fleet, with 100,000 chats and 10,000 waiting jobs.
+
+The store is a real one; its processor time counts as well as this process's. The jobs have waited for a while, so that
+each has the sweep's ticket already; a minute of sweeps is measured, which comes to every queue once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from docket import Docket
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.jobs.model import QueueName
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.sweep import SWEEP_EVERY_S
+from bot.jobs.queue.tickets import queue_id
+from bot.store import keys
+from bot.store.connect import open_store
+from tests.bench.table import Figure
+from tests.clocks import HandClock
+
+CHATS, WAITING, SWEEPS = 100_000, 10_000, 12
+BATCH = 1000
+
+
+async def _cpu_s(redis: Redis) -> float:
+    info: Any = await redis.info("cpu")
+    return time.process_time() + float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+
+async def _fill(redis: Redis) -> None:
+    for start in range(0, CHATS, BATCH):
+        async with redis.pipeline(transaction=False) as pipe:
+            for number in range(start, start + BATCH):
+                chat = ChatKey(number + 1)
+                pipe.hset(keys.chat_key(str(chat)), "language", "en")
+                if number < WAITING:
+                    job = keys.job_key(str(chat), "job")
+                    pipe.hset(job, "state", "queued")
+                    pipe.rpush(keys.queue_key(str(chat), QueueName.MAIN), "job")
+                    pipe.zadd(keys.WAITING_JOBS, {job: 0})
+                    pipe.zadd(keys.QUEUES, {queue_id(chat, QueueName.MAIN): 0})
+            await pipe.execute()
+
+
+async def measure() -> list[Figure]:
+    """Share of one core, and commands of the store, of a sweep every five seconds."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        async with (
+            open_store(None, Path(folder)) as store,
+            Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket,
+        ):
+            clock = HandClock()
+            job_queue = JobQueue(store.redis, docket, clock)
+            await _fill(store.redis)
+            await job_queue.sweep()
+            shares, sent = [], []
+            for _ in range(SWEEPS):
+                await clock.advance(SWEEP_EVERY_S)
+                before: Any = await store.redis.info("stats")
+                began_s = await _cpu_s(store.redis)
+                added = await job_queue.sweep()
+                shares.append(100 * (await _cpu_s(store.redis) - began_s) / SWEEP_EVERY_S)
+                after: Any = await store.redis.info("stats")
+                sent.append(after["total_commands_processed"] - before["total_commands_processed"])
+                if added:
+                    raise RuntimeError(f"{added} queues had lost their tickets")
+    path = f"sweep: {CHATS:,} chats, {WAITING:,} waiting jobs"
+    mean = sum(shares) / SWEEPS
+    ours = f"{sum(sent) / SWEEPS:,.0f} commands every {SWEEP_EVERY_S:g} s"
+    return [Figure(path, ours, "", mean, min(shares), max(shares), " % of a core", 1.0)]
