@@ -279,10 +279,10 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     assert job.kind is JobKind.NEW
 
 
-def edited(text: str, *, is_real: bool = True, **fields: Any) -> Json:
-    """An edit of the message that :func:`message` makes; not a real one if Telegram only tells of a reaction."""
-    date = {"edit_date": 60} if is_real else {}
-    return {"edited_message": message(text, GROUP, **{"from": ANN, **date, **fields})["message"]}
+def edited(text: str, **fields: Any) -> Json:
+    """An edit of the message that :func:`message` makes; without a date if Telegram only tells of a reaction."""
+    body = message(text, GROUP, **{"from": ANN, "edit_date": 60, **fields})
+    return {"edited_message": body["message"]}
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(recei
     "edit",
     [
         pytest.param(edited("/credits"), id="nothing has changed"),
-        pytest.param(edited("/edit a cat", is_real=False), id="no edit of a person"),
+        pytest.param(edited("/edit a cat", edit_date=None), id="no edit of a person"),
         pytest.param(edited("/edit a cat", edit_date=1 + 86_401), id="an old message"),
         pytest.param(edited("/edit@other_bot a cat"), id="for another bot"),
         pytest.param(edited("a cat"), id="for nobody"),
@@ -354,6 +354,24 @@ async def test_a_forged_press_on_somebody_elses_job_does_nothing(received: Recei
     status = await received.job_queue.find(prompt.chat, prompt.id)
     assert status
     assert status.state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("is_bot_there", [True, False])
+async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
+    received: Received, *, is_bot_there: bool
+) -> None:
+    ada, cy = [await received.telegram.people.person(name) for name in ("Ada", "Cy")]
+    news = await received.telegram.people.new_chat(
+        "channel", "News", ada, bot="administrator" if is_bot_there else ""
+    )
+    channel = {"id": news.id, "type": "channel", "title": "News"}
+    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": AS_CHANNEL, "sender_chat": channel}))
+    for presser in (cy, ada):
+        await received(press(f"1:cancel:{prompt.id}", {"id": presser.id, "is_bot": False, "first_name": "A"}))
+        may = is_bot_there and presser is ada
+        assert await received.toast() == Words("en").plain(
+            "toast.cancelling" if may else "toast.not_channels"
+        )
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])

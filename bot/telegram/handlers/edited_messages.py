@@ -15,7 +15,7 @@ from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry import not_uploaded
 from bot.store.keys import SEEN_TTL_S
-from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
 from bot.telegram.handlers.login import token_in
@@ -103,7 +103,7 @@ class EditedMessageHandlers(HandlerFamily):
             return OLD_JOB
         offer = status.job
         if not await self._permissions.may_change(press.update, offer.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, offer.owner_id)
         if not isinstance(offer.payload, SayPayload):
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, offer.text)
