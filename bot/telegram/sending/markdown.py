@@ -240,7 +240,9 @@ def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
             language = entity.language if entity.type == MessageEntity.PRE else None
             entities.append(MessageEntity(entity.type, entity.offset, entity.length, language=language))
         elif entity.type == MessageEntity.TEXT_LINK and entity.url:
-            shown = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
+            shown = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode(
+                "utf-16-le", "replace"
+            )
             if _may_lead(shown, entity.url):
                 entities.append(MessageEntity(entity.type, entity.offset, entity.length, url=entity.url))
     return entities
