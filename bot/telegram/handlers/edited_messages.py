@@ -18,9 +18,8 @@ from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
-from bot.telegram.handlers.login import token_in
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
-from bot.telegram.reading.request import Reader, Request, digest_of, read_request, words_of
+from bot.telegram.reading.request import Reader, Request, digest_of, read_request
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -44,8 +43,6 @@ class EditedMessageHandlers(HandlerFamily):
         )
         knows_replied = await self._submitter.knows_replied(message)
         request = read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
-        if token_in(words_of(message)) is not None:
-            return
         if status is None:
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
