@@ -241,7 +241,8 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> 
         action = named if row.named and named else row.action
         if action:
             removed.actions.add(action)
-        if action is None and row.named and (button := _button_of(clause)) not in (None, *removed.buttons):
+        button = _button_of(clause) if action is None and row.named else None
+        if button and button not in removed.buttons:
             removed.buttons.append(button)
         if action is ScreenAction.EDIT:
             edit = _extract_edit(clause.text)
@@ -257,8 +258,9 @@ def _button_of(clause: _Clause) -> str | None:
         return None
     name = next(word for word in match.groups() if word)
     if name == _MASK:
-        quoted = _QUOTED.search(clause.text)
-        name = quoted.group()[1:-1].strip(" *_.!。！") if quoted else ""
+        before = clause.probe.count(_MASK, 0, match.start(match.lastindex or 0))
+        quoted = _QUOTED.findall(clause.text)[before : before + 1]
+        name = quoted[0][1:-1].strip(" *_.!。！") if quoted else ""
     else:
         at = clause.text.casefold().find(name)
         name = clause.text[at : at + len(name)] if at >= 0 else name
