@@ -252,10 +252,8 @@ FROM_CHANNEL: Json = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id
     "said",
     [
         "/forget",
-        "/login nmv_tokenofsomebodyelse",
         "/cancel",
         "/new",
-        "nmv_tokenofsomebodyelse",
         "export",
         "/what",
     ],
@@ -265,12 +263,9 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
     assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
-    assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
-    assert [job.kind for job in await received(in_group)] == (
-        [JobKind.DELETE_TOKEN] if said.startswith("/login") else []
-    )
+    assert await received(in_group) == []
 
 
 async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:

@@ -15,9 +15,8 @@ from bot.jobs.queue.retry import not_uploaded
 from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
-from bot.telegram.handlers.login import token_in
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
-from bot.telegram.reading.request import Reader, read_request, sent_at, words_of
+from bot.telegram.reading.request import Reader, read_request, sent_at
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -39,7 +38,7 @@ class EditedMessageHandlers(HandlerFamily):
             chat_key(message), telegram_chat_id_of(message.chat), message.message_id
         )
         request = read_request(message, Reader(context.bot.id, context.bot.username))
-        if status is None or request.is_refused or token_in(words_of(message)) is not None:
+        if status is None or request.is_refused:
             return  # It was no request before, or is none now.
         is_other_command = request.command is not None and not request.is_edit
         if is_other_command or (not request.part.files and action_for(request.prompt) is not None):

@@ -19,12 +19,11 @@ from bot.jobs.steps.show_skills import START
 from bot.skills import SkillCard
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
-from bot.telegram.handlers.login import LoginHandlers, token_in
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
-from bot.telegram.reading.request import Reader, Request, read_request, words_of
+from bot.telegram.reading.request import Reader, Request, read_request
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for, requested_output
 from bot.words.small_talk import SmallTalk, small_talk
@@ -36,13 +35,11 @@ class RequestHandlers(HandlerFamily):
     def __init__(
         self,
         services: HandlerServices,
-        login: LoginHandlers,
         cancel: CancelHandlers,
         questions: QuestionHandlers,
     ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
-        self._login = login
         self._cancel = cancel
         self._questions = questions
 
@@ -103,9 +100,6 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        if (token := token_in(words_of(message))) is not None:
-            # Most likely pasted without the command; the agent must never get it, nor may it be stored in a request.
-            return await self._login.use_token(update, context, token)
         is_words_alone = not request.attachments and not request.part.is_forwarded
         if (
             is_words_alone
