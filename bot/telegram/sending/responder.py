@@ -190,6 +190,22 @@ class TelegramResponder:
             is_reply = number == 0 or not self._job.chat.is_private
             await self._send_text(f"{idempotency_key}.{number}", text, buttons, is_reply=is_reply)
 
+    async def react(self, emoji: str) -> bool:
+        """See ``ports.Responder``."""
+        job = self._job
+
+        async def react(chat_id: int) -> bool:
+            # In the supergroup that a group became, the number means another message.
+            if job.message_id is None or chat_id != job.telegram_chat_id:
+                return False
+            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji)
+
+        try:
+            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True)
+        except BadRequest as error:
+            log.info("responder.no_reaction", error=error.message)
+            return False
+
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """See ``ports.Responder``."""
         found = sniff(content)
