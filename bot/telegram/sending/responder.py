@@ -170,21 +170,14 @@ class TelegramResponder:
             await self._send(idempotency_key, message)
         except ChatGone as gone:
             log.warning("responder.chat_refused", error=str(gone))
-            is_sent = await self._send_to_owner(f"{idempotency_key}.chat_gone", message)
             # Once the agent has been asked, the job is paid for, and its result may still arrive as another kind.
             is_paid = not self._job.chat.is_private and self._checkpoints.load(AgentAsked) is not None
-            if not (is_sent or is_paid or isinstance(gone, TopicGone)):
+            if (person := self._in_private()) is not None:
+                with contextlib.suppress(ChatGone):
+                    message = for_owner(message, self._job.chat_title)
+                    return await person.send(f"{idempotency_key}.chat_gone", message)
+            if not (is_paid or isinstance(gone, TopicGone)):
                 raise
-
-    async def _send_to_owner(self, idempotency_key: str, message: OutgoingMessage) -> bool:
-        """Send a group's message to the person who asked, and return whether that was possible."""
-        if (person := self._in_private()) is None:
-            return False
-        try:
-            await person.send(idempotency_key, for_owner(message, self._job.chat_title))
-        except ChatGone:
-            return False
-        return True
 
     async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
