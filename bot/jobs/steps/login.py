@@ -6,7 +6,6 @@ from bot.jobs.payloads import LoginPayload
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import AuthError, NemoError
-from bot.projects.accounts import uses_token
 from bot.projects.projects import Projects
 
 
@@ -41,7 +40,7 @@ class Login:
             chat = await projects.chats.get(key)
             checked = TokenChecked(
                 available=round(credits_.available or 0),
-                left_project=chat.session_id is not None and not uses_token(chat, token),
+                left_project=chat.session_id is not None and chat.own_token != token,
             )
             await attempt.save(checked)
         await projects.accounts.set_own_token(key, token)

@@ -35,7 +35,7 @@ class Logout:
             started = LogoutStarted(left_project=chat.session_id is not None)
             await attempt.save(started)
         await self._projects.accounts.clear_own_token(key)
-        account = (await chats.get(key)).account
+        account = await self._projects.accounts.account_kind_for(await chats.get(key))
         kind = "operator" if account is Account.OPERATOR else "anonymous"
         lines = new_project_line(left_project=started.left_project)
         await attempt.responder.send("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))
