@@ -155,6 +155,8 @@ class Player:
             if person.started:
                 await member.open()
             self._stage.members[name] = member
+            for topic in person.topics:
+                self._stage.topics[name, topic] = await member.chat.topic(member, topic)
         for title, group in self._conversation.chats.items():
             creator = self._stage.members[group.creator]
             others = [self._stage.members[name] for name in group.members]
@@ -252,8 +254,8 @@ class Player:
         if step.sent_as is not None:
             is_channel = step.sent_as in self._stage.chats
             where["sent_as"] = self._stage.chats[step.sent_as].id if is_channel else step.sent_as
-        if step.chat and step.topic and step.topic != GENERAL:
-            where["thread"] = self._stage.topics[step.chat, step.topic]
+        if step.topic and step.topic != GENERAL:
+            where["thread"] = self._stage.topics[step.chat or self._stage.last_actor, step.topic]
         if step.reply_to == TOPIC:
             where["reply_to_topic"] = True
         elif step.reply_to:

@@ -220,8 +220,8 @@ KEPT_WHEN_FORGOTTEN = (QUEUE, RUNNING, UPDATE)
 
 
 def topics_pattern(chat_id: int) -> str:
-    """Return a pattern that matches what is known of each topic of a chat."""
-    return f"{CHAT}{{{chat_id}:*}}"
+    """Return a pattern that matches all keys of a chat's topics, and not those of the chat itself."""
+    return f"{NAMESPACE}*{{{chat_id}:*}}*"
 
 
 def chat_pattern(chat: str) -> str:

@@ -142,7 +142,7 @@ class Context:
         thread_id = self.params.integer("message_thread_id")
         if not thread_id:
             return {}
-        if chat.is_forum:
+        if chat.is_forum or chat.topics:
             if thread_id == GENERAL_TOPIC or thread_id not in chat.topics:
                 raise bad_request("message thread not found")
             if thread_id in chat.closed_topics:

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.people import announce
-from bot.sandbox.botapi.state import Bot, Chat, Json, World
+from bot.sandbox.botapi.state import GENERAL_TOPIC, Bot, Chat, Json, World
 
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
 _RIGHTS = [
@@ -128,9 +128,10 @@ def migrate(world: World, chat: Chat, by: Json) -> Chat:
 
 def add_topic(world: World, chat: Chat, by: Json, name: str) -> int:
     """Create a topic and return its ID, which is that of its first message."""
-    if not chat.is_forum:
+    if not chat.is_forum and chat.type != "private":
         raise bad_request("the chat is not a forum")
     created: dict[str, Any] = {"name": name, "icon_color": 7322096}
+    chat.last_message_id = max(chat.last_message_id, GENERAL_TOPIC)  # whose number no other topic has
     thread_id = chat.last_message_id + 1
     thread = {"message_thread_id": thread_id, "is_topic_message": True}
     message = world.post(chat, {"from": dict(by), **thread, "forum_topic_created": created})

@@ -47,19 +47,31 @@ class PrivacyHandlers(HandlerFamily):
         if before is not None and before.state is not JobState.CANCELLED:
             # The update may have come before, and the process may have died before it stopped all.
             return replace(OLD_BUTTON, stopped=await stop_jobs_before(job_queue, press.chat, erase_id))
+        # In a private chat everything is one person's.
+        topics = await job_queue.topics(press.chat) if press.chat.is_private else []
         erase = self._submitter.job(
             press.update,
             QueueName.MAIN,
             JobKind.FORGET,
-            payload=ForgetPayload(quick_job_ids=await _questions(job_queue, press.chat)),
+            payload=ForgetPayload(
+                quick_job_ids=await _questions(job_queue, press.chat), topics=tuple(map(str, topics))
+            ),
             message_id=message.message_id,
         )
         if before is None:
             erase = replace(erase, id=erase_id)
+        stopped = [place for topic in topics for place in await self._erase_topic(press, erase, topic)]
         if not await self._submitter.enqueue(press.update, [erase]):
             return PressReply()
-        stopped = await stop_jobs_before(job_queue, press.chat, erase.id)
-        return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=stopped)
+        stopped += await stop_jobs_before(job_queue, press.chat, erase.id)
+        return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=tuple(stopped))
+
+    async def _erase_topic(self, press: Press, erase: Job, topic: ChatKey) -> tuple[MessageLocation, ...]:
+        job_queue = self._submitter.job_queue
+        payload = ForgetPayload(quick_job_ids=await _questions(job_queue, topic), is_silent=True)
+        job = replace(erase, chat=topic, message_id=None, payload=payload)
+        await job_queue.enqueue([job], press.update.update_id)
+        return await stop_jobs_before(job_queue, topic, job.id)
 
 
 async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
