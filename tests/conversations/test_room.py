@@ -34,7 +34,7 @@ nemo: {{render_link: none}}
 steps:
   - Ann: {{says: /edit make a 1 second video of a cat, chat: Film club}}
   - bot: {{says: I generated}}
-  - bot: {{says: [The video is finished, no room for it just now, /link], buttons: Try again}}
+  - bot: {{says: [The video is finished, no room for it just now, /link], buttons: Export}}
 """
 
 

@@ -9,7 +9,7 @@ from bot.jobs.queue.fields import JobField
 from bot.store.lua_script import LuaScript
 
 SCRIPTS = sorted(file.name.removesuffix(".lua") for file in (files("bot.jobs.queue") / "lua").iterdir())
-LIBRARIES = ("album", "quotas")
+LIBRARIES = ("album", "asking", "quotas")
 _HASH_CALL = re.compile(r"redis\.call\('H\w+', (?:job|old_job|job\.key|job_prefix \.\. id), (.*)")
 
 

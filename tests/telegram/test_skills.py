@@ -123,7 +123,9 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         (message,) = await world.nemo.messages()
         assert message.text == "make it glow"
 
-        refused = await world.ann.send_file("audio", b"ID3" + bytes(200), name="tune.mp3")
+        refused = await world.ann.send_file(
+            "audio", b"ID3\x04" + bytes(6) + b"\xff\xfb\x90\x00" * 50, name="tune.mp3"
+        )
         answer = await world.ann.chat.wait(after=refused.id, matching="tune")
         assert "Photo *magic* <b> does not take tune.mp3" in answer.text
         assert "jpg png." in answer.text
@@ -135,7 +137,9 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
 async def test_what_a_file_really_is_counts(world: World) -> None:
     async with world.bot():
         await world.ask("/start skill_photo_magic")
-        lying = await world.ann.send_file("document", b"ID3" + bytes(200), name="tune.jpg", caption="use it")
+        lying = await world.ann.send_file(
+            "document", b"ID3\x04" + bytes(6) + b"\xff\xfb\x90\x00" * 50, name="tune.jpg", caption="use it"
+        )
         answer = await world.ann.chat.wait(after=lying.id, matching="does not take")
         assert "tune.jpg" in answer.text
         assert not await world.nemo.uploads()

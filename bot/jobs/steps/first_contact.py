@@ -14,7 +14,7 @@ from bot.projects.projects import Project, Projects
 log = structlog.get_logger(__name__)
 
 READY_S = 5.0
-"""How long "Ready" can be read at least; the work goes on meanwhile."""
+"""How long "Ready" stays above the stages that follow; it goes with the message when the job ends sooner."""
 
 
 class FirstContact:

@@ -120,14 +120,11 @@ class ProgressMessage:
         self._edits = asyncio.create_task(self._edit_on(), name=f"progress:{self._job.id}")
 
     async def finish(self, closing: str | None) -> None:
-        """Delete the message, or let it say something last: also what nobody could have read yet.
+        """Delete the message, or let it say something last.
 
         Args:
             closing: The last text, as HTML.
         """
-        buttons: tuple[Button, ...] = ()
-        if closing is None and self._is_readable:
-            closing, buttons = self._readable, self._link_buttons
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it has to be there to be deleted.
         await self.close()
@@ -139,9 +136,7 @@ class ProgressMessage:
         async def finish(telegram_chat_id: int) -> Any:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
-            return await self._edit(
-                telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=buttons
-            )
+            return await self._edit(telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=())
 
         try:
             await self._telegram_calls.call(self._job.chat.chat_id, finish, repeatable=True)
@@ -311,20 +306,14 @@ class ProgressMessage:
         # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
         self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
         text = compose(self._words, self._progress, self._age_s, self._furthest)
-        is_above = self._is_readable and not self._progress.readable_s
+        is_readable = self._clock.monotonic_s() < self._readable_until_s
+        is_above = is_readable and not self._progress.readable_s
         return f"{self._readable}\n{text}" if is_above else text
 
     @property
-    def _is_readable(self) -> bool:
-        return self._clock.monotonic_s() < self._readable_until_s
-
-    @property
     def _buttons(self) -> Sequence[Button]:
-        return (Button("button.cancel", Cancel(self._job.id)), *self._link_buttons)
-
-    @property
-    def _link_buttons(self) -> tuple[Button, ...]:
-        return (Button("button.open_browser", url=self._link),) if self._link else ()
+        cancel = Button("button.cancel", Cancel(self._job.id))
+        return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         return keyboard(buttons, self._words, self._bot.may_link)

@@ -21,7 +21,8 @@ end
 
 -- A chat's data may be erased.
 for _, job in ipairs(redis.call('ZRANGE', waiting, 0, args.limit - 1)) do
-  if redis.call('HGET', job, 'state') ~= 'queued' then redis.call('ZREM', waiting, job) end
+  local state = redis.call('HGET', job, 'state')
+  if state ~= 'queued' then redis.call('ZREM', waiting, job) end
 end
 
 local lost = {}
