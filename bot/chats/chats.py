@@ -322,7 +322,11 @@ class Chats:
             message_id: The id of the message with the video.
         """
         await self._save_latest_result(
-            [chat_key(str(before.key)), results_key(str(before.key))],
+            [
+                chat_key(str(before.key)),
+                results_key(str(before.key)),
+                chat_key(str(before.key.of_account)),
+            ],
             expected_chat_id=str(before.result_chat_id or ""),
             expected_message_id=str(before.result_message_id or ""),
             chat_id=str(telegram_chat_id),

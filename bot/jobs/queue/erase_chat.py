@@ -26,7 +26,9 @@ class ChatEraser:
         self._erase = LuaScript(redis, __package__, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
-        """Erase the chat or topic of a job, and a person's account with it, but for the job itself and the jobs that wait; once, however often it starts.
+        """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
+
+        With a topic of a private chat goes the person's account.
 
         Args:
             claimed: A job that runs in the main queue.

@@ -143,7 +143,7 @@ class Context:
         if not thread_id:
             return {}
         if chat.is_forum or chat.topics:
-            if thread_id == GENERAL_TOPIC or thread_id not in chat.topics:
+            if (chat.is_forum and thread_id == GENERAL_TOPIC) or thread_id not in chat.topics:
                 raise bad_request("message thread not found")
             if thread_id in chat.closed_topics:
                 raise bad_request("TOPIC_CLOSED")

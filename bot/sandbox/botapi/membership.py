@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.people import announce
-from bot.sandbox.botapi.state import GENERAL_TOPIC, Bot, Chat, Json, World
+from bot.sandbox.botapi.state import Bot, Chat, Json, World
 
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
 _RIGHTS = [
@@ -131,10 +131,8 @@ def add_topic(world: World, chat: Chat, by: Json, name: str) -> int:
     if not chat.is_forum and chat.type != "private":
         raise bad_request("the chat is not a forum")
     created: dict[str, Any] = {"name": name, "icon_color": 7322096}
-    chat.last_message_id = max(chat.last_message_id, GENERAL_TOPIC)  # whose number no other topic has
-    thread_id = chat.last_message_id + 1
-    thread = {"message_thread_id": thread_id, "is_topic_message": True}
-    message = world.post(chat, {"from": dict(by), **thread, "forum_topic_created": created})
+    message = world.post(chat, {"from": dict(by), "is_topic_message": True, "forum_topic_created": created})
+    thread_id = message.json["message_thread_id"] = chat.last_message_id
     chat.topics[thread_id] = name
     announce(world, chat, message)
     return thread_id

@@ -133,7 +133,7 @@ def write(
     if chat.type != "private" and chat.status(user["id"]) not in _PRESENT:
         raise bad_request("the person is not a member of the chat")
     thread: Json = {}
-    if thread_id and thread_id != GENERAL_TOPIC:
+    if thread_id and not (chat.is_forum and thread_id == GENERAL_TOPIC):
         if thread_id not in chat.topics:
             raise bad_request("message thread not found")
         thread = {"message_thread_id": thread_id, "is_topic_message": True}

@@ -3,20 +3,19 @@
 from dataclasses import replace
 
 from telegram import Message, Update
-from telegram.constants import ChatType
 
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import ForgetChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
-from bot.jobs.model import JobKind, JobState, QueueName, press_id
+from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.position_message import MessageLocation, position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
@@ -121,5 +120,6 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 def forget_notice(message: Message) -> LocalizedMessage:
     """Say what erasing means, with the button that does it."""
-    kind = "private" if message.chat.type == ChatType.PRIVATE else "group"
+    chat = chat_key(message)
+    kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(f"forget.sure_{kind}", buttons=(Button("button.forget", ForgetChat()),))
