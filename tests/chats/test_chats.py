@@ -109,7 +109,9 @@ async def test_workers_that_update_different_fields_at_once_keep_both(chats: Cha
 async def test_topics_of_one_chat_have_projects_of_their_own_and_share_the_rest(chats: Chats) -> None:
     general, two, three = ChatKey(-1), ChatKey(-1, 2), ChatKey(-1, 3)
     project = ChatFields(session_id="two", skill="poet")
-    shared = ChatFields(token="t", client_id=await chats.ensure_client_id(three), language="zh", auto_export=False)
+    shared = ChatFields(
+        token="t", client_id=await chats.ensure_client_id(three), language="zh", auto_export=False
+    )
     await chats.update(two, project, shared)
     await chats.update(general, ChatFields(session_id="one"))
     common = shared.model_dump(exclude_unset=True)

@@ -25,9 +25,17 @@ async def fields(redis: Redis, chat: str) -> dict[str, str]:
 async def old_store(redis: Redis) -> None:
     await redis.set(SCHEMA, 2)
     await put(redis, "-1:2", 10, {"client_id": "c2", "account": "anonymous", "session_id": "s2", **GUEST})
-    latest = {"client_id": "c3", "account": "anonymous", "session_id": "s3", "skill": "poet", "greeted": "True"}
+    latest = {
+        "client_id": "c3",
+        "account": "anonymous",
+        "session_id": "s3",
+        "skill": "poet",
+        "greeted": "True",
+    }
     await put(redis, "-1:3", 80, {**latest, **GUEST, "token": "newer", "language": "zh"})
-    await put(redis, "-1", 20, {"language": "en", "auto_export": "False", "account": "operator", "session_id": "s1"})
+    await put(
+        redis, "-1", 20, {"language": "en", "auto_export": "False", "account": "operator", "session_id": "s1"}
+    )
     await put(redis, "5", 30, {"client_id": "c5", "account": "anonymous", "session_id": "s5", **GUEST})
     await put(redis, "6:2", 10, {"own_token": "mine", "account": "own", "session_id": "s6"})
     await put(redis, "6:3", 20, {"client_id": "c6", "account": "anonymous", "session_id": "s7", **GUEST})
