@@ -32,7 +32,7 @@ from bot.nemo.errors import code_of, message_of
 from bot.nemo.events import read_event
 from bot.nemo.render_answers import read_render
 from bot.nemo.stream import SseReader
-from bot.telegram.handlers.login import token_in
+from bot.runtime.tokens import has_token
 from bot.telegram.reading.attachments import NAME_LENGTH, safe_name
 from bot.telegram.reading.links import read_links
 from bot.telegram.sending.markdown import MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, to_pieces
@@ -171,7 +171,7 @@ def words(pieces: list[str]) -> None:
     assert len(found.media) <= MAX_LINKS
     assert all(link.isascii() and link.startswith(("http://", "https://")) for link in found.media)
     read_links(text)
-    token_in(text)
+    has_token(text)
     action_for(text)
 
 

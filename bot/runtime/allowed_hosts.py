@@ -20,6 +20,12 @@ _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 _PORTS: Final = {"https": 443, "http": 80}
 
+# Reserved, or a cloud's own, though some version of Python takes them for public: anycast of 6to4 relays (RFC 7526),
+# a provider's metadata, and what documents use (RFC 9637).
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(net) for net in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")
+)
+
 _TRANSLATED: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
 
 
@@ -53,11 +59,13 @@ class HostRule:
         if host.rpartition(".")[2].isdigit() and (is_wildcard or not _is_number(host)):
             # Such as 127.1: the system reads an address in it, and people see another.
             raise ValueError("no host")
+        if parts.port == 0:
+            raise ValueError("no port")
         return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme], is_wildcard)
 
     def matches(self, scheme: str, host: str, port: int | None) -> bool:
         """Whether the rule allows this scheme, host and port (the scheme's own if ``None``)."""
-        if (scheme, port or _PORTS.get(scheme)) != (self.scheme, self.port):
+        if (scheme, _PORTS.get(scheme) if port is None else port) != (self.scheme, self.port):
             return False
         try:
             name = ascii_host(host)
@@ -119,6 +127,8 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             return False
         if any(address in net for net in _TRANSLATED):
             return False
+    if any(address in net for net in _NOT_PUBLIC):
+        return False
     # is_global varies between versions of Python for some ranges: the other properties must agree with it.
     return address.is_global and not (
         address.is_private

@@ -19,11 +19,13 @@ TOKEN_HOSTS: Final = ("api.telegram.org",)
 
 PRIVATE_ENDINGS: Final = (
     "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test",
-    "example", "invalid", "onion", "home.arpa", "in-addr.arpa", "ip6.arpa",
+    "example", "invalid", "onion", "svc", "home.arpa", "in-addr.arpa", "ip6.arpa",
 )  # fmt: skip
 """Names that resolve only inside a network, or not at all (RFC 6761, 6762, 8375, 9476)."""
 
-ADDRESS_DOMAINS: Final = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
+ADDRESS_DOMAINS: Final = (
+    "nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me", "1u.ms", "rbndr.us", "traefik.me",
+)  # fmt: skip
 """Public names that resolve to the address written in them, or to the machine itself."""
 
 _HARMLESS: Final = ("example",)  # reserved for documentation (RFC 6761): leads nowhere
@@ -49,9 +51,21 @@ def is_link(url: str, allowed: AllowedHosts = _NONE) -> bool:
     except ValueError:
         return False
     # Whatever stands before an @ is taken for the host by people.
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or is_within(host, TOKEN_HOSTS):
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or port == 0:
+        return False
+    if is_within(host, TOKEN_HOSTS):
         return False
     return is_public_host(host) or is_within(host, _HARMLESS) or allowed.allow(parts.scheme, host, port)
+
+
+def with_host(label: str, url: str) -> str:
+    """Return a link's label followed by the host that the link leads to, as it goes over the wire.
+
+    Args:
+        label: What the link is called.
+        url: Where it leads: one that `is_link` accepts.
+    """
+    return f"{label} ({ascii_host(urlsplit(url).hostname or '')})"
 
 
 def is_public_host(host: str) -> bool:

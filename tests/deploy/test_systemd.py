@@ -42,7 +42,10 @@ def test_systemd_takes_it(tmp_path: Path) -> None:
         for name in ("right.service", "wrong.service")
     }
 
-    assert (said["right.service"].returncode, said["right.service"].stderr) == (0, "")
+    assert said["right.service"].returncode == 0
+    # A systemd before Landlock leaves its calls out of the filter and says so; the bot does without them.
+    complaints = [line for line in said["right.service"].stderr.splitlines() if "landlock_" not in line]
+    assert complaints == []
     assert "RestartSecs" in said["wrong.service"].stderr
 
 

@@ -8,12 +8,9 @@ from typing import Literal, Protocol
 
 from bot.sandbox.nemovideo.faults import Point as NemoPoint
 from bot.sandbox.nemovideo.scripts import Script
-from tests.interruptions.world import World
+from tests.interruptions.world import PATIENCE_S, World
 
 LetGo = Callable[[], Awaitable[None]]
-
-REACH_S = 20.0
-"""For a call to come; far more than it takes."""
 
 
 class Point(Protocol):
@@ -43,7 +40,7 @@ class AtNemo:
             await world.nemo.script(self.script)
         hold = await world.nemo.hold(self.endpoint, self.point, after_bytes=self.after_bytes)
         await world.prompt()
-        await world.nemo.reached(hold, timeout_s=REACH_S)
+        await world.nemo.reached(hold, timeout_s=PATIENCE_S)
 
         async def let_go() -> None:
             await world.nemo.release(hold)
@@ -71,13 +68,13 @@ class AtTelegram:
         if self.once_working:
             working = await world.nemo.hold("message", "work")
             await world.prompt()
-            await world.nemo.reached(working, timeout_s=REACH_S)
+            await world.nemo.reached(working, timeout_s=PATIENCE_S)
             hold = await faults.hold(self.method, when=self.when)
             await world.nemo.release(working)
         else:
             hold = await faults.hold(self.method, when=self.when)
             await world.prompt()
-        await hold.reached(timeout_s=REACH_S)
+        await hold.reached(timeout_s=PATIENCE_S)
 
         async def let_go() -> None:
             await hold.release(drop=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.interruptions.expected import TITLE, expect_everything_once
 from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.process import SKEW
-from tests.interruptions.world import World
+from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import Worlds
 
 pytestmark = pytest.mark.heavy
@@ -57,7 +57,7 @@ async def test_nothing_is_lost_and_nothing_doubled(worlds: Worlds) -> None:
         await expect_no_negative_time(world)
         await set_clock(world, 0)
         await world.ada.say("/status")
-        await world.ada.chat.wait(timeout_s=10)
+        await world.ada.chat.wait(timeout_s=PATIENCE_S)
 
     jumps = {"forward": HOUR_S, "back": -HOUR_S}
     await worlds.at_each(

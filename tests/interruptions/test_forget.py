@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from bot.store import keys
-from tests.interruptions.points import REACH_S, AtNemo
+from tests.interruptions.points import AtNemo
 from tests.interruptions.world import PATIENCE_S, World
 from tests.interruptions.worlds import Worlds
 
@@ -27,8 +27,8 @@ async def test_what_runs_is_stopped_and_all_is_erased_and_told_once(worlds: Worl
         await world.ada.say("/forget")
         sure = await world.ada.chat.wait(matching="Erase everything", timeout_s=PATIENCE_S)
         told = await world.people.faults.hold("sendMessage", when=when)
-        await world.ada.press(sure, "Erase everything")
-        await told.reached(timeout_s=REACH_S)
+        await world.ada.press(sure, "Erase everything", timeout_s=PATIENCE_S)
+        await told.reached(timeout_s=PATIENCE_S)
 
         await world.bots.end(first, signal.SIGKILL)
         await let_go()

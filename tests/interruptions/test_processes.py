@@ -149,8 +149,8 @@ async def test_a_cancellation_survives_the_process_that_carries_it_out(world: Wo
     await AtNemo("message", "work").arrive(world)
     live = (await world.live())[-1]
     hold = await world.people.faults.hold("editMessageText", when="before", times=None)
-    await world.ada.press(live, "Cancel")
-    await hold.reached()
+    await world.ada.press(live, "Cancel", timeout_s=PATIENCE_S)
+    await hold.reached(timeout_s=PATIENCE_S)
 
     await world.bots.end(first, signal.SIGTERM)
     await world.people.faults.clear()

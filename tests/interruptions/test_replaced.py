@@ -51,7 +51,7 @@ async def first_video(world: World) -> Seen:
     world.bots.start()
     await world.ada.say("/settings")
     settings = await world.ada.chat.wait(matching="Settings of this chat", timeout_s=PATIENCE_S)
-    await world.ada.press(settings, "Earlier videos")
+    await world.ada.press(settings, "Earlier videos", timeout_s=PATIENCE_S)
     await world.prompt()
     (video,) = await world.videos()
     await world.at_rest()

@@ -145,7 +145,7 @@ async def test_a_message_that_may_not_have_arrived_is_told_and_not_sent_again(wo
         assert [seen.id for seen in await world.said()] == [told.id]
         assert [seen.deleted_at is None for seen in await world.live()] == [False]
 
-        await world.ada.press(told, "again")
+        await world.ada.press(told, "again", timeout_s=PATIENCE_S)
         await world.videos()
         await world.at_rest()
         assert [message.text for message in await world.nemo.messages()] == [TITLE]
@@ -161,7 +161,7 @@ async def test_a_video_that_arrives_late_is_not_sent_again(world: World) -> None
     faults = world.people.faults
     hold = await faults.hold("sendVideo")
     await world.prompt()
-    await hold.reached()
+    await hold.reached(timeout_s=PATIENCE_S)
     await world.bots.end(first, signal.SIGKILL)
 
     world.bots.start()

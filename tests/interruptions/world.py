@@ -36,8 +36,8 @@ _FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.proces
 LIVE_MARKS = ("▰", "▱", "In line, place")
 """Stand in progress messages and in no others."""
 
-PATIENCE_S = 25.0
-"""For a condition to hold; far more than it takes."""
+PATIENCE_S = 45.0
+"""For a condition to hold; far more than it takes, as the machine may be busy."""
 
 DRAIN_S = 5.0
 """For a process to be gone after SIGTERM. It takes 0.2 to 0.5 s alone; the machine may be busy."""

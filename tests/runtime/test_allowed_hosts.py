@@ -39,6 +39,15 @@ from bot.runtime.allowed_hosts import AllowedHosts, HostRule, is_public
             [("http", "127.0.0.1", 8081), ("https", "127.0.0.1", 8080), ("http", "2130706433", 8080)],
         ),
         ("http://[::1]:8080", [("http", "::1", 8080)], [("http", "::2", 8080)]),
+        (
+            "*.nemovideo.ai",
+            [("https", "cdn.nemovideo.ai", None), ("https", "cdn.nemovideo.ai", 443)],
+            [
+                ("https", ".nemovideo.ai", None),
+                ("https", "evil.com\\.nemovideo.ai", None),
+                ("https", "cdn.nemovideo.ai", 0),
+            ],
+        ),
     ],
 )
 def test_a_rule_allows_only_what_it_says(
@@ -53,7 +62,7 @@ def test_a_rule_allows_only_what_it_says(
     "rule",
     ["", "*", "*.", "*.example", "a.*.example", "ftp://a.example", "https://a.example/path", "https://u@a.example",
      "a b", "a.example:port", "a\u200db.example", "https://", "a.example?x",
-     "127.1", "2130706433", "*.0.1", "1.2.3.4.5"],
+     "127.1", "2130706433", "a.example:0", "*.0.1", "1.2.3.4.5"],
 )  # fmt: skip
 def test_an_invalid_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match=r"host|[Pp]ort"):
@@ -80,7 +89,7 @@ def test_no_rules_allow_nothing() -> None:
         ("172.16.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False), ("100.64.0.1", False),
         ("0.0.0.0", False), ("224.0.0.1", False), ("255.255.255.255", False), ("::1", False),
         ("fe80::1", False), ("fc00::1", False), ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False),
-        ("2002:7f00:1::", False),
+        ("2002:7f00:1::", False), ("192.0.0.192", False), ("192.88.99.1", False), ("3fff::1", False),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:

@@ -80,12 +80,36 @@ def test_markup_becomes_entities(markdown: str, text: str, kind: str, parts: lis
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "tg://user?id=1", "file.txt", "http://[", "https://x"]
-)
+    "url",
+    [
+        "javascript:alert(1)", "tg://user?id=1", "file.txt", "http://[", "https://x",
+        "https://nemovideo.com@evil.example/", "http://192.168.0.5/",
+        "http://127.0.0.1:8080/", "https://evil.example:0/", f"https://evil.example/{'a' * 2048}",
+    ],
+)  # fmt: skip
 def test_a_link_that_telegram_would_refuse_keeps_its_words_only(url: str) -> None:
     (piece,) = to_pieces(f"open [the page]({url})")
     assert "the page" in piece.text
     assert not [e for e in piece.entities if e.type == MessageEntity.TEXT_LINK]
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "is_link"),
+    [
+        ("https://nemovideo.com", "https://evil.example/nemovideo.com", False),
+        ("nemovideo.com/workspace", "https://nemovideo.com.evil.example/", False),
+        ("www.nemovideo.com", "https://nemovideo.com/", True),
+        ("nemovideo.com", "https://www.nemovideo.com/", True),
+        ("https://nemovideo.com/a", "https://nemovideo.com/b", True),
+        ("🎬 nemovideo.com", "https://evil.example/", True),
+        ("the page", "https://evil.example/", True),
+        ("例.中国", "https://evil.example/", False),
+    ],
+)
+def test_a_link_whose_words_name_a_host_leads_to_no_other(text: str, url: str, is_link: bool) -> None:
+    (piece,) = to_pieces(f"🎬 [{text}]({url})")
+    assert text in piece.text
+    assert bool([e for e in piece.entities if e.type == MessageEntity.TEXT_LINK]) is is_link
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError
 from bot.nemo.events import AgentFile
 from bot.projects.projects import Project
+from bot.runtime.web_links import is_link, with_host
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +66,9 @@ class AgentFiles:
         return bytes(content)
 
     async def _send_link(self, key: str, file: AgentFile) -> None:
-        buttons = (Button("button.download", url=file.url),) if file.url.startswith("https://") else ()
-        text = "answer.file_link" if buttons else "answer.file_lost"
-        await self._attempt.responder.send(key, LocalizedMessage(text, {"name": file.name}, buttons))
+        message = LocalizedMessage("answer.file_lost", {"name": file.name})
+        if is_link(file.url):
+            button = Button("button.download", url=file.url)
+            name = with_host(file.name, file.url)
+            message = LocalizedMessage("answer.file_link", {"name": name}, (button,))
+        await self._attempt.responder.send(key, message)

@@ -9,6 +9,7 @@ from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.refusal_messages import file_gone
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.runtime.tokens import has_token
 
 MAX_PROMPT_BYTES = 64 * 1024  # more than any prompt has, in any encoding; what is larger is not even read
 _ALLOWED = "\n\t"
@@ -93,6 +94,15 @@ async def _read(attempt: Attempt, file: Attachment) -> str:
     text = decode_text(data)
     if text is None:
         raise JobEnded(LocalizedMessage("error.prompt_unreadable", {"name": file.name}))
+    if has_token(text):
+        # The agent must never get it, nor may it be stored in a request.
+        job = attempt.job
+        is_deleted = await attempt.responder.delete_message(
+            job.telegram_chat_id, file.message_id or job.message_id or 0, only_buttons=False
+        )
+        raise JobEnded(
+            LocalizedMessage(f"login.file_{'deleted' if is_deleted else 'kept'}", {"name": file.name})
+        )
     if not text:
         raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
     return text

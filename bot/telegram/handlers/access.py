@@ -12,7 +12,7 @@ from bot.telegram.reading.addressing import owner_id, telegram_chat_id_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.receiving.application import Context
 
-_BEFORE_ALL = -1  # the group of handlers that PTB asks before the ordinary ones
+_BEFORE_ALL = -2  # the group of handlers that PTB asks before the ordinary ones
 
 
 class AccessGuard(HandlerFamily):

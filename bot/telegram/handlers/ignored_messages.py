@@ -5,8 +5,8 @@ from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.jobs.messages import LocalizedMessage
+from bot.runtime.tokens import has_token
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.login import token_in
 from bot.telegram.reading.addressing import is_from_bot, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
@@ -14,15 +14,15 @@ from bot.telegram.reading.request import is_from_others
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS = -2
+_BEFORE_ACCESS = -3
 """The group of handlers that PTB asks before the access guard. Within one group it asks only the first that fits."""
 
 
 class ForwardedCommand(filters.MessageFilter):
-    """A forwarded message that would log in, forget or cancel if its forwarder had written it.
+    """A forwarded message that would forget or cancel if its forwarder had written it.
 
-    People forward what others wrote, and need not have read it: a token in it would log them in to somebody else's
-    account. Their own commands they may forward; a forwarded request stays a request, with ``/edit`` or without.
+    People forward what others wrote, and need not have read it. Their own commands they may forward; a forwarded
+    request stays a request, with ``/edit`` or without.
     """
 
     def filter(self, message: Message) -> bool:
@@ -31,8 +31,6 @@ class ForwardedCommand(filters.MessageFilter):
             return False
         text = message.text or message.caption or ""
         is_private = message.chat.type == ChatType.PRIVATE
-        if token_in(text) is not None:
-            return is_private  # In a group it is only deleted, whoever wrote it.
         if (command := find_command(text)) is not None:
             return command.name != EDIT
         return is_private and attachment_of(message) is None and action_for(text) is not None
@@ -52,7 +50,7 @@ class IgnoredMessages(HandlerFamily):
         # A token in it has to be deleted all the same.
         username = context.bot.username
         command = find_command(message.text or message.caption or "", username)
-        is_elses = command is not None and not command.is_for(username) and not token_in(message.text or "")
+        is_elses = command is not None and not command.is_for(username) and not has_token(message.text or "")
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.note(message)
             raise ApplicationHandlerStop

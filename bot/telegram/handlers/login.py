@@ -1,27 +1,30 @@
-"""Logging in with an API token.
+"""Logging in with an API token, and tokens wherever else they stand.
 
 A message that holds a token is deleted before anything else happens, and the token is stored encrypted.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from telegram import Message, Update
 from telegram.constants import ChatType
+from telegram.ext import ApplicationHandlerStop, MessageHandler, filters
 
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.jobs.position_message import MessageLocation
+from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
+from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
 
 LOGIN_START = "login"  # what ``/start`` brings along from the button under a refused ``/login``
 
-# Also right behind a command, where the space was forgotten.
-_TOKEN = re.compile(r"nmv_[\w-]{8,}")
+_AFTER_ACCESS = -1
+"""The group of handlers that PTB asks behind the access guard and before all that read what a message asks for."""
 
 
 class LoginHandlers(HandlerFamily):
@@ -30,30 +33,62 @@ class LoginHandlers(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_command("login", self._login)
+        messages = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
+        self._services.application.add_handler(
+            MessageHandler(messages & _HoldsToken(), self._guard), _AFTER_ACCESS
+        )
+
+    async def _guard(self, update: Update, context: Context) -> None:
+        """Delete a message with a token in it, whatever else it asks for.
+
+        Raises:
+            ApplicationHandlerStop: Always; the message goes nowhere else.
+        """
+        message = update.effective_message
+        if message is not None:
+            token = None
+            # A token that somebody else wrote would log the reader in to that account.
+            if update.message is not None and not is_from_others(message):
+                token = token_in(words_of(message))
+            await self._use_token(update, context, message, token)
+        raise ApplicationHandlerStop
 
     async def _login(self, update: Update, context: Context) -> None:
         message = message_of(update)
         token = offered_token(message.text or "")
         if token is None:
             return await self._submitter.reply(update, login_how(message, context.bot.username))
-        return await self.use_token(update, context, token)
+        return await self._use_token(update, context, message, token)
 
-    async def use_token(self, update: Update, context: Context, token: str) -> None:
-        """Delete a message with a token in it, and log in with that if the chat is private."""
-        message = message_of(update)
+    async def _use_token(self, update: Update, context: Context, message: Message, token: str | None) -> None:
+        """Delete a message with a token in it, and log in with that if the chat is private.
+
+        Args:
+            update: The update with the message.
+            context: PTB's context.
+            message: The message.
+            token: What to log in with; ``None`` only deletes.
+        """
         is_private = message.chat.type == ChatType.PRIVATE
+        is_login, held = is_private and token is not None, _holder(message)
         buttons = () if is_private else _to_private_chat(context.bot.username)
+        place = "private" if is_private else "group"
+        deleted = LocalizedMessage(f"login.deleted_in_{place}", buttons=buttons)
+        kept = LocalizedMessage("login.please_delete", buttons=buttons)
+        if token is None and any(map(has_bot_token, _texts(held))):
+            deleted, kept = (
+                LocalizedMessage("login.bot_token_deleted"),
+                LocalizedMessage("login.bot_token_kept"),
+            )
         deletion = DeleteTokenPayload(
-            message_id=message.message_id,
-            deleted=None if is_private else LocalizedMessage("login.deleted_in_group", buttons=buttons),
-            kept=LocalizedMessage("login.please_delete", buttons=buttons),
+            message_id=held.message_id, deleted=None if is_login else deleted, kept=kept
         )
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.DELETE_TOKEN, payload=deletion)]
-        if is_private:
+        if is_private and token is not None:
             login = LoginPayload(encrypted_token=self._submitter.chats.encrypt(token))
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.
-        where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), message.message_id)
+        where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), held.message_id)
         context.application.create_task(
             self._services.presses.messages.delete(where), update, name="delete token"
         )
@@ -61,10 +96,27 @@ class LoginHandlers(HandlerFamily):
         await self._submitter.enqueue(update, [replace(job, message_id=None) for job in jobs])
 
 
-def token_in(text: str) -> str | None:
-    """Return an API token that stands in a text, with or without a command."""
-    found = _TOKEN.search(text)
-    return found[0] if found else None
+class _HoldsToken(filters.MessageFilter):
+    """A message with a token in it, or in what it answers or quotes."""
+
+    def filter(self, message: Message) -> bool:
+        replied = message.reply_to_message
+        return any(map(has_token, _texts(message))) or (
+            replied is not None and any(map(has_token, _texts(replied)))
+        )
+
+
+def _holder(message: Message) -> Message:
+    """Return which message holds the token: this one, or the one that it answers."""
+    replied = message.reply_to_message
+    return message if replied is None or any(map(has_token, _texts(message))) else replied
+
+
+def _texts(message: Message) -> Iterator[str]:
+    """Return all words of a message that could go anywhere."""
+    yield words_of(message)
+    if message.quote is not None:
+        yield message.quote.text
 
 
 def offered_token(text: str) -> str | None:

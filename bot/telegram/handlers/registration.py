@@ -24,8 +24,8 @@ from bot.telegram.handlers.start_help import StartHelpHandlers
 def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
     login, cancel = LoginHandlers(services), CancelHandlers(services)
-    start_help, questions = StartHelpHandlers(services, login), QuestionHandlers(services)
-    requests = RequestHandlers(services, login, cancel, questions)
+    start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
+    requests = RequestHandlers(services, cancel, questions)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
     AdminCommands(services).register()

@@ -8,8 +8,8 @@ from bot.job_types import PRIVATE_MENU
 from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.steps.show_skills import START
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
-from bot.telegram.handlers.login import LOGIN_START, LoginHandlers, login_how, token_in
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.reading.commands import find_command, nearest_command
@@ -19,10 +19,6 @@ from bot.telegram.sending.private_messages import read_payload
 
 class StartHelpHandlers(HandlerFamily):
     """Handles ``/start``, ``/help`` and unknown commands."""
-
-    def __init__(self, services: HandlerServices, login: LoginHandlers) -> None:
-        super().__init__(services)
-        self._login = login
 
     def register(self) -> None:
         """Add the handlers of the two commands."""
@@ -52,8 +48,6 @@ class StartHelpHandlers(HandlerFamily):
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
         text = message.text or message.caption or ""
-        if (token := token_in(text)) is not None:
-            return await self._login.use_token(update, context, token)
         command = find_command(text, context.bot.username)
         if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
             return await self._submitter.note(message)

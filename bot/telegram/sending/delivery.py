@@ -21,6 +21,7 @@ from bot.jobs.ports import ChatGone, Delivered, FileGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
+from bot.runtime.web_links import with_host
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.keyboards import keyboard
@@ -256,7 +257,9 @@ class Delivery:
         return target
 
     def _link_text(self, result: Result, refusal: Refusal | None, words: Words) -> str:
-        size, link = words.size(result.size or 0), words.link(_link_of(result), FILE_NAME)
+        url, size = _link_of(result), words.size(result.size or 0)
+        # A host that the operator hasn't named is shown before anybody opens it.
+        link = words.link(url, with_host(FILE_NAME, url) if result.why_link == "elsewhere" else FILE_NAME)
         match refusal:
             case Refusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)

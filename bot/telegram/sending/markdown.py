@@ -17,12 +17,14 @@ from telegram.constants import MessageLimit
 from telegramify_markdown import MessageEntity as RawEntity
 from telegramify_markdown import RenderConfig, convert
 
+from bot.runtime.allowed_hosts import ascii_host
+from bot.runtime.web_links import is_link
+
 MAX_ANSWER_CHARS = 12_000
 """Longer answers are cut: three full messages are as much as anybody reads on a phone."""
 
 MAX_PIECE_UTF16 = int(MessageLimit.MAX_TEXT_LENGTH)
 MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
-MAX_LINK_CHARS = 2048
 
 # What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out: the former need a
 # paid user name, and the agent has nobody to mention.
@@ -52,6 +54,8 @@ _BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|"})
 _EMPHASIS = re.compile(r"(?<![*~\\])(\*{1,3}|~~)([^\s*~](?:[^*~\n]{0,300}?[^\s*~])?)\1(?![*~])")
 _ZERO_WIDTH_SPACE = "\u200b"
 
+# What people take for an address, at the beginning of a link's text.
+_NAMED_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?((?:[\w-]+\.)+[^\W\d_]{2,}\b[^\s/?#]*)", re.IGNORECASE)
 _ADDRESS = re.compile(r"<(https?://[^\s<>]+)>")
 _NO_TABLE_ROW = re.compile(r"^(?![ \t>]*\|).*\|\|.*$", re.MULTILINE)
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)")
@@ -95,7 +99,7 @@ def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
     """
     source, was_cut = _bounded(_clean(markdown))
     text, raw = _convert(source)
-    entities = _usable(raw)
+    entities = _usable(raw, text)
     if was_cut:
         text = f"{text.rstrip()}\n\n{cut_note}"
     return tuple(_split(text, entities))
@@ -223,7 +227,8 @@ def _is_punctuation(character: str) -> bool:
     return character == _CODE or unicodedata.category(character)[0] in "PS"
 
 
-def _usable(raw: list[RawEntity]) -> list[MessageEntity]:
+def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
+    units = text.encode("utf-16-le")
     entities: list[MessageEntity] = []
     ends: dict[str, int] = {}
     for entity in sorted(raw, key=lambda one: (one.offset, -one.length)):
@@ -234,20 +239,29 @@ def _usable(raw: list[RawEntity]) -> list[MessageEntity]:
         if entity.type in _PLAIN_TYPES:
             language = entity.language if entity.type == MessageEntity.PRE else None
             entities.append(MessageEntity(entity.type, entity.offset, entity.length, language=language))
-        elif entity.type == MessageEntity.TEXT_LINK and entity.url and _is_web_link(entity.url):
-            entities.append(MessageEntity(entity.type, entity.offset, entity.length, url=entity.url))
+        elif entity.type == MessageEntity.TEXT_LINK and entity.url:
+            shown = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode(
+                "utf-16-le", "replace"
+            )
+            if _may_lead(shown, entity.url):
+                entities.append(MessageEntity(entity.type, entity.offset, entity.length, url=entity.url))
     return entities
 
 
-def _is_web_link(url: str) -> bool:
+def _may_lead(text: str, url: str) -> bool:
+    """Return whether a link may stand behind a text: one that names a host may lead to no other."""
     # Telegram refuses the whole message for one URL that it can't parse.
-    if len(url) > MAX_LINK_CHARS or any(c.isspace() for c in url):
+    if not is_link(url):
         return False
+    named = _NAMED_HOST.match(text.strip())
+    return named is None or _host(f"//{named[1]}") == _host(url)
+
+
+def _host(url: str) -> str:
     try:
-        parts = urlsplit(url)
+        return ascii_host(urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and "." in (parts.hostname or "")
+        return ""
 
 
 def _split(text: str, entities: list[MessageEntity]) -> list[Piece]:

@@ -123,6 +123,7 @@ class RecordingResponder:
     send_limit_bytes: int = 50_000_000
     files: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
+    may_delete: bool = True
     sent: dict[str, OutgoingMessage] = field(default_factory=dict)
     stages: list[str] = field(default_factory=list)
     delivered: list[tuple[str, Result]] = field(default_factory=list)
@@ -177,7 +178,7 @@ class RecordingResponder:
 
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         self.deleted.append((address, message_id, only_buttons))
-        return True
+        return self.may_delete
 
     async def finish_progress(self, closing: LocalizedMessage | None) -> None:
         pass

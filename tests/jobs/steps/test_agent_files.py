@@ -48,20 +48,24 @@ async def test_the_same_file_is_sent_once_and_not_endlessly_many(rig: Rig) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "key", "buttons"),
+    ("url", "key", "name", "buttons"),
     [
-        ("https://elsewhere.example/cup.png", "answer.file_link", 1),
-        ("gs://bucket/cup.png", "answer.file_lost", 0),
-        ("/media/nowhere/cup.png", "answer.file_lost", 0),
-        ("http://[", "answer.file_lost", 0),
+        ("https://elsewhere.example/cup.png", "answer.file_link", "cup.png (elsewhere.example)", 1),
+        ("https://me@elsewhere.example/cup.png", "answer.file_lost", "cup.png", 0),
+        ("https://192.168.0.5/cup.png", "answer.file_lost", "cup.png", 0),
+        ("gs://bucket/cup.png", "answer.file_lost", "cup.png", 0),
+        ("/media/nowhere/cup.png", "answer.file_lost", "cup.png", 0),
+        ("http://[", "answer.file_lost", "cup.png", 0),
     ],
 )
-async def test_a_file_that_is_out_of_reach_is_told(rig: Rig, url: str, key: str, buttons: int) -> None:
+async def test_a_file_that_is_out_of_reach_is_told(
+    rig: Rig, url: str, key: str, name: str, buttons: int
+) -> None:
     part = {"fileData": {"fileUri": url, "displayName": "cup.png"}}
     await ask(rig, {"json": {"content": {"parts": [part]}}}, {"text": "Here."})
     message = rig.responder.sent["file.1.1"]
     assert isinstance(message, LocalizedMessage)
-    assert (message.key, message.params, len(message.buttons)) == (key, {"name": "cup.png"}, buttons)
+    assert (message.key, message.params, len(message.buttons)) == (key, {"name": name}, buttons)
     assert rig.responder.sent["answer"] == AgentMessage("Here.")
 
 

@@ -60,3 +60,25 @@ async def test_a_request_of_refused_files_alone_is_over(rig: Rig) -> None:
         await Gather()(attempt)
     assert ended.value.message is None
     assert rig.responder.keys == ["error.file_type"]
+
+
+@pytest.mark.parametrize(
+    ("token", "is_deletable", "key"),
+    [
+        ("nmv_usr_tokenofmine", True, "login.file_deleted"),
+        ("7000000002:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", False, "login.file_kept"),
+    ],
+)
+async def test_a_token_in_a_text_file_is_neither_stored_nor_sent_on(
+    rig: Rig, token: str, is_deletable: bool, key: str
+) -> None:
+    file = a_file(2, kind="document", name="idea.txt", content_type="text/plain", message_id=2)
+    rig.responder.files = {file.file_id: f"a cat, {token}".encode()}
+    rig.responder.may_delete = is_deletable
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file, message_id=2)])
+    with pytest.raises(JobEnded) as ended:
+        await Gather()(attempt)
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == key
+    assert [message_id for _, message_id, _ in rig.responder.deleted] == [2]
+    assert attempt.load(Gathered) is None

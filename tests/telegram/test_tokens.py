@@ -1,0 +1,76 @@
+"""Tokens in messages: deleted before anything else reads them, and never stored or sent on."""
+
+from typing import Any
+
+import pytest
+
+from bot.jobs.model import STORED_JOB, JobKind
+from bot.jobs.payloads import DeleteTokenPayload
+from tests.telegram.test_handlers import ANN, FROM_BO, GROUP, PRIVATE, Received, docket, message, received
+
+__all__ = ["docket", "received"]  # fixtures
+
+NEMO = "nmv_usr_tokenofmine"
+BOT = "7000000002:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
+VIDEO = {"file_id": "v", "file_unique_id": "u", "width": 320, "height": 240, "duration": 6, "file_size": 9}
+
+
+async def deleted(received: Received) -> list[int]:
+    return [
+        int(call["params"]["message_id"]) for call in await received.telegram.people.calls("deleteMessage")
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["/start", "/new", "/help", "/export", "/skill", "/cancel", "/edit", "/what", "/login"]
+)
+async def test_a_token_behind_any_command_is_used_and_deleted(received: Received, command: str) -> None:
+    jobs = await received(message(f"{command} {NEMO}", PRIVATE, **{"from": ANN}))
+    assert {job.kind for job in jobs} == {JobKind.DELETE_TOKEN, JobKind.LOGIN}
+    assert await deleted(received) == [7]
+    assert not any(NEMO in STORED_JOB.dump_json(job).decode() for job in jobs)
+
+
+QUOTE = {"text": f"use {NEMO}", "position": 0, "is_manual": True}
+REPLIED = {"message_id": 5, "date": 1, "chat": PRIVATE, "from": ANN, "text": f"my token: {NEMO}"}
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "message_id"),
+    [
+        (message(f"a cat {NEMO}", PRIVATE, forward_origin=FROM_BO), "deleted_in_private", 7),
+        (
+            {"edited_message": message(f"a cat {NEMO}", PRIVATE, edit_date=2)["message"]},
+            "deleted_in_private",
+            7,
+        ),
+        (message("a cat", PRIVATE, quote=QUOTE), "deleted_in_private", 7),
+        (message("a cat", PRIVATE, reply_to_message=REPLIED), "deleted_in_private", 5),
+        (message(f"/start {BOT}", PRIVATE), "bot_token_deleted", 7),
+        (message("", PRIVATE, video=VIDEO, caption=f"a cat, {BOT}"), "bot_token_deleted", 7),
+        (message(f"a cat {NEMO}", GROUP), "deleted_in_group", 7),
+        (message(f"/new@some_bot {BOT}", GROUP), "bot_token_deleted", 7),
+    ],
+    ids=["forwarded", "edited", "quoted", "answered", "bot's", "caption", "group", "another bot's command"],
+)
+async def test_a_token_in_any_text_is_deleted_told_and_goes_nowhere(
+    received: Received, body: dict[str, Any], key: str, message_id: int
+) -> None:
+    (held,) = body.values()
+    held["from"] = ANN
+    (job,) = await received(body)
+    payload = job.payload_as(DeleteTokenPayload)
+    assert payload.deleted is not None
+    assert (payload.deleted.key, payload.message_id) == (f"login.{key}", message_id)
+    assert await deleted(received) == [message_id]
+    stored = STORED_JOB.dump_json(job).decode()
+    assert NEMO not in stored
+    assert BOT not in stored
+
+
+@pytest.mark.parametrize(
+    "text", ["at 10:30 a cat", "nmv_ is how tokens begin", "7000000002: a cat", "1234567:AAHdq"]
+)
+async def test_what_only_resembles_a_token_is_a_request(received: Received, text: str) -> None:
+    (job,) = await received(message(text, PRIVATE, **{"from": ANN}))
+    assert job.kind is JobKind.EDIT
