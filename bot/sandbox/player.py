@@ -150,6 +150,8 @@ class Player:
             raise WrongFile(f"nemo: {error}") from error
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
+        if any(person.topics for person in self._conversation.people.values()):
+            await self._people.ask("set_bot", bot=self._people.bot, topics=True)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:

@@ -200,7 +200,8 @@ class Person:
         Args:
             text: The text.
             chat: The chat to write to.
-            where: ``thread``, ``reply_to`` (a message ID), ``sent_as``, ``reply_to_topic``, ``entities``, ``extra``.
+            where: ``thread``, ``reply_to`` (a message ID), ``quote``, ``sent_as``, ``reply_to_topic``,
+                ``entities``, ``extra``.
         """
         return Seen.of(await self.people.ask("write", **self._to(chat), text=text, **where))
 

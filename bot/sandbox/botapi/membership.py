@@ -18,6 +18,7 @@ _RIGHTS = [
     "can_post_stories",
     "can_edit_stories",
     "can_delete_stories",
+    "can_send_welcome_messages",
 ]
 MEMBER_RIGHTS = [
     "can_send_messages",
@@ -131,8 +132,9 @@ def add_topic(world: World, chat: Chat, by: Json, name: str) -> int:
     if not chat.is_forum and chat.type != "private":
         raise bad_request("the chat is not a forum")
     created: dict[str, Any] = {"name": name, "icon_color": 7322096}
-    message = world.post(chat, {"from": dict(by), "is_topic_message": True, "forum_topic_created": created})
-    thread_id = message.json["message_thread_id"] = chat.last_message_id
+    message = world.post(chat, {"from": dict(by), "forum_topic_created": created})
+    thread_id = int(message.json["message_id"])
+    message.json |= {"message_thread_id": thread_id, "is_topic_message": True}
     chat.topics[thread_id] = name
     announce(world, chat, message)
     return thread_id
