@@ -19,7 +19,9 @@ def exists(name: str) -> bool:
     if not function:
         return (CONVERSATIONS / f"{name}.yaml").is_file()
     path = TESTS / file
-    return path.is_file() and bool(re.search(rf"(?m)^(?:async )?def {function}\(", path.read_text("utf-8")))
+    return path.is_file() and bool(
+        re.search(rf"(?m)^\s*(?:async )?def {function}\(", path.read_text("utf-8"))
+    )
 
 
 def test_all_lines_are_there() -> None:

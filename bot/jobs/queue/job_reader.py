@@ -8,10 +8,13 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import C, field_of
-from bot.jobs.model import Job, JobState, QueueName
-from bot.jobs.queue.album import GatheredJob, read_gathered_job
+from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
+
+_ACCOUNT_CHANGES = frozenset({JobKind.LOGIN, JobKind.LOGOUT, JobKind.FORGET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,17 @@ class JobReader:
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
+    async def note_seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int, digest: str) -> None:
+        """Note what a message holds; empty if no edit may make it a request, as it did something else."""
+        await self._redis.set(
+            keys.seen_key(str(chat), telegram_chat_id, message_id), digest, ex=keys.SEEN_TTL_S
+        )
+
+    async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return what was noted of a message; ``None`` if it was not seen, or long ago."""
+        digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
+        return cast(str | None, digest)
+
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
         """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
         job_id: Any = await self._redis.get(keys.sender_key(str(chat), owner_id))
@@ -65,6 +79,10 @@ class JobReader:
         """Load a job with all of its parts so far."""
         return read_gathered_job(await self._fields(job.chat, job.id))
 
+    async def with_edit(self, job: Job, edited: ArrivedPart) -> Job:
+        """Return a job as it would be with a part of it edited."""
+        return read_gathered_job({**await self._fields(job.chat, job.id), **edited.fields}).job
+
     async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
         """Return the ids of the running job, if any, of one that waits for an answer, and of those behind them."""
         # Read at one moment: a job that begins between two reads would be in neither answer.
@@ -75,6 +93,26 @@ class JobReader:
             running, waiting, asking = await pipe.execute()
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
+
+    async def topics(self, chat: ChatKey) -> list[ChatKey]:
+        """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
+        topics = {chat.of_account}
+        async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
+            if not name.startswith(keys.KEPT_WHEN_FORGOTTEN):
+                topics.add(ChatKey.parse(name[name.index("{") + 1 : name.index("}")]))
+        return sorted(topics - {chat}, key=str)
+
+    async def is_other_topic_busy(self, chat: ChatKey) -> bool:
+        """Return whether a request runs in another topic of a chat; those that change the account don't count."""
+        async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat.chat_id}*"):
+            topic, queue = parse_queue_id(name)
+            if topic.of_account != chat.of_account or topic == chat or queue is not QueueName.MAIN:
+                continue
+            job_id: Any = await self._redis.hget(keys.running_key(str(topic), queue), "job")
+            status = None if job_id is None else await self.find(topic, job_id)
+            if status is not None and status.job.kind not in _ACCOUNT_CHANGES:
+                return True
+        return False
 
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""

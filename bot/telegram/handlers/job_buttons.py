@@ -27,7 +27,7 @@ from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills import SkillCards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
@@ -97,7 +97,7 @@ class JobButtons(HandlerFamily):
         if status is None:
             return OLD_JOB
         if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, status.job.owner_id)
         match action:
             case KeepExtras():
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
@@ -123,7 +123,7 @@ class JobButtons(HandlerFamily):
             return OLD_JOB
         old = status.job
         if not await self._permissions.may_change(press.update, old.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, old.owner_id)
         job = await prompt_job(self._submitter, press, old.text)
         if job is not None:
             files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
