@@ -21,7 +21,7 @@ from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.turns import TurnText
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import MAX_ANSWER_CHARS, MAX_PIECES, to_pieces
-from bot.words.screen_talk import CleanedAnswer
+from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from tests.nemo.test_messages import WHO, answering, chunk, hear
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -133,11 +133,10 @@ def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.Mon
     attempt: Any = SimpleNamespace(clock=None, responder=SimpleNamespace(report_progress=shown.append))
     turn = ask_agent._AgentTurn(cast(Any, None), ask_agent.TurnLimits(), attempt, Turn())
     received, previews = ask_agent._Received(), list[str]()
-    clean = ask_agent.remove_screen_talk
 
     def count(text: str) -> CleanedAnswer:
         previews.append(text)
-        return clean(text)
+        return remove_screen_talk(text)
 
     monkeypatch.setattr(ask_agent, "remove_screen_talk", count)
     for event in _pieces_of_text(Completeness.PARTIAL)[:100]:
