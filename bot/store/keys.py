@@ -140,10 +140,8 @@ PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or e
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
 PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
-UNREADABLE_TOLD = f"{NAMESPACE}unreadable_told"  # UNREADABLE_TOLD_TTL_S: the admins know of unreadable files
 
 ACCESS_DENIED_TTL_S = 86_400
-UNREADABLE_TOLD_TTL_S = 3600
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
 
 
