@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ async def test_refused_entities_cost_the_looks_and_not_the_words(telegram: Teleg
     assert "entities" not in messages[0].json
     assert messages[0].buttons
     assert await telegram.people.calls("editMessageText") == []
+
+
+async def test_refused_tags_of_our_own_words_are_not_shown(telegram: Telegram) -> None:
+    await telegram.people.faults.error(
+        "sendMessage", code=400, description="Bad Request: can't parse entities: no end tag"
+    )
+    _, messages = await said(telegram, LocalizedMessage("privacy.text", {"videos": 5, "chat_days": "<90>", "job_days": 7}))
+    assert "What I keep of this chat" in messages[0].text
+    assert "<90>" in messages[0].text
+    assert not re.search(r"</?b>|&\w+;", messages[0].text)
 
 
 async def test_each_idempotency_key_is_sent_once(telegram: Telegram) -> None:

@@ -1,5 +1,6 @@
 """What Telegram's refusals of a message mean, and in which form it is sent next: one table, for every method."""
 
+import html
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -8,11 +9,15 @@ from typing import Any, Self, TypeVar
 
 import structlog
 from telegram import InlineKeyboardMarkup
+from telegram.constants import ParseMode
 from telegram.error import BadRequest, NetworkError, TelegramError
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+
+_TAG = re.compile(r"<[^>]*>")
 
 
 class Refusal(Enum):
@@ -134,6 +139,8 @@ class MessageForm:
             left_out["reply_parameters"] = None
         if not self.formatting:
             left_out |= {"parse_mode": None, "entities": ()}
+            if fields.get("parse_mode") == ParseMode.HTML and "text" in fields:
+                left_out["text"] = html.unescape(_TAG.sub("", fields["text"]))
         return {name: left_out.get(name, value) for name, value in fields.items()}
 
 

@@ -402,6 +402,7 @@ class TelegramResponder:
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
     ) -> None:
         form: dict[str, Any] = {
+            "text": text.text,
             "parse_mode": text.parse_mode,
             "entities": text.entities,
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
@@ -410,7 +411,7 @@ class TelegramResponder:
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
-                    chat_id, text.text, disable_notification=text.quiet, rate_limit_args=acquired, **fields
+                    chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
             return await send_in_best_form(call, {**form, **self._place(chat_id, is_reply=is_reply)})
@@ -418,7 +419,6 @@ class TelegramResponder:
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
                 return await self._bot.edit_message_text(
-                    text.text,
                     chat_id=chat_id,
                     message_id=message_id,
                     rate_limit_args=SendPriority.FREE,
