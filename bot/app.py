@@ -198,7 +198,7 @@ class App:
                 )
                 tasks.append(asyncio.create_task(receiving, name="intake"))
             started.set()
-            log.info("app.ready", role=self._role, bot=bot.username)
+            log.info("app.ready", role=self._role, bot=bot.username, spenders=self._settings.spenders)
             if ready is not None:
                 ready.set()
             await _wait_until(stop, tasks)

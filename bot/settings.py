@@ -204,10 +204,18 @@ class Settings(BaseSettings):
         "their private chats with it.",
     )
     daily_jobs_per_person: int = Field(
-        0, ge=0, le=1_000_000, description="Requests that a person may make per day (UTC). 0: unlimited."
+        default_factory=lambda known: 10 if _is_open_to_all(known) else 0,
+        ge=0,
+        le=1_000_000,
+        description="Requests that a person may make per day (UTC). 0: unlimited. Default: 10 if everybody may use "
+        "NEMO_TOKEN, because neither ALLOWED_USERS nor ALLOWED_CHATS is set; else 0.",
     )
     daily_jobs_per_chat: int = Field(
-        0, ge=0, le=1_000_000, description="Requests that a chat may make per day (UTC). 0: unlimited."
+        default_factory=lambda known: 50 if _is_open_to_all(known) else 0,
+        ge=0,
+        le=1_000_000,
+        description="Requests that a chat may make per day (UTC). 0: unlimited. Default: 50 if everybody may use "
+        "NEMO_TOKEN, because neither ALLOWED_USERS nor ALLOWED_CHATS is set; else 0.",
     )
     daily_mb_per_person: int = Field(
         0, ge=0, le=1_000_000, description="MB of files that a person may send per day (UTC). 0: unlimited."
@@ -355,6 +363,22 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def is_open_to_all(self) -> bool:
+        """Whether strangers can use up the credits of ``NEMO_TOKEN``."""
+        return _is_open_to_all(dict(self))
+
+    @property
+    def spenders(self) -> str:
+        """Who may use up the credits of ``NEMO_TOKEN``, for the log and ``check``."""
+        if self.nemo_token is None:
+            return "no NEMO_TOKEN here"
+        who = "everybody" if self.is_open_to_all else "ALLOWED_USERS, ALLOWED_CHATS and ADMINS"
+        a_person, a_chat = (
+            limit or "unlimited" for limit in (self.daily_jobs_per_person, self.daily_jobs_per_chat)
+        )
+        return f"{who}; requests a day: {a_person} a person, {a_chat} a chat"
+
+    @property
     def listen(self) -> tuple[str, int]:
         """Host and port of the web app."""
         host, _, port = (self.http_listen or HTTP_LISTEN).rpartition(":")
@@ -369,6 +393,11 @@ class Settings(BaseSettings):
     def results_dir(self) -> Path:
         """The directory in which finished videos wait to be sent."""
         return self.shared_dir or self.data_dir / "results"
+
+
+def _is_open_to_all(known: Mapping[str, Any]) -> bool:
+    """Whether strangers can use up the operator's credits."""
+    return bool(known.get("nemo_token")) and not (known.get("allowed_users") or known.get("allowed_chats"))
 
 
 def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
@@ -402,6 +431,7 @@ def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
             + "".join(f"number {int(place) + 1}: " for place in item["loc"][1:])
             + item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_input=False, include_url=False)
+            if item["type"] != "default_factory_not_called"  # It only follows from another one.
         ]
     if settings is None or problems:
         raise WrongSettings(problems)

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.commands.check import check_spenders
+from bot.commands.check_findings import Verdict
 from bot.settings import Settings, WrongSettings, env_example, load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -290,3 +292,24 @@ def test_the_example_can_be_uncommented_as_it_is(tmp_path: Path) -> None:
     lines = [line for line in env_example().splitlines() if line.startswith("#") and line[1:2].isupper()]
     (tmp_path / ".env").write_text("\n".join(line[1:] for line in lines), "utf-8")
     assert load_settings() == load_settings(None)
+
+
+def test_strangers_have_limits_where_they_could_use_up_the_operators_credits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def limits() -> tuple[int, int]:
+        settings = load_settings()
+        return settings.daily_jobs_per_person, settings.daily_jobs_per_chat
+
+    assert limits() == (0, 0)
+    monkeypatch.setenv("NEMO_TOKEN", "nmv_usr_1")
+    assert limits() == (10, 50)
+    assert load_settings().spenders == "everybody; requests a day: 10 a person, 50 a chat"
+    assert check_spenders(load_settings()).verdict is Verdict.OK
+    monkeypatch.setenv("DAILY_JOBS_PER_PERSON", "0")
+    assert limits() == (0, 50)
+    assert "unlimited a person" in load_settings().spenders
+    assert check_spenders(load_settings()).verdict is Verdict.WRONG
+    monkeypatch.setenv("ALLOWED_USERS", "7")
+    assert limits() == (0, 0)
+    assert check_spenders(load_settings()).verdict is Verdict.OK

@@ -200,6 +200,7 @@ class ProjectFile(BaseModel):
         kind: What Telegram calls it: video, photo, document and so on.
         size_bytes: Its size as declared; None if Telegram doesn't say.
         content_type: Its MIME type as declared.
+        unique_id: Telegram's name for its content; another one if the message was edited to hold another file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -212,6 +213,7 @@ class ProjectFile(BaseModel):
     kind: str = ""
     size_bytes: int | None = None
     content_type: str = ""
+    unique_id: str = ""
 
 
 class Chats:

@@ -49,7 +49,21 @@ async def run_checks(
         )
     show_progress("Starting a decoder")
     local = [*check_disk(settings), await _check_decoders()]
-    return [ok("settings", "right"), *store, *local, *telegram, *nemovideo, *check_fonts()]
+    rights = [ok("settings", "right"), check_spenders(settings)]
+    return [*rights, *store, *local, *telegram, *nemovideo, *check_fonts()]
+
+
+def check_spenders(settings: Settings) -> Finding:
+    """Report who may use up the credits of ``NEMO_TOKEN``; everybody without a limit is wrong."""
+    who = settings.spenders
+    is_limited = settings.daily_jobs_per_person and settings.daily_jobs_per_chat
+    if settings.is_open_to_all and not is_limited:
+        return wrong(
+            "credits",
+            who,
+            "Set DAILY_JOBS_PER_PERSON and DAILY_JOBS_PER_CHAT, or ALLOWED_USERS and ALLOWED_CHATS",
+        )
+    return ok("credits", who)
 
 
 def check_without_settings(error: WrongSettings) -> list[Finding]:

@@ -84,6 +84,15 @@ class RunOffer(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class RunScreenButton(ButtonAction):
+    """Send the agent the name of the button, by its number, that its answer to a job told people to press."""
+
+    name = "screen"
+    job_id: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerQuestion(ButtonAction):
     """Answer the question of this number, which the agent asked for a job.
 

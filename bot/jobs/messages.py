@@ -3,7 +3,7 @@
 All of it can be stored: pydantic reads and writes these classes as fields of a payload or a checkpoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union
 
@@ -130,7 +130,9 @@ class Progress:
     stage: str  # key of the stage's text in the catalogue
     params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
     fraction: float = 0.0  # done of the whole job, 0 to 1
-    preview: str = ""  # the agent's words so far
+    preview: Callable[[], str] = (
+        str  # returns the agent's words so far; called only when they are to be shown
+    )
     expected_s: float = 0.0  # seconds in which the bar moves on by itself from ``fraction`` to ``until``
     until: float = 0.0  # where that movement ends, 0 to 1
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow

@@ -100,6 +100,7 @@ class Attachment:
     message_id: int | None = None  # the message that brought it
     is_result: bool = False  # whether that message was the bot's, with a finished video
     variants: tuple[Variant, ...] = ()  # smaller versions of a video
+    unique_id: str = ""  # Telegram's name for the content, which stays the same where ``file_id`` may change
 
     @property
     def is_text(self) -> bool:

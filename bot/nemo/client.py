@@ -59,6 +59,7 @@ _RETRIES = Retries()
 _APP = "nemo_agent"
 _RENDERS = f"{RENDERS}/lambda"
 MAX_REDIRECTS = 5
+EVENTS_A_STEP = 20
 _STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy delays events, and hides a file's size
 _EVENT_STREAM = {
     "Content-Type": "application/json",
@@ -197,25 +198,27 @@ class NemoClient:
         # Otherwise the request's headers and body stay in memory as long as the stream.
         response.request = httpx.Request(call.method, response.url)
         reader = SseReader()
-        try:
+        async with contextlib.aclosing(response):
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
-                payload = check_answer(call, response, content, credentials.token)
+                payload = await check_answer(call, response, content, credentials.token)
                 for event in read_event(json.dumps(payload)):
                     yield event
                 return
-            plain = "content-encoding" not in response.headers
-            async for chunk in response.aiter_raw() if plain else response.aiter_bytes():
-                for event in _events(reader.feed(chunk)):
-                    yield event
-                    del event  # It may hold a whole draft, and the next one may come minutes later.
-                del chunk
+            try:
+                async for chunk in read_chunks(call, response):
+                    for number, event in enumerate(_events(reader.feed(chunk)), 1):
+                        if number % EVENTS_A_STEP == 0:
+                            await asyncio.sleep(
+                                0
+                            )  # One chunk may hold thousands of events: other chats go on.
+                        yield event
+                        del event  # It may hold a whole draft, and the next one may come minutes later.
+                    del chunk
+            except (TransportError, UnexpectedAnswer) as error:
+                raise StreamBroken(call, error.message) from error
             for event in _events(reader.close()):
                 yield event
-        except httpx.RequestError as error:
-            raise StreamBroken(call, f"{type(error).__name__}: {error}") from error
-        finally:
-            await response.aclose()
 
     async def _open_turn(
         self, call: Call, credentials: Credentials, session_id: str, text: str
@@ -436,7 +439,7 @@ class NemoClient:
             raise UnexpectedAnswer(call, "too many redirects", status=response.status_code)
         content_type = media_type(response)
         if not response.is_success or content_type.endswith("json") or content_type == "text/html":
-            check_answer(call, response, await read_body(call, response), credentials.token)
+            await check_answer(call, response, await read_body(call, response), credentials.token)
             raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
         size = content_length(response)
         if size == 0:

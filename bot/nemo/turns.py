@@ -9,6 +9,9 @@ from bot.nemo.events import AgentText, Completeness, Event, ToolCall, ToolResult
 MAX_CHARS = 200_000
 """Limit of one answer's text; the rest is dropped."""
 
+MAX_BLOCKS = 100
+"""Paragraphs of one answer; later ones join the last, so that each event costs the same."""
+
 MIN_CUMULATIVE_CHARS = 3
 """A longer partial text that begins with the text before it repeats that; "ha" may well follow "ha"."""
 
@@ -82,7 +85,7 @@ class TurnText:
             self._add_unmarked(text, author, current)
         elif completeness is Completeness.PARTIAL:
             if current is None:
-                self._blocks.append(_Block(text, author, open=True))
+                self._append(_Block(text, author, open=True))
             elif MIN_CUMULATIVE_CHARS < len(current.text) < len(text) and text.startswith(current.text):
                 current.text = text  # Some servers repeat everything in each partial text.
             else:
@@ -94,16 +97,22 @@ class TurnText:
                 current.open = False
             self._append_complete(text, author)
 
+    def _append(self, block: _Block) -> None:
+        if len(self._blocks) < MAX_BLOCKS:
+            self._blocks.append(block)
+        else:
+            self._blocks[-1].text += f"\n\n{block.text}"
+
     def _append_complete(self, text: str, author: str) -> None:
         # Servers may send the same event in two forms.
         if not self._blocks or self._blocks[-1].text.strip() != text.strip():
-            self._blocks.append(_Block(text, author, open=False))
+            self._append(_Block(text, author, open=False))
 
     def _add_unmarked(self, text: str, author: str, current: _Block | None) -> None:
         if current is None:
             last = self._blocks[-1].text.strip() if self._blocks else None
             if last != text.strip():
-                self._blocks.append(_Block(text, author, open=True, unmarked=True))
+                self._append(_Block(text, author, open=True, unmarked=True))
         elif len(text.strip()) > 3 and _repeats(text, current.text):
             # Shorter ones are partial: "ha" may well follow "ha". The block stays open: the next text may
             # contain this one too.
@@ -114,6 +123,8 @@ class TurnText:
 
 
 def _repeats(complete: str, partial: str) -> bool:
+    if 2 * len(complete) < len(partial):
+        return False  # Comparing thousands of small pieces with all of the text would take quadratic time.
     complete, partial = complete.strip(), partial.strip()
     is_start = read.join_surrogates(complete).startswith(read.join_surrogates(partial))
     return is_start or complete.split() == partial.split()

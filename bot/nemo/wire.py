@@ -1,8 +1,10 @@
 """HTTP requests and answers: what all calls of the API have in common."""
 
+import asyncio
 import contextlib
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -28,6 +30,8 @@ from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Limit of one JSON answer; states with large drafts are the largest."""
+MAX_PARSED_IN_LOOP_BYTES = 512 * 1024
+"""A larger answer is parsed in a thread: 60 MB stop the loop for 1.6 s."""
 RENDERS = "/api/render/proxy"
 
 _T = TypeVar("_T")
@@ -182,12 +186,12 @@ class Wire:
         *,
         empty_ok: bool = False,
     ) -> Any:
-        headers = {**headers, "Accept": "application/json"}
+        headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         sent = self.send(call, self.url(call.path), headers, content, http_timeout)
         async with contextlib.aclosing(await sent) as response:
             answer = await read_body(call, response)
             token = headers.get("Authorization", "").removeprefix("Bearer ")
-            return check_answer(call, response, answer, token, empty_ok=empty_ok)
+            return await check_answer(call, response, answer, token, empty_ok=empty_ok)
 
     async def send(
         self,
@@ -254,9 +258,7 @@ def media_type(response: httpx.Response) -> str:
 
 
 def content_length(response: httpx.Response) -> int | None:
-    """Return a body's length; ``None`` if it is not declared or the body is compressed."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return None
+    """Return a body's length; ``None`` if it is not declared."""
     length = response.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() else None
 
@@ -267,32 +269,63 @@ def transport_error(call: Call, error: httpx.RequestError) -> TransportError:
 
 
 async def read_body(call: Call, response: httpx.Response) -> bytes:
-    """Read a whole answer, up to the limit."""
+    """Read a whole answer, decompress one layer of gzip, and stop at the limit.
+
+    Raises:
+        UnexpectedAnswer: It is too long, or compressed in another way. httpx would undo any number of layers, a whole
+            chunk at a time: 2 KB become gigabytes.
+    """
+    encoding = _encoding(response)
+    if encoding not in ("identity", "gzip"):
+        raise UnexpectedAnswer(call, "an answer in another encoding", status=response.status_code)
+    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if encoding == "gzip" else None
     pieces = []
     size = 0
-    async for piece in read_chunks(call, response):
+    async for piece in _raw_chunks(call, response):
+        if gzip is not None:
+            try:
+                piece = gzip.decompress(piece, MAX_ANSWER_BYTES + 1 - size)
+            except zlib.error as error:
+                raise UnexpectedAnswer(call, "damaged gzip", status=response.status_code) from error
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
             raise UnexpectedAnswer(call, "an answer too long to read", status=response.status_code)
         pieces.append(piece)
+    if gzip is not None and size and not gzip.eof:
+        raise UnexpectedAnswer(call, "gzip without an end", status=response.status_code)
     return b"".join(pieces)
 
 
-async def read_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield an answer's chunks; raise this library's errors."""
+def read_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
+    """Return the chunks of a stream or a file as they come; reading them raises this library's errors.
+
+    Raises:
+        UnexpectedAnswer: They are compressed, which was not asked for.
+    """
+    if _encoding(response) != "identity":
+        raise UnexpectedAnswer(call, "a compressed stream", status=response.status_code)
+    return _raw_chunks(call, response)
+
+
+def _encoding(response: httpx.Response) -> str:
+    return response.headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+async def _raw_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             yield chunk
     except httpx.RequestError as error:
         message = f"{type(error).__name__}: {error}"
         raise TransportError(call, message, sent=True, status=response.status_code) from error
 
 
-def check_answer(
+async def check_answer(
     call: Call, response: httpx.Response, body: bytes, token: str, *, empty_ok: bool = False
 ) -> Any:
     """Return the parsed answer, or raise the error that it reports."""
-    payload = read.parse(body)
+    is_large = len(body) > MAX_PARSED_IN_LOOP_BYTES
+    payload = await asyncio.to_thread(read.parse, body) if is_large else read.parse(body)
     status = response.status_code
     code = code_of(payload)
     fields = read.mapping(payload)

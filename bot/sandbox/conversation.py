@@ -147,6 +147,7 @@ class PersonStep(_Model):
     comment: str = ""
     album_of: str | None = None
     to: str | None = None
+    file: File | None = None
     by: str | None = None
     on: str | None = None
     toast: str | None = None

@@ -48,17 +48,17 @@ class Expectations:
             here = [m for m in messages if m.json.get("message_thread_id") == thread] if topic else messages
             if wants_progress:
                 return next((m for m in reversed(here) if self._is_progress_as(m, step)), None)
-            if step.again is not None:
-                known = self._stage.labels[step.again].id
-                return next((m for m in here if m.id == known and self._meets(m, step)), None)
-            return next((m for m in here if m.id > after and self._meets(m, step)), None)
+            return next((m for m in here if self._meets(m, step)), None)
 
         def counted(messages: list[Seen]) -> Seen | None:
             said = [m for m in messages if not is_progress_message(m)]
             return said[-1] if len(said) == step.messages else None
 
         if step.model_fields_set & _ABOUT_A_MESSAGE:
-            found = await until(chat, self._stage.changes, look, step.within_s, _describe(step))
+            filters = {} if wants_progress else {"after": after}
+            if step.again is not None:
+                filters = {"message": self._stage.labels[step.again].id}
+            found = await until(chat, self._stage.changes, look, step.within_s, _describe(step), **filters)
             if not wants_progress and step.again is None:
                 self._matched[chat.id, thread] = found.id
             if step.label:
@@ -70,20 +70,20 @@ class Expectations:
             await until(
                 chat,
                 self._stage.changes,
-                lambda messages: next((m for m in messages if m.id == wanted_id and m.deleted_at), None),
+                lambda messages: next((m for m in messages if m.deleted_at), None),
                 step.within_s,
                 f"“{step.gone}” to be deleted",
+                message=wanted_id,
             )
         if step.buttonless is not None:
             bare_id = self._stage.labels[step.buttonless].id
             await until(
                 chat,
                 self._stage.changes,
-                lambda messages: next(
-                    (m for m in messages if m.id == bare_id and not m.deleted_at and not m.buttons), None
-                ),
+                lambda messages: next((m for m in messages if not m.deleted_at and not m.buttons), None),
                 step.within_s,
                 f"“{step.buttonless}” to be there without buttons",
+                message=bare_id,
             )
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
             await until(chat, self._stage.changes, counted, step.within_s, f"{step.messages} messages in all")

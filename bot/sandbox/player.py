@@ -233,6 +233,9 @@ class Player:
                 if file is not None
             ]
             sent = (await member.forward_all(originals, chat, comment=step.comment, **where))[0]
+        elif step.edits is not None and step.file is not None:
+            edits = self._stage.labels[step.edits]
+            sent = await self._send(member, step.file, step.caption, chat, edits=edits)
         elif step.edits is not None:
             text = {"text": step.to} if step.to is not None else {"caption": step.caption}
             sent = await member.edit(self._stage.labels[step.edits], **text)

@@ -61,6 +61,7 @@ async def until(
     look: Callable[[list[Seen]], Seen | None],
     within_s: float,
     wanted: str,
+    **filters: int,
 ) -> Seen:
     """Wait until a chat has a matching message of the bot.
 
@@ -70,6 +71,7 @@ async def until(
         look: Returns the matching message.
         within_s: Timeout in real seconds.
         wanted: Description of the message, for the error.
+        filters: Which messages ``look`` gets, see ``ChatHandle.messages``: a long chat takes long to read.
 
     Raises:
         Unmet: No message matched in time.
@@ -77,11 +79,12 @@ async def until(
     ends_s = time.monotonic() + within_s
     while True:
         count = changes.count
-        messages = await chat.messages(deleted=True, from_bots=True)
+        messages = await chat.messages(deleted=True, from_bots=True, **filters)
         if (found := look(messages)) is not None:
             return found
         left_s = ends_s - time.monotonic()
         if left_s <= 0:
+            messages = await chat.messages(deleted=True, from_bots=True)
             there = "\n".join(f"    {describe(m)}" for m in messages) or "    nothing"
             raise Unmet(f"expected {wanted}\n  there are of the bot in this chat:\n{there}")
         await changes.wait_for(partial(_changed, changes, count), left_s)

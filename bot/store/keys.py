@@ -59,6 +59,7 @@ SWEEP_LEASE = f"{NAMESPACE}sweep"  # seconds: one process sweeps for all
 ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
 SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: id of the job that a person's newest message belongs to
 REQUEST = f"{NAMESPACE}request:"  # JOB_TTL_S: id of the job that a message belongs to
+SEEN = f"{NAMESPACE}seen:"  # SEEN_TTL_S: what a message held when it was last seen, a digest
 WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
@@ -79,6 +80,7 @@ ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
 GIVEN_UP_TTL_S = 30 * 86_400
 GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400
+SEEN_TTL_S = 86_400  # an older message that is edited into a request is none
 SENDER_TTL_S = 86_400  # as long as Telegram keeps updates while no bot runs: those belong together still
 
 
@@ -120,6 +122,11 @@ def sender_key(chat: str, owner_id: int) -> str:
 def request_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
     """Return the key of the job that a message belongs to; a group that moves starts its message numbers again."""
     return f"{REQUEST}{{{chat}}}:{telegram_chat_id}:{message_id}"
+
+
+def seen_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
+    """Return the key of what a message held."""
+    return f"{SEEN}{{{chat}}}:{telegram_chat_id}:{message_id}"
 
 
 # Of people ------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Table:
         content: Matches a clause that is never screen talk.
         follows: Matches a sentence that continues the previous one.
         leads: Matches a sentence that only introduces the next one.
+        presses: Matches an instruction to press a button; its group is the name, or a quotation of it.
         before_edit: Match what is cut off before an instruction that is offered as a message.
     """
 
@@ -60,6 +61,7 @@ class Table:
     content: re.Pattern[str]
     follows: re.Pattern[str]
     leads: re.Pattern[str]
+    presses: re.Pattern[str]
     before_edit: tuple[re.Pattern[str], ...]
 
 
@@ -69,7 +71,7 @@ def table() -> Table:
     tables = [content for language in languages() if (content := _read(language))]
     clauses = {
         name: "|".join(f"(?:{content['clauses'][name]})" for content in tables)
-        for name in ("breaks", "opens", "continues", "content", "follows", "leads")
+        for name in ("breaks", "opens", "continues", "content", "follows", "leads", "presses")
     }
     return Table(
         rows=tuple(_row(row) for content in tables for row in content["row"]),
@@ -84,6 +86,7 @@ def table() -> Table:
         content=re.compile(clauses["content"]),
         follows=re.compile(clauses["follows"]),
         leads=re.compile(clauses["leads"]),
+        presses=re.compile(clauses["presses"]),
         before_edit=tuple(
             re.compile(f"^(?:{content['clauses']['before_edit']})", re.IGNORECASE) for content in tables
         ),

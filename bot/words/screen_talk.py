@@ -21,12 +21,14 @@ class CleanedAnswer:
     Args:
         text: The remaining text; empty if all of it was screen talk.
         actions: What the removed instructions stand for.
+        buttons: Names of buttons that stand for nothing the bot does: pressing one is a word to the agent.
         edits: For :attr:`ScreenAction.EDIT`, the instructions that can be sent to the agent, in its own words.
     """
 
     text: str
     actions: frozenset[ScreenAction] = frozenset()
     edits: tuple[str, ...] = ()
+    buttons: tuple[str, ...] = ()
 
 
 MAX_CLAUSE_CHARS = 300
@@ -34,6 +36,8 @@ MAX_CLAUSE_CHARS = 300
 
 MAX_EDIT_CHARS = 300
 MAX_EDITS = 5
+MAX_BUTTONS = 3
+MAX_BUTTON_CHARS = 60
 
 MAX_PASSES = 8  # a removal joins other words, which may be screen talk then; rarely more than once
 
@@ -56,13 +60,19 @@ def remove_screen_talk(text: str) -> CleanedAnswer:
         if shorter == text:
             break
         text = shorter
-    return CleanedAnswer(text, frozenset(removed.actions), tuple(removed.edits[:MAX_EDITS]))
+    return CleanedAnswer(
+        text,
+        frozenset(removed.actions),
+        tuple(removed.edits[:MAX_EDITS]),
+        tuple(removed.buttons[:MAX_BUTTONS]),
+    )
 
 
 @dataclass(slots=True)
 class _Removed:
     actions: set[ScreenAction] = field(default_factory=set)
     edits: list[str] = field(default_factory=list)
+    buttons: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -231,11 +241,30 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> 
         action = named if row.named and named else row.action
         if action:
             removed.actions.add(action)
+        button = _button_of(clause) if action is None and row.named else None
+        if button and button not in removed.buttons:
+            removed.buttons.append(button)
         if action is ScreenAction.EDIT:
             edit = _extract_edit(clause.text)
             if edit not in removed.edits:
                 removed.edits.append(edit)
     return bool(matched)
+
+
+def _button_of(clause: _Clause) -> str | None:
+    """Return the name of the button that a clause says to press: a quotation, or a word for going on."""
+    match = table().presses.search(clause.probe)
+    if match is None:
+        return None
+    name = next(word for word in match.groups() if word)
+    if name == _MASK:
+        before = clause.probe.count(_MASK, 0, match.start(match.lastindex or 0))
+        quoted = _QUOTED.findall(clause.text)[before : before + 1]
+        name = quoted[0][1:-1].strip(" *_.!。！") if quoted else ""
+    else:
+        at = clause.text.casefold().find(name)
+        name = clause.text[at : at + len(name)] if at >= 0 else name
+    return name if 0 < len(name) <= MAX_BUTTON_CHARS and _CONTENT.search(name) else None
 
 
 def _action_of_name(clause: _Clause) -> ScreenAction | None:

@@ -71,3 +71,24 @@ async def test_what_joined_during_the_upload_is_brought_by_the_next_process(worl
 
     points: dict[str, Point] = {"nothing has arrived": "before", "all has arrived": "answer"}
     await worlds.at_each(points, play)
+
+
+async def test_a_paste_goes_on_where_a_process_died_between_its_pieces(world: World) -> None:
+    first, second = f"{CAPTION} and {'then wait ' * 500}"[:4095] + ".", "That is all"
+    process = world.bots.start()
+    await world.bots.ready(process)
+    hold = await world.people.faults.hold("getUpdates", when="before")
+    await world.ada.say(first)
+    await hold.reached(timeout_s=PATIENCE_S)  # the call whose offset confirms the first piece
+    await world.ada.say(second)
+    await send_part(world)
+
+    await world.bots.end(process, signal.SIGKILL)
+    await hold.release(drop=True)
+    world.bots.start()
+
+    await world.videos()
+    await world.at_rest()
+    assert [message.text for message in await world.nemo.messages()] == [first + second]
+    assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
+    assert len(await world.nemo.uploads()) == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bot.jobs.checkpoints import FILES, UploadStarted
 from bot.jobs.messages import Bytes, LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
 from bot.jobs.payloads import EditPayload
@@ -271,13 +272,14 @@ class TestClosing:
 class TestEdits:
     OFFER = "the offer"
 
-    async def _edit(self, job_queue: JobQueue, number: int, text: str) -> None:
+    async def _edit(self, job_queue: JobQueue, number: int, text: str, **fields: Any) -> None:
         offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, text=text)
-        await job_queue.enqueue([offer], next(_updates), words(number, text, kind="edited"))
+        edited = arrival(number, text, kind="edited", **{"has_file": False, **fields})
+        await job_queue.enqueue([offer], next(_updates), edited)
 
     async def test_the_words_of_a_waiting_prompt_change(self, job_queue: JobQueue) -> None:
         await accept(job_queue, *ALBUM)
-        await self._edit(job_queue, 2, "merge these")
+        await self._edit(job_queue, 2, "merge these", has_file=True)
         assert await jobs(job_queue) == [("merge these", ["1.mp4", "2.mp4", "3.mp4"])]
         assert await job_queue.current(CHAT, QueueName.QUICK) == []
 
@@ -288,6 +290,31 @@ class TestEdits:
             await self._edit(job_queue, 1, text)
         assert await jobs(job_queue) == [("a cat", [])]
         assert len(await job_queue.current(CHAT, QueueName.QUICK)) == 1
+
+    async def test_the_file_of_a_waiting_request_is_replaced(self, job_queue: JobQueue) -> None:
+        await accept(job_queue, *ALBUM)
+        await self._edit(job_queue, 2, "add these", files=(file(9),), file_unique_id="9", album="a")
+        assert await jobs(job_queue) == [("add these", ["1.mp4", "9.mp4", "3.mp4"])]
+        assert await job_queue.current(CHAT, QueueName.QUICK) == []
+
+    async def test_a_file_is_not_replaced_once_the_upload_has_begun_but_words_are(
+        self, job_queue: JobQueue, clock: HandClock
+    ) -> None:
+        await accept(job_queue, arrival(1, "trim it", file_unique_id="1"))
+        attempt = await run_of(job_queue, clock)
+        await attempt.save(UploadStarted(digest_before="", sources=("file 1",)), FILES)
+        for _ in range(2):
+            await self._edit(job_queue, 1, "trim it", files=(file(9),), file_unique_id="9")
+        assert await jobs(job_queue) == [("trim it", ["1.mp4"])]
+        assert len(await job_queue.current(CHAT, QueueName.QUICK)) == 1
+        await self._edit(job_queue, 1, "cut it", files=(file(1),), file_unique_id="1")
+        assert await jobs(job_queue) == [("cut it", ["1.mp4"])]
+
+    async def test_one_edited_piece_of_a_paste_is_shown_with_the_others(self, job_queue: JobQueue) -> None:
+        await accept(job_queue, words(1, "a cat ", glue=""), words(2, "on a roof"))
+        claimed = await TestClosing._close(job_queue)
+        edited = await job_queue.with_edit(claimed.job, words(1, "a dog ", glue="", kind="edited"))
+        assert edited.text == "a dog on a roof"
 
     async def test_what_changes_no_words_or_belongs_to_nothing_is_ignored(
         self, job_queue: JobQueue, redis: Redis

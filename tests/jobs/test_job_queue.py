@@ -493,17 +493,18 @@ class TestSweep:
 
 
 @pytest.mark.parametrize(
-    ("kind", "kept_s"),
+    ("kind", "text", "kept_s"),
     [
-        (JobKind.EDIT, keys.JOB_TTL_S),
-        (JobKind.SAY, keys.BRIEF_JOB_TTL_S),
-        (JobKind.CANCEL, keys.BRIEF_JOB_TTL_S),
+        (JobKind.EDIT, "a cat", keys.JOB_TTL_S),
+        (JobKind.SAY, "a request that its button runs", keys.JOB_TTL_S),
+        (JobKind.SAY, "", keys.BRIEF_JOB_TTL_S),
+        (JobKind.CANCEL, "", keys.BRIEF_JOB_TTL_S),
     ],
 )
 async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
-    job_queue: JobQueue, redis: Redis, kind: JobKind, kept_s: int
+    job_queue: JobQueue, redis: Redis, kind: JobKind, text: str, kept_s: int
 ) -> None:
-    job = new_job(kind=kind)
+    job = new_job(kind=kind, text=text)
     await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s

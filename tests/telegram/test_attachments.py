@@ -35,7 +35,15 @@ def test_of_a_photo_the_largest_size_counts() -> None:
     sizes = [PhotoSize("small", "s", 90, 60, 1000), PhotoSize("large", "l", 1280, 800, 90_000)]
     found = attachment_of(message(photo=sizes))
     assert found == Attachment(
-        "large", "photo", "photo_1.jpg", 90_000, "image/jpeg", width=1280, height=800, message_id=1
+        "large",
+        "photo",
+        "photo_1.jpg",
+        90_000,
+        "image/jpeg",
+        width=1280,
+        height=800,
+        message_id=1,
+        unique_id="l",
     )
 
 

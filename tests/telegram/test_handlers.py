@@ -274,6 +274,56 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     assert job.kind is JobKind.NEW
 
 
+def edited(text: str, **fields: Any) -> Json:
+    """An edit of the message that :func:`message` makes; without a date if Telegram only tells of a reaction."""
+    body = message(text, GROUP, **{"from": ANN, "edit_date": 60, **fields})
+    return {"edited_message": body["message"]}
+
+
+@pytest.mark.parametrize(
+    "seen", ["a cat on a roof", "/edit", "/credits", "/edit@other_bot a cat on a roof", None]
+)
+@pytest.mark.parametrize("said", ["@{bot}把猫放到屋顶上", "/edit把猫放到屋顶上"])
+async def test_an_added_mention_or_command_makes_a_request(
+    received: Received, seen: str | None, said: str
+) -> None:
+    if seen is not None:
+        await received(message(seen, GROUP, **{"from": ANN}))
+    body = edited(said.format(bot=received.telegram.bot.username))
+    (job,) = await received(body)
+    assert (job.kind, (await received.job_queue.gathered(job)).job.text) == (JobKind.EDIT, "把猫放到屋顶上")
+    assert await received(body) == []
+
+
+async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(received: Received) -> None:
+    await received(message("", GROUP, caption="the beach", video=VIDEO, **{"from": ANN}))
+    (job,) = await received(edited("", caption="/edit剪短", video=VIDEO))
+    gathered = (await received.job_queue.gathered(job)).job
+    assert (gathered.text, [file.file_id for file in gathered.files]) == ("剪短", ["post-file"])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(edited("/credits"), id="nothing has changed"),
+        pytest.param(edited("/edit a cat", edit_date=None), id="no edit of a person"),
+        pytest.param(edited("/edit a cat", edit_date=1 + 86_401), id="an old message"),
+        pytest.param(edited("/edit@other_bot a cat"), id="for another bot"),
+        pytest.param(edited("a cat"), id="for nobody"),
+        pytest.param(edited("/edit a cat", **{"from": OTHER_BOT}), id="by another bot"),
+    ],
+)
+async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> None:
+    await received(message("/credits", GROUP, **{"from": ANN}))
+    assert await received(edit) == []
+
+
+async def test_a_command_that_was_added_later_does_not_run(received: Received) -> None:
+    await received(message("hello", GROUP, message_id=8, **{"from": ANN}))
+    (job,) = await received(edited(f"/new@{received.telegram.bot.username}", message_id=8))
+    assert job.payload_as(SayPayload).message.key == "edited.command"
+
+
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
 async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
     (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
@@ -299,6 +349,24 @@ async def test_a_forged_press_on_somebody_elses_job_does_nothing(received: Recei
     status = await received.job_queue.find(prompt.chat, prompt.id)
     assert status
     assert status.state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("is_bot_there", [True, False])
+async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
+    received: Received, *, is_bot_there: bool
+) -> None:
+    ada, cy = [await received.telegram.people.person(name) for name in ("Ada", "Cy")]
+    news = await received.telegram.people.new_chat(
+        "channel", "News", ada, bot="administrator" if is_bot_there else ""
+    )
+    channel = {"id": news.id, "type": "channel", "title": "News"}
+    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": AS_CHANNEL, "sender_chat": channel}))
+    for presser in (cy, ada):
+        await received(press(f"1:cancel:{prompt.id}", {"id": presser.id, "is_bot": False, "first_name": "A"}))
+        may = is_bot_there and presser is ada
+        assert await received.toast() == Words("en").plain(
+            "toast.cancelling" if may else "toast.not_channels"
+        )
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -67,7 +68,7 @@ async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Te
         await responder.show_progress()
         for number in range(200):
             responder.report_progress(
-                Progress("progress.turn", fraction=number / 400, preview=f"word {number}")
+                Progress("progress.turn", fraction=number / 400, preview=partial(str, f"word {number}"))
             )
             if number % 20 == 0:
                 await moved(telegram, 0.5)
@@ -145,7 +146,7 @@ async def test_a_deleted_live_message_stops_nothing(telegram: Telegram, ada: Per
 
 async def test_what_an_agent_writes_is_shown_as_it_is_and_bounded(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.report_progress(Progress("progress.turn", fraction=0.5, preview=HOSTILE))
+        responder.report_progress(Progress("progress.turn", fraction=0.5, preview=lambda: HOSTILE))
         await responder.show_progress()
         message = await the_message(ada.chat)
         assert len(message.text) < 1000

@@ -96,6 +96,29 @@ def test_the_name_of_a_button_tells_the_action(text: str, action: ScreenAction) 
     assert action in remove_screen_talk(text).actions
 
 
+@pytest.mark.parametrize(
+    ("text", "buttons"),
+    [
+        ("Click [Apply] to confirm.", ("Apply",)),
+        ("Just click the **Generate** button!", ("Generate",)),
+        ("Press “Yes, go on” or tap [Later].", ("Yes, go on", "Later")),
+        ("Your captions are ready; please click Apply.", ("Apply",)),
+        ('In the "Music" section, click on [Apply].', ("Apply",)),
+        ("点击[生成]", ("生成",)),
+        ("请点击“生成”开始。", ("生成",)),
+        ("满意的话，点击确认即可。", ("确认",)),
+        ("Click Export.", ()),
+        ("点击“导出”。", ()),
+        ("Right-click the clip and choose Delete.", ()),
+        ("Select the second half and press Delete to remove it.", ()),
+        ("Click [ ] to confirm.", ()),
+        (f"Click [{'a' * 70}] to confirm.", ()),
+    ],
+)
+def test_a_button_without_an_action_is_named(text: str, buttons: tuple[str, ...]) -> None:
+    assert remove_screen_talk(text).buttons == buttons
+
+
 def test_an_edit_is_offered_in_the_answers_own_words() -> None:
     done = remove_screen_talk("Also, you can just drag the logo to the left. 您也可以直接把标题拖到结尾。")
     assert done.edits == ("drag the logo to the left", "把标题拖到结尾")

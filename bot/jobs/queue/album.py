@@ -50,6 +50,7 @@ class RequestPart:
         glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
         context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
+        file_unique_id: What tells its file from others, whether it can be used or not; empty without one.
     """
 
     message_id: int
@@ -61,6 +62,7 @@ class RequestPart:
     glue: str = PARAGRAPH
     context: str = ""
     refusal: LocalizedMessage | None = None
+    file_unique_id: str = ""
 
     @property
     def is_full(self) -> bool:
@@ -82,7 +84,7 @@ STORED_TEXT = TypeAdapter(PartText)
 
 
 ArrivalKind = Literal["asked", "beside", "edited"]
-"""Whether a message asks for something, only belongs to an album that may be asked for, or changes its text."""
+"""Whether a message asks for something, only belongs to an album that may be asked for, or was edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ class ArrivedPart:
     kind: ArrivalKind = "asked"  # what its message does
     replied_album: str = ""  # album of the message that it replies to; the whole of that album belongs to it
     replied_part: RequestPart | None = None  # the message that it replies to, if that belongs to it
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of its job that hold it."""
+        return {
+            f"{JobField.PART}{self.part.message_id}": STORED_PART.dump_json(self.part).decode(),
+            f"{JobField.TEXT}{self.part.message_id}": STORED_TEXT.dump_json(self.text).decode(),
+        }
 
     def argument(self, now_s: float) -> dict[str, Any]:
         """Return what ``lua/album.lua`` has to know.
@@ -114,6 +124,7 @@ class ArrivedPart:
             "has_prompt": bool(self.text.text) and part.is_own,
             "is_forwarded": part.is_forwarded,
             "is_full": part.is_full,
+            "file_unique_id": part.file_unique_id,
             "has_file": bool(part.files or part.refusal or self.text.links),
             # As texts: Lua would round them.
             "sent_at_s": str(part.sent_at),

@@ -33,4 +33,4 @@ class JobField(StrEnum):
     CHECKPOINT = "checkpoint:"  # + name: a checkpoint as JSON
     PART = "part:"  # + message id: a RequestPart as JSON
     TEXT = "text:"  # + message id: the part's PartText as JSON
-    OFFERED = "offered:"  # + message id: a PartText edited too late, which was offered as a new request
+    OFFERED = "offered:"  # + message id: a part's file and PartText edited too late, offered as a new request

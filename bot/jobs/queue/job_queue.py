@@ -35,7 +35,7 @@ from bot.store import keys
 from bot.store.lua_script import LuaScript
 
 _BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
-"""Kinds of jobs that no button refers to: they are not kept for long."""
+"""Kinds of jobs that are not kept for long, as no button refers to them: unless they hold a request for one."""
 
 
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
@@ -314,7 +314,7 @@ class JobQueue(JobReader):
             id=job.id,
             state=state,
             ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S)
-            if job.kind in _BRIEF
+            if job.kind in _BRIEF and not job.text and not job.files
             else self._finished_ttl_s,
             fields_of_sent=FIELDS_OF_SENT,
             given_up_ttl_s=keys.GIVEN_UP_TTL_S,

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import C, field_of
 from bot.jobs.model import Job, JobState, QueueName
-from bot.jobs.queue.album import GatheredJob, read_gathered_job
+from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.store import keys
 
@@ -52,6 +52,17 @@ class JobReader:
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
+    async def note_seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int, digest: str) -> None:
+        """Note what a message holds; empty if no edit may make it a request, as it did something else."""
+        await self._redis.set(
+            keys.seen_key(str(chat), telegram_chat_id, message_id), digest, ex=keys.SEEN_TTL_S
+        )
+
+    async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return what was noted of a message; ``None`` if it was not seen, or long ago."""
+        digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
+        return cast(str | None, digest)
+
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
         """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
         job_id: Any = await self._redis.get(keys.sender_key(str(chat), owner_id))
@@ -64,6 +75,10 @@ class JobReader:
     async def gathered(self, job: Job) -> GatheredJob:
         """Load a job with all of its parts so far."""
         return read_gathered_job(await self._fields(job.chat, job.id))
+
+    async def with_edit(self, job: Job, edited: ArrivedPart) -> Job:
+        """Return a job as it would be with a part of it edited."""
+        return read_gathered_job({**await self._fields(job.chat, job.id), **edited.fields}).job
 
     async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
         """Return the ids of the running job, if any, of one that waits for an answer, and of those behind them."""

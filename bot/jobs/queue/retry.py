@@ -60,6 +60,7 @@ async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attach
             name=file.name,
             size=file.size_bytes,
             content_type=file.content_type,
+            unique_id=file.unique_id,
             # A group that has moved starts its message numbers again.
             message_id=file.message_id if file.telegram_chat_id == job.telegram_chat_id else None,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer
+from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, RawDraft, Uploaded
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
@@ -22,8 +22,11 @@ from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
+from bot.words import bounded
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen
+
+MAX_BUTTON_CHARS = 20  # of a name on a button: phones show one line
 
 TURN_CALL = Call("POST", "/run_sse")
 
@@ -50,6 +53,9 @@ async def send_answer(
     if is_unfinished:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
+    if not answered.failed:
+        # Also after a change: the agent may hold back the rest of it until somebody presses.
+        buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
     chat = await projects.chats.get(attempt.job.chat)
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
@@ -95,11 +101,20 @@ def _answer(
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
     if answered.has_changed:
         return LocalizedMessage("answer.done", buttons=buttons)
+    if said.buttons and not answered.failed:
+        return LocalizedMessage("answer.offer_buttons", buttons=buttons)
     if answered.failed or said.actions or answered.files:
         return None  # What follows is the answer, or files that were sent.
     if after is not None and after.is_ready:
         return LocalizedMessage("answer.no_change")
     return LocalizedMessage("answer.empty", {"begin": how_to_begin(chat)})
+
+
+def _screen_buttons(job_id: str, said: CleanedAnswer) -> tuple[Button, ...]:
+    return tuple(
+        Button(text=f"✅ {bounded(name, MAX_BUTTON_CHARS)}", action=RunScreenButton(job_id, str(number)))
+        for number, name in enumerate(said.buttons)
+    )
 
 
 async def _buttons(
@@ -140,6 +155,12 @@ async def _act(projects: Projects, attempt: Attempt, said: CleanedAnswer, after:
         await attempt.responder.send(
             "offer", LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}, (offer,))
         )
+
+
+def offered_button(answered: AgentAnswered, number: str) -> str | None:
+    """Return the name of the button of this number that the agent told the reader to press."""
+    names = remove_screen_talk(answered.text).buttons
+    return next((name for at, name in enumerate(names) if str(at) == number), None)
 
 
 def offered_edit(answered: AgentAnswered) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -366,7 +367,7 @@ class _AgentTurn:
 
     def _show(self, stage: str, usual_s: float, received: _Received) -> None:
         self._attempt.responder.report_progress(
-            _progress(stage, usual_s, remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
+            _progress(stage, usual_s, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
         )
 
     async def _recover(self, before: RawDraft) -> RawDraft:
@@ -465,7 +466,7 @@ def _is_refusal(error: NemoError) -> bool:
     return isinstance(error, (AuthError, SessionGone, RateLimited))
 
 
-def _progress(stage: str, usual_s: float, preview: str = "") -> Progress:
+def _progress(stage: str, usual_s: float, preview: Callable[[], str] = str) -> Progress:
     return Progress(
         stage,
         fraction=FRACTION_BEFORE,

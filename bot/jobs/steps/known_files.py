@@ -36,7 +36,7 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
             left_out.add(file.file_id)
         elif file.file_id in uploaded.sources:
             names += [file.name] if file.is_result else []
-        elif known is not None and known.session_id == chat.session_id:
+        elif known is not None and (known.session_id, known.unique_id) == (chat.session_id, file.unique_id):
             left_out.add(file.file_id)
             names += [] if file.file_id in restored else [known.name]
         elif file.message_id in refusals:

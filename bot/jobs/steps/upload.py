@@ -193,6 +193,9 @@ class Upload:
                     UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
                     FILES,
                 )
+                opened = await _without_replaced(attempt, opened)
+                if not opened:
+                    return
                 chunks = files_to_upload(list(opened.values()), _meter(attempt, size_bytes))
                 answer = await self._projects.nemo.upload_files(
                     project.credentials, project.session_id, chunks
@@ -211,6 +214,7 @@ class Upload:
                             kind=file.kind,
                             size_bytes=file.size,
                             content_type=file.content_type,
+                            unique_id=file.unique_id,
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
@@ -285,6 +289,17 @@ def _files_left(attempt: Attempt) -> list[Attachment]:
     files = {file.file_id: file for file in attempt.job.files}
     refused = (attempt.load(FilesRefused) or FilesRefused()).file_ids
     return [files[file_id] for file_id in _left(attempt, FILES, list(files)) if file_id not in refused]
+
+
+async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> dict[str, OpenFile]:
+    """Leave out files that an edit replaced before ``UploadStarted`` was saved; none is replaced after that."""
+    gathered = await attempt.gathered()
+    if not gathered.parts:
+        return opened
+    current = {file.file_id for file in gathered.job.files}
+    files = tuple(file for file in attempt.job.files if file.file_id in current)
+    attempt.replace_job(replace(attempt.job, files=files))
+    return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 
 def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dict[str, UploadedFile | None]:

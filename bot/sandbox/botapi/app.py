@@ -17,7 +17,7 @@ from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.http import tls_context
 from bot.sandbox.botapi.context import Context, Method
 from bot.sandbox.botapi.control_reads import ACTIONS
-from bot.sandbox.botapi.errors import NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection
+from bot.sandbox.botapi.errors import NO_METHOD, NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection
 from bot.sandbox.botapi.files import CLOUD_UPLOAD_BYTES, LOCAL_BYTES
 from bot.sandbox.botapi.flood import FloodLimits
 from bot.sandbox.botapi.journal import FILE_DOWNLOAD
@@ -95,7 +95,7 @@ class BotApiServer:
             # Read the body to its end, so that the client gets the answer and not a broken connection.
             async for _ in request.stream():
                 pass
-            raise ApiError(*(UNAUTHORIZED if bot is None else NOT_FOUND))
+            raise ApiError(*(UNAUTHORIZED if bot is None else NO_METHOD))
         if bot.logged_out and method.name != "logOut":
             raise ApiError(400, "Logged out")
         return bot, method

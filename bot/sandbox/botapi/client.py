@@ -200,7 +200,8 @@ class Person:
         Args:
             text: The text.
             chat: The chat to write to.
-            where: ``thread``, ``reply_to`` (a message ID), ``sent_as``, ``reply_to_topic``, ``entities``, ``extra``.
+            where: ``thread``, ``reply_to`` (a message ID), ``quote``, ``sent_as``, ``reply_to_topic``,
+                ``entities``, ``extra``.
         """
         return Seen.of(await self.people.ask("write", **self._to(chat), text=text, **where))
 
@@ -215,6 +216,7 @@ class Person:
         thumbnail: Path | None = None,
         still: Path | None = None,
         qualities: Sequence[tuple[Path, str]] = (),
+        edits: Seen | None = None,
         **fields: Any,
     ) -> Seen:
         """Send a file.
@@ -228,6 +230,7 @@ class Person:
             thumbnail: A thumbnail as JPEG.
             still: The photo of a live photo.
             qualities: Smaller versions that Telegram makes of a video, with their codecs.
+            edits: A message that holds the file from now on, instead of a new one.
             fields: Further fields, such as ``caption``, ``width``, ``duration``, ``album``, ``thread``,
                 ``reply_to``, ``media``.
         """
@@ -242,7 +245,10 @@ class Person:
             files[f"quality_{number}"] = (path.name, path, "video/mp4")
         codecs = [codec for _, codec in qualities] or None
         values = {**self._to(chat), "kind": kind, "codecs": codecs, **fields}
-        return Seen.of(await self.people.transport.upload("write", values, files))
+        if edits is not None:
+            values |= {"chat": edits.chat_id, "message": edits.id}
+        action = "write" if edits is None else "edit"
+        return Seen.of(await self.people.transport.upload(action, values, files))
 
     async def send_album(
         self,

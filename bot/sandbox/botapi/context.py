@@ -142,8 +142,8 @@ class Context:
         thread_id = self.params.integer("message_thread_id")
         if not thread_id:
             return {}
-        if chat.is_forum:
-            if thread_id == GENERAL_TOPIC or thread_id not in chat.topics:
+        if chat.is_forum or (chat.type == "private" and self.bot.topics):
+            if thread_id not in chat.topics or (chat.is_forum and thread_id == GENERAL_TOPIC):
                 raise bad_request("message thread not found")
             if thread_id in chat.closed_topics:
                 raise bad_request("TOPIC_CLOSED")
@@ -176,9 +176,10 @@ class Context:
             if given.get("allow_sending_without_reply"):
                 return {}
             raise bad_request("message to be replied not found")
+        quote = quote_of(target.json, str(given.get("quote") or ""), given.get("quote_entities"))
         if source is not chat:
-            return {"external_reply": {"origin": origin_of(target.json), "message_id": message_id}}
-        return reply_fields(chat, target, thread)
+            return {"external_reply": {"origin": origin_of(target.json), "message_id": message_id}, **quote}
+        return {**reply_fields(chat, target, thread), **quote}
 
     def keyboard(self) -> tuple[Json | None, Json | None]:
         """Return the ``reply_markup`` as (inline keyboard, any other keyboard).
@@ -246,6 +247,24 @@ def reply_fields(chat: Chat, target: Message, thread: Json) -> Json:
     elif chat.is_forum and not thread and target.json.get("is_topic_message"):
         fields |= {"message_thread_id": target.json["message_thread_id"], "is_topic_message": True}
     return fields
+
+
+def quote_of(message: Json, quoted: str, given: Any = None) -> Json:
+    """Return the ``quote`` field of a reply that quotes a part of a message; empty without a quoted text.
+
+    Raises:
+        ApiError: The message doesn't contain the text.
+    """
+    if not quoted:
+        return {}
+    text = str(message.get("text") or message.get("caption") or "")
+    at = text.find(quoted)
+    if at < 0:
+        raise bad_request("QUOTE_TEXT_INVALID")
+    quote: Json = {"text": quoted, "position": entities.utf16_len(text[:at]), "is_manual": True}
+    if found := entities.check_entities(given):
+        quote["entities"] = found
+    return {"quote": quote}
 
 
 _CONTENT = frozenset(

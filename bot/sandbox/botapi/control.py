@@ -74,9 +74,11 @@ async def add_bot(world: World, params: Params) -> Any:
 
 @action
 async def set_bot(world: World, params: Params) -> Any:
-    """Change a bot's ``privacy``."""
+    """Change what people set at @BotFather: ``privacy``, and ``topics`` of private chats."""
     bot = the_bot(world, params)
-    bot.privacy = params.flag("privacy")
+    for name in ("privacy", "topics"):
+        if params.has(name):
+            setattr(bot, name, params.flag(name))
     return bot.user
 
 
@@ -102,7 +104,7 @@ async def open_private(world: World, params: Params) -> Any:
 
 @action
 async def add_topic(world: World, params: Params) -> Any:
-    """Create a topic of a forum by ``name``."""
+    """Create a topic of a forum, or of a private chat of a bot with ``topics``, by ``name``."""
     chat = the_chat(world, params)
     thread_id = membership.add_topic(world, chat, the_user(world, params), params.text("name", "Topic"))
     return {"message_thread_id": thread_id}
@@ -200,13 +202,14 @@ def _where(params: Params) -> dict[str, Any]:
         "thread_id": params.integer("thread"),
         "reply_to": params.integer("reply_to"),
         "reply_to_topic": params.flag("reply_to_topic"),
+        "quote": params.text("quote"),
         "more": {"media_group_id": album} if album else {},
     }
 
 
 @action
 async def write(world: World, params: Params) -> Any:
-    """Send as ``user`` to ``chat``: ``text`` or a file, ``thread``, ``reply_to``, ``sent_as``, ``album``.
+    """Send as ``user`` to ``chat``: ``text`` or a file, ``thread``, ``reply_to``, ``quote``, ``sent_as``, ``album``.
 
     A first message to a bot opens the private chat.
     """

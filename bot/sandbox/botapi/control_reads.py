@@ -11,6 +11,8 @@ from typing import Any
 from bot.sandbox.botapi.control import ACTIONS, action, the_bot, the_chat
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.journal import Call
+from bot.sandbox.botapi.method_names import METHOD_NAMES
+from bot.sandbox.botapi.methods.refused import REFUSED, implemented
 from bot.sandbox.botapi.params import Params
 from bot.sandbox.botapi.state import Chat, Json, Message, World
 
@@ -148,6 +150,17 @@ async def file_info(world: World, params: Params) -> Any:
     file = world.files.find(params.text("file_id"), 0)
     digest = await asyncio.to_thread(file.sha256)
     return {"size": file.size, "sha256": digest, "kind": file.kind, "media": file.media}
+
+
+@action
+async def methods(_: World, __: Params) -> Any:
+    """Return the documented methods that are ``implemented``, always ``refused``, and ``missing``."""
+    working = implemented()
+    return {
+        "implemented": sorted(working),
+        "refused": sorted(REFUSED),
+        "missing": sorted(METHOD_NAMES - working - REFUSED),
+    }
 
 
 @action

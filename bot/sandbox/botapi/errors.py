@@ -64,4 +64,5 @@ def migrated(new_chat_id: int) -> ApiError:
 
 UNAUTHORIZED = (401, "Unauthorized")
 NOT_FOUND = (404, "Not Found")
+NO_METHOD = (404, "Not Found: method not found")
 TOO_LARGE = (413, "Request Entity Too Large")

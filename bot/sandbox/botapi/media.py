@@ -45,6 +45,9 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "video_note": ("length", "duration"),
     "sticker": ("width", "height"),
 }
+_SHOWN = frozenset({"video", "animation", "live_photo", "video_note"})
+"""Kinds that Telegram makes a thumbnail of if the client sends none."""
+
 _DEFAULT_TYPE = {
     "video": "video/mp4",
     "animation": "video/mp4",
@@ -194,7 +197,8 @@ async def store_media(
     if thumbnail is not None:
         media |= await asyncio.to_thread(_declared_thumbnail, store, thumbnail)
     missing = [name for name in _NEEDED.get(kind, ()) if name not in media]
-    if missing and file.size <= probed_bytes:
+    unseen = kind in _SHOWN and "thumbnail" not in media
+    if (missing or unseen) and file.size <= probed_bytes:
         media |= {
             name: value
             for name, value in (await asyncio.to_thread(_looked_into, store, file, kind)).items()

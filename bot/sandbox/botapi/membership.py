@@ -18,6 +18,7 @@ _RIGHTS = [
     "can_post_stories",
     "can_edit_stories",
     "can_delete_stories",
+    "can_send_welcome_messages",
 ]
 MEMBER_RIGHTS = [
     "can_send_messages",
@@ -128,12 +129,12 @@ def migrate(world: World, chat: Chat, by: Json) -> Chat:
 
 def add_topic(world: World, chat: Chat, by: Json, name: str) -> int:
     """Create a topic and return its ID, which is that of its first message."""
-    if not chat.is_forum:
+    if not chat.is_forum and chat.type != "private":
         raise bad_request("the chat is not a forum")
     created: dict[str, Any] = {"name": name, "icon_color": 7322096}
-    thread_id = chat.last_message_id + 1
-    thread = {"message_thread_id": thread_id, "is_topic_message": True}
-    message = world.post(chat, {"from": dict(by), **thread, "forum_topic_created": created})
+    message = world.post(chat, {"from": dict(by), "forum_topic_created": created})
+    thread_id = int(message.json["message_id"])
+    message.json |= {"message_thread_id": thread_id, "is_topic_message": True}
     chat.topics[thread_id] = name
     announce(world, chat, message)
     return thread_id

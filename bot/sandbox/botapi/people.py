@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.sandbox.botapi import entities
-from bot.sandbox.botapi.context import content_of, origin_of, reply_fields
+from bot.sandbox.botapi.context import content_of, origin_of, quote_of, reply_fields
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.state import (
     ANONYMOUS_ADMIN,
@@ -110,6 +110,7 @@ def write(
     thread_id: int = 0,
     reply_to: int = 0,
     reply_to_topic: bool = False,
+    quote: str = "",
     more: Json | None = None,
 ) -> Message:
     """Send a message as a person.
@@ -123,6 +124,7 @@ def write(
         thread_id: ID of the topic.
         reply_to: ID of the message to reply to.
         reply_to_topic: Whether to set ``reply_to_message`` to the topic's first message, as some clients do.
+        quote: The part of the answered message's text that the reply quotes.
         more: Further fields, such as ``forward_origin``.
 
     Raises:
@@ -133,7 +135,7 @@ def write(
     if chat.type != "private" and chat.status(user["id"]) not in _PRESENT:
         raise bad_request("the person is not a member of the chat")
     thread: Json = {}
-    if thread_id and thread_id != GENERAL_TOPIC:
+    if thread_id and not (chat.is_forum and thread_id == GENERAL_TOPIC):
         if thread_id not in chat.topics:
             raise bad_request("message thread not found")
         thread = {"message_thread_id": thread_id, "is_topic_message": True}
@@ -142,7 +144,7 @@ def write(
         target = chat.find_message(reply_to or thread_id)
         if target is None:
             raise bad_request("message to be replied not found")
-        fields |= reply_fields(chat, target, thread)
+        fields |= {**reply_fields(chat, target, thread), **quote_of(target.json, quote)}
     message = world.post(chat, {**fields, **content, **(more or {})})
     announce(world, chat, message)
     if chat.type == "channel":

@@ -127,6 +127,7 @@ class Bot:
 
     Attributes:
         privacy: Whether privacy mode is on, which is Telegram's default.
+        topics: Whether its private chats have topics.
         texts: Names and descriptions by (field, language code).
         commands: Commands by (scope, language code).
     """
@@ -135,6 +136,7 @@ class Bot:
     user: Json
     queue: UpdateQueue
     privacy: bool = True
+    topics: bool = False
     private: dict[int, Chat] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)

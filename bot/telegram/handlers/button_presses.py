@@ -11,6 +11,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, ButtonAction, unpack
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.handlers.permissions import is_channel
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
@@ -57,7 +58,12 @@ class PressReply:
 
 
 OLD_BUTTON = PressReply("toast.old_button")
-NOT_YOURS = PressReply("toast.not_yours")
+
+
+def not_yours(update: Update, asker_id: int | None) -> PressReply:
+    """Return the answer to a press on a button that belongs to this asker and not to whoever pressed it."""
+    return PressReply("toast.not_channels" if is_channel(update, asker_id) else "toast.not_yours")
+
 
 HandlePress: TypeAlias = Callable[[Press, Any], Awaitable[PressReply]]
 """Handles an action: stores what has to be stored, and returns the answer."""

@@ -10,7 +10,7 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key, message_of
@@ -51,7 +51,7 @@ class CancelHandlers(HandlerFamily):
         if status is None:
             return PressReply("toast.old_button", buttons=NO_BUTTONS)
         if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, status.job.owner_id)
         match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
             case JobState.QUEUED:
                 return PressReply("toast.cancelling", show=_cancelled)

@@ -9,7 +9,7 @@ from bot.jobs.buttons import (
     ShowSettings,
 )
 from bot.jobs.steps.show_settings import settings_view
-from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.sending.pressed_messages import View
@@ -31,7 +31,7 @@ class SettingsHandlers(HandlerFamily):
         action: ShowSettings | SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults,
     ) -> PressReply:
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return NOT_YOURS
+            return not_yours(press.update, asker_of(press.message))
         chats, cards = self._submitter.chats, self._submitter.cards
         changes: ChatFields | None = None
         match action:

@@ -1,22 +1,25 @@
-"""Edited requests: the words of a waiting one change, one that was begun is offered again under a button."""
+"""Edited messages: a waiting request changes, one that was begun is offered again, and any other may become one."""
 
 from dataclasses import replace
+from datetime import timedelta
 
-from telegram import Update
+from telegram import Message, Update
+from telegram.constants import ChatType
 from telegram.ext import MessageHandler, filters
 
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, SayPayload
-from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
+from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry import not_uploaded
-from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.store.keys import SEEN_TTL_S
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
-from bot.telegram.reading.request import Reader, read_request, sent_at
+from bot.telegram.reading.request import Reader, Request, digest_of, read_request
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -34,29 +37,60 @@ class EditedMessageHandlers(HandlerFamily):
         message = update.edited_message
         if message is None:
             return
-        status = await self._submitter.job_queue.find_by_message(
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find_by_message(
             chat_key(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        request = read_request(message, Reader(context.bot.id, context.bot.username))
-        if status is None or request.is_refused:
-            return  # It was no request before, or is none now.
+        knows_replied = await self._submitter.knows_replied(message)
+        request = read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
+        if status is None:
+            return await self._run_as_new(update, context, message, request)
+        if request.is_refused:
+            return  # It is no request any more.
         is_other_command = request.command is not None and not request.is_edit
         if is_other_command or (not request.part.files and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
         words = PartText(request.prompt, request.links)
-        if not words.text and status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
-            return  # Nothing is asked for any more.
-        offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words.text)
-        key = _offer_key(status, words.text)
-        buttons = (Button("button.run_edited", RunEdited(offer.id)),) if words.text else ()
-        # Nobody waits for more on a request that has its answer: the offer makes no sound.
-        offered = LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
-        payload = SayPayload(message=offered, links=words.links, edited_job_id=status.job.id)
-        part = RequestPart(message.message_id, sent_at(message))
-        await self._submitter.enqueue(
-            update, [replace(offer, payload=payload)], ArrivedPart(part, words, "edited")
+        part = self._services.refusals.checked(request.part, await self._submitter.card(update, message))
+        arrival = ArrivedPart(replace(part, context=request.context[:MAX_CONTEXT_CHARS]), words, "edited")
+        edited = await job_queue.with_edit(status.job, arrival)
+        # A part that came after the request asks for nothing by itself, but its new words may.
+        text = edited.text or words.text
+        is_replaced = part.file_unique_id not in ("", *(file.unique_id for file in status.job.files))
+        is_over = status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING)
+        if not text and not is_replaced and is_over:
+            return None  # Nothing is asked for any more.
+        offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=text, files=edited.files)
+        said = _offer(status, offer, is_replaced=is_replaced)
+        if is_replaced and part.refusal is not None:
+            said = part.refusal
+        payload = SayPayload(
+            message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
+        await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
+        return None
+
+    async def _run_as_new(self, update: Update, context: Context, message: Message, request: Request) -> None:
+        """Handle a message that was no request as if it came now, unless nothing in it has changed.
+
+        A group's message may not have been seen before: privacy mode hides what is not for the bot.
+        """
+        # Reactions and link previews come as edits without a date.
+        if message.edit_date is None or message.edit_date - message.date > timedelta(seconds=SEEN_TTL_S):
+            return None
+        seen = await self._submitter.job_queue.seen(
+            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+        )
+        if seen == "" or seen == digest_of(message):
+            return None
+        if request.command is not None and not request.is_edit:
+            if request.is_addressed and (message.chat.type == ChatType.PRIVATE or request.command.bot):
+                await self._submitter.reply(update, LocalizedMessage("edited.command"))
+            return None
+        new = Update(update.update_id, message=message)
+        new.set_bot(context.bot)
+        return await context.application.process_update(new)
 
     async def _run(self, press: Press, action: RunEdited) -> PressReply:
         """Store the request in its new words, which the job that offered it holds."""
@@ -66,23 +100,43 @@ class EditedMessageHandlers(HandlerFamily):
             return OLD_JOB
         offer = status.job
         if not await self._permissions.may_change(press.update, offer.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, offer.owner_id)
         if not isinstance(offer.payload, SayPayload):
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, offer.text)
         if job is not None:
-            # The request may have been stopped, or have failed, before its files were uploaded.
+            files, links = offer.files, list(offer.payload.links)
             old = await job_queue.find(offer.chat, offer.payload.edited_job_id)
-            files = () if old is None else (await not_uploaded(job_queue, self._submitter.chats, old.job))[0]
+            if old is not None:
+                # The request may have been stopped, or have failed, before its files were uploaded.
+                edited = replace(old.job, files=files, payload=EditPayload(links=offer.payload.links))
+                files, links = await not_uploaded(job_queue, self._submitter.chats, edited)
             job = replace(
                 job,
                 files=files,
                 message_id=offer.message_id,
                 owner_id=offer.owner_id,
                 telegram_chat_id=offer.telegram_chat_id,
-                payload=EditPayload(links=offer.payload.links),
+                payload=EditPayload(links=tuple(links)),
             )
         return await send_prompt(self._submitter, press, job)
+
+
+def _offer(status: JobStatus, offer: Job, *, is_replaced: bool) -> LocalizedMessage:
+    """Say what becomes of a request that was edited after it was begun.
+
+    Args:
+        status: The request.
+        offer: The job that says so, and holds the request as it is now.
+        is_replaced: Whether it has another file now.
+    """
+    if is_replaced:
+        key = "edited.file" if offer.text else "edited.file_no_words"
+        return LocalizedMessage(key, buttons=(Button("button.use_new_file", RunEdited(offer.id)),))
+    key = _offer_key(status, offer.text)
+    buttons = (Button("button.run_edited", RunEdited(offer.id)),) if offer.text else ()
+    # Nobody waits for more on a request that has its answer: the offer makes no sound.
+    return LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
 
 
 def _offer_key(status: JobStatus, text: str) -> str:

@@ -17,21 +17,22 @@ from bot.jobs.buttons import (
     RunExample,
     RunHeld,
     RunOffer,
+    RunScreenButton,
     RunSuggestion,
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import next_step
-from bot.jobs.payloads import EditPayload
+from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
-from bot.jobs.steps.agent_answer import EXTRAS, offered_edit
+from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills import SkillCards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
-from bot.words.phrases import PhraseAction, action_for
+from bot.words.phrases import PhraseAction, action_for, requested_output
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
@@ -50,7 +51,15 @@ class JobButtons(HandlerFamily):
         self.on_press(self._run_held, RunHeld)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
         self.on_press(
-            self._job_button, Retry, KeepExtras, RemoveExtra, RunOffer, RunCaption, GoOn, DropRequest
+            self._job_button,
+            Retry,
+            KeepExtras,
+            RemoveExtra,
+            RunOffer,
+            RunScreenButton,
+            RunCaption,
+            GoOn,
+            DropRequest,
         )
 
     async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion | PlaceFiles) -> PressReply:
@@ -64,7 +73,9 @@ class JobButtons(HandlerFamily):
             return PressReply("toast.sent_already", buttons=others)
         if isinstance(action, RunExample) and (phrase := action_for(prompt)) in _ACTIONS:
             job_type = COMMAND_JOBS[phrase]
-            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="")
+            output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
+            payload = ExportPayload(output=output) if output else None
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
@@ -73,13 +84,20 @@ class JobButtons(HandlerFamily):
     async def _job_button(
         self,
         press: Press,
-        action: Retry | KeepExtras | RemoveExtra | RunOffer | RunCaption | GoOn | DropRequest,
+        action: Retry
+        | KeepExtras
+        | RemoveExtra
+        | RunOffer
+        | RunScreenButton
+        | RunCaption
+        | GoOn
+        | DropRequest,
     ) -> PressReply:
         status = await self._submitter.job_queue.find(press.chat, action.job_id)
         if status is None:
             return OLD_JOB
         if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, status.job.owner_id)
         match action:
             case KeepExtras():
                 return PressReply("toast.kept", buttons=NO_BUTTONS)
@@ -91,7 +109,7 @@ class JobButtons(HandlerFamily):
                 return await self._retry(press, status.job)
             case RunCaption():
                 prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
-            case RemoveExtra() | RunOffer():
+            case RemoveExtra() | RunOffer() | RunScreenButton():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
             return PressReply("toast.old_button")
@@ -105,7 +123,7 @@ class JobButtons(HandlerFamily):
             return OLD_JOB
         old = status.job
         if not await self._permissions.may_change(press.update, old.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, old.owner_id)
         job = await prompt_job(self._submitter, press, old.text)
         if job is not None:
             files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
@@ -135,10 +153,16 @@ class JobButtons(HandlerFamily):
         )
         return await send_prompt(submitter, press, again, toast="")
 
-    async def _offered_prompt(self, press: Press, job: Job, action: RemoveExtra | RunOffer) -> str | None:
-        if isinstance(action, RunOffer):
+    async def _offered_prompt(
+        self, press: Press, job: Job, action: RemoveExtra | RunOffer | RunScreenButton
+    ) -> str | None:
+        if not isinstance(action, RemoveExtra):
             answered = await self._submitter.job_queue.load_checkpoint(job, AgentAnswered)
-            return offered_edit(answered) if answered else None
+            if answered is None:
+                return None
+            if isinstance(action, RunOffer):
+                return offered_edit(answered)
+            return offered_button(answered, action.number)
         if action.extra not in EXTRAS.values():
             return None
         words = Words(await self._submitter.language_in(press.update, press.chat))

@@ -21,6 +21,7 @@ from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.request import digest_of
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
@@ -113,13 +114,22 @@ class JobSubmitter:
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
             await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
 
-    async def note(self, message: Message) -> None:
-        """Record a message's number, and that somebody still needs the message that it replies to or pins."""
-        telegram_chat_id = telegram_chat_id_of(message.chat)
-        await self._sent.note(telegram_chat_id, message.message_id)
+    async def note(self, message: Message, *, is_answer: bool = False) -> None:
+        """Record a message, and that somebody still needs the message that it replies to or pins.
+
+        Args:
+            message: The message.
+            is_answer: Whether it answered a question of the agent: no edit makes it a request then.
+        """
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        digest = "" if is_answer else digest_of(message)
+        await asyncio.gather(
+            self._sent.note(telegram_chat_id, message.message_id),
+            self.job_queue.note_seen(key, telegram_chat_id, message.message_id, digest),
+        )
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
-                await self.chats.mark_result_in_use(chat_key(message), telegram_chat_id, needed.message_id)
+                await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
     async def knows_replied(self, message: Message) -> bool:
         """Tell whether the agent knows the words of the message that this one answers.

@@ -6,7 +6,7 @@ from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
-from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.addressing import chat_key, message_of
@@ -29,7 +29,7 @@ class LanguageHandlers(HandlerFamily):
 
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return NOT_YOURS
+            return not_yours(press.update, asker_of(press.message))
         if action.language not in languages():
             return PressReply(show=_show_list)
         await self._submitter.chats.update(press.chat, ChatFields(language=action.language))

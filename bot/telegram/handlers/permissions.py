@@ -24,10 +24,20 @@ class Permissions:
         self._group_admins = group_admins
 
     async def may_change(self, update: Update, asker_id: int | None) -> bool:
-        """Whether somebody may change or stop something."""
+        """Whether somebody may change or stop something.
+
+        Telegram names the person who presses a button even where they write as a channel: so what a channel asked for
+        is also that of its admins. Telegram lists them only for a bot that is in the channel.
+        """
         chat = update.effective_chat
-        return chat is not None and (
-            is_own(update, asker_id) or await self._is_admin(chat.id, owner_id(update))
+        if chat is None:
+            return False
+        if is_own(update, asker_id) or await self._is_admin(chat.id, owner_id(update)):
+            return True
+        return (
+            asker_id is not None
+            and is_channel(update, asker_id)
+            and await self._is_admin(asker_id, owner_id(update))
         )
 
     async def _is_admin(self, chat_id: int, user_id: int) -> bool:
@@ -47,6 +57,13 @@ def is_own(update: Update, asker_id: int | None) -> bool:
         return False
     # An anonymous admin writes in the group's own name.
     return chat.type == ChatType.PRIVATE or owner_id(update) in (asker_id, chat.id)
+
+
+def is_channel(update: Update, asker_id: int | None) -> bool:
+    """Whether something was asked for in the name of a channel, not of a person or the group itself."""
+    chat = update.effective_chat
+    # Ids of people are positive.
+    return asker_id is not None and asker_id < 0 and (chat is None or asker_id != chat.id)
 
 
 def asker_of(message: Message) -> int | None:

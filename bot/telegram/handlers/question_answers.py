@@ -11,7 +11,7 @@ from bot.jobs.question_messages import answered_message, find_question, message_
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
-from bot.telegram.handlers.button_presses import NO_BUTTONS, NOT_YOURS, Press, PressReply, ShowView
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import OLD_JOB
 from bot.telegram.handlers.permissions import is_own
@@ -37,7 +37,7 @@ class QuestionHandlers(HandlerFamily):
             return OLD_JOB
         job = status.job
         if not await self._permissions.may_change(press.update, job.owner_id):
-            return NOT_YOURS
+            return not_yours(press.update, job.owner_id)
         found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), action.number)
         if found is None:
             return OVER
@@ -111,7 +111,7 @@ class QuestionHandlers(HandlerFamily):
         outcome = await job_queue.questions.answer(job, number, words, update.update_id)
         if outcome is AnswerOutcome.OVER:
             return False
-        await self._submitter.note(message)
+        await self._submitter.note(message, is_answer=True)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
             self._redraw(update, context, shown, _answered(asked, index, words))
         return True

@@ -16,7 +16,6 @@ from bot.jobs.payloads import ExportPayload, SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
-from bot.skills import SkillCard
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.question_answers import QuestionHandlers
@@ -110,8 +109,8 @@ class RequestHandlers(HandlerFamily):
         if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
             return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
         card = await self._submitter.card(update, message)
-        part = self._checked(request.part, card)
-        replied = None if request.replied is None else self._checked(request.replied, card)
+        part = self._refusals.checked(request.part, card)
+        replied = None if request.replied is None else self._refusals.checked(request.replied, card)
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
@@ -172,15 +171,6 @@ class RequestHandlers(HandlerFamily):
         """Return whether a message may go on with a text that its sender's client has cut."""
         return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
 
-    def _checked(self, part: RequestPart, card: SkillCard) -> RequestPart:
-        """Return a part with a file that can be used, or with the reason why there is none."""
-        if not part.files:
-            return part
-        file = self._refusals.fitting(part.files[0], card)
-        refusal = self._refusals.refusal(file, card)
-        # The project's latest video needs no upload, however large it is.
-        return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
-
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
         part, words, message = request.part, PartText(), message_of(update)
@@ -190,7 +180,7 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.note(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         card = await self._submitter.card(update, message)
-        arrival = ArrivedPart(self._checked(part, card), words, kind="beside")
+        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 

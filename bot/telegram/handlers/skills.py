@@ -12,7 +12,7 @@ from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
 from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
 from bot.skills import LINK_PREFIX
-from bot.telegram.handlers.button_presses import NOT_YOURS, Press, PressReply
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import asker_of
@@ -39,7 +39,7 @@ class SkillHandlers(HandlerFamily):
 
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return NOT_YOURS
+            return not_yours(press.update, asker_of(press.message))
         cards, chats = self._submitter.cards, self._submitter.chats
         name = cards.marked(action.mark)
         if name is None:
@@ -53,7 +53,7 @@ class SkillHandlers(HandlerFamily):
 
     async def _list(self, press: Press, action: ListSkills) -> PressReply:
         if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return NOT_YOURS
+            return not_yours(press.update, asker_of(press.message))
         page = int(action.page) if action.page.isdecimal() else 1
 
         async def show_list(words: Words) -> View:

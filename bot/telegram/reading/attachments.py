@@ -74,6 +74,7 @@ def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachmen
             duration_s=_seconds(live.duration),
             width=live.width,
             height=live.height,
+            unique_id=live.file_unique_id,
         )
     if message.photo:
         return _photo(message.photo[-1], message_id)
@@ -98,6 +99,7 @@ def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachmen
             width=getattr(media, "width", None) or side,
             height=getattr(media, "height", None) or side,
             variants=_variants(getattr(media, "qualities", None) or ()),
+            unique_id=media.file_unique_id,
         )
     return None
 
@@ -112,6 +114,7 @@ def _photo(photo: PhotoSize, message_id: int) -> Attachment:
         "image/jpeg",
         width=photo.width,
         height=photo.height,
+        unique_id=photo.file_unique_id,
     )
 
 
@@ -131,6 +134,7 @@ def _sticker(sticker: Sticker, message_id: int) -> Attachment:
         declared,
         width=sticker.width,
         height=sticker.height,
+        unique_id=sticker.file_unique_id,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from bot.jobs.messages import Bytes, LocalizedMessage, Param
 from bot.jobs.model import Attachment
+from bot.jobs.queue.album import RequestPart
 from bot.jobs.refusal_messages import kind_refused, kind_unusable, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
 from bot.media.kinds import fitting_name
@@ -18,6 +19,15 @@ class FileRefusals:
     download_limit: int  # bytes of the largest file that the Bot API server in use gives out
     upload_limit: int  # bytes of the largest file that NemoVideo takes; a card may take less
     send_limit: int  # bytes of the largest file that can be sent to a chat
+
+    def checked(self, part: RequestPart, card: SkillCard) -> RequestPart:
+        """Return a part with a file that can be used, or with the reason why there is none."""
+        if not part.files:
+            return part
+        file = self.fitting(part.files[0], card)
+        refusal = self.refusal(file, card)
+        # The project's latest video needs no upload, however large it is.
+        return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
 
     def fitting(self, file: Attachment, card: SkillCard) -> Attachment:
         """Return the best version of a video that can be fetched, the original where that is possible."""

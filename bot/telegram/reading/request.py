@@ -1,5 +1,6 @@
 """What a message means: its words, files and links, what it quotes, and whether it is for the bot."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from telegram import Message, MessageOriginUser
@@ -149,6 +150,13 @@ def words_of(message: Message) -> str:
     return with_addresses(message.caption or "", message.caption_entities)
 
 
+def digest_of(message: Message) -> str:
+    """Return a digest of a message's words and file: Telegram tells of edits that change neither."""
+    file = attachment_of(message)
+    content = f"{'' if file is None else file.unique_id} {words_of(message)}"
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
 def is_from_others(message: Message) -> bool:
     """Tell whether a message was forwarded and not written by who forwards it."""
     origin = message.forward_origin
@@ -187,7 +195,7 @@ def _parts(message: Message, reader: Reader) -> tuple[RequestPart, RequestPart |
     if own.files:
         return own, None
     if (file := attachment_elsewhere(message)) is not None:
-        return replace(own, files=(file,)), None
+        return replace(own, files=(file,), file_unique_id=file.unique_id), None
     replied = message.reply_to_message
     if replied is None or not is_reply(message) or (file := attachment_of(replied)) is None:
         return own, None
@@ -205,6 +213,7 @@ def _part(message: Message, file: Attachment | None, reader: Reader) -> RequestP
         message.message_id,
         sent_at(message),
         files=() if file is None else (file,),
+        file_unique_id="" if file is None else file.unique_id,
         album=message.media_group_id or "",
         is_forwarded=message.forward_origin is not None,
         is_own=not is_from_others(message),

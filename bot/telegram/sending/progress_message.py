@@ -374,8 +374,8 @@ def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float)
         if elapsed_s >= STILL_WORKING_EVERY_S:
             minutes = int(elapsed_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
             lines.append(words.text("progress.still_working", minutes=minutes))
-    if progress.preview:
-        newest = progress.preview[-PREVIEW_LENGTH:]
-        cut = "…" if len(newest) < len(progress.preview) else ""
+    if preview := progress.preview():
+        newest = preview[-PREVIEW_LENGTH:]
+        cut = "…" if len(newest) < len(preview) else ""
         lines.append(f"\n<i>{html.escape(cut + newest)}</i>")
     return "\n".join(lines)

@@ -66,6 +66,24 @@ async def test_a_file_that_joins_during_the_upload_is_counted_beside_the_first(
     assert queue_of(attempt).closed_at == 2
 
 
+async def test_a_file_that_is_replaced_while_it_is_opened_is_not_uploaded(
+    rig: Rig, sound: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sounds(2)
+    rig.responder.files = {first.file_id: sound, second.file_id: sound}
+    job = rig.job(files=(first,))
+    attempt = rig.attempt(job, parts=[a_part(first)])
+    edited = GatheredJob(replace(job, files=(second,)), (a_part(second),), version=2)
+
+    async def replaced(*_: object) -> None:
+        queue_of(attempt).gathered_job = edited
+
+    monkeypatch.setattr(queue_of(attempt), "record_upload_size", replaced)
+    await Upload(rig.projects, rig.cards)(attempt)
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone2.mp3"]
+    assert queue_of(attempt).closed_at == 2
+
+
 async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_again(
     rig: Rig, sound: bytes
 ) -> None:

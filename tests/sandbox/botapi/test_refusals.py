@@ -147,7 +147,7 @@ async def test_tokens_and_methods(start: Start) -> None:
     assert (await sandbox.call("getme"))["result"]["username"] == "sandbox_bot"
     assert (await sandbox.call("GETME", token="42:" + "x" * 35))["result"]["id"] == 42
     body = await sandbox.call("noSuchThing")
-    assert (body["error_code"], body["description"]) == (404, "Not Found")
+    assert (body["error_code"], body["description"]) == (404, "Not Found: method not found")
     queried = await sandbox.http.get(f"/bot{DEFAULT_TOKEN}/getUpdates", params={"limit": 1})
     assert queried.json() == {"ok": True, "result": []}
     broken = await sandbox.http.post(

@@ -2,8 +2,8 @@
 --
 -- A part comes from Python (ArrivedPart):
 --   kind ('asked', 'beside' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
---   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file, sent_at_s,
---   now_s
+--   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
+--   file_unique_id ('' without a file), sent_at_s, now_s
 -- keys: album, sender, request, replied_album.
 --
 -- An album is a hash: 'part:<message_id>' for each part seen, 'job' (id), 'refusal' (why the whole of it is refused).
@@ -24,6 +24,15 @@ local function save_text(job, part)
   redis.call('HSET', job, 'text:' .. part.message_id, part.text)
   if part.has_prompt then redis.call('HSET', job, 'has_prompt', 1) end
   redis.call('HINCRBY', job, 'version', 1)
+end
+
+-- Return what an edit can change of a part, in a form that can be compared.
+local function content_of(file_unique_id, text) return file_unique_id .. ' ' .. text end
+
+local function save_edited_part(job, part)
+  redis.call('HSET', job, 'part:' .. part.message_id, part.part)
+  if part.has_file then redis.call('HSET', job, 'has_file', 1) end
+  save_text(job, part)
 end
 
 -- Keep what was seen of an album, for when somebody asks for something with it.
@@ -103,16 +112,21 @@ end
 --   'late'     its album's job takes no more: it begins a request, which knows that
 --   'kept'     it asks for nothing; it is kept for a request with its album
 --   'edited', 'same', 'unknown', 'started'
---              an edit of the text of a part: before the job took it, without a change, of no known part, too late
+--              an edit of a part: before the job took it, without a change, of no known part, too late. A file can be
+--              replaced until the upload of the job's files has begun
 local function find_job(keys, part, job_prefix)
   if part.kind == 'edited' then
     local id = redis.call('GET', keys.request)
     if not id then return 'unknown' end
     local message_id = part.message_id
-    local offered, text = unpack(redis.call('HMGET', job_prefix .. id, 'offered:' .. message_id, 'text:' .. message_id))
+    local offered, text, stored, uploading = unpack(redis.call('HMGET', job_prefix .. id,
+      'offered:' .. message_id, 'text:' .. message_id, 'part:' .. message_id, 'checkpoint:upload_started:files'))
     if not text then return 'unknown' end
-    if part.text == (offered or text) then return 'same' end
-    return find_open_job(job_prefix, id) and 'edited' or 'started', id
+    local file_unique_id = cjson.decode(stored).file_unique_id
+    local known = offered or content_of(file_unique_id, text)
+    if content_of(part.file_unique_id, part.text) == known then return 'same' end
+    local is_too_late = uploading and part.file_unique_id ~= file_unique_id
+    return find_open_job(job_prefix, id) and not is_too_late and 'edited' or 'started', id
   end
   local id = part.album ~= '' and redis.call('HGET', keys.album, 'job')
   if id and find_open_job(job_prefix, id) then return 'joined', id end

@@ -66,9 +66,10 @@ for _, job in ipairs(jobs) do
 end
 for _, job in ipairs(main_jobs) do redis.call('ZADD', waiting, args.now_s, job.key) end
 if verdict == 'joined' then add_part(keys, old_job, old_id, part, ttl) end
-if verdict == 'started' then redis.call('HSET', old_job, 'offered:' .. part.message_id, part.text) end
+if verdict == 'started' then redis.call('HSET', old_job, 'offered:' .. part.message_id, content_of(part.file_unique_id, part.text)) end
 if verdict == 'edited' then
-  save_text(old_job, part)
+  save_edited_part(old_job, part)
+  if part.album ~= '' then save_album_part(keys, part, ttl) end
   if part.has_prompt then charge_request(old_job) end
 end
 if verdict == 'kept' and part.album ~= '' then save_album_part(keys, part, ttl) end

@@ -1,6 +1,27 @@
 """The methods of the Bot API. Importing this package registers them all."""
 
 from bot.sandbox.botapi.context import METHODS
-from bot.sandbox.botapi.methods import chats, editing, forwarding, profile, receiving, sending
+from bot.sandbox.botapi.methods import (
+    chats,
+    editing,
+    forwarding,
+    others,
+    profile,
+    receiving,
+    refused,
+    sending,
+    topics,
+)
 
-__all__ = ["METHODS", "chats", "editing", "forwarding", "profile", "receiving", "sending"]
+__all__ = [
+    "METHODS",
+    "chats",
+    "editing",
+    "forwarding",
+    "others",
+    "profile",
+    "receiving",
+    "refused",
+    "sending",
+    "topics",
+]

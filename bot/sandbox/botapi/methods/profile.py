@@ -38,6 +38,9 @@ async def get_me(context: Context) -> Any:
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
+        "has_topics_enabled": context.bot.topics,
+        "allows_users_to_create_topics": context.bot.topics,
+        "can_manage_bots": False,
     }
 
 
