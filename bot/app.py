@@ -388,7 +388,8 @@ class App:
         now_s = self._clock.now().timestamp()
         await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local, server_dir = settings.telegram_local_mode, settings.server_dir
-        unreadable = UnreadableFiles(bot, parts.redis, settings.admins, server_dir)
+        alerts = OperatorAlerts(parts.job_queue, parts.chats, self._clock, settings.admins)
+        unreadable = UnreadableFiles(alerts.send, server_dir)
         return TelegramResponders(
             bot,
             telegram_calls,

@@ -232,7 +232,8 @@ class Settings(BaseSettings):
         le=600,
         description=(
             "Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the pauses "
-            "grow by half. NemoVideo's own client waits 15 s at most; its skill documents say 30."
+            "grow by half, but only as far as they add at most 2 s or a tenth to the render. NemoVideo's own client "
+            "waits 15 s at most; its skill documents say 30."
         ),
     )
     progress_edit_s: float = Field(

@@ -1,4 +1,4 @@
-"""What the store keeps of each chat: its account, its project, its settings and its latest results."""
+"""What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,10 +21,11 @@ from pydantic import (
 )
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.asyncio.lock import Lock
 
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.store.keys import chat_key, results_key, uploads_key
+from bot.store.keys import ACCOUNT_LOCK_TTL_S, account_lock_key, chat_key, results_key, uploads_key
 from bot.store.lua_script import LuaScript
 
 DEFAULT_TTL_DAYS = 90
@@ -47,26 +48,32 @@ class Account(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatCipher:
-    """Encrypts and decrypts for one chat: what is copied from another can't be read."""
+    """Encrypts and decrypts for one chat: what is copied from another can't be read.
+
+    What all of its topics share is encrypted for all of them.
+    """
 
     key: ChatKey
     token_cipher: TokenCipher = field(repr=False)
 
     def encrypt(self, secret: str, use: str) -> str:
         """Encrypt a secret; see ``TokenCipher``."""
-        return self.token_cipher.encrypt(secret, f"{self.key} {use}")
+        return self.token_cipher.encrypt(secret, self._place(use))
 
     def decrypt(self, encrypted: str, use: str) -> str:
         """Decrypt a secret; see ``TokenCipher``."""
-        return self.token_cipher.decrypt(encrypted, f"{self.key} {use}")
+        return self.token_cipher.decrypt(encrypted, self._place(use))
+
+    def _place(self, use: str) -> str:
+        return f"{self.key.of_account if use in SHARED_FIELDS else self.key} {use}"
 
 
 Secret = Annotated[str | None, Field(repr=False)]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
-class ChatFields(BaseModel):
-    """The fields of a chat's hash. `Chats.update` saves those that an instance was created with.
+class SharedFields(BaseModel):
+    """What all topics of a chat share: the account and the settings.
 
     Attributes:
         client_id: Its ``X-Client-Id``, the same as long as the chat is kept.
@@ -74,26 +81,13 @@ class ChatFields(BaseModel):
         token: The API token of its guest account.
         user_id: NemoVideo's id of the guest account.
         token_expires_at: When the guest token expires; None if it does not, as far as is known.
-        account: Whose account the project below belongs to.
-        session_id: Its project.
-        task_id: The task that the project came with.
-        lost_session_id: A project that NemoVideo lost; None once somebody decided whether its files are put back.
-        claim_token: Opens a project in a browser; whoever has it can take the project over.
-        claim_session_id: The project that the claim token opens.
-        claim_expires_at: When the claim token expires; None if it does not, as far as is known.
-        skill: The active skill card's name.
+        account_epoch: Changes with every change of account, which ends the projects of all topics.
         language: The catalogue that the chat chose; None while everyone is answered in their own language.
         auto_export: Whether a finished edit is exported without being asked for.
         send_as_file: Whether finished videos are sent as files.
         shrink_results: Whether a video that is too large to be sent comes in a smaller version, and not only as a link.
         replace_results: Whether a finished video replaces the project's earlier one.
-        result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
-        result_message_id: The id of that message.
-        result_session_id: The project of that video.
-        result_in_use: Whether somebody has replied to that message or pinned it.
         export_refused_at: When the account's plan turned out to have no export; None if it has one, as far as is known.
-        answer_job_id: The job with the agent's latest answer.
-        answer_session_id: The project of that answer.
         greeted: Whether setting things up was announced, which is done once.
     """
 
@@ -104,7 +98,42 @@ class ChatFields(BaseModel):
     token: Secret = None
     user_id: str | None = None
     token_expires_at: UtcTime | None = None
+    account_epoch: str | None = None
+    language: str | None = None
+    auto_export: bool = True
+    send_as_file: bool = False
+    shrink_results: bool = True
+    replace_results: bool = False
+    export_refused_at: UtcTime | None = None
+    greeted: bool = False
+
+
+SHARED_FIELDS = frozenset(SharedFields.model_fields)
+
+
+class ChatFields(SharedFields):
+    """The fields of a chat, and of a topic's project. `Chats.update` saves those that an instance was created with.
+
+    Attributes:
+        account: Whose account the project below belongs to.
+        project_epoch: The account's epoch when the project was opened; with another one it is out of reach.
+        session_id: Its project.
+        task_id: The task that the project came with.
+        lost_session_id: A project that NemoVideo lost; None once somebody decided whether its files are put back.
+        claim_token: Opens a project in a browser; whoever has it can take the project over.
+        claim_session_id: The project that the claim token opens.
+        claim_expires_at: When the claim token expires; None if it does not, as far as is known.
+        skill: The active skill card's name.
+        result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
+        result_message_id: The id of that message.
+        result_session_id: The project of that video.
+        result_in_use: Whether somebody has replied to that message or pinned it.
+        answer_job_id: The job with the agent's latest answer.
+        answer_session_id: The project of that answer.
+    """
+
     account: Account = Account.NONE
+    project_epoch: str | None = None
     session_id: str | None = None
     task_id: str | None = None
     lost_session_id: str | None = None
@@ -112,19 +141,12 @@ class ChatFields(BaseModel):
     claim_session_id: str | None = None
     claim_expires_at: UtcTime | None = None
     skill: str | None = None
-    language: str | None = None
-    auto_export: bool = True
-    send_as_file: bool = False
-    shrink_results: bool = True
-    replace_results: bool = False
     result_chat_id: int | None = None
     result_message_id: int | None = None
     result_session_id: str | None = None
     result_in_use: bool = False
-    export_refused_at: UtcTime | None = None
     answer_job_id: str | None = None
     answer_session_id: str | None = None
-    greeted: bool = False
 
     # Encrypted in the store: the cipher comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
@@ -232,7 +254,14 @@ class Chats:
 
         A value that can't be read, such as a token whose encryption key was dropped, counts as not set.
         """
-        fields: dict[str, Any] = {**await cast(Any, self._redis.hgetall(chat_key(str(key)))), "key": key}
+        async with self._redis.pipeline() as pipe:
+            for of in dict.fromkeys((key.of_account, key)):
+                pipe.hgetall(chat_key(str(of)))
+            shared, *own = await pipe.execute()
+        fields: dict[str, Any] = {**shared, "key": key}
+        if own:
+            fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS}
+            fields |= {**own[0], "key": key}
         try:
             return Chat.model_validate(fields, context=self._cipher(key))
         except ValidationError as error:
@@ -268,13 +297,19 @@ class Chats:
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
-        name = chat_key(str(key))
+        name = chat_key(str(key.of_account))
         async with self._redis.pipeline(transaction=True) as transaction:
             transaction.hsetnx(name, "client_id", str(uuid4()))
             transaction.hget(name, "client_id")
             self._extend_ttl(transaction, key)
             _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
+
+    def account_lock(self, key: ChatKey) -> Lock:
+        """Return a lock that one job of all the chat's topics has at a time, in whichever process."""
+        name = account_lock_key(str(key.of_account))
+        # What erases the chat takes the lock as well.
+        return self._redis.lock(name, timeout=ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
 
     async def replace_client_id(self, key: ChatKey, refused: UUID) -> UUID:
         """Return a new client id in the place of one that was refused, or what another job has put there already."""
@@ -297,9 +332,9 @@ class Chats:
         values: dict[str, Any] = {}
         for change in changes:
             values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
-        name = chat_key(str(key))
         async with self._redis.pipeline(transaction=True) as transaction:
             for name_in_hash, value in values.items():
+                name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
                 if value is None:
                     transaction.hdel(name, name_in_hash)
                 else:
@@ -318,7 +353,11 @@ class Chats:
             message_id: The id of the message with the video.
         """
         await self._save_latest_result(
-            [chat_key(str(before.key)), results_key(str(before.key))],
+            [
+                chat_key(str(before.key)),
+                results_key(str(before.key)),
+                chat_key(str(before.key.of_account)),
+            ],
             expected_chat_id=str(before.result_chat_id or ""),
             expected_message_id=str(before.result_message_id or ""),
             chat_id=str(telegram_chat_id),
@@ -390,5 +429,5 @@ class Chats:
             await transaction.execute()
 
     def _extend_ttl(self, transaction: Pipeline, key: ChatKey) -> None:
-        for name in (chat_key(str(key)), results_key(str(key))):
+        for name in {chat_key(str(key.of_account)), chat_key(str(key)), results_key(str(key))}:
             transaction.expire(name, self._ttl_s)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChatKey:
-    """A chat, or one topic of a forum: each topic has its own project.
+    """A chat, or one of its topics: each topic has its own project, and all of a chat share its account.
 
     >>> str(ChatKey(-100123, 45))
     '-100123:45'
@@ -18,6 +18,11 @@ class ChatKey:
     def is_private(self) -> bool:
         """Whether it is a chat with one person; its id is then that person's."""
         return self.chat_id > 0
+
+    @property
+    def of_account(self) -> "ChatKey":
+        """The key of what all topics of the chat share; also that of what is outside of topics."""
+        return ChatKey(self.chat_id)
 
     def __str__(self) -> str:
         return str(self.chat_id) if self.topic_id is None else f"{self.chat_id}:{self.topic_id}"

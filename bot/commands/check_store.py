@@ -16,7 +16,7 @@ from bot.runtime.web_links import is_public_host
 from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
-from bot.store.schema import SCHEMA_VERSION
+from bot.store.schema import MIGRATED_VERSION, SCHEMA_VERSION
 from bot.telegram.sending.server_files import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
@@ -96,6 +96,8 @@ async def _schema(redis: Redis) -> Finding:
     if int(version) > SCHEMA_VERSION:
         problem = f"{version}, this release knows {SCHEMA_VERSION}"
         return wrong(name, problem, "Update the bot: a later release wrote the store")
+    if int(version) == MIGRATED_VERSION:
+        return ok(name, f"{version}, is migrated to {SCHEMA_VERSION} at start")
     if int(version) < SCHEMA_VERSION:
         problem = f"{version}, this release needs {SCHEMA_VERSION}"
         return wrong(name, problem, "Use an empty store: an earlier release wrote this one")

@@ -73,6 +73,8 @@ class ForgetPayload(Payload):
     """The erasure of a chat."""
 
     quick_job_ids: tuple[str, ...] = ()  # questions that were asked before it, which are stopped
+    topics: tuple[str, ...] = ()  # chat keys of topics that jobs of the same id erase first
+    is_silent: bool = False  # whether the job is one of those
 
 
 class SayPayload(Payload):

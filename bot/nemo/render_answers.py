@@ -75,14 +75,18 @@ FIRST_POLL_S = 2.0
 POLL_FACTOR = 1.5
 """NemoVideo's own client polls first after 2 s, then after pauses that grow by half."""
 
+ADDED_S, ADDED_SHARE = 1.75, 0.09
+"""What a pause may add to a render, in seconds or as a share of it, whichever is more; the rest of 2 s or a tenth is
+for the call."""
+
 LEAST_POLL_S = 1.0
 
 
 def next_poll_s(polls: int, elapsed_s: float, progress: float | None, longest_s: float) -> float:
     """Return how long to wait before the next poll of a render.
 
-    The pauses grow, but are cut where the reported progress says that the render will end earlier: polling makes it at
-    most 2 s or a tenth longer.
+    The pauses grow, but are cut so that polling makes no render more than 2 s or a tenth longer, and further where the
+    reported progress says that it will end earlier.
 
     Args:
         polls: The number of polls so far.
@@ -91,6 +95,8 @@ def next_poll_s(polls: int, elapsed_s: float, progress: float | None, longest_s:
         longest_s: The longest pause.
     """
     pause_s = min(FIRST_POLL_S * POLL_FACTOR**polls, longest_s)
+    if polls:
+        pause_s = min(pause_s, max(ADDED_S, ADDED_SHARE * elapsed_s))
     if progress is not None and 0 < progress <= 100:
         left_s = elapsed_s * (100 - progress) / progress
         pause_s = min(pause_s, max(left_s, elapsed_s / 20, LEAST_POLL_S))

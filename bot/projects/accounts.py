@@ -1,6 +1,7 @@
-"""Whose account a chat works with: its own, else the operator's, else a guest's."""
+"""Whose account a chat works with, in all its topics: its own, else the operator's, else a guest's."""
 
 import contextlib
+import secrets
 from datetime import timedelta
 from typing import Protocol
 
@@ -56,11 +57,6 @@ class GuestAccountsUsedUp(NemoError):
     """The service gives no more guest accounts to this address this week."""
 
 
-def uses_token(chat: Chat, token: str) -> bool:
-    """Whether a chat works with this token of its own already."""
-    return chat.account is Account.OWN and chat.own_token == token
-
-
 class Accounts:
     """Finds each chat's token, and changes accounts."""
 
@@ -100,8 +96,10 @@ class Accounts:
         # Read again only where something was written: this is on the way of every call.
         if account is Account.ANONYMOUS and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
-        if chat.account is not account:
-            await self._change_account(job.chat, ChatFields(account=account))
+        if not _can_see_project(account, chat):
+            # Another topic may have changed the account meanwhile: its epoch is written as it was read.
+            now = ChatFields(account=account, project_epoch=chat.account_epoch)
+            await self._chats.update(job.chat, RESET_ON_ACCOUNT_CHANGE, now)
             chat = await self._chats.get(job.chat)
         token = {
             Account.OWN: chat.own_token,
@@ -112,8 +110,13 @@ class Accounts:
             raise AssertionError("a token was just there")
         return token, chat
 
-    async def renew(self, job: Requester, attribution: Attribution) -> bool:
-        """Get a guest token under the chat's client id, which never changes.
+    async def renew(self, job: Requester, refused: str | None, attribution: Attribution) -> bool:
+        """Get a guest token under the chat's client id, unless another topic has got one already.
+
+        Args:
+            job: For whom.
+            refused: The token that NemoVideo refused.
+            attribution: Who asks.
 
         Returns:
             Whether the chat lost its project by it: that of another user can't be seen.
@@ -122,6 +125,14 @@ class Accounts:
             GuestAccountsUsedUp: There are none left.
             NemoError: The service did not give one.
         """
+        async with self._chats.account_lock(job.chat):
+            chat = await self._chats.get(job.chat)
+            if chat.token in (None, refused):
+                await self._renew(job, attribution)
+                chat = await self._chats.get(job.chat)
+        return chat.session_id is not None and not _can_see_project(Account.ANONYMOUS, chat)
+
+    async def _renew(self, job: Requester, attribution: Attribution) -> None:
         try:
             given = await with_retries(self._clock, lambda: self._ask(job.chat, attribution))
         except RateLimited as error:
@@ -133,11 +144,11 @@ class Accounts:
             raise GuestAccountsUsedUp(
                 error.call, error.message, code=error.code, status=error.status
             ) from None
-        return await self._keep(job.chat, given)
+        await self._keep(job.chat, given)
 
     async def set_own_token(self, key: ChatKey, token: str) -> None:
         """Let a chat work with a token of its own from now on; idempotent."""
-        if not uses_token(await self._chats.get(key), token):
+        if (await self._chats.get(key)).own_token != token:
             await self._change_account(key, ChatFields(own_token=token, account=Account.OWN))
 
     async def clear_own_token(self, key: ChatKey) -> None:
@@ -149,20 +160,25 @@ class Accounts:
 
     async def _ensure_guest_token(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
         """Make sure of a guest token; tells whether the chat may have another one now."""
-        if chat.token is None or self._ends_within(chat, timedelta(0)):
-            await self.renew(job, attribution)
-            return True
-        if not self._ends_within(chat, RENEW_AHEAD):
+        if chat.token is not None and not self._ends_within(chat, RENEW_AHEAD):
             return False
-        # The old one still holds: where there is no new one yet, the next call asks again.
-        with contextlib.suppress(NemoError):
-            await self._keep(job.chat, await self._ask(job.chat, attribution))
+        async with self._chats.account_lock(job.chat):
+            chat = await self._chats.get(job.chat)  # another topic may have done it
+            if chat.token is None or self._ends_within(chat, timedelta(0)):
+                await self._renew(job, attribution)
+            elif self._ends_within(chat, RENEW_AHEAD):
+                # The old one still holds: where there is no new one yet, the next call asks again.
+                with contextlib.suppress(NemoError):
+                    await self._keep(job.chat, await self._ask(job.chat, attribution))
         return True
 
     def _ends_within(self, chat: Chat, time: timedelta) -> bool:
         return chat.token_expires_at is not None and chat.token_expires_at - time <= self._clock.now()
 
     async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
+        if (await self._chats.get(key)).client_id is None:
+            # Projects that topics still have are of an account that was forgotten.
+            await self._chats.update(key, ChatFields(account_epoch=_new_epoch()))
         client_id = await self._chats.ensure_client_id(key)
         try:
             given = await self._nemo.create_anonymous_token(str(client_id), attribution)
@@ -173,21 +189,32 @@ class Accounts:
         await self._guest_accounts.note(given.token)
         return given
 
-    async def _keep(self, key: ChatKey, given: AnonymousToken) -> bool:
+    async def _keep(self, key: ChatKey, given: AnonymousToken) -> None:
         before = await self._chats.get(key)
         # The answer need not name the account: then it is the one that the client id had before.
-        is_other = (
-            before.account is Account.ANONYMOUS
-            and before.user_id is not None
-            and given.user_id not in (None, before.user_id)
-        )
+        is_other = before.user_id is not None and given.user_id not in (None, before.user_id)
         user_id = given.user_id or before.user_id
         changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
         if is_other:
-            await self._change_account(key, changes)
+            await self._chats.update(
+                key, changes, ChatFields(account_epoch=_new_epoch(), export_refused_at=None)
+            )
         else:
             await self._chats.update(key, changes)
-        return is_other and before.session_id is not None
 
     async def _change_account(self, key: ChatKey, changes: ChatFields) -> None:
-        await self._chats.update(key, RESET_ON_ACCOUNT_CHANGE, changes)
+        """Change the account of all topics: this one's project ends now, the others' at their next call."""
+        epoch = _new_epoch()
+        epochs = ChatFields(account_epoch=epoch, project_epoch=epoch)
+        await self._chats.update(key, RESET_ON_ACCOUNT_CHANGE, changes, epochs)
+
+
+def _can_see_project(account: Account, chat: Chat) -> bool:
+    """Whether the account that a chat works with now is the one that its project belongs to."""
+    if chat.account is not account:
+        return False
+    return account is Account.OPERATOR or chat.project_epoch == chat.account_epoch
+
+
+def _new_epoch() -> str:
+    return secrets.token_hex(8)

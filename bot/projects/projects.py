@@ -67,7 +67,7 @@ class Project:
     session_id: str
     task_id: str | None
     account: Account
-    user_id: str | None
+    epoch: str | None  # of the account
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,13 @@ class Projects:
         if chat.session_id is None:
             language = session_language(job.text, job.language_code or job.language)
             session = await self.nemo.create_session(credentials, language, _task_name(job.text))
-            changes = ChatFields(session_id=session.session_id, task_id=session.task_id)
+            changes = ChatFields(
+                session_id=session.session_id,
+                task_id=session.task_id,
+                # Whose it is, should another topic have changed the account meanwhile.
+                account=chat.account,
+                project_epoch=chat.project_epoch,
+            )
             if chat.account is Account.ANONYMOUS and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
@@ -125,7 +131,7 @@ class Projects:
             chat = await self.chats.get(job.chat)
         if chat.session_id is None:
             raise AssertionError("a session was just kept")
-        return Project(credentials, chat.session_id, chat.task_id, chat.account, chat.user_id)
+        return Project(credentials, chat.session_id, chat.task_id, chat.account, chat.project_epoch)
 
     async def call(
         self,
@@ -148,15 +154,17 @@ class Projects:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
         """
         used = (await self.chats.get(job.chat)).session_id
+        used_token: str | None = None
 
         async def attempt() -> T:
-            nonlocal used
+            nonlocal used, used_token
+            used_token = None
             project = await self.open(job)
-            used = project.session_id
+            used, used_token = project.session_id, project.credentials.token
             return await call_service(project)
 
         async def repair(error: AuthError | SessionGone) -> None:
-            loss = await self._repair(job, error, used)
+            loss = await self._repair(job, error, used, used_token)
             if loss is not None and on_loss is not None:
                 await on_loss(loss)
 
@@ -254,7 +262,7 @@ class Projects:
         await self.chats.update(key, RESET_PROJECT)
 
     async def _repair(
-        self, job: Requester, error: AuthError | SessionGone, used: str | None
+        self, job: Requester, error: AuthError | SessionGone, used: str | None, used_token: str | None = None
     ) -> ProjectLoss | None:
         """Put right what a call was refused for.
 
@@ -262,6 +270,7 @@ class Projects:
             job: Whose chat.
             error: The refusal.
             used: The project that the call was about.
+            used_token: The token that it was made with; None if the project could not be opened.
 
         Returns:
             The lost project, if one was lost.
@@ -283,7 +292,7 @@ class Projects:
         if chat.account is not Account.ANONYMOUS:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
-        if not await self.accounts.renew(job, self._attribution(chat)):
+        if not await self.accounts.renew(job, used_token or chat.token, self._attribution(chat)):
             return None
         await self._lose_project(job.chat, used)
         return loss

@@ -76,6 +76,7 @@ class Person(_Model):
 
     language: str = "en"
     started: bool = True
+    topics: tuple[str, ...] = ()
 
 
 class Group(_Model):
@@ -165,8 +166,6 @@ class PersonStep(_Model):
             raise ValueError(
                 f"somebody does one of {', '.join(PERSON_ACTIONS)}, not {' and '.join(done) or 'nothing'}"
             )
-        if self.topic is not None and self.chat is None:
-            raise ValueError("a topic needs its chat")
         return self
 
 
@@ -390,6 +389,17 @@ def _read_step(path: Path, number: int, raw: object, body: dict[str, Any]) -> tu
 _NAMING = {"reply_to", "on", "edits", "deletes", "lose", "again", "gone", "buttonless", "album_of"}
 
 
+def _topics(conversation: Conversation, chat: str | None, actor: str) -> tuple[str, ...]:
+    """Return the topics of a group, or of the private chat that a step is about."""
+    if chat is not None:
+        return conversation.chats[chat].topics
+    # The bot answers whoever acted last.
+    people = [
+        one for name, one in conversation.people.items() if actor not in conversation.people or name == actor
+    ]
+    return tuple(topic for one in people for topic in one.topics)
+
+
 def _check_names(path: Path, conversation: Conversation) -> None:
     """Check that each step names only what exists by then."""
     labels = {NOTHING, TOPIC}
@@ -400,8 +410,8 @@ def _check_names(path: Path, conversation: Conversation) -> None:
         topic = getattr(step, "topic", None)
         if chat is not None and chat not in conversation.chats:
             wrong.append(f"there is no chat {chat}")
-        elif chat is not None and topic not in (None, GENERAL, *conversation.chats[chat].topics):
-            wrong.append(f"{chat} has no topic {topic}")
+        elif topic not in (None, GENERAL, *_topics(conversation, chat, actor)):
+            wrong.append(f"{chat or actor} has no topic {topic}")
         wrong += _wrong_names(step, conversation)
         if wrong:
             raise WrongFile(f"{path}, step {number} ({actor}): {'; '.join(wrong)}")

@@ -150,11 +150,15 @@ class Player:
             raise WrongFile(f"nemo: {error}") from error
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
+        if any(person.topics for person in self._conversation.people.values()):
+            await self._people.ask("set_bot", bot=self._people.bot, topics=True)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:
                 await member.open()
             self._stage.members[name] = member
+            for topic in person.topics:
+                self._stage.topics[name, topic] = await member.chat.topic(member, topic)
         for title, group in self._conversation.chats.items():
             creator = self._stage.members[group.creator]
             others = [self._stage.members[name] for name in group.members]
@@ -255,8 +259,8 @@ class Player:
         if step.sent_as is not None:
             is_channel = step.sent_as in self._stage.chats
             where["sent_as"] = self._stage.chats[step.sent_as].id if is_channel else step.sent_as
-        if step.chat and step.topic and step.topic != GENERAL:
-            where["thread"] = self._stage.topics[step.chat, step.topic]
+        if step.topic and step.topic != GENERAL:
+            where["thread"] = self._stage.topics[step.chat or self._stage.last_actor, step.topic]
         if step.reply_to == TOPIC:
             where["reply_to_topic"] = True
         elif step.reply_to:

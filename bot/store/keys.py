@@ -18,13 +18,16 @@ CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the ri
 
 # Of a chat ------------------------------------------------------------------------------------------------
 
+# The hash of a topic holds its project; that of the chat holds the account and the settings of all topics too.
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
+ACCOUNT_LOCK = f"{NAMESPACE}account_lock:"  # ACCOUNT_LOCK_TTL_S: one job of a chat gets it a guest token
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
 ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: a group's admins, AdminList
 
+ACCOUNT_LOCK_TTL_S = 10  # whoever is slower than this, or dead, is waited for no longer
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 
@@ -36,6 +39,11 @@ def admins_key(chat: str) -> str:
 def chat_key(chat: str) -> str:
     """Return the key of what is known of a chat."""
     return f"{CHAT}{{{chat}}}"
+
+
+def account_lock_key(chat: str) -> str:
+    """Return the key of the lock on a chat's guest account."""
+    return f"{ACCOUNT_LOCK}{{{chat}}}"
 
 
 def results_key(chat: str) -> str:
@@ -137,10 +145,8 @@ PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or e
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
 PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
-UNREADABLE_TOLD = f"{NAMESPACE}unreadable_told"  # UNREADABLE_TOLD_TTL_S: the admins know of unreadable files
 
 ACCESS_DENIED_TTL_S = 86_400
-UNREADABLE_TOLD_TTL_S = 3600
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
 
 
@@ -221,6 +227,11 @@ def message_numbers_key(mailbox: str) -> str:
 
 KEPT_WHEN_FORGOTTEN = (QUEUE, RUNNING, UPDATE)
 """What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""
+
+
+def topics_pattern(chat_id: int) -> str:
+    """Return a pattern that matches all keys of a chat's topics, and not those of the chat itself."""
+    return f"{NAMESPACE}*{{{chat_id}:*}}*"
 
 
 def chat_pattern(chat: str) -> str:

@@ -79,6 +79,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         answer_session_id="s1",
         shrink_results=False,
         greeted=True,
+        account_epoch="e1",
+        project_epoch="e1",
     )
     assert fields.model_fields_set == set(ChatFields.model_fields)
     await chats.update(KEY, fields)
@@ -104,10 +106,20 @@ async def test_workers_that_update_different_fields_at_once_keep_both(chats: Cha
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s", skill="x")
 
 
-async def test_topics_of_one_chat_are_apart(chats: Chats) -> None:
-    await chats.update(ChatKey(-1, 2), ChatFields(session_id="two"))
-    assert (await chats.get(ChatKey(-1))).session_id is None
-    assert (await chats.get(ChatKey(-1, 3))).session_id is None
+async def test_topics_of_one_chat_have_projects_of_their_own_and_share_the_rest(chats: Chats) -> None:
+    general, two, three = ChatKey(-1), ChatKey(-1, 2), ChatKey(-1, 3)
+    project = ChatFields(session_id="two", skill="poet")
+    shared = ChatFields(
+        token="t", client_id=await chats.ensure_client_id(three), language="zh", auto_export=False
+    )
+    await chats.update(two, project, shared)
+    await chats.update(general, ChatFields(session_id="one"))
+    common = shared.model_dump(exclude_unset=True)
+    assert await chats.get(two) == Chat(key=two, session_id="two", skill="poet", **common)
+    assert await chats.get(three) == Chat(key=three, **common)
+    assert await chats.get(general) == Chat(key=general, session_id="one", **common)
+    await chats.update(three, ChatFields(token=None))
+    assert {(await chats.get(key)).token for key in (general, two, three)} == {None}
 
 
 async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
@@ -119,7 +131,7 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
 @pytest.mark.parametrize("name", ["own_token", "token", "claim_token"])
 async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
-    kept = str(await redis.hgetall(chat_key(str(KEY))))
+    kept = str([await redis.hgetall(chat_key(str(key))) for key in (KEY, KEY.of_account)])
     assert name in kept
     assert "nmv_usr_secret" not in kept
     assert "nmv_usr_secret" not in repr(await chats.get(KEY))
@@ -186,8 +198,9 @@ async def test_every_write_extends_the_ttl_of_all_that_is_kept_of_a_chat(
     redis: Redis, token_cipher: TokenCipher
 ) -> None:
     chats = Chats(redis, token_cipher, ttl_days=2)
-    names = chat_key(str(KEY)), results_key(str(KEY))
+    names = chat_key(str(KEY)), chat_key(str(KEY.of_account)), results_key(str(KEY))
     await chats.ensure_client_id(KEY)
+    await chats.update(KEY, ChatFields(session_id="s"))
     await chats.save_result(KEY, result("d", "f", "video"))
     for write in (
         chats.extend_ttl(KEY),
@@ -280,3 +293,10 @@ async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, red
     for number in range(MAX_UPLOADS):
         await chats.save_project_file(KEY, project_file(100 + number, "s2", "x.mp4"))
     assert await chats.find_project_file(KEY, KEY.chat_id, 8) is None
+
+
+async def test_the_topics_of_a_chat_share_its_token(chats: Chats) -> None:
+    topic, other = ChatKey(-100, 5), ChatKey(-100, 6)
+    await chats.update(topic, ChatFields(own_token="nmv_usr_secret", claim_token="clm_secret"))
+    assert (await chats.get(topic)).claim_token == "clm_secret"
+    assert (await chats.get(other)).own_token == "nmv_usr_secret"

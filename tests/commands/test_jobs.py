@@ -278,7 +278,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     code, out, err = await run(
         "jobs", "list", "--json", cwd=tmp_path, REDIS_URL="redis://:hush@127.0.0.1:1/0"
     )
-    assert (code, out) == (2, "")
+    assert (code, out) == (3, "")
     assert "hush" not in err
 
 

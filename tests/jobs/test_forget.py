@@ -1,6 +1,7 @@
 """Forgetting a chat, interrupted and repeated: all of it goes, once, and nothing that came later."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -14,6 +15,8 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.forget import PAUSE_S, Forget
+from bot.jobs.steps.other_topics import PAUSE_S as OTHER_TOPICS_PAUSE_S
+from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from tests.clocks import HandClock
@@ -200,3 +203,77 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     await job_queue.save_waiting(job, "live", {"message_id": 1})
     assert not await job_queue.claim_announcement(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))
+
+
+async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    cats, dogs, general = ChatKey(4711, 2), ChatKey(4711, 3), ChatKey(4711)
+    for chat in (cats, dogs, general, ChatKey(4712, 2)):
+        await fill(redis, chat, "old")
+    assert await job_queue.topics(cats) == [general, dogs]
+    topics = [
+        new_job(kind=JobKind.FORGET, chat=chat, payload=ForgetPayload(is_silent=True))
+        for chat in (general, dogs)
+    ]
+    topics = [replace(job, id="f") for job in topics]
+    asked = replace(
+        new_job(kind=JobKind.FORGET, chat=cats, payload=ForgetPayload(topics=(str(general), str(dogs)))),
+        id="f",
+    )
+    for number, job in enumerate((*topics, asked)):
+        await job_queue.enqueue([job], number)
+    last = await run_of(job_queue, clock, responders, asked)
+
+    async def forgetting() -> None:
+        await Forget(job_queue, ChatEraser(redis))(last)
+
+    task = asyncio.create_task(forgetting())
+    for job in topics:
+        await clock.asleep(at_least_s=PAUSE_S)
+        attempt = await run_of(job_queue, clock, responders, job)
+        await Forget(job_queue, ChatEraser(redis))(attempt)
+        await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
+        await job_queue.finish(attempt.claimed, JobState.DONE)
+        await clock.advance(PAUSE_S)
+    await task
+    await job_queue.finish(last.claimed, JobState.DONE)
+
+    chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
+    assert chats == {keys.chat_key("4712:2")}
+    assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))
+    assert responders.sent == [("f", "forgotten", LocalizedMessage("forget.done"))]
+
+
+async def test_a_topic_of_a_group_is_erased_alone(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    topic, group = ChatKey(-1, 2), ChatKey(-1)
+    for chat in (topic, group):
+        await fill(redis, chat, "old")
+    asked = new_job(kind=JobKind.FORGET, chat=topic)
+    await job_queue.enqueue([asked], 1)
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    assert not await redis.exists(keys.chat_key(str(topic)))
+    assert await redis.exists(keys.chat_key(str(group)), keys.results_key(str(group))) == 2
+
+
+async def test_the_account_changes_only_when_no_request_runs_in_another_topic(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    cats, dogs = ChatKey(4711, 2), ChatKey(4711, 3)
+    running, other_login = new_job(chat=dogs), new_job(chat=dogs, kind=JobKind.LOGOUT)
+    strangers, login = new_job(chat=ChatKey(47112, 3)), new_job(chat=cats, kind=JobKind.LOGIN)
+    for number, job in enumerate((running, other_login, strangers, login)):
+        await job_queue.enqueue([job], number)
+    await run_of(job_queue, clock, responders, strangers)
+    attempt = await run_of(job_queue, clock, responders, login)
+    busy = await run_of(job_queue, clock, responders, running)
+    task = asyncio.create_task(wait_for_other_topics(attempt))
+    await clock.asleep(at_least_s=OTHER_TOPICS_PAUSE_S)
+    assert not task.done()
+    await job_queue.finish(busy.claimed, JobState.DONE)
+    # What changes the account itself would wait for this one.
+    await run_of(job_queue, clock, responders, other_login, "next")
+    await clock.advance(OTHER_TOPICS_PAUSE_S)
+    await task

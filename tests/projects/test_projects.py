@@ -1,5 +1,6 @@
 """Accounts, projects and links of chats, over HTTP against NemoVideo's stand-in and with the real store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -560,3 +561,64 @@ def _after_credits(projects: Projects) -> Callable[[Project], Any]:
         return project
 
     return ask
+
+
+async def test_topics_that_begin_at_once_share_one_guest_account_and_have_projects_of_their_own(
+    office: Office,
+) -> None:
+    projects, topics = office.open(None), [new_job(chat=ChatKey(7, number)) for number in (None, 2, 3)]
+    opened = await asyncio.gather(*(projects.call(job, whole) for job in topics))
+    assert await office.asked("anonymous-token") == 1
+    assert len({project.session_id for project in opened}) == 3
+    assert len({project.credentials.token for project in opened}) == 1
+
+
+async def test_a_token_that_was_refused_in_two_topics_is_renewed_once(office: Office) -> None:
+    projects, topics = office.open(None), [new_job(chat=ChatKey(7, number)) for number in (2, 3)]
+    before = [await projects.call(job, whole) for job in topics]
+    (guest,) = await office.nemo.accounts()
+    await office.nemo.change_account(guest.user_id, expired=True)
+    await asyncio.gather(*(credits_of(projects, job) for job in topics))
+    assert await office.asked("anonymous-token") == 2
+    after = [await projects.call(job, whole) for job in topics]
+    assert [project.session_id for project in after] == [project.session_id for project in before]
+
+
+async def test_a_login_and_a_logout_in_one_topic_hold_for_all(office: Office) -> None:
+    projects, cats, dogs = office.open(None), *(new_job(chat=ChatKey(7, number)) for number in (2, 3))
+    own, other = await office.nemo.add_account(credits=22), await office.nemo.add_account(credits=33)
+    before = await projects.call(dogs, whole)
+    seen = {before.session_id}
+    for token in (own.token, other.token, None):
+        if token is None:
+            await projects.accounts.clear_own_token(cats.chat)
+        else:
+            await projects.accounts.set_own_token(cats.chat, token)
+        for job in (dogs, cats):
+            project = await projects.call(job, whole)
+            assert project.credentials.token == token or project.account is Account.ANONYMOUS
+            assert project.session_id not in seen
+            seen.add(project.session_id)
+            assert await projects.call(job, whole) == project
+    assert len(seen) == 7
+
+
+async def test_a_login_leaves_the_operators_projects_of_other_topics_alone(office: Office) -> None:
+    projects, cats, dogs = office.open(OPERATOR), *(new_job(chat=ChatKey(7, number)) for number in (2, 3))
+    await office.nemo.add_account(token=OPERATOR)
+    own = await office.nemo.add_account()
+    before = await projects.call(dogs, whole)
+    await projects.accounts.set_own_token(cats.chat, own.token)
+    await projects.accounts.clear_own_token(cats.chat)
+    assert await projects.call(dogs, whole) == before
+
+
+async def test_a_topic_whose_groups_account_was_erased_begins_a_new_project(
+    office: Office, redis: Redis
+) -> None:
+    projects, topic = office.open(None), new_job(chat=ChatKey(-7, 2))
+    before = await projects.call(topic, whole)
+    await redis.delete(keys.chat_key("-7"))
+    after = await projects.call(topic, whole)
+    assert after.session_id != before.session_id
+    assert after.epoch != before.epoch

@@ -79,7 +79,12 @@ async def test_check_shows_its_progress_beside_its_table(tmp_path: Path) -> None
             erased, kept = await terminal.lines()
 
     assert process.returncode == 0
-    assert erased == ["Starting…", "Asking the store…", "Asking Telegram and NemoVideo…"]
+    assert erased == [
+        "Starting…",
+        "Asking the store…",
+        "Asking Telegram and NemoVideo…",
+        "Starting a decoder…",
+    ]
     assert kept == []
     assert out.decode().splitlines()[0].split() == ["✓", "settings", "right"]
     assert "\x1b" not in out.decode()

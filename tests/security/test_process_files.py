@@ -1,6 +1,7 @@
 """What a real process of the bot leaves on disk."""
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -17,12 +18,13 @@ async def test_what_a_process_writes_is_its_users_alone(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         async with open_world(tmp_path / "world", clip) as world:
-            world.bots.start()
+            process = world.bots.start()
             await world.prompt()
             await world.videos()
             await world.at_rest()
             data = world.bots.data_dir
             found = {path: stat.S_IMODE(path.lstat().st_mode) for path in [data, *data.rglob("*")]}
+            await world.bots.end(process, signal.SIGTERM)  # takes the store's link in /tmp along
     finally:
         os.umask(before)
     assert {"valkey", "encryption.key", "results"} <= {path.name for path in found}

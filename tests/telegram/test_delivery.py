@@ -1,5 +1,6 @@
 import asyncio
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,14 @@ FULL = "https://cdn.example.com/full.mp4"
 
 
 @pytest.fixture(scope="session")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of over 3 MB, larger than the limit."""
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return noise(tmp_path_factory.mktemp("media") / "large.mp4", 6)
+
+
+@pytest.fixture
+def large(noisy: Path, tmp_path: Path) -> Path:
+    """A video of over 3 MB, larger than the limit; its smaller version lies beside it, so each test has its own."""
+    return Path(shutil.copy(noisy, tmp_path / "large.mp4"))
 
 
 async def test_a_video_over_the_limit_comes_smaller_with_a_link_to_the_full_one(

@@ -26,7 +26,9 @@ class ChatEraser:
         self._erase = LuaScript(redis, __package__, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
-        """Erase the chat of a job, but for the job itself and the jobs that wait; once, however often it starts.
+        """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
+
+        With a topic of a private chat goes the person's account.
 
         Args:
             claimed: A job that runs in the main queue.
@@ -36,6 +38,8 @@ class ChatEraser:
         """
         chat = str(claimed.job.chat)
         names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
+        if claimed.job.chat.is_private:
+            names.append(keys.chat_key(str(claimed.job.chat.of_account)))
         is_erased = await self._erase(
             [
                 keys.job_key(chat, claimed.job.id),

@@ -8,10 +8,13 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import C, field_of
-from bot.jobs.model import Job, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
+
+_ACCOUNT_CHANGES = frozenset({JobKind.LOGIN, JobKind.LOGOUT, JobKind.FORGET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,26 @@ class JobReader:
             running, waiting, asking = await pipe.execute()
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
+
+    async def topics(self, chat: ChatKey) -> list[ChatKey]:
+        """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
+        topics = {chat.of_account}
+        async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
+            if not name.startswith(keys.KEPT_WHEN_FORGOTTEN):
+                topics.add(ChatKey.parse(name[name.index("{") + 1 : name.index("}")]))
+        return sorted(topics - {chat}, key=str)
+
+    async def is_other_topic_busy(self, chat: ChatKey) -> bool:
+        """Return whether a request runs in another topic of a chat; those that change the account don't count."""
+        async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat.chat_id}*"):
+            topic, queue = parse_queue_id(name)
+            if topic.of_account != chat.of_account or topic == chat or queue is not QueueName.MAIN:
+                continue
+            job_id: Any = await self._redis.hget(keys.running_key(str(topic), queue), "job")
+            status = None if job_id is None else await self.find(topic, job_id)
+            if status is not None and status.job.kind not in _ACCOUNT_CHANGES:
+                return True
+        return False
 
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""

@@ -22,12 +22,11 @@ class Connected(Checkpoint):
     name = "connected"
     session_id: str | None = None  # the project; ``None`` if there is none
     account: Account = Account.NONE  # the kind of account
-    user_id: str | None = None  # whose account it is, if NemoVideo said so
+    epoch: str | None = None  # of the account
 
     def is_other_account(self, other: Connected) -> bool:
         """Whether the account changed, which has other projects."""
-        is_other_user = self.user_id != other.user_id and None not in (self.user_id, other.user_id)
-        return self.account is not other.account or is_other_user
+        return (self.account, self.epoch) != (other.account, other.epoch)
 
 
 class Connect:
@@ -81,4 +80,5 @@ def nothing_to_export(attempt: Attempt) -> LocalizedMessage:
 
 
 def _connection(to: Chat | Project) -> Connected:
-    return Connected(session_id=to.session_id, account=to.account, user_id=to.user_id)
+    epoch = to.project_epoch if isinstance(to, Chat) else to.epoch
+    return Connected(session_id=to.session_id, account=to.account, epoch=epoch)

@@ -2,9 +2,10 @@
 
 import structlog
 
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import QueueName
+from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
@@ -25,7 +26,7 @@ class Forget:
     """Erase the chat, once however often the job starts.
 
     The job waits in the main queue, so that no edit runs meanwhile. Questions that its payload names, which were asked
-    before it, are stopped.
+    before it, are stopped. In a private chat all topics are erased, and the account, which they share, at the end.
     """
 
     name = "forget"
@@ -36,12 +37,21 @@ class Forget:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        for job_id in attempt.job.payload_as(ForgetPayload).quick_job_ids:
+        payload = attempt.job.payload_as(ForgetPayload)
+        for job_id in payload.quick_job_ids:
             await self._job_queue.cancel(attempt.job.chat, QueueName.QUICK, job_id)
+        for topic in map(ChatKey.parse, payload.topics):
+            while await self._is_erasing(topic, attempt.job.id):
+                await _pause(attempt)
         while not await self._eraser.erase(attempt.claimed):
             await _pause(attempt)
         log.info("chat.forgotten")
-        await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
+        if not payload.is_silent:
+            await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
+
+    async def _is_erasing(self, topic: ChatKey, job_id: str) -> bool:
+        status = await self._job_queue.find(topic, job_id)
+        return status is not None and status.state in (JobState.QUEUED, JobState.RUNNING)
 
 
 async def _pause(attempt: Attempt) -> None:

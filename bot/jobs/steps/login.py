@@ -3,10 +3,10 @@
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import LoginPayload
+from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import AuthError, NemoError
-from bot.projects.accounts import uses_token
 from bot.projects.projects import Projects
 
 
@@ -15,6 +15,7 @@ class TokenChecked(Checkpoint):
 
     name = "token_checked"
     available: int = 0  # credits of its account
+    is_other: bool = True  # whether the chat works with another account so far
     left_project: bool = False  # whether the chat leaves a project behind: another account can't see it
 
 
@@ -40,11 +41,15 @@ class Login:
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             chat = await projects.chats.get(key)
+            is_other = chat.own_token != token
             checked = TokenChecked(
                 available=round(credits_.available or 0),
-                left_project=chat.session_id is not None and not uses_token(chat, token),
+                is_other=is_other,
+                left_project=is_other and chat.session_id is not None,
             )
             await attempt.save(checked)
+        if checked.is_other:
+            await wait_for_other_topics(attempt)
         await projects.accounts.set_own_token(key, token)
         heading = LocalizedMessage("login.done", {"available": checked.available})
         lines = (*new_project_line(left_project=checked.left_project), LocalizedMessage("login.way_back"))

@@ -5,6 +5,7 @@ from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState
 from bot.jobs.steps.login import new_project_line
+from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Projects
 
@@ -34,8 +35,9 @@ class Logout:
                 raise JobEnded(LocalizedMessage("logout.nothing"), JobState.DONE)
             started = LogoutStarted(left_project=chat.session_id is not None)
             await attempt.save(started)
+        await wait_for_other_topics(attempt)
         await self._projects.accounts.clear_own_token(key)
-        account = (await chats.get(key)).account
+        account = await self._projects.accounts.account_kind_for(await chats.get(key))
         kind = "operator" if account is Account.OPERATOR else "anonymous"
         lines = new_project_line(left_project=started.left_project)
         await attempt.responder.send("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))

@@ -95,6 +95,10 @@ class Attempt(StoredCheckpoints):
         """Return whether the chat has a question of the agent that waits for its answer."""
         return await self._job_queue.questions.job_id(self._job.chat) is not None
 
+    async def is_other_topic_busy(self) -> bool:
+        """Return whether a request runs in another topic of the chat, with the account that it began with."""
+        return await self._job_queue.is_other_topic_busy(self._job.chat)
+
     async def record_upload_size(self, size_bytes: int) -> None:
         """Replace the declared size of the job's files in today's quota with the actual one."""
         await self._job_queue.record_upload_size(self.claimed, size_bytes)

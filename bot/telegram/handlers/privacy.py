@@ -3,20 +3,19 @@
 from dataclasses import replace
 
 from telegram import Message, Update
-from telegram.constants import ChatType
 
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import ForgetChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
-from bot.jobs.model import JobKind, JobState, QueueName, press_id
+from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.position_message import MessageLocation, position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
@@ -47,19 +46,31 @@ class PrivacyHandlers(HandlerFamily):
         if before is not None and before.state is not JobState.CANCELLED:
             # The update may have come before, and the process may have died before it stopped all.
             return replace(OLD_BUTTON, stopped=await stop_jobs_before(job_queue, press.chat, erase_id))
+        # In a private chat everything is one person's.
+        topics = await job_queue.topics(press.chat) if press.chat.is_private else []
         erase = self._submitter.job(
             press.update,
             QueueName.MAIN,
             JobKind.FORGET,
-            payload=ForgetPayload(quick_job_ids=await _questions(job_queue, press.chat)),
+            payload=ForgetPayload(
+                quick_job_ids=await _questions(job_queue, press.chat), topics=tuple(map(str, topics))
+            ),
             message_id=message.message_id,
         )
         if before is None:
             erase = replace(erase, id=erase_id)
+        stopped = [place for topic in topics for place in await self._erase_topic(press, erase, topic)]
         if not await self._submitter.enqueue(press.update, [erase]):
             return PressReply()
-        stopped = await stop_jobs_before(job_queue, press.chat, erase.id)
-        return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=stopped)
+        stopped += await stop_jobs_before(job_queue, press.chat, erase.id)
+        return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=tuple(stopped))
+
+    async def _erase_topic(self, press: Press, erase: Job, topic: ChatKey) -> tuple[MessageLocation, ...]:
+        job_queue = self._submitter.job_queue
+        payload = ForgetPayload(quick_job_ids=await _questions(job_queue, topic), is_silent=True)
+        job = replace(erase, chat=topic, message_id=None, payload=payload)
+        await job_queue.enqueue([job], press.update.update_id)
+        return await stop_jobs_before(job_queue, topic, job.id)
 
 
 async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
@@ -109,5 +120,6 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 def forget_notice(message: Message) -> LocalizedMessage:
     """Say what erasing means, with the button that does it."""
-    kind = "private" if message.chat.type == ChatType.PRIVATE else "group"
+    chat = chat_key(message)
+    kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(f"forget.sure_{kind}", buttons=(Button("button.forget", ForgetChat()),))

@@ -1,6 +1,7 @@
 """Who wrote where, and whether it was meant for the bot."""
 
 from telegram import Chat, ChatMember, ChatMemberRestricted, Message, Update, User
+from telegram.constants import ChatType
 
 from bot.chats.key import ChatKey
 
@@ -15,9 +16,10 @@ def chat_key(message: Message) -> ChatKey:
     """Return the chat, and its topic in forums.
 
     ``message_thread_id`` is also set on plain replies in groups, and General has id 1 but must be left out when
-    sending: only ``is_topic_message`` tells a real topic.
+    sending: only ``is_topic_message`` tells a real topic. Private chats with topics have no General.
     """
-    is_topic = message.is_topic_message and message.message_thread_id != _GENERAL
+    is_general = message.message_thread_id == _GENERAL and message.chat.type != ChatType.PRIVATE
+    is_topic = message.is_topic_message and not is_general
     topic = message.message_thread_id if is_topic else None
     return ChatKey(message.chat.id, topic)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
 import structlog
@@ -20,6 +20,7 @@ from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.refusals import send_in_best_form
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -62,25 +63,24 @@ class PressedMessages:
             await self._telegram_calls.rate_limiter.acquire(chat_id, SendPriority.ANSWER)
             view, words = await make_view()
             markup = keyboard(view.buttons, words, self._bot.may_link)
+            formatting: dict[str, Any]
             if isinstance(view, AgentMessage):
                 piece = to_pieces(view.markdown)[0]
+                text, formatting = piece.text, {"entities": piece.entities}
+            else:
+                listed = view if isinstance(view, ListMessage) else ListMessage(view, (), view.buttons)
+                text, formatting = format_list(words, listed), {"parse_mode": ParseMode.HTML}
+
+            async def call(**fields: Any) -> object:
                 return await self._bot.edit_message_text(
-                    piece.text,
+                    text,
                     chat_id=chat_id,
                     message_id=message.message_id,
-                    entities=piece.entities,
-                    reply_markup=markup,
                     rate_limit_args=SendPriority.FREE,
+                    **fields,
                 )
-            listed = view if isinstance(view, ListMessage) else ListMessage(view, (), view.buttons)
-            return await self._bot.edit_message_text(
-                format_list(words, listed),
-                chat_id=chat_id,
-                message_id=message.message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=markup,
-                rate_limit_args=SendPriority.FREE,
-            )
+
+            return await send_in_best_form(call, {**formatting, "reply_markup": markup})
 
         await self._edit(message, edit)
 
@@ -94,12 +94,14 @@ class PressedMessages:
 
     async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup) -> None:
         """Leave only these buttons under a message."""
-        await self._edit(
-            message,
-            lambda chat_id: self._bot.edit_message_reply_markup(
-                chat_id, message.message_id, reply_markup=buttons
-            ),
-        )
+
+        async def edit(chat_id: int) -> object:
+            async def call(**fields: Any) -> object:
+                return await self._bot.edit_message_reply_markup(chat_id, message.message_id, **fields)
+
+            return await send_in_best_form(call, {"reply_markup": buttons})
+
+        await self._edit(message, edit)
 
     async def delete(self, message: MessageLocation) -> bool:
         """Delete a message, and tell whether it is gone."""

@@ -12,7 +12,14 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoints, MessageSend, SentMessage, worked_since
+from bot.jobs.checkpoints import (
+    PROGRESS_MESSAGE,
+    AgentAsked,
+    Checkpoints,
+    MessageSend,
+    SentMessage,
+    worked_since,
+)
 from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
@@ -140,9 +147,9 @@ class ProgressMessage:
 
         try:
             await self._telegram_calls.call(self._job.chat.chat_id, finish, repeatable=True)
-        except BadRequest as error:
+        except (BadRequest, ChatGone) as error:
             # Deleted by hand, too old, or already done by an attempt that died here.
-            log.info("progress.finish_refused", error=error.message)
+            log.info("progress.finish_refused", error=str(error))
 
     async def close(self) -> None:
         """Stop editing."""
@@ -189,15 +196,16 @@ class ProgressMessage:
     async def _send(self, acquired: Acquired | None) -> None:
         text = self._compose()
         is_known = self._message is not None
-        buttons = self._keyboard(self._buttons)
+        form: dict[str, Any] = {
+            "parse_mode": ParseMode.HTML,
+            "reply_markup": self._keyboard(self._buttons),
+        }
 
         async def send(telegram_chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
                     text,
-                    parse_mode=ParseMode.HTML,
-                    reply_markup=buttons,
                     disable_notification=True,
                     rate_limit_args=acquired,
                     **fields,
@@ -207,7 +215,7 @@ class ProgressMessage:
                 "message_thread_id": self._job.chat.topic_id,
                 "reply_parameters": reply_to(self._job, telegram_chat_id),
             }
-            return await send_in_best_form(call, place)
+            return await send_in_best_form(call, {**form, **place})
 
         try:
             await send_once(
@@ -225,6 +233,13 @@ class ProgressMessage:
             )
         except (OutcomeUnknown, TelegramError) as error:
             log.warning("progress.refused", error=str(error))
+            self._is_refused = True
+        except ChatGone as error:
+            if self._checkpoints.load(AgentAsked) is None:
+                raise
+            log.warning(
+                "progress.refused", error=str(error)
+            )  # The job is paid for: its result may still arrive.
             self._is_refused = True
         self._shown = "" if is_known else text
         self._mark_changed()
@@ -326,14 +341,13 @@ class ProgressMessage:
         priority: RateLimitArgs,
         buttons: Sequence[Button] | None = None,
     ) -> Message | bool:
-        return await self._bot.edit_message_text(
-            text,
-            chat_id=telegram_chat_id,
-            message_id=message_id,
-            parse_mode=ParseMode.HTML,
-            reply_markup=self._keyboard(self._buttons if buttons is None else buttons),
-            rate_limit_args=priority,
-        )
+        async def call(**fields: Any) -> Message | bool:
+            return await self._bot.edit_message_text(
+                text, chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
+            )
+
+        markup = self._keyboard(self._buttons if buttons is None else buttons)
+        return await send_in_best_form(call, {"parse_mode": ParseMode.HTML, "reply_markup": markup})
 
 
 def reply_to(job: Job, telegram_chat_id: int) -> ReplyParameters | None:

@@ -18,7 +18,7 @@ from telegram.error import BadRequest
 from telegramify_markdown import utf16_len
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoint, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -47,7 +47,7 @@ from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
@@ -164,17 +164,20 @@ class TelegramResponder:
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
 
-        If the topic is gone and the group takes nothing outside of it, the person who asked is told in private.
+        If a group or its topic takes no texts, the person who asked is told in private.
         """
         try:
             await self._send(idempotency_key, message)
-        except TopicGone:
-            log.warning("responder.topic_gone")
+        except ChatGone as gone:
+            log.warning("responder.chat_refused", error=str(gone))
+            # Once the agent has been asked, the job is paid for, and its result may still arrive as another kind.
+            is_paid = not self._job.chat.is_private and self._checkpoints.load(AgentAsked) is not None
             if (person := self._in_private()) is not None:
-                with contextlib.suppress(ChatGone):  # The job goes on: its result may still arrive.
-                    await person.send(
-                        f"{idempotency_key}.topic_gone", for_owner(message, self._job.chat_title)
-                    )
+                with contextlib.suppress(ChatGone):
+                    message = for_owner(message, self._job.chat_title)
+                    return await person.send(f"{idempotency_key}.chat_gone", message)
+            if not (is_paid or isinstance(gone, TopicGone)):
+                raise
 
     async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
@@ -204,13 +207,18 @@ class TelegramResponder:
                 return await self._send_file(idempotency_key, name, content, as_photo=True)
             except BadRequest as error:
                 log.info("responder.photo_refused", error=error.message)
+                if refusal_of(error) is Refusal.TOO_LARGE:  # Never upload it again.
+                    return await self._send_file_lost(idempotency_key, name)
         try:
             await self._send_file(as_file, name, content, as_photo=False)
         except TopicGone:
             raise
         except BadRequest as error:
             log.warning("responder.file_refused", error=error.message)
-            await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
+            await self._send_file_lost(idempotency_key, name)
+
+    async def _send_file_lost(self, idempotency_key: str, name: str) -> None:
+        await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
 
     async def _send_file(self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool) -> None:
         caption = name if as_photo else None  # A file shows its name by itself.
@@ -292,7 +300,9 @@ class TelegramResponder:
                 if "not found" in error.message.lower():
                     return True  # Deleted already, by hand or by an attempt that died right after.
                 log.info("responder.not_deletable", error=error.message)
-        with contextlib.suppress(BadRequest):  # Without buttons already, or gone.
+            except ChatGone:
+                return False  # The result may have reached the person in private.
+        with contextlib.suppress(BadRequest, ChatGone):  # Without buttons already, or gone.
             await self._telegram_calls.call(here, remove_buttons, repeatable=True)
         return False
 

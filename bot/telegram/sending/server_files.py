@@ -2,21 +2,18 @@
 
 import errno
 import os
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
-from redis.asyncio import Redis
-from telegram.constants import ParseMode
-from telegram.error import TelegramError
 
-from bot.store import keys
+from bot.jobs.messages import LocalizedMessage, Param
 from bot.store.errors import UnsafeFile
-from bot.telegram.sending.bot import TelegramBot
-from bot.words import Words
-from bot.words.texts import DEFAULT_LANGUAGE
 
 log = structlog.get_logger(__name__)
+
+SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 
 def directory_problem(directory: Path) -> tuple[str, str] | None:
@@ -42,20 +39,16 @@ class UnreadableFiles:
     """Reports a file of the server that can't be opened: in the log, and to the bot's admins now and then.
 
     Args:
-        bot: The bot that tells them.
-        redis: The store, so that one of all processes does.
-        admins: Their ids in Telegram.
+        send_alert: Sends them an alert, once for each name.
         server_dir: The server's directory, as the bot sees it.
     """
 
-    def __init__(self, bot: TelegramBot, redis: Redis, admins: Collection[int], server_dir: Path) -> None:
-        self._bot = bot
-        self._redis = redis
-        self._admins = admins
+    def __init__(self, send_alert: SendAlert, server_dir: Path) -> None:
+        self._send_alert = send_alert
         self._server_dir = server_dir
 
     async def report(self, error: OSError | UnsafeFile) -> None:
-        """Report that a file could not be opened. Never fails because of Telegram."""
+        """Report that a file could not be opened."""
         # Without the path, which holds the bot's token: so an OSError's own text won't do.
         reason = str(error)
         if isinstance(error, OSError):
@@ -65,13 +58,5 @@ class UnreadableFiles:
             "Run bot and Bot API server as one user, and mount its directory under the same path in both",
         )
         log.error("downloads.unreadable", errno=reason, check=found, advice=advice)
-        if not await self._redis.set(keys.UNREADABLE_TOLD, 1, nx=True, ex=keys.UNREADABLE_TOLD_TTL_S):
-            return
-        text = Words(DEFAULT_LANGUAGE).text(
-            "admin.files_unreadable", reason=f"{reason}: {found}", advice=advice
-        )
-        for admin in self._admins:
-            try:
-                await self._bot.send_message(admin, text, parse_mode=ParseMode.HTML)
-            except TelegramError as refused:
-                log.warning("downloads.admin_not_told", error=refused.message)
+        params: dict[str, Param] = {"reason": f"{reason}: {found}", "advice": advice}
+        await self._send_alert("files_unreadable", LocalizedMessage("admin.files_unreadable", params))
