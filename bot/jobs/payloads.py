@@ -81,6 +81,7 @@ class SayPayload(Payload):
     """A text that the handler prepared."""
 
     message: LocalizedMessage  # the text
+    reaction: str = ""  # an emoji that says the same, set on the message that asked where the chat allows it
     links: tuple[str, ...] = ()  # links to media in the edited request that the message offers to run
     edited_job_id: str = ""  # the job whose request was edited; empty if the message offers none
 

@@ -125,6 +125,17 @@ class Responder(Protocol):
         """
         ...
 
+    async def react(self, emoji: str) -> bool:
+        """React to the message that asked; idempotent.
+
+        Returns:
+            Whether it shows: some chats allow only a few reactions, or none.
+
+        Raises:
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
 

@@ -93,6 +93,9 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
+    async def react(self, emoji: str) -> bool:
+        raise NotImplementedError
+
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         raise NotImplementedError
 

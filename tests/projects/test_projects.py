@@ -563,6 +563,38 @@ def _after_credits(projects: Projects) -> Callable[[Project], Any]:
     return ask
 
 
+async def test_the_registration_link_finds_the_accounts_id_where_the_token_came_without(
+    office: Office,
+) -> None:
+    job, projects = new_job(), office.open(None)
+    guest = await office.nemo.add_account(token="nmv_anon_bare")
+    bare = '{"code": 0, "data": {"token": "nmv_anon_bare"}}'
+    await office.nemo.fault("anonymous-token", status=200, body=bare)
+    await projects.call(job, whole)
+    chat = await office.chats.get(job.chat)
+    assert chat.user_id == guest.user_id  # from the new project's answer
+    assert (await projects.register_link(chat)).endswith(f"?bind={guest.user_id}")
+
+    await office.chats.update(job.chat, ChatFields(user_id=None))
+    body = '{"code": 0, "data": {"state": {"user_id": "anon_of_the_state"}}}'
+    await office.nemo.fault("state", status=200, body=body)
+    link = await projects.register_link(await office.chats.get(job.chat))
+    assert link.endswith("?bind=anon_of_the_state")
+
+
+async def test_a_project_that_is_lost_at_its_link_is_told(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    await office.nemo.fault("claim-token", code=1002)
+    losses: list[ProjectLoss] = []
+
+    async def note(loss: ProjectLoss) -> None:
+        losses.append(loss)
+
+    assert await projects.browser_link(job, note) is None
+    assert losses == [ProjectLoss(before.session_id)]
+
+
 async def test_topics_that_begin_at_once_share_one_guest_account_and_have_projects_of_their_own(
     office: Office,
 ) -> None:

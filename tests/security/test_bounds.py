@@ -4,10 +4,15 @@ import gzip
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from bot.jobs.checkpoints import Turn
+from bot.jobs.messages import Progress
+from bot.jobs.steps import ask_agent
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
@@ -16,6 +21,7 @@ from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.turns import TurnText
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import MAX_ANSWER_CHARS, MAX_PIECES, to_pieces
+from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from tests.nemo.test_messages import WHO, answering, chunk, hear
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -120,3 +126,21 @@ def test_many_small_pieces_cost_linear_time(completeness: Completeness) -> None:
         turn.add(event)
     assert turn.text
     assert time.process_time() - began_s < MAX_CPU_S
+
+
+def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Progress] = []
+    attempt: Any = SimpleNamespace(clock=None, responder=SimpleNamespace(report_progress=shown.append))
+    turn = ask_agent._AgentTurn(cast(Any, None), ask_agent.TurnLimits(), attempt, Turn())
+    received, previews = ask_agent._Received(), list[str]()
+
+    def count(text: str) -> CleanedAnswer:
+        previews.append(text)
+        return remove_screen_talk(text)
+
+    monkeypatch.setattr(ask_agent, "remove_screen_talk", count)
+    for event in _pieces_of_text(Completeness.PARTIAL)[:100]:
+        turn._receive(event, received)
+    assert previews == []
+    assert shown[-1].preview().startswith("w0 w1")
+    assert len(previews) == 1

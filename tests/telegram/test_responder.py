@@ -71,6 +71,18 @@ async def test_each_idempotency_key_is_sent_once(telegram: Telegram) -> None:
     assert len(await telegram.people.calls("sendMessage")) == 3
 
 
+async def test_a_reaction_shows_on_the_request_unless_the_chat_takes_none(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("Thanks!")
+    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
+    await telegram.people.faults.error(
+        "setMessageReaction", code=400, description="Bad Request: REACTION_INVALID"
+    )
+    assert [await responder.react("❤") for _ in range(3)] == [False, True, True]
+    (reaction,) = (await telegram.people.ask("state", bot=ada.chat.bot))["reactions"]
+    assert (reaction["message"], reaction["reaction"]) == (asked.id, [{"type": "emoji", "emoji": "❤"}])
+
+
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
     _, messages = await said(
         telegram, LocalizedMessage("export.failed", {"reason": "<b>&</b> <script>"}, RETRY)

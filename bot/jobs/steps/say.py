@@ -11,4 +11,6 @@ class Say:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        await attempt.responder.send("said", attempt.job.payload_as(SayPayload).message)
+        payload = attempt.job.payload_as(SayPayload)
+        if not payload.reaction or not await attempt.responder.react(payload.reaction):
+            await attempt.responder.send("said", payload.message)

@@ -27,6 +27,9 @@ from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for, requested_output
 from bot.words.small_talk import SmallTalk, small_talk
 
+_REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
+"""What says as much as a line, of the emoji that Telegram takes as reactions."""
+
 
 class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
@@ -107,7 +110,11 @@ class RequestHandlers(HandlerFamily):
         ):
             return None
         if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
-            return await self._submitter.reply(update, LocalizedMessage(f"small_talk.{talk}"))
+            line = SayPayload(
+                message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
+            )
+            await self._submitter.submit(update, QueueName.QUICK, JobKind.SAY, line)
+            return None
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
         replied = None if request.replied is None else self._refusals.checked(request.replied, card)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -12,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from telegram import Message, MessageEntity
+from telegram import Message
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
-from telegramify_markdown import utf16_len
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
 from bot.jobs.messages import (
-    AgentMessage,
     Button,
-    ListMessage,
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
@@ -40,16 +36,16 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.formatting import format_lines, format_list, format_message
+from bot.telegram.sending.formatting import format_list, format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage, reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -63,19 +59,6 @@ class FileCopies(Checkpoint):
 
     name = "file_copies"
     paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text ready to be sent: HTML, or plain text with entities."""
-
-    text: str
-    entities: Sequence[MessageEntity] | None = None
-    quiet: bool = False
-
-    @property
-    def parse_mode(self) -> ParseMode | None:
-        return ParseMode.HTML if self.entities is None else None
 
 
 class TelegramResponder:
@@ -186,12 +169,28 @@ class TelegramResponder:
             message = message.message
         if isinstance(message, TimelinePicture) and await self._send_picture(idempotency_key, message):
             return
-        texts = self._texts(message)
+        texts = texts_of(message, self._words)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
             await self._send_text(f"{idempotency_key}.{number}", text, buttons, is_reply=is_reply)
+
+    async def react(self, emoji: str) -> bool:
+        """See ``ports.Responder``."""
+        job = self._job
+
+        async def react(chat_id: int) -> bool:
+            # In the supergroup that a group became, the number means another message.
+            if job.message_id is None or chat_id != job.telegram_chat_id:
+                return False
+            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji)
+
+        try:
+            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True)
+        except BadRequest as error:
+            log.info("responder.no_reaction", error=error.message)
+            return False
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """See ``ports.Responder``."""
@@ -330,20 +329,6 @@ class TelegramResponder:
         in_private = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
         return TelegramResponder(self._responders, in_private, self._checkpoints)
 
-    def _texts(self, message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture) -> list[_Text]:
-        match message:
-            case LocalizedMessage():
-                return [_Text(format_message(self._words, message.key, message.params), quiet=message.quiet)]
-            case ListMessage():
-                return [_Text(format_list(self._words, message))]
-            case AgentMessage():
-                pieces = to_pieces(message.markdown, cut_note=self._words.plain("answer.cut"))
-                return _with_lines(
-                    [_Text(piece.text, piece.entities) for piece in pieces], self._words, message.lines
-                )
-            case TimelinePicture():
-                return [_Text(format_list(self._words, message.caption))]
-
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
         from bot.pictures import (
@@ -414,7 +399,7 @@ class TelegramResponder:
         }
 
     async def _send_text(
-        self, idempotency_key: str, text: _Text, buttons: Sequence[Button], *, is_reply: bool
+        self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
     ) -> None:
         form: dict[str, Any] = {
             "parse_mode": text.parse_mode,
@@ -482,14 +467,3 @@ class TelegramResponders:
         if job.kind in (JobKind.EDIT, JobKind.EXPORT):
             decoding.start()  # Started by the time the video is there.
         return TelegramResponder(self, job, checkpoints)
-
-
-def _with_lines(texts: list[_Text], words: Words, lines: Sequence[LocalizedMessage]) -> list[_Text]:
-    """Add lines of our own to the agent's answer, in its last message if they fit."""
-    if not lines:
-        return texts
-    text = html.unescape(format_lines(words, lines))
-    last = texts[-1] if texts else None
-    if last is None or utf16_len(last.text) + utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
-        return [*texts, _Text(text, ())]
-    return [*texts[:-1], _Text(f"{last.text}\n\n{text}", last.entities)]

@@ -146,6 +146,9 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
+    async def react(self, emoji: str) -> bool:
+        raise NotImplementedError
+
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         self.sent_files.setdefault(idempotency_key, (name, content_type, content))
 
