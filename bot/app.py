@@ -47,7 +47,6 @@ from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
-from bot.store.append_only_file import rewrite_regularly
 from bot.store.connect import Store, open_store
 from bot.store.docket_json import open_docket
 from bot.store.polling_lock import PollingLock
@@ -182,9 +181,6 @@ class App:
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
                 asyncio.create_task(monitor.run(), name="stuck jobs"),
             ]
-            if redis_url is None:
-                rewriting = rewrite_regularly(store.redis, self._clock)
-                tasks.append(asyncio.create_task(rewriting, name="append-only file"))
             runner = None
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)

@@ -1,12 +1,14 @@
 """The append-only file of the embedded store, rewritten so that what was erased leaves the disk too."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
-from bot.runtime.clock import Clock
 from bot.store.keys import REWRITE_DUE, REWRITTEN_TODAY, REWRITTEN_WITHIN_HOUR
 
 log = structlog.get_logger(__name__)
@@ -16,16 +18,29 @@ _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 
 
-async def rewrite_regularly(redis: Redis, clock: Clock) -> None:
-    """Rewrite the file once a day, and after an erasure, at most once an hour; until cancelled.
+@contextlib.asynccontextmanager
+async def rewriting_regularly(redis: Redis) -> AsyncIterator[None]:
+    """Rewrite the file once a day, and after an erasure, at most once an hour, until the block is left.
 
     Args:
         redis: The embedded store; several processes may do this at once.
-        clock: Source of time.
     """
+    task = asyncio.create_task(_rewrite_regularly(redis), name="append-only file")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _rewrite_regularly(redis: Redis) -> None:
     while True:
-        await rewrite_if_due(redis)
-        await clock.sleep(LOOK_S)
+        await asyncio.sleep(LOOK_S)
+        try:
+            await rewrite_if_due(redis)
+        except RedisError as error:  # Being started again, or out of room: the next look will do.
+            log.warning("store.not_rewritten", error=str(error))
 
 
 async def rewrite_if_due(redis: Redis) -> bool:
