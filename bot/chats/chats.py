@@ -1,5 +1,6 @@
 """What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, cast
@@ -10,13 +11,13 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    SerializationInfo,
+    FieldSerializationInfo,
     ValidationError,
     ValidationInfo,
+    field_serializer,
+    field_validator,
 )
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
@@ -45,26 +46,29 @@ class Account(StrEnum):
     NONE = "none"  # not decided yet
 
 
-def _decrypt(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(info.context, TokenCipher) or not isinstance(value, str):
-        return value
-    try:
-        return info.context.decrypt(value)
-    except TokenCipherError as error:
-        raise ValueError(str(error)) from None
+@dataclass(frozen=True, slots=True)
+class ChatCipher:
+    """Encrypts and decrypts for one chat: what is copied from another can't be read.
+
+    What all of its topics share is encrypted for all of them.
+    """
+
+    key: ChatKey
+    token_cipher: TokenCipher = field(repr=False)
+
+    def encrypt(self, secret: str, use: str) -> str:
+        """Encrypt a secret; see ``TokenCipher``."""
+        return self.token_cipher.encrypt(secret, self._place(use))
+
+    def decrypt(self, encrypted: str, use: str) -> str:
+        """Decrypt a secret; see ``TokenCipher``."""
+        return self.token_cipher.decrypt(encrypted, self._place(use))
+
+    def _place(self, use: str) -> str:
+        return f"{self.key.of_account if use in SHARED_FIELDS else self.key} {use}"
 
 
-def _encrypt(value: str | None, info: SerializationInfo) -> str | None:
-    return info.context.encrypt(value) if value and isinstance(info.context, TokenCipher) else value
-
-
-# Encrypted in the store: the cipher comes in as the context of validation and serialization.
-Secret = Annotated[
-    str | None,
-    BeforeValidator(_decrypt),
-    PlainSerializer(_encrypt, return_type=str | None),
-    Field(repr=False),
-]
+Secret = Annotated[str | None, Field(repr=False)]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
@@ -143,6 +147,22 @@ class ChatFields(SharedFields):
     result_in_use: bool = False
     answer_job_id: str | None = None
     answer_session_id: str | None = None
+
+    # Encrypted in the store: the cipher comes in as the context of validation and serialization.
+    @field_validator("own_token", "token", "claim_token", mode="before")
+    @classmethod
+    def _decrypt(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(info.context, ChatCipher) or not isinstance(value, str):
+            return value
+        try:
+            return info.context.decrypt(value, str(info.field_name))
+        except TokenCipherError as error:
+            raise ValueError(str(error)) from None
+
+    @field_serializer("own_token", "token", "claim_token")
+    def _encrypt(self, value: str | None, info: FieldSerializationInfo) -> str | None:
+        cipher = info.context
+        return cipher.encrypt(value, info.field_name) if value and isinstance(cipher, ChatCipher) else value
 
 
 class Chat(ChatFields):
@@ -243,24 +263,33 @@ class Chats:
             fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS}
             fields |= {**own[0], "key": key}
         try:
-            return Chat.model_validate(fields, context=self._token_cipher)
+            return Chat.model_validate(fields, context=self._cipher(key))
         except ValidationError as error:
             for name in {item["loc"][0] for item in error.errors(include_input=False)}:
                 structlog.get_logger().warning("chat.unreadable", chat=str(key), field=name)
                 del fields[str(name)]
-        return Chat.model_validate(fields, context=self._token_cipher)
+        return Chat.model_validate(fields, context=self._cipher(key))
 
-    def encrypt(self, secret: str) -> str:
-        """Encrypt a secret that a job carries to its worker."""
-        return self._token_cipher.encrypt(secret)
+    def encrypt(self, key: ChatKey, use: str, secret: str) -> str:
+        """Encrypt a secret that a job keeps.
 
-    def decrypt(self, encrypted: str) -> str:
-        """Decrypt a secret that `encrypt` returned.
+        Args:
+            key: The job's chat.
+            use: What it is for; only the same chat and use decrypt it.
+            secret: The secret.
+        """
+        return self._cipher(key).encrypt(secret, use)
+
+    def decrypt(self, key: ChatKey, use: str, encrypted: str) -> str:
+        """Decrypt a secret that `encrypt` returned for this chat and use.
 
         Raises:
-            TokenCipherError: Its encryption key was dropped.
+            TokenCipherError: Its encryption key was dropped, or it is of another chat or use.
         """
-        return self._token_cipher.decrypt(encrypted)
+        return self._cipher(key).decrypt(encrypted, use)
+
+    def _cipher(self, key: ChatKey) -> ChatCipher:
+        return ChatCipher(key, self._token_cipher)
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
@@ -302,14 +331,14 @@ class Chats:
         """
         values: dict[str, Any] = {}
         for change in changes:
-            values |= change.model_dump(mode="json", exclude_unset=True, context=self._token_cipher)
+            values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
         async with self._redis.pipeline(transaction=True) as transaction:
-            for field, value in values.items():
-                name = chat_key(str(key.of_account if field in SHARED_FIELDS else key))
+            for name_in_hash, value in values.items():
+                name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
                 if value is None:
-                    transaction.hdel(name, field)
+                    transaction.hdel(name, name_in_hash)
                 else:
-                    transaction.hset(name, field, str(value))
+                    transaction.hset(name, name_in_hash, str(value))
             self._extend_ttl(transaction, key)
             await transaction.execute()
 

@@ -17,7 +17,7 @@ KEY_FILE = "encryption.key"
 
 _KEY_FILE_TIMEOUT_S = 10.0
 _MAX_KEY_FILE_BYTES = 1024
-_MARKER = b"nemovideo-bot"
+_MARKER = "nemovideo-bot"
 
 
 class TokenCipherError(StoreError):
@@ -26,6 +26,9 @@ class TokenCipherError(StoreError):
 
 class TokenCipher:
     """Encrypts and decrypts with a list of keys: the first encrypts, all decrypt.
+
+    Each text is bound to its place, such as a chat's field: who can write to the store, but has no key, gains nothing
+    by copying a text to a place of their own.
 
     To rotate keys, put the new one in front and drop the old one once nothing it encrypted is left.
 
@@ -63,24 +66,43 @@ class TokenCipher:
         """
         return cls(keys or [_ensure_key_file(data_dir)])
 
-    def encrypt(self, plain: str) -> str:
-        """Encrypt a text with the first key."""
-        return self._fernet.encrypt(plain.encode()).decode()
+    def encrypt(self, plain: str, place: str) -> str:
+        """Encrypt a text with the first key.
 
-    def decrypt(self, secret: str) -> str:
+        Args:
+            plain: The text.
+            place: Where it will be kept, on one line.
+        """
+        return self._fernet.encrypt(f"{place}\n{plain}".encode()).decode()
+
+    def decrypt(self, secret: str, place: str) -> str:
         """Decrypt a text that any of the keys encrypted.
+
+        Args:
+            secret: The encrypted text.
+            place: Where it was kept.
+
+        Raises:
+            TokenCipherError: No key decrypts it, or it was encrypted for another place.
+        """
+        try:
+            encrypted_for, _, plain = self._fernet.decrypt(secret.encode()).decode().partition("\n")
+        except InvalidToken:
+            raise TokenCipherError("No encryption key opens this text") from None
+        if encrypted_for != place:
+            raise TokenCipherError("This text was encrypted for another place")
+        return plain
+
+    def rotate(self, secret: str) -> str:
+        """Encrypt a text again with the first key, for the same place.
 
         Raises:
             TokenCipherError: No key decrypts it.
         """
         try:
-            return self._fernet.decrypt(secret.encode()).decode()
+            return self._fernet.rotate(secret.encode()).decode()
         except InvalidToken:
             raise TokenCipherError("No encryption key opens this text") from None
-
-    def rotate(self, secret: str) -> str:
-        """Encrypt a text again with the first key; raise as `decrypt` does."""
-        return self.encrypt(self.decrypt(secret))
 
     async def check(self, redis: Redis) -> None:
         """Ensure that this process can decrypt what the other processes on the store encrypt.
@@ -90,7 +112,7 @@ class TokenCipher:
         Raises:
             TokenCipherError: The store was written with another key.
         """
-        await redis.set(CIPHER_MARKER, self.encrypt(_MARKER.decode()), nx=True)
+        await redis.set(CIPHER_MARKER, self.encrypt(_MARKER, CIPHER_MARKER), nx=True)
         marker = str(await redis.get(CIPHER_MARKER))
         try:
             renewed = self.rotate(marker)

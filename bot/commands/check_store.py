@@ -121,7 +121,7 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
     try:
         token_cipher = TokenCipher.open(configured, settings.data_dir)
         if marker is not None:
-            token_cipher.decrypt(str(marker))
+            token_cipher.decrypt(str(marker), keys.CIPHER_MARKER)
     except TokenCipherError:
         return wrong(
             name,

@@ -193,6 +193,11 @@ class PrivateMessageKept(Checkpoint):
     name = "private_message"
     encrypted: str = ""  # the stored ``ListMessage``, encrypted: links in it are as good as the account
 
+    @classmethod
+    def use(cls, job_id: str) -> str:
+        """Return what a job's message is encrypted for."""
+        return f"{cls.name} {job_id}"
+
 
 def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
     """Return the name under which a checkpoint is stored."""

@@ -1,5 +1,7 @@
 """What a job needs beside its prompt and files: one class for each kind, stored with the job."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import LocalizedMessage
@@ -40,6 +42,8 @@ class LinkPayload(Payload):
 
 class LoginPayload(Payload):
     """A NemoVideo token of the chat's own."""
+
+    use: ClassVar[str] = "login"  # what the token is encrypted for
 
     encrypted_token: str
 

@@ -19,6 +19,9 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 
+# Controls that move a terminal's cursor or change its title, and marks that reverse text. Line ends of tracebacks stay.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 _NOISY = ("httpx", "httpcore", "aiohttp", "telegram", "docket", "uvicorn", "asyncio")
 
 
@@ -58,6 +61,7 @@ def configure_logging(level: str, form: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_controls,
                 renderer,
                 _redact_rendered,
             ],
@@ -68,6 +72,22 @@ def configure_logging(level: str, form: str) -> None:
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
+def _without_controls(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace what a terminal would act on, before the renderer adds its own colors."""
+    return {key: _plain(value) for key, value in event.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bool() | int() | float() | None:
+            return value
+        case dict():
+            return {str(key): _plain(part) for key, part in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(part) for part in value]
+    return _CONTROLS.sub("\ufffd", str(value))
 
 
 def _redact_rendered(_: Any, __: str, line: str | MutableMapping[str, Any]) -> str:

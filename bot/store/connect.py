@@ -19,6 +19,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from bot.store.append_only_file import rewriting_regularly
 from bot.store.embedded import EmbeddedStore
 from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
 
@@ -96,7 +97,11 @@ async def open_store(redis_url: str | None, data_dir: Path) -> AsyncIterator[Sto
         async with _connected(redis_url) as store:
             yield store
     else:
-        async with EmbeddedStore(data_dir) as embedded, _connected(embedded.url) as store:
+        async with (
+            EmbeddedStore(data_dir) as embedded,
+            _connected(embedded.url) as store,
+            rewriting_regularly(store.redis),
+        ):
             yield store
 
 

@@ -9,6 +9,11 @@ NAMESPACE = "nemo:"
 # Of the store itself --------------------------------------------------------------------------------------
 
 SCHEMA = f"{NAMESPACE}schema"  # for ever: the version of everything below
+REWRITE_DUE = (
+    f"{NAMESPACE}rewrite:due"  # until the next rewrite: something was erased, which the file still holds
+)
+REWRITTEN_TODAY = f"{NAMESPACE}rewrite:day"  # a day
+REWRITTEN_WITHIN_HOUR = f"{NAMESPACE}rewrite:hour"  # an hour
 CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the right encryption key decrypts
 
 # Of a chat ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from bot.chats.chats import (
     ProjectFile,
 )
 from bot.chats.key import ChatKey
-from bot.chats.token_cipher import TokenCipher
+from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -138,9 +138,27 @@ async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redi
 
 
 def test_a_secret_is_encrypted_for_a_job(chats: Chats) -> None:
-    encrypted = chats.encrypt("nmv_usr_secret")
+    encrypted = chats.encrypt(KEY, "login", "nmv_usr_secret")
     assert "nmv_usr_secret" not in encrypted
-    assert chats.decrypt(encrypted) == "nmv_usr_secret"
+    assert chats.decrypt(KEY, "login", encrypted) == "nmv_usr_secret"
+    for key, use in ((ChatKey(KEY.chat_id + 1), "login"), (KEY, "private_message")):
+        with pytest.raises(TokenCipherError):
+            chats.decrypt(key, use, encrypted)
+
+
+@pytest.mark.parametrize("name", ["own_token", "token", "claim_token"])
+async def test_a_token_copied_to_another_chat_or_field_counts_as_none(
+    chats: Chats, redis: Redis, name: str
+) -> None:
+    await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
+    copied = str(await redis.hget(chat_key(str(KEY)), name))
+    thief = ChatKey(KEY.chat_id + 1)
+    await redis.hset(chat_key(str(thief)), name, copied)
+    other = "token" if name == "own_token" else "own_token"
+    await redis.hset(chat_key(str(KEY)), other, copied)
+    assert await chats.get(thief) == Chat(key=thief)
+    assert getattr(await chats.get(KEY), name) == "nmv_usr_secret"
+    assert getattr(await chats.get(KEY), other) is None
 
 
 @pytest.mark.parametrize(
@@ -275,3 +293,10 @@ async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, red
     for number in range(MAX_UPLOADS):
         await chats.save_project_file(KEY, project_file(100 + number, "s2", "x.mp4"))
     assert await chats.find_project_file(KEY, KEY.chat_id, 8) is None
+
+
+async def test_the_topics_of_a_chat_share_its_token(chats: Chats) -> None:
+    topic, other = ChatKey(-100, 5), ChatKey(-100, 6)
+    await chats.update(topic, ChatFields(own_token="nmv_usr_secret", claim_token="clm_secret"))
+    assert (await chats.get(topic)).claim_token == "clm_secret"
+    assert (await chats.get(other)).own_token == "nmv_usr_secret"

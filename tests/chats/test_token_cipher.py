@@ -15,25 +15,36 @@ def new_key() -> str:
 
 def test_what_is_encrypted_is_read_back_and_not_seen() -> None:
     token_cipher = TokenCipher([new_key()])
-    secret = token_cipher.encrypt("nmv_usr_密")
+    secret = token_cipher.encrypt("nmv_usr_密", "here")
     assert "nmv_usr" not in secret
-    assert token_cipher.decrypt(secret) == "nmv_usr_密"
+    assert token_cipher.decrypt(secret, "here") == "nmv_usr_密"
 
 
 def test_the_first_key_encrypts_and_all_decrypt() -> None:
     old, new = new_key(), new_key()
-    secret = TokenCipher([old]).encrypt("t")
+    secret = TokenCipher([old]).encrypt("t", "here")
     both = TokenCipher([new, old])
-    assert both.decrypt(secret) == "t"
-    assert TokenCipher([new]).decrypt(both.rotate(secret)) == "t"
+    assert both.decrypt(secret, "here") == "t"
+    assert TokenCipher([new]).decrypt(both.rotate(secret), "here") == "t"
     with pytest.raises(TokenCipherError, match="No encryption key"):
-        TokenCipher([new]).decrypt(secret)
+        TokenCipher([new]).decrypt(secret, "here")
+
+
+def test_a_text_is_read_nowhere_else() -> None:
+    old, new = new_key(), new_key()
+    secret = TokenCipher([old]).encrypt("t\nmore", "4711 own_token")
+    rotated = TokenCipher([new, old]).rotate(secret)
+    for one in (secret, rotated):
+        assert TokenCipher([new, old]).decrypt(one, "4711 own_token") == "t\nmore"
+        for place in ("4712 own_token", "4711 token", "4711", ""):
+            with pytest.raises(TokenCipherError, match="another place"):
+                TokenCipher([new, old]).decrypt(one, place)
 
 
 @pytest.mark.parametrize("damaged", ["", "gAAAAA", "密", "plain token"])
 def test_what_was_not_encrypted_is_refused(damaged: str) -> None:
     with pytest.raises(TokenCipherError):
-        TokenCipher([new_key()]).decrypt(damaged)
+        TokenCipher([new_key()]).decrypt(damaged, "here")
 
 
 def test_a_malformed_key_is_named_by_its_place_only() -> None:
@@ -49,9 +60,9 @@ def test_a_cipher_needs_a_key() -> None:
 
 def test_the_kept_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     data_dir = tmp_path / "new" / "data"
-    secret = TokenCipher.open([], data_dir).encrypt("t")
+    secret = TokenCipher.open([], data_dir).encrypt("t", "here")
     assert (data_dir / KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert TokenCipher.open([], data_dir).decrypt(secret) == "t"
+    assert TokenCipher.open([], data_dir).decrypt(secret, "here") == "t"
 
 
 def test_keys_of_the_settings_leave_the_data_directory_alone(tmp_path: Path) -> None:
@@ -60,9 +71,9 @@ def test_keys_of_the_settings_leave_the_data_directory_alone(tmp_path: Path) -> 
 
 
 def test_rights_of_the_kept_key_that_are_too_wide_are_taken_away(tmp_path: Path) -> None:
-    secret = TokenCipher.open([], tmp_path).encrypt("t")
+    secret = TokenCipher.open([], tmp_path).encrypt("t", "here")
     (tmp_path / KEY_FILE).chmod(0o644)
-    assert TokenCipher.open([], tmp_path).decrypt(secret) == "t"
+    assert TokenCipher.open([], tmp_path).decrypt(secret, "here") == "t"
     assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
@@ -75,8 +86,8 @@ def test_a_damaged_key_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None
 
 async def test_all_who_start_at_once_end_with_one_key(tmp_path: Path) -> None:
     ciphers = await asyncio.gather(*(asyncio.to_thread(TokenCipher.open, [], tmp_path) for _ in range(8)))
-    secret = ciphers[0].encrypt("t")
-    assert [token_cipher.decrypt(secret) for token_cipher in ciphers] == ["t"] * 8
+    secret = ciphers[0].encrypt("t", "here")
+    assert [token_cipher.decrypt(secret, "here") for token_cipher in ciphers] == ["t"] * 8
 
 
 async def test_a_process_with_another_key_is_refused_at_start(redis: Redis) -> None:

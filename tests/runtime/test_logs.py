@@ -124,3 +124,17 @@ def test_configuring_twice_does_not_duplicate_lines(capsys: pytest.CaptureFixtur
     configure_logging("INFO", "text")
     structlog.get_logger("bot.test").info("once.only")
     assert capsys.readouterr().err.count("once.only") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_escape_sequences_never_reach_the_log(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logging("INFO", form)
+    hostile = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\r"
+    structlog.get_logger("test").warning(
+        "render.failed", reason=hostile, parts=[hostile], more={hostile: hostile}
+    )
+    logging.getLogger("library").warning("said %s", hostile)
+    structlog.get_logger("test").error("failed", exc_info=ValueError(hostile))
+    written = capsys.readouterr().err
+    assert "owned" in written
+    assert not {*"\x1b\x07\x9b\u202e\r"} & {*written}

@@ -112,7 +112,7 @@ class Telegram:
             self.delivery(),
             self.clock,
             PROGRESS_EDIT_S,
-            lambda text: f"encrypted {text}",
+            lambda chat, use, text: f"encrypted {text}",
         )
         return responders.open(job, checkpoints or Notebook())
 

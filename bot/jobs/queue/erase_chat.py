@@ -60,4 +60,6 @@ class ChatEraser:
                 "value": ChatErased().model_dump_json(),
             },
         )
+        if is_erased:
+            await self._redis.set(keys.REWRITE_DUE, 1)
         return bool(is_erased)

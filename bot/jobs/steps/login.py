@@ -30,7 +30,8 @@ class Login:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, key = self._projects, attempt.job.chat
-        token = projects.chats.decrypt(attempt.job.payload_as(LoginPayload).encrypted_token)
+        payload = attempt.job.payload_as(LoginPayload)
+        token = projects.chats.decrypt(key, LoginPayload.use, payload.encrypted_token)
         checked = attempt.load(TokenChecked)
         if checked is None:
             try:

@@ -35,5 +35,7 @@ class ShowPrivateMessage:
         is_for_admins = asker == group.chat_id
         if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
-        message = STORED_LIST.validate_json(self._chats.decrypt(kept.encrypted))
+        message = STORED_LIST.validate_json(
+            self._chats.decrypt(group, PrivateMessageKept.use(status.job.id), kept.encrypted)
+        )
         await attempt.responder.send("private_answer", message)

@@ -16,7 +16,7 @@ from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.jobs.position_message import MessageLocation
 from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
@@ -85,7 +85,8 @@ class LoginHandlers(HandlerFamily):
         )
         jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.DELETE_TOKEN, payload=deletion)]
         if is_private and token is not None:
-            login = LoginPayload(encrypted_token=self._submitter.chats.encrypt(token))
+            encrypted = self._submitter.chats.encrypt(chat_key(message), LoginPayload.use, token)
+            login = LoginPayload(encrypted_token=encrypted)
             jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.
         where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), held.message_id)

@@ -63,6 +63,9 @@ def read_payload(payload: str) -> PrivateAnswerPayload | None:
     return PrivateAnswerPayload(chat=str(chat), job_id=match["job"])
 
 
-def encrypted(message: ListMessage, encrypt: Callable[[str], str]) -> PrivateMessageKept:
-    """Return the checkpoint that keeps a message until it is read."""
-    return PrivateMessageKept(encrypted=encrypt(STORED_LIST.dump_json(message).decode()))
+def encrypted(
+    message: ListMessage, job: Job, encrypt: Callable[[ChatKey, str, str], str]
+) -> PrivateMessageKept:
+    """Return the checkpoint that keeps a message of a job until it is read."""
+    plain = STORED_LIST.dump_json(message).decode()
+    return PrivateMessageKept(encrypted=encrypt(job.chat, PrivateMessageKept.use(job.id), plain))

@@ -313,7 +313,7 @@ class TelegramResponder:
                 await person.send(f"{idempotency_key}.private", private)
                 is_sent = True
         if not is_sent:
-            await self._checkpoints.save(encrypted(private, self._responders.encrypt))
+            await self._checkpoints.save(encrypted(private, job, self._responders.encrypt))
             start = start_payload(job)
         public = for_group(message, is_sent=is_sent)
         to_private_chat = Button("button.private_chat", url=private_chat_url(self._bot.username, start))
@@ -460,7 +460,7 @@ class TelegramResponders:
     delivery: Delivery
     clock: Clock
     progress_edit_s: float
-    encrypt: Callable[[str], str]
+    encrypt: Callable[[ChatKey, str, str], str]
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.ResponderFactory``."""
