@@ -66,8 +66,8 @@ async def test_refused_tags_of_our_own_words_are_not_shown(telegram: Telegram) -
     await telegram.people.faults.error(
         "sendMessage", code=400, description="Bad Request: can't parse entities: no end tag"
     )
-    _, messages = await said(telegram, LocalizedMessage("privacy.text", {"videos": 5, "chat_days": "<90>", "job_days": 7}))
-    assert "What I keep of this chat" in messages[0].text
+    _, messages = await said(telegram, LocalizedMessage("export.failed", {"reason": "<90>"}))
+    assert "Press Export" in messages[0].text
     assert "<90>" in messages[0].text
     assert not re.search(r"</?b>|&\w+;", messages[0].text)
 
