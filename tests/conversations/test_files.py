@@ -28,7 +28,7 @@ def written(path: Path, **changes: object) -> Path:
         ({"steps": [{"bot": {"sayz": "hi"}}]}, "step 1 (bot): sayz: Extra inputs are not permitted"),
         ({"steps": [{"bot": {"reply_to": "x"}}]}, "step 1 (bot): no message has the label x yet"),
         ({"steps": [{"Ann": {"says": "hi", "chat": "Club"}}]}, "step 1 (Ann): there is no chat Club"),
-        ({"steps": [{"Ann": {"says": "hi", "topic": "Cats"}}]}, "a topic needs its chat"),
+        ({"steps": [{"Ann": {"says": "hi", "topic": "Cats"}}]}, "Ann has no topic Cats"),
         (
             {"steps": [{"nemo": {"script": "nap"}}]},
             "step 1 (nemo): script: Value error, there is no script nap",

@@ -34,9 +34,6 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 
-_BRIEF = frozenset({JobKind.SAY, JobKind.CANCEL, JobKind.FORGET})
-"""Kinds of jobs that are not kept for long, as no button refers to them: unless they hold a request for one."""
-
 
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
@@ -313,9 +310,7 @@ class JobQueue(JobReader):
             attempt=claimed.attempt,
             id=job.id,
             state=state,
-            ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S)
-            if job.kind in _BRIEF and not job.text and not job.files
-            else self._finished_ttl_s,
+            ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s,
             fields_of_sent=FIELDS_OF_SENT,
             given_up_ttl_s=keys.GIVEN_UP_TTL_S,
             given_up_kept=keys.GIVEN_UP_KEPT,
@@ -393,6 +388,13 @@ class JobQueue(JobReader):
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _is_brief(job: Job) -> bool:
+    """Return whether a job need not be kept for long, as no button refers to it."""
+    if job.kind is JobKind.SAY:
+        return not job.text and not job.files  # Otherwise a button runs the request that it holds.
+    return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 
 
 def _key(job: Job) -> str:
