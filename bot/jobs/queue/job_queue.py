@@ -34,7 +34,6 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 
-
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
