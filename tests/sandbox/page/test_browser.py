@@ -292,6 +292,7 @@ PARTS = (
 )
 
 
+@pytest.mark.timeout(600)  # a dozen parts in one browser, which has two cores with three other tests
 @pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with its chromedriver here")
 def test_the_page(tmp_path: Path, subtests: pytest.Subtests) -> None:
     with sandbox() as address, chromium(tmp_path / "profile") as browser:
