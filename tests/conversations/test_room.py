@@ -25,7 +25,7 @@ WITH_A_LINK = f"""{TITLE}{HEAD}
 steps:
   - Ann: {{says: make a 1 second video of a cat}}
   - bot: {{says: I generated}}
-  - bot: {{says: [Your video is ready, no room for it just now], never_says: at most, buttons: Download}}
+  - bot: {{says: [Your video is ready, no room for it right now], never_says: at most, buttons: Download}}
   - Ann: {{presses: Download, opens: /media/}}
 """
 
@@ -34,7 +34,7 @@ nemo: {{render_link: none}}
 steps:
   - Ann: {{says: /edit make a 1 second video of a cat, chat: Film club}}
   - bot: {{says: I generated}}
-  - bot: {{says: [The video is finished, no room for it just now, /link], buttons: Export}}
+  - bot: {{says: [The video is finished, no room for it right now, /link], buttons: Export}}
 """
 
 

@@ -112,7 +112,7 @@ async def test_no_secret_is_found_anywhere_after_a_noisy_run(world: World) -> No
         if not operators.is_alive():  # the store was away for longer than it waits for one at its start
             operators = world.bots.start(NEMO_TOKEN=operator, **settings)
         await world.ada.say("/logout")
-        await world.ada.chat.wait(matching="whoever runs this bot", timeout_s=PATIENCE_S)
+        await world.ada.chat.wait(matching="the bot's operator", timeout_s=PATIENCE_S)
         await _talk(world, operator)
         figures = await world.bots.metrics(operators)
         await world.bots.end(operators, signal.SIGTERM)

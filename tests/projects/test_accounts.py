@@ -279,9 +279,9 @@ async def test_a_link_that_takes_too_long_or_fails_holds_no_video_up(town: Town)
 async def test_a_chosen_language_counts_for_the_project_too_and_survives(town: Town) -> None:
     async with town.bot():
         await town.ada.say("/language")
-        menu = await town.said(town.ada, "Which language")
+        menu = await town.said(town.ada, "Choose a language")
         await town.ada.press(menu, "简体中文")
-        await town.said(town.ada, "哪种语言")
+        await town.said(town.ada, "选择语言")
     async with town.bot():
         await town.ada.say("make a 1 second video of a cat")
         await town.said(town.ada, "用时")
@@ -303,6 +303,6 @@ async def test_to_write_is_no_choice_of_a_language(town: Town) -> None:
 async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis: Redis) -> None:
     async with town.bot():
         await town.ada.say("/language")
-        menu = await town.said(town.ada, "Which language")
+        menu = await town.said(town.ada, "Choose a language")
         await town.ada.press(menu, data="1:language:xx")
     assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), "language") is None
