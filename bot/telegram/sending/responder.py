@@ -238,15 +238,7 @@ class TelegramResponder:
                 chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE
             )
 
-        await send_once(
-            self._checkpoints,
-            idempotency_key,
-            self._job.chat.chat_id,
-            self._telegram_calls,
-            self._sent,
-            send,
-            edit,
-        )
+        await self._send_once(idempotency_key, send, edit)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
@@ -391,6 +383,17 @@ class TelegramResponder:
             return False
         return True
 
+    async def _send_once(
+        self,
+        idempotency_key: str,
+        send: Callable[[int, Acquired], Awaitable[Message]],
+        edit: Callable[[int, int], Awaitable[Message | bool]],
+    ) -> None:
+        chat_id = self._job.chat.chat_id
+        await send_once(
+            self._checkpoints, idempotency_key, chat_id, self._telegram_calls, self._sent, send, edit
+        )
+
     def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
         return {
@@ -427,15 +430,7 @@ class TelegramResponder:
 
             return await send_in_best_form(call, form)
 
-        await send_once(
-            self._checkpoints,
-            idempotency_key,
-            self._job.chat.chat_id,
-            self._telegram_calls,
-            self._sent,
-            send,
-            edit,
-        )
+        await self._send_once(idempotency_key, send, edit)
 
 
 @dataclass(frozen=True, slots=True)
