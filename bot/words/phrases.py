@@ -37,6 +37,7 @@ MAX_PHRASE_CHARS = 80  # a longer message is always a request
 @dataclass(frozen=True, slots=True)
 class _Grammar:
     actions: tuple[tuple[re.Pattern[str], PhraseAction], ...]
+    small_talk: tuple[tuple[re.Pattern[str], str], ...]
     output: re.Pattern[str]
     simplified: dict[int, int]
 
@@ -47,6 +48,14 @@ def action_for(text: str) -> PhraseAction | None:
         return None
     grammar, phrase = _grammar(), fold(text)
     return next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
+
+
+def small_talk_in(text: str) -> str | None:
+    """Return the kind of small talk that a message is, by its name in the grammars, or None."""
+    if len(text) > MAX_PHRASE_CHARS:
+        return None
+    grammar, phrase = _grammar(), fold(text)
+    return next((kind for pattern, kind in grammar.small_talk if pattern.fullmatch(phrase)), None)
 
 
 def requested_output(text: str) -> tuple[str, ...]:
@@ -77,15 +86,21 @@ def _grammar() -> _Grammar:
     tables = [_read(language) for language in languages()]
     before = "|".join(table["polite"]["before"] for table in tables)
     after = "|".join(table["polite"]["after"] for table in tables)
-    actions = [
-        (_compile(f"(?:{before}){{0,5}}(?:{_any(patterns)})(?:{after}){{0,4}}"), PhraseAction(name))
-        for table in tables
-        for name, patterns in table["actions"].items()
-    ]
+
+    def compiled(kind: str) -> list[tuple[re.Pattern[str], str]]:
+        return [
+            (_compile(f"(?:{before}){{0,5}}(?:{_any(patterns)})(?:{after}){{0,4}}"), name)
+            for table in tables
+            for name, patterns in table[kind].items()
+        ]
+
+    actions = tuple((pattern, PhraseAction(name)) for pattern, name in compiled("actions"))
     output = _any(table["parts"][name] for table in tables for name in ("resolution", "format"))
     characters = [table["characters"] for table in tables if "characters" in table]
     traditional, simplified = ("".join(c[name] for c in characters) for name in ("traditional", "simplified"))
-    return _Grammar(tuple(actions), _compile(output), str.maketrans(traditional, simplified))
+    return _Grammar(
+        actions, tuple(compiled("small_talk")), _compile(output), str.maketrans(traditional, simplified)
+    )
 
 
 def _read(language: str) -> dict[str, Any]:
@@ -96,7 +111,8 @@ def _read(language: str) -> dict[str, Any]:
     def expand(pattern: str) -> str:
         return re.sub(r"<(\w+)>", lambda match: f"(?:{expand(parts[match[1]])})", pattern)
 
-    table["actions"] = {name: [expand(p) for p in patterns] for name, patterns in table["actions"].items()}
+    for kind in ("actions", "small_talk"):
+        table[kind] = {name: [expand(p) for p in patterns] for name, patterns in table[kind].items()}
     return table
 
 

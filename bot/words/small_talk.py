@@ -1,10 +1,12 @@
-"""Small talk: greetings, thanks and emoji that are a whole message and ask for nothing."""
+"""Small talk: greetings, thanks and emoji that are a whole message and ask for nothing.
+
+The words are in each language's ``actions.toml``, as patterns like those of actions.
+"""
 
 import unicodedata
 from enum import StrEnum
-from functools import cache
 
-from bot.words.phrases import fold
+from bot.words.phrases import small_talk_in
 
 
 class SmallTalk(StrEnum):
@@ -15,17 +17,6 @@ class SmallTalk(StrEnum):
     EMOJI = "emoji"
 
 
-_WORDS = {
-    SmallTalk.HELLO: (
-        "hi", "hello", "hey", "hi there", "hello there", "hey there", "good morning", "good evening",
-        "你好", "您好", "嗨", "哈喽", "你好呀", "早上好", "晚上好", "在吗",
-    ),
-    SmallTalk.THANKS: (
-        "thanks", "thank you", "thx", "ty", "thanks a lot", "thank you so much", "thank you very much", "many thanks",
-        "谢谢", "谢谢你", "多谢", "感谢", "谢啦", "谢了", "非常感谢",
-    ),
-}  # fmt: skip
-
 _EMOJI = ("So", "Sk", "Cf", "Mn", "Me", "Zs")
 """Unicode categories of emoji and of what joins, colours and separates them."""
 
@@ -35,9 +26,5 @@ def small_talk(text: str) -> SmallTalk | None:
     is_emoji = any(unicodedata.category(c) == "So" for c in text)
     if is_emoji and all(unicodedata.category(c) in _EMOJI or c.isspace() for c in text):
         return SmallTalk.EMOJI
-    return _table().get(fold(text))
-
-
-@cache
-def _table() -> dict[str, SmallTalk]:
-    return {fold(words): kind for kind, variants in _WORDS.items() for words in variants}
+    kind = small_talk_in(text)
+    return None if kind is None else SmallTalk(kind)
