@@ -128,7 +128,7 @@ async def test_a_token_is_nowhere_to_be_read(town: Town) -> None:
             await town.nemo.release(hold)
             await town.said(town.ada, "your own NemoVideo account", "321")
             await town.ada.say("/credits")
-            await town.said(town.ada, "They belong to your own")
+            await town.said(town.ada, "These credits belong to your own")
             kept = await town.everything()
     assert '"kind":"login"' in waiting
     assert "own_token" in kept
@@ -186,7 +186,7 @@ async def test_a_message_with_a_token_is_deleted_however_much_is_waiting(town: T
         await town.ada.say("make a 1 second video of a cat")
         await town.nemo.reached(hold)
         await town.ada.say("make a 1 second video of a dog")
-        await town.said(town.ada, "In line")
+        await town.said(town.ada, "in the queue")
         message = await town.ada.say(f"/login {SECRET}")
         await town.said(town.ada, "Too many requests")
         await town.gone(message, town.ada.chat)
@@ -239,7 +239,7 @@ async def test_a_link_is_never_in_a_group(town: Town) -> None:
         assert not [request for request in await town.nemo.requests() if request.endpoint == "claim-token"]
         await town.ada.say("/link", club, sent_as="anonymous")
         kept = await town.said(town.ada, "you will see it there", chat=club)
-        payload = str((await town.ada.press(kept, "Private chat") or {})["url"]).partition("?start=")[2]
+        payload = str((await town.ada.press(kept, "private chat") or {})["url"]).partition("?start=")[2]
         await town.bo.start(payload)
         await town.said(town.bo, "答复只给提问的人看")
         assert "clm_" not in await town.everything()

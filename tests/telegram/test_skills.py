@@ -110,7 +110,7 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         cards = await world.ask("/skill")
         assert "📷 Photo *magic* <b> – Makes photos shine." in cards.text
         toast = await world.press(cards, "Photo *magic* <b>")
-        assert toast == "This chat uses this skill now"
+        assert toast == "Skill changed"
         card = await world.ann.chat.wait(message=cards.id, versions=2)
         assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
         assert "takes files of up to 21 MB" in card.text
@@ -191,7 +191,7 @@ async def test_however_often_a_next_step_is_pressed_it_is_sent_once(world: World
         toasts = await asyncio.gather(*(world.press(video, data=data) for _ in range(3)))
         other = await world.ann.chat.wait(kind="video", after=video.id)
         toasts.append(await world.press(video, data=data))
-        prompt = "Add calm music that fits the picture."
+        prompt = "Add calm music that fits the video."
         assert sorted(toasts) == ["Already on it"] * 3 + [f"Sent: {prompt}"]
         assert other.json["reply_to_message"]["message_id"] == video.id
         assert [message.text for message in await world.nemo.messages()][1:] == [prompt]
@@ -204,12 +204,12 @@ async def test_a_button_of_a_card_that_has_changed_is_answered_politely(world: W
         card = await world.ask("/start skill_photo_magic")
     world.card.write_text(PHOTOS_ONLY.replace("make it shine", "make it burn"), encoding="utf-8")
     async with world.bot():
-        assert "changed in the meantime" in await world.press(card, "make it shine")
+        assert "example has changed" in await world.press(card, "make it shine")
         after = await world.ann.chat.wait(message=card.id, versions=2)
         assert after.buttons == ["make it glow"]
     world.card.unlink()
     async with world.bot():
-        assert "no longer there" in await world.press(cards, "Photo")
+        assert "no longer available" in await world.press(cards, "Photo")
         assert (await world.ask("/start")).text.startswith("🏞️ New background")
         assert not await world.nemo.messages()
 
@@ -242,7 +242,7 @@ async def test_a_press_that_finds_the_queue_full_keeps_its_button(world: World) 
         await world.ann.say("make a 1 second video of a cat")
         await world.nemo.reached(hold)
         waiting = await world.ann.say("add calm music")
-        await world.ann.chat.wait(after=waiting.id, matching="In line")
+        await world.ann.chat.wait(after=waiting.id, matching="in the queue")
         card = await world.ask("/start skill_photo_magic")
         assert await world.press(card, "make it shine") == ""
         await world.ann.chat.wait(after=card.id, matching="many requests are waiting")
@@ -273,7 +273,7 @@ def test_a_card_without_a_greeting_gets_one_of_ours(tmp_path: Path) -> None:
     assert card_view(card, Words("en")).markdown.startswith(
         "**🎬 Reels**\n\nHi! This is Reels. Send me a video"
     )
-    assert "你好！这里是“Reels”" in card_view(card, Words("zh")).markdown
+    assert "你好！这是“Reels”" in card_view(card, Words("zh")).markdown
     assert card_view(card, Words("en")).buttons == ()
 
 
@@ -340,7 +340,7 @@ def test_where_a_link_leads(arguments: list[str] | None, card: str | None) -> No
 
 def test_a_button_sends_words_of_the_chats_language() -> None:
     cards = load_cards()
-    assert prompt_behind(RunSuggestion("calm_music"), cards, Words("zh")) == "加上贴合画面的舒缓音乐。"
+    assert prompt_behind(RunSuggestion("calm_music"), cards, Words("zh")) == "配上贴合画面的舒缓音乐。"
     assert prompt_behind(RunSuggestion("gone"), cards, Words("zh")) is None
     assert prompt_behind(RunExample("gone"), cards, Words("en")) is None
 
