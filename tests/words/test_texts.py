@@ -70,7 +70,7 @@ def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
 
 
 def test_plain_text_is_not_escaped() -> None:
-    assert EN.plain("error.unknown_command", command="/a&b").startswith("I don't know /a&b.")
+    assert EN.plain("error.unknown_command", command="/a&b").startswith("There's no command /a&b.")
 
 
 @pytest.mark.parametrize(
