@@ -15,7 +15,7 @@ from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
 from bot.nemo.failures import is_normal_end
 from bot.nemo.questions import QuestionSet, read_questions, read_tool_question
 
-_KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping"})
+_KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping", "warming_up"})
 _MAX_ENVELOPES = 4
 
 
@@ -326,7 +326,6 @@ _TYPED = {
     "thinking_delta": _typed_thought,
     "thinking_end": _typed_thought,
     "status": _typed_progress,
-    "warming_up": _typed_progress,
     "chunk": _typed_chunk,
     "ask_question": _typed_question,
     "tool_call": _typed_call,

@@ -123,7 +123,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "tool_start", "name": "trim"}, [ToolCall("trim", {})]),
         ({"type": "toolcall_start", "tool_name": "trim"}, [ToolCall("trim", {})]),
         ({"type": "thinking_delta", "content": "hm"}, [Thought("hm")]),
-        ({"type": "warming_up", "message": "Starting"}, [Thought("Starting")]),
+        ({"type": "warming_up", "message": "Starting"}, [KeepAlive()]),
         ({"type": "status", "status": "working"}, [Thought("working")]),
         ({"type": "chunk", "content": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
         ({"type": "heartbeat"}, [KeepAlive()]),

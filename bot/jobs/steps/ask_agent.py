@@ -48,8 +48,9 @@ from bot.nemo.errors import (
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
+    WarmingUp,
 )
-from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, Thought, ToolCall, ToolResult
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
@@ -266,9 +267,17 @@ class _AgentTurn:
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal):
+            if _is_refusal(refusal) and not await self._has_changed(project):
                 received.error = None
                 raise refusal
+
+    async def _has_changed(self, project: Project) -> bool:
+        """Whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+        try:
+            draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
+        except NemoError:
+            return False
+        return digest(draft.raw if draft else None) != digest(self._draft_before())
 
     async def _before_turn(self, project: Project) -> AgentAsked:
         """Return how things are before the message goes out.
@@ -342,7 +351,7 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
-            case AgentFile():
+            case AgentFile() | Thought():
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
@@ -463,7 +472,7 @@ class _Silence:
 
 def _is_refusal(error: NemoError) -> bool:
     """Whether the message certainly was not taken, so that it may be sent again after a repair."""
-    return isinstance(error, (AuthError, SessionGone, RateLimited))
+    return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 
 def _progress(stage: str, usual_s: float, preview: Callable[[], str] = str) -> Progress:
