@@ -40,6 +40,8 @@ from bot.nemo import read
 
 MAX_MESSAGE_CHARS = 500
 _TOKEN = re.compile(r"\b(?:nmv|clm)_\w+|(?<=[Bb]earer )\S+")
+_SUCCESS = (200, 201)
+"""Codes beside 0 that servers in front of the service put into the envelope of a success."""
 _SURELY_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -261,7 +263,7 @@ def code_of(payload: object) -> int | None:
     inner = read.mapping(source.get("error"))
     for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
         code = read.integer(value)
-        if code:
+        if code and code not in _SUCCESS:
             return code
     return None
 

@@ -4,12 +4,17 @@ import re
 from enum import StrEnum
 
 NORMAL_ENDS = frozenset(
-    {"STOP", "MODEL_RETURNED_NO_CONTENT", "FINISH_REASON_UNSPECIFIED", "MAX_TOKENS", "NULL", "NONE"}
+    {
+        *("STOP", "MODEL_RETURNED_NO_CONTENT", "MAX_TOKENS", "NULL", "NONE"),
+        *("UNSPECIFIED", "END_TURN", "STOP_SEQUENCE", "LENGTH", "MAX_OUTPUT_TOKENS"),
+        *("OK", "SUCCESS", "DONE", "COMPLETE", "COMPLETED"),
+    }
 )
 """Values of ``errorCode`` that name a normal finish.
 
-ADK puts the model's finish reason there; ADK 2 closes a turn without text with ``MODEL_RETURNED_NO_CONTENT``, older
-releases with ``STOP``. A cut by length ends a turn as well: what was done before it is done.
+ADK puts the model's finish reason there, and other models have names of their own; ADK 2 closes a turn without text
+with ``MODEL_RETURNED_NO_CONTENT``, older releases with ``STOP``. A cut by length ends a turn as well: what was done
+before it is done.
 """
 
 
@@ -52,7 +57,7 @@ _PATTERNS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in
 
 def is_normal_end(code: str | None) -> bool:
     """Return whether an ``errorCode`` that is a word names a normal finish."""
-    return (code or "").strip().upper() in NORMAL_ENDS
+    return re.sub(r"^FINISH_?REASON[._]", "", (code or "").strip().upper()) in NORMAL_ENDS
 
 
 def failure_kind(message: str, reason: str | None = None) -> FailureKind:

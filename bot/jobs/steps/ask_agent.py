@@ -50,7 +50,16 @@ from bot.nemo.errors import (
     UnexpectedAnswer,
     WarmingUp,
 )
-from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, Thought, ToolCall, ToolResult
+from bot.nemo.events import (
+    AgentFile,
+    AgentQuestion,
+    Event,
+    KeepAlive,
+    StreamError,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText

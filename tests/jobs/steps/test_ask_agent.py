@@ -109,7 +109,9 @@ async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -
 
 async def test_a_starting_sandbox_told_within_the_stream_is_waited_for(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
-    await rig.nemo.script([{"json": {"type": "warming_up"}}, *scripts.coded_error(503, "sandbox is starting")])
+    await rig.nemo.script(
+        [{"json": {"type": "warming_up"}}, *scripts.coded_error(503, "sandbox is starting")]
+    )
     assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 2
 
