@@ -11,7 +11,6 @@ from typing import Any
 
 from bot.nemo import read
 
-ASK_QUESTION = "ask_question"
 CONFIRMATION = "adk_request_confirmation"
 
 _ASKS = re.compile(
