@@ -1,7 +1,6 @@
 """What the operator's account may spend on a day: readings of its balance, and estimates until they show it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -64,8 +63,8 @@ class Till:
 
 
 @pytest.fixture
-async def till(redis: Redis, job_queue: JobQueue, clock: HandClock) -> AsyncIterator[Till]:
-    yield Till(redis, job_queue, clock)
+def till(redis: Redis, job_queue: JobQueue, clock: HandClock) -> Till:
+    return Till(redis, job_queue, clock)
 
 
 async def test_what_all_spend_is_counted_by_the_falls_of_the_balance_and_refused_at_the_limit(
