@@ -17,7 +17,7 @@ LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
 async def ask(rig: Rig, attempt: Attempt) -> str:
     """Take the step; return the key of the message that it ended the job with, if it did."""
     try:
-        await AskAgent(rig.projects, LIMITS, rig.cards)(attempt)
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(attempt)
     except JobEnded as end:
         return end.message.key if isinstance(end.message, LocalizedMessage) else type(end.message).__name__
     return ""
@@ -169,7 +169,9 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "I begin."}, *error])
     with pytest.raises(JobEnded) as ended:
-        await AskAgent(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(text="trim it")))
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(
+            rig.attempt(rig.job(text="trim it"))
+        )
     message = ended.value.message
     assert isinstance(message, LocalizedMessage)
     assert (message.key, message.params) == (key, {})
