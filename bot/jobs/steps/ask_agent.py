@@ -31,6 +31,7 @@ from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.silence import Silence
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
@@ -317,7 +318,7 @@ class _AgentTurn:
         )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
-        silence = _Silence(self._clock, self._limits)
+        silence = Silence(self._clock, self._limits.silent_s, self._limits.total_s)
         consumer = asyncio.create_task(self._consume(project, received, silence))
         watchdog = asyncio.create_task(silence.wait_until_too_long())
         try:
@@ -337,7 +338,7 @@ class _AgentTurn:
         await self._attempt.save(RawVideoAnnounced())
         await self._attempt.responder.send("raw", LocalizedMessage("answer.raw_ready"))
 
-    async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
+    async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._turn.number)
@@ -462,28 +463,6 @@ class _AgentTurn:
 
     async def _state(self) -> ProjectState:
         return await self._projects.get_state(self._attempt.job, self._lost.end)
-
-
-class _Silence:
-    """Measures how long a stream has been silent."""
-
-    def __init__(self, clock: Clock, limits: TurnLimits) -> None:
-        self._clock = clock
-        self._limits = limits
-        self._began_s = self._last_s = clock.monotonic_s()
-
-    def end(self) -> None:
-        """Note that something other than a keep-alive came."""
-        self._last_s = self._clock.monotonic_s()
-
-    async def wait_until_too_long(self) -> None:
-        """Return when there has been only silence for too long, or the answer takes too long in all."""
-        while True:
-            end_s = min(self._last_s + self._limits.silent_s, self._began_s + self._limits.total_s)
-            left_s = end_s - self._clock.monotonic_s()
-            if left_s <= 0:
-                return
-            await self._clock.sleep(left_s)
 
 
 def _is_refusal(error: NemoError) -> bool:
