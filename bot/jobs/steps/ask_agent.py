@@ -60,7 +60,6 @@ from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
-from bot.runtime.clock import Clock
 from bot.skills import SkillCards
 from bot.words import Words
 from bot.words.screen_talk import remove_screen_talk
