@@ -19,11 +19,11 @@ _LABEL_CHARS: Final = 60
 
 # How examples begin that edit what is there, rather than describe something new.
 _EDITS: Final = re.compile(
-    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]",
+    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚配]",
     re.I,
 )
 _PICTURE: Final = re.compile(r"\bthis (?:picture|photo|image)\b|这张", re.I)
-_CLIP: Final = re.compile(r"\b(?:clip|video)s?\b|视频|片段", re.I)
+_CLIP: Final = re.compile(r"\b(?:clip|video)s?\b|\b(?:trim|cut)\b|视频|片段|^剪", re.I)
 
 SHORT_CUT_MS: Final = 15_000
 """The length that short vertical videos usually have; what is longer may be cut to it."""

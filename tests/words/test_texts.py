@@ -37,7 +37,7 @@ def test_a_language_without_a_catalogue_reads_english() -> None:
 
 
 def test_both_languages_speak() -> None:
-    assert EN.text("progress.queued", position=2) == "Position 2"
+    assert EN.text("progress.queued", position=2) == "Position 2 in the queue"
     assert ZH.text("progress.queued", position=2) == "排队中，第 2 位"
 
 

@@ -23,10 +23,12 @@ from bot.jobs.messages import (
     OutgoingMessage,
     PrivateMessage,
     Progress,
+    SampleClip,
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH, open_sample
 from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
@@ -115,6 +117,8 @@ class TelegramResponder:
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Responder``."""
+        if file.file_id == SAMPLE.file_id:
+            return open_sample()
         return self._files.open(self._job.chat.chat_id, file, self._save_copy)
 
     async def release_files(self) -> None:
@@ -168,6 +172,8 @@ class TelegramResponder:
                 return await self._send_privately(idempotency_key, message)
             message = message.message
         if isinstance(message, TimelinePicture) and await self._send_picture(idempotency_key, message):
+            return
+        if isinstance(message, SampleClip) and await self._send_sample(idempotency_key, message):
             return
         texts = texts_of(message, self._words)
         for number, text in enumerate(texts):
@@ -380,6 +386,30 @@ class TelegramResponder:
         except BadRequest as error:
             # A group may forbid photos, a server may dislike this one: the caption alone will do.
             log.info("responder.picture_refused", error=error.message)
+            return False
+        return True
+
+    async def _send_sample(self, idempotency_key: str, message: SampleClip) -> bool:
+        """Send the sample clip, and return whether that was possible."""
+        caption = format_message(self._words, message.caption.key, message.caption.params)
+        clip = SAMPLE_PATH.read_bytes()
+
+        async def send(chat_id: int, acquired: Acquired) -> Message:
+            async def call(**fields: Any) -> Message:
+                fields |= {"caption": caption, "filename": SAMPLE.name, "rate_limit_args": acquired}
+                return await self._bot.send_video(chat_id, clip, **fields)
+
+            return await send_in_best_form(call, self._place(chat_id))
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            return await self._bot.edit_message_caption(
+                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE
+            )
+
+        try:
+            await self._send_once(f"{idempotency_key}.clip", send, edit)
+        except BadRequest as error:
+            log.info("responder.sample_refused", error=error.message)  # A group may forbid videos.
             return False
         return True
 
