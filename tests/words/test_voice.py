@@ -31,8 +31,8 @@ FORBIDDEN_IN: Final = {"admin.files_unreadable": "Bot API server"}
 """Words that the operator knows."""
 
 NAMES: Final = (
-    r"DAILY_CREDITS|NEMO_TOKEN|NemoVideo|Telegram|@BotFather|Bot API|API|AI|ID|MP4|\.mp4|mp3|m4a|GIF|\.txt|UTF-8|UTC|General|"
-    r"nemovideo-bot check|nmv_usr_|https?://"
+    r"DAILY_CREDITS|NEMO_TOKEN|NemoVideo|Telegram|@BotFather|Bot API|API|AI|ID|MP4|\.mp4|mp3|m4a|GIF|\.txt|UTF-8|UTC|"
+    r"General|nemovideo-bot check|nmv_usr_|https?://"
 )
 """What is written in Latin letters in every language."""
 
