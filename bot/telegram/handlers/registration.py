@@ -14,6 +14,7 @@ from bot.telegram.handlers.job_buttons import JobButtons
 from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
+from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
@@ -34,6 +35,7 @@ def register_handlers(services: HandlerServices) -> None:
     start_help.register()
     for family in (
         JobCommands,
+        NewProjectHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

@@ -39,11 +39,12 @@ class StartHelpHandlers(HandlerFamily):
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
-            return await choose_skill(self._submitter, update, card)
+            return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, START)
 
     async def _help(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, LocalizedMessage("help.text"))
+        is_private = chat_key(message_of(update)).is_private
+        await self._submitter.reply(update, LocalizedMessage("help.text" if is_private else "help.in_group"))
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
