@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.announce import Announce
@@ -93,6 +94,7 @@ class StepDependencies:
     eraser: ChatEraser
     redis: Redis
     turn_limits: TurnLimits
+    credit_limits: CreditLimits
     render_limits: RenderLimits
 
 
