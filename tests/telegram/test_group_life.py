@@ -119,8 +119,13 @@ async def test_new_asks_where_there_is_a_project(received: Received) -> None:
     (empty,) = await received(message("/new", PRIVATE, **{"from": ANN}))
     assert empty.kind is JobKind.NEW
     await received.chats.update(ChatKey(PRIVATE["id"]), ChatFields(session_id="sess_1"))
-    (asked,) = await received(message("/new", PRIVATE, message_id=8, **{"from": ANN}))
+    (still_empty,) = await received(message("/new", PRIVATE, message_id=8, **{"from": ANN}))
+    assert still_empty.kind is JobKind.NEW
+    await received.chats.update(ChatKey(PRIVATE["id"]), ChatFields(answer_session_id="sess_1"))
+    (asked,) = await received(message("/new", PRIVATE, message_id=9, **{"from": ANN}))
     assert said(asked.payload) == "new.sure"
+    (in_words,) = await received(message("new project", PRIVATE, message_id=10, **{"from": ANN}))
+    assert said(in_words.payload) == "new.sure"
     assert await received(press("1:keep_project", ANN, PRIVATE)) == []
     assert await received.toast() == Words("en").plain("toast.project_kept")
 

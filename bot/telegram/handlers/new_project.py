@@ -24,15 +24,22 @@ class NewProjectHandlers(HandlerFamily):
 
     def register(self) -> None:
         """Add the handlers."""
-        self.on_command("new", self._new)
+        self.on_command("new", self.begin_or_ask)
         self.on_press(self._begin, NewProject)
         self.on_press(self._keep, KeepProject)
 
-    async def _new(self, update: Update, context: Context) -> None:
-        chat = await self._submitter.chats.get(chat_key(message_of(update)))
-        if chat.session_id is not None:
-            return await self._submitter.reply(update, _SURE)
-        await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
+    async def begin_or_ask(self, update: Update, context: Context) -> None:
+        """Begin an empty project, or ask first where the present one has something in it."""
+        chats = self._submitter.chats
+        chat = await chats.get(chat_key(message_of(update)))
+        is_empty = chat.session_id is None or (
+            chat.answer_session_id != chat.session_id
+            and not await chats.project_files(chat.key, chat.session_id, 1)
+        )
+        if is_empty:
+            await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
+        else:
+            await self._submitter.reply(update, _SURE)
 
     async def _begin(self, press: Press, action: NewProject) -> PressReply:
         last_editor_id = await self._last_editor_id(await self._submitter.chats.get(press.chat))

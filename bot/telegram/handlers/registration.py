@@ -26,16 +26,17 @@ def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
     login, cancel = LoginHandlers(services), CancelHandlers(services)
     start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
-    requests = RequestHandlers(services, cancel, questions)
+    new_project = NewProjectHandlers(services)
+    requests = RequestHandlers(services, cancel, questions, new_project)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
     AdminCommands(services).register()
     login.register()
     cancel.register()
     start_help.register()
+    new_project.register()
     for family in (
         JobCommands,
-        NewProjectHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

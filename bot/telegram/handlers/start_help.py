@@ -43,8 +43,7 @@ class StartHelpHandlers(HandlerFamily):
         return await show_skill(self._submitter, update, START)
 
     async def _help(self, update: Update, context: Context) -> None:
-        is_private = chat_key(message_of(update)).is_private
-        await self._submitter.reply(update, LocalizedMessage("help.text" if is_private else "help.in_group"))
+        await self._submitter.reply(update, help_text(message_of(update)))
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -57,6 +56,11 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
         params["nearest"] = f"/{nearest}"
         return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
+
+
+def help_text(message: Message) -> LocalizedMessage:
+    """Say how the bot is used in the chat of a message."""
+    return LocalizedMessage("help.text" if chat_key(message).is_private else "help.in_group")
 
 
 class _AnyCommand(filters.MessageFilter):
