@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import PrivateAnswerPayload
 from bot.telegram.receiving.receiver import UpdateReceiver
+from bot.telegram.sending.formatting import format_list
+from bot.telegram.sending.private_messages import for_private
+from bot.words import Words
 from tests.telegram.test_forged_presses import errors_of, stored
 from tests.telegram.test_handlers import (
     ANN,
@@ -178,3 +182,10 @@ async def test_many_updates_at_once_leave_a_bounded_queue(received: Received) ->
 async def test_many_presses_at_once_ask_once(received: Received) -> None:
     assert await errors_of(received, [press("1:next:calm_music", BO, OF_BO) for _ in range(60)]) == []
     assert len(await stored(received)) == 1
+
+
+def test_a_groups_title_told_in_private_is_only_text() -> None:
+    title = "<b>Club</b>\u202e&<a href='https://evil.example'>x</a>"
+    shown = format_list(Words("en"), for_private(LocalizedMessage("link.admins_only"), title))
+    assert "\u202e" not in shown
+    assert "&lt;b&gt;Club&lt;/b&gt;&amp;&lt;a href=" in shown

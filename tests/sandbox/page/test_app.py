@@ -106,7 +106,14 @@ async def test_what_people_send_is_shown_or_downloaded_but_never_run(
     assert html.headers["content-disposition"].startswith("attachment")
     part = await client.get(f"file/{shown.media['file_id']}", headers={"range": "bytes=0-99"})
     assert (part.status_code, part.headers["content-type"], len(part.content)) == (206, "video/mp4", 100)
-    assert (await client.get("file/none")).status_code == 404
+    for path in (
+        "file/none",
+        "file/..%2f..%2fpasswd",
+        "clip/..%2f..%2fapp.py",
+        "fonts/..%2f..%2fapp.py",
+        "%2e%2e/app.py",
+    ):
+        assert (await client.get(path)).status_code == 404
 
 
 async def test_every_clip_can_be_fetched(client: httpx.AsyncClient) -> None:
