@@ -321,11 +321,10 @@ def _removed(text: str) -> Literal["music", "title", "other"] | None:
 def _background(text: str) -> Background | None:
     if not _has(r"background(?!\s*(?:music|song|track))|backdrop|背景(?!音乐)", text):
         return None
-    what = _has(
-        r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text
-    ) or _has(
-        r"\bmake the (?:background|backdrop)\s+(.+?)[.!]?$|背景(?:换|改|变|替换)?(?:成|为|到)\s*(.+?)[。！]?$",
-        text,
+    what = (
+        _has(r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text)
+        or _has(r"\bmake the (?:background|backdrop)\s+(.+?)[.!]?$", text)
+        or _has(r"背景(?:换|改|变|替换)?(?:成|为|到)\s*(.+?)[。！]?$", text)
     )
     changes = _has(r"change|replace|swap|set|make|put|remove|blur|换|改|变|替换|去|虚化", text)
     if what:
