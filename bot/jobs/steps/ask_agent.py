@@ -31,6 +31,7 @@ from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.silence import Silence
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
@@ -43,13 +44,22 @@ from bot.nemo.errors import (
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
+    WarmingUp,
 )
-from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import (
+    AgentFile,
+    AgentQuestion,
+    Event,
+    KeepAlive,
+    StreamError,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
-from bot.runtime.clock import Clock
 from bot.skills import SkillCards
 from bot.words import Words
 from bot.words.screen_talk import remove_screen_talk
@@ -271,10 +281,18 @@ class _AgentTurn:
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal):
+            if _is_refusal(refusal) and not await self._has_changed(project):
                 received.error = None
                 await self._spending.settle(0)
                 raise refusal
+
+    async def _has_changed(self, project: Project) -> bool:
+        """Whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+        try:
+            draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
+        except NemoError:
+            return False
+        return digest(draft.raw if draft else None) != digest(self._draft_before())
 
     async def _before_turn(self, project: Project) -> AgentAsked:
         """Return how things are before the message goes out.
@@ -299,7 +317,7 @@ class _AgentTurn:
         )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
-        silence = _Silence(self._clock, self._limits)
+        silence = Silence(self._clock, self._limits.silent_s, self._limits.total_s)
         consumer = asyncio.create_task(self._consume(project, received, silence))
         watchdog = asyncio.create_task(silence.wait_until_too_long())
         try:
@@ -319,7 +337,7 @@ class _AgentTurn:
         await self._attempt.save(RawVideoAnnounced())
         await self._attempt.responder.send("raw", LocalizedMessage("answer.raw_ready"))
 
-    async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
+    async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._turn.number)
@@ -348,7 +366,7 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
-            case AgentFile():
+            case AgentFile() | Thought():
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
@@ -446,31 +464,9 @@ class _AgentTurn:
         return await self._projects.get_state(self._attempt.job, self._lost.end)
 
 
-class _Silence:
-    """Measures how long a stream has been silent."""
-
-    def __init__(self, clock: Clock, limits: TurnLimits) -> None:
-        self._clock = clock
-        self._limits = limits
-        self._began_s = self._last_s = clock.monotonic_s()
-
-    def end(self) -> None:
-        """Note that something other than a keep-alive came."""
-        self._last_s = self._clock.monotonic_s()
-
-    async def wait_until_too_long(self) -> None:
-        """Return when there has been only silence for too long, or the answer takes too long in all."""
-        while True:
-            end_s = min(self._last_s + self._limits.silent_s, self._began_s + self._limits.total_s)
-            left_s = end_s - self._clock.monotonic_s()
-            if left_s <= 0:
-                return
-            await self._clock.sleep(left_s)
-
-
 def _is_refusal(error: NemoError) -> bool:
     """Whether the message certainly was not taken, so that it may be sent again after a repair."""
-    return isinstance(error, (AuthError, SessionGone, RateLimited))
+    return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 
 def _progress(stage: str, usual_s: float, preview: Callable[[], str] = str) -> Progress:
