@@ -309,6 +309,10 @@ class Chats:
             _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
 
+    def person_digest(self, person_id: int) -> str:
+        """Return what stands for a person where their id may not be kept."""
+        return self._token_cipher.digest(f"person {person_id}")
+
     def account_lock(self, key: ChatKey) -> Lock:
         """Return a lock that one job of all the chat's topics has at a time, in whichever process."""
         name = account_lock_key(str(key.of_account))
