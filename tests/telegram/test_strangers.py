@@ -141,8 +141,9 @@ async def test_kinds_of_updates_that_have_no_use_here_ask_for_nothing(received: 
     assert await stored(received) == []
 
 
+NO_MESSAGES: list[Any] = [None, [], "x", 7, {}, {"chat": None}, {"message_id": 1}]
 ODD_MESSAGES: list[Any] = [
-    *({"message": value} for value in (None, [], "x", 7, {}, {"chat": None}, {"message_id": 1})),
+    *[{"message": value} for value in NO_MESSAGES],
     message("a cat", {"id": "not a number", "type": "private"}, **{"from": BO}),
     message("a cat", {"id": 10**4000, "type": "private"}, **{"from": BO}),
     message("a cat", {**OF_BO, "type": "a kind of next year"}, **{"from": BO}),
