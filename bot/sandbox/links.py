@@ -9,7 +9,7 @@ from bot.runtime.web_links import is_public_host
 
 
 async def link_client(*, public_only: bool) -> httpx.AsyncClient:
-    """Make a client that follows redirects.
+    """Make a client.
 
     Args:
         public_only: Whether links into this machine's networks are refused, whatever names and redirects say.
@@ -21,6 +21,5 @@ async def link_client(*, public_only: bool) -> httpx.AsyncClient:
 
     # Loading the certificates blocks for a tenth of a second the first time.
     client = new_client(await asyncio.to_thread(tls_context), public_only=public_only)
-    client.follow_redirects = True
     client.event_hooks = {"request": [check]}
     return client

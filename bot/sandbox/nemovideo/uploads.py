@@ -223,7 +223,7 @@ async def fetch(url: str, folder: Path, limit_bytes: int, *, public_only: bool) 
     try:
         async with (
             await link_client(public_only=public_only) as client,
-            client.stream("GET", url, timeout=_FETCH_TIMEOUT_S) as answer,
+            client.stream("GET", url, timeout=_FETCH_TIMEOUT_S, follow_redirects=True) as answer,
         ):
             answer.raise_for_status()
             name = unquote(parts.path.rpartition("/")[2]) or "file"
