@@ -15,6 +15,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_for_clip import AskForClip
 from bot.jobs.steps.cancel_job import CancelJob
 from bot.jobs.steps.connect import Connect
 from bot.jobs.steps.delete_token import DeleteToken
@@ -104,7 +105,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (NextQuestion, Gather, Connect, Upload, AskAgent, Export, Deliver),
+        (NextQuestion, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
