@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox.botapi.app import DEFAULT_TOKEN
 from bot.sandbox.botapi.app import create_app as new_botapi
@@ -28,6 +30,8 @@ class Services:
         token: A bot token that the Bot API accepts.
         telegram: The Bot API's state.
         nemo: NemoVideo's state.
+        telegram_app: The Bot API's app, whose control API answers without a connection too.
+        nemo_app: NemoVideo's app, likewise.
     """
 
     telegram_url: str
@@ -35,6 +39,8 @@ class Services:
     token: str
     telegram: World = field(repr=False)
     nemo: NemoWorld = field(repr=False)
+    telegram_app: ASGIApp = field(repr=False)
+    nemo_app: ASGIApp = field(repr=False)
 
 
 @contextlib.asynccontextmanager
@@ -59,4 +65,12 @@ async def serve_services(
     botapi = new_botapi(data_dir / "telegram", local=local, clock=clock, flood_limits=flood_limits)
     nemovideo = new_nemovideo(data_dir / "nemovideo", clock=clock, pace=pace)
     async with serve(botapi) as telegram_url, serve(nemovideo) as nemo_url:
-        yield Services(telegram_url, nemo_url, DEFAULT_TOKEN, botapi.state.world, nemovideo.state.world)
+        yield Services(
+            telegram_url,
+            nemo_url,
+            DEFAULT_TOKEN,
+            botapi.state.world,
+            nemovideo.state.world,
+            botapi,
+            nemovideo,
+        )

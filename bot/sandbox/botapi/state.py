@@ -173,6 +173,7 @@ class World:
         self.local = local
         self.any_token = any_token
         self.changes = Changes()
+        self.shown = Changes()  # only what a chat shows: new, edited and deleted messages
         self.journal = Journal(clock, self.changes)
         self.flood = FloodGate(flood_limits, clock)
         self.files = FileStore(data_dir.resolve())
@@ -291,11 +292,13 @@ class World:
     def keep_version(self, message: Message) -> None:
         """Add a message's current state to its history."""
         message.versions.append((self.clock.now(), copy.deepcopy(message.json)))
+        self.shown.notify()
         self.changes.notify()
 
     def delete(self, message: Message) -> None:
         """Delete a message but keep its history for tests."""
         message.deleted = self.clock.now()
+        self.shown.notify()
         self.changes.notify()
 
     def add_callback(self, bot: Bot, user_id: int) -> Callback:

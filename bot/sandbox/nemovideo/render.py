@@ -236,6 +236,7 @@ def _key_of(spec: Spec) -> str:
         if clip["path"] is not None:
             with open(clip["path"], "rb") as file:
                 clip["path"] = hashlib.file_digest(file, "sha256").hexdigest()
+            clip["name"] = ""  # nothing of it is shown
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
