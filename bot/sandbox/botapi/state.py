@@ -178,6 +178,7 @@ class World:
         self.flood = FloodGate(flood_limits, clock)
         self.files = FileStore(data_dir.resolve())
         self.bots: dict[str, Bot] = {}
+        self._bots_by_id: dict[int, Bot] = {}
         self.users: dict[int, Json] = {}
         self.chats: dict[int, Chat] = {}
         self.callbacks: dict[str, Callback] = {}
@@ -207,7 +208,7 @@ class World:
             **profile,
         }
         bot = Bot(token, user, UpdateQueue(self.clock), privacy)
-        self.bots[token] = bot
+        self.bots[token] = self._bots_by_id[bot.id] = bot
         return bot
 
     def bot_of(self, token: str) -> Bot | None:
@@ -219,7 +220,7 @@ class World:
 
     def bot_by_id(self, bot_id: int) -> Bot | None:
         """Return the bot with a user ID."""
-        return next((bot for bot in self.bots.values() if bot.id == bot_id), None)
+        return self._bots_by_id.get(bot_id)
 
     # People and chats
 
