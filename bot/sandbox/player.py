@@ -74,8 +74,8 @@ async def play(
                 flood_limits=FloodLimits() if telegram.flood_limits else None,
             )
         )
-        people = await stack.enter_async_context(People(services.telegram_url, app=services.telegram_app))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_url, services.nemo_app))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
         player = Player(conversation, services, people, nemo, clock, out, work_dir)
         await player.set_up()
         bot = running_bot(

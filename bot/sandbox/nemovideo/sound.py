@@ -41,10 +41,11 @@ class Music:
 
     Args:
         mood: One of the moods of `prompts`; any other sounds like the first.
+        piece: Which piece of the mood, from 0; each is a fourth higher than the one before.
     """
 
-    def __init__(self, mood: str) -> None:
-        self._loop = _loop(mood if mood in _MOODS else "Lo-fi")
+    def __init__(self, mood: str, piece: int = 0) -> None:
+        self._loop = _loop(mood if mood in _MOODS else "Lo-fi", piece % 4)
         self._at = 0
 
     def read(self, samples: int) -> array[int]:
@@ -58,8 +59,9 @@ class Music:
 
 
 @functools.cache
-def _loop(mood: str) -> array[int]:
+def _loop(mood: str, piece: int) -> array[int]:
     root, chords, beats = _MOODS[mood]
+    root *= 2 ** (piece * 5 / 12)
     half = RATE * _LOOP_S // len(chords)
     loop = array("h")
     for chord in chords:
