@@ -15,6 +15,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
@@ -65,6 +66,7 @@ class Received:
     application: AnyApplication
     job_queue: JobQueue
     chats: Chats
+    access: AccessControl
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def __call__(self, body: Json, times: int = 1) -> list[Job]:
@@ -85,6 +87,12 @@ class Received:
         return text
 
 
+def said_key(job: Job) -> str:
+    message = job.payload_as(SayPayload).message
+    assert isinstance(message, LocalizedMessage)
+    return message.key
+
+
 @pytest.fixture
 async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIterator[Received]:
     bot, calls = telegram.bot, telegram.telegram_calls
@@ -92,10 +100,11 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
+    access = AccessControl(redis, [], [], [ANN["id"]])
     services = HandlerServices(
         application=application,
         submitter=submitter,
-        access=AccessControl(redis, [], [], [ANN["id"]]),
+        access=access,
         permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
@@ -105,7 +114,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     register_handlers(services)
     await application.initialize()
     await application.start()
-    yield Received(telegram, redis, application, job_queue, chats)
+    yield Received(telegram, redis, application, job_queue, chats, access)
     await application.stop()
 
 
@@ -238,6 +247,7 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
 
 OLD_BUTTON = Words("en").plain("toast.old_button")
 NOT_YOURS = Words("en").plain("toast.not_yours")
+SETTINGS_OF_ADMINS = Words("en").plain("toast.admins_only")
 ADMINS_ONLY = Words("en").plain("forget.admins_only")
 
 PRIVATE: Json = {"id": 4711, "type": "private", "first_name": "Ann"}
@@ -262,7 +272,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     received: Received, said: str, origin: Json
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
-    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert await received(in_group) == []
@@ -321,7 +331,7 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
 async def test_a_command_that_was_added_later_does_not_run(received: Received) -> None:
     await received(message("hello", GROUP, message_id=8, **{"from": ANN}))
     (job,) = await received(edited(f"/new@{received.telegram.bot.username}", message_id=8))
-    assert job.payload_as(SayPayload).message.key == "edited.command"
+    assert said_key(job) == "edited.command"
 
 
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
@@ -382,7 +392,8 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
         "skill": "0" * 12,
     }
     assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
-    assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
+    told = {"cancel": NOT_YOURS, "retry": NOT_YOURS, "forget": ADMINS_ONLY}
+    assert await received.toast() == told.get(action, SETTINGS_OF_ADMINS)
     assert await received.chats.get(chat) == before
     status = await received.job_queue.find(chat, prompt.id)
     assert status
@@ -518,6 +529,6 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_eit
     received: Received, said: str
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
     (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
     assert job.kind is JobKind.STATS

@@ -18,6 +18,7 @@ from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
@@ -40,11 +41,13 @@ class RequestHandlers(HandlerFamily):
         services: HandlerServices,
         cancel: CancelHandlers,
         questions: QuestionHandlers,
+        new_project: NewProjectHandlers,
     ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._cancel = cancel
         self._questions = questions
+        self._new_project = new_project
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -95,6 +98,8 @@ class RequestHandlers(HandlerFamily):
                 await self._submitter.reply(update, help_message(message))
             case PhraseAction.CANCEL:
                 await self._cancel.cancel(update, context)
+            case PhraseAction.NEW:
+                await self._new_project.begin_or_ask(update, context)
             case _:
                 job_type = COMMAND_JOBS[phrase]
                 output = requested_output(text) if phrase is PhraseAction.EXPORT else ()

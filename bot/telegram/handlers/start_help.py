@@ -39,7 +39,7 @@ class StartHelpHandlers(HandlerFamily):
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
-            return await choose_skill(self._submitter, update, card)
+            return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, START)
 
     async def _help(self, update: Update, context: Context) -> None:
