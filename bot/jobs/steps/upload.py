@@ -10,7 +10,7 @@ import structlog
 
 from bot.chats.chats import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
-from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
+from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
@@ -25,6 +25,7 @@ from bot.jobs.refusal_messages import (
     size_refused,
     telegram_refused,
 )
+from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
@@ -78,16 +79,20 @@ class Upload:
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()
+        await take_kept_prompt(projects.chats, attempt)
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
-        awaited = attempt.job.payload_as(EditPayload).uploads_before
+        payload = attempt.job.payload_as(EditPayload)
+        awaited = payload.uploads_before
         if awaited and await self._uploads_digest(attempt) == awaited:
             again = Button("button.uploaded", Retry(attempt.job.id))
             browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
+        if payload.link_job_id:
+            await attempt.save_for(payload.link_job_id, UploadUsed())
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
