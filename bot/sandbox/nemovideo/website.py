@@ -15,8 +15,10 @@ GIVEN_CREDITS = 1000
 """What registration and each press of the billing page give."""
 
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; form-action 'self'",
-    "referrer-policy": "no-referrer",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; form-action 'self'"
+    ),
+    "referrer-policy": "same-origin",  # without any, a form's request has no origin that the guard would take
     "cache-control": "no-store",
 }
 _STYLE = (
@@ -83,7 +85,7 @@ def _page(request: Request, title: str, *parts: str, status: int = 200) -> Respo
     words = _WORDS[language]
     return HTMLResponse(
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{words[title]} · NemoVideo sandbox</title><style>{_STYLE}</style>"
         f'<h1>{words[title]}</h1>{"".join(parts)}<p class="note">{words["note"]}</p></html>',
         status,

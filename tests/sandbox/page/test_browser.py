@@ -29,6 +29,11 @@ IS_AT_END = (
     "return list.scrollHeight - list.scrollTop - list.clientHeight < 2"
 )
 
+NOTHING_SCROLLS_SIDEWAYS = (
+    "return [document.documentElement, document.querySelector('#messages')]"
+    ".every((part) => part.scrollWidth <= part.clientWidth)"
+)
+
 
 def _is_playing(page: Page) -> bool:
     return bool(
@@ -165,15 +170,17 @@ def credits_and_accounts_to_log_in_with_are_in_the_panel(page: Page, tmp_path: P
     assert page.all("#panel") == []
     assert str(page.one("#text").get_attribute("value")).startswith("/login nmv_usr_")
     page.press(Keys.ENTER)
-    page.answer(f"{credits + 1000}", 40)
+    page.answer(f"{credits + 1000:,}", 40)
     page.say("/logout")
     page.answer("guest", 40)
 
 
 def the_bots_links_lead_to_pages(page: Page, tmp_path: Path) -> None:
     page.go("Ann")
+    page.say("make a 1 second video of a cat")
+    page.answer("made in", 60)
     page.say("/link")
-    links = page.answer("browser", 40).find_elements(By.CSS_SELECTOR, ".keys a")
+    links = page.answer("Register", 40).find_elements(By.CSS_SELECTOR, ".keys a")
     assert len(links) == 2
     chat = page.browser.current_window_handle
     for link, words in zip(links, ("Your project", "Register"), strict=True):
@@ -204,8 +211,6 @@ def buttons_are_one_line_and_the_menu_lists_commands(page: Page, tmp_path: Path)
     try:
         for width in (390, size["width"]):
             page.browser.set_window_size(width, 800)
-            if width == 390:
-                page.click("#back")
             page.go("Ann")
             page.say("/skill")
             page.answer("skill", 20)
@@ -216,7 +221,8 @@ def buttons_are_one_line_and_the_menu_lists_commands(page: Page, tmp_path: Path)
             page.one("#commands li", "/help")
             page.click("#menu-button", "Menu")
             assert page.all("#commands li") == []
-            assert page.browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+            assert page.browser.execute_script(NOTHING_SCROLLS_SIDEWAYS)
+            page.until(lambda: page.browser.execute_script(IS_AT_END), "the newest message is in view")
     finally:
         page.browser.set_window_size(size["width"], size["height"])
 
@@ -356,8 +362,8 @@ PARTS = (
     forwarding_from_a_channel_into_a_topic,
     files_are_attached_and_dropped,
     the_panel_switches_and_shows,
-    credits_and_accounts_to_log_in_with_are_in_the_panel,
     the_bots_links_lead_to_pages,
+    credits_and_accounts_to_log_in_with_are_in_the_panel,
     own_messages_jump_to_the_end,
     buttons_are_one_line_and_the_menu_lists_commands,
     by_keyboard_on_a_phone_and_in_chinese,

@@ -27,6 +27,8 @@ export async function setUpComposer() {
   $("text").addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) { event.preventDefault(); attach(event.clipboardData.files); }
   });
+  // The text keeps the focus: losing it would close the list.
+  $("menu-button").addEventListener("mousedown", (event) => event.preventDefault());
   $("menu-button").addEventListener("click", () => {
     const isOpen = !$("commands").hidden;
     $("text").value = isOpen ? "" : "/";
