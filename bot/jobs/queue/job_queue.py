@@ -9,12 +9,14 @@ Every start of a job raises its ``attempt``, which fences off earlier starts: a 
 goes on regardless can't save anything any more.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import structlog
 from docket import Docket
 from redis.asyncio import Redis
 
@@ -24,6 +26,7 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
@@ -33,6 +36,8 @@ from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
+
+log = structlog.get_logger(__name__)
 
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
@@ -79,6 +84,26 @@ class ClaimedJob:
         return self.gathered.job
 
 
+def _read_claimed(fields: dict[str, str], job_id: str, attempt: int) -> ClaimedJob:
+    """Read what is stored of a job.
+
+    Raises:
+        ValueError: It is not what the bot stores.
+        KeyError: Some of it is missing.
+    """
+    gathered = read_gathered_job(fields)
+    if gathered.job.id != job_id:
+        raise ValueError("the stored job has another ID than its key")
+    return ClaimedJob(
+        gathered=gathered,
+        attempt=attempt,
+        tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
+        checkpoints=read_checkpoints(fields),
+        cancelled=JobField.CANCEL_REQUESTED in fields,
+        announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
+    )
+
+
 class JobQueue(JobReader):
     """The chats' queues.
 
@@ -111,6 +136,7 @@ class JobQueue(JobReader):
         self.statistics = QueueStatistics(redis, docket, clock)
         self._tickets = Tickets(docket)
         self.questions = OpenQuestions(redis, self._tickets, clock)
+        self.later = LaterJobs(redis)
         self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
@@ -145,7 +171,11 @@ class JobQueue(JobReader):
         return await self._sweep.is_due()
 
     async def sweep(self) -> int:
-        """Give a ticket to every queue that lost its own, and return how many were added."""
+        """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
+        for job in await self.later.due(self._clock.now()):
+            with contextlib.suppress(QueueFull):  # Whoever has so much waiting needs it no more.
+                await self.enqueue([job], f"later:{job.id}")
+            await self.later.remove(job)
         return await self._sweep.run()
 
     async def enqueue(
@@ -255,14 +285,14 @@ class JobQueue(JobReader):
             return None
         _, job_id, attempt = answer
         fields = await self._fields(chat, job_id)
-        return ClaimedJob(
-            gathered=read_gathered_job(fields),
-            attempt=attempt,
-            tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
-            checkpoints=read_checkpoints(fields),
-            cancelled=JobField.CANCEL_REQUESTED in fields,
-            announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
-        )
+        try:
+            claimed = _read_claimed(fields, job_id, attempt)
+        except (ValueError, KeyError):
+            # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
+            log.exception("job.unreadable", chat=str(chat), job=job_id)
+            await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
+            return None
+        return claimed
 
     async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         """Save checkpoints of a running job, by their names."""
@@ -295,27 +325,40 @@ class JobQueue(JobReader):
         if error:
             given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
             argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()
+        ttl_s = min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s
+        await self._end(job.chat, job.queue, job.id, claimed.attempt, state, ttl_s, **argument)
+
+    async def _end(
+        self,
+        chat: ChatKey,
+        queue: QueueName,
+        job_id: str,
+        attempt: int,
+        state: JobState,
+        ttl_s: int,
+        **argument: Any,
+    ) -> None:
         waiting = await self._finish(
             [
-                _key(job),
-                keys.queue_key(str(job.chat), job.queue),
-                keys.running_key(str(job.chat), job.queue),
+                keys.job_key(str(chat), job_id),
+                keys.queue_key(str(chat), queue),
+                keys.running_key(str(chat), queue),
                 keys.STARTED_JOBS,
                 keys.SAVED_JOBS,
                 keys.GIVEN_UP,
-                keys.open_question_key(str(job.chat)),
+                keys.open_question_key(str(chat)),
             ],
-            attempt=claimed.attempt,
-            id=job.id,
+            attempt=attempt,
+            id=job_id,
             state=state,
-            ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s,
+            ttl_s=ttl_s,
             fields_of_sent=FIELDS_OF_SENT,
             given_up_ttl_s=keys.GIVEN_UP_TTL_S,
             given_up_kept=keys.GIVEN_UP_KEPT,
             **argument,
         )
         if waiting > 0:
-            await self.add_ticket(queue_id(job.chat, job.queue))
+            await self.add_ticket(queue_id(chat, queue))
 
     async def park(self, claimed: ClaimedJob, ticket: str) -> None:
         """Give a started job back at once, to be taken up by any worker; this start does not count against it."""
