@@ -92,7 +92,7 @@ class Attempt(StoredCheckpoints):
         found = await self._job_queue.find(self._job.chat, job_id)
         if found is not None:
             name, value = field_of(type(checkpoint)), checkpoint.model_dump(mode="json")
-            await self._job_queue.save_waiting(found.job, name, value)
+            await self._job_queue.save_waiting(found.job, {name: value})
 
     async def ask(self, number: str) -> None:
         """Open a question of the agent, before it is sent."""
