@@ -70,9 +70,12 @@ def _listen_address(value: str) -> str:
     return value
 
 
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "unix://")
+
+
 def _redis_address(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not value.get_secret_value().startswith(REDIS_SCHEMES):
+        raise ValueError(f"must begin with {', '.join(REDIS_SCHEMES[:-1])} or {REDIS_SCHEMES[-1]}")
     return value
 
 
@@ -176,7 +179,8 @@ class Settings(BaseSettings):
     redis_url: RedisAddress | None = Field(
         None,
         description="A Redis 6.2+ or Valkey to share between processes and machines, such as "
-        "redis://:password@host:6379/0. Default: an embedded one in DATA_DIR.",
+        "redis://:password@host:6379/0, or of Sentinel redis+sentinel://:password@host1,host2,host3/mymaster. "
+        "Default: an embedded one in DATA_DIR.",
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("nemovideo-bot", appauthor=False)),
