@@ -130,6 +130,8 @@ class ChatFields(SharedFields):
         result_in_use: Whether somebody has replied to that message or pinned it.
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
+        kept_prompt: An example that waits for the clip that it edits.
+        kept_prompt_until: How long it waits.
     """
 
     account: Account = Account.NONE
@@ -147,6 +149,8 @@ class ChatFields(SharedFields):
     result_in_use: bool = False
     answer_job_id: str | None = None
     answer_session_id: str | None = None
+    kept_prompt: str | None = None
+    kept_prompt_until: UtcTime | None = None
 
     # Encrypted in the store: the cipher comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
@@ -304,6 +308,10 @@ class Chats:
             self._extend_ttl(transaction, key)
             _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
+
+    def person_digest(self, person_id: int) -> str:
+        """Return what stands for a person where their id may not be kept."""
+        return self._token_cipher.digest(f"person {person_id}")
 
     def account_lock(self, key: ChatKey) -> Lock:
         """Return a lock that one job of all the chat's topics has at a time, in whichever process."""

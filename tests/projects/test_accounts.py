@@ -295,9 +295,9 @@ async def test_to_write_is_no_choice_of_a_language(town: Town) -> None:
     club = await town.people.new_chat("supergroup", "Club", town.ada, town.bo)
     async with town.bot():
         await town.ada.say("/credits", club)
-        await town.said(town.ada, "in our private chat", chat=club)
+        await town.said(town.ada, "No account yet", chat=club)
         await town.bo.say("/credits", club)
-        await town.said(town.bo, "答复只给你看", chat=club)
+        await town.said(town.bo, "还没有账号", chat=club)
 
 
 async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis: Redis) -> None:

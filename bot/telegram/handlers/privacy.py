@@ -114,6 +114,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
         "album_days": keys.ALBUM_TTL_S // _DAY_S,
         "quota_days": keys.QUOTA_TTL_S // _DAY_S,
+        "guest_days": keys.GUEST_TOKENS_TTL_S // _DAY_S,
     }
     return LocalizedMessage("privacy.text", params)
 
