@@ -74,8 +74,8 @@ async def play(
                 flood_limits=FloodLimits() if telegram.flood_limits else None,
             )
         )
-        people = await stack.enter_async_context(People(services.telegram_url))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
+        people = await stack.enter_async_context(People(services.people_url))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url))
         player = Player(conversation, services, people, nemo, clock, out, work_dir)
         await player.set_up()
         bot = running_bot(

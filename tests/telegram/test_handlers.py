@@ -65,6 +65,7 @@ class Received:
     application: AnyApplication
     job_queue: JobQueue
     chats: Chats
+    access: AccessControl
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def __call__(self, body: Json, times: int = 1) -> list[Job]:
@@ -92,10 +93,11 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
+    access = AccessControl(redis, [], [], [ANN["id"]])
     services = HandlerServices(
         application=application,
         submitter=submitter,
-        access=AccessControl(redis, [], [], [ANN["id"]]),
+        access=access,
         permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
@@ -105,7 +107,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     register_handlers(services)
     await application.initialize()
     await application.start()
-    yield Received(telegram, redis, application, job_queue, chats)
+    yield Received(telegram, redis, application, job_queue, chats, access)
     await application.stop()
 
 

@@ -158,6 +158,7 @@ class World:
         local: Whether it is a server with ``--local``: large files, paths instead of downloads.
         flood_limits: Telegram's limits on sending; ``None`` for none.
         any_token: Whether every well-formed token makes a bot.
+        public_links_only: Whether links into this machine's networks are not fetched.
     """
 
     def __init__(
@@ -168,10 +169,12 @@ class World:
         local: bool = False,
         flood_limits: FloodLimits | None = None,
         any_token: bool = False,
+        public_links_only: bool = False,
     ) -> None:
         self.clock = clock
         self.local = local
         self.any_token = any_token
+        self.public_links_only = public_links_only
         self.changes = Changes()
         self.journal = Journal(clock, self.changes)
         self.flood = FloodGate(flood_limits, clock)
