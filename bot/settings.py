@@ -70,12 +70,11 @@ def _listen_address(value: str) -> str:
     return value
 
 
-REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "unix://")
-
-
 def _redis_address(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(REDIS_SCHEMES):
-        raise ValueError(f"must begin with {', '.join(REDIS_SCHEMES[:-1])} or {REDIS_SCHEMES[-1]}")
+    if not re.match(r"(rediss?(\+sentinel)?|unix)://", value.get_secret_value()):
+        raise ValueError(
+            "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://"
+        )
     return value
 
 
