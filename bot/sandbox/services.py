@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from bot.runtime.clock import Clock, SystemClock
 from bot.sandbox.botapi.app import BOT_ID
 from bot.sandbox.botapi.app import create_app as new_botapi
@@ -34,6 +36,8 @@ class Services:
         token: The bot token that the Bot API accepts.
         telegram: The Bot API's state.
         nemo: NemoVideo's state.
+        telegram_app: The Bot API's app, whose control API answers without a connection too.
+        nemo_app: NemoVideo's app, likewise.
     """
 
     telegram_url: str
@@ -42,6 +46,8 @@ class Services:
     token: str
     telegram: World = field(repr=False)
     nemo: NemoWorld = field(repr=False)
+    telegram_app: ASGIApp = field(repr=False)
+    nemo_app: ASGIApp = field(repr=False)
 
     @property
     def people_url(self) -> str:
@@ -83,5 +89,15 @@ async def serve_services(
         public_links_only=True,
     )
     nemovideo = new_nemovideo(data_dir / "nemovideo", clock=clock, pace=pace, public_links_only=True)
-    async with serve(Guard(botapi, key)) as telegram_url, serve(Guard(nemovideo, key)) as nemo_url:
-        yield Services(telegram_url, nemo_url, key, token, botapi.state.world, nemovideo.state.world)
+    telegram_app, nemo_app = Guard(botapi, key), Guard(nemovideo, key)
+    async with serve(telegram_app) as telegram_url, serve(nemo_app) as nemo_url:
+        yield Services(
+            telegram_url,
+            nemo_url,
+            key,
+            token,
+            botapi.state.world,
+            nemovideo.state.world,
+            telegram_app,
+            nemo_app,
+        )
