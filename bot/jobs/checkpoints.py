@@ -67,6 +67,13 @@ class UploadAwaited(Checkpoint):
 
     name = "upload_awaited"
     digest_before: str = ""  # a digest of the project's uploads then
+    session_id: str | None = None  # the project
+
+
+class UploadUsed(Checkpoint):
+    """Saved when the request has begun that needs a file uploaded in the browser: it is offered no more."""
+
+    name = "upload_used"
 
 
 class UploadedFile(BaseModel):

@@ -9,6 +9,7 @@ Every start of a job raises its ``attempt``, which fences off earlier starts: a 
 goes on regardless can't save anything any more.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
@@ -134,6 +136,7 @@ class JobQueue(JobReader):
         self.statistics = QueueStatistics(redis, docket, clock)
         self._tickets = Tickets(docket)
         self.questions = OpenQuestions(redis, self._tickets, clock)
+        self.later = LaterJobs(redis)
         self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
@@ -168,7 +171,11 @@ class JobQueue(JobReader):
         return await self._sweep.is_due()
 
     async def sweep(self) -> int:
-        """Give a ticket to every queue that lost its own, and return how many were added."""
+        """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
+        for job in await self.later.due(self._clock.now()):
+            with contextlib.suppress(QueueFull):  # Whoever has so much waiting needs it no more.
+                await self.enqueue([job], f"later:{job.id}")
+            await self.later.remove(job)
         return await self._sweep.run()
 
     async def enqueue(
