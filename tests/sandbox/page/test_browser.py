@@ -4,6 +4,7 @@ One test with many parts, because xdist would start a sandbox and a browser for 
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,12 +188,16 @@ def the_bots_links_lead_to_pages(page: Page, tmp_path: Path) -> None:
         link.click()
         page.until(lambda: len(page.browser.window_handles) == 2, "the page opens")
         page.browser.switch_to.window(page.browser.window_handles[-1])
-        page.until(lambda words=words: words in page.browser.title, words)
+        page.until(partial(_is_titled, page, words), words)
         if words == "Register":
             page.browser.find_element(By.CSS_SELECTOR, "button").click()
             page.until(lambda: "/login nmv_usr_" in page.browser.page_source, "registered")
         page.browser.close()
         page.browser.switch_to.window(chat)
+
+
+def _is_titled(page: Page, words: str) -> bool:
+    return words in page.browser.title
 
 
 def own_messages_jump_to_the_end(page: Page, tmp_path: Path) -> None:
