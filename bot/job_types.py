@@ -37,6 +37,7 @@ from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
 from bot.jobs.steps.upload import Upload
+from bot.jobs.steps.watch_upload import WatchUpload
 from bot.jobs.worker.attempt import Step
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
@@ -109,7 +110,7 @@ JOB_TYPES: Final = (
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
-    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50)),
+    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
     JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
     JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
     JobType(
@@ -118,6 +119,7 @@ JOB_TYPES: Final = (
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),
     JobType(JobKind.LINK, QUICK, (FirstContact, ShowLink), Command("link", private=90, group_admin=10)),
+    JobType(JobKind.WATCH_UPLOAD, QUICK, (WatchUpload,)),
     JobType(JobKind.SETTINGS, QUICK, (ShowSettings,), Command("settings", private=70, group=80)),
     JobType(
         JobKind.SKILL,

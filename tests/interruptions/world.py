@@ -25,6 +25,7 @@ from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
+from bot.store.pools import new_pool
 from bot.store.server import find_server_binary
 from tests.interruptions.process import run_bot
 
@@ -158,7 +159,7 @@ class Bots:
     async def store(self) -> AsyncIterator[Redis]:
         """A connection of the test's own."""
         url = self.redis_url or f"unix://{self.data_dir / 'valkey' / 'valkey.sock'}"
-        redis = Redis.from_url(url, decode_responses=True)
+        redis = Redis.from_pool(new_pool(url, max_connections=10, retries=1, decode_responses=True))
         try:
             yield redis
         finally:
@@ -298,7 +299,12 @@ class ExternalStore:
     def url(self) -> str:
         """Its address; the same after a restart."""
         user = f":{self.password}@" if self.password else ""
-        return f"unix://{user}{self.directory / 'store.sock'}"
+        return f"unix://{user}{self.socket}"
+
+    @property
+    def socket(self) -> Path:
+        """Its Unix socket."""
+        return self.directory / "store.sock"
 
     def start(self) -> None:
         """Start it."""

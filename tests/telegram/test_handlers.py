@@ -240,6 +240,7 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
 
 OLD_BUTTON = Words("en").plain("toast.old_button")
 NOT_YOURS = Words("en").plain("toast.not_yours")
+SETTINGS_OF_ADMINS = Words("en").plain("toast.admins_only")
 ADMINS_ONLY = Words("en").plain("forget.admins_only")
 
 PRIVATE: Json = {"id": 4711, "type": "private", "first_name": "Ann"}
@@ -384,7 +385,8 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
         "skill": "0" * 12,
     }
     assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
-    assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
+    told = {"cancel": NOT_YOURS, "retry": NOT_YOURS, "forget": ADMINS_ONLY}
+    assert await received.toast() == told.get(action, SETTINGS_OF_ADMINS)
     assert await received.chats.get(chat) == before
     status = await received.job_queue.find(chat, prompt.id)
     assert status
@@ -457,7 +459,7 @@ async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_lat
     (later,) = await received(message("/new", PRIVATE, **{"from": ANN}))
     assert await received(press("1:forget", ANN, PRIVATE)) == []
     assert await job_queue.current(chat, QueueName.MAIN) == [earlier[0].id, erase.id, later.id]
-    assert await job_queue.save(running, "any", 1) == 2  # asked to stop
+    assert await job_queue.save(running, {"any": 1}) == 2  # asked to stop
     await job_queue.finish(running, JobState.CANCELLED)
     begun = await job_queue.claim(queue_id(chat, QueueName.MAIN), "next")
     assert begun

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import MessageLimit
 
-from bot.app import CannotStart
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
 from bot.jobs.steps.show_skills import CARDS_PER_PAGE, card_view, details_view, list_view
@@ -22,6 +21,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import SkillCards, load_cards
+from bot.startup import CannotStart
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
 from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.formatting import format_list

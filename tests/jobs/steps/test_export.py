@@ -56,7 +56,7 @@ async def test_an_edit_is_exported_if_the_agent_changed_something(
     rig: Rig, after: object, wanted: bool
 ) -> None:
     await rig.open_project(a_draft(0, 7))
-    answered = AgentAnswered(text="Hm.", draft_before=a_draft(0), draft_after=after)
+    answered = AgentAnswered(text="Hm.", has_changed=after != a_draft(0))
     attempt = rig.attempt(rig.job(), answered)
     await Export(rig.projects, LIMITS, rig.cards)(attempt)
     assert (attempt.load(Exported) is not None) is wanted
