@@ -11,7 +11,7 @@ goes on regardless can't save anything any more.
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -148,9 +148,9 @@ class JobQueue(JobReader):
         self._save_waiting = LuaScript(redis, __package__, "save_waiting")
         self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
         self._close = LuaScript(redis, __package__, "close")
-        self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits")
+        self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits", "drafts")
         self._park = LuaScript(redis, __package__, "park")
-        self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits")
+        self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits", "drafts")
         self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
     def run_tickets_with(self, handler: TicketHandler) -> None:
@@ -294,13 +294,12 @@ class JobQueue(JobReader):
             return None
         return claimed
 
-    async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
-        """Save a checkpoint of a running job."""
+    async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        """Save checkpoints of a running job, by their names."""
         outcome = await self._save(
             [_key(claimed.job), keys.SAVED_JOBS],
             attempt=claimed.attempt,
-            field=JobField.CHECKPOINT + name,
-            value=_json(value),
+            fields=_checkpoint_fields(values),
             now_s=self._now_s(),
         )
         return SaveOutcome(outcome)
@@ -424,9 +423,9 @@ class JobQueue(JobReader):
         """Return whether the caller is the first to announce this job's position, and the job still waits."""
         return bool(await self._claim_announcement([_key(status.job)]))
 
-    async def save_waiting(self, job: Job, name: str, value: Any) -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased."""
-        await self._save_waiting([_key(job)], field=JobField.CHECKPOINT + name, value=_json(value))
+    async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
+        """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
+        await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())
@@ -443,5 +442,10 @@ def _key(job: Job) -> str:
     return keys.job_key(str(job.chat), job.id)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _checkpoint_fields(values: Mapping[str, Any]) -> list[str]:
+    """Return names and values in turns, as Redis takes them."""
+    return [
+        text
+        for name, value in values.items()
+        for text in (JobField.CHECKPOINT + name, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    ]

@@ -6,7 +6,7 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, RawDraft, Uploaded
+from bot.jobs.checkpoints import AFTER, FILES, LINKS, AgentAnswered, KeptDraft, Turn, Uploaded, before_turn
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
@@ -16,7 +16,7 @@ from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import Draft, TrackKind, read_draft
+from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
@@ -46,7 +46,8 @@ async def send_answer(
     session_id = (await projects.chats.get(attempt.job.chat)).session_id
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
     await projects.chats.update(attempt.job.chat, latest)
-    before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
+    before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+    after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
     said = remove_screen_talk(answered.text)
     lines = change_lines(before, after) if answered.has_changed else ()
     is_unfinished = answered.failed and answered.has_changed
@@ -194,8 +195,3 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
 def wants_export(answered: AgentAnswered) -> bool:
     """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
     return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions
-
-
-def draft_of(raw: RawDraft) -> Draft | None:
-    """Read the draft of a checkpoint."""
-    return read_draft(raw) if raw else None

@@ -1,7 +1,7 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
@@ -66,8 +66,8 @@ class Attempt(StoredCheckpoints):
         """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
         self._job = job
 
-    async def _write(self, name: str, value: Any) -> None:
-        match await self._job_queue.save(self.claimed, name, value):
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        match await self._job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
             case SaveOutcome.CANCELLED:
@@ -92,7 +92,7 @@ class Attempt(StoredCheckpoints):
         found = await self._job_queue.find(self._job.chat, job_id)
         if found is not None:
             name, value = field_of(type(checkpoint)), checkpoint.model_dump(mode="json")
-            await self._job_queue.save_waiting(found.job, name, value)
+            await self._job_queue.save_waiting(found.job, {name: value})
 
     async def ask(self, number: str) -> None:
         """Open a question of the agent, before it is sent."""

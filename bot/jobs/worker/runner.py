@@ -388,5 +388,5 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job_queue = job_queue
         self._job = job
 
-    async def _write(self, name: str, value: Any) -> None:
-        await self._job_queue.save_waiting(self._job, name, value)
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        await self._job_queue.save_waiting(self._job, values)
