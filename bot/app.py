@@ -146,9 +146,9 @@ class App:
                 return
             health.checks["store"] = store.redis.ping
             await ensure_schema(store.redis)
-            token_cipher = TokenCipher.open(
-                [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
-            )
+            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
+            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
+            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
             await token_cipher.check(store.redis)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             # No step waits longer for one thing than for an answer of the agent or for a render.
