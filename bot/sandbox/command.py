@@ -120,6 +120,7 @@ async def chat_page(
         )
         people = await stack.enter_async_context(People(services.people_url))
         await page.set_scene(people, work_dir / "clips")
+        page.add_accounts(services.nemo)
         report("Starting the store")
         store = await stack.enter_async_context(open_store(None, work_dir / "bot"))
         report("Starting the bot")
