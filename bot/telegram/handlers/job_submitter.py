@@ -27,7 +27,7 @@ from bot.words import language_of
 
 log = structlog.get_logger(__name__)
 
-_FULL = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
+_FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
 """Texts for places that are taken, other than those of the chat."""
 
 
