@@ -241,5 +241,5 @@ def _free_space(name: str, directory: Path, existing: Path) -> Finding:
 
 
 async def is_polled(redis: Redis) -> bool:
-    """Whether a process that shares the store polls Telegram now."""
+    """Return whether a process that shares the store polls Telegram now."""
     return bool(await redis.exists(keys.POLLING_LOCK))

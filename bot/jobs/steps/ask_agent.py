@@ -257,7 +257,7 @@ class _AgentTurn:
         return prompt
 
     def _is_other(self, draft: Draft | None) -> bool:
-        """Whether the project has another draft than before the turn."""
+        """Return whether the project has another draft than before the turn."""
         asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
         return _digest(draft) != asked.draft_digest
 
@@ -293,7 +293,7 @@ class _AgentTurn:
                 raise refusal
 
     async def _has_changed(self, project: Project) -> bool:
-        """Whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+        """Return whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
         try:
             draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
         except NemoError:
@@ -473,7 +473,7 @@ def _digest(draft: Draft | None) -> str:
 
 
 def _is_refusal(error: NemoError) -> bool:
-    """Whether the message certainly was not taken, so that it may be sent again after a repair."""
+    """Return whether the message certainly was not taken, so that it may be sent again after a repair."""
     return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 
