@@ -568,3 +568,18 @@ async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s
+
+
+async def test_a_pause_can_hold_what_was_begun_too(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    claimed = await job_queue.claim(EDIT, "a")
+    assert claimed is not None
+    await job_queue.park(claimed, "a")
+    await job_queue.pause(also_running=True)
+    assert await job_queue.claim(EDIT, "b") is None
+    assert await job_queue.sweep() == 1, "its queue keeps a ticket for the time after"
+    await job_queue.resume()
+    again = await job_queue.claim(EDIT, "b")
+    assert again is not None
+    assert again.job.id == job.id

@@ -39,6 +39,8 @@ from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
+PAUSED_ALL = "all"  # value of the pause mark: not even what was begun goes on
+
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
@@ -294,6 +296,7 @@ class JobQueue(JobReader):
             ],
             queue=name,
             ticket=ticket,
+            paused_all=PAUSED_ALL,
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
@@ -426,9 +429,13 @@ class JobQueue(JobReader):
             if job_id != job.id:
                 await self.cancel(job.chat, job.queue, job_id)
 
-    async def pause(self) -> None:
-        """Begin no more requests and exports, in any process; they wait, and what runs goes on."""
-        await self._redis.set(keys.PAUSED, 1)
+    async def pause(self, *, also_running: bool = False) -> None:
+        """Begin no more requests and exports, in any process; they wait, and what runs goes on.
+
+        Args:
+            also_running: Nor go on with what was begun before.
+        """
+        await self._redis.set(keys.PAUSED, PAUSED_ALL if also_running else "new")
 
     async def resume(self) -> None:
         """Begin requests and exports again."""
