@@ -1,6 +1,7 @@
 """The progress message of a job, edited in place as the job goes on."""
 
 import asyncio
+import contextlib
 import html
 import math
 from collections.abc import Sequence
@@ -143,16 +144,22 @@ class ProgressMessage:
             return
         message_id = message.message_id
 
-        async def finish(telegram_chat_id: int) -> Any:
+        async def finish(telegram_chat_id: int) -> object:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
             return await self._edit(telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=())
 
+        async def remove_buttons(telegram_chat_id: int) -> object:
+            return await self._bot.edit_message_reply_markup(telegram_chat_id, message_id)
+
+        chat_id = self._job.chat.chat_id
         try:
-            await self._telegram_calls.call(self._job.chat.chat_id, finish, repeatable=True)
+            await self._telegram_calls.call(chat_id, finish, repeatable=True)
         except (BadRequest, ChatGone) as error:
             # Deleted by hand, too old, or already done by an attempt that died here.
             log.info("progress.finish_refused", error=str(error))
+            with contextlib.suppress(BadRequest, ChatGone):  # If it stays, it can't be pressed any more.
+                await self._telegram_calls.call(chat_id, remove_buttons, repeatable=True)
 
     async def close(self) -> None:
         """Stop editing."""
@@ -200,6 +207,7 @@ class ProgressMessage:
         text = self._compose()
         is_known = self._message is not None
         form: dict[str, Any] = {
+            "text": text,
             "parse_mode": ParseMode.HTML,
             "reply_markup": self._keyboard(self._buttons),
         }
@@ -208,7 +216,6 @@ class ProgressMessage:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
-                    text,
                     disable_notification=True,
                     rate_limit_args=acquired,
                     **fields,
@@ -218,7 +225,7 @@ class ProgressMessage:
                 "message_thread_id": self._job.chat.topic_id,
                 "reply_parameters": reply_to(self._job, telegram_chat_id),
             }
-            return await send_in_best_form(call, {**form, **place})
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
             await send_once(
@@ -346,11 +353,12 @@ class ProgressMessage:
     ) -> Message | bool:
         async def call(**fields: Any) -> Message | bool:
             return await self._bot.edit_message_text(
-                text, chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
+                chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
             )
 
         markup = self._keyboard(self._buttons if buttons is None else buttons)
-        return await send_in_best_form(call, {"parse_mode": ParseMode.HTML, "reply_markup": markup})
+        form = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": markup}
+        return await send_in_best_form(call, form)
 
 
 def reply_to(job: Job, telegram_chat_id: int) -> ReplyParameters | None:

@@ -218,3 +218,4 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages
     assert ("raw" in rig.responder.sent) is is_raw_video
+    assert tool not in repr([*rig.responder.sent.values(), *rig.responder.stages])

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,18 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     await Export(rig.projects, LIMITS, rig.cards)(second)
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
+
+
+async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    before_ms = int(rig.clock.now().timestamp() * 1000)
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    started = attempt.load(RenderStarted)
+    assert started is not None
+    matched = re.fullmatch(r"render_(\d{13})_[0-9a-f]{16}", started.render_id)
+    assert matched is not None
+    assert before_ms <= int(matched[1]) <= rig.clock.now().timestamp() * 1000 + 1
 
 
 async def test_an_empty_project_says_how_to_begin(rig: Rig) -> None:
