@@ -17,6 +17,7 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
+from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.audio_conversion import convert_audio
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
@@ -98,6 +99,9 @@ class FileDownloads:
             AudioTooLong: The audio has to be converted, and is too long for that.
         """
         async with contextlib.AsyncExitStack() as stack:
+            if file.file_id == SAMPLE.file_id:
+                yield await stack.enter_async_context(open_sample())
+                return
             try:
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             except FileGone as error:
