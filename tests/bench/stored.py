@@ -156,5 +156,5 @@ async def _jobs(written: Callable[[], int]) -> list[float]:
 
 async def _videos(ann: Any, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while sum("video" in message.json for message in await ann.chat.messages(from_bots=True)) < count:
+        while sum("video" in one.json for one in await ann.chat.messages(from_bots=True)) < count:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.02)
