@@ -45,7 +45,14 @@ from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import SkillCards
-from bot.startup import CannotStart, TelegramRefuses, connect_store, connected_bot, load_skill_cards
+from bot.startup import (
+    CannotStart,
+    TelegramRefuses,
+    connect_store,
+    connected_bot,
+    describe_setup,
+    load_skill_cards,
+)
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
@@ -106,7 +113,7 @@ class _Parts:
 class App:
     """One process of the bot."""
 
-    def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
+    def __init__(self, settings: Settings, clock: Clock, role: Role, *, paused: bool = False) -> None:
         if settings.telegram_bot_token is None:
             raise CannotStart(
                 "TELEGRAM_BOT_TOKEN is not set: get one from @BotFather, or try everything without it: "
@@ -116,6 +123,7 @@ class App:
         self._settings = settings
         self._clock = clock
         self._role = role
+        self._paused = paused
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Run until told to stop; then give running jobs back and return.
@@ -139,11 +147,13 @@ class App:
                 return
             health.checks["store"] = store.redis.ping
             await ensure_schema(store.redis)
-            token_cipher = TokenCipher.open(
-                [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
-            )
+            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
+            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
+            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
             await token_cipher.check(store.redis)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
+            if self._paused:
+                await job_queue.pause(also_running=True)
             # No step waits longer for one thing than for an answer of the agent or for a render.
             monitor = StuckJobMonitor(
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
@@ -183,13 +193,13 @@ class App:
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (
-                    self._poll(receiver, parts.redis)
+                    self._poll(receiver, parts.redis, health)
                     if webhook is None
                     else self._receive_webhook(receiver, webhook, parts)
                 )
                 tasks.append(asyncio.create_task(receiving, name="intake"))
             started.set()
-            log.info("app.ready", role=self._role, bot=bot.username, spenders=self._settings.spenders)
+            log.info("app.ready", bot=bot.username, **describe_setup(settings, self._role, parts.cards))
             if ready is not None:
                 ready.set()
             await _wait_until(stop, tasks)
@@ -208,6 +218,7 @@ class App:
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
         )
         health.checks["worker"] = _check(lambda: supervisor.is_alive)
+        metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
 
@@ -281,10 +292,11 @@ class App:
         stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
-    async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
+    async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
-        metrics.POLLING.set_function(lambda: lock.is_held)
+        metrics.POLLING.set_function(lambda: lock.is_held and receiver.is_answered)
+        health.checks["telegram"] = _check(lambda: receiver.is_answered or not lock.is_held)
         await lock.run(receiver.run)
 
     async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:

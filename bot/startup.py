@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import difflib
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 
 import structlog
 from telegram.error import InvalidToken, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
+from bot.runtime.role import Role
 from bot.settings import Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
-from bot.store.connect import Store, open_store
+from bot.store.connect import Store, open_store, without_secrets
 from bot.store.errors import StoreUnreachable
 from bot.telegram.sending.bot import TelegramBot
 
 log = structlog.get_logger(__name__)
+
+
+MAX_CAUSES = 4
 
 
 class CannotStart(Exception):
@@ -77,11 +82,29 @@ async def connected_bot(
                     f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
                 ) from error
             except TelegramError as error:
-                log.warning("app.telegram_unreachable", error=type(error).__name__)
-                await sleep_unless(stop, clock, backoff.next_s())
+                pause_s = backoff.next_s()
+                log.warning(
+                    "app.telegram_unreachable",
+                    address=settings.telegram_api_url,
+                    error=type(error).__name__,
+                    cause=_cause(error),
+                    hint=f"try: curl {settings.telegram_api_url} from this machine; look at DNS, firewall and "
+                    "TELEGRAM_API_URL",
+                    retry_in_s=pause_s,
+                )
+                await sleep_unless(stop, clock, pause_s)
         yield
     finally:
         await bot.shutdown()
+
+
+def _cause(error: BaseException) -> str:
+    """Return the names of the errors below an error: their texts may contain the token."""
+    names: list[str] = []
+    while (error_below := error.__cause__ or error.__context__) is not None and len(names) < MAX_CAUSES:
+        names.append(type(error_below).__name__)
+        error = error_below
+    return " < ".join(names)
 
 
 def load_skill_cards(settings: Settings) -> SkillCards:
@@ -103,6 +126,28 @@ def load_skill_cards(settings: Settings) -> SkillCards:
         raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
     log.info("skills.ready", cards=len(names))
     return cards
+
+
+def describe_setup(settings: Settings, role: Role, cards: SkillCards) -> dict[str, str]:
+    """Return how a process is set up, for one line of its log."""
+    own = "embedded" if settings.redis_url is None else without_secrets(settings.redis_url.get_secret_value())
+    lists = {"ALLOWED_USERS": settings.allowed_users, "ALLOWED_CHATS": settings.allowed_chats}
+    allowed = ", ".join(f"{len(ids)} {name}" for name, ids in lists.items() if ids)
+    return {
+        "version": version("nemovideo-bot"),
+        "role": role,
+        "store": own,
+        "updates": f"webhook {settings.webhook_url}" if settings.webhook_url else "polling",
+        "telegram": settings.telegram_api_url + (" (local mode)" if settings.telegram_local_mode else ""),
+        "users": allowed or "everybody",
+        "admins": str(len(settings.admins)),
+        "spenders": settings.spenders,
+        "limits": f"{settings.worker_jobs} jobs at once, {settings.queue_limit} waiting in a chat, "
+        f"{settings.total_queue_limit} in all, {settings.max_upload_mb} MB a file",
+        "skills": ", ".join(sorted({card.name for card in cards.in_language("en")})),
+        "web": settings.http_listen or "none",
+        "encryption": "ENCRYPTION_KEYS" if settings.encryption_keys else "a key in DATA_DIR",
+    }
 
 
 async def sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) -> None:

@@ -137,7 +137,9 @@ async def _schema(redis: Redis) -> Finding:
         return ok(name, "empty, new")
     if int(version) > SCHEMA_VERSION:
         problem = f"{version}, this release knows {SCHEMA_VERSION}"
-        return wrong(name, problem, "Update the bot: a later release wrote the store")
+        return wrong(
+            name, problem, "Update the bot, or restore the backup of before: a later release wrote the store"
+        )
     if int(version) == MIGRATED_VERSION:
         return ok(name, f"{version}, is migrated to {SCHEMA_VERSION} at start")
     if int(version) < SCHEMA_VERSION:
@@ -241,5 +243,5 @@ def _free_space(name: str, directory: Path, existing: Path) -> Finding:
 
 
 async def is_polled(redis: Redis) -> bool:
-    """Whether a process that shares the store polls Telegram now."""
+    """Return whether a process that shares the store polls Telegram now."""
     return bool(await redis.exists(keys.POLLING_LOCK))

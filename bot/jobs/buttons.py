@@ -218,6 +218,13 @@ class RunExample(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class TrySample(ButtonAction):
+    """Send the sample clip and let the agent edit it."""
+
+    name = "sample"
+
+
+@dataclass(frozen=True, slots=True)
 class RunSuggestion(ButtonAction):
     """Send the suggested next step of this name to the agent."""
 
@@ -328,7 +335,7 @@ def unpack(data: str | None) -> ButtonAction | None:
 
 
 def _may_be_sent(data: str) -> bool:
-    """Tell whether a button can have this data; a forged press may bring any."""
+    """Return whether a button can have this data; a forged press may bring any."""
     try:
         return len(data.encode()) <= MAX_PACKED_BYTES
     except UnicodeEncodeError:  # Half of a surrogate pair.

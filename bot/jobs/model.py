@@ -106,7 +106,7 @@ class Attachment:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is a text file, whose content is a prompt."""
+        """Return whether it is a text file, whose content is a prompt."""
         return self.kind == "document" and self.name.lower().endswith(".txt")
 
 

@@ -118,7 +118,7 @@ async def chat_page(
         services = await stack.enter_async_context(
             serve_services(work_dir / "services", clock, pace=replace(page.PACE))
         )
-        people = await stack.enter_async_context(People(services.people_url))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
         await page.set_scene(people, work_dir / "clips")
         page.add_accounts(services.nemo)
         report("Starting the store")

@@ -161,7 +161,7 @@ async def test_a_refused_token(settings: Settings) -> None:
 
 
 async def test_services_that_have_their_troubles(services: Services, settings: Settings) -> None:
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         await people.faults.error("getMe", code=502, description="Bad Gateway")
     async with httpx.AsyncClient(trust_env=False) as http:
         body = {"endpoint": "credits", "status": 503, "times": -1}

@@ -34,7 +34,7 @@ from tests.interruptions.process import run_bot
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.process"])
 
-LIVE_MARKS = ("▰", "▱", "In line, place")
+LIVE_MARKS = ("▰", "▱", "Position")
 """Stand in progress messages and in no others."""
 
 PATIENCE_S = 45.0
@@ -165,14 +165,17 @@ class Bots:
         finally:
             await redis.aclose()
 
-    async def metrics(self, process: Process) -> str:
-        """What a process that was started with `HTTP_LISTEN` shows at ``/metrics``."""
-        told = await asyncio.to_thread(Path(process.name).read_text)
-        line = next(line for line in told.splitlines() if "web.ready" in line)
+    def web_url(self, process: Process) -> str:
+        """The address of a process that was started with `HTTP_LISTEN`."""
+        line = next(line for line in Path(process.name).read_text().splitlines() if "web.ready" in line)
         found = re.search(r"http://[\d.]+:\d+", line)
         assert found, line
+        return found[0]
+
+    async def metrics(self, process: Process) -> str:
+        """What it shows at ``/metrics``."""
         async with httpx.AsyncClient(trust_env=False) as http:
-            return (await http.get(f"{found[0]}/metrics")).text
+            return (await http.get(f"{self.web_url(process)}/metrics")).text
 
     def tell(self) -> str:
         """What they logged."""

@@ -193,5 +193,5 @@ async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) ->
 
 
 def wants_export(answered: AgentAnswered) -> bool:
-    """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
+    """Return whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
     return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -331,9 +332,11 @@ class JobRunner:
         while True:
             try:
                 if await self._job_queue.is_sweep_due():
+                    began_s = time.monotonic()
                     await self._job_queue.sweep()
-            except RedisError:
-                log.warning("queue.sweep_failed", exc_info=True)
+                    metrics.SWEEP.set(time.monotonic() - began_s)
+            except RedisError as error:
+                log.warning("queue.sweep_failed", error=type(error).__name__)
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)
 

@@ -55,14 +55,14 @@ class WorkerSupervisor:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the worker that takes tickets sent a heartbeat lately."""
+        """Return whether the worker that takes tickets sent a heartbeat lately."""
         return (
             self._heartbeat_s is not None and self._clock.monotonic_s() - self._heartbeat_s < TAKES_NOTHING_S
         )
 
     @property
     def hangs(self) -> bool:
-        """Whether no worker has sent a heartbeat for long, although it could."""
+        """Return whether no worker has sent a heartbeat for long, although it could."""
         return self._clock.monotonic_s() - self._excused_s > HANGS_S
 
     async def run(self) -> None:
