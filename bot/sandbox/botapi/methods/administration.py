@@ -14,7 +14,9 @@ _MORE_RIGHTS = ("can_pin_messages", "can_manage_topics", "can_post_messages", "c
 _INVITE = "not enough rights to manage chat invite link"
 
 
-def _admin(name: str, right: str, words: str) -> Callable[[Callable[[Context, Chat], Any]], Handler]:
+def method_of_admins(
+    name: str, right: str, words: str
+) -> Callable[[Callable[[Context, Chat], Any]], Handler]:
     """Register a method for bots that are admins with a right; others are refused in Telegram's words."""
 
     def register(run: Callable[[Context, Chat], Any]) -> Handler:
@@ -42,20 +44,20 @@ def _set_status(context: Context, chat: Chat, status: str, rights: Json | None =
     return True
 
 
-@_admin("banChatMember", "can_restrict_members", _RESTRICT)
+@method_of_admins("banChatMember", "can_restrict_members", _RESTRICT)
 def ban_chat_member(context: Context, chat: Chat) -> Any:
     """Remove a member for good."""
     return _set_status(context, chat, "kicked")
 
 
-@_admin("unbanChatMember", "can_restrict_members", _RESTRICT)
+@method_of_admins("unbanChatMember", "can_restrict_members", _RESTRICT)
 def unban_chat_member(context: Context, chat: Chat) -> Any:
     """Let somebody join again; a member is removed, unless only the banned are meant."""
     is_banned = chat.status(context.params.integer("user_id")) == "kicked"
     return (not is_banned and context.params.flag("only_if_banned")) or _set_status(context, chat, "left")
 
 
-@_admin("restrictChatMember", "can_restrict_members", _RESTRICT)
+@method_of_admins("restrictChatMember", "can_restrict_members", _RESTRICT)
 def restrict_chat_member(context: Context, chat: Chat) -> Any:
     """Take rights from a member, or give them back."""
     if chat.type != "supergroup":
@@ -65,7 +67,7 @@ def restrict_chat_member(context: Context, chat: Chat) -> Any:
     return _set_status(context, chat, "member" if all(rights.values()) else "restricted", rights)
 
 
-@_admin("promoteChatMember", "can_promote_members", "not enough rights")
+@method_of_admins("promoteChatMember", "can_promote_members", "not enough rights")
 def promote_chat_member(context: Context, chat: Chat) -> Any:
     """Make a member an admin; without any right an ordinary member again."""
     rights = {name: context.params.flag(name) for name in (*ADMIN_RIGHTS, *_MORE_RIGHTS)}
@@ -73,7 +75,7 @@ def promote_chat_member(context: Context, chat: Chat) -> Any:
     return _set_status(context, chat, "administrator" if is_admin else "member", rights if is_admin else {})
 
 
-@_admin("setChatTitle", "can_change_info", "not enough rights to change chat title")
+@method_of_admins("setChatTitle", "can_change_info", "not enough rights to change chat title")
 def set_chat_title(context: Context, chat: Chat) -> Any:
     """Rename the chat."""
     title = context.params.text("title").strip()
@@ -83,7 +85,7 @@ def set_chat_title(context: Context, chat: Chat) -> Any:
     return True
 
 
-@_admin("setChatDescription", "can_change_info", "not enough rights to set chat description")
+@method_of_admins("setChatDescription", "can_change_info", "not enough rights to set chat description")
 def set_chat_description(context: Context, chat: Chat) -> Any:
     """Describe the chat."""
     if chat.json.get("description", "") == (text := context.params.text("description")):
@@ -103,7 +105,7 @@ def _link(context: Context, url: str) -> Json:
     }
 
 
-@_admin("exportChatInviteLink", "can_invite_users", _INVITE)
+@method_of_admins("exportChatInviteLink", "can_invite_users", _INVITE)
 def export_chat_invite_link(context: Context, chat: Chat) -> Any:
     """Return a new link to join."""
     return f"https://t.me/+{secrets.token_urlsafe(12)}"
@@ -120,9 +122,9 @@ def _known_link(context: Context, chat: Chat) -> Any:
 
 
 for _name in ("createChatInviteLink", "createChatSubscriptionInviteLink"):
-    _admin(_name, "can_invite_users", _INVITE)(_new_link)
+    method_of_admins(_name, "can_invite_users", _INVITE)(_new_link)
 for _name in ("editChatInviteLink", "editChatSubscriptionInviteLink", "revokeChatInviteLink"):
-    _admin(_name, "can_invite_users", _INVITE)(_known_link)
+    method_of_admins(_name, "can_invite_users", _INVITE)(_known_link)
 
 
 def _done(context: Context, chat: Chat) -> Any:
@@ -140,4 +142,4 @@ for _name, _right, _words in (
     ("deleteAllMessageReactions", "can_delete_messages", "not enough rights to delete reactions"),
     ("deleteMessageReaction", "can_delete_messages", "not enough rights to delete reactions"),
 ):
-    _admin(_name, _right, _words)(_done)
+    method_of_admins(_name, _right, _words)(_done)
