@@ -57,8 +57,8 @@ class SentMessageLog:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def note(self, chat_id: int, message_id: int) -> None:
-        """Note that a message is known, so that nobody takes it for a lost one."""
+    async def record(self, chat_id: int, message_id: int) -> None:
+        """Record that a message is known, so that nobody takes it for a lost one."""
         key = keys.message_numbers_key(number_sequence(chat_id))
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(key, {str(message_id): message_id})
@@ -120,7 +120,7 @@ async def send_once(
     for _ in range(SENDS_LIMIT):
         if saved is not None and saved.sent is not None:
             # The process may have died before it noted the number.
-            await sent.note(saved.sent.telegram_chat_id, saved.sent.message_id)
+            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id)
             return saved.sent
         if saved is not None:
             found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
@@ -128,7 +128,7 @@ async def send_once(
                 log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                 await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
                 # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.note(chat_id, found.message_id)
+                await sent.record(chat_id, found.message_id)
                 return found
         # Before anything is saved: an attempt that ends while it waits has nothing to look for.
         permission = acquired or await telegram_calls.acquire(chat_id, priority)
@@ -167,7 +167,7 @@ async def _send(
     done = _sent_message(message)
     await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
     # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.note(done.telegram_chat_id, done.message_id)
+    await sent.record(done.telegram_chat_id, done.message_id)
     return done
 
 
