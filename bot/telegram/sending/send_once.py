@@ -23,8 +23,9 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
 from bot.store import keys
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
+from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.refusals import Refusal, refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -211,7 +212,7 @@ async def _find(
         try:
             answer = await telegram_calls.call(chat_id, edit, repeatable=True)
         except BadRequest as error:
-            if not is_unmodified(error):
+            if refusal_of(error) is not Refusal.UNMODIFIED:
                 continue  # No such message, somebody else's, or of another kind.
             answer = None
         except NetworkError:
