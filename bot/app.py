@@ -290,7 +290,7 @@ class App:
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
-        return UpdateReceiver(application, self._clock)
+        return UpdateReceiver(application, self._clock, parts.alerts.send)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
