@@ -346,7 +346,9 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
         steps = make_steps(dependencies)
-        return JobRunner(parts.job_queue, redis, responders, self._clock, steps, settings.job_tries)
+        return JobRunner(
+            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
+        )
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings

@@ -16,11 +16,11 @@ from telegram import Update
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.queue.operator_alerts import SendAlert
 from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.receiving.application import AnyApplication
-from bot.telegram.sending.server_files import SendAlert
 
 log = structlog.get_logger(__name__)
 
