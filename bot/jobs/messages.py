@@ -103,6 +103,18 @@ class TimelinePicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleClip:
+    """The sample clip with a caption; where it can't be sent, the caption alone."""
+
+    caption: LocalizedMessage
+
+    @property
+    def buttons(self) -> tuple[Button, ...]:
+        """The buttons of the caption."""
+        return self.caption.buttons
+
+
+@dataclass(frozen=True, slots=True)
 class PrivateMessage:
     """A message for the person who asked alone: in a group it goes to their private chat, and the group is told so.
 
@@ -120,7 +132,9 @@ class PrivateMessage:
         return self.message.buttons
 
 
-OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | PrivateMessage
+OutgoingMessage = (
+    LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | SampleClip | PrivateMessage
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import UNAVAILABLE_PAUSES_S, FileDownloads
 from bot.web.serve import serve
 from tests.clocks import passing
+from tests.media.test_video_conversion import make
 from tests.telegram.conftest import Start, Telegram
 
 
@@ -87,7 +88,11 @@ async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "sent_as", "content_type"),
-    [("C0001.MP4", "C0001.MP4", "video/mp4"), ("IMG_1.heic", "IMG_1.jpg", "image/jpeg")],
+    [
+        ("C0001.MP4", "C0001.MP4", "video/mp4"),
+        ("IMG_1.heic", "IMG_1.jpg", "image/jpeg"),
+        ("00001.MTS", "00001.mp4", "video/mp4"),
+    ],
 )
 async def test_camera_files_pass(
     telegram: Telegram, clip_bytes: bytes, tmp_path: Path, name: str, sent_as: str, content_type: str
@@ -95,6 +100,8 @@ async def test_camera_files_pass(
     if name.endswith("heic"):
         pillow_heif.from_pillow(Image.new("RGB", (64, 48), "darkorange")).save(tmp_path / name)
         content = (tmp_path / name).read_bytes()
+    elif name.endswith("MTS"):
+        content = make(tmp_path / name, "mpegts", "libx264", "ac3").read_bytes()
     else:
         content = clip_bytes[:8] + b"XAVC" + clip_bytes[12:]
     await (await ada_of(telegram)).send_file("document", content, name=name)
