@@ -33,6 +33,7 @@ from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
@@ -284,13 +285,14 @@ class App:
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
+            tokens_link=tokens_link(settings.nemo_web_url),
             admins=settings.admins,
         )
         register_handlers(services)
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
-        return UpdateReceiver(application, self._clock)
+        return UpdateReceiver(application, self._clock, parts.alerts.send)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
@@ -346,7 +348,9 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
         steps = make_steps(dependencies)
-        return JobRunner(parts.job_queue, redis, responders, self._clock, steps, settings.job_tries)
+        return JobRunner(
+            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
+        )
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings

@@ -33,7 +33,9 @@ class StartHelpHandlers(HandlerFamily):
         message = message_of(update)
         argument = context.args[0] if context.args else ""
         if context.args == [LOGIN_START]:
-            return await self._submitter.reply(update, login_how(message, context.bot.username))
+            return await self._submitter.reply(
+                update, login_how(message, context.bot.username, self._services.tokens_link)
+            )
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
@@ -50,7 +52,7 @@ class StartHelpHandlers(HandlerFamily):
         text = message.text or message.caption or ""
         command = find_command(text, context.bot.username)
         if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
-            return await self._submitter.note(message)
+            return await self._submitter.record(message)
         params: dict[str, Param] = {"command": command.written}
         if (nearest := nearest_command(command.name, PRIVATE_MENU)) is None:
             return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
