@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.jobs.messages import TextMessage
 from bot.nemo.drafts import digest
 from bot.nemo.questions import QuestionSet
 
@@ -153,6 +154,16 @@ class AgentAnswered(Checkpoint):
     def has_changed(self) -> bool:
         """Whether the agent changed the draft."""
         return digest(self.draft_before) != digest(self.draft_after)
+
+
+class HeldAnswer(Checkpoint):
+    """Saved when the answer waits for what it goes out with: the video, or how the job ended without one.
+
+    It is deleted once the video is in the chat.
+    """
+
+    name = "held_answer"
+    message: TextMessage
 
 
 class ProjectLost(Checkpoint):

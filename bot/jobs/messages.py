@@ -4,7 +4,7 @@ All of it can be stored: pydantic reads and writes these classes as fields of a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Union
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
@@ -120,7 +120,22 @@ class PrivateMessage:
         return self.message.buttons
 
 
-OutgoingMessage = LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | PrivateMessage
+TextMessage = LocalizedMessage | AgentMessage | ListMessage
+"""A message that more lines can be put under."""
+
+OutgoingMessage = TextMessage | TimelinePicture | PrivateMessage
+
+
+def with_lines(
+    message: TextMessage, lines: tuple[LocalizedMessage, ...], buttons: tuple[Button, ...] = ()
+) -> TextMessage:
+    """Return a message with more lines and buttons under it."""
+    every_button = (*message.buttons, *buttons)
+    if isinstance(message, LocalizedMessage):
+        if not lines:
+            return replace(message, buttons=every_button)
+        return ListMessage(replace(message, buttons=()), lines, every_button)
+    return replace(message, lines=(*message.lines, *lines), buttons=every_button)
 
 
 @dataclass(frozen=True, slots=True)

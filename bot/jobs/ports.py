@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
-from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 
 
@@ -42,6 +42,7 @@ class Result:
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
+        answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
 
     path: Path | None = None
@@ -58,6 +59,7 @@ class Result:
     browser_link: str = ""
     project_link: str = ""
     buttons: tuple[Button, ...] = ()
+    answer: TextMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import structlog
 
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
-from bot.jobs.messages import (
-    AgentMessage,
-    Button,
-    ListMessage,
-    LocalizedMessage,
-    OutgoingMessage,
-    PrivateMessage,
-)
+from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -98,17 +90,11 @@ async def used_credits(projects: Projects, attempt: Attempt, turn: Turn) -> tupl
     return max(0, round(asked.credits_before - left)), round(left)
 
 
-def with_credits(message: OutgoingMessage | None, answered: AgentAnswered) -> OutgoingMessage | None:
+def with_credits(message: TextMessage | None, answered: AgentAnswered) -> TextMessage | None:
     """Return an answer with a last line about the credits that it used."""
-    if not answered.credits_used:
+    if message is None or not answered.credits_used:
         return message
     line = LocalizedMessage(
         "answer.credits_used", {"n": answered.credits_used, "left": answered.credits_left}
     )
-    match message:
-        case AgentMessage() | ListMessage():
-            return replace(message, lines=(*message.lines, line))
-        case LocalizedMessage():
-            return ListMessage(replace(message, buttons=()), (line,), message.buttons)
-        case _:
-            return message
+    return with_lines(message, (line,))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -14,11 +15,20 @@ from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
     AgentAsked,
+    HeldAnswer,
     MessageSend,
     StoredCheckpoints,
     Turn,
 )
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
+from bot.jobs.messages import (
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+    Progress,
+    with_lines,
+)
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
@@ -181,7 +191,7 @@ class JobRunner:
         try:
             if message is not None:
                 _log_answer(message)
-                await attempt.responder.send("ending", message)
+            await _send_ending(attempt, message)
             await attempt.responder.finish_progress(None)
             if state is JobState.ASKING:
                 await attempt.delete(MessageSend, PROGRESS_MESSAGE)  # It goes on with a new one.
@@ -257,6 +267,10 @@ class JobRunner:
     async def _show_cancelled(self, attempt: Attempt) -> JobState:
         try:
             with contextlib.suppress(ChatGone):
+                held = attempt.load(HeldAnswer)
+                if held is not None and attempt.job.kind is JobKind.EDIT:
+                    kept = with_lines(held.message, (), (Button("button.export", Export()),))
+                    await attempt.responder.send("answer", kept)
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
         except RedisError:
             raise
@@ -341,6 +355,25 @@ class JobRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:
+    """Send a job's last message, in one with the answer that waited for a video that did not come."""
+    held = attempt.load(HeldAnswer)
+    match message:
+        case _ if held is None:
+            if message is not None:
+                await attempt.responder.send("ending", message)
+        case LocalizedMessage():
+            one = with_lines(held.message, (replace(message, buttons=()),), message.buttons)
+            await attempt.responder.send("ending", one)
+        case ListMessage():
+            one = with_lines(held.message, (message.heading, *message.lines), message.buttons)
+            await attempt.responder.send("ending", one)
+        case _:
+            await attempt.responder.send("answer", held.message)
+            if message is not None:
+                await attempt.responder.send("ending", message)
 
 
 def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:

@@ -139,8 +139,12 @@ class MessageForm:
             left_out["reply_parameters"] = None
         if not self.formatting:
             left_out |= {"parse_mode": None, "entities": ()}
-            if fields.get("parse_mode") == ParseMode.HTML and "text" in fields:
-                left_out["text"] = html.unescape(_TAG.sub("", fields["text"]))
+            if fields.get("parse_mode") == ParseMode.HTML:
+                left_out |= {
+                    name: html.unescape(_TAG.sub("", fields[name]))
+                    for name in ("text", "caption")
+                    if name in fields
+                }
         return {name: left_out.get(name, value) for name, value in fields.items()}
 
 

@@ -260,6 +260,10 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> Delivered:
+        async def send_answer() -> None:
+            if result.answer is not None:
+                await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
+
         return await self._delivery.deliver(
             self._job,
             self._checkpoints,
@@ -267,6 +271,7 @@ class TelegramResponder:
             result,
             self._words,
             report_progress=self.report_progress,
+            send_answer=send_answer,
             in_private=in_private,
             may_be_kept=may_be_kept,
         )
