@@ -54,6 +54,15 @@ PROGRESS_MESSAGE = "progress"
 """The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
 
 
+class Gathered(Checkpoint):
+    """Saved when a request with files was taken in: refusals are sent, text files are read."""
+
+    name = "gathered"
+    version: int = -1  # the version of the gathered job
+    text_files: Mapping[str, str] = {}  # the contents of its text files, by file id
+    last_message_id: int = 0  # the newest message that belongs to it
+
+
 class UploadStarted(Checkpoint):
     """Saved right before a request with files (key ``FILES``) or links (key ``LINKS``)."""
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.ports import Result
@@ -29,9 +30,27 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     _, messages = await said(telegram, AgentMessage(text, RETRY))
     assert len(messages) >= 3
     assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
-    replies = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
-    assert replies == [1] + [None] * (len(messages) - 1)
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+@pytest.mark.parametrize("comes", ["nothing", "another request", "an answer to another", "its own answer"])
+async def test_in_private_a_request_is_quoted_if_another_message_came_in_between(
+    telegram: Telegram, comes: str
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    asked = [await ada.say("trim it"), await ada.say("and a title")]
+    chat = ChatKey(ada.chat.id)
+    for request in asked[: 2 if comes == "another request" else 1]:
+        await telegram.sent.note(ada.chat.id, request.id, chat)
+    if "answer" in comes:
+        about = telegram.job(ada.chat.id, asked[0].id if comes == "its own answer" else 1)
+        await passing(telegram.clock, telegram.responder(about).send("answer", AgentMessage("before")))
+    responder = telegram.responder(telegram.job(ada.chat.id, asked[0].id))
+    await passing(telegram.clock, responder.send("ending", AgentMessage("word " * 2000)))
+    messages = (await ada.chat.messages(from_bots=True))[-3:]
+    quoted = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
+    assert quoted == [asked[0].id if comes.startswith("an") else None, None, None]
 
 
 async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Telegram) -> None:

@@ -124,7 +124,7 @@ class JobSubmitter:
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
         digest = "" if is_answer else digest_of(message)
         await asyncio.gather(
-            self._sent.note(telegram_chat_id, message.message_id),
+            self._sent.note(telegram_chat_id, message.message_id, key),
             self.job_queue.note_seen(key, telegram_chat_id, message.message_id, digest),
         )
         for needed in (message.reply_to_message, message.pinned_message):

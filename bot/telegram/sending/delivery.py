@@ -26,7 +26,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.progress_message import reply_to
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
@@ -358,7 +358,10 @@ class Delivery:
                     return await self._bot.send_message(chat_id, **fields)
                 return await self._send_file(chat_id, prepared.path, prepared, fields)
 
-            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply_to(job, chat_id)}
+            place = {
+                "message_thread_id": job.chat.topic_id,
+                "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
+            }
             return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -375,7 +378,7 @@ class Delivery:
             return await send_in_best_form(call, form)
 
         sent = await send_once(
-            checkpoints, idempotency_key, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
+            checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
         )
         return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
 

@@ -40,7 +40,8 @@ from bot.telegram.sending.formatting import format_list, format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
-from bot.telegram.sending.progress_message import ProgressMessage, reply_to
+from bot.telegram.sending.progress_message import ProgressMessage
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
@@ -231,7 +232,7 @@ class TelegramResponder:
                     chat_id, content, disable_content_type_detection=True, **fields
                 )
 
-            return await send_in_best_form(call, self._place(chat_id))
+            return await send_in_best_form(call, await self._place(chat_id))
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await self._bot.edit_message_caption(
@@ -361,7 +362,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -371,12 +372,11 @@ class TelegramResponder:
 
             return await send_in_best_form(call, form)
 
-        chat_id = self._job.chat.chat_id
         try:
             await send_once(
                 self._checkpoints,
                 f"{idempotency_key}.picture",
-                chat_id,
+                self._job,
                 self._telegram_calls,
                 self._sent,
                 send,
@@ -394,16 +394,18 @@ class TelegramResponder:
         send: Callable[[int, Acquired], Awaitable[Message]],
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
-        chat_id = self._job.chat.chat_id
         await send_once(
-            self._checkpoints, idempotency_key, chat_id, self._telegram_calls, self._sent, send, edit
+            self._checkpoints, idempotency_key, self._job, self._telegram_calls, self._sent, send, edit
         )
+        self._progress_message.cover()
 
-    def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
         return {
             "message_thread_id": self._job.chat.topic_id,
-            "reply_parameters": reply_to(self._job, chat_id) if is_reply else None,
+            "reply_parameters": await reply_to(self._job, chat_id, self._checkpoints, self._sent)
+            if is_reply
+            else None,
         }
 
     async def _send_text(
@@ -422,7 +424,7 @@ class TelegramResponder:
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            return await send_in_best_form(call, {**form, **self._place(chat_id, is_reply=is_reply)})
+            return await send_in_best_form(call, {**form, **await self._place(chat_id, is_reply=is_reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
