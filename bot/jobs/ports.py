@@ -72,6 +72,9 @@ class Delivered:
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
 
 
+SEEN, DONE = "👀", "👌"
+"""What the bot reacts with to a request that has arrived, and to one that is done."""
+
 MAX_SENT_BYTES = 10_000_000
 """The largest file of the agent's that is sent: so large may photos be, and it is held in memory."""
 
@@ -136,6 +139,14 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
         """
+        ...
+
+    def acknowledge(self) -> None:
+        """Show at once that the request has arrived, in the background: by a reaction, and by an action of the chat."""
+        ...
+
+    async def conclude(self, *, is_done: bool) -> None:
+        """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:

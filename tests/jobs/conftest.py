@@ -93,6 +93,12 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
+    def acknowledge(self) -> None:
+        pass
+
+    async def conclude(self, *, is_done: bool) -> None:
+        pass
+
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 

@@ -1,4 +1,6 @@
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.ports import Result
 from bot.sandbox import samples
-from bot.sandbox.botapi.client import Person, Seen
+from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
 
@@ -111,6 +113,46 @@ async def test_a_reaction_shows_on_the_request_unless_the_chat_takes_none(telegr
     assert [await responder.react("❤") for _ in range(3)] == [False, True, True]
     (reaction,) = (await telegram.people.ask("state", bot=ada.chat.bot))["reactions"]
     assert (reaction["message"], reaction["reaction"]) == (asked.id, [{"type": "emoji", "emoji": "❤"}])
+
+
+async def reactions(telegram: Telegram, chat: ChatHandle) -> list[str]:
+    state = await telegram.people.ask("state", bot=chat.bot)
+    return [one["emoji"] for seen in state["reactions"] for one in seen["reaction"]]
+
+
+@pytest.mark.parametrize(("is_done", "left"), [(True, ["👌"]), (False, [])])
+async def test_a_request_has_a_reaction_as_long_as_it_takes(
+    telegram: Telegram, is_done: bool, left: list[str]
+) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
+    responder.acknowledge()
+    async with asyncio.timeout(0.5):
+        while not await reactions(telegram, ada.chat):
+            await asyncio.sleep(0)
+    assert await reactions(telegram, ada.chat) == ["👀"]
+    assert len(await telegram.people.calls("sendChatAction")) == 1
+    await responder.conclude(is_done=is_done)
+    assert await reactions(telegram, ada.chat) == left
+
+
+async def test_a_chat_that_takes_no_reactions_is_left_without(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    await telegram.people.faults.error("setMessageReaction", code=403, description="Forbidden", times=9)
+    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
+    responder.acknowledge()
+    await responder.conclude(is_done=True)
+    assert await reactions(telegram, ada.chat) == []
+
+
+async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    responder = telegram.responder(replace(telegram.job(ada.chat.id, asked.id), is_press=True))
+    await responder.conclude(is_done=True)
+    assert await telegram.people.calls("setMessageReaction") == []
 
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:

@@ -30,7 +30,7 @@ from bot.jobs.messages import (
     with_lines,
 )
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ChatGone, ResponderFactory
+from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id
@@ -48,6 +48,12 @@ LISTEN_S = 5.0
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
+
+_ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT})
+"""Kinds of jobs whose request gets a reaction as long as they take."""
+
+_BUSY_POSITION = 2
+"""From this position on a group is busy: a reaction says that a request waits, without a message."""
 
 _INTERRUPTED = ("job.interrupted", "job.interrupted_edit", "job.interrupted_changed")
 _UNEXPECTED = ("error.unexpected", "error.unexpected_edit", "error.unexpected_changed")
@@ -193,6 +199,8 @@ class JobRunner:
                 _log_answer(message)
             await _send_ending(attempt, message)
             await attempt.responder.finish_progress(None)
+            if attempt.job.kind in _ACKNOWLEDGED and state is not JobState.ASKING:
+                await attempt.responder.conclude(is_done=state is JobState.DONE and message is None)
             if state is JobState.ASKING:
                 await attempt.delete(MessageSend, PROGRESS_MESSAGE)  # It goes on with a new one.
         except RedisError:
@@ -211,6 +219,8 @@ class JobRunner:
             The job's last message, and how it ended.
         """
         try:
+            if attempt.job.kind in _ACKNOWLEDGED:
+                attempt.responder.acknowledge()
             await self._wait_for_position_message(attempt)
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
@@ -272,6 +282,7 @@ class JobRunner:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
+                await attempt.responder.conclude(is_done=False)
         except RedisError:
             raise
         except Exception:
@@ -299,10 +310,15 @@ class JobRunner:
             return
         if status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # These are answered soon.
-        if not await self._job_queue.claim_announcement(status):
-            return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
+            is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
+            if is_busy and await responder.react(SEEN):
+                return
+            if status.job.kind in _ACKNOWLEDGED:
+                responder.acknowledge()
+            if not await self._job_queue.claim_announcement(status):
+                return
             # A job that asks is not in the queue; what waits behind its question should know why.
             is_asking = await self._job_queue.questions.job_id(chat) is not None
             stage = "progress.queued_behind_question" if is_asking else "progress.queued"

@@ -142,6 +142,7 @@ class JobButtons(HandlerFamily):
                 job,
                 files=files,
                 message_id=old.message_id,
+                is_press=old.is_press,
                 owner_id=old.owner_id,
                 telegram_chat_id=old.telegram_chat_id,
                 payload=EditPayload(uploads_before=awaited.digest_before if awaited else ""),

@@ -197,6 +197,7 @@ class JobSubmitter:
             asked_at=self.clock.now(),
             telegram_chat_id=telegram_chat_id_of(message.chat),
             chat_title=message.chat.title or "",
+            is_press=query is not None,
         )
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 from telegram import Message
-from telegram.constants import MessageLimit, ParseMode
-from telegram.error import BadRequest
+from telegram.constants import ChatAction, MessageLimit, ParseMode
+from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
@@ -26,7 +26,7 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.ports import DONE, SEEN, ChatGone, Delivered, OpenFile, Result, TopicGone
 from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
@@ -50,6 +50,9 @@ from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
+
+ACTION_EVERY_S = 4.5
+"""Pause between two actions of a chat; Telegram shows one for five seconds."""
 
 _PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
 """What Telegram shows as a photo; an animated picture stays a file."""
@@ -81,6 +84,7 @@ class TelegramResponder:
         self._files = responders.files
         self._delivery = responders.delivery
         self._words = Words(job.language)
+        self._signs: asyncio.Task[None] | None = None
         self._progress_message = ProgressMessage(
             responders.bot,
             job,
@@ -112,6 +116,7 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
+        await self._end_signs()
         await self._progress_message.close()
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -185,13 +190,49 @@ class TelegramResponder:
             # In the supergroup that a group became, the number means another message.
             if job.message_id is None or chat_id != job.telegram_chat_id:
                 return False
-            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji)
+            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji or None)
 
         try:
-            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True)
+            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True, patient=False)
         except BadRequest as error:
             log.info("responder.no_reaction", error=error.message)
             return False
+
+    def acknowledge(self) -> None:
+        """See ``ports.Responder``."""
+        self._signs = asyncio.create_task(self._show_signs(), name=f"signs:{self._job.id}")
+
+    async def _show_signs(self) -> None:
+        await asyncio.gather(self._show_action(ChatAction.TYPING), self._react_softly(SEEN))
+
+    async def conclude(self, *, is_done: bool) -> None:
+        """See ``ports.Responder``."""
+        await self._end_signs()
+        await self._react_softly(DONE if is_done else "")
+
+    async def _end_signs(self) -> None:
+        if self._signs is not None:
+            self._signs.cancel()
+            await asyncio.gather(self._signs, return_exceptions=True)
+
+    async def _react_softly(self, emoji: str) -> None:
+        if not self._job.is_press:
+            with contextlib.suppress(ChatGone, TelegramError):
+                await self.react(emoji)
+
+    async def _show_action(self, action: ChatAction) -> None:
+        topic_id = self._job.chat.topic_id
+
+        async def show(chat_id: int) -> bool:
+            return await self._bot.send_chat_action(chat_id, action, message_thread_id=topic_id)
+
+        with contextlib.suppress(ChatGone, TelegramError):
+            await self._telegram_calls.call(self._job.chat.chat_id, show, repeatable=True, patient=False)
+
+    async def _show_uploading(self) -> None:
+        while True:
+            await self._show_action(ChatAction.UPLOAD_VIDEO)
+            await self._responders.clock.sleep(ACTION_EVERY_S)
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """See ``ports.Responder``."""
@@ -265,17 +306,22 @@ class TelegramResponder:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
-        return await self._delivery.deliver(
-            self._job,
-            self._checkpoints,
-            idempotency_key,
-            result,
-            self._words,
-            report_progress=self.report_progress,
-            send_answer=send_answer,
-            in_private=in_private,
-            may_be_kept=may_be_kept,
-        )
+        uploading = asyncio.create_task(self._show_uploading(), name=f"uploading:{self._job.id}")
+        try:
+            return await self._delivery.deliver(
+                self._job,
+                self._checkpoints,
+                idempotency_key,
+                result,
+                self._words,
+                report_progress=self.report_progress,
+                send_answer=send_answer,
+                in_private=in_private,
+                may_be_kept=may_be_kept,
+            )
+        finally:
+            uploading.cancel()
+            await asyncio.gather(uploading, return_exceptions=True)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
