@@ -24,10 +24,11 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.jobs.queue.quotas import DailyLimit, Quotas
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
@@ -47,8 +48,7 @@ from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store import keys
-from bot.store.connect import Store, open_store
-from bot.store.docket_json import open_docket
+from bot.store.connect import open_store
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -81,9 +81,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TICKET_TTL = timedelta(minutes=1)
-"""How long docket remembers a ticket that is done; long enough for the sweep to see it."""
-
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
@@ -112,6 +109,7 @@ class _Parts:
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
     guest_accounts: GuestAccountCounter
+    alerts: OperatorAlerts
 
 
 class App:
@@ -164,18 +162,20 @@ class App:
             if stop.is_set():
                 return
             telegram_ids = TelegramIds(store.redis)
+            chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             parts = _Parts(
                 redis=store.redis,
                 tls=tls,
                 bot=bot,
                 docket=docket,
                 job_queue=job_queue,
-                chats=Chats(store.redis, token_cipher, settings.chat_ttl_days),
+                chats=chats,
                 cards=await asyncio.to_thread(_load_cards, settings),
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
                 guest_accounts=guest_accounts,
+                alerts=OperatorAlerts(job_queue, chats, self._clock, settings.admins),
             )
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
@@ -330,6 +330,7 @@ class App:
         projects = await self._projects(stack, parts)
         responders = await self._responders(stack, parts)
         pressed_messages = PressedMessages(parts.bot, parts.telegram_calls)
+        daily_credits = DailyCredits(settings.daily_credits, settings.daily_credits_per_person)
         dependencies = StepDependencies(
             projects=projects,
             chats=parts.chats,
@@ -347,6 +348,7 @@ class App:
                 recovery_every_s=settings.recovery_every_s,
                 recovery_readings=settings.recovery_readings,
             ),
+            credit_limits=CreditLimits(redis, self._clock, daily_credits, parts.alerts.send),
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
         steps = make_steps(dependencies)
@@ -354,7 +356,6 @@ class App:
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
-        alerts = OperatorAlerts(parts.job_queue, parts.chats, self._clock, settings.admins)
         alert = "alert.token_refused_guests" if settings.fallback_to_guest else "alert.token_refused"
         nemo_http = await stack.enter_async_context(new_client(parts.tls))
         media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True))
@@ -372,7 +373,7 @@ class App:
                 parts.redis,
                 settings.nemo_token.get_secret_value() if settings.nemo_token else None,
                 falls_back_to_guests=settings.fallback_to_guest,
-                alert=partial(alerts.send, alert, LocalizedMessage(alert)),
+                alert=partial(parts.alerts.send, alert, LocalizedMessage(alert)),
             ),
             ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
@@ -384,8 +385,7 @@ class App:
         now_s = self._clock.now().timestamp()
         await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local, server_dir = settings.telegram_local_mode, settings.server_dir
-        alerts = OperatorAlerts(parts.job_queue, parts.chats, self._clock, settings.admins)
-        unreadable = UnreadableFiles(alerts.send, server_dir)
+        unreadable = UnreadableFiles(parts.alerts.send, server_dir)
         return TelegramResponders(
             bot,
             telegram_calls,
@@ -429,21 +429,6 @@ async def _update_metrics(
     metrics.JOB_SILENT.set(ages.silent_s)
     used = await guest_accounts.used_this_week()
     metrics.GUEST_TOKENS_LEFT.set(max(0, GUEST_ACCOUNTS_PER_WEEK - used))
-
-
-@contextlib.asynccontextmanager
-async def open_job_queue(
-    store: Store, settings: Settings, clock: Clock
-) -> AsyncIterator[tuple[Docket, JobQueue]]:
-    """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
-        quotas = Quotas(
-            clock,
-            DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),
-            DailyLimit(settings.daily_jobs_per_chat, settings.daily_mb_per_chat * MEBIBYTE),
-        )
-        limits = {"queue_limit": settings.queue_limit, "total_limit": settings.total_queue_limit}
-        yield docket, JobQueue(store.redis, docket, clock, quotas=quotas, **limits)
 
 
 def _check(holds: Callable[[], bool]) -> Check:

@@ -10,10 +10,12 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_for_clip import AskForClip
 from bot.jobs.steps.cancel_job import CancelJob
 from bot.jobs.steps.connect import Connect
 from bot.jobs.steps.delete_token import DeleteToken
@@ -93,6 +95,7 @@ class StepDependencies:
     eraser: ChatEraser
     redis: Redis
     turn_limits: TurnLimits
+    credit_limits: CreditLimits
     render_limits: RenderLimits
 
 
@@ -102,7 +105,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (NextQuestion, Gather, Connect, Upload, AskAgent, Export, Deliver),
+        (NextQuestion, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),

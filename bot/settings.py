@@ -78,6 +78,7 @@ def _redis_address(value: SecretStr) -> SecretStr:
 
 BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
+Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 
@@ -203,25 +204,31 @@ class Settings(BaseSettings):
         description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
         "their private chats with it.",
     )
-    daily_jobs_per_person: int = Field(
+    daily_jobs_per_person: Amount = Field(
         default_factory=lambda known: 10 if _is_open_to_all(known) else 0,
-        ge=0,
-        le=1_000_000,
         description="Requests that a person may make per day (UTC). 0: unlimited. Default: 10 if everybody may use "
         "NEMO_TOKEN, because neither ALLOWED_USERS nor ALLOWED_CHATS is set; else 0.",
     )
-    daily_jobs_per_chat: int = Field(
+    daily_jobs_per_chat: Amount = Field(
         default_factory=lambda known: 50 if _is_open_to_all(known) else 0,
-        ge=0,
-        le=1_000_000,
         description="Requests that a chat may make per day (UTC). 0: unlimited. Default: 50 if everybody may use "
         "NEMO_TOKEN, because neither ALLOWED_USERS nor ALLOWED_CHATS is set; else 0.",
     )
-    daily_mb_per_person: int = Field(
-        0, ge=0, le=1_000_000, description="MB of files that a person may send per day (UTC). 0: unlimited."
+    daily_mb_per_person: Amount = Field(
+        0, description="MB of files that a person may send per day (UTC). 0: unlimited."
     )
-    daily_mb_per_chat: int = Field(
-        0, ge=0, le=1_000_000, description="MB of files that a chat may send per day (UTC). 0: unlimited."
+    daily_mb_per_chat: Amount = Field(
+        0, description="MB of files that a chat may send per day (UTC). 0: unlimited."
+    )
+    daily_credits: Amount = Field(
+        0,
+        description="Credits that NEMO_TOKEN's account may spend per day (UTC). Requests that would go past it are "
+        "refused until the next day, and ADMINS are told at 50, 80 and 100 percent. 0: unlimited.",
+    )
+    daily_credits_per_person: Amount = Field(
+        0,
+        description="Credits of NEMO_TOKEN's account that one person may spend per day (UTC). A request counts 50, a "
+        "generation 100, until it is known what it used. 0: unlimited.",
     )
     chat_ttl_days: int = Field(
         90, ge=1, le=3650, description="Days after which the data of an unused chat is erased."
@@ -374,10 +381,11 @@ class Settings(BaseSettings):
         if self.nemo_token is None:
             return "no NEMO_TOKEN here"
         who = "everybody" if self.is_open_to_all else "ALLOWED_USERS, ALLOWED_CHATS and ADMINS"
-        a_person, a_chat = (
-            limit or "unlimited" for limit in (self.daily_jobs_per_person, self.daily_jobs_per_chat)
-        )
-        return f"{who}; requests a day: {a_person} a person, {a_chat} a chat"
+        limits = (self.daily_jobs_per_person, self.daily_jobs_per_chat)
+        credits_ = (self.daily_credits_per_person, self.daily_credits)
+        a_person, a_chat, each, together = (limit or "unlimited" for limit in (*limits, *credits_))
+        requests = f"requests a day: {a_person} a person, {a_chat} a chat"
+        return f"{who}; {requests}; credits a day: {each} a person, {together} in all"
 
     @property
     def listen(self) -> tuple[str, int]:

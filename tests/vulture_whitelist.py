@@ -73,6 +73,7 @@ _.chunk_size  # of a starlette file
 
 # Fields of a job that its scripts alone read and write.
 _.CHARGE
+_.CREDITS
 
 # By its value: a grammar of actions.toml names it.
 _.HELLO

@@ -130,6 +130,8 @@ class ChatFields(SharedFields):
         result_in_use: Whether somebody has replied to that message or pinned it.
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
+        kept_prompt: An example that waits for the clip that it edits.
+        kept_prompt_until: How long it waits.
     """
 
     account: Account = Account.NONE
@@ -147,6 +149,8 @@ class ChatFields(SharedFields):
     result_in_use: bool = False
     answer_job_id: str | None = None
     answer_session_id: str | None = None
+    kept_prompt: str | None = None
+    kept_prompt_until: UtcTime | None = None
 
     # Encrypted in the store: the cipher comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from bot.app import open_job_queue
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
@@ -21,6 +20,7 @@ from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.job_reader import read_checkpoints
+from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of

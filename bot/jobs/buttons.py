@@ -293,7 +293,7 @@ def unpack(data: str | None) -> ButtonAction | None:
     version, _, rest = (data or "").partition(":")
     name, _, packed = rest.partition(":")
     action = ACTIONS.get(name)
-    if version != VERSION or action is None:
+    if version != VERSION or action is None or not _may_be_sent(rest):
         return None
     types = get_type_hints(action)
     names = [field.name for field in fields(action)]
@@ -303,3 +303,11 @@ def unpack(data: str | None) -> ButtonAction | None:
         return action(*(value == "1" if types[name] is bool else value for name, value in given))
     except TypeError:
         return None  # A field is missing.
+
+
+def _may_be_sent(data: str) -> bool:
+    """Tell whether a button can have this data; a forged press may bring any."""
+    try:
+        return len(data.encode()) <= MAX_PACKED_BYTES
+    except UnicodeEncodeError:  # Half of a surrogate pair.
+        return False

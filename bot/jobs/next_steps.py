@@ -17,9 +17,10 @@ MOST: Final = 3
 
 _LABEL_CHARS: Final = 60
 
-# How examples begin that edit what is there, rather than describe something new.
+# How examples begin that edit what is there, rather than describe something new; or they name it.
 _EDITS: Final = re.compile(
-    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]",
+    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]|^背景"
+    r"|\b(?:my|this) (?:video|clip|picture|photo|image)s?\b|我的视频|这[段张]",
     re.I,
 )
 _PICTURE: Final = re.compile(r"\bthis (?:picture|photo|image)\b|这张", re.I)
@@ -210,9 +211,14 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
     return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MOST]
 
 
+def edits_clip(example: str) -> bool:
+    """Tell whether an example edits something that has to be there."""
+    return bool(_EDITS.search(example))
+
+
 def _is_about(example: str, kinds: set[str]) -> bool:
     """Whether an example edits something that is there, and such a file."""
-    if not _EDITS.search(example):
+    if not edits_clip(example):
         return False
     return ("image" in kinds or not _PICTURE.search(example)) and (
         "video" in kinds or not _CLIP.search(example)

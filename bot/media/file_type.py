@@ -27,18 +27,21 @@ def sniff(first_bytes: bytes) -> FileType | None:
     Args:
         first_bytes: At least :data:`SNIFF_BYTES` bytes, or the whole of a smaller file.
     """
-    head = first_bytes[:SNIFF_BYTES]
-    found = _type_at_start(head) or _type_of_boxes(head)
+    return _sniff(first_bytes[:SNIFF_BYTES], _MAX_LAYERS)
+
+
+_MAX_LAYERS = 8  # tags and padding, one behind the other
+
+
+def _sniff(head: bytes, layers: int) -> FileType | None:
+    found = _type_at_start(head) or _type_of_boxes(head) or _type_of_frames(head)
     if found is not None:
         return found
-    if head.startswith(b"ID3"):
-        return _type_after_tag(head)
-    padded = head.lstrip(b"\x00")
-    if len(padded) < len(head):
-        # Some encoders put zero bytes before the first frame; a box may hide behind them as well.
-        found = sniff(padded)
-        return None if found == "text" else found
-    return _type_of_frames(head) or _type_of_text(head)
+    if layers and head.startswith(b"ID3"):
+        return _type_after_tag(head, layers - 1)
+    if layers and head.startswith(b"\x00"):
+        return _type_after_zeros(head, layers - 1)
+    return _type_of_text(head)
 
 
 def is_decompression_bomb(first_bytes: bytes) -> bool:
@@ -185,15 +188,28 @@ def _type_of_brands(brands: bytes) -> FileType:
     return "mp4"
 
 
-def _type_after_tag(head: bytes) -> FileType | None:
+def _type_after_tag(head: bytes, layers: int) -> FileType | None:
     """Return the type of what follows an ID3 tag; mostly MP3, but FLAC, AAC and WAV have such tags too."""
     size = 0
     for byte in head[6:10]:
         size = size << 7 | byte & 0x7F
-    rest = head[10 + size + (10 if len(head) > 5 and head[5] & 0x10 else 0) :].lstrip(b"\x00")
+    rest = head[10 + size + (10 if len(head) > 5 and head[5] & 0x10 else 0) :]
     # A tag with a picture is longer than what is looked at: then it is up to the name.
-    found = sniff(rest) if rest else None
-    return "mp3" if rest and found in (None, "text") else found
+    found = _sniff(rest, layers)
+    return "mp3" if rest.strip(b"\x00") and found in (None, "text") else found
+
+
+def _type_after_zeros(head: bytes, layers: int) -> FileType | None:
+    """Return the type of what follows zero bytes, which some encoders put before the first frame."""
+    rest = head.lstrip(b"\x00")
+    padding = len(head) - len(rest)
+    # The size of a box begins with zeros itself.
+    for own in range(min(3, padding), 0, -1):
+        behind = head[padding - own :]
+        if (found := _type_at_start(behind) or _type_of_boxes(behind)) is not None:
+            return found
+    found = _sniff(rest, layers)
+    return None if found == "text" else found
 
 
 def _type_of_frames(head: bytes) -> FileType | None:
@@ -207,8 +223,8 @@ def _type_of_frames(head: bytes) -> FileType | None:
             return "mp3"
     if len(head) >= 6 and head[:2] == b"\x0b\x77" and head[5] >> 3 <= 16:
         return "ac3"
-    # Packets of an MPEG transport stream; cameras put 4 bytes of time before each.
-    for first, packet in ((0, 188), (4, 192)):
+    # Packets of an MPEG transport stream; cameras put 4 bytes of time before each, tuners 16 behind.
+    for first, packet in ((0, 188), (4, 192), (0, 204)):
         if len(head) > first + 3 * packet and all(head[first + packet * n] == 0x47 for n in range(4)):
             return "ts"
     return None

@@ -84,10 +84,12 @@ _PROMPT_AFTER = re.compile(
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 _TRAILING: Final = ".,;:!?'*_~…"
 _CHINESE = re.compile(r"[㐀-鿿]")
-# A message of a channel or group, or a story: https://core.telegram.org/api/links
-_MESSAGE_PATH = re.compile(r"/(?:s/)?(?:c/\d+|\w{4,32})/(?:s/)?\d+(?:/\d+)?/?")
+# A message of a channel or group, or a story, behind t.me: https://core.telegram.org/api/links
+_MESSAGE = re.compile(
+    r"[\w.]+/(?:s/)?(?:c/\d+|\w{4,32})/(?:s/)?\d+(?:/\d+)?/?|\w{4,32}\.t\.me/(?:s/)?\d+(?:/\d+)?/?"
+)
 _MESSAGE_SCHEME = re.compile(
-    r"tg://(?:resolve\?(?=.*\b(?:post|story)=)|privatepost\?|openmessage\?)", re.IGNORECASE
+    r"tg:(?://)?(?:resolve\?(?=.*\b(?:post|story)=)|privatepost\?|openmessage\?)", re.IGNORECASE
 )
 _GROUPS: Final[Mapping[SiteGroup, RefusalReason]] = {
     "video": RefusalReason.STREAMING_SITE,
@@ -114,7 +116,7 @@ def find_links(text: str) -> FoundLinks:
     others: list[tuple[int, int]] = []
     for match in _LINK.finditer(text):
         written = _trim(match.group())
-        result = _check(written, (match.group(1) or "").lower())
+        result = _check(written, (match.group(1) or "").lower(), is_alone=written == text.strip())
         if result is None:
             continue
         if isinstance(result, RefusedLink) and result.site:
@@ -163,16 +165,23 @@ class _Page:
     url: str
 
 
-def _check(link: str, scheme: str) -> str | _Page | RefusedLink | None:
-    """Return the link to upload, a page that may be a file, a refusal, or ``None`` for words or no link at all."""
+def _check(link: str, scheme: str, *, is_alone: bool) -> str | _Page | RefusedLink | None:
+    """Return the link to upload, a page that may be a file, a refusal, or ``None`` for words or no link at all.
+
+    A site or a chat may be named among words; alone it can only be meant as what has to be fetched.
+    """
     if not scheme:
         host = link.partition("/")[0].lower()
         site = find_site(host)
-        result = None if site is None or site.group == "files" else _check(f"https://{link}", "https")
+        result = (
+            None
+            if site is None or site.group == "files"
+            else _check(f"https://{link}", "https", is_alone=is_alone)
+        )
         return replace(result, url=link) if isinstance(result, RefusedLink) else result
     if scheme == "tg":
         # Chats, invitations, stickers and so on may be meant as words.
-        is_message = _MESSAGE_SCHEME.match(link)
+        is_message = is_alone or _MESSAGE_SCHEME.match(link)
         return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, "Telegram") if is_message else None
     if scheme not in ("http", "https"):
         # "Title:Hello" looks like a link too.
@@ -190,18 +199,19 @@ def _check(link: str, scheme: str) -> str | _Page | RefusedLink | None:
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
     if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
-    return _check_public(link, parts, host, port)
+    return _check_public(link, parts, host, port, is_alone=is_alone)
 
 
 def _check_public(
-    link: str, parts: SplitResult, host: str, port: int | None
+    link: str, parts: SplitResult, host: str, port: int | None, *, is_alone: bool
 ) -> str | _Page | RefusedLink | None:
     site = find_site(host)
     if site is not None and site.group != "files":
         link = _CHINESE.split(link)[0]
         parts = urlsplit(link)
         if site.group == "telegram":
-            is_message = _MESSAGE_PATH.fullmatch(parts.path)
+            # The message is in the fragment of the web client's links.
+            is_message = is_alone or host == "web.telegram.org" or _MESSAGE.fullmatch(host + parts.path)
             return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, site.name) if is_message else None
     direct = direct_link(host if site is None else site.name, parts)
     if direct is not None:
@@ -209,7 +219,7 @@ def _check_public(
     if site is not None and site.group != "files":
         return RefusedLink(link, _GROUPS[site.group], site.name)
     is_media = unquote(parts.path).rpartition(".")[2].lower() in MEDIA_ENDINGS
-    if not is_media and parts.path in ("", "/") and not parts.query:
+    if not is_alone and not is_media and parts.path in ("", "/") and not parts.query:
         return None  # A site as such: something to be named.
     if port is not None and port not in ALLOWED_PORTS:
         return RefusedLink(link, RefusalReason.BAD_PORT) if is_media else None

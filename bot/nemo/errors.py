@@ -40,6 +40,8 @@ from bot.nemo import read
 
 MAX_MESSAGE_CHARS = 500
 _TOKEN = re.compile(r"\b(?:nmv|clm)_\w+|(?<=[Bb]earer )\S+")
+_SUCCESS = (200, 201)
+"""Codes beside 0 that servers in front of the service put into the envelope of a success."""
 _SURELY_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -261,7 +263,7 @@ def code_of(payload: object) -> int | None:
     inner = read.mapping(source.get("error"))
     for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
         code = read.integer(value)
-        if code:
+        if code and code not in _SUCCESS:
             return code
     return None
 
@@ -291,7 +293,7 @@ def error_for(
         code: The service's own code, if there is one.
         message: The service's message.
         headers: The answer's headers, for ``Retry-After``.
-        payload: The parsed answer, for its ``retry_after``.
+        payload: The parsed answer, or the text of one that is no JSON.
     """
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
     if error_class is None:
@@ -305,7 +307,10 @@ def error_for(
         elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
             error_class = RenderIdTaken
         else:
-            error_class = _class_by_words((code, status), f"{message} {_reason(payload)}")
+            # A gateway's page is not the agent's own word on whether it has begun.
+            is_page = isinstance(payload, str) and (status or 0) >= 500
+            said = message if is_page else f"{message} {_all_words(payload)}"
+            error_class = _class_by_words(call, (code, status), said)
     if error_class is RateLimited:
         wait_s = _retry_after_s(headers or {}, payload)
         return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
@@ -314,33 +319,57 @@ def error_for(
 
 _TAKEN = re.compile(r"already (?:exists|in use|used)|duplicate")
 _STARTING = re.compile(
-    r"warm\w*.?up|\b(?:is |still )?starting|sandbox.{0,40}(?:start|not ready|creat|provision)", re.I
+    r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
+    r"|沙箱.{0,20}(?:启动|准备|创建)",
+    re.IGNORECASE,
 )
-_PLAN = re.compile(r"\bplan\b|upgrade|subscri|not included|premium", re.IGNORECASE)
+_NOT_READY = re.compile(
+    r"\b(?:starting|booting|initiali[sz]ing|provisioning)|not ready|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
+    re.IGNORECASE,
+)
+"""Beside that. After a gateway's 5xx these words may be about work that has begun."""
+_PLAN = re.compile(
+    r"\bplan\b|upgrade|subscri|not included|premium|\bpro (?:member|user|account)|paid (?:account|member|user)"
+    r"|membership|套餐|升级|会员|订阅|付费",
+    re.IGNORECASE,
+)
 _TOKEN_REFUSED = re.compile(
-    r"token|expired|revoked|unauthori[sz]ed|credential|api.?key|log.?in", re.IGNORECASE
+    r"token|expired|revoked|unauthori[sz]ed|authenticat|credential|api.?key|logg?(?:ed)?.?in"
+    r"|令牌|登录|过期|失效|未授权",
+    re.IGNORECASE,
 )
-_GATEWAY = frozenset({403, 502, 503, 504})
+_LACKS_SCOPE = re.compile(r"scope|guest|anonymous|游客", re.IGNORECASE)
+"""At a render: guests' tokens have no right to it."""
+_REFUSED = frozenset({403, 409, 423, 425})
+_GATEWAY = frozenset({502, 503, 504})
+_MAX_WORDS_CHARS = 4000
 
 
-def _class_by_words(codes: tuple[int | None, int | None], message: str) -> type[ServiceError]:
+def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError]:
     """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on.
 
     Args:
+        call: The request.
         codes: The service's own code, and the HTTP status.
-        message: All that the service says of it.
+        said: All that the service says of it.
     """
-    if _GATEWAY.intersection(codes) and _STARTING.search(message):
+    is_refused = not _REFUSED.isdisjoint(codes)
+    if (is_refused or not _GATEWAY.isdisjoint(codes)) and _STARTING.search(said):
+        return WarmingUp
+    if is_refused and _NOT_READY.search(said):
         return WarmingUp
     if 403 not in codes:
         return ServiceError
-    if _PLAN.search(message):
+    if _PLAN.search(said) or ("/render/" in call.path and _LACKS_SCOPE.search(said)):
         return ExportNotInPlan
-    return AuthError if _TOKEN_REFUSED.search(message) else AccessRefused
+    return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused
 
 
-def _reason(payload: Any) -> str:
-    return read.text_at(read.mapping(payload), "reason", "error", "status") or ""
+def _all_words(payload: Any, depth: int = 4) -> str:
+    """Return all texts of an answer, whatever their keys; of one that is no JSON, the text without its tags."""
+    if isinstance(payload, str):
+        return re.sub(r"<[^>]*>|[_-]", " ", payload[:_MAX_WORDS_CHARS])
+    return " ".join(_all_words(one, depth - 1) for one in read.items(payload)) if depth else ""
 
 
 def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:

@@ -13,9 +13,9 @@ from typing import Any
 from bot.nemo import read
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
 from bot.nemo.failures import is_normal_end
-from bot.nemo.questions import QuestionSet, read_questions, read_tool_question
+from bot.nemo.questions import QuestionSet, asks, read_confirmations, read_questions, read_tool_question
 
-_KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping"})
+_KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping", "warming_up"})
 _MAX_ENVELOPES = 4
 
 
@@ -164,7 +164,7 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if type_.lower() in _KEEP_ALIVE_NAMES:
         yield KeepAlive()
         return
-    if (typed := _TYPED.get(type_.lower())) is not None:
+    if (typed := _TYPED.get(type_.lower(), _typed_question if asks(type_) else None)) is not None:
         yield from typed(payload)
         return
     # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
@@ -197,10 +197,11 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.
         yield AgentText("".join(texts), completeness, author)
+    long_running = read.items(read.first_of(payload, ("longRunningToolIds", "long_running_tool_ids")))
     for item in parts:
         source = read.mapping(item)
         if call := read.mapping(read.first_of(source, ("functionCall", "function_call"))):
-            yield from _typed_call(call)
+            yield from _call(call, is_long_running=call.get("id") in long_running)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
         if source.get("thought") is not True and (file := _file(source)) is not None:
@@ -208,6 +209,9 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     actions = read.mapping(payload.get("actions"))
     if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
         yield StateDelta(delta)
+    confirmations = ("requestedToolConfirmations", "requested_tool_confirmations")
+    if asked := read_confirmations(read.mapping(read.first_of(actions, confirmations))):
+        yield AgentQuestion(asked)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
         yield AgentText(content["text"], _completeness(payload), author)
 
@@ -258,14 +262,16 @@ def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError
     detail = read.text(payload.get("detail"))
     if code is None and detail and "not found" in detail.lower():
         code = 404
-    reason = read.text(read.first_of(payload, ("errorCode", "error_code")))
+    names = ("errorCode", "error_code", *(("code",) if read.text(payload.get("message")) else ()))
+    reason = read.text(read.first_of(payload, names))
     if code is None and is_normal_end(reason) and not payload.get("error"):
         return None  # The errorMessage beside it only explains the finish.
     error = payload.get("error")
     has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
-    failed = payload.get("success") is False
+    status = read.text(payload.get("status")) or ""
+    failed = payload.get("success") is False or status.lower() in ("error", "failed")
     message = read.text(read.first_of(payload, ("errorMessage", "error_message")))
-    if reason == "0" or code is not None:
+    if code is not None or read.integer(reason) is not None:
         reason = None
     if not (is_error or code or reason or has_error or detail or failed or message):
         return None
@@ -284,17 +290,18 @@ def _typed_thought(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
-    call = _tool_call(payload)
-    asked = read_tool_question(call.name, call.args)
+    yield from _call(_tool_of(payload))
+
+
+def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
+    call = _tool_call(source)
+    asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
 
 def _typed_question(payload: Mapping[str, Any]) -> Iterator[Event]:
-    for source in (payload, *(read.mapping(payload.get(name)) for name in ("args", "data", "content"))):
-        if (asked := read_questions(source)) is not None:
-            yield AgentQuestion(asked)
-            return
-    yield Unknown("ask_question")
+    asked = read_questions(payload)
+    yield Unknown("ask_question") if asked is None else AgentQuestion(asked)
 
 
 def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -308,7 +315,7 @@ def _typed_progress(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
-    yield _tool_result(payload)
+    yield _tool_result(_tool_of(payload))
 
 
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -326,9 +333,7 @@ _TYPED = {
     "thinking_delta": _typed_thought,
     "thinking_end": _typed_thought,
     "status": _typed_progress,
-    "warming_up": _typed_progress,
     "chunk": _typed_chunk,
-    "ask_question": _typed_question,
     "tool_call": _typed_call,
     "tool_start": _typed_call,
     "toolcall_start": _typed_call,
@@ -344,6 +349,12 @@ def _tool_call(source: Mapping[str, Any]) -> ToolCall:
 
 def _tool_result(source: Mapping[str, Any]) -> ToolResult:
     return ToolResult(_tool_name(source), read.first_of(source, ("result", "response", "output")))
+
+
+def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of a typed event that names the tool."""
+    inner = (read.mapping(payload.get(name)) for name in ("data", "function", "tool", "tool_call", "payload"))
+    return payload if _tool_name(payload) else next((one for one in inner if _tool_name(one)), payload)
 
 
 def _tool_name(source: Mapping[str, Any]) -> str:

@@ -4,12 +4,17 @@ import re
 from enum import StrEnum
 
 NORMAL_ENDS = frozenset(
-    {"STOP", "MODEL_RETURNED_NO_CONTENT", "FINISH_REASON_UNSPECIFIED", "MAX_TOKENS", "NULL", "NONE"}
+    {
+        *("STOP", "MODEL_RETURNED_NO_CONTENT", "MAX_TOKENS", "NULL", "NONE"),
+        *("UNSPECIFIED", "END_TURN", "STOP_SEQUENCE", "LENGTH", "MAX_OUTPUT_TOKENS"),
+        *("OK", "SUCCESS", "DONE", "COMPLETE", "COMPLETED"),
+    }
 )
 """Values of ``errorCode`` that name a normal finish.
 
-ADK puts the model's finish reason there; ADK 2 closes a turn without text with ``MODEL_RETURNED_NO_CONTENT``, older
-releases with ``STOP``. A cut by length ends a turn as well: what was done before it is done.
+ADK puts the model's finish reason there, and other models have names of their own; ADK 2 closes a turn without text
+with ``MODEL_RETURNED_NO_CONTENT``, older releases with ``STOP``. A cut by length ends a turn as well: what was done
+before it is done.
 """
 
 
@@ -26,25 +31,26 @@ class FailureKind(StrEnum):
 
 _WORDS = {
     FailureKind.PERSON: (
-        r"real (?:person|people)",
-        r"(?:named|identifiable|public) (?:person|people|figure)",
-        r"celebrit|likeness|PERSON_GENERATION",
+        r"real.?(?:world )?(?:person|people|individual)",
+        r"(?:named|identifiable|public) (?:person|people|figure|individual)",
+        r"celebrit|likeness|PERSON_GENERATION|真人|公众人物|名人|肖像",
     ),
     FailureKind.POLICY: (
-        r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|blocked",
-        r"(?:content|usage) polic|violat\w+|moderat\w+|sensitive content|not allowed to generate",
+        r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|\bblocked\b|flagged|NSFW|responsible ai|copyright",
+        r"(?:content|usage) (?:polic|filter)|violat\w+|moderat\w+|sensitive|not allowed to generate",
+        r"违规|违反|敏感|不合规|版权",
     ),
     FailureKind.QUOTA: (
-        r"insufficient (?:credit|balance|quota)|not enough credit|out of credit",
-        r"credits? (?:exhausted|used up)|billing|payment",
+        r"insufficient (?:credit|balance|quota|fund)|(?:not enough|no|out of) credit|\b402\b",
+        r"credits? (?:exhausted|used up)|billing|payment|top.?up|积分不足|余额|额度|充值",
     ),
     FailureKind.BUSY: (
         r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
-        r"quota|capacity|try again later|\bbusy\b|concurrency",
+        r"quota|capacity|try again later|\bbusy\b|concurrency|繁忙|频繁|限流|排队|稍后",
     ),
     FailureKind.UNAVAILABLE: (
-        r"\b50[0-4]\b|UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL\b",
-        r"timed? ?out|timeout|connection|temporarily|unreachable",
+        r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|upstream",
+        r"timed? ?out|timeout|connection|temporarily|unreachable|超时|不可用|网络",
     ),
 }
 _PATTERNS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
@@ -52,7 +58,7 @@ _PATTERNS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in
 
 def is_normal_end(code: str | None) -> bool:
     """Return whether an ``errorCode`` that is a word names a normal finish."""
-    return (code or "").strip().upper() in NORMAL_ENDS
+    return re.sub(r"^FINISH_?REASON[._]", "", (code or "").strip().upper()) in NORMAL_ENDS
 
 
 def failure_kind(message: str, reason: str | None = None) -> FailureKind:

@@ -1,7 +1,7 @@
 """Questions of the agent: a turn may end with one, and nothing is finished until a person has answered.
 
 NemoVideo's agent asks by a tool call ``ask_question``; ADK itself asks for a confirmation of a tool by a call
-``adk_request_confirmation``. The answer to both is an ordinary message.
+``adk_request_confirmation``, or a long-running one with a hint. The answer to each is an ordinary message.
 """
 
 import re
@@ -11,13 +11,27 @@ from typing import Any
 
 from bot.nemo import read
 
-ASK_QUESTION = "ask_question"
 CONFIRMATION = "adk_request_confirmation"
+
+_ASKS = re.compile(
+    r"(?:^|[^a-z])ask_(?:the_)?(?:user|human|person|question|clarif)|request_(?:user_)?input|clarif"
+    r"|(?:^|[^a-z])questions?$"
+)
+"""Found in the names of tools that ask a person, in snake case: what they hold decides whether they do."""
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_PROMPTS = ("prompt", "question", "text", "message", "label")
+_HEADINGS = ("header", "title", "name", "description")
+_OPTIONS = ("options", "choices", "answers", "suggestions")
+_LABELS = ("label", "text", "title", "name", "value", "content", "description", "id")
+_MULTIPLE = ("allow_multiple", "allowMultiple", "multiple", "multi_select", "multiSelect")
+_WRAPPERS = ("args", "arguments", "input", "data", "content", "payload", "request", "params", "question")
 
 MAX_QUESTIONS = 10
 MAX_OPTIONS = 20
 MAX_PROMPT_CHARS = 1000
 MAX_LABEL_CHARS = 200
+_MAX_WRAPPERS = 3
 
 _HINT_FOR_CODE = re.compile("FunctionResponse|ToolConfirmation")
 """ADK's own hint, for tools that give none: it tells a program what to send, and a person nothing."""
@@ -43,7 +57,10 @@ class Question:
 
     def completes(self, earlier: "Question") -> bool:
         """Whether this is the same question as an earlier one, which may have been unfinished."""
-        return not earlier.is_confirmation and self.prompt.startswith(earlier.prompt)
+        if earlier.is_confirmation:
+            is_same_tool = earlier.tool in ("", self.tool)
+            return self.is_confirmation and self.prompt == earlier.prompt and is_same_tool
+        return self.prompt.startswith(earlier.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +83,55 @@ class QuestionSet:
         whole = [
             next((other for other in later.questions if other.completes(one)), one) for one in self.questions
         ]
-        questions = tuple(dict.fromkeys((*whole, *later.questions)))
+        new = [one for one in later.questions if not any(other.completes(one) for other in whole)]
+        questions = tuple(dict.fromkeys((*whole, *new)))
         return QuestionSet(questions[:MAX_QUESTIONS], later.title or self.title)
 
 
-def read_tool_question(name: str, args: Mapping[str, Any]) -> QuestionSet | None:
-    """Return the question that a tool call asks; ``None`` for any other tool."""
-    if name == ASK_QUESTION:
-        return read_questions(args)
+def asks(name: str) -> bool:
+    """Return whether a tool, or a type of event, may be a question, by its name."""
+    return _ASKS.search(_CAMEL.sub("_", name).lower()) is not None
+
+
+def read_tool_question(
+    name: str, args: Mapping[str, Any], *, is_long_running: bool = False
+) -> QuestionSet | None:
+    """Return the question that a tool call asks; ``None`` for any other tool.
+
+    Args:
+        name: The tool's name.
+        args: Its arguments.
+        is_long_running: Whether the tool's result comes later, in another message.
+    """
     if name == CONFIRMATION:
         return _confirmation(args)
-    return None
+    if asks(name) and (asked := read_questions(args)) is not None:
+        return asked
+    return _confirmation(args) if is_long_running and read.text(args.get("hint")) else None
 
 
-def read_questions(source: Mapping[str, Any]) -> QuestionSet | None:
-    """Read questions from the arguments of ``ask_question``, or from an event of that type."""
-    found = tuple(_questions(read.items(source.get("questions")) or [source]))
+def read_confirmations(requested: Mapping[str, Any]) -> QuestionSet | None:
+    """Read ``requestedToolConfirmations`` of an ADK event, by the id of each call."""
+    found = tuple(_confirmation_question({"toolConfirmation": one}) for one in requested.values())
+    return QuestionSet(tuple(dict.fromkeys(found))[:MAX_QUESTIONS]) if found else None
+
+
+def read_questions(source: Mapping[str, Any], depth: int = _MAX_WRAPPERS) -> QuestionSet | None:
+    """Read questions from the arguments of ``ask_question``, or from an event of that type.
+
+    Args:
+        source: The arguments or the event.
+        depth: How many more wrappers there may be around them.
+    """
     title = read.text(source.get("title")) or ""
-    return QuestionSet(found, title[:MAX_LABEL_CHARS]) if found else None
+    found = tuple(_questions(_items(source.get("questions")), title))
+    inner = (read.mapping(source.get(name)) for name in _WRAPPERS if depth and not found)
+    asked = (read_questions(one, depth - 1) for one in inner if one)
+    if (wrapped := next((one for one in asked if one is not None), None)) is not None:
+        return wrapped
+    found = found or tuple(_questions([source]))
+    is_asked = any(question.prompt == title for question in found)
+    return QuestionSet(found, "" if is_asked else title[:MAX_LABEL_CHARS]) if found else None
 
 
 def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]]) -> str:
@@ -99,29 +147,45 @@ def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]])
     )
 
 
-def _questions(items: Iterable[Any]) -> Iterable[Question]:
+def _questions(items: Iterable[Any], title: str = "") -> Iterable[Question]:
+    """Read questions; one without words of its own that has options asks what the title does."""
     for item in list(items)[:MAX_QUESTIONS]:
-        source = read.mapping(item)
-        prompt = read.text_at(source, "prompt", "question", "text", "label")
+        source = {"prompt": item} if isinstance(item, str) else read.mapping(item)
+        options = [label for one in _items(read.first_of(source, _OPTIONS)) if (label := _label(one))]
+        prompt = read.text_at(source, *_PROMPTS)
+        if not prompt and options:
+            prompt = read.text_at(source, *_HEADINGS) or title
         if not prompt:
             continue
-        options = [label for option in read.items(source.get("options")) if (label := _label(option))]
-        multiple = read.first_of(source, ("allow_multiple", "allowMultiple", "multiple"))
-        yield Question(prompt[:MAX_PROMPT_CHARS], tuple(options[:MAX_OPTIONS]), multiple is True)
+        multiple = read.first_of(source, _MULTIPLE)
+        is_multiple = (
+            str(multiple).lower() == "true" or "multi" in (read.text(source.get("type")) or "").lower()
+        )
+        yield Question(prompt[:MAX_PROMPT_CHARS], tuple(options[:MAX_OPTIONS]), is_multiple)
+
+
+def _items(value: Any) -> list[Any]:
+    """Return a list, also one given as a JSON string."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        value = read.parse(value)
+    return read.items(value)
 
 
 def _label(option: Any) -> str:
-    label = read.text(option) or read.text_at(read.mapping(option), "label", "text", "title", "id")
-    return (label or "")[:MAX_LABEL_CHARS]
+    if isinstance(option, float):
+        option = str(option)
+    return (read.text(option) or read.text_at(read.mapping(option), *_LABELS) or "")[:MAX_LABEL_CHARS]
 
 
 def _confirmation(args: Mapping[str, Any]) -> QuestionSet:
+    return QuestionSet((_confirmation_question(args),))
+
+
+def _confirmation_question(args: Mapping[str, Any]) -> Question:
     confirmation = read.mapping(read.first_of(args, ("toolConfirmation", "tool_confirmation")))
     hint = read.text(confirmation.get("hint")) or read.text(args.get("hint")) or ""
     if _HINT_FOR_CODE.search(hint):
         hint = ""
     call = read.mapping(read.first_of(args, ("originalFunctionCall", "original_function_call")))
     tool = read.text(call.get("name")) or ""
-    return QuestionSet(
-        (Question(hint[:MAX_PROMPT_CHARS], is_confirmation=True, tool=tool[:MAX_LABEL_CHARS]),)
-    )
+    return Question(hint[:MAX_PROMPT_CHARS], is_confirmation=True, tool=tool[:MAX_LABEL_CHARS])

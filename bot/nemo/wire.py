@@ -32,6 +32,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Limit of one JSON answer; states with large drafts are the largest."""
 MAX_PARSED_IN_LOOP_BYTES = 512 * 1024
 """A larger answer is parsed in a thread: 60 MB stop the loop for 1.6 s."""
+MAX_REFUSAL_BYTES = 4000
+"""How much of a refusal that is no JSON, such as a gateway's page, is looked at."""
 RENDERS = "/api/render/proxy"
 
 _T = TypeVar("_T")
@@ -340,7 +342,12 @@ async def check_answer(
             message = message.replace(token, "***")
         headers = response.headers
         raise error_for(
-            call, status=status, code=code, message=clean(message), headers=headers, payload=payload
+            call,
+            status=status,
+            code=code,
+            message=clean(message),
+            headers=headers,
+            payload=body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace") if payload is None else payload,
         )
     if not isinstance(payload, dict) and not empty_ok:
         raise UnexpectedAnswer(call, "no JSON object", status=status)

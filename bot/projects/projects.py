@@ -180,6 +180,16 @@ class Projects:
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
         return await with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
+    async def check_account(self, job: Requester) -> None:
+        """Make sure that NemoVideo takes the chat's account, without a project.
+
+        Raises:
+            NemoError: It does not, or can't be reached.
+        """
+        chat = await self.chats.get(job.chat)
+        token, _ = await self.accounts.token(job, chat, self._attribution(chat))
+        await self.check_token(job, token)
+
     async def get_state(self, job: Requester, on_loss: OnLoss | None = None) -> ProjectState:
         """Return the state of the chat's project.
 

@@ -193,6 +193,9 @@ OPERATOR_TOKEN_REFUSED = (
 OPERATOR_TURNS = (
     f"{NAMESPACE}operator:turns"  # for ever: how many turns the operator's account began and ended
 )
+OPERATOR_BALANCE = (
+    f"{NAMESPACE}operator:balance"  # QUOTA_TTL_S after the last reading: its credits then, a hash
+)
 
 OPERATOR_TOKEN_REFUSED_TTL_S = 86_400  # one chat tries it again after that
 

@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 
 from bot.jobs.buttons import RunSuggestion, pack
-from bot.jobs.next_steps import MOST, FileFacts, first_buttons, next_buttons, next_step, next_steps
+from bot.jobs.next_steps import (
+    MOST,
+    FileFacts,
+    edits_clip,
+    first_buttons,
+    next_buttons,
+    next_step,
+    next_steps,
+)
 from bot.nemo.drafts import Draft, read_draft
 from bot.skills import SkillCard, load_cards
 from bot.words import Words, languages
@@ -179,6 +187,20 @@ def test_what_can_be_done_with_a_file_that_just_came(
     buttons = first_buttons(card, files)
     assert [button.text or (button.action and button.action.name) for button in buttons] == offered
     assert all(button.action and pack(button.action) for button in buttons)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_which_examples_have_to_have_a_clip(language: str) -> None:
+    edited = {
+        card.name: "".join("x" if edits_clip(example) else "-" for example in card.examples)
+        for card in CARDS.in_language(language)
+    }
+    assert edited == {
+        "ai-music-generator-free-ab-old": "-xxx",
+        "ai-music-generator-free": "----",
+        "sora-video-generation": "----x",
+        "video-editing-ai-background": "xxxx",
+    }
 
 
 def test_what_a_long_wide_clip_is_offered_first() -> None:

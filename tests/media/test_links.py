@@ -50,11 +50,11 @@ def test_a_media_link_is_uploaded(link: str, sent: str) -> None:
 
 
 WORDS = [
-    "https://example.com",
+    "a film about https://example.com",
     "a film about https://example.com/",
     "http://example.com:3000/style as an example",
     "join https://t.me/somechannel or https://t.me/+abcdef",
-    "tg://settings",
+    "as in tg://settings",
     "youtube.com",
     "somebody@youtube.com/a",
     "example.com/clip.mp4",
@@ -135,11 +135,27 @@ def test_a_share_link_becomes_the_link_to_its_file(link: str, sent: str) -> None
         "https://t.me/somebody/s/3",
         "tg://resolve?domain=some_channel&post=1234",
         "tg://privatepost?channel=1&post=2",
+        "tg:resolve?domain=some_channel&post=1234",
+        "https://some_channel.t.me/1234",
+        "https://some_channel.t.me/s/1234",
+        "https://web.telegram.org/a/#-1001234567890_12",
+        "https://telesco.pe/some_channel/1234",
     ],
 )
 def test_a_link_to_a_message_in_telegram_is_refused(link: str) -> None:
     (refused,) = find_links(f"trim {link} to 5 seconds").refused
     assert (refused.url, refused.reason) == (link, RefusalReason.TELEGRAM_MESSAGE)
+
+
+@pytest.mark.parametrize("link", ["https://t.me/some_channel", "t.me/+abcdef", "tg://join?invite=abc"])
+def test_a_chat_in_telegram_is_refused_where_nothing_is_said_of_it(link: str) -> None:
+    (refused,) = find_links(link).refused
+    assert (refused.url, refused.reason) == (link, RefusalReason.TELEGRAM_MESSAGE)
+    assert find_links(f"join {link}").refused == ()
+
+
+def test_a_site_is_a_page_where_nothing_is_said_of_it() -> None:
+    assert find_links("https://example.com").pages == ("https://example.com",)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +189,7 @@ SITES = [
     ("https://www.instagram.com/reel/x/", "Instagram"),
     ("https://fb.watch/x/", "Facebook"),
     ("https://x.com/a/status/1", "X"),
+    ("https://fxtwitter.com/a/status/1", "X"),
     ("https://twitter.com/a/status/1", "X"),
     ("https://vimeo.com/1", "Vimeo"),
     ("https://mp.weixin.qq.com/s/abc", "WeChat (微信)"),

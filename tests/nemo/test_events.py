@@ -66,7 +66,21 @@ def test_the_other_streams_of_a_real_server() -> None:
     assert read_all("unknown_session") == [StreamError(404, "Session not found: nope")]
 
 
+NORMAL_CODES = (
+    "stop",
+    "FinishReason.STOP",
+    "FINISH_REASON_STOP",
+    "end_turn",
+    "length",
+    "OK",
+    "0",
+    0,
+    200,
+    "",
+)
+
 ASKED = {"title": "Look", "questions": [{"prompt": "Which look?", "options": [{"label": "Cartoon"}]}]}
+CONFIRMATION = AgentQuestion(QuestionSet((Question("Pay?", is_confirmation=True),)))
 QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "Look"))
 
 
@@ -102,6 +116,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [Unknown()],
         ),
         ({"errorCode": "null", "errorMessage": ""}, [Unknown()]),
+        *(({"errorCode": code, "turnComplete": True}, [Unknown()]) for code in NORMAL_CODES),
         ({"errorCode": "SAFETY", "errorMessage": "blocked"}, [StreamError(None, "blocked", "SAFETY")]),
         ({"errorCode": "STOP", "error": "boom"}, [StreamError(None, "boom", "STOP")]),
         # questions
@@ -109,8 +124,30 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "tool_call", "name": "ask_question", "args": ASKED}, [QUESTION]),
         ({"type": "ask_question", **ASKED}, [QUESTION]),
         ({"type": "ask_question", "data": ASKED}, [QUESTION]),
+        ({"type": "ask_question", "payload": ASKED}, [QUESTION]),
+        ({"type": "askQuestion", **ASKED}, [QUESTION]),
+        ({"type": "question", **ASKED}, [QUESTION]),
+        ({"type": "tool_call", "data": {"name": "ask_question", "args": ASKED}}, [QUESTION]),
+        (
+            {"type": "tool_call", "function": {"name": "ask_question", "arguments": json.dumps(ASKED)}},
+            [QUESTION],
+        ),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
+        (
+            {
+                "content": {
+                    "parts": [{"functionCall": {"id": "f", "name": "buy", "args": {"hint": "Pay?"}}}]
+                },
+                "longRunningToolIds": ["f"],
+            },
+            [CONFIRMATION],
+        ),
+        ({"actions": {"requestedToolConfirmations": {"f": {"hint": "Pay?"}}}}, [CONFIRMATION]),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
+        ({"code": "RATE_LIMITED", "message": "slow down"}, [StreamError(None, "slow down", "RATE_LIMITED")]),
+        ({"code": 200, "message": "ok", "data": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"text": "Hi", "code": "en"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"status": "error", "message": "no"}, [StreamError(None, "no")]),
         # typed
         ({"type": "text", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"type": "text", "content": "H", "partial": True}, [AgentText("H", Completeness.PARTIAL)]),
@@ -123,7 +160,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "tool_start", "name": "trim"}, [ToolCall("trim", {})]),
         ({"type": "toolcall_start", "tool_name": "trim"}, [ToolCall("trim", {})]),
         ({"type": "thinking_delta", "content": "hm"}, [Thought("hm")]),
-        ({"type": "warming_up", "message": "Starting"}, [Thought("Starting")]),
+        ({"type": "warming_up", "message": "Starting"}, [KeepAlive()]),
         ({"type": "status", "status": "working"}, [Thought("working")]),
         ({"type": "chunk", "content": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
         ({"type": "heartbeat"}, [KeepAlive()]),

@@ -37,6 +37,58 @@ def test_questions_are_read(args: dict[str, Any], questions: QuestionSet | None)
     assert read_tool_question("ask_question", args) == questions
 
 
+COLOUR = QuestionSet((Question("Colour?", ("Red", "Blue")),))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"questions": [{"prompt": "Colour?", "options": {"a": "Red", "b": {"label": "Blue"}}}]},
+        {"questions": [{"prompt": "Colour?", "options": [{"value": "Red"}, {"name": "Blue"}]}]},
+        {"questions": [{"prompt": "Colour?", "options": '["Red", "Blue"]'}]},
+        {"questions": '[{"prompt": "Colour?", "choices": ["Red", "Blue"]}]'},
+        {"questions": {"q1": {"question": "Colour?", "options": ["Red", "Blue"]}}},
+        {"question": {"prompt": "Colour?", "options": ["Red", "Blue"]}},
+        {"request": {"args": {"questions": [{"prompt": "Colour?", "options": ["Red", "Blue"]}]}}},
+        {"title": "Colour?", "options": ["Red", "Blue"]},
+        {"title": "Colour?", "questions": [{"options": ["Red", "Blue"]}]},
+        {"questions": [{"header": "Colour?", "options": ["Red", "Blue"]}]},
+    ],
+)
+@pytest.mark.parametrize(
+    "tool", ["ask_question", "AskQuestion", "ask_user", "adk_request_input", "nemo:askQuestions"]
+)
+def test_questions_are_read_in_every_shape(tool: str, args: dict[str, Any]) -> None:
+    assert read_tool_question(tool, args) == COLOUR
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"multiSelect": True}, {"multi_select": "true"}, {"type": "multiple_choice"}, {"multiple": True}],
+)
+def test_several_choices_are_allowed_in_every_shape(choice: dict[str, Any]) -> None:
+    asked = read_questions({"questions": [{"prompt": "Colour?", "options": [1, 2.5], **choice}]})
+    assert asked == QuestionSet((Question("Colour?", ("1", "2.5"), allow_multiple=True),))
+
+
+def test_questions_without_options_may_be_bare_texts() -> None:
+    assert read_questions({"questions": ["Colour?", "Size?"]}) == QuestionSet(
+        (Question("Colour?"), Question("Size?"))
+    )
+
+
+@pytest.mark.parametrize("tool", ["mask_video", "ask_vision_model", "create_task", "wait_for_render"])
+def test_tools_with_other_names_ask_no_person(tool: str) -> None:
+    assert read_tool_question(tool, {"question": "What is in the video?"}) is None
+    assert read_tool_question(tool, {"prompt": "a cat"}, is_long_running=True) is None
+
+
+def test_a_confirmation_told_twice_is_one() -> None:
+    named = QuestionSet((Question("Pay?", is_confirmation=True, tool="buy"),))
+    unnamed = QuestionSet((Question("Pay?", is_confirmation=True),))
+    assert named.joined(unnamed) == unnamed.joined(named) == named
+
+
 def test_a_confirmation_is_a_question() -> None:
     args = {
         "originalFunctionCall": {"name": "generate_video", "args": {}},

@@ -338,19 +338,6 @@ def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
     }
 
 
-EXTRA = {"strip": "music:"}
-
-
-@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
-async def test_a_forged_press_on_somebody_elses_job_does_nothing(received: Received, action: str) -> None:
-    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
-    assert await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO)) == []
-    assert await received.toast() == NOT_YOURS
-    status = await received.job_queue.find(prompt.chat, prompt.id)
-    assert status
-    assert status.state is JobState.QUEUED
-
-
 @pytest.mark.parametrize("is_bot_there", [True, False])
 async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
     received: Received, *, is_bot_there: bool
@@ -367,14 +354,6 @@ async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
         assert await received.toast() == Words("en").plain(
             "toast.cancelling" if may else "toast.not_channels"
         )
-
-
-@pytest.mark.parametrize("action", ["cancel", "retry", "strip", "keep", "offer", "edited"])
-async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received, action: str) -> None:
-    (prompt,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
-    in_private = {**PRIVATE, "id": BO["id"]}
-    assert await received(press(f"1:{action}:{EXTRA.get(action, '')}{prompt.id}", BO, in_private)) == []
-    assert await received.toast() == OLD_BUTTON
 
 
 @pytest.mark.parametrize(
@@ -410,32 +389,6 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     assert status.state is JobState.QUEUED
     assert await received.telegram.people.calls("getChatAdministrators")
     assert not await received.telegram.people.calls("editMessageText", "editMessageReplyMarkup")
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        "",
-        "1",
-        "1:",
-        "1:cancel",
-        "1:cancel:",
-        "2:cancel:x",
-        "1:cancel:}{*",
-        "1:retry:\x00",
-        "1:skill:../x",
-        "1:language:../../etc",
-        "1:example:\U0001f600",
-        "1:next:new",
-        "1:auto:2",
-        "1:nothing:",
-        "cancel",
-        ":::::",
-    ],
-)
-async def test_forged_data_asks_for_nothing_but_an_answer(received: Received, data: str) -> None:
-    assert await received(press(data, BO, {**PRIVATE, "id": BO["id"]})) == []
-    assert len(await received.telegram.people.calls("answerCallbackQuery")) == 1
 
 
 async def test_a_setting_is_saved_without_a_job(received: Received) -> None:

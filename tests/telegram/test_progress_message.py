@@ -362,9 +362,15 @@ async def test_ready_can_be_read_above_the_stages_that_follow(telegram: Telegram
     assert await ada.chat.messages(from_bots=True) == []
 
 
-async def test_ready_goes_with_a_job_that_ends_before_it_was_read(telegram: Telegram, ada: Person) -> None:
+async def test_ready_stays_until_it_was_read_also_where_the_job_ends_sooner(
+    telegram: Telegram, ada: Person
+) -> None:
     async with progress_message(telegram, ada) as responder:
         responder.report_progress(Progress("setup.ready", link="https://example.com/", readable_s=5))
         await responder.show_progress()
-        await responder.finish_progress(None)
+        finishing = asyncio.create_task(responder.finish_progress(None))
+        await moved(telegram, 4.5)
+        assert (await the_message(ada.chat)).text.startswith("Ready ✨")
+        await telegram.clock.advance(1)
+        await finishing
     assert await ada.chat.messages(from_bots=True) == []

@@ -97,6 +97,17 @@ def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple
         ("/edit trim it", "edit", "trim it"),
         ("/edit把视频剪到1秒", "edit", "把视频剪到1秒"),
         ("/edit，把视频剪到1秒", "edit", "把视频剪到1秒"),
+        ("／edit　剪到1秒", "edit", "剪到1秒"),
+        ("/edit＠edit_bot：剪", "edit", "剪"),
+        ("/edit·剪", "edit", "剪"),
+        ("/edit—короче", "edit", "короче"),
+        ("/editСделай короче", "edit", "Сделай короче"),
+        ("/edit@edit_botсделай короче", "edit", "сделай короче"),
+        ("\u200f/editقص الفيديو", "edit", "قص الفيديو"),
+        ("/edit، قص؟", "edit", "قص؟"),
+        ("/edit\u200b\u2060cut", "edit", "cut"),
+        ("/edit✂️ 1 s", "edit", "✂️ 1 s"),
+        ("/editをカット", "edit", "をカット"),
         ("/EDIT: trim it", "edit", "trim it"),
         ("/edit@edit_bot请剪短", "edit", "请剪短"),
         ("@edit_bot /edit trim it", "edit", "trim it"),
@@ -130,12 +141,23 @@ def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None,
         ("@Edit_Bot，请剪短", "请剪短"),
         ("请@edit_bot剪短", "请剪短"),
         ("trim it, @edit_bot", "trim it,"),
+        ("hey @edit_bot: trim it", "hey: trim it"),
+        ("@other @edit_bot trim it", "@other trim it"),
+        ("＠edit_bot 剪短", "剪短"),
+        ("@edit_botсделай короче", "сделай короче"),
+        ("\u200f@edit_bot، قص", "قص"),
+        ("✂️@edit_bot 1 s", "✂️ 1 s"),
         ("@edit_bot2 trim it", "@edit_bot2 trim it"),
         ("ann@edit_bot.com", "ann@edit_bot.com"),
     ],
 )
 def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> None:
     assert without_mention(text, "edit_bot") == words
+
+
+def test_a_mention_behind_a_command_is_no_part_of_the_words() -> None:
+    assert read(message("/edit @edit_bot trim it")).prompt == "trim it"
+    assert read(message("/edit@edit_bot @edit_bot，剪短")).prompt == "剪短"
 
 
 @pytest.mark.parametrize(

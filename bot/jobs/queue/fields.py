@@ -13,6 +13,7 @@ class JobField(StrEnum):
     CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
     ANNOUNCEMENT_CLAIMED = "announcement_claimed"  # flag: a process sends, or sent, its position in the queue
     CHARGE = "charge"  # what it costs so far, as JSON; see lua/quotas.lua
+    CREDITS = "credits"  # credits reserved for its message to the agent, as JSON; see lua/credits.lua
     QUESTION = "question"  # number of the agent's question that is open; absent without one
     TICKED = "ticked"  # the options of that question that are ticked, with spaces between
     GIVEN_UP = "given_up"  # flag: it is on the list of jobs that were given up

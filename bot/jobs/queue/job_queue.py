@@ -122,9 +122,9 @@ class JobQueue(JobReader):
         self._save_waiting = LuaScript(redis, __package__, "save_waiting")
         self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
         self._close = LuaScript(redis, __package__, "close")
-        self._finish = LuaScript(redis, __package__, "finish", "quotas")
+        self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits")
         self._park = LuaScript(redis, __package__, "park")
-        self._cancel = LuaScript(redis, __package__, "cancel", "quotas")
+        self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits")
         self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
     def run_tickets_with(self, handler: TicketHandler) -> None:

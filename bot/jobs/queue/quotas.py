@@ -7,7 +7,7 @@ before anything of it went to NemoVideo. Days are those of UTC.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from bot.jobs.checkpoints import FILES, LINKS, AgentAsked, RenderStarted, UploadStarted, field_of
@@ -115,9 +115,13 @@ class Quotas:
     @property
     def resets_in_s(self) -> float:
         """Seconds until the next day begins."""
-        now = self._clock.now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return (midnight - now).total_seconds()
+        return seconds_until_reset(self._clock.now())
+
+
+def seconds_until_reset(now: datetime) -> float:
+    """Return how many seconds are left of a day."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (midnight - now).total_seconds()
 
 
 def _is_request(job: Job) -> bool:

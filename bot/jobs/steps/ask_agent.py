@@ -17,6 +17,7 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, HeldAnswer, RawDraft, Turn
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
+from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.steps.agent_answer import FRACTION_AFTER, TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.agent_stages import (
@@ -26,16 +27,11 @@ from bot.jobs.steps.agent_stages import (
     has_succeeded,
     stage_of,
 )
-from bot.jobs.steps.credits_use import (
-    GRACE_S,
-    ensure_enough_credits,
-    read_credits,
-    turns_before,
-    used_credits,
-)
+from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.silence import Silence
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
@@ -48,13 +44,22 @@ from bot.nemo.errors import (
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
+    WarmingUp,
 )
-from bot.nemo.events import AgentFile, AgentQuestion, Event, KeepAlive, StreamError, ToolCall, ToolResult
+from bot.nemo.events import (
+    AgentFile,
+    AgentQuestion,
+    Event,
+    KeepAlive,
+    StreamError,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
 from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
-from bot.runtime.clock import Clock
 from bot.skills import SkillCards
 from bot.words import Words
 from bot.words.screen_talk import remove_screen_talk
@@ -137,12 +142,16 @@ class AskAgent:
         projects: The chats' projects.
         turn_limits: Times of the agent's answer.
         cards: The skill cards.
+        credit_limits: Daily limits of what the operator's account spends.
     """
 
     name = "ask_agent"
 
-    def __init__(self, projects: Projects, turn_limits: TurnLimits, cards: SkillCards) -> None:
+    def __init__(
+        self, projects: Projects, turn_limits: TurnLimits, cards: SkillCards, credit_limits: CreditLimits
+    ) -> None:
         self._projects = projects
+        self._credit_limits = credit_limits
         self._turn_limits = turn_limits
         self._cards = cards
 
@@ -166,22 +175,26 @@ class AskAgent:
         answered = attempt.load(AgentAnswered)
         if answered is not None and answered.turn == turn.number:
             return answered
-        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn).run()
+        spending = TurnCredits(self._projects, self._credit_limits, attempt, turn)
+        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn, spending).run()
 
 
 class _AgentTurn:
     """One message to the agent with its answer."""
 
-    def __init__(self, projects: Projects, limits: TurnLimits, attempt: Attempt, turn: Turn) -> None:
+    def __init__(
+        self, projects: Projects, limits: TurnLimits, attempt: Attempt, turn: Turn, spending: TurnCredits
+    ) -> None:
         self._projects = projects
         self._turn = turn
+        self._spending = spending
         self._limits = limits
         self._attempt = attempt
         self._clock = attempt.clock
         self._lost = LostProjectHandler(projects, attempt)
 
     async def run(self) -> AgentAnswered:
-        received, used = _Received(), (0, 0)
+        received, use = _Received(), None
         asked = self._attempt.load(AgentAsked, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question is not None:
             return await self._save_answer(
@@ -205,21 +218,22 @@ class _AgentTurn:
             after = await (self._draft() if received.question is not None else self._recover(before))
         else:
             before = self._draft_before()
-            after, used = await self._after_turn(before, received)
+            after, use = await self._after_turn(before, received)
         return await self._save_answer(
-            received.text.text, before, after, received.error, received.question, received.files, used
+            received.text.text, before, after, received.error, received.question, received.files, use
         )
 
-    async def _after_turn(self, before: RawDraft, received: _Received) -> tuple[RawDraft, tuple[int, int]]:
-        """Return the draft, and what was used and what is left of the credits; the draft hardly waits for those."""
-        reading = asyncio.create_task(used_credits(self._projects, self._attempt, self._turn))
+    async def _after_turn(self, before: RawDraft, received: _Received) -> tuple[RawDraft, CreditsUse]:
+        """Return the draft, and the use of credits; the draft hardly waits for that."""
+        reading = asyncio.create_task(self._spending.read_after())
         try:
             draft = await self._draft_after(before, received)
             await asyncio.wait({reading}, timeout=GRACE_S)
-            used = reading.result() if reading.done() else (0, 0)
+            use = reading.result() if reading.done() else CreditsUse()
         finally:
             reading.cancel()
-        return draft, used
+        await self._spending.settle(use.used, use.reading)
+        return draft, use
 
     async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
         """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
@@ -265,38 +279,48 @@ class _AgentTurn:
         except NemoError as error:
             if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
                 raise _Broken(str(error)) from error
+            await self._spending.settle(0)
             raise
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal):
+            if _is_refusal(refusal) and not await self._has_changed(project):
                 received.error = None
+                await self._spending.settle(0)
                 raise refusal
+
+    async def _has_changed(self, project: Project) -> bool:
+        """Whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+        try:
+            draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
+        except NemoError:
+            return False
+        return digest(draft.raw if draft else None) != digest(self._draft_before())
 
     async def _before_turn(self, project: Project) -> AgentAsked:
         """Return how things are before the message goes out.
 
         Raises:
-            JobEnded: It waits until somebody agrees to use the last credits.
+            JobEnded: It waits until somebody agrees to use the last credits, or today's limit does not allow it.
             NemoError: The project can't be read.
         """
-        reading = asyncio.create_task(read_credits(self._projects, project))
+        task = asyncio.create_task(self._spending.read(project))
         try:
             state = await self._projects.nemo.get_state(project.credentials, project.session_id)
-            available = await reading
+            reading = await task
         finally:
-            reading.cancel()
-        if self._turn.number == 1:
-            await ensure_enough_credits(self._projects, self._attempt, available)
+            task.cancel()
+        await self._spending.ensure_enough(reading.available)
+        await self._spending.reserve(project, reading)
         return AgentAsked(
             draft_before=state.draft.raw if state.draft else None,
             session_id=project.session_id,
-            credits_before=available,
-            turns_before=await turns_before(self._projects, self._attempt, project),
+            credits_before=reading.available,
+            turns_before=await self._spending.turns_before(project),
         )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
-        silence = _Silence(self._clock, self._limits)
+        silence = Silence(self._clock, self._limits.silent_s, self._limits.total_s)
         consumer = asyncio.create_task(self._consume(project, received, silence))
         watchdog = asyncio.create_task(silence.wait_until_too_long())
         try:
@@ -318,7 +342,7 @@ class _AgentTurn:
             replace(_progress("answer.raw_ready", USUAL_EDIT_S), readable_s=RAW_READABLE_S)
         )
 
-    async def _consume(self, project: Project, received: _Received, silence: _Silence) -> None:
+    async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._turn.number)
@@ -347,7 +371,7 @@ class _AgentTurn:
             case StreamError():
                 received.error, received.text_at_error = event, received.text.text
                 return False
-            case AgentFile():
+            case AgentFile() | Thought():
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
@@ -417,9 +441,10 @@ class _AgentTurn:
         error: StreamError | None = None,
         question: QuestionSet | None = None,
         files: int = 0,
-        used: tuple[int, int] = (0, 0),
+        use: CreditsUse | None = None,
     ) -> AgentAnswered:
         earlier = self._attempt.load(AgentAnswered)
+        used = (use and self._attempt.job.chat.is_private and use.used) or 0
         answered = AgentAnswered(
             text=text,
             draft_before=before if earlier is None else earlier.draft_before,
@@ -431,8 +456,8 @@ class _AgentTurn:
             question=self._question(question) if error is None else None,
             turn=self._turn.number,
             files=files,
-            credits_used=used[0] + (earlier.credits_used if earlier is not None and used[0] else 0),
-            credits_left=used[1],
+            credits_used=used + (earlier.credits_used if earlier is not None and used else 0),
+            credits_left=use.left if use and used else 0,
         )
         await self._attempt.save(answered)
         return answered
@@ -444,31 +469,9 @@ class _AgentTurn:
         return await self._projects.get_state(self._attempt.job, self._lost.end)
 
 
-class _Silence:
-    """Measures how long a stream has been silent."""
-
-    def __init__(self, clock: Clock, limits: TurnLimits) -> None:
-        self._clock = clock
-        self._limits = limits
-        self._began_s = self._last_s = clock.monotonic_s()
-
-    def end(self) -> None:
-        """Note that something other than a keep-alive came."""
-        self._last_s = self._clock.monotonic_s()
-
-    async def wait_until_too_long(self) -> None:
-        """Return when there has been only silence for too long, or the answer takes too long in all."""
-        while True:
-            end_s = min(self._last_s + self._limits.silent_s, self._began_s + self._limits.total_s)
-            left_s = end_s - self._clock.monotonic_s()
-            if left_s <= 0:
-                return
-            await self._clock.sleep(left_s)
-
-
 def _is_refusal(error: NemoError) -> bool:
     """Whether the message certainly was not taken, so that it may be sent again after a repair."""
-    return isinstance(error, (AuthError, SessionGone, RateLimited))
+    return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 
 def _progress(stage: str, usual_s: float, preview: Callable[[], str] = str) -> Progress:

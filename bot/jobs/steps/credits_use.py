@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import structlog
 
 from bot.chats.chats import Account
-from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice
+from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
-from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, TextMessage, with_lines
+from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
 from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
@@ -23,71 +25,131 @@ log = structlog.get_logger(__name__)
 GENERATION_CREDITS = 100
 """What generating a clip takes, about."""
 
+EDIT_CREDITS = 50
+"""What any other message takes, about."""
+
 PATIENCE_S = 3.0  # for the reading before a message
 GRACE_S = 0.5  # for the reading after it, once everything else is known
 
 
-async def ensure_enough_credits(projects: Projects, attempt: Attempt, available: float | None) -> None:
-    """Let a generation wait for a decision if there are too few credits left for it.
+@dataclass(frozen=True, slots=True)
+class CreditsReading:
+    """What an account has at a moment."""
+
+    available: float | None  # credits that can be used; ``None`` if that is unknown
+    balance: BalanceReading | None  # for the daily limits; ``None`` if it is unknown, or there are none
+
+
+@dataclass(frozen=True, slots=True)
+class CreditsUse:
+    """What a message used."""
+
+    used: int | None = (
+        None  # credits; ``None`` if that can't be told, as other chats used the account meanwhile
+    )
+    left: int = 0  # credits after it
+    reading: CreditsReading | None = None  # the reading after it
+
+
+class TurnCredits:
+    """Credits around one message to the agent.
 
     Args:
         projects: The chats' projects.
+        limits: Daily limits of what the operator's account spends.
         attempt: The attempt at the job.
-        available: What is left; ``None`` if that is unknown.
-
-    Raises:
-        JobEnded: The request waits.
+        turn: The message.
     """
-    job = attempt.job
-    may_go_on = job.payload_as(EditPayload).may_use_last_credits or not asks_for_generation(job.text)
-    # With none at all NemoVideo refuses by itself, and charges nothing.
-    if not available or available >= GENERATION_CREDITS or may_go_on:
-        return
-    buttons = (
-        Button("button.go_on", GoOn(job.id, GoOnChoice.SPEND)),
-        *await top_up_buttons(projects, await projects.chats.get(job.chat)),
-        Button("button.drop", DropRequest(job.id)),
-    )
-    numbers = {"available": round(available), "needed": GENERATION_CREDITS}
-    message = LocalizedMessage("credits.too_few", numbers, buttons)
-    # A balance is not for everyone in a group.
-    raise JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)), JobState.DONE)
 
+    def __init__(self, projects: Projects, limits: CreditLimits, attempt: Attempt, turn: Turn) -> None:
+        self._projects = projects
+        self._limits = limits
+        self._attempt = attempt
+        self._turn = turn
 
-async def read_credits(projects: Projects, project: Project) -> float | None:
-    """Return how many credits are left; ``None`` if that can't be had."""
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            return (await projects.nemo.get_credits(project.credentials)).available
-    except (NemoError, TimeoutError) as error:
-        log.info("credits.unknown", error=type(error).__name__)
-        return None
+    async def read(self, project: Project) -> CreditsReading:
+        """Return what the project's account has."""
+        is_limited = self._limits.are_set and project.account is Account.OPERATOR
+        number = await self._limits.begin_reading() if is_limited else None
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                credits_ = await self._projects.nemo.get_credits(project.credentials)
+        except (NemoError, TimeoutError) as error:
+            log.info("credits.unknown", error=type(error).__name__)
+            return CreditsReading(None, None)
+        total = credits_.available if credits_.total is None else credits_.total
+        balance = None if number is None or total is None else BalanceReading(number, total)
+        return CreditsReading(credits_.available, balance)
 
+    async def ensure_enough(self, available: float | None) -> None:
+        """Let a generation wait for a decision if there are too few credits left for it.
 
-async def turns_before(projects: Projects, attempt: Attempt, project: Project) -> int | None:
-    """Count the beginning of a turn of the operator's account, which other chats use too."""
-    is_shared = project.account is Account.OPERATOR and attempt.job.chat.is_private
-    return await projects.operator_token.count_turn() if is_shared else None
+        Args:
+            available: What is left; ``None`` if that is unknown.
 
+        Raises:
+            JobEnded: The request waits.
+        """
+        job = self._attempt.job
+        may_go_on = job.payload_as(EditPayload).may_use_last_credits or not asks_for_generation(job.text)
+        # With none at all NemoVideo refuses by itself, and charges nothing.
+        if self._turn.number > 1 or not available or available >= GENERATION_CREDITS or may_go_on:
+            return
+        buttons = (
+            Button("button.go_on", GoOn(job.id, GoOnChoice.SPEND)),
+            *await top_up_buttons(self._projects, await self._projects.chats.get(job.chat)),
+            Button("button.drop", DropRequest(job.id)),
+        )
+        numbers = {"available": round(available), "needed": GENERATION_CREDITS}
+        message = LocalizedMessage("credits.too_few", numbers, buttons)
+        # A balance is not for everyone in a group.
+        raise JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)), JobState.DONE)
 
-async def used_credits(projects: Projects, attempt: Attempt, turn: Turn) -> tuple[int, int]:
-    """Return the credits that the job's message used, and those that are left; zeros where that can't be told."""
-    asked = attempt.load(AgentAsked, turn.key)
-    if asked is None or asked.credits_before is None or not attempt.job.chat.is_private:
-        return 0, 0
-    try:
-        project = await projects.open(attempt.job)
-    except NemoError:
-        return 0, 0
-    if (
-        asked.turns_before is not None
-        and await projects.operator_token.count_turn() != asked.turns_before + 1
-    ):
-        return 0, 0  # Another chat used the account meanwhile: the difference is not this job's alone.
-    left = await read_credits(projects, project)
-    if left is None:
-        return 0, 0
-    return max(0, round(asked.credits_before - left)), round(left)
+    async def reserve(self, project: Project, reading: CreditsReading) -> None:
+        """Reserve what the message will use of the operator's credits today.
+
+        Raises:
+            JobEnded: Today's limit does not allow it.
+        """
+        if not self._limits.are_set or project.account is not Account.OPERATOR:
+            return
+        job = self._attempt.job
+        is_generation = asks_for_generation(self._turn.prompt or job.text)
+        estimate = GENERATION_CREDITS if is_generation else EDIT_CREDITS
+        scope = await self._limits.reserve(job, self._turn.number, estimate, reading.balance)
+        if scope is not None:
+            retry = Button("button.retry", Retry(job.id))
+            params = {"anew_in": Seconds(self._limits.resets_in_s)}
+            raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
+
+    async def settle(self, used: int | None, reading: CreditsReading | None = None) -> None:
+        """Replace what was reserved with what was used; ``None`` if that can't be told."""
+        if self._limits.are_set:
+            await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
+
+    async def turns_before(self, project: Project) -> int | None:
+        """Count the beginning of a turn of the operator's account, which other chats use too."""
+        is_shared = project.account is Account.OPERATOR
+        return await self._projects.operator_token.count_turn() if is_shared else None
+
+    async def read_after(self) -> CreditsUse:
+        """Return what the message used, and what is left after it."""
+        asked = self._attempt.load(AgentAsked, self._turn.key)
+        if asked is None or not (self._limits.are_set or self._attempt.job.chat.is_private):
+            return CreditsUse()
+        try:
+            project = await self._projects.open(self._attempt.job)
+        except NemoError:
+            return CreditsUse()
+        is_alone = (
+            asked.turns_before is None
+            or await self._projects.operator_token.count_turn() == asked.turns_before + 1
+        )
+        reading = await self.read(project)
+        left = reading.available
+        if not is_alone or left is None or asked.credits_before is None:
+            return CreditsUse(reading=reading)
+        return CreditsUse(max(0, round(asked.credits_before - left)), round(left), reading)
 
 
 def with_credits(message: TextMessage | None, answered: AgentAnswered) -> TextMessage | None:

@@ -14,13 +14,14 @@ from bot.projects.projects import Project, Projects
 log = structlog.get_logger(__name__)
 
 READY_S = 5.0
-"""How long "Ready" stays above the stages that follow; it goes with the message when the job ends sooner."""
+"""How long "Ready" stays, above the stages that follow or behind the answer to a quick question."""
 
 
 class FirstContact:
     """Set things up where a question is the chat's first contact.
 
-    A guest account is too scarce to be made for a question that can do without.
+    A question that can do without a project opens none: there the account is checked alone, and a guest account is too
+    scarce to be made for it.
     """
 
     name = "first_contact"
@@ -33,11 +34,15 @@ class FirstContact:
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get(job.chat)
         is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
-        if chat.greeted or (is_guest and not _needs_account(job)):
+        needs_account = _needs_account(job)
+        if chat.greeted or (is_guest and not needs_account):
             return
         await announce_setup(projects, attempt)
         try:
-            await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).tell)
+            if needs_account:
+                await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).tell)
+            else:
+                await projects.check_account(job)
         except NemoError as error:
             # The question tells it, if it matters there; the next request sets things up.
             log.info("setup.failed", error=type(error).__name__)
@@ -60,9 +65,11 @@ async def announce_setup(projects: Projects, attempt: Attempt) -> None:
 
 
 async def announce_ready(projects: Projects, attempt: Attempt) -> None:
-    """Say that the project is open, with the link to it."""
+    """Say that all is ready, with the link to the project if there is one."""
+    key = attempt.job.chat
     # Whoever has the link can take the project over: not for everyone in a group.
-    link = await projects.browser_link(attempt.job) if attempt.job.chat.is_private else None
+    has_link = key.is_private and await projects.is_set_up(key)
+    link = await projects.browser_link(attempt.job) if has_link else None
     attempt.responder.report_progress(
         Progress("setup.ready", fraction=0.05, link=link or "", readable_s=READY_S)
     )

@@ -25,6 +25,7 @@ from bot.jobs.refusal_messages import (
     size_refused,
     telegram_refused,
 )
+from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
@@ -78,6 +79,7 @@ class Upload:
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()
+        await take_kept_prompt(projects.chats, attempt)
         if not attempt.job.text:
             await ask_for_prompt(attempt, card)
 

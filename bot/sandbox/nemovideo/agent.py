@@ -1,6 +1,8 @@
 """The agent: runs the parsed prompts of `prompts` on a session's draft and describes what it did."""
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from bot.sandbox.nemovideo import drafts
@@ -13,15 +15,35 @@ from bot.sandbox.nemovideo.prompts import (
     Generate,
     Music,
     Prompt,
+    Ratio,
     Remove,
     Speed,
     Title,
+    TitleSize,
     Trim,
     Volume,
 )
 from bot.sandbox.nemovideo.sessions import Session
 
 MUSIC_VOLUME = 0.35
+_GREETING = re.compile(r"(?:\b(?:hi|hello|hey)\b|你好|您好|\W)*", re.IGNORECASE)
+_DEFAULT_MOOD = "Lo-fi"
+_MOODS_ZH = {
+    "Lo-fi": "轻松",
+    "Upbeat": "欢快",
+    "Calm": "舒缓",
+    "Epic": "史诗",
+    "Sad": "伤感",
+    "Jazz": "爵士",
+    "Electronic": "电子",
+}
+_TRACKS_ZH = {
+    "music": "音乐",
+    "title": "标题",
+    "other": "其他轨道",
+    "clips": "画面原声",
+    "everything": "整体",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +72,22 @@ def is_chinese(text: str, language: str) -> bool:
     )
 
 
-def small_talk(session: Session, chinese: bool) -> str:
-    """Return the answer to a message that asks for nothing."""
+def small_talk(session: Session, text: str, chinese: bool) -> str:
+    """Return the answer to a message that asks for nothing this agent knows; the first says what it is."""
+    first, session.introduced = not session.introduced, True
+    greets = first or _GREETING.fullmatch(text) is not None
     if chinese:
-        if session.uploads:
-            return "你好！素材已经收到，想怎么剪辑？例如：剪到3秒，加标题“你好”，配上轻快的音乐。"
-        return "你好！我可以帮你生成和剪辑视频。告诉我想要什么，或者上传一段视频。"
-    if session.uploads:
-        return (
-            "Hi! I have your media. Tell me what to do with it, such as trimming it to 3 seconds, "
-            'adding a title "Hello", or laying calm music under it.'
-        )
-    return "Hi! I can make and edit video. Tell me what you would like to see, or send me a clip to work on."
+        begin = "你好！" if greets else "这个我在这里做不到。"
+        media = "素材已经收到。" if session.uploads else "还没有素材，可以先发一段视频。"
+        which = "我是 NemoVideo 剪辑助手的替身，用来试玩；" if first else ""
+        return f"{begin}{media}{which}我会剪短、拼接、加标题、配乐、调音量、变速、换背景、改画幅，也能生成新片段。"
+    begin = "Hi!" if greets else "I can't do that here."
+    media = "I have your media." if session.uploads else "Send me a clip to work on, or ask for a new one."
+    which = "I only stand in for NemoVideo's editor, so that you can try the bot. " if first else ""
+    return (
+        f"{begin} {media} {which}I can trim and join clips, add titles and music, set volume, speed, "
+        "background and shape, and make new clips."
+    )
 
 
 def nothing_there(chinese: bool) -> str:
@@ -86,7 +112,18 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return _generate(session, prompt, generated)
         case Trim() | Between():
             return _trim(draft, prompt)
+        case Ratio(width, height):
+            drafts.change_ratio(draft, width, height)
+            return AppliedPrompt(
+                "set_canvas",
+                {"ratio": f"{width}:{height}"},
+                f"The picture is {width}:{height} now.",
+                f"画面现在是{width}:{height}。",
+            )
+        case TitleSize(factor):
+            return _title_size(draft, factor)
         case Title(text):
+            text = text or _fitting_title(draft)
             drafts.add_title(draft, text)
             return AppliedPrompt(
                 "add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。"
@@ -95,35 +132,36 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return AppliedPrompt(
                 "add_bgm", {"source": "upload"}, "I laid your sound under it.", "已配上你上传的声音。"
             )
-        case Music(mood):
-            drafts.add_music(draft, mood, MUSIC_VOLUME)
+        case Music(mood, seconds):
+            mood = mood or drafts.mood(draft) or _DEFAULT_MOOD
+            drafts.add_music(draft, mood, MUSIC_VOLUME, seconds)
             return AppliedPrompt(
                 "add_bgm",
                 {"mood": mood},
                 f"I laid {mood} music under it at 35%.",
-                f"已配上{mood}音乐，音量35%。",
+                f"已配上{_MOODS_ZH[mood]}的音乐，音量35%。",
             )
         case Background(what):
             drafts.change_background(draft, what)
-            return AppliedPrompt(
-                "replace_background",
-                {"prompt": what},
-                f"I changed the background to {what}.",
-                f"已把背景换成{what}。",
-            )
+            said = ("I blurred the background.", "已虚化背景。")
+            if what != "blur":
+                said = (f"I changed the background to {what}.", f"已把背景换成{what}。")
+            return AppliedPrompt("replace_background", {"prompt": what}, *said)
         case Speed(factor):
             drafts.change_speed(draft, factor)
             return AppliedPrompt(
                 "change_speed", {"factor": factor}, f"It plays at {factor:g}x now.", f"现在是{factor:g}倍速。"
             )
-        case Volume(level):
-            drafts.change_volume(draft, level)
+        case Volume():
+            return _volume(draft, prompt)
+        case Remove("other"):
+            drafts.remove_others(draft)
             return AppliedPrompt(
-                "set_volume", {"volume": level}, f"The volume is {level:.0%} now.", f"音量现在是{level:.0%}。"
+                "remove_track", {"track": "other"}, "I removed the other tracks.", "已去掉其他轨道。"
             )
         case Remove(what):
             drafts.remove(draft, drafts.AUDIO if what == "music" else drafts.TEXT)
-            name = "音乐" if what == "music" else "标题"
+            name = _TRACKS_ZH[what]
             return AppliedPrompt("remove_track", {"track": what}, f"I removed the {what}.", f"已去掉{name}。")
         case _:
             count = len(drafts.segments(draft, drafts.VIDEO))
@@ -133,6 +171,40 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
                 f"The timeline has {count} clips now.",
                 f"时间线上现在有{count}个片段。",
             )
+
+
+def _title_size(draft: Draft, factor: float) -> AppliedPrompt:
+    changed = drafts.change_title_size(draft, factor)
+    bigger = factor > 1
+    if not changed:
+        return AppliedPrompt("set_text", {}, "There is no title yet.", "还没有标题。")
+    return AppliedPrompt(
+        "set_text",
+        {"scale": factor},
+        f"The title is {'bigger' if bigger else 'smaller'} now.",
+        f"标题已{'放大' if bigger else '缩小'}。",
+    )
+
+
+def _fitting_title(draft: Draft) -> str:
+    """Return a title from the name of the first clip."""
+    first = next(iter(drafts.segments(draft, drafts.VIDEO)), None)
+    words = PurePath(str(first["name"])).stem.replace("_", " ").strip(" .,0123456789") if first else ""
+    return words[:30].capitalize() or "My video"
+
+
+def _volume(draft: Draft, prompt: Volume) -> AppliedPrompt:
+    level = drafts.change_volume(draft, prompt.level, prompt.of, relative=prompt.relative)
+    args = {"volume": level, "of": prompt.of}
+    if level is None:
+        return AppliedPrompt("set_volume", args, "There is no sound of that kind.", "没有这样的声音。")
+    what = "" if prompt.of == "everything" else f" of the {prompt.of}"
+    return AppliedPrompt(
+        "set_volume",
+        args,
+        f"The volume{what} is {level:.0%} now.",
+        f"{_TRACKS_ZH[prompt.of]}音量现在是{level:.0%}。",
+    )
 
 
 def _generate(session: Session, prompt: Generate, clip: Media) -> AppliedPrompt:
@@ -167,6 +239,14 @@ def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
                 part = length - part
                 side = "last" if side == "first" else "first"
             start, end = (0, part) if side == "first" else (length - part, length)
+    if (start, end) == (0, length):
+        seconds_now = length / 1000
+        return AppliedPrompt(
+            "trim",
+            {"start_ms": 0, "end_ms": length},
+            f"It is only {seconds_now:g} seconds long, so I left the length as it is.",
+            f"全长只有{seconds_now:g}秒，长度保持不变。",
+        )
     # An edit must not leave an empty timeline.
     if end > start:
         drafts.keep(draft, start, end)

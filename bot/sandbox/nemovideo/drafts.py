@@ -1,7 +1,7 @@
 """Drafts (`t` tracks, `tt` type, `sg` segments, `d` length in ms, `m` metadata) and edits of them."""
 
 import secrets
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from bot.sandbox.nemovideo.media import Media
 
@@ -61,17 +61,45 @@ def place(draft: Draft, media: Media) -> Segment:
 def add_title(draft: Draft, text: str) -> Segment:
     """Add a title at the start, of three seconds or the draft's length."""
     length = min(TITLE_MS, draft["d"] or TITLE_MS)
-    segment = _segment(text, 0, length, text=text)
+    segment = _segment(text, 0, length, text=text, scale=1.0)
     _track(draft, TEXT)["sg"].append(segment)
     measure(draft)
     return segment
 
 
-def add_music(draft: Draft, mood: str, volume: float) -> Segment:
-    """Add music under everything, instead of earlier music."""
+def change_title_size(draft: Draft, factor: float) -> int:
+    """Scale the titles.
+
+    Returns:
+        The number of titles.
+    """
+    titles = segments(draft, TEXT)
+    for title in titles:
+        title["scale"] = round(title.get("scale", 1.0) * factor, 2)
+    return len(titles)
+
+
+def change_ratio(draft: Draft, width: int, height: int) -> None:
+    """Give the canvas another shape; its longer side stays as long as it is."""
+    meta = draft["m"]
+    longer, scale = max(meta["width"], meta["height"]), max(width, height)
+    # Both have to be even, because yuv420p halves them.
+    meta["width"], meta["height"] = (max(2, round(longer * side / scale / 2) * 2) for side in (width, height))
+
+
+def mood(draft: Draft) -> str | None:
+    """Return the mood of the music, if there is some."""
+    return next((segment["mood"] for segment in segments(draft, AUDIO) if segment.get("mood")), None)
+
+
+def add_music(draft: Draft, mood: str, volume: float, seconds: float | None = None) -> Segment:
+    """Add music under everything, instead of earlier music; never the piece that is there."""
+    earlier = [segment.get("piece", 0) for segment in segments(draft, AUDIO) if segment.get("mood") == mood]
     remove(draft, AUDIO)
-    name = f"{mood} BGM"
-    segment = _segment(name, 0, draft["d"] or 10_000, mood=mood, media_type="music", volume=volume)
+    piece = max(earlier, default=-1) + 1
+    length = draft["d"] or round((seconds or 10) * 1000)
+    name = f"{mood} BGM {piece + 1}" if piece else f"{mood} BGM"
+    segment = _segment(name, 0, length, mood=mood, piece=piece, media_type="music", volume=volume)
     _track(draft, AUDIO)["sg"].append(segment)
     measure(draft)
     return segment
@@ -87,6 +115,12 @@ def remove(draft: Draft, track_type: int) -> int:
     draft["t"] = [track for track in draft["t"] if track["tt"] != track_type]
     measure(draft)
     return gone
+
+
+def remove_others(draft: Draft) -> None:
+    """Remove all tracks but those of video, audio and text."""
+    draft["t"] = [track for track in draft["t"] if track["tt"] in _TRACK_NAMES]
+    measure(draft)
 
 
 def keep(draft: Draft, start: int, end: int) -> None:
@@ -120,10 +154,29 @@ def change_speed(draft: Draft, factor: float) -> None:
     measure(draft)
 
 
-def change_volume(draft: Draft, volume: float) -> None:
-    """Set the volume of everything with sound, 0 to 1 and above."""
-    for segment in [*segments(draft, VIDEO), *segments(draft, AUDIO)]:
-        segment["volume"] = round(volume, 3)
+def change_volume(
+    draft: Draft,
+    volume: float,
+    of: Literal["everything", "music", "clips"] = "everything",
+    *,
+    relative: bool = False,
+) -> float | None:
+    """Set the volume of some tracks.
+
+    Args:
+        draft: The draft to change.
+        volume: The volume, 0 to 1 and above; with ``relative``, a factor of the present one.
+        of: What to set it for.
+        relative: Whether to multiply the present volume.
+
+    Returns:
+        The first segment's volume now; ``None`` if there is nothing of the kind.
+    """
+    types = {"everything": (VIDEO, AUDIO), "music": (AUDIO,), "clips": (VIDEO,)}[of]
+    heard = [segment for track_type in types for segment in segments(draft, track_type)]
+    for segment in heard:
+        segment["volume"] = round(segment["volume"] * volume if relative else volume, 3)
+    return float(heard[0]["volume"]) if heard else None
 
 
 def change_background(draft: Draft, background: str) -> None:

@@ -31,6 +31,8 @@ class Clip:
         volume: Its volume; 1 leaves it as it is.
         background: Words of its replaced background, if any.
         mood: The music's mood.
+        piece: Which piece of music of that mood, from 0.
+        scale: The title's size; 1 is the usual one.
     """
 
     kind: Literal["video", "image", "audio", "generated", "music", "title"]
@@ -43,6 +45,8 @@ class Clip:
     volume: float = 1.0
     background: str = ""
     mood: str = ""
+    piece: int = 0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +148,21 @@ def _compose(spec: Spec, pictures: dict[int, _Pictures], at_s: float) -> Image.I
         if clip.start_s <= at_s + 1e-6 < clip.start_s + clip.duration_s:
             picture = source.at(at_s - clip.start_s)
     picture = picture or Image.new("RGB", (spec.width, spec.height), "#202028")
-    for clip in spec.clips:
-        if clip.kind == "title" and clip.start_s <= at_s + 1e-6 < clip.start_s + clip.duration_s:
-            paint.title(picture, clip.name)
+    titles = [
+        clip
+        for clip in spec.clips
+        if clip.kind == "title" and clip.start_s <= at_s + 1e-6 < clip.start_s + clip.duration_s
+    ]
+    lower_edge = 0.92
+    for clip in reversed(titles):
+        lower_edge = paint.title(picture, clip.name, clip.scale, lower_edge)
     return picture
 
 
 def _part(clip: Clip) -> sound.Part:
     source: sound.Source
     if clip.path is None:
-        source = sound.Music(clip.mood)
+        source = sound.Music(clip.mood, clip.piece)
     else:
         source = sound.FileSound(Path(clip.path), clip.source_start_s, clip.speed)
     start, length = round(clip.start_s * sound.RATE), round(clip.duration_s * sound.RATE)
@@ -183,7 +192,7 @@ def _video_frames(clip: Clip, size: tuple[int, int]) -> Iterator[tuple[float, Im
 def _boxed(picture: Image.Image, clip: Clip, size: tuple[int, int]) -> Image.Image:
     """Fit a picture into the canvas, over its background."""
     if clip.background:
-        behind = paint.ground(clip.background, *size).copy()
+        behind = paint.background(clip.background, picture, *size)
         inner = ImageOps.contain(picture, (int(size[0] * _BEHIND), int(size[1] * _BEHIND)))
     else:
         inner = ImageOps.contain(picture, size)

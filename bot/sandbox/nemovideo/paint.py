@@ -6,10 +6,19 @@ import hashlib
 import math
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _LINE_LETTERS = 26
+_COLORS_ZH = {
+    "白": "white",
+    "黑": "black",
+    "绿": "green",
+    "蓝": "blue",
+    "红": "red",
+    "黄": "yellow",
+    "灰": "gray",
+}
 
 
 def hue_of(words: str) -> float:
@@ -72,18 +81,51 @@ def generated(prompt: str, at: float, width: int, height: int) -> Image.Image:
     return picture
 
 
-def title(picture: Image.Image, text: str) -> None:
-    """Draw a title near the lower edge, with an outline that is readable on anything."""
-    size = max(14, picture.height // 9)
+def background(words: str, picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Draw what is seen behind a picture.
+
+    Args:
+        words: What it shall be: ``blur``, something with the name of a color, or anything else.
+        picture: The picture in front.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+    if words == "blur":
+        return ImageOps.fit(picture, (width, height)).filter(ImageFilter.GaussianBlur(max(2, height // 20)))
+    for word in reversed(words.lower().split()):
+        if word in ImageColor.colormap:
+            return Image.new("RGB", (width, height), word)
+    color = next((color for name, color in _COLORS_ZH.items() if name in words), None)
+    return Image.new("RGB", (width, height), color) if color else ground(words, width, height).copy()
+
+
+def title(picture: Image.Image, text: str, scale: float = 1.0, lower_edge: float = 0.92) -> float:
+    """Draw a title, with an outline that is readable on anything.
+
+    Args:
+        picture: The picture to draw on.
+        text: The title.
+        scale: Its size; 1 is a ninth of the picture's height.
+        lower_edge: Where it ends, as a share of the height.
+
+    Returns:
+        Where a title above it ends.
+    """
+    size = max(14, round(picture.height / 9 * scale))
+    text = text[:60]
+    # Whatever was asked for, the words stay inside.
+    while size > 14 and font(text, size).getlength(text) > picture.width * 0.95:
+        size = size * 9 // 10
     ImageDraw.Draw(picture).text(
-        (picture.width / 2, picture.height * 0.82),
-        text[:60],
+        (picture.width / 2, picture.height * lower_edge - size / 2),
+        text,
         fill="white",
         stroke_width=max(1, size // 14),
         stroke_fill="black",
         font=font(text, size),
         anchor="mm",
     )
+    return lower_edge - size * 1.1 / picture.height
 
 
 def font(text: str, size: int) -> Font:

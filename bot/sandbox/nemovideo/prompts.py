@@ -10,7 +10,8 @@ _DIGITS = {
     **dict(zip("一二三四五六七八九十", range(1, 11), strict=True)),
     "两": 2,
 }
-_NUMBER = rf"(\d+(?:\.\d+)?|{'|'.join(_DIGITS)})"
+# Without the look behind, "phones" would hold "one s".
+_NUMBER = rf"((?<![a-z\d.])\d+(?:\.\d+)?|(?<![a-z])(?:{'|'.join(_DIGITS)}))"
 _TIME = rf"{_NUMBER}\s*-?\s*(s\b|sec(?:ond)?s?\b|秒钟?|min(?:ute)?s?\b|分钟)"
 
 _MOODS = {
@@ -27,7 +28,10 @@ _TITLE = r"(?:titles?|captions?|subtitles?|headings?|text|标题|字幕|文字)"
 _CLIP = (
     r"(?:clip|video|film|movie|animation|footage|time-?lapse|short|reel|视频|片段|短片|影片|动画|延时|画面)"
 )
+# What follows the subject of a generated clip and says how it looks or where it goes.
+_ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
+_RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
 _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|移除|去除|不要)"
 
 
@@ -57,17 +61,38 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Title:
-    """Add a title."""
+class Ratio:
+    """Change the shape of the picture, such as 9 to 16."""
 
-    text: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """Add a title; ``None`` leaves its words to the agent."""
+
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TitleSize:
+    """Change the size of the titles by a factor."""
+
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """Add music of a mood."""
+    """Add music.
 
-    mood: str
+    Attributes:
+        mood: Its mood; ``None`` keeps the mood of the music that is there.
+        seconds: Its length; ``None`` is the draft's length.
+    """
+
+    mood: str | None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +111,24 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Set the volume; 1 leaves it as it is."""
+    """Set the volume.
+
+    Attributes:
+        level: 1 is the volume of the source; with ``relative``, a factor.
+        of: What it is set for.
+        relative: Whether the level multiplies the present volume.
+    """
 
     level: float
+    of: Literal["everything", "music", "clips"] = "everything"
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Remove a track."""
+    """Remove the tracks of a type; ``other`` is all but video, music and titles."""
 
-    what: Literal["music", "title"]
+    what: Literal["music", "title", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +136,20 @@ class AddClips:
     """Append the uploads."""
 
 
-Prompt = Generate | Trim | Between | Title | Music | Background | Speed | Volume | Remove | AddClips
+Prompt = (
+    Generate
+    | Trim
+    | Between
+    | Ratio
+    | Title
+    | TitleSize
+    | Music
+    | Background
+    | Speed
+    | Volume
+    | Remove
+    | AddClips
+)
 
 
 def parse(text: str) -> list[Prompt]:
@@ -122,11 +168,12 @@ def parse(text: str) -> list[Prompt]:
         generate,
         None if generate else _add_clips(rest),
         None if generate else _trim(rest),
+        None if generate else _ratio(rest),
         _remove(rest),
         _speed(rest),
         _background(rest),
         _volume(rest),
-        _title(rest),
+        _title_size(rest) or _title(rest),
         _music(rest, with_is_enough=generate is not None),
     ]
     return [prompt for prompt in found if prompt is not None]
@@ -134,7 +181,11 @@ def parse(text: str) -> list[Prompt]:
 
 def mood_of(text: str) -> str:
     """Return the mood that a text names, or the default one."""
-    return next((mood for mood, pattern in _MOODS.items() if _has(pattern, text)), "Lo-fi")
+    return _named_mood(text) or "Lo-fi"
+
+
+def _named_mood(text: str) -> str | None:
+    return next((mood for mood, pattern in _MOODS.items() if _has(pattern, text)), None)
 
 
 def _has(pattern: str, text: str) -> re.Match[str] | None:
@@ -167,8 +218,11 @@ def _generate(text: str) -> Generate | None:
         )
         or _has(r"(?:关于|展示)(.+?)的", text)
         or _has(rf"秒钟?的?(.+?)(?:的)?{_CLIP}", text)
+        or _has(rf"(?:{_CLIP}|{animate})[^：:]{{0,20}}[：:]\s*(.+)$", text)
+        or _has(rf"(?:生成|制作)(?:一个|一段|一条)?([^，,]+?)的{_CLIP}", text)
     )
-    return Generate((subject[1] if subject else text).strip(" ,.!，。！"), min(seconds, 60.0))
+    words = (subject[1] if subject else text).strip(" ,.!，。！：:")
+    return Generate(re.split(_ASIDE, words, flags=re.IGNORECASE)[0], min(seconds, 60.0))
 
 
 def _add_clips(text: str) -> AddClips | None:
@@ -202,17 +256,37 @@ def _trim(text: str) -> Trim | Between | None:
     return Trim(None) if _has(r"\bshort|缩短|短一", text) else None
 
 
+def _ratio(text: str) -> Ratio | None:
+    named = _has(_RATIO, text)
+    if named and int(named[1]) and int(named[2]):
+        return Ratio(int(named[1]), int(named[2]))
+    shapes = {
+        (9, 16): r"\b(?:vertical|portrait|upright)\b|竖屏|竖版|竖着",
+        (16, 9): r"\b(?:horizontal|landscape|widescreen)\b|横屏|横版",
+        (1, 1): r"\bsquare\b|方形|正方",
+    }
+    shape = next((shape for shape, pattern in shapes.items() if _has(pattern, text)), None)
+    changes = _has(r"\b(?:make|turn|change|crop|convert|switch|set|into|format)\b|改|变|转|换|裁|做", text)
+    return Ratio(*shape) if shape and changes else None
+
+
+def _title_size(text: str) -> TitleSize | None:
+    if not _has(_TITLE, text):
+        return None
+    if _has(r"\b(?:bigger|larger|enlarge)\b|放大|大一点|大些|更大", text):
+        return TitleSize(1.4)
+    return TitleSize(0.7) if _has(r"\b(?:smaller|shrink)\b|缩小|小一点|小些|更小", text) else None
+
+
 def _title(text: str) -> Title | None:
-    if not _has(rf"\b{_TITLE}\b|标题|字幕|文字", text) or _has(
-        rf"{_REMOVE}\s*(?:the\s+|this\s+)?{_TITLE}", text
-    ):
+    if not _has(rf"\b{_TITLE}\b|标题|字幕|(?<!我的)文字", text.replace("my text", "")) or _removed(text):
         return None
     words = (
         _has(_QUOTED, text)
         or _has(rf"{_TITLE}\s*(?:that says|saying|with the words|reading|called|[:：])\s*(.+)$", text)
-        or _has(r"(?:标题|字幕|文字)(?:为|是|写着|叫)?\s*(.+)$", text)
+        or _has(r"(?:标题|字幕|文字)(?:为|是|写着|叫)?\s*([^，,]+)$", text)
     )
-    return Title(words[1].strip(" .!。！")) if words and words[1].strip(" .!。！") else Title("Untitled")
+    return Title(words[1].strip(" .!。！") or None) if words else Title(None)
 
 
 def _music(text: str, *, with_is_enough: bool) -> Music | None:
@@ -220,28 +294,38 @@ def _music(text: str, *, with_is_enough: bool) -> Music | None:
     if with_is_enough:
         verbs += "|with|and"
     chinese = "加|配|来|添|换|生成|做|制作|要|带"
-    if not _has(_MUSIC, text) or _has(
-        rf"{_REMOVE}\s*(?:the\s+|all\s+|this\s+|background\s+|背景)*{_MUSIC}", text
-    ):
+    if not _has(_MUSIC, text) or _removed(text) or _volume(text):
         return None
     if _has(rf"\b(?:{verbs})\b.*{_MUSIC}|(?:{chinese}).*{_MUSIC}|{_MUSIC}[,，]?\s*(?:please)?$", text):
-        return Music(mood_of(text))
+        time = None if with_is_enough else _has(_TIME, text)
+        same = _has(r"\b(?:same|other|another|different)\b|相同|同样|另|换一", text)
+        mood = _named_mood(text) if same else mood_of(text)
+        return Music(mood, _seconds(time[1], time[2]) if time else None)
     return None
 
 
 def _remove(text: str) -> Remove | None:
+    what = _removed(text)
+    return Remove(what) if what else None
+
+
+def _removed(text: str) -> Literal["music", "title", "other"] | None:
     gap = r"\s*(?:the\s+|all\s+|this\s+|any\s+|background\s+|背景|所有)*"
+    if _has(rf"{_REMOVE}.*\b(?:except|but)\b|{_REMOVE}.*(?:以外|之外)|\b(?:keep|leave) only\b|只保留", text):
+        return "other"
     if _has(rf"{_REMOVE}{gap}{_MUSIC}", text):
-        return Remove("music")
-    return Remove("title") if _has(rf"{_REMOVE}{gap}{_TITLE}", text) else None
+        return "music"
+    return "title" if _has(rf"{_REMOVE}{gap}{_TITLE}", text) else None
 
 
 def _background(text: str) -> Background | None:
     if not _has(r"background(?!\s*(?:music|song|track))|backdrop|背景(?!音乐)", text):
         return None
-    what = _has(
-        r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text
-    ) or _has(r"背景(?:换|改|变|替换)?(?:成|为|到)\s*(.+?)[。！]?$", text)
+    what = (
+        _has(r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text)
+        or _has(r"\bmake the (?:background|backdrop)\s+(.+?)[.!]?$", text)
+        or _has(r"背景(?:换|改|变|替换)?(?:成|为|到)\s*(.+?)[。！]?$", text)
+    )
     changes = _has(r"change|replace|swap|set|make|put|remove|blur|换|改|变|替换|去|虚化", text)
     if what:
         return Background(what[1].strip())
@@ -262,9 +346,17 @@ def _speed(text: str) -> Speed | None:
 def _volume(text: str) -> Volume | None:
     if _has(r"\bmute\b|静音", text):
         return Volume(0.0)
-    if not _has(r"volume|loud|quiet|音量|大声|小声", text):
+    if not _has(r"volume|loud|quiet|softer|音量|大声|小声", text):
         return None
+    of: Literal["everything", "music", "clips"] = "everything"
+    if _has(_MUSIC, text):
+        of = "music"
+    elif _has(_CLIP, text):
+        of = "clips"
     percent = _has(r"(\d+)\s*[%％]", text)
     if percent:
-        return Volume(min(int(percent[1]), 200) / 100)
-    return Volume(0.3) if _has(r"quiet|lower|down|小", text) else Volume(1.5)
+        return Volume(min(int(percent[1]), 200) / 100, of)
+    down = _has(r"quiet|soft|lower|down|小|低", text)
+    if _has(r"a (?:little|bit)|slightly|一点|一些|稍", text):
+        return Volume(0.7 if down else 1.4, of, relative=True)
+    return Volume(0.3 if down else 1.5, of)

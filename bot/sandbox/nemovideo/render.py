@@ -277,9 +277,10 @@ def _clip(segment: dict[str, Any], track_type: int, media: MediaStore) -> Clip:
     volume = float(segment.get("volume", 1.0))
     served = media.find(str(segment.get("media_url") or ""))
     if track_type == TEXT:
-        return Clip("title", name, start_s, duration_s)
+        return Clip("title", name, start_s, duration_s, scale=float(segment.get("scale") or 1.0))
     if track_type == AUDIO and (served is None or served.path is None):
-        return Clip("music", name, start_s, duration_s, volume=volume, mood=str(segment.get("mood") or ""))
+        mood, piece = str(segment.get("mood") or ""), int(segment.get("piece") or 0)
+        return Clip("music", name, start_s, duration_s, volume=volume, mood=mood, piece=piece)
     if served is None or served.path is None:
         words = served.generated[0] if served is not None and served.generated else name
         return Clip("generated", words, start_s, duration_s)

@@ -40,10 +40,12 @@ class Music:
 
     Args:
         mood: One of the moods of `prompts`; any other sounds like the first.
+        piece: Which piece of the mood, from 0; each is a fourth higher than the one before.
     """
 
-    def __init__(self, mood: str) -> None:
+    def __init__(self, mood: str, piece: int = 0) -> None:
         root, chords, beats = _MOODS.get(mood, _MOODS["Lo-fi"])
+        root *= 2 ** (piece % 4 * 5 / 12)
         half = RATE * _LOOP_S // len(chords)
         self._loop = array("h")
         for chord in chords:

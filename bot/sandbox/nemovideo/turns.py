@@ -12,7 +12,7 @@ from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
-from bot.sandbox.nemovideo.prompts import Generate, Prompt, parse
+from bot.sandbox.nemovideo.prompts import Generate, Music, Prompt, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
@@ -163,12 +163,12 @@ class AgentTurn:
         chinese = agent.is_chinese(text, self._session.language)
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace
-        generates = any(isinstance(prompt, Generate) for prompt in prompts)
+        creates = any(isinstance(prompt, Generate | Music) for prompt in prompts)
         has_clips = drafts.is_ready(self._session.draft) or bool(self._session.unplaced)
-        if not prompts or not (generates or has_clips):
+        if not prompts or not (creates or has_clips):
             await self._world.clock.sleep(pace.text_s)
             talk = agent.nothing_there if prompts else None
-            said = talk(chinese) if talk is not None else agent.small_talk(self._session, chinese)
+            said = talk(chinese) if talk is not None else agent.small_talk(self._session, text, chinese)
             shown(*self._events.text(said, last=True))
             return
         shown(*self._events.thought("Working out what to change"))

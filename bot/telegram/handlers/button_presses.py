@@ -33,6 +33,13 @@ class Press:
         """The chat, and its topic, of the button."""
         return chat_key(self.message)
 
+    @property
+    def is_genuine(self) -> bool:
+        """Whether the message has this button still."""
+        markup = self.message.reply_markup
+        rows = markup.inline_keyboard if markup is not None else ()
+        return any(button.callback_data == self.data for row in rows for button in row)
+
 
 ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
 """Makes what a message shows, from what is stored when it is called."""

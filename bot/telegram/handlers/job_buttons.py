@@ -25,7 +25,7 @@ from bot.jobs.buttons import (
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
-from bot.jobs.next_steps import next_step
+from bot.jobs.next_steps import edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
@@ -79,6 +79,8 @@ class JobButtons(HandlerFamily):
             output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
             payload = ExportPayload(output=output) if output else None
             job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
+        elif isinstance(action, RunExample):
+            job = replace(job, payload=EditPayload(needs_clip=edits_clip(prompt)))
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}

@@ -77,9 +77,14 @@ class JobSubmitter:
                 refusal = quota_exceeded(error.warning, self.job_queue.quotas)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
-            await self.job_queue.enqueue(
-                [*urgent, await self._saying(update, refusal)], _refusal_mark(update, arrival)
-            )
+            mark = _refusal_mark(update, arrival)
+            try:
+                await self.job_queue.enqueue([*urgent, await self._saying(update, refusal)], mark)
+            except (
+                QueueFull
+            ):  # Asked over and over: so many answers are on their way that one more says nothing.
+                if urgent:
+                    await self.job_queue.enqueue(urgent, mark)
             return False
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1])

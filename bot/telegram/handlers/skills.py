@@ -68,6 +68,10 @@ class SkillHandlers(HandlerFamily):
         name = cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
+        # Everyone may look at a card, but a forged press would put one in the place of any message of the bot.
+        asker_id = asker_of(press.message)
+        if not press.is_genuine and not await self._permissions.may_change(press.update, asker_id):
+            return not_yours(press.update, asker_id)
 
         async def show(words: Words) -> View:
             card = cards.active(name, words.language)

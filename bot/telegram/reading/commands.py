@@ -15,13 +15,17 @@ EDIT = "edit"
 ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "help"}
 """Names that people try, and the commands that they mean."""
 
-# A path such as /home/ann/clip.mp4 is no command.
+# Bidirectional marks, joiners and the like, which keyboards and copied texts bring along.
+_INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+
+# A path such as /home/ann/clip.mp4 is no command. Chinese keyboards have a slash and an @ of full width.
 _COMMAND = re.compile(
-    r"/(?P<name>[a-z0-9_]{1,32})(?:@(?P<bot>[a-z]\w{2,31}))?(?![\w/])", re.ASCII | re.IGNORECASE
+    rf"[{_INVISIBLE}]*(?P<written>[/／](?P<name>[a-z0-9_]{{1,32}})(?:[@＠](?P<bot>[a-z]\w{{2,31}}))?)(?![\w/])",
+    re.ASCII | re.IGNORECASE,
 )
 
 # The punctuation between a command or a mention and the words behind it: not the sign or the point of a number.
-_PUNCTUATION = re.compile(r"(?:[\s,;:!?，。；：！？、…～]|[-–—](?=\s)|\.(?!\d))*")
+_PUNCTUATION = re.compile(rf"(?:[\s,;:!?，。；：！？、…～·—，،؛؟۔{_INVISIBLE}]|[-–](?=\s)|\.(?!\d))*")
 
 _NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
 
@@ -61,7 +65,10 @@ def find_command(text: str, username: str = "") -> Command | None:
         return None
     name = match["name"].lower()
     return Command(
-        ALIASES.get(name, name), match[0], match["bot"] or "", _without_punctuation(text[match.end() :])
+        ALIASES.get(name, name),
+        match["written"].replace("／", "/"),
+        match["bot"] or "",
+        _without_punctuation(text[match.end() :]),
     )
 
 
@@ -86,7 +93,11 @@ def without_mention(text: str, username: str) -> str:
     if match is None:
         return text.strip()
     before, after = text[: match.start()], text[match.end() :]
-    return (before + (after if before.strip() else _without_punctuation(after))).strip()
+    if not before.strip():
+        return _without_punctuation(after).strip()
+    # One space where there were two, and none before the colon of "hey @bot: cut it".
+    is_closed = _without_punctuation(after) != after
+    return ((before.rstrip() if is_closed else before) + after).strip()
 
 
 def _without_punctuation(text: str) -> str:
@@ -95,4 +106,6 @@ def _without_punctuation(text: str) -> str:
 
 def _mention(username: str) -> re.Pattern[str]:
     # Compiled patterns are cached. An address such as me@bot.com mentions nobody.
-    return re.compile(rf"(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)
+    return re.compile(
+        rf"[{_INVISIBLE}]*(?<![\w@＠./])[@＠]{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE
+    )

@@ -85,9 +85,9 @@ def read_request(message: Message, reader: Reader) -> Request:
     part, replied = _parts(message, reader)
     context = _context(message, reader)
     has_file = bool(part.files) or replied is not None
-    links = read_links(
-        without_mention(text, reader.username) if command is None else command.words, has_file=has_file
-    )
+    # A command does not make a mention part of the words.
+    words = without_mention(text if command is None else command.words, reader.username)
+    links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
         links = RequestLinks(links.prompt)

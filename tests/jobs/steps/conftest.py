@@ -19,6 +19,7 @@ from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
+from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.worker.attempt import Attempt
@@ -205,6 +206,7 @@ class Rig:
     cards: SkillCards
     clock: SystemClock
     responder: RecordingResponder
+    credit_limits: CreditLimits
 
     def attempt(
         self,
@@ -264,6 +266,10 @@ def a_draft(*tracks: int, seconds: float = 3) -> Draft:
     }
 
 
+async def no_alert(name: str, message: LocalizedMessage) -> None:
+    raise AssertionError(name)
+
+
 @pytest.fixture
 async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
     clock = SystemClock(SPEED)
@@ -283,7 +289,8 @@ async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
             OperatorToken(redis, None),
             options,
         )
-        yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"))
+        credit_limits = CreditLimits(redis, clock, DailyCredits(), no_alert)
+        yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"), credit_limits)
 
 
 def a_file(number: int = 1, **fields: Any) -> Attachment:

@@ -17,7 +17,7 @@ LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
 async def ask(rig: Rig, attempt: Attempt) -> str:
     """Take the step; return the key of the message that it ended the job with, if it did."""
     try:
-        await AskAgent(rig.projects, LIMITS, rig.cards)(attempt)
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(attempt)
     except JobEnded as end:
         return end.message.key if isinstance(end.message, LocalizedMessage) else type(end.message).__name__
     return ""
@@ -88,8 +88,10 @@ async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> Non
     [
         [{"text": "I begin."}],
         [{"tool": {"name": "trim_clip", "args": {}, "result": {"status": "ok"}}}],
+        [{"thought": "Let me think."}],
+        [{"edit": "trim it to 1 second"}],
     ],
-    ids=["words", "tool"],
+    ids=["words", "tool", "thought", "edit"],
 )
 async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
     rig: Rig, work: Script, code: int
@@ -97,7 +99,8 @@ async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([*work, *scripts.coded_error(code, "not now")])
     attempt = rig.attempt(rig.job(text="trim it"))
-    assert await ask(rig, attempt)  # The chat is told of the error.
+    ended = await ask(rig, attempt)
+    assert bool(ended) is ("edit" not in work[0])  # The chat is told of the error, or of what changed.
     # It was paid for: a second message would be paid again.
     assert len(await rig.nemo.messages()) == 1
     if "text" in work[0]:
@@ -112,6 +115,15 @@ async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -
     assert rig.responder.sent["project_lost"] == LocalizedMessage(
         "lost.no_files", {"what": LocalizedMessage("lost.session_gone")}
     )
+
+
+async def test_a_starting_sandbox_told_within_the_stream_is_waited_for(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(
+        [{"json": {"type": "warming_up"}}, *scripts.coded_error(503, "sandbox is starting")]
+    )
+    assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
+    assert len(await rig.nemo.messages()) == 2
 
 
 async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -> None:
@@ -168,7 +180,9 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "I begin."}, *error])
     with pytest.raises(JobEnded) as ended:
-        await AskAgent(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(text="trim it")))
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(
+            rig.attempt(rig.job(text="trim it"))
+        )
     message = ended.value.message
     assert isinstance(message, LocalizedMessage)
     assert (message.key, message.params) == (key, {})

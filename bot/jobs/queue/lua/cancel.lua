@@ -6,7 +6,7 @@
 -- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions
 -- Argument: id, member (of the open questions), ttl_s, fields_of_sent (see quotas.lua)
 -- Answer: the state that the job was in, or 'unknown'
--- Needs: quotas.lua
+-- Needs: quotas.lua, credits.lua
 local job, queue, waiting, open_question, questions = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
@@ -21,6 +21,7 @@ if state == 'asking' or (state == 'queued' and redis.call('LREM', queue, 1, args
   redis.call('HSET', job, 'state', 'cancelled')
   redis.call('ZREM', waiting, job)
   settle_charge(job, 'cancelled', args.fields_of_sent)
+  release_credits(job)
   redis.call('EXPIRE', job, args.ttl_s)
   return state
 end

@@ -1,0 +1,74 @@
+"""A card's example that edits a clip, pressed before there is one: ask for the clip, and keep the example for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.chats.chats import ChatFields, Chats
+from bot.jobs.buttons import RunHeld
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.model import JobState
+from bot.jobs.payloads import EditPayload
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.drafts import read_draft
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Projects
+
+KEPT_FOR = timedelta(hours=1)
+"""How long an example waits for its clip. A file that comes later may be meant for anything."""
+
+_NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
+
+
+class KeptPrompt(Checkpoint):
+    """Saved when a job took over the example that was kept; the next file asks again."""
+
+    name = "kept_prompt"
+    text: str = ""  # empty if it had waited too long
+
+
+class AskForClip:
+    """End an example that has no clip to edit with a request for one; no other job is touched."""
+
+    name = "ask_for_clip"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        job, chats = attempt.job, self._projects.chats
+        if not job.payload_as(EditPayload).needs_clip:
+            return
+        if (await chats.get(job.chat)).session_id is not None and await self._has_clip(attempt):
+            return
+        until = attempt.clock.now() + KEPT_FOR
+        await chats.update(job.chat, ChatFields(kept_prompt=job.text, kept_prompt_until=until))
+        key = "example.needs_clip" if job.chat.is_private else "example.needs_clip_in_group"
+        anyway = Button("button.without_clip", RunHeld(job.id))
+        raise JobEnded(LocalizedMessage(key, {"prompt": job.text}, (anyway,)), JobState.DONE)
+
+    async def _has_clip(self, attempt: Attempt) -> bool:
+        on_loss = LostProjectHandler(self._projects, attempt).tell
+        try:
+            state = await self._projects.get_state(attempt.job, on_loss)
+        except NemoError:
+            return True  # The steps that follow say what is wrong.
+        return bool(state.video_infos or state.generated_media) or read_draft(state.draft).is_ready
+
+
+async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
+    """Let a job whose files came without words do the example that was kept; other words drop it."""
+    job, kept = attempt.job, attempt.load(KeptPrompt)
+    if kept is None:
+        chat = await chats.get(job.chat)
+        if chat.kept_prompt is None or not (job.text or job.files or job.payload_as(EditPayload).links):
+            return
+        until = chat.kept_prompt_until
+        is_due = not job.text and until is not None and attempt.clock.now() < until
+        kept = KeptPrompt(text=chat.kept_prompt if is_due else "")
+        await attempt.save(kept)
+        await chats.update(job.chat, _NOTHING_KEPT)
+    if kept.text:
+        attempt.replace_job(replace(job, text=kept.text))
