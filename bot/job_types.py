@@ -109,7 +109,7 @@ JOB_TYPES: Final = (
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
-    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50)),
+    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
     JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
     JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
     JobType(

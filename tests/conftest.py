@@ -1,10 +1,12 @@
 """What tests in several folders need: a real store, empty at the start of each test; and how all of them are run."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -13,9 +15,12 @@ import uvloop
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
+from bot.runtime.garbage_collection import collect_rarely
 from bot.sandbox.nemovideo import render
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
+
+gc.disable()  # until all tests are collected: what is imported leaves no garbage
 
 # Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -51,6 +56,9 @@ SLOW_FIRST = (
 """Where tests take seconds. They begin first, so that none of them runs alone at the end."""
 
 
+HEAVY_FILE = "\npytestmark = pytest.mark.heavy\n"
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """What ``-n auto`` means here."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
@@ -59,6 +67,23 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop that the bot itself runs in."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Have the collector leave alone what the collection made: looking through it took a tenth of the tests' time."""
+    try:
+        return (yield)
+    finally:
+        collect_rarely()
+        gc.enable()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file whose tests are all heavy, selenium among them, for a run without those."""
+    if collection_path.suffix != ".py" or config.option.markexpr != "not heavy":
+        return None
+    return HEAVY_FILE in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -80,6 +105,7 @@ def _finished_renders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     directory.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_shelf", lambda: directory)
+        patch.setattr(render, "MAX_FPS", 12)
         yield
 
 

@@ -89,6 +89,7 @@ class SharedFields(BaseModel):
         replace_results: Whether a finished video replaces the project's earlier one.
         export_refused_at: When the account's plan turned out to have no export; None if it has one, as far as is known.
         greeted: Whether setting things up was announced, which is done once.
+        members_may_change: Whether all members of a group may change its settings, and not only its admins.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +107,7 @@ class SharedFields(BaseModel):
     replace_results: bool = False
     export_refused_at: UtcTime | None = None
     greeted: bool = False
+    members_may_change: bool = False
 
 
 SHARED_FIELDS = frozenset(SharedFields.model_fields)
@@ -308,6 +310,10 @@ class Chats:
             self._extend_ttl(transaction, key)
             _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
+
+    def person_digest(self, person_id: int) -> str:
+        """Return what stands for a person where their id may not be kept."""
+        return self._token_cipher.digest(f"person {person_id}")
 
     def account_lock(self, key: ChatKey) -> Lock:
         """Return a lock that one job of all the chat's topics has at a time, in whichever process."""

@@ -1,5 +1,6 @@
 """Encryption of tokens at rest, with keys that can be rotated."""
 
+import hmac
 import os
 import stat
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ class TokenCipher:
                     f"Encryption key {position} is malformed: it has to be 32 bytes in URL-safe base64"
                 ) from None
         self._fernet = MultiFernet(fernets)
+        self._first_key = keys[0].encode()
 
     @classmethod
     def open(cls, keys: Sequence[str], data_dir: Path) -> "TokenCipher":
@@ -92,6 +94,10 @@ class TokenCipher:
         if encrypted_for != place:
             raise TokenCipherError("This text was encrypted for another place")
         return plain
+
+    def digest(self, text: str) -> str:
+        """Return a digest that nobody without the first key can find the text to, however few texts there may be."""
+        return hmac.digest(self._first_key, text.encode(), "sha256").hex()[:32]
 
     def rotate(self, secret: str) -> str:
         """Encrypt a text again with the first key, for the same place.

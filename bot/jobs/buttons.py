@@ -159,6 +159,13 @@ class NewProject(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepProject(ButtonAction):
+    """Stay in the present project."""
+
+    name = "keep_project"
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
     """Show where the project opens in a browser; make a project if there is none.
 
@@ -237,6 +244,21 @@ class ForgetChat(ButtonAction):
     """Erase all that is kept of the chat."""
 
     name = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepChat(ButtonAction):
+    """Erase nothing."""
+
+    name = "keep_chat"
+
+
+@dataclass(frozen=True, slots=True)
+class SetMembersMayChange(ButtonAction):
+    """Let all members of a group change its settings, or only its admins."""
+
+    name = "members"
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 from datetime import timedelta
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -11,7 +12,7 @@ from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import ClientIdMissing, NemoError, RateLimited
+from bot.nemo.errors import Call, ClientIdMissing, NemoError, RateLimited
 from bot.nemo.wire import Attribution
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
@@ -38,6 +39,11 @@ class Requester(Protocol):
         ...
 
     @property
+    def owner_id(self) -> int:
+        """Telegram id of the person who asks."""
+        ...
+
+    @property
     def text(self) -> str:
         """The request, which names a new project; empty if there is none."""
         ...
@@ -55,6 +61,18 @@ class Requester(Protocol):
 
 class GuestAccountsUsedUp(NemoError):
     """The service gives no more guest accounts to this address this week."""
+
+
+class GuestAccountOfPersonUsed(NemoError):
+    """The person got a guest account this week already, for another chat or before it was erased.
+
+    Args:
+        free_in_s: Seconds until there is another one.
+    """
+
+    def __init__(self, free_in_s: float) -> None:
+        super().__init__(Call("POST", "/api/auth/anonymous-token"), "one new guest account a person and week")
+        self.free_in_s = free_in_s
 
 
 class Accounts:
@@ -90,6 +108,7 @@ class Accounts:
 
         Raises:
             GuestAccountsUsedUp: There are no guest tokens left.
+            GuestAccountOfPersonUsed: The person got one this week.
             NemoError: The service did not give one.
         """
         account = await self.account_kind_for(chat)
@@ -134,7 +153,7 @@ class Accounts:
 
     async def _renew(self, job: Requester, attribution: Attribution) -> None:
         try:
-            given = await with_retries(self._clock, lambda: self._ask(job.chat, attribution))
+            given = await with_retries(self._clock, lambda: self._ask(job, attribution))
         except RateLimited as error:
             log.warning(
                 "account.guest_tokens_used_up",
@@ -169,25 +188,44 @@ class Accounts:
             elif self._ends_within(chat, RENEW_AHEAD):
                 # The old one still holds: where there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
-                    await self._keep(job.chat, await self._ask(job.chat, attribution))
+                    await self._keep(job.chat, await self._ask(job, attribution))
         return True
 
     def _ends_within(self, chat: Chat, time: timedelta) -> bool:
         return chat.token_expires_at is not None and chat.token_expires_at - time <= self._clock.now()
 
-    async def _ask(self, key: ChatKey, attribution: Attribution) -> AnonymousToken:
-        if (await self._chats.get(key)).client_id is None:
+    async def _ask(self, job: Requester, attribution: Attribution) -> AnonymousToken:
+        key, chat = job.chat, await self._chats.get(job.chat)
+        if chat.client_id is None:
             # Projects that topics still have are of an account that was forgotten.
             await self._chats.update(key, ChatFields(account_epoch=_new_epoch()))
         client_id = await self._chats.ensure_client_id(key)
+        # A renewed token is of the same account.
+        person = self._chats.person_digest(job.owner_id) if chat.token is None else None
         try:
+            await self._claim(person, client_id)
             given = await self._nemo.create_anonymous_token(str(client_id), attribution)
         except ClientIdMissing:
             log.warning("account.client_id_refused", chat=str(key))
+            await self._release(person, client_id)
             client_id = await self._chats.replace_client_id(key, client_id)
+            await self._claim(person, client_id)
             given = await self._nemo.create_anonymous_token(str(client_id), attribution)
+        except RateLimited:
+            await self._release(person, client_id)
+            raise
         await self._guest_accounts.note(given.token)
         return given
+
+    async def _claim(self, person: str | None, client_id: UUID) -> None:
+        free_in_s = 0.0 if person is None else await self._guest_accounts.claim(person, client_id)
+        if free_in_s:
+            log.warning("account.guest_of_person_used")
+            raise GuestAccountOfPersonUsed(free_in_s)
+
+    async def _release(self, person: str | None, client_id: UUID) -> None:
+        if person is not None:
+            await self._guest_accounts.release(person, client_id)
 
     async def _keep(self, key: ChatKey, given: AnonymousToken) -> None:
         before = await self._chats.get(key)

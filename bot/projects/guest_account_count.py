@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
@@ -26,7 +27,7 @@ class GuestAccountCounter:
     async def note(self, token: str) -> None:
         """Count the account of a token, once however often the service gives the same one; warn when few are left."""
         now = self._clock.now()
-        name = hashlib.sha256(token.encode()).hexdigest()[:16]
+        name = _digest(token)
         async with self._redis.pipeline(transaction=True) as transaction:
             transaction.zremrangebyscore(keys.GUEST_TOKENS, "-inf", (now - WEEK).timestamp())
             transaction.zadd(keys.GUEST_TOKENS, {name: now.timestamp()}, nx=True)
@@ -36,7 +37,34 @@ class GuestAccountCounter:
         if added and used in WARN_AT:
             log.warning("account.guest_tokens_low", used=used, left=GUEST_ACCOUNTS_PER_WEEK - used)
 
+    async def claim(self, person: str, client_id: UUID) -> float:
+        """Take the one new account that a person may have in seven days.
+
+        Args:
+            person: A digest of the person's id; it outlasts what is erased of their chats.
+            client_id: To which the account will be given; claimed again, it is still the one account.
+
+        Returns:
+            0.0, or in how many seconds the person may have another one.
+        """
+        key, account = keys.guest_account_key(person), _digest(str(client_id))
+        if await self._redis.set(key, account, nx=True, ex=keys.GUEST_TOKENS_TTL_S):
+            return 0.0
+        if await self._redis.get(key) == account:
+            return 0.0
+        return max(1.0, await self._redis.ttl(key))
+
+    async def release(self, person: str, client_id: UUID) -> None:
+        """Give back what was claimed: the service gave no account."""
+        key = keys.guest_account_key(person)
+        if await self._redis.get(key) == _digest(str(client_id)):
+            await self._redis.delete(key)
+
     async def used_this_week(self) -> int:
         """Return how many accounts were given in the last seven days."""
         since = (self._clock.now() - WEEK).timestamp()
         return int(await self._redis.zcount(keys.GUEST_TOKENS, f"({since}", "+inf"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -66,8 +66,8 @@ async def services() -> None:
     async with contextlib.AsyncExitStack() as stack:
         work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-")))
         services = await stack.enter_async_context(serve_services(work_dir))
-        typer.echo(f"Telegram   {services.telegram_url}   (its people: {services.telegram_url}/control/)")
-        typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_url}/control/)")
+        typer.echo(f"Telegram   {services.telegram_url}   (its people: {services.people_url}/control/)")
+        typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_control_url}/control/)")
         typer.echo(f"Bot        token {services.token}, not started; Ctrl-C ends everything")
         await stop.wait()
 
@@ -118,7 +118,7 @@ async def chat_page(
         services = await stack.enter_async_context(
             serve_services(work_dir / "services", clock, pace=replace(page.PACE))
         )
-        people = await stack.enter_async_context(People(services.telegram_url))
+        people = await stack.enter_async_context(People(services.people_url))
         await page.set_scene(people, work_dir / "clips")
         report("Starting the store")
         store = await stack.enter_async_context(open_store(None, work_dir / "bot"))

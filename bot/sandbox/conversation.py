@@ -192,6 +192,7 @@ class BotStep(_Model):
     buttons: Texts = ()
     reply_to: str | None = None
     messages: int | None = None
+    sent: int | None = None
     again: str | None = None
     gone: str | None = None
     buttonless: str | None = None
@@ -337,13 +338,13 @@ _BOOL = "tag:yaml.org,2002:bool"
 _STEPS: dict[str, type[_Model]] = {BOT: BotStep, NEMO: NemoStep, TELEGRAM: TelegramStep}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Loads YAML in which ``on`` is a word, and only ``true`` and ``false`` are booleans."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag != _BOOL]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|false)$"), list("tf"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import httpx
 from bot.sandbox.conversation import NemoStep, Uploaded
 from bot.sandbox.expectations import SECONDS_TOLERANCE
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.nemovideo.media import Upload
+from bot.sandbox.nemovideo.requests import LoggedRequest
 from bot.sandbox.nemovideo.scripts import NAMED
 from bot.sandbox.stage import LOOK_AGAIN_S, Unmet
 
@@ -46,56 +46,37 @@ async def play_nemo(nemo: NemoControl, step: NemoStep) -> None:
     await _check(nemo, step)
 
 
+def _is_accepted_upload(request: LoggedRequest) -> bool:
+    return request.endpoint == "upload" and request.status == httpx.codes.OK
+
+
 async def _check(nemo: NemoControl, step: NemoStep) -> None:
+    wanted = {name: value for name in _COUNTS if (value := getattr(step, name)) is not None}
     ends_s = time.monotonic() + step.within_s
     while True:
-        found = await _counts(nemo)
-        wanted = {
-            field.name: value for field in fields(found) if (value := getattr(step, field.name)) is not None
-        }
-        wrong = [name for name, value in wanted.items() if not _is_as(getattr(found, name), value)]
+        found = {name: count(await listed(nemo)) for name in wanted for listed, count in [_COUNTS[name]]}
+        wrong = [name for name, value in wanted.items() if not _is_as(found[name], value)]
         if not wrong:
             return
         if time.monotonic() >= ends_s:
             raise Unmet(
-                "; ".join(
-                    f"expected NemoVideo's {n} to be {wanted[n]!r}, it is {getattr(found, n)!r}"
-                    for n in wrong
-                )
+                "; ".join(f"expected NemoVideo's {n} to be {wanted[n]!r}, it is {found[n]!r}" for n in wrong)
             )
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """What NemoVideo was asked for so far, by the names of `NemoStep`."""
-
-    messages: int
-    last_message: str | None
-    charged: int
-    renders: int
-    last_render: str | None
-    uploads: int
-    upload_requests: int
-    last_upload: Upload | None
-    sessions: int
-
-
-async def _counts(nemo: NemoControl) -> _Counts:
-    messages, renders = await nemo.messages(), await nemo.renders()
-    uploads = await nemo.uploads()
-    requests = [one for one in await nemo.requests() if one.endpoint == "upload"]
-    return _Counts(
-        messages=len(messages),
-        last_message=messages[-1].text if messages else None,
-        charged=sum(charge.credits for charge in await nemo.charges()),
-        renders=len(renders),
-        last_render=renders[-1].status if renders else None,
-        uploads=len(uploads),
-        upload_requests=len([one for one in requests if one.status == httpx.codes.OK]),
-        last_upload=uploads[-1] if uploads else None,
-        sessions=len(await nemo.sessions()),
-    )
+_COUNTS: dict[str, tuple[Callable[[NemoControl], Awaitable[list[Any]]], Callable[[list[Any]], object]]] = {
+    "messages": (NemoControl.messages, len),
+    "last_message": (NemoControl.messages, lambda found: found[-1].text if found else None),
+    "charged": (NemoControl.charges, lambda found: sum(charge.credits for charge in found)),
+    "renders": (NemoControl.renders, len),
+    "last_render": (NemoControl.renders, lambda found: found[-1].status if found else None),
+    "uploads": (NemoControl.uploads, len),
+    "upload_requests": (NemoControl.requests, lambda found: sum(map(_is_accepted_upload, found))),
+    "last_upload": (NemoControl.uploads, lambda found: found[-1] if found else None),
+    "sessions": (NemoControl.sessions, len),
+}
+"""What NemoVideo was asked for so far, by the names of `NemoStep`: a list of the stand-in's, and what counts in it."""
 
 
 def _is_as(found: Any, wanted: Any) -> bool:

@@ -74,8 +74,8 @@ async def play(
                 flood_limits=FloodLimits() if telegram.flood_limits else None,
             )
         )
-        people = await stack.enter_async_context(People(services.telegram_url))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
         player = Player(conversation, services, people, nemo, clock, out, work_dir)
         await player.set_up()
         bot = running_bot(
@@ -131,7 +131,7 @@ class Player:
         self._people = people
         self._nemo = nemo
         self._work_dir = work_dir
-        self._stage = Stage(people, services.telegram.changes, work_dir, next(iter(conversation.people)))
+        self._stage = Stage(people, services.telegram.shown, work_dir, next(iter(conversation.people)))
         self._expectations = Expectations(self._stage)
         self._files = 0
         self._clock = clock

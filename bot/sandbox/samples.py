@@ -62,6 +62,9 @@ _CODEC_OPTIONS = {
 }
 _FREE_BOX_HEADER_BYTES = 16
 
+_ENCODED: dict[tuple[object, ...], bytes] = {}
+"""Files by all that they were made of: the tests make the same few hundreds of times."""
+
 
 def make_video(
     path: Path,
@@ -105,27 +108,41 @@ def make_video(
     """
     suffix = path.suffix.lower()
     options = {"movflags": "+faststart"} if moov == "front" and suffix in {".mp4", ".mov"} else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(path, "w", format=_CONTAINERS.get(suffix), options=options) as out:
-        codec = _VIDEO_CODECS[suffix]
-        video = cast(VideoStream, out.add_stream(codec, rate=fps, options=_CODEC_OPTIONS.get(codec)))
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        if rotation:
-            video.set_display_rotation(-rotation)
-        sound = _audio_stream(out, suffix) if audio else None
-        draw = picture or _wandering_bar(_ground(width, height, colour, text))
-        frames = max(1, round(seconds * fps))
-        for index in range(frames):
-            drawn = draw(index / frames, width, height)
-            frame = av.VideoFrame.from_image(drawn)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-        if sound is not None:
-            _encode_tone(out, sound, seconds, 440)
+
+    def encode() -> None:
+        with av.open(path, "w", format=_CONTAINERS.get(suffix), options=options) as out:
+            codec = _VIDEO_CODECS[suffix]
+            video = cast(VideoStream, out.add_stream(codec, rate=fps, options=_CODEC_OPTIONS.get(codec)))
+            video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+            if rotation:
+                video.set_display_rotation(-rotation)
+            sound = _audio_stream(out, suffix) if audio else None
+            draw = picture or _wandering_bar(_ground(width, height, colour, text))
+            frames = max(1, round(seconds * fps))
+            for index in range(frames):
+                drawn = draw(index / frames, width, height)
+                frame = av.VideoFrame.from_image(drawn)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+                frame.pts, frame.time_base = index, Fraction(1, fps)
+                out.mux(video.encode(frame))
+            out.mux(video.encode(None))
+            if sound is not None:
+                _encode_tone(out, sound, seconds, 440)
+
+    _write_once(path, encode, seconds, width, height, fps, audio, rotation, moov, colour, text, picture)
     if size_bytes is not None:
         pad(path, size_bytes)
     return path
+
+
+def _write_once(path: Path, encode: Callable[[], None], *key: object) -> None:
+    """Encode a file, or write the one again that was encoded with the same key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = (path.suffix.lower(), *key)
+    if key in _ENCODED:
+        path.write_bytes(_ENCODED[key])
+    else:
+        encode()
+        _ENCODED[key] = path.read_bytes()
 
 
 def _wandering_bar(ground: Image.Image) -> Callable[[float, int, int], Image.Image]:
@@ -180,9 +197,12 @@ def make_audio(
         KeyError: The suffix is unknown.
     """
     suffix = path.suffix.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(path, "w", format=_CONTAINERS.get(suffix)) as out:
-        _encode_tone(out, _audio_stream(out, suffix, layout), seconds, frequency_hz)
+
+    def encode() -> None:
+        with av.open(path, "w", format=_CONTAINERS.get(suffix)) as out:
+            _encode_tone(out, _audio_stream(out, suffix, layout), seconds, frequency_hz)
+
+    _write_once(path, encode, seconds, frequency_hz, layout)
     return path
 
 

@@ -51,7 +51,10 @@ class SkippingClock:
 
     def monotonic_s(self) -> float:
         """Seconds since the beginning."""
-        return (time.process_time() - self._began_s) * self._speed + self._skipped_s
+        return self._at_s(time.process_time())
+
+    def _at_s(self, cpu_s: float) -> float:
+        return (cpu_s - self._began_s) * self._speed + self._skipped_s
 
     async def sleep(self, duration_s: float) -> None:
         """Wait for ``duration_s`` of this clock's seconds, which pass while :meth:`running` is entered."""
@@ -86,18 +89,23 @@ class SkippingClock:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self, catch_up: Callable[[], Awaitable[object]]) -> None:
+        # One reading a look: the system adds up the time of all threads for each, which takes up to 15 µs.
+        cpu_s = time.process_time()
         while True:
-            self._wake()
-            if not await self._is_idle(IDLE_CPU_S):
+            self._wake(cpu_s)
+            looked_s, cpu_s = cpu_s, await self._look()
+            if cpu_s - looked_s >= IDLE_CPU_S:
                 continue
-            if await self._is_idle(IDLE_CPU_WITH_PING_S, catch_up) and not self._holders:
-                left_s = self._wake()
+            looked_s, cpu_s = cpu_s, await self._look(catch_up)
+            if cpu_s - looked_s < IDLE_CPU_WITH_PING_S and not self._holders:
+                left_s = self._wake(cpu_s)
                 if math.isfinite(left_s):
                     self._skipped_s += min(left_s, max(LEAST_SKIP_S, SKIP_PER_SPEED_S * self._speed))
+                    cpu_s = time.process_time()  # later than the timer, whatever the sum was rounded to
 
-    def _wake(self) -> float:
+    def _wake(self, cpu_s: float) -> float:
         """Wake those whose time has come, and return how long the next one still sleeps."""
-        now_s = self.monotonic_s()
+        now_s = self._at_s(cpu_s)
         while self._sleepers:
             due_s, _, waker = self._sleepers[0]
             if not waker.done() and due_s > now_s:
@@ -107,12 +115,10 @@ class SkippingClock:
                 waker.set_result(None)
         return math.inf
 
-    async def _is_idle(
-        self, most_cpu_s: float, catch_up: Callable[[], Awaitable[object]] | None = None
-    ) -> bool:
-        began_s = time.process_time()
+    async def _look(self, catch_up: Callable[[], Awaitable[object]] | None = None) -> float:
+        """Return how much processor time the process has taken, a moment later."""
         if catch_up is not None:
             with contextlib.suppress(Exception):  # A store that is away answers nobody.
                 await catch_up()
         await asyncio.sleep(LOOK_S)
-        return time.process_time() - began_s < most_cpu_s
+        return time.process_time()

@@ -34,7 +34,7 @@ class Stage:
 
     Args:
         people: Telegram's control API.
-        changes: Notifies of everything that happens in Telegram's stand-in.
+        changes: Notifies of everything that Telegram's chats show.
         work_dir: Directory for files.
         last_actor: Name of the person who acted last.
         last: That person's step, in whose chat the bot's answer is expected.

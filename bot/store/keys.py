@@ -184,8 +184,17 @@ MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute 
 # Of accounts ----------------------------------------------------------------------------------------------
 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given
+GUEST_ACCOUNT = (
+    f"{NAMESPACE}guest_account:"  # GUEST_TOKENS_TTL_S: digest of the client id to which a person got one
+)
 
 GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
+
+
+def guest_account_key(person: str) -> str:
+    """Return the key of the guest account that a person got this week, by the digest of their id."""
+    return f"{GUEST_ACCOUNT}{person}"
+
 
 OPERATOR_TOKEN_REFUSED = (
     f"{NAMESPACE}operator:refused"  # OPERATOR_TOKEN_REFUSED_TTL_S: a digest of that token

@@ -72,8 +72,8 @@ async def growth(sent_mb: int, result_mb: int, *, local: bool) -> float:
         }
         async with (
             serve_services(data_dir / "services", local=local, flood_limits=None) as services,
-            People(services.telegram_url) as people,
-            NemoControl(services.nemo_url) as nemo,
+            People(services.people_url) as people,
+            NemoControl(services.nemo_control_url) as nemo,
             bot_process(services, data_dir / "bot", **settings) as pid,
         ):
             ada = await people.person("Ada")

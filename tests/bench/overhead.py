@@ -50,8 +50,8 @@ async def overheads() -> Sequence[float]:
         clip = samples.make_video(data_dir / "clip.mp4", 5, 1280, 720)
         async with (
             serve_services(data_dir / "services") as services,
-            People(services.telegram_url) as people,
-            NemoControl(services.nemo_url) as nemo,
+            People(services.people_url) as people,
+            NemoControl(services.nemo_control_url) as nemo,
             bot_process(services, data_dir / "bot", RENDER_POLL_S=str(LOOK_S), LOG_LEVEL="ERROR"),
         ):
             await nemo.set(pace=NO_TIME, anonymous_per_address=None)

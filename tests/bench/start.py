@@ -51,7 +51,7 @@ async def _first_answer_s(
     services: Services, command: Sequence[str | Path], environment: dict[str, str]
 ) -> float:
     """Seconds from the start of a bot's process until it answered somebody who had written before."""
-    async with People(services.telegram_url) as people:
+    async with People(services.people_url) as people:
         ada = await people.person("Ada")
         await ada.start()
         waiting = asyncio.create_task(ada.chat.wait(timeout_s=PATIENCE_S))

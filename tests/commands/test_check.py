@@ -67,7 +67,7 @@ def wrongs(findings: dict[str, Finding]) -> dict[str, str]:
 async def add_account(services: Services, credits: int) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         body = {"credits": credits, "plan": "pro", "token": NEMO_TOKEN, "may_render": True}
-        (await http.post(f"{services.nemo_url}/control/accounts", json=body)).raise_for_status()
+        (await http.post(f"{services.nemo_control_url}/control/accounts", json=body)).raise_for_status()
 
 
 async def test_a_healthy_set_up_with_an_embedded_store(services: Services, settings: Settings) -> None:
@@ -142,11 +142,11 @@ async def test_a_refused_token(settings: Settings) -> None:
 
 
 async def test_services_that_have_their_troubles(services: Services, settings: Settings) -> None:
-    async with People(services.telegram_url) as people:
+    async with People(services.people_url) as people:
         await people.faults.error("getMe", code=502, description="Bad Gateway")
     async with httpx.AsyncClient(trust_env=False) as http:
         body = {"endpoint": "credits", "status": 503, "times": -1}
-        (await http.post(f"{services.nemo_url}/control/faults", json=body)).raise_for_status()
+        (await http.post(f"{services.nemo_control_url}/control/faults", json=body)).raise_for_status()
 
     told = wrongs(await found(changed(settings, redis_url=None)))
 

@@ -212,14 +212,15 @@ async def test_the_services_end_cleanly_while_somebody_polls(tmp_path: Path, num
             lines = [(await process.stdout.readline()).decode() for _ in range(3)]
         told = [line.split() for line in lines]
         assert [words[0] for words in told] == ["Telegram", "NemoVideo", "Bot"]
-        telegram, nemo, token = told[0][1], told[1][1], told[2][2].rstrip(",")
-        settings = await asyncio.to_thread(_get, f"{nemo}/control/settings")
-        assert json.loads(settings)["render_fails"] == 0
+        telegram, token = told[0][1], told[2][2].rstrip(",")
         # What the three lines point to explains itself.
-        assert "add_user" in await asyncio.to_thread(_get, f"{telegram}/control/")
-        assert "settings" in await asyncio.to_thread(_get, f"{nemo}/control/")
+        people_url, switches_url = (words[-1].rstrip(")") for words in told[:2])
+        assert "add_user" in await asyncio.to_thread(_get, people_url)
+        assert "settings" in await asyncio.to_thread(_get, switches_url)
+        settings = await asyncio.to_thread(_get, f"{switches_url}settings")
+        assert json.loads(settings)["render_fails"] == 0
         updates = f"{telegram}/bot{token}/getUpdates?timeout=50"
-        async with People(telegram) as people:
+        async with People(people_url.removesuffix("/control/")) as people:
             await (await people.person()).start()
             first = json.loads(await asyncio.to_thread(_get, updates))["result"][0]["update_id"]
             polling = asyncio.create_task(asyncio.to_thread(_get, f"{updates}&offset={first + 1}"))

@@ -263,8 +263,8 @@ async def open_world(
     """Both stand-ins, one person, and no bot yet."""
     async with (
         serve_services(directory / "services", flood_limits=flood_limits, local=local) as services,
-        People(services.telegram_url) as people,
-        NemoControl(services.nemo_url) as nemo,
+        People(services.people_url) as people,
+        NemoControl(services.nemo_control_url) as nemo,
     ):
         await nemo.set(pace={"text_s": 0.02, "edit_s": 0.02, "generate_s": 0.02, "keepalive_s": 0.2})
         ada = await people.person("Ada", language_code="en")

@@ -78,6 +78,39 @@ async def test_another_host_is_not_asked_and_the_download_call_is(service: Servi
     assert not media.requests
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:{port}/a.mp4", "//127.0.0.1:{port}/a.mp4", "http://localhost:{port}/a.mp4",
+        "http://me:secret@127.0.0.1:{port}/a.mp4", "http://media.example@127.0.0.1:{port}/a.mp4",
+        "http://[::ffff:127.0.0.1]:{port}/a.mp4", "http://2130706433:{port}/", "http://0x7f.1:{port}/",
+        "http://media.example\\.nemovideo.ai:{port}/", "http://localhost.nemovideo.ai:{port}/",
+        "https://media.example:{port}/", "https://media.example:0/", "https://.media.example/",
+        "javascript:alert(1)", "file:///etc/passwd", "tg://resolve?domain=x", "gopher://127.0.0.1:{port}/",
+        "http://127.0.0.1:{port}\r\nX: y/",
+    ],
+)  # fmt: skip
+async def test_nothing_in_the_network_is_reached_by_a_results_link(
+    service: Service, media: Service, link: str
+) -> None:
+    service.will_answer(FILE)
+    port = httpx.URL(media.url).port
+    found = await fetch(service, ["https://media.example", "*.nemovideo.ai"], link.format(port=port))
+    assert found == (VIDEO, False)
+    assert not media.requests
+    assert [request.url.path for request in service.requests] == ["/api/render/proxy/r/download"]
+
+
+@pytest.mark.parametrize(
+    "link", ["../../../etc/passwd", "http:127.0.0.1:{port}/a.mp4", "\\\\127.0.0.1:{port}\\a.mp4"]
+)
+async def test_a_relative_link_stays_with_the_service(service: Service, media: Service, link: str) -> None:
+    service.will_answer(FILE)
+    assert (await fetch(service, [], link.format(port=httpx.URL(media.url).port)))[0] == VIDEO
+    assert not media.requests
+    assert len(service.requests) == 1
+
+
 async def test_another_host_is_told_when_the_download_call_has_no_file(
     service: Service, media: Service
 ) -> None:

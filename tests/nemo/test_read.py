@@ -25,6 +25,8 @@ from bot.nemo import read
         (read.text, "a\ud83c", "a\ufffd"),
         (read.number, "35%", 35.0),
         (read.number, "1e999", None),
+        (read.number, 1e308, None),
+        (read.number, -(10**400), None),
         (read.number, False, None),
         (read.number, float("nan"), None),
         (read.integer, "1002", 1002),

@@ -103,8 +103,8 @@ _READ: dict[str, Any] = {
 async def town(store: Store, store_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     async with (
         serve_services(tmp_path / "services", flood_limits=None) as services,
-        People(services.telegram_url) as people,
-        NemoControl(services.nemo_url) as nemo,
+        People(services.people_url) as people,
+        NemoControl(services.nemo_control_url) as nemo,
     ):
         await nemo.set(pace={"text_s": 0.02, "edit_s": 0.02, "generate_s": 0.02}, anonymous_credits=1000)
         ada, bo = await people.person("Ada"), await people.person("Bo", language_code="zh-hans")
@@ -295,9 +295,9 @@ async def test_to_write_is_no_choice_of_a_language(town: Town) -> None:
     club = await town.people.new_chat("supergroup", "Club", town.ada, town.bo)
     async with town.bot():
         await town.ada.say("/credits", club)
-        await town.said(town.ada, "in our private chat", chat=club)
+        await town.said(town.ada, "No account yet", chat=club)
         await town.bo.say("/credits", club)
-        await town.said(town.bo, "答复只给你看", chat=club)
+        await town.said(town.bo, "还没有账号", chat=club)
 
 
 async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis: Redis) -> None:

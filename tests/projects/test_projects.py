@@ -35,7 +35,7 @@ from bot.nemo.errors import (
     TransportError,
     WarmingUp,
 )
-from bot.projects.accounts import RENEW_AHEAD, GuestAccountsUsedUp
+from bot.projects.accounts import RENEW_AHEAD, GuestAccountOfPersonUsed, GuestAccountsUsedUp
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import LINK_MARGIN, LossReason, Project, ProjectLoss, ProjectOptions, Projects
@@ -345,12 +345,49 @@ async def test_the_operator_is_warned_before_guest_tokens_run_out(office: Office
     projects = office.open(None)
     with structlog.testing.capture_logs() as logs:
         for number in range(1, GUEST_ACCOUNTS_PER_WEEK + 1):
-            await projects.call(new_job(chat=ChatKey(number)), whole)
+            await projects.call(new_job(chat=ChatKey(number), owner_id=number), whole)
             assert await office.guest_accounts.used_this_week() == number
     warnings = [entry for entry in logs if entry["event"] == "account.guest_tokens_low"]
     assert [(entry["used"], entry["left"]) for entry in warnings] == [(7, 3), (9, 1)]
     assert {entry["log_level"] for entry in warnings} == {"warning"}
     assert 0 < await redis.ttl(keys.GUEST_TOKENS) <= keys.GUEST_TOKENS_TTL_S
+
+
+async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_erased(
+    office: Office, redis: Redis
+) -> None:
+    projects, ann = office.open(None), new_job(chat=ChatKey(1), owner_id=1)
+    await projects.call(ann, whole)
+    for other in (ChatKey(-100500), ChatKey(1)):
+        await redis.delete(keys.chat_key(str(other)))
+        with pytest.raises(GuestAccountOfPersonUsed) as caught:
+            await projects.call(replace(ann, chat=other), whole)
+        message = (await ended_by(projects, replace(ann, chat=other), caught.value)).message
+        assert isinstance(message, LocalizedMessage)
+        assert message.key == f"error.guest_of_person{'' if other.is_private else '_group'}"
+    assert await office.asked("anonymous-token") == 1
+    await projects.call(replace(ann, chat=ChatKey(-100500), owner_id=2), whole)
+    # A week later, by the store's own clock.
+    found = [key async for key in redis.scan_iter(f"{keys.GUEST_ACCOUNT}*")]
+    assert [0 < await redis.ttl(key) <= keys.GUEST_TOKENS_TTL_S for key in found] == [True, True]
+    await redis.delete(*found)
+    await projects.call(ann, whole)
+    assert await office.asked("anonymous-token") == 3
+
+
+async def test_a_guest_account_that_was_not_given_is_not_counted(office: Office) -> None:
+    projects, job = office.open(None), new_job()
+    await office.nemo.set(anonymous_per_address=0)
+    with pytest.raises(GuestAccountsUsedUp):
+        await projects.call(job, whole)
+    await office.nemo.set(anonymous_per_address=10)
+    other = replace(job, chat=ChatKey(4712))
+    await office.nemo.fault("anonymous-token", drop=True)
+    with pytest.raises(TransportError):
+        await projects.call(other, whole)
+    await projects.call(other, whole)  # Whether it was given is unknown: this chat may ask for it again.
+    with pytest.raises(GuestAccountOfPersonUsed):
+        await projects.call(job, whole)
 
 
 async def test_guest_tokens_are_counted_for_a_week_each_once_by_all_workers(
@@ -551,7 +588,7 @@ async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts
     assert project.session_id != before.session_id
     assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
     assert alerts == ["refused"]
-    other = await projects.call(replace(job, chat=ChatKey(4712)), whole)
+    other = await projects.call(replace(job, chat=ChatKey(4712), owner_id=6), whole)
     assert other.account is Account.ANONYMOUS
 
 
@@ -651,6 +688,6 @@ async def test_a_topic_whose_groups_account_was_erased_begins_a_new_project(
     projects, topic = office.open(None), new_job(chat=ChatKey(-7, 2))
     before = await projects.call(topic, whole)
     await redis.delete(keys.chat_key("-7"))
-    after = await projects.call(topic, whole)
+    after = await projects.call(replace(topic, owner_id=6), whole)
     assert after.session_id != before.session_id
     assert after.epoch != before.epoch

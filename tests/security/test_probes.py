@@ -1,11 +1,14 @@
 """Each probe of the security review stands in the table, and each test that the table names exists."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from bot.sandbox.conversation import DIRECTORY as CONVERSATIONS
 
 ROOT = Path(__file__).parents[2]
 PROBES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("probes.yaml").read_text("utf-8"))
@@ -18,13 +21,18 @@ def test_all_probes_stand_in_the_table() -> None:
     assert all(("test" in probe) == (probe["verdict"] == "holds") for probe in PROBES)
 
 
-@pytest.mark.parametrize(
-    "named",
-    [probe["test"] for probe in PROBES if "test" in probe],
-    ids=lambda named: named.rpartition("::")[2],
-)
+def named_tests() -> Iterator[str]:
+    """Tests by path and name, those of conversation files with the file's name in brackets."""
+    for probe in PROBES:
+        named = probe.get("test", [])
+        yield from [named] if isinstance(named, str) else named
+
+
+@pytest.mark.parametrize("named", sorted(set(named_tests())), ids=lambda named: named.rpartition("::")[2])
 def test_the_test_that_is_named_exists(named: str) -> None:
     path, _, name = named.partition("::")
+    name, _, conversation = name.partition("[")
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     assert name in functions
+    assert not conversation or (CONVERSATIONS / f"{conversation[:-1]}.yaml").is_file()

@@ -15,7 +15,7 @@ from docket import Docket
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from bot.jobs.model import QueueName
+from bot.jobs.model import STORED_JOB, QueueName
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
@@ -144,6 +144,36 @@ async def test_strikes_that_the_bot_did_not_write_run_nothing_and_stop_nothing(
         async with working(place, "worker"):
             await eventually(lambda: done)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "stored"),
+    [
+        ("request", "no JSON"),
+        ("request", "{}"),
+        ("request", "[" * 100_000),
+        ("request", STORED_JOB.dump_json(new_job(id="../../etc/x")).decode()),
+        ("uncounted_attempts", "x"),
+        ("checkpoint:turn", "{"),
+    ],
+)
+async def test_a_stored_job_that_the_bot_did_not_write_ends_and_the_next_begins(
+    store: Store, clock: HandClock, responders: Responders, field: str, stored: str
+) -> None:
+    done: list[str] = []
+
+    async def step(attempt: Attempt) -> None:
+        done.append(attempt.job.id)
+
+    async with workplace(store, clock, responders, step) as place:
+        damaged, after = new_job(), new_job()
+        await place.job_queue.enqueue([damaged, after], 1)
+        await store.redis.hset(keys.job_key(str(CHAT), damaged.id), field, stored)
+        with capture_logs() as logs:
+            async with working(place, "worker"):
+                await eventually(lambda: after.id in done)
+    assert done == [after.id]
+    assert [line["job"] for line in logs if line["event"] == "job.unreadable"] == [damaged.id]
 
 
 async def test_the_sweep_goes_on_when_a_ticket_cannot_be_read(

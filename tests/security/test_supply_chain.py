@@ -130,3 +130,20 @@ def test_each_container_has_no_more_than_it_needs(name: str) -> None:
         "SETUID",
         "NET_BIND_SERVICE",
     }
+
+
+def test_every_image_of_others_can_be_held_by_its_digest() -> None:
+    readme = (ROOT / "deploy/README.md").read_text("utf-8")
+    told = re.search(r"^for image in (.+); do$", readme, re.M)
+    assert told
+    files = [
+        ROOT / "deploy/Dockerfile",
+        ROOT / "deploy/compose.yaml",
+        *(ROOT / "deploy/kubernetes").rglob("*.yaml"),
+    ]
+    named = {
+        image.partition("@")[0]
+        for file in files
+        for image in re.findall(r"^(?:FROM|\s*(?:- )?image:) (\S+)", file.read_text("utf-8"), re.M)
+    }
+    assert named - {"nemovideo-bot"} == set(told[1].split())

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.web import serve as serving
+from bot.web import webhook as webhooks
 from bot.web.app import HEALTH_PATH, create_app
 from bot.web.health import Health
 from bot.web.serve import serve
@@ -89,3 +90,74 @@ async def test_wrong_secrets_are_logged_once_a_minute() -> None:
             await clock.advance(61)
             await http.post("/hook")
     assert [line["requests"] for line in logs if line["event"] == "webhook.wrong_secret"] == [1, 50]
+
+
+UPDATE = b'{"update_id":7}'
+SECRET_LINE = b"X-Telegram-Bot-Api-Secret-Token: secret\r\n"
+SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n"
+
+
+async def _answers(stack: contextlib.AsyncExitStack, sent: bytes) -> tuple[bytes, list[dict[str, object]]]:
+    """Send bytes to the webhook; return all that came back until the connection closed, and what was stored."""
+    stored: list[dict[str, object]] = []
+
+    async def store(update: dict[str, object]) -> None:
+        stored.append(update)
+
+    webhook = Webhook("secret", HandClock())
+    webhook.open(store)
+    url = await stack.enter_async_context(serve(create_app(Health(), webhook, "/hook")))
+    reader, _ = await connect(stack, url, sent)
+    async with asyncio.timeout(10):
+        return await reader.read(), stored
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Length: 15\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 15\r\n",
+        b"Content-Length: 15\r\nContent-Length: 60\r\n",
+        b"Content-Length: 15, 60\r\n",
+        b"Content-Length: +15\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length : 15\r\n",
+        b"Transfer-Encoding: identity, chunked\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding:\x0bchunked\r\n",
+        b"X: y\r\n folded\r\nTransfer-Encoding: chunked, identity\r\n",
+    ],
+    ids=lambda lines: lines.decode().replace("\r\n", " "),
+)
+async def test_no_request_is_smuggled_behind_another(lines: bytes) -> None:
+    body = b"0\r\n\r\n" if b"chunked" in lines else UPDATE
+    async with contextlib.AsyncExitStack() as stack:
+        sent = b"POST /hook HTTP/1.1\r\nHost: bot\r\n" + SECRET_LINE + lines + b"\r\n" + body + SMUGGLED
+        answer, stored = await _answers(stack, sent)
+    assert b"\r\n\r\nok" not in answer
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert stored == []
+
+
+async def test_requests_that_follow_each_other_are_each_answered() -> None:
+    head = b"POST /hook HTTP/1.1\r\nHost: bot\r\n" + SECRET_LINE + b"Content-Length: 15\r\n\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        answer, stored = await _answers(stack, head + UPDATE + SMUGGLED)
+    assert (answer.count(b"HTTP/1.1 200"), stored) == (2, [{"update_id": 7}])
+
+
+async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "BODY_TIMEOUT_S", 0.05)
+    async with contextlib.AsyncExitStack() as stack:
+        url = await stack.enter_async_context(
+            serve(create_app(Health(), opened := Webhook("secret", HandClock()), "/hook"))
+        )
+        opened.open(_never)
+        head = b"POST /hook HTTP/1.1\r\nHost: bot\r\n" + SECRET_LINE + b"Content-Length: 15\r\n\r\n{"
+        reader, _ = await connect(stack, url, head)
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 408")
+
+
+async def _never(update: dict[str, object]) -> None:
+    raise AssertionError(update)

@@ -114,6 +114,9 @@ def test_which_documents_are_refused_unopened(name: str, content_type: str, unus
         ("clip.😀", "clip.mp4"),
         ("שלום \u202egpj.mp4", "שלום _gpj.mp4"),
         ("x" * 300 + ".mkv", "x" * 76 + ".mkv"),
+        ("nmv_usr_tokenofmine.mov", "file.mov"),
+        ("my nmv_usr_tokenofmine", "file.mp4"),
+        ("7000000002:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0.png", "file.png"),
     ],
 )
 def test_names_keep_a_safe_form(given: str, name: str) -> None:

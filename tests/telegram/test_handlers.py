@@ -65,6 +65,7 @@ class Received:
     application: AnyApplication
     job_queue: JobQueue
     chats: Chats
+    access: AccessControl
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def __call__(self, body: Json, times: int = 1) -> list[Job]:
@@ -92,10 +93,11 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
+    access = AccessControl(redis, [], [], [ANN["id"]])
     services = HandlerServices(
         application=application,
         submitter=submitter,
-        access=AccessControl(redis, [], [], [ANN["id"]]),
+        access=access,
         permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
@@ -105,7 +107,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     register_handlers(services)
     await application.initialize()
     await application.start()
-    yield Received(telegram, redis, application, job_queue, chats)
+    yield Received(telegram, redis, application, job_queue, chats, access)
     await application.stop()
 
 
@@ -238,6 +240,7 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
 
 OLD_BUTTON = Words("en").plain("toast.old_button")
 NOT_YOURS = Words("en").plain("toast.not_yours")
+SETTINGS_OF_ADMINS = Words("en").plain("toast.admins_only")
 ADMINS_ONLY = Words("en").plain("forget.admins_only")
 
 PRIVATE: Json = {"id": 4711, "type": "private", "first_name": "Ann"}
@@ -382,7 +385,8 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
         "skill": "0" * 12,
     }
     assert await received(press(f"1:{action}:{value.get(action, '')}", BO)) == []
-    assert await received.toast() == (ADMINS_ONLY if action == "forget" else NOT_YOURS)
+    told = {"cancel": NOT_YOURS, "retry": NOT_YOURS, "forget": ADMINS_ONLY}
+    assert await received.toast() == told.get(action, SETTINGS_OF_ADMINS)
     assert await received.chats.get(chat) == before
     status = await received.job_queue.find(chat, prompt.id)
     assert status

@@ -95,8 +95,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         services = await stack.enter_async_context(
             serve_services(tmp_path / "services", clock, flood_limits=None)
         )
-        people = await stack.enter_async_context(People(services.telegram_url))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_url))
+        people = await stack.enter_async_context(People(services.people_url))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url))
         await nemo.add_account(token="nmv_usr_operator")
         made = World(services, people, nemo, await people.person("Ann"), tmp_path)
         await made.ann.open()

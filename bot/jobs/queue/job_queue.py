@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import structlog
 from docket import Docket
 from redis.asyncio import Redis
 
@@ -33,6 +34,8 @@ from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
+
+log = structlog.get_logger(__name__)
 
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
@@ -77,6 +80,26 @@ class ClaimedJob:
     def job(self) -> Job:
         """What was asked."""
         return self.gathered.job
+
+
+def _read_claimed(fields: dict[str, str], job_id: str, attempt: int) -> ClaimedJob:
+    """Read what is stored of a job.
+
+    Raises:
+        ValueError: It is not what the bot stores.
+        KeyError: Some of it is missing.
+    """
+    gathered = read_gathered_job(fields)
+    if gathered.job.id != job_id:
+        raise ValueError("the stored job has another ID than its key")
+    return ClaimedJob(
+        gathered=gathered,
+        attempt=attempt,
+        tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
+        checkpoints=read_checkpoints(fields),
+        cancelled=JobField.CANCEL_REQUESTED in fields,
+        announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
+    )
 
 
 class JobQueue(JobReader):
@@ -255,14 +278,14 @@ class JobQueue(JobReader):
             return None
         _, job_id, attempt = answer
         fields = await self._fields(chat, job_id)
-        return ClaimedJob(
-            gathered=read_gathered_job(fields),
-            attempt=attempt,
-            tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
-            checkpoints=read_checkpoints(fields),
-            cancelled=JobField.CANCEL_REQUESTED in fields,
-            announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
-        )
+        try:
+            claimed = _read_claimed(fields, job_id, attempt)
+        except (ValueError, KeyError):
+            # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
+            log.exception("job.unreadable", chat=str(chat), job=job_id)
+            await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
+            return None
+        return claimed
 
     async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
         """Save a checkpoint of a running job."""
@@ -296,27 +319,40 @@ class JobQueue(JobReader):
         if error:
             given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
             argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()
+        ttl_s = min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s
+        await self._end(job.chat, job.queue, job.id, claimed.attempt, state, ttl_s, **argument)
+
+    async def _end(
+        self,
+        chat: ChatKey,
+        queue: QueueName,
+        job_id: str,
+        attempt: int,
+        state: JobState,
+        ttl_s: int,
+        **argument: Any,
+    ) -> None:
         waiting = await self._finish(
             [
-                _key(job),
-                keys.queue_key(str(job.chat), job.queue),
-                keys.running_key(str(job.chat), job.queue),
+                keys.job_key(str(chat), job_id),
+                keys.queue_key(str(chat), queue),
+                keys.running_key(str(chat), queue),
                 keys.STARTED_JOBS,
                 keys.SAVED_JOBS,
                 keys.GIVEN_UP,
-                keys.open_question_key(str(job.chat)),
+                keys.open_question_key(str(chat)),
             ],
-            attempt=claimed.attempt,
-            id=job.id,
+            attempt=attempt,
+            id=job_id,
             state=state,
-            ttl_s=min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s,
+            ttl_s=ttl_s,
             fields_of_sent=FIELDS_OF_SENT,
             given_up_ttl_s=keys.GIVEN_UP_TTL_S,
             given_up_kept=keys.GIVEN_UP_KEPT,
             **argument,
         )
         if waiting > 0:
-            await self.add_ticket(queue_id(job.chat, job.queue))
+            await self.add_ticket(queue_id(chat, queue))
 
     async def park(self, claimed: ClaimedJob, ticket: str) -> None:
         """Give a started job back at once, to be taken up by any worker; this start does not count against it."""

@@ -96,9 +96,11 @@ async def _whole_answer(
     if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
-    if not answered.failed:
+    if said.buttons and not answered.failed:
         # Also after a change: the agent may hold back the rest of it until somebody presses.
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
+        if answered.has_changed:
+            lines = (*lines, LocalizedMessage("answer.go_ahead"))
     chat = await projects.chats.get(attempt.job.chat)
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))

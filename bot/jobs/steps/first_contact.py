@@ -52,9 +52,7 @@ class FirstContact:
 
 
 def _needs_account(job: Job) -> bool:
-    if job.kind is JobKind.LINK:
-        return job.payload_as(LinkPayload).opens_project
-    return job.kind is JobKind.CREDITS
+    return job.kind is JobKind.LINK and job.payload_as(LinkPayload).opens_project
 
 
 async def announce_setup(projects: Projects, attempt: Attempt) -> None:

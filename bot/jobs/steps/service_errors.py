@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 import structlog
 
@@ -27,7 +28,7 @@ from bot.nemo.errors import (
     WarmingUp,
 )
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.projects.accounts import GuestAccountsUsedUp
+from bot.projects.accounts import GuestAccountOfPersonUsed, GuestAccountsUsedUp
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 
@@ -45,6 +46,9 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     chat = await projects.chats.get(job.chat)
     retry = Button("button.retry", Retry(job.id))
     match error:
+        case GuestAccountOfPersonUsed():
+            key = "error.guest_of_person" if job.chat.is_private else "error.guest_of_person_group"
+            message = LocalizedMessage(key, {"n": ceil(error.free_in_s / 86_400)}, (retry,))
         case GuestAccountsUsedUp():
             key = "error.tokens_used_up" if job.chat.is_private else "error.tokens_used_up_group"
             message = LocalizedMessage(key, buttons=(retry,))

@@ -20,6 +20,13 @@ class ShowCredits:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects = self._projects
+        chat = await projects.chats.get(attempt.job.chat)
+        is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        if is_guest and chat.token is None:
+            # Guest accounts are too scarce for a mere question.
+            none_yet = ListMessage(LocalizedMessage("credits.none_yet"), (LocalizedMessage("credits.costs"),))
+            await attempt.responder.send("credits", none_yet)
+            return
         try:
             credits_ = await projects.call(
                 attempt.job,

@@ -5,6 +5,7 @@ from bot.jobs.buttons import (
     ChooseLanguage,
     ListSkills,
     SetAutoExport,
+    SetMembersMayChange,
     SetReplaceResults,
     SetSendAsFile,
     SetShrinkResults,
@@ -40,27 +41,33 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         language = LocalizedMessage("settings.language_each")
     else:
         language = LocalizedMessage("settings.language", {"name": words.plain("language.name")})
-    lines = (
+    lines = [
         LocalizedMessage(f"settings.auto_export_{_on(chat.auto_export)}"),
         LocalizedMessage(f"settings.send_as_file_{_on(chat.send_as_file)}"),
         LocalizedMessage(f"settings.shrink_{_on(chat.shrink_results)}"),
         LocalizedMessage(f"settings.replace_{_on(chat.replace_results)}"),
         language,
         LocalizedMessage("settings.skill", {"emoji": card.emoji, "name": card.display_name}),
-    )
-    buttons = (
+    ]
+    buttons = [
         _switch(SetAutoExport, "auto", on=chat.auto_export),
         _switch(SetSendAsFile, "file", on=chat.send_as_file),
         _switch(SetShrinkResults, "shrink", on=chat.shrink_results),
         _switch(SetReplaceResults, "replace", on=chat.replace_results),
         Button("button.language", ChooseLanguage()),
         Button("button.skill", ListSkills()),
-    )
-    return ListMessage(LocalizedMessage("settings.heading"), lines, buttons)
+    ]
+    if not chat.key.is_private:
+        lines.append(LocalizedMessage(f"settings.members_{_on(chat.members_may_change)}"))
+        buttons.append(_switch(SetMembersMayChange, "members", on=chat.members_may_change))
+    return ListMessage(LocalizedMessage("settings.heading"), tuple(lines), tuple(buttons))
 
 
 def _switch(
-    action: type[SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults], name: str, *, on: bool
+    action: type[SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults | SetMembersMayChange],
+    name: str,
+    *,
+    on: bool,
 ) -> Button:
     # The button holds the wanted value, so that pressing it twice is pressing it once.
     return Button(f"button.settings_{name}_{_on(on)}", action(not on))

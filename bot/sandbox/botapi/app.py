@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.runtime.clock import Clock, SystemClock
-from bot.runtime.http import tls_context
 from bot.sandbox.botapi.context import Context, Method
 from bot.sandbox.botapi.control_reads import ACTIONS
 from bot.sandbox.botapi.errors import NO_METHOD, NOT_FOUND, UNAUTHORIZED, ApiError, DropConnection
@@ -25,8 +24,11 @@ from bot.sandbox.botapi.methods import METHODS
 from bot.sandbox.botapi.params import Params, read_params
 from bot.sandbox.botapi.responses import Dropped, FileBody
 from bot.sandbox.botapi.state import Bot, World
+from bot.sandbox.links import link_client
 
-DEFAULT_TOKEN = "7000000001:sandbox-bot-token-of-nobody-at-all"  # noqa: S105 - opens nothing but a sandbox
+BOT_ID = 7_000_000_001
+DEFAULT_TOKEN = f"{BOT_ID}:sandbox-bot-token-of-nobody-at-all"
+"""The token of a stand-in that is served alone; those of a sandbox are random."""
 
 FORM_OVERHEAD_BYTES = 256 * 1024
 """Bytes that a multipart body may have in addition to its file."""
@@ -67,9 +69,9 @@ class BotApiServer:
         if self._client is not None:
             await self._client.aclose()
 
-    def _http(self) -> httpx.AsyncClient:
+    async def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(verify=tls_context(), follow_redirects=True, trust_env=False)
+            self._client = await link_client(public_only=self.world.public_links_only)
         return self._client
 
     async def call(self, request: Request) -> Response:
@@ -248,6 +250,7 @@ def create_app(
     flood_limits: FloodLimits | None = FloodLimits(),  # noqa: B008 - frozen
     clock: Clock | None = None,
     any_token: bool = False,
+    public_links_only: bool = False,
 ) -> Starlette:
     """Create the stand-in of Telegram's Bot API server, for ``serve``.
 
@@ -258,12 +261,18 @@ def create_app(
         flood_limits: Telegram's limits on sending; ``None`` for none.
         clock: Source of time for messages, flood limits, polls and delays.
         any_token: Whether every well-formed token makes a bot.
+        public_links_only: Whether links into this machine's networks are not fetched.
 
     Returns:
         The app. Its ``state.world`` is the :class:`~bot.sandbox.botapi.state.World`.
     """
     world = World(
-        data_dir, clock or SystemClock(), local=local, flood_limits=flood_limits, any_token=any_token
+        data_dir,
+        clock or SystemClock(),
+        local=local,
+        flood_limits=flood_limits,
+        any_token=any_token,
+        public_links_only=public_links_only,
     )
     for token in tokens:
         world.add_bot(token)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from starlette.types import ASGIApp
+
 from bot.sandbox.botapi.faults import Faults
 from bot.sandbox.botapi.transport import ControlError, Transport
 
@@ -328,14 +330,15 @@ class People:
     Args:
         url: The stand-in's base URL.
         bot: ID of the bot that private chats are with; by default the first bot.
+        app: The stand-in's app, if it runs in this process: asking it takes a third of the time.
 
     Attributes:
         faults: Switches for faults.
         transport: The connection to the control API.
     """
 
-    def __init__(self, url: str, bot: int | None = None) -> None:
-        self.transport = Transport(url)
+    def __init__(self, url: str, bot: int | None = None, app: ASGIApp | None = None) -> None:
+        self.transport = Transport(url, app)
         self.faults = Faults(self.transport)
         self._bot = bot
 

@@ -36,7 +36,7 @@ class Context:
     world: World
     bot: Bot
     params: Params
-    http: Callable[[], httpx.AsyncClient]
+    http: Callable[[], Awaitable[httpx.AsyncClient]]
     answered: Callable[[Any], Awaitable[None]]
 
     def chat(self, *, write: bool = True, name: str = "chat_id") -> Chat:

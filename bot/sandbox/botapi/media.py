@@ -315,7 +315,9 @@ async def _fetched(context: Context, kind: str, url: str) -> Incoming:
     limit = LINK_PHOTO_BYTES if kind == "photo" else LINK_BYTES
     failed = bad_request("failed to get HTTP URL content")
     try:
-        async with context.http().stream("GET", url, timeout=_FETCH_TIMEOUT_S) as response:
+        async with (await context.http()).stream(
+            "GET", url, timeout=_FETCH_TIMEOUT_S, follow_redirects=True
+        ) as response:
             content_type = response.headers.get("content-type", "").partition(";")[0]
             if not response.is_success or int(response.headers.get("content-length") or 0) > limit:
                 raise failed

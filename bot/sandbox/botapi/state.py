@@ -158,6 +158,7 @@ class World:
         local: Whether it is a server with ``--local``: large files, paths instead of downloads.
         flood_limits: Telegram's limits on sending; ``None`` for none.
         any_token: Whether every well-formed token makes a bot.
+        public_links_only: Whether links into this machine's networks are not fetched.
     """
 
     def __init__(
@@ -168,15 +169,19 @@ class World:
         local: bool = False,
         flood_limits: FloodLimits | None = None,
         any_token: bool = False,
+        public_links_only: bool = False,
     ) -> None:
         self.clock = clock
         self.local = local
         self.any_token = any_token
+        self.public_links_only = public_links_only
         self.changes = Changes()
+        self.shown = Changes()  # only what a chat shows: new, edited and deleted messages
         self.journal = Journal(clock, self.changes)
         self.flood = FloodGate(flood_limits, clock)
         self.files = FileStore(data_dir.resolve())
         self.bots: dict[str, Bot] = {}
+        self._bots_by_id: dict[int, Bot] = {}
         self.users: dict[int, Json] = {}
         self.chats: dict[int, Chat] = {}
         self.callbacks: dict[str, Callback] = {}
@@ -206,7 +211,7 @@ class World:
             **profile,
         }
         bot = Bot(token, user, UpdateQueue(self.clock), privacy)
-        self.bots[token] = bot
+        self.bots[token] = self._bots_by_id[bot.id] = bot
         return bot
 
     def bot_of(self, token: str) -> Bot | None:
@@ -218,7 +223,7 @@ class World:
 
     def bot_by_id(self, bot_id: int) -> Bot | None:
         """Return the bot with a user ID."""
-        return next((bot for bot in self.bots.values() if bot.id == bot_id), None)
+        return self._bots_by_id.get(bot_id)
 
     # People and chats
 
@@ -291,11 +296,13 @@ class World:
     def keep_version(self, message: Message) -> None:
         """Add a message's current state to its history."""
         message.versions.append((self.clock.now(), copy.deepcopy(message.json)))
+        self.shown.notify()
         self.changes.notify()
 
     def delete(self, message: Message) -> None:
         """Delete a message but keep its history for tests."""
         message.deleted = self.clock.now()
+        self.shown.notify()
         self.changes.notify()
 
     def add_callback(self, bot: Bot, user_id: int) -> Callback:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 CHUNK_BYTES = 512 * 1024
 ANSWER_TIMEOUT_S = 60.0
@@ -23,15 +24,17 @@ class Transport:
 
     Args:
         url: The stand-in's base URL.
+        app: The stand-in's app, to be called in place of a connection.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, app: ASGIApp | None = None) -> None:
         # Plain http needs no certificates, whose loading blocks for a tenth of a second. Use no proxy.
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=ANSWER_TIMEOUT_S,
             verify=False,  # noqa: S501 - see above
             trust_env=False,
+            transport=httpx.ASGITransport(app) if app else None,
         )
 
     async def close(self) -> None:

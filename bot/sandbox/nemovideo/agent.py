@@ -82,7 +82,11 @@ def small_talk(session: Session, text: str, chinese: bool) -> str:
         which = "我是 NemoVideo 剪辑助手的替身，用来试玩；" if first else ""
         return f"{begin}{media}{which}我会剪短、拼接、加标题、配乐、调音量、变速、换背景、改画幅，也能生成新片段。"
     begin = "Hi!" if greets else "I can't do that here."
-    media = "I have your media." if session.uploads else "Send me a clip to work on, or ask for a new one."
+    media = (
+        "I have your media."
+        if session.uploads
+        else "I can make and edit video. Send me a clip, or ask for a new one."
+    )
     which = "I only stand in for NemoVideo's editor, so that you can try the bot. " if first else ""
     return (
         f"{begin} {media} {which}I can trim and join clips, add titles and music, set volume, speed, "
@@ -194,16 +198,15 @@ def _fitting_title(draft: Draft) -> str:
 
 
 def _volume(draft: Draft, prompt: Volume) -> AppliedPrompt:
-    level = drafts.change_volume(draft, prompt.level, prompt.of, relative=prompt.relative)
-    args = {"volume": level, "of": prompt.of}
-    if level is None:
-        return AppliedPrompt("set_volume", args, "There is no sound of that kind.", "没有这样的声音。")
-    what = "" if prompt.of == "everything" else f" of the {prompt.of}"
+    # Without the tracks that are meant, whatever is heard is meant.
+    of = prompt.of if drafts.has_sound(draft, prompt.of) else "everything"
+    level = drafts.change_volume(draft, prompt.level, of, relative=prompt.relative)
+    what = "" if of == "everything" else f" of the {of}"
     return AppliedPrompt(
         "set_volume",
-        args,
+        {"volume": level, "of": of},
         f"The volume{what} is {level:.0%} now.",
-        f"{_TRACKS_ZH[prompt.of]}音量现在是{level:.0%}。",
+        f"{_TRACKS_ZH[of]}音量现在是{level:.0%}。",
     )
 
 

@@ -20,16 +20,23 @@ from bot.sandbox.nemovideo.settings import Pace, Settings
 from bot.sandbox.nemovideo.world import World
 
 
-def create_app(data_dir: Path, *, clock: Clock | None = None, pace: Pace | None = None) -> Starlette:
+def create_app(
+    data_dir: Path,
+    *,
+    clock: Clock | None = None,
+    pace: Pace | None = None,
+    public_links_only: bool = False,
+) -> Starlette:
     """Create the stand-in.
 
     Args:
         data_dir: Directory for uploads and videos; created if missing.
         clock: Source of time; by default the system's clock.
         pace: How long things take; fast by default.
+        public_links_only: Whether links into this machine's networks are not fetched.
     """
     settings = Settings(pace=pace) if pace is not None else Settings()
-    world = World(data_dir, clock or SystemClock(), settings)
+    world = World(data_dir, clock or SystemClock(), settings, public_links_only)
     for name in ("uploads", "renders"):
         (data_dir / name).mkdir(parents=True, exist_ok=True)
     app = Starlette(

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
+from starlette.types import ASGIApp
 
 from bot.sandbox.nemovideo.accounts import Account, Charge, Plan
 from bot.sandbox.nemovideo.control import read
@@ -39,15 +40,17 @@ class NemoControl:
 
     Args:
         url: The stand-in's base URL.
+        app: The stand-in's app, to be called in place of a connection.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, app: ASGIApp | None = None) -> None:
         # Plain http needs no certificates, and loading them takes a tenth of a second.
         self._http = httpx.AsyncClient(
             base_url=f"{url}/control/",
             timeout=None,  # noqa: S113 - waits end by their own timeout
             trust_env=False,
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            transport=httpx.ASGITransport(app) if app else None,
         )
 
     async def __aenter__(self) -> Self:

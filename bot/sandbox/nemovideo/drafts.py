@@ -13,6 +13,9 @@ MAX_WIDTH, MAX_HEIGHT = 640, 360
 Draft = dict[str, Any]
 Segment = dict[str, Any]
 
+Sound = Literal["everything", "music", "clips"]
+
+_HEARD: dict[Sound, tuple[int, ...]] = {"everything": (VIDEO, AUDIO), "music": (AUDIO,), "clips": (VIDEO,)}
 _TRACK_NAMES = {VIDEO: "Video", AUDIO: "Audio", TEXT: "Text"}
 
 
@@ -154,13 +157,18 @@ def change_speed(draft: Draft, factor: float) -> None:
     measure(draft)
 
 
+def has_sound(draft: Draft, of: Sound) -> bool:
+    """Return whether there are segments whose volume can be set."""
+    return any(segments(draft, track_type) for track_type in _HEARD[of])
+
+
 def change_volume(
     draft: Draft,
     volume: float,
-    of: Literal["everything", "music", "clips"] = "everything",
+    of: Sound = "everything",
     *,
     relative: bool = False,
-) -> float | None:
+) -> float:
     """Set the volume of some tracks.
 
     Args:
@@ -170,13 +178,12 @@ def change_volume(
         relative: Whether to multiply the present volume.
 
     Returns:
-        The first segment's volume now; ``None`` if there is nothing of the kind.
+        The volume of the first segment now.
     """
-    types = {"everything": (VIDEO, AUDIO), "music": (AUDIO,), "clips": (VIDEO,)}[of]
-    heard = [segment for track_type in types for segment in segments(draft, track_type)]
+    heard = [segment for track_type in _HEARD[of] for segment in segments(draft, track_type)]
     for segment in heard:
         segment["volume"] = round(segment["volume"] * volume if relative else volume, 3)
-    return float(heard[0]["volume"]) if heard else None
+    return next((float(segment["volume"]) for segment in heard), volume)
 
 
 def change_background(draft: Draft, background: str) -> None:

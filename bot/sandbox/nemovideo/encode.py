@@ -172,7 +172,6 @@ def _part(clip: Clip) -> sound.Part:
 def _video_frames(clip: Clip, size: tuple[int, int]) -> Iterator[tuple[float, Image.Image]]:
     with av.open(cast(str, clip.path)) as file:
         stream = file.streams.video[0]
-        stream.thread_type = "AUTO"
         if clip.source_start_s > 1:
             file.seek(int(clip.source_start_s * av.time_base))
         for frame in file.decode(stream):

@@ -27,6 +27,9 @@ Status = Literal["pending", "processing", "completed", "failed"]
 
 _MAX_SIDE = 1920
 
+MAX_FPS = 60
+"""Frames per second of a video at most, whatever the draft says."""
+
 
 class RenderFailedError(Exception):
     """The encoder failed."""
@@ -236,6 +239,7 @@ def _key_of(spec: Spec) -> str:
         if clip["path"] is not None:
             with open(clip["path"], "rb") as file:
                 clip["path"] = hashlib.file_digest(file, "sha256").hexdigest()
+            clip["name"] = ""  # nothing of it is shown
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -263,7 +267,7 @@ def spec_of(draft: Draft, media: MediaStore, moov: Literal["front", "end"]) -> S
         out="",
         width=_side(meta.get("width"), 640),
         height=_side(meta.get("height"), 360),
-        fps=min(60, int(meta.get("fps") or 24)),
+        fps=min(MAX_FPS, int(meta.get("fps") or 24)),
         duration_s=float(draft.get("d") or 0) / 1000 or end_s,
         moov=moov,
         clips=clips,

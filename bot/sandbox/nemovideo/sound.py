@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # array takes its type in annotations only
 
+import functools
 import math
 from array import array
 from collections.abc import Iterator
@@ -44,19 +45,7 @@ class Music:
     """
 
     def __init__(self, mood: str, piece: int = 0) -> None:
-        root, chords, beats = _MOODS.get(mood, _MOODS["Lo-fi"])
-        root *= 2 ** (piece % 4 * 5 / 12)
-        half = RATE * _LOOP_S // len(chords)
-        self._loop = array("h")
-        for chord in chords:
-            # Whole periods per second, so that the loop closes without a click.
-            steps = [2 * math.pi * round(root * 2 ** (tone / 12)) / RATE for tone in chord]
-            loud = 12_000 / len(chord)
-            fade = beats / RATE
-            self._loop.extend(
-                int(loud * (1 - 0.6 * (index * fade % 1)) * sum([math.sin(step * index) for step in steps]))
-                for index in range(half)
-            )
+        self._loop = _loop(mood if mood in _MOODS else "Lo-fi", piece % 4)
         self._at = 0
 
     def read(self, samples: int) -> array[int]:
@@ -67,6 +56,24 @@ class Music:
             out.extend(piece)
             self._at = (self._at + len(piece)) % len(self._loop)
         return out
+
+
+@functools.cache
+def _loop(mood: str, piece: int) -> array[int]:
+    root, chords, beats = _MOODS[mood]
+    root *= 2 ** (piece * 5 / 12)
+    half = RATE * _LOOP_S // len(chords)
+    loop = array("h")
+    for chord in chords:
+        # Whole periods per second, so that the loop closes without a click.
+        steps = [2 * math.pi * round(root * 2 ** (tone / 12)) / RATE for tone in chord]
+        loud = 12_000 / len(chord)
+        fade = beats / RATE
+        loop.extend(
+            int(loud * (1 - 0.6 * (index * fade % 1)) * sum([math.sin(step * index) for step in steps]))
+            for index in range(half)
+        )
+    return loop
 
 
 class FileSound:
@@ -118,15 +125,24 @@ def mix(parts: list[Part], start: int, samples: int) -> array[int]:
         start: Index of the first sample.
         samples: Number of samples.
     """
-    total = [0] * samples
+    heard: list[array[int]] = []
     for part in parts:
         first, last = max(part.start, start), min(part.start + part.length, start + samples)
-        if first >= last:
-            continue
-        offset = first - start
-        for index, value in enumerate(part.source.read(last - first), offset):
-            total[index] += int(value * part.volume)
-    return array("h", [max(-_LOUD, min(_LOUD, value)) for value in total])
+        if first < last:
+            read = part.source.read(last - first)
+            loud = read if part.volume == 1 else array("h", [_clipped(value * part.volume) for value in read])
+            heard.append(_silence(first - start) + loud + _silence(samples - (first - start) - len(loud)))
+    if len(heard) < 2:
+        return heard[0] if heard else _silence(samples)
+    return array("h", [_clipped(sum(values)) for values in zip(*heard, strict=True)])
+
+
+def _clipped(value: float) -> int:
+    return int(max(-_LOUD, min(_LOUD, value)))
+
+
+def _silence(samples: int) -> array[int]:
+    return array("h", bytes(2 * samples))
 
 
 def _decode(path: Path, skip_s: float, speed: float) -> Iterator[array[int]]:

@@ -115,7 +115,8 @@ async def upload(request: Request) -> Response:
             if not isinstance(urls, list) or not urls:
                 raise BadUploadError("urls is missing")  # noqa: TRY301 - the answer is built in one place
             for url in urls:
-                received.append(await uploads.fetch(str(url), folder, limit_bytes))  # noqa: PERF401 - kept for the cleanup if a later one fails
+                one = await uploads.fetch(str(url), folder, limit_bytes, public_only=world.public_links_only)
+                received.append(one)
         else:
             reader = uploads.Multipart(content_type, folder, limit_bytes)
             received = reader.files

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from bot.runtime.http import tls_context
 from bot.sandbox import samples
+from bot.sandbox.links import link_client
 from bot.sandbox.nemovideo.media import (
     MediaStore,
     NotTakenError,
@@ -202,13 +202,14 @@ def _sample(url: str, folder: Path) -> Received:
     return received
 
 
-async def fetch(url: str, folder: Path, limit_bytes: int) -> Received:
+async def fetch(url: str, folder: Path, limit_bytes: int, *, public_only: bool) -> Received:
     """Fetch a file from a URL.
 
     Args:
         url: An http or https URL.
         folder: Directory for the file.
         limit_bytes: Maximum size of the file.
+        public_only: Whether links into this machine's networks are refused.
 
     Raises:
         BadUploadError: The URL isn't http, or doesn't answer with a file.
@@ -219,14 +220,10 @@ async def fetch(url: str, folder: Path, limit_bytes: int) -> Received:
         raise BadUploadError(f"not an http address: {url}")
     if parts.hostname == SAMPLES_HOST:
         return await asyncio.to_thread(_sample, url, folder)
-    # Loading the certificates blocks for a tenth of a second the first time.
-    tls = await asyncio.to_thread(tls_context)
     try:
         async with (
-            httpx.AsyncClient(
-                follow_redirects=True, timeout=_FETCH_TIMEOUT_S, trust_env=False, verify=tls
-            ) as client,
-            client.stream("GET", url) as answer,
+            await link_client(public_only=public_only) as client,
+            client.stream("GET", url, timeout=_FETCH_TIMEOUT_S, follow_redirects=True) as answer,
         ):
             answer.raise_for_status()
             name = unquote(parts.path.rpartition("/")[2]) or "file"

@@ -39,11 +39,13 @@ class World:
         folder: Directory for files.
         clock: Source of time; the control API can move the service's date ahead of it.
         settings: The stand-in's switches.
+        public_links_only: Whether links into this machine's networks are not fetched.
     """
 
     folder: Path
     clock: Clock
     settings: Settings
+    public_links_only: bool = False
     ahead: timedelta = timedelta()
     signal: Signal = field(default_factory=Signal)
     sessions: dict[str, Session] = field(default_factory=dict)

@@ -1,8 +1,10 @@
 """What happens to a group: it becomes a supergroup, the bot is removed or muted, a message is pinned."""
 
-from telegram import Update
+from telegram import ChatMember, ChatMemberUpdated, Update
+from telegram.constants import ChatType
 from telegram.ext import ChatMemberHandler, filters
 
+from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
@@ -31,7 +33,28 @@ class GroupHandlers(HandlerFamily):
             await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
     async def _membership(self, update: Update, context: Context) -> None:
-        """Stop all jobs of a chat where the bot can't write any more; what is kept of it is left to expire."""
+        """Introduce the bot to a group that it joins, and stop all jobs of a chat where it can't write any more.
+
+        What is kept of such a chat is left to expire.
+        """
         change = update.my_chat_member
-        if change is not None and not may_write(change.new_chat_member):
+        if change is None:
+            return
+        if not may_write(change.new_chat_member):
             await self._submitter.job_queue.cancel_chat(change.chat.id)
+        elif change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP) and not may_write(
+            change.old_chat_member
+        ):
+            # Admins of a group hear everything, as does a bot without privacy mode.
+            hears_all = (
+                change.new_chat_member.status == ChatMember.ADMINISTRATOR
+                or context.bot.bot.can_read_all_group_messages
+            )
+            await self._introduce(update, change, "group.hello" if hears_all else "group.hello_privacy")
+
+    async def _introduce(self, update: Update, change: ChatMemberUpdated, text: str) -> None:
+        # Who may use the bot is looked at here, as Telegram's news of a membership passes the guard.
+        here = telegram_chat_id_of(change.chat)
+        if await self._services.access.refusal(change.from_user.id, change.chat.id, here) is not None:
+            return
+        await self._submitter.say_in(update, change, LocalizedMessage(text))

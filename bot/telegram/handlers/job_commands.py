@@ -7,7 +7,7 @@ from functools import partial
 from telegram import Update
 
 from bot.job_types import COMMAND_JOBS, JobType
-from bot.jobs.buttons import ButtonAction, Export, NewProject, ShowCredits, ShowLink, ShowStatus
+from bot.jobs.buttons import ButtonAction, Export, ShowCredits, ShowLink, ShowStatus
 from bot.jobs.payloads import EditPayload, LinkPayload
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -15,7 +15,6 @@ from bot.telegram.receiving.application import Context
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
     Export: "export",
-    NewProject: "new",
     ShowCredits: "credits",
     ShowStatus: "status",
     ShowLink: "link",

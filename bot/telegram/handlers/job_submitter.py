@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from telegram import Message, Update
+from telegram import ChatMemberUpdated, Message, Update
 
 from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
@@ -43,6 +43,26 @@ class JobSubmitter:
     async def reply(self, update: Update, message: LocalizedMessage) -> None:
         """Answer with a text."""
         await self.submit(update, QueueName.QUICK, JobKind.SAY, SayPayload(message=message))
+
+    async def say_in(self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage) -> None:
+        """Say something in a chat that the bot has joined."""
+        code = language_code(change.from_user)
+        job = Job(
+            id=new_job_id(),
+            chat=ChatKey(change.chat.id),
+            queue=QueueName.QUICK,
+            kind=JobKind.SAY,
+            owner_id=change.from_user.id,
+            message_id=None,
+            language=language_of(code),
+            language_code=code or "",
+            payload=SayPayload(message=text),
+            asked_at=self.clock.now(),
+            telegram_chat_id=telegram_chat_id_of(change.chat),
+            chat_title=change.chat.title or "",
+        )
+        with contextlib.suppress(QueueFull):
+            await self.job_queue.enqueue([job], update.update_id)
 
     async def submit(
         self, update: Update, queue: QueueName, kind: JobKind, payload: Payload | None = None

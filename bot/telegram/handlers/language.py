@@ -28,10 +28,13 @@ class LanguageHandlers(HandlerFamily):
         await self._submitter.reply(update, language_list(language))
 
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
-        if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return not_yours(press.update, asker_of(press.message))
         if action.language not in languages():
+            if not await self._permissions.may_change(press.update, asker_of(press.message)):
+                return not_yours(press.update, asker_of(press.message))
             return PressReply(show=_show_list)
+        chat = await self._submitter.chats.get(press.chat)
+        if not await self._permissions.may_change_settings(press.update, chat):
+            return PressReply("toast.admins_only")
         await self._submitter.chats.update(press.chat, ChatFields(language=action.language))
         return PressReply("toast.saved", show=_show_list)
 

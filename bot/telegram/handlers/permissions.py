@@ -7,6 +7,7 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.error import TelegramError
 
+from bot.chats.chats import Chat
 from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone, GroupAdmins
 from bot.telegram.reading.addressing import owner_id, sender_id
@@ -39,6 +40,10 @@ class Permissions:
             and is_channel(update, asker_id)
             and await self._is_admin(asker_id, owner_id(update))
         )
+
+    async def may_change_settings(self, update: Update, chat: Chat) -> bool:
+        """Whether somebody may change a chat's settings: in groups its admins, unless they let all members."""
+        return chat.members_may_change or await self.may_change(update, None)
 
     async def _is_admin(self, chat_id: int, user_id: int) -> bool:
         try:

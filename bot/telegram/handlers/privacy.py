@@ -6,7 +6,7 @@ from telegram import Message, Update
 
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import ForgetChat
+from bot.jobs.buttons import ForgetChat, KeepChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
 from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
 from bot.jobs.payloads import ForgetPayload
@@ -29,6 +29,7 @@ class PrivacyHandlers(HandlerFamily):
         self.on_command("privacy", self._privacy)
         self.on_command("forget", self._forget)
         self.on_press(self._erase, ForgetChat)
+        self.on_press(self._keep, KeepChat)
 
     async def _privacy(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
@@ -64,6 +65,9 @@ class PrivacyHandlers(HandlerFamily):
             return PressReply()
         stopped += await stop_jobs_before(job_queue, press.chat, erase.id)
         return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=tuple(stopped))
+
+    async def _keep(self, press: Press, action: KeepChat) -> PressReply:
+        return PressReply("toast.chat_kept", buttons=NO_BUTTONS)
 
     async def _erase_topic(self, press: Press, erase: Job, topic: ChatKey) -> tuple[MessageLocation, ...]:
         job_queue = self._submitter.job_queue
@@ -114,6 +118,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
         "album_days": keys.ALBUM_TTL_S // _DAY_S,
         "quota_days": keys.QUOTA_TTL_S // _DAY_S,
+        "guest_days": keys.GUEST_TOKENS_TTL_S // _DAY_S,
     }
     return LocalizedMessage("privacy.text", params)
 
@@ -122,4 +127,7 @@ def forget_notice(message: Message) -> LocalizedMessage:
     """Say what erasing means, with the button that does it."""
     chat = chat_key(message)
     kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
-    return LocalizedMessage(f"forget.sure_{kind}", buttons=(Button("button.forget", ForgetChat()),))
+    return LocalizedMessage(
+        f"forget.sure_{kind}",
+        buttons=(Button("button.keep_chat", KeepChat()), Button("button.forget", ForgetChat())),
+    )

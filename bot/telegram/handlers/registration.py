@@ -14,6 +14,7 @@ from bot.telegram.handlers.job_buttons import JobButtons
 from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
+from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
@@ -25,13 +26,15 @@ def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
     login, cancel = LoginHandlers(services), CancelHandlers(services)
     start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
-    requests = RequestHandlers(services, cancel, questions)
+    new_project = NewProjectHandlers(services)
+    requests = RequestHandlers(services, cancel, questions, new_project)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
     AdminCommands(services).register()
     login.register()
     cancel.register()
     start_help.register()
+    new_project.register()
     for family in (
         JobCommands,
         LanguageHandlers,

@@ -18,8 +18,10 @@ from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
+from bot.telegram.handlers.start_help import help_text
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request
@@ -39,11 +41,13 @@ class RequestHandlers(HandlerFamily):
         services: HandlerServices,
         cancel: CancelHandlers,
         questions: QuestionHandlers,
+        new_project: NewProjectHandlers,
     ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._cancel = cancel
         self._questions = questions
+        self._new_project = new_project
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -90,9 +94,11 @@ class RequestHandlers(HandlerFamily):
                 card = await self._submitter.card(update, message_of(update))
                 await self._submitter.reply(update, self._refusals.upload_help(card))
             case PhraseAction.HELP:
-                await self._submitter.reply(update, LocalizedMessage("help.text"))
+                await self._submitter.reply(update, help_text(message_of(update)))
             case PhraseAction.CANCEL:
                 await self._cancel.cancel(update, context)
+            case PhraseAction.NEW:
+                await self._new_project.begin_or_ask(update, context)
             case _:
                 job_type = COMMAND_JOBS[phrase]
                 output = requested_output(text) if phrase is PhraseAction.EXPORT else ()

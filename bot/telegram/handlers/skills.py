@@ -7,6 +7,7 @@ from telegram import Update
 
 from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseSkill, ListSkills, ShowSkill
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
@@ -15,7 +16,7 @@ from bot.skills import LINK_PREFIX
 from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.handlers.permissions import Permissions, asker_of
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
@@ -34,13 +35,13 @@ class SkillHandlers(HandlerFamily):
 
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:
-            return await choose_skill(self._submitter, update, context.args[0])
+            return await choose_skill(self._submitter, self._permissions, update, context.args[0])
         return await show_skill(self._submitter, update, LIST)
 
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
-        if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return not_yours(press.update, asker_of(press.message))
         cards, chats = self._submitter.cards, self._submitter.chats
+        if not await self._permissions.may_change_settings(press.update, await chats.get(press.chat)):
+            return PressReply("toast.admins_only")
         name = cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
@@ -80,12 +81,15 @@ class SkillHandlers(HandlerFamily):
         return PressReply(show=show)
 
 
-async def choose_skill(submitter: JobSubmitter, update: Update, said: str) -> None:
+async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update: Update, said: str) -> None:
     """Make the card with a name the chat's and show it; an unknown name gets the list."""
     name = submitter.cards.named(said)
     if name is not None:
-        await submitter.chats.update(chat_key(message_of(update)), ChatFields(skill=name))
-    await show_skill(submitter, update, CARD if name else LIST)
+        chat = await submitter.chats.get(chat_key(message_of(update)))
+        if not await permissions.may_change_settings(update, chat):
+            return await submitter.reply(update, LocalizedMessage("error.admins_only"))
+        await submitter.chats.update(chat.key, ChatFields(skill=name))
+    return await show_skill(submitter, update, CARD if name else LIST)
 
 
 async def show_skill(submitter: JobSubmitter, update: Update, view: str) -> None:

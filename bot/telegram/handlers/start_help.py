@@ -39,11 +39,11 @@ class StartHelpHandlers(HandlerFamily):
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
-            return await choose_skill(self._submitter, update, card)
+            return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, START)
 
     async def _help(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, LocalizedMessage("help.text"))
+        await self._submitter.reply(update, help_text(message_of(update)))
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -56,6 +56,11 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
         params["nearest"] = f"/{nearest}"
         return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
+
+
+def help_text(message: Message) -> LocalizedMessage:
+    """Say how the bot is used in the chat of a message."""
+    return LocalizedMessage("help.text" if chat_key(message).is_private else "help.in_group")
 
 
 class _AnyCommand(filters.MessageFilter):

@@ -19,6 +19,7 @@ from bot.media.kinds import (
     kind_of,
     kind_of_name,
 )
+from bot.runtime.tokens import has_token
 
 # Telegram's servers count in units of 1024 x 1024 bytes; PTB's own constants are 5 % below.
 LOCAL_SIZE_LIMIT = 2000 * 1024 * 1024
@@ -145,12 +146,12 @@ def _seconds(duration: int | timedelta | None) -> float | None:
 
 
 def safe_name(given: str, ending: str) -> str:
-    """Return a file name that is safe in a path, a header and a shell."""
+    """Return a file name that is safe in a path, a header and a shell, and tells no token."""
     plain = unicodedata.normalize("NFC", PurePath(given.replace("\\", "/")).name)
     path = PurePath(_UNSAFE.sub("_", plain))
     suffix = path.suffix.lower()[:ENDING_LENGTH] if path.suffix.strip(" ._") else f".{ending}"
     # Nothing is left of a name that has only symbols.
-    stem = path.stem.strip(" ._") or "file"
+    stem = "file" if has_token(given) else path.stem.strip(" ._") or "file"
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
 
 

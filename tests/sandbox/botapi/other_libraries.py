@@ -3,9 +3,11 @@
 ::
 
     uv run nemovideo-bot sandbox --only services
-    uv run --no-project --with aiogram --with pyTelegramBotAPI python tests/sandbox/botapi/other_libraries.py URL
+    uv run --no-project --with aiogram --with pyTelegramBotAPI \\
+        python tests/sandbox/botapi/other_libraries.py URL CONTROL_URL TOKEN
 
-Imports nothing of the project. Ends with an exit code of 1 where a library can't parse an answer.
+All three are what the first command prints. Imports nothing of the project. Ends with an exit code of 1 where a
+library can't parse an answer.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-TOKEN = "7000000001:sandbox-bot-token-of-nobody-at-all"
+URL, CONTROL_URL, TOKEN = sys.argv[1:4]
 
 
 def picture() -> bytes:
@@ -34,38 +36,38 @@ def picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def control(url: str, action: str, **values: Any) -> Any:
+def control(action: str, **values: Any) -> Any:
     """Run an action of the stand-in's control API."""
     request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{url}/control/{action}", json.dumps(values).encode(), {"Content-Type": "application/json"}
+        f"{CONTROL_URL}{action}", json.dumps(values).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         return json.load(answer)
 
 
-def scene(url: str) -> tuple[int, int, int]:
+def scene() -> tuple[int, int, int]:
     """Return the IDs of a person, of a forum where the bot is an admin, and of a topic there."""
-    control(url, "flood_limits", off=True)
-    person = control(url, "add_user", first_name="Ada")["id"]
-    control(url, "write", user=person, chat=person, text="/start")
-    forum = control(url, "add_chat", type="supergroup", title="F", is_forum=True, creator=person)["id"]
+    control("flood_limits", off=True)
+    person = control("add_user", first_name="Ada")["id"]
+    control("write", user=person, chat=person, text="/start")
+    forum = control("add_chat", type="supergroup", title="F", is_forum=True, creator=person)["id"]
     bot = int(TOKEN.partition(":")[0])
-    control(url, "set_member", chat=forum, member=bot, status="administrator", user=person)
-    topic = control(url, "add_topic", chat=forum, user=person, name="T")["message_thread_id"]
+    control("set_member", chat=forum, member=bot, status="administrator", user=person)
+    topic = control("add_topic", chat=forum, user=person, name="T")["message_thread_id"]
     return person, forum, topic
 
 
-async def with_aiogram(url: str) -> list[str]:
+async def with_aiogram() -> list[str]:
     """Call the stand-in with aiogram; return what failed."""
     from aiogram import Bot, types
     from aiogram.client.session.aiohttp import AiohttpSession
     from aiogram.client.telegram import TelegramAPIServer
 
-    person, forum, topic = await asyncio.to_thread(scene, url)
+    person, forum, topic = await asyncio.to_thread(scene)
     failed: list[str] = []
     file = types.BufferedInputFile(picture(), "picture.png")
     clip = types.BufferedInputFile(b"not really a clip", "clip.mp4")
-    async with Bot(TOKEN, session=AiohttpSession(api=TelegramAPIServer.from_base(url))) as bot:
+    async with Bot(TOKEN, session=AiohttpSession(api=TelegramAPIServer.from_base(URL))) as bot:
 
         async def run(name: str, call: Callable[[], Awaitable[Any]]) -> Any:
             try:
@@ -94,7 +96,7 @@ async def with_aiogram(url: str) -> list[str]:
         await run(
             "press",
             lambda: asyncio.to_thread(
-                control, url, "press", user=person, chat=person, message=at["message_id"], button="b"
+                control, "press", user=person, chat=person, message=at["message_id"], button="b"
             ),
         )
         updates = await run("get_updates", lambda: bot.get_updates(offset=-1))
@@ -128,15 +130,15 @@ async def with_aiogram(url: str) -> list[str]:
     return failed
 
 
-def with_telebot(url: str) -> list[str]:
+def with_telebot() -> list[str]:
     """Call the stand-in with pyTelegramBotAPI; return what failed."""
     import telebot
     from telebot import apihelper, types
 
-    person, forum, topic = scene(url)
+    person, forum, topic = scene()
     failed: list[str] = []
-    apihelper.API_URL = url + "/bot{0}/{1}"
-    apihelper.FILE_URL = url + "/file/bot{0}/{1}"
+    apihelper.API_URL = URL + "/bot{0}/{1}"
+    apihelper.FILE_URL = URL + "/file/bot{0}/{1}"
     bot = telebot.TeleBot(TOKEN)
 
     def run(name: str, call: Callable[[], Any]) -> Any:
@@ -179,7 +181,6 @@ def with_telebot(url: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    _url = sys.argv[1].rstrip("/")
-    _failed = asyncio.run(with_aiogram(_url)) + with_telebot(_url)
+    _failed = asyncio.run(with_aiogram()) + with_telebot()
     print("\n".join(_failed) or "both libraries parse every answer")
     sys.exit(bool(_failed))

@@ -138,11 +138,12 @@ async def test_another_shape_and_a_plain_background_are_rendered(
     assert blue > 100
 
 
-def test_volume_of_what_is_not_there_is_said() -> None:
+def test_without_music_the_volume_is_that_of_everything() -> None:
     project = session()
     drafts.remove(project.draft, drafts.AUDIO)
     (prompt,) = parse("Turn the volume of the music down a little.")
-    assert agent.carry_out(project, prompt).said == "There is no sound of that kind."
+    assert agent.carry_out(project, prompt).said == "The volume is 70% now."
+    assert clips(project.draft)[0]["volume"] == 0.7
 
 
 def test_the_agent_says_once_that_it_stands_in() -> None:

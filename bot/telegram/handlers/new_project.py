@@ -1,0 +1,64 @@
+"""Beginning an empty project: ``/new``, which asks back where there is a project, and its buttons."""
+
+from dataclasses import replace
+
+from telegram import Update
+
+from bot.chats.chats import Chat
+from bot.jobs.buttons import KeepProject, NewProject
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.model import JobKind, QueueName, press_id
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.receiving.application import Context
+
+_SURE = LocalizedMessage(
+    "new.sure",
+    buttons=(Button("button.keep_project", KeepProject()), Button("button.new_project", NewProject())),
+)
+
+
+class NewProjectHandlers(HandlerFamily):
+    """Handles ``/new`` and the buttons of the question."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("new", self.begin_or_ask)
+        self.on_press(self._begin, NewProject)
+        self.on_press(self._keep, KeepProject)
+
+    async def begin_or_ask(self, update: Update, context: Context) -> None:
+        """Begin an empty project, or ask first where the present one has something in it."""
+        chats = self._submitter.chats
+        chat = await chats.get(chat_key(message_of(update)))
+        is_empty = chat.session_id is None or (
+            chat.answer_session_id != chat.session_id
+            and not await chats.project_files(chat.key, chat.session_id, 1)
+        )
+        if is_empty:
+            await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
+        else:
+            await self._submitter.reply(update, _SURE)
+
+    async def _begin(self, press: Press, action: NewProject) -> PressReply:
+        last_editor_id = await self._last_editor_id(await self._submitter.chats.get(press.chat))
+        if not await self._permissions.may_change(press.update, last_editor_id):
+            return PressReply("new.not_yours")
+        # Pressed twice, it must not end the project that was begun after the first press.
+        job_id = press_id(telegram_chat_id_of(press.message.chat), press.message.message_id, action.name)
+        if await self._submitter.job_queue.find(press.chat, job_id) is not None:
+            return OLD_BUTTON
+        job = self._submitter.job(press.update, QueueName.MAIN, JobKind.NEW)
+        await self._submitter.enqueue(press.update, [replace(job, id=job_id)])
+        return PressReply(buttons=NO_BUTTONS)
+
+    async def _keep(self, press: Press, action: KeepProject) -> PressReply:
+        return PressReply("toast.project_kept", buttons=NO_BUTTONS)
+
+    async def _last_editor_id(self, chat: Chat) -> int | None:
+        """Return who asked for the project's last edit, as long as that is known."""
+        if chat.answer_job_id is None:
+            return None
+        status = await self._submitter.job_queue.find(chat.key, chat.answer_job_id)
+        return None if status is None else status.job.owner_id

@@ -1,0 +1,162 @@
+"""Groups: the introduction, who may change the settings, and who may begin a new project."""
+
+import inspect
+from typing import Any
+
+import pytest
+from telegram import ChatMemberAdministrator
+
+from bot.chats.chats import ChatFields
+from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.payloads import SayPayload
+from bot.jobs.queue.tickets import queue_id
+from bot.words import Words
+from tests.telegram.test_handlers import (
+    ANN,
+    OLD_BUTTON,
+    PRIVATE,
+    SETTINGS_OF_ADMINS,
+    Json,
+    Received,
+    docket,
+    message,
+    press,
+    received,
+)
+
+__all__ = ["docket", "received"]  # fixtures
+
+ADMIN_RIGHTS = [
+    name
+    for name, parameter in inspect.signature(ChatMemberAdministrator).parameters.items()
+    if parameter.default is inspect.Parameter.empty and name not in ("user", "api_kwargs")
+]
+KEY = ChatKey(-1001000000001)
+
+
+async def club(received: Received) -> tuple[Json, Json, Json, Json]:
+    """Return a group with its creator and two members."""
+    people = received.telegram.people
+    ann, bo, cy = [await people.person(name) for name in ("Ann", "Bo", "Cy")]
+    group = await people.new_chat("supergroup", "Club", ann, bo, cy)
+    return {"id": group.id, "type": "supergroup", "title": "Club"}, ann.json, bo.json, cy.json
+
+
+def joined(
+    received: Received, *, before: str = "left", now: str = "member", kind: str = "supergroup"
+) -> Json:
+    bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}
+
+    def member(status: str) -> Json:
+        return {
+            "status": status,
+            "user": bot,
+            **dict.fromkeys(ADMIN_RIGHTS if status == "administrator" else (), False),
+        }
+
+    change = {
+        "chat": {"id": KEY.chat_id, "type": kind, "title": "Club"},
+        "from": ANN,
+        "date": 1,
+        "old_chat_member": member(before),
+        "new_chat_member": member(now),
+    }
+    return {"my_chat_member": change}
+
+
+def said(payload: Any) -> str:
+    assert isinstance(payload, SayPayload)
+    assert isinstance(payload.message, LocalizedMessage)
+    return payload.message.key
+
+
+async def test_a_group_is_told_once_how_to_use_the_bot(received: Received) -> None:
+    (hello,) = await received(joined(received))
+    assert (hello.chat, hello.kind, hello.message_id) == (KEY, JobKind.SAY, None)
+    assert said(hello.payload) == "group.hello_privacy"
+    assert await received(joined(received, before="member", now="administrator")) == []
+
+
+async def test_an_admin_hears_everything(received: Received) -> None:
+    (hello,) = await received(joined(received, now="administrator"))
+    assert said(hello.payload) == "group.hello"
+
+
+@pytest.mark.parametrize("kind", ["private", "channel"])
+async def test_only_groups_are_introduced(received: Received, kind: str) -> None:
+    assert await received(joined(received, kind=kind)) == []
+
+
+async def test_help_in_a_group_speaks_of_groups(received: Received) -> None:
+    (group,) = await received(message("/help", **{"from": ANN}))
+    (private,) = await received(message("/help", PRIVATE, **{"from": ANN}))
+    assert (said(group.payload), said(private.payload)) == ("help.in_group", "help.text")
+
+
+async def test_admins_open_the_settings_to_everyone(received: Received) -> None:
+    group, ann, bo, _ = await club(received)
+    chat = ChatKey(group["id"])
+    for data in ("auto:0", "members:1", "language:zh"):
+        await received(press(f"1:{data}", bo, group))
+        assert await received.toast() == SETTINGS_OF_ADMINS, data
+    (refused,) = await received(message("/skill sora-video-generation", group, **{"from": bo}))
+    assert said(refused.payload) == "error.admins_only"
+    assert (await received.chats.get(chat)).skill is None
+    await received(press("1:members:1", ann, group))
+    await received(press("1:auto:0", bo, group))
+    assert not (await received.chats.get(chat)).auto_export
+    await received(message("/skill sora-video-generation", group, **{"from": bo}))
+    assert (await received.chats.get(chat)).skill == "sora-video-generation"
+    # What opened them is not theirs to close.
+    await received(press("1:members:0", bo, group))
+    assert await received.toast() == SETTINGS_OF_ADMINS
+
+
+async def test_new_asks_where_there_is_a_project(received: Received) -> None:
+    (empty,) = await received(message("/new", PRIVATE, **{"from": ANN}))
+    assert empty.kind is JobKind.NEW
+    await received.chats.update(ChatKey(PRIVATE["id"]), ChatFields(session_id="sess_1"))
+    (still_empty,) = await received(message("/new", PRIVATE, message_id=8, **{"from": ANN}))
+    assert still_empty.kind is JobKind.NEW
+    await received.chats.update(ChatKey(PRIVATE["id"]), ChatFields(answer_session_id="sess_1"))
+    (asked,) = await received(message("/new", PRIVATE, message_id=9, **{"from": ANN}))
+    assert said(asked.payload) == "new.sure"
+    (in_words,) = await received(message("new project", PRIVATE, message_id=10, **{"from": ANN}))
+    assert said(in_words.payload) == "new.sure"
+    assert await received(press("1:keep_project", ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.project_kept")
+
+
+async def test_new_that_is_pressed_twice_begins_one_project(received: Received) -> None:
+    (job,) = await received(press("1:new", ANN, PRIVATE))
+    assert job.kind is JobKind.NEW
+    assert await received(press("1:new", ANN, PRIVATE)) == []
+    assert await received.toast() == OLD_BUTTON
+
+
+async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received: Received) -> None:
+    group, ann, bo, cy = await club(received)
+    (edit,) = await received(message("/edit a cat", group, **{"from": bo}))
+    claimed = await received.job_queue.claim(queue_id(edit.chat, edit.queue), "ticket")
+    assert claimed
+    await received.job_queue.save(claimed, AgentAnswered.name, AgentAnswered().model_dump(mode="json"))
+    await received.job_queue.finish(claimed, JobState.DONE)
+    await received.chats.update(
+        edit.chat, ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id="s")
+    )
+    assert await received(press("1:new", cy, group)) == []
+    assert await received.toast() == Words("en").plain("new.not_yours")
+    (by_editor,) = await received(press("1:new", bo, group))
+    assert by_editor.kind is JobKind.NEW
+    by_admin = press("1:new", ann, group)
+    by_admin["callback_query"]["message"]["message_id"] += 1
+    (job,) = await received(by_admin)
+    assert job.kind is JobKind.NEW
+
+
+async def test_forget_can_be_left(received: Received) -> None:
+    assert await received(press("1:keep_chat", ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.chat_kept")
