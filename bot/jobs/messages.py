@@ -91,10 +91,17 @@ class ListMessage:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePicture:
-    """A picture of the timeline with a caption; where it can't be sent, the caption alone."""
+    """A picture of the timeline with a caption of one line; where it can't be sent, a list says all of it.
+
+    Args:
+        draft: What it shows.
+        caption: The list.
+        parts: What the picture doesn't show, side by side in the line.
+    """
 
     draft: Draft
     caption: ListMessage
+    parts: tuple[LocalizedMessage, ...]
 
     @property
     def buttons(self) -> tuple[Button, ...]:

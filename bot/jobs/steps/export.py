@@ -187,6 +187,7 @@ class Export:
             if cached is not None and attempt.load(CachedResultGone) is None:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
+            await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
             await chats.update(key, ChatFields(export_refused_at=None))

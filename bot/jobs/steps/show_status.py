@@ -42,9 +42,9 @@ class ShowStatus:
             await attempt.responder.send("status", ListMessage(heading, (*tracks, *work), place))
         else:
             besides = (unplaced_message(unplaced),) if unplaced else ()
-            lines = (*tracks, *besides, *work, *await self._credits(attempt))
-            caption = ListMessage(heading, lines, (Button("button.export", Export()), *place))
-            await attempt.responder.send("status", TimelinePicture(draft, caption))
+            parts = (*besides, *work, *await self._credits(attempt))
+            caption = ListMessage(heading, (*tracks, *parts), (Button("button.export", Export()), *place))
+            await attempt.responder.send("status", TimelinePicture(draft, caption, parts))
         if question is not None:
             await attempt.responder.send("question", question)
 

@@ -275,13 +275,14 @@ class JobRunner:
             log.info("job.step", step=step.name, outcome=str(outcome), took_s=round(took_s, 3))
 
     async def _show_cancelled(self, attempt: Attempt) -> JobState:
+        held = attempt.load(HeldAnswer)
         try:
             with contextlib.suppress(ChatGone):
-                held = attempt.load(HeldAnswer)
+                # First: its edits may be what Telegram asks to wait for.
+                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
-                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
                 await attempt.responder.conclude(is_done=False)
         except RedisError:
             raise

@@ -36,7 +36,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.formatting import format_list, format_message
+from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
@@ -381,7 +381,7 @@ class TelegramResponder:
         )  # Here because Pillow is large and few jobs draw.
 
         words = self._words
-        caption = format_list(words, message.caption)
+        caption = " · ".join(format_message(words, part.key, part.params) for part in message.parts)
         if len(caption) > MessageLimit.CAPTION_LENGTH:
             return False
         labels = TimelineLabels(
