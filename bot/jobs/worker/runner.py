@@ -158,7 +158,7 @@ class JobRunner:
             while (
                 attempt.interruption is Interruption.CANCELLED
             ):  # Again if Cancel was pressed again meanwhile.
-                attempt.interruption = None
+                attempt.interruption, attempt.shows_cancelled = None, True
                 state = await attempt.run(self._show_cancelled(attempt))
             return await self._end(attempt, ticket, state or JobState.CANCELLED)
         except RedisError:
@@ -377,6 +377,8 @@ class JobRunner:
 async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:
     """Send a job's last message, in one with the answer that waited for a video that did not come."""
     held = attempt.load(HeldAnswer)
+    if isinstance(message, PrivateMessage) and attempt.job.chat.is_private:
+        message = message.message
     match message:
         case _ if held is None:
             if message is not None:
