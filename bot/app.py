@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 from docket import Docket, Worker
 from redis.asyncio import Redis
-from telegram.error import BadRequest, InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
@@ -40,15 +39,22 @@ from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
-from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.role import Role
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import INSTALL_DIRS, SkillCards, load_cards
+from bot.skills import SkillCards
+from bot.startup import (
+    CannotStart,
+    TelegramRefuses,
+    connect_store,
+    connected_bot,
+    describe_setup,
+    load_skill_cards,
+)
 from bot.store import keys
-from bot.store.connect import open_store
+from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
 from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
@@ -84,14 +90,6 @@ log = structlog.get_logger(__name__)
 RECONNECT_PAUSE = timedelta(seconds=1)
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
-
-
-class CannotStart(Exception):
-    """Something has to be put right first; the message is one clear line."""
-
-
-class TelegramRefuses(CannotStart):
-    """Telegram takes the token or the webhook's address for wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +137,19 @@ class App:
         """
         settings, started = self._settings, asyncio.Event()
         raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
-        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        health = Health({name: _check(lambda: False) for name in ("store", "telegram")})
+        health.checks["started"] = _check(started.is_set)
         async with contextlib.AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
+            webhook = await self._serve(stack, health)
+            store = await connect_store(stack, settings, self._clock, stop)
+            if store is None:
+                return
+            health.checks["store"] = store.redis.ping
             await ensure_schema(store.redis)
             token_cipher = TokenCipher.open(
                 [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
             )
             await token_cipher.check(store.redis)
-            health = Health({"store": store.redis.ping, "started": _check(started.is_set)})
-            webhook = await self._serve(stack, health)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             # No step waits longer for one thing than for an answer of the agent or for a render.
             monitor = StuckJobMonitor(
@@ -158,9 +159,10 @@ class App:
             health.before_metrics = partial(_update_metrics, job_queue, monitor, guest_accounts)
             tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
-            bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop, health))
+            bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
             if stop.is_set():
                 return
+            health.checks["telegram"] = _check(lambda: True)
             telegram_ids = TelegramIds(store.redis)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             parts = _Parts(
@@ -170,7 +172,7 @@ class App:
                 docket=docket,
                 job_queue=job_queue,
                 chats=chats,
-                cards=await asyncio.to_thread(_load_cards, settings),
+                cards=await asyncio.to_thread(load_skill_cards, settings),
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
@@ -188,13 +190,13 @@ class App:
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (
-                    self._poll(receiver, parts.redis)
+                    self._poll(receiver, parts.redis, health)
                     if webhook is None
                     else self._receive_webhook(receiver, webhook, parts)
                 )
                 tasks.append(asyncio.create_task(receiving, name="intake"))
             started.set()
-            log.info("app.ready", role=self._role, bot=bot.username, spenders=self._settings.spenders)
+            log.info("app.ready", bot=bot.username, **describe_setup(settings, self._role, parts.cards))
             if ready is not None:
                 ready.set()
             await _wait_until(stop, tasks)
@@ -209,16 +211,19 @@ class App:
         runner = await self._runner(stack, parts)
         await stack.enter_async_context(runner.background())
         # In real time, as docket's heartbeats are, whatever the clock is.
-        supervisor = WorkerSupervisor(parts.docket, lambda: self._worker(parts.docket), SystemClock())
+        supervisor = WorkerSupervisor(
+            parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
+        )
         health.checks["worker"] = _check(lambda: supervisor.is_alive)
+        metrics.WORKER.set_function(lambda: supervisor.is_alive)
+        health.hangs = lambda: supervisor.hangs
         return runner, supervisor
 
     @contextlib.asynccontextmanager
     async def _bot(
-        self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event, health: Health
+        self, tls: ssl.SSLContext, rate_limiter: RateLimiter, stop: asyncio.Event
     ) -> AsyncIterator[TelegramBot]:
-        settings, known = self._settings, asyncio.Event()
-        health.checks["telegram"] = _check(known.is_set)
+        settings = self._settings
         bot = new_bot(
             self._token,
             settings.telegram_api_url,
@@ -227,23 +232,8 @@ class App:
             local=settings.telegram_local_mode,
             link_hosts=[settings.nemo_api_url, settings.nemo_web_url],
         )
-        backoff = Backoff()
-        try:
-            while not stop.is_set():
-                try:
-                    await bot.initialize()
-                    known.set()
-                    break
-                except InvalidToken as error:
-                    raise TelegramRefuses(
-                        f"TELEGRAM_BOT_TOKEN is refused by {settings.telegram_api_url}: look it up at @BotFather"
-                    ) from error
-                except TelegramError as error:
-                    log.warning("app.telegram_unreachable", error=type(error).__name__)
-                    await _sleep_unless(stop, self._clock, backoff.next_s())
+        async with connected_bot(bot, settings, self._clock, stop):
             yield bot
-        finally:
-            await bot.shutdown()
 
     async def _serve(self, stack: contextlib.AsyncExitStack, health: Health) -> Webhook | None:
         """Serve the web app, if there is one; the webhook does not take updates yet."""
@@ -299,10 +289,11 @@ class App:
         stack.push_async_callback(application.stop)
         return UpdateReceiver(application, self._clock)
 
-    async def _poll(self, receiver: UpdateReceiver, redis: Redis) -> None:
+    async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
-        metrics.POLLING.set_function(lambda: lock.is_held)
+        metrics.POLLING.set_function(lambda: lock.is_held and receiver.is_answered)
+        health.checks["telegram"] = _check(lambda: receiver.is_answered or not lock.is_held)
         await lock.run(receiver.run)
 
     async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:
@@ -458,28 +449,3 @@ async def _end(tasks: list[asyncio.Task[None]], runner: JobRunner | None) -> Non
     if runner is not None:
         runner.drain()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) -> None:
-    waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(clock.sleep(duration_s))]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-def _load_cards(settings: Settings) -> SkillCards:
-    own = () if settings.skills_dir is None else (settings.skills_dir,)
-    for directory in own:
-        if not directory.expanduser().is_dir():
-            raise CannotStart(f"SKILLS_DIR: {directory} is no directory")
-    cards = load_cards((*INSTALL_DIRS, *own), platform=settings.skill_source, default=settings.default_skill)
-    for problem in cards.problems:
-        log.warning("skills.card_skipped", file=str(problem.path), line=problem.line, reason=problem.reason)
-    names = [card.name for card in cards.in_language("en")]
-    if cards.get(cards.default) is None:
-        nearest = difflib.get_close_matches(cards.default, names, n=1) or names
-        raise CannotStart(f"DEFAULT_SKILL: there is no card {cards.default}; did you mean {nearest[0]}?")
-    log.info("skills.ready", cards=len(names))
-    return cards

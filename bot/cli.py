@@ -36,6 +36,8 @@ EXIT_STORE = 3
 EXIT_TELEGRAM = 4
 EXIT_INTERRUPTED = 130
 
+DRAIN_TIMEOUT_S = 8.0  # after SIGTERM; systemd, compose and Kubernetes kill after 20 s and more
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -78,12 +80,13 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         # Otherwise docket's result library would instrument itself for run-time type checks at each start.
         os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
-        from bot.app import App, CannotStart, TelegramRefuses
+        from bot.app import App
         from bot.runtime.clock import SystemClock
         from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
         from bot.runtime.process_memory import hide_memory
         from bot.settings import WrongSettings, load_settings
+        from bot.startup import CannotStart, TelegramRefuses
         from bot.store.errors import StoreError
 
         gc.enable()
@@ -131,9 +134,9 @@ def sandbox(
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
     with progress() as show_progress:
         show_progress("Starting")
-        from bot.app import CannotStart
         from bot.runtime.logs import configure_logging
         from bot.sandbox import command
+        from bot.startup import CannotStart
         from bot.store.errors import StoreError
 
     configure_logging("ERROR", "text")
@@ -269,10 +272,23 @@ def _print_job(row: JobRow, *, as_json: bool) -> None:
 async def _until_signal(bot: App) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        loop.call_later(DRAIN_TIMEOUT_S, _end_at_once)
+
     # A terminal that closes sends SIGHUP.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     await bot.run(stop)
+
+
+def _end_at_once() -> None:
+    """End without giving jobs back: a store that hangs would take none. They are taken up as after a crash."""
+    import structlog
+
+    structlog.get_logger(__name__).warning("app.drain_timed_out", after_s=DRAIN_TIMEOUT_S)
+    os._exit(0)
 
 
 def _run(main: Coroutine[Any, Any, Any]) -> Any:

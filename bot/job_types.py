@@ -37,6 +37,7 @@ from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
 from bot.jobs.steps.upload import Upload
+from bot.jobs.steps.watch_upload import WatchUpload
 from bot.jobs.worker.attempt import Step
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
@@ -118,6 +119,7 @@ JOB_TYPES: Final = (
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),
     JobType(JobKind.LINK, QUICK, (FirstContact, ShowLink), Command("link", private=90, group_admin=10)),
+    JobType(JobKind.WATCH_UPLOAD, QUICK, (WatchUpload,)),
     JobType(JobKind.SETTINGS, QUICK, (ShowSettings,), Command("settings", private=70, group=80)),
     JobType(
         JobKind.SKILL,

@@ -1,7 +1,6 @@
 """Every setting, read from the environment and from ``.env``."""
 
 import os
-import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +10,20 @@ from urllib.parse import urlsplit
 import platformdirs
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.runtime.allowed_hosts import HostRule
 from bot.runtime.setting_names import unknown_names
+from bot.runtime.setting_types import (
+    Amount,
+    BotToken,
+    ListenAddress,
+    RedisAddress,
+    WebAddress,
+    WebhookSecret,
+)
 
 MEBIBYTE = 1024 * 1024
 
@@ -30,57 +37,9 @@ COMPOSE_NAMES = ("VALKEY_PASSWORD", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "WEB
 """What else stands in ``deploy/.env``: for the other containers of ``deploy/compose.yaml``."""
 
 TELEGRAM_CLOUD_URL = "https://api.telegram.org"
-
-
-def _web_address(value: str) -> str:
-    problem = "must be an address that begins with http:// or https://"
-    try:
-        parts = urlsplit(value)
-    except ValueError:  # its message quotes the value
-        raise ValueError(problem) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(problem)
-    return value.rstrip("/")
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-
-
-def _bot_token(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"\d+:[\w-]+", value.get_secret_value()):
-        raise ValueError("must look like 123456789:AAE…, as @BotFather gives it")
-    return value
-
-
 WEBHOOK_PORTS = (443, 80, 88, 8443)  # the ports that Telegram's cloud delivers to
 HTTP_LISTEN = "127.0.0.1:8080"  # the web app's address when the webhook needs one and HTTP_LISTEN is not set
 RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")  # paths that the web app serves besides the webhook's
-
-
-def _webhook_secret(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\w-]{16,256}", value.get_secret_value(), re.ASCII):
-        raise ValueError("must be 16 to 256 letters, digits, _ and -: make one with: openssl rand -hex 32")
-    return value
-
-
-def _listen_address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:
-        raise ValueError("must be a host and a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
-    return value
-
-
-def _redis_address(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return value
-
-
-BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
-WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
-Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
-ListenAddress = Annotated[str, AfterValidator(_listen_address)]
-RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 
 
 class WrongSettings(Exception):
@@ -177,7 +136,8 @@ class Settings(BaseSettings):
     redis_url: RedisAddress | None = Field(
         None,
         description="A Redis 6.2+ or Valkey to share between processes and machines, such as "
-        "redis://:password@host:6379/0. Default: an embedded one in DATA_DIR.",
+        "redis://:password@host:6379/0, or of Sentinel redis+sentinel://:password@host1,host2,host3/mymaster. "
+        "Default: an embedded one in DATA_DIR.",
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("nemovideo-bot", appauthor=False)),

@@ -10,7 +10,7 @@ T = TypeVar("T")
 SETTLE_TURNS = 30
 """Turns of the event loop that woken tasks get, so that what needs no network is done when a test goes on."""
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """Real seconds after which something that was waited for counts as not coming."""
 
 

@@ -6,6 +6,7 @@ from cryptography.fernet import Fernet
 
 from bot.commands.check import check_spenders
 from bot.commands.check_findings import Verdict
+from bot.jobs.steps.ask_agent import TurnLimits
 from bot.settings import Settings, WrongSettings, env_example, load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +31,12 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.redis_url is None
     assert settings.render_poll_s == 15
     assert settings.results_dir == settings.data_dir / "results"
+
+
+def test_the_address_and_the_longest_turn_are_the_documented_ones() -> None:
+    settings = load_settings()
+    assert settings.nemo_api_url == "https://mega-api-prod.nemovideo.ai"
+    assert (settings.turn_total_s, TurnLimits().total_s) == (15 * 60, 15 * 60)
 
 
 def test_ids_are_read_from_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

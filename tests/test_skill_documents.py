@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.words import Words
+
 TESTS = Path(__file__).parent
 CONVERSATIONS = TESTS.parent / "bot" / "sandbox" / "conversations"
 
@@ -33,6 +35,14 @@ def test_all_lines_are_there() -> None:
 def test_what_shows_a_line_exists(row: dict[str, Any]) -> None:
     assert row["shown_by"]
     assert [name for name in row["shown_by"] if not exists(name)] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_set_up_is_one_short_line(language: str) -> None:
+    for key in ("setup.working", "setup.ready"):
+        text = Words(language).plain(key)
+        assert "\n" not in text
+        assert len(text) <= 30
 
 
 def test_what_does_not_exist_is_found() -> None:

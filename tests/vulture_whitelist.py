@@ -27,6 +27,7 @@ _.notdef_outline
 # Called by a library, by this name and with these arguments.
 _.capture_signals  # uvicorn
 _.main_loop
+_._connection_pool_from_url  # docket
 _.readable  # io.RawIOBase
 _.seekable
 _.should_exit

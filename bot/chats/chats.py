@@ -181,15 +181,15 @@ class Chat(ChatFields):
     key: ChatKey
 
     def lacks_export(self, now: datetime) -> bool:
-        """Whether the account's plan refused an export so lately that only a request for one tries again."""
+        """Return whether the account's plan refused an export so lately that only a request for one tries again."""
         return self.export_refused_at is not None and now - self.export_refused_at < EXPORT_REFUSED_FOR
 
     def exports_by_itself(self, now: datetime) -> bool:
-        """Whether an edit is followed by an export that nobody asked for."""
+        """Return whether an edit is followed by an export that nobody asked for."""
         return self.auto_export and not self.lacks_export(now)
 
     def is_latest_result(self, telegram_chat_id: int, message_id: int) -> bool:
-        """Whether a message holds the latest finished video.
+        """Return whether a message holds the latest finished video.
 
         Args:
             telegram_chat_id: The chat's id in Telegram; a group that becomes a supergroup leaves its messages behind.

@@ -16,7 +16,7 @@ class ChatKey:
 
     @property
     def is_private(self) -> bool:
-        """Whether it is a chat with one person; its id is then that person's."""
+        """Return whether it is a chat with one person; its id is then that person's."""
         return self.chat_id > 0
 
     @property

@@ -88,7 +88,7 @@ async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding],
             advice = "Start it, or put REDIS_URL right" if redis_url else "See DATA_DIR/valkey/valkey.log"
             return [wrong("store", str(error), advice)], None, None
         except RedisError as error:
-            advice = "Give the user in REDIS_URL all rights on the keys nemo:*, and INFO"
+            advice = "Give the user in REDIS_URL these rights: ~nemo:* &* +@all -@dangerous -@admin +info"
             return [wrong("store", f"it refuses a command ({type(error).__name__})", advice)], None, None
 
 

@@ -1,5 +1,6 @@
 """The checks of Redis, the encryption key and the disk."""
 
+import asyncio
 import ipaddress
 import os
 import shutil
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
@@ -22,6 +24,9 @@ from bot.telegram.sending.server_files import directory_problem
 MIN_FREE_BYTES = 2000 * MEBIBYTE
 """Space for one file of the largest size that an own Bot API server passes on."""
 
+PUBSUB_TIMEOUT_S = 3.0
+NO_JOB = "check"  # no job has this ID
+
 
 async def check_store(redis: Redis, settings: Settings) -> list[Finding]:
     """Check version, persistence, memory, password, schema and encryption of a store that answers."""
@@ -34,6 +39,8 @@ async def check_store(redis: Redis, settings: Settings) -> list[Finding]:
         ok("store", f"{name}, {where}"),
         _persistence(info),
         _memory(info),
+        _replicas(info),
+        await _pubsub(redis),
         _password(settings),
         await _schema(redis),
         await _encryption(redis, settings),
@@ -57,15 +64,50 @@ def _memory(info: dict[str, Any]) -> Finding:
     return wrong(name, f"maxmemory-policy {policy}: jobs may vanish", "Set maxmemory-policy noeviction")
 
 
+def _replicas(info: dict[str, Any]) -> Finding:
+    name = "store: replicas"
+    if not info.get("connected_slaves"):
+        return not_asked(name, "none")
+    found = f"{info['connected_slaves']}"
+    # Redis counts the good ones only if there has to be one.
+    if "min_slaves_good_slaves" in info:
+        return ok(name, f"{found}, min-replicas-to-write is set")
+    return wrong(
+        name,
+        f"{found}, but a failover loses what none of them has yet",
+        "Set min-replicas-to-write 1 and min-replicas-max-lag 10 on every server",
+    )
+
+
+async def _pubsub(redis: Redis) -> Finding:
+    """Publish a cancellation, and listen as docket does: an ACL has to allow its pattern literally."""
+    name = "store: messages"
+    try:
+        async with asyncio.timeout(PUBSUB_TIMEOUT_S), redis.pubsub() as subscription:
+            await subscription.psubscribe(f"{keys.DOCKET}:cancel:*")
+            await subscription.subscribe(keys.CANCEL_CHANNEL)
+            while (message := await subscription.get_message(timeout=PUBSUB_TIMEOUT_S)) is not None:
+                if message["type"] == "subscribe":
+                    await redis.publish(keys.CANCEL_CHANNEL, NO_JOB)
+                elif message["type"] == "message":
+                    return ok(name, "published and received")
+    except NoPermissionError:
+        return wrong(name, "the user in REDIS_URL may not subscribe", "Add &* to the user's ACL")
+    except TimeoutError:
+        pass
+    return wrong(name, "published and not received", "Look at what stands between the bot and Redis")
+
+
 def _password(settings: Settings) -> Finding:
     name = "store: password"
     if settings.redis_url is None:
         return not_asked(name, "embedded: a socket that only its owner can use")
     parts = urlsplit(settings.redis_url.get_secret_value())
+    scheme = parts.scheme.partition("+")[0]
     if parts.scheme == "unix":
         return not_asked(name, "a Unix socket")
     if parts.password or "password" in parse_qs(parts.query):
-        if parts.scheme == "redis" and is_public_host(parts.hostname or "localhost"):
+        if scheme == "redis" and is_public_host(parts.hostname or "localhost"):
             return wrong(
                 name,
                 "set, and sent in clear over the internet",
@@ -199,5 +241,5 @@ def _free_space(name: str, directory: Path, existing: Path) -> Finding:
 
 
 async def is_polled(redis: Redis) -> bool:
-    """Whether a process that shares the store polls Telegram now."""
+    """Return whether a process that shares the store polls Telegram now."""
     return bool(await redis.exists(keys.POLLING_LOCK))

@@ -328,7 +328,7 @@ def unpack(data: str | None) -> ButtonAction | None:
 
 
 def _may_be_sent(data: str) -> bool:
-    """Tell whether a button can have this data; a forged press may bring any."""
+    """Return whether a button can have this data; a forged press may bring any."""
     try:
         return len(data.encode()) <= MAX_PACKED_BYTES
     except UnicodeEncodeError:  # Half of a surrogate pair.

@@ -10,12 +10,16 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import TextMessage
-from bot.nemo.drafts import digest
+from bot.nemo.bounded_drafts import bounded_draft
+from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")
 
 RawDraft: TypeAlias = Any  # a draft as NemoVideo sent it; ``None`` for an empty project
+
+NO_DRAFT = digest(None)  # the digest of an empty project
+AFTER = "after"  # key of the draft after the latest turn
 
 FILES, LINKS = "files", "links"
 """The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
@@ -77,6 +81,13 @@ class UploadAwaited(Checkpoint):
 
     name = "upload_awaited"
     digest_before: str = ""  # a digest of the project's uploads then
+    session_id: str | None = None  # the project
+
+
+class UploadUsed(Checkpoint):
+    """Saved when the request has begun that needs a file uploaded in the browser: it is offered no more."""
+
+    name = "upload_used"
 
 
 class UploadedFile(BaseModel):
@@ -129,14 +140,14 @@ class AgentAsked(Checkpoint):
     """Saved right before the message goes out, under the turn's key; from here on it is never sent again.
 
     Args:
-        draft_before: The draft then; what the agent did without our hearing of it shows by comparison.
+        draft_digest: Digest of the draft then; that the agent did something without our hearing of it shows by it.
         session_id: The project that it goes to.
         credits_before: Credits that the account had then; ``None`` if unknown, or not to be told.
         turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
     """
 
     name = "agent_asked"
-    draft_before: RawDraft = None
+    draft_digest: str = NO_DRAFT
     session_id: str = ""
     credits_before: float | None = None
     turns_before: int | None = None
@@ -147,8 +158,7 @@ class AgentAnswered(Checkpoint):
 
     name = "agent_answered"
     text: str = ""  # the agent's words
-    draft_before: RawDraft = None  # the draft when the job's first message was sent
-    draft_after: RawDraft = None  # the draft at the end
+    has_changed: bool = False  # whether the draft is another one than when the job's first message was sent
     failed: bool = False  # whether the stream ended with an error
     reason: str = ""  # what the error said
     code: int | None = None  # its code
@@ -159,10 +169,29 @@ class AgentAnswered(Checkpoint):
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
     credits_left: int = 0  # what is left then
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether the agent changed the draft."""
-        return digest(self.draft_before) != digest(self.draft_after)
+
+class KeptDraft(Checkpoint):
+    """Saved with ``AgentAsked``: the draft before a turn, and with ``AgentAnswered``: the one after it (key ``AFTER``).
+
+    It leaves the store when the job ends: ``lua/drafts.lua`` knows its name.
+    """
+
+    name = "draft"
+    draft: RawDraft = None
+
+    @classmethod
+    def of(cls, draft: Draft | None) -> "KeptDraft":
+        """Return what is kept of a draft."""
+        return cls(draft=None if draft is None else bounded_draft(draft))
+
+    def read(self) -> Draft | None:
+        """Return the draft; ``None`` if there was none."""
+        return read_draft(self.draft) if self.draft else None
+
+
+def before_turn(turn: Turn) -> str:
+    """Return the key of the draft before a turn."""
+    return f"before{turn.key}"
 
 
 class HeldAnswer(Checkpoint):
@@ -251,13 +280,13 @@ class StoredCheckpoints:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
 
-    async def _write(self, name: str, value: Any) -> None:
-        """Write a JSON value to the store."""
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        """Write JSON values to the store."""
         raise NotImplementedError
 
-    async def _save(self, name: str, value: Any) -> None:
-        self._values[name] = value
-        await self._write(name, value)
+    async def _save(self, values: Mapping[str, Any]) -> None:
+        self._values |= values
+        await self._write(values)
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         """See ``Checkpoints``."""
@@ -266,8 +295,12 @@ class StoredCheckpoints:
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self._save(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        await self.save_all((checkpoint, key))
+
+    async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
+        """Save several checkpoints with their keys in one write."""
+        await self._save({field_of(type(one), key): one.model_dump(mode="json") for one, key in checkpoints})
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self._save(field_of(checkpoint, key), None)
+        await self._save({field_of(checkpoint, key): None})

@@ -24,6 +24,7 @@ from bot.jobs.payloads import (
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
+    WatchPayload,
 )
 
 P = TypeVar("P", bound=Payload)
@@ -57,6 +58,7 @@ class JobKind(StrEnum):
     SETTINGS = "settings"  # show the chat's settings
     CANCEL = "cancel"  # stop another job of the chat
     FORGET = "forget"  # erase the chat
+    WATCH_UPLOAD = "watch_upload"  # look whether a file that is uploaded in the browser has arrived
     STATS = "stats"  # today's figures, for the operator
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
     PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
@@ -104,7 +106,7 @@ class Attachment:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is a text file, whose content is a prompt."""
+        """Return whether it is a text file, whose content is a prompt."""
         return self.kind == "document" and self.name.lower().endswith(".txt")
 
 
@@ -179,6 +181,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.ANNOUNCE: AnnouncePayload,
     JobKind.PRIVATE_ANSWER: PrivateAnswerPayload,
     JobKind.SAY: SayPayload,
+    JobKind.WATCH_UPLOAD: WatchPayload,
 }
 """The payload class of each kind; the other kinds have none."""
 
@@ -189,6 +192,11 @@ STORED_JOB = TypeAdapter(Job)
 def retry_id(job_id: str) -> str:
     """Return the id of the job that retries another one: always the same, so that two presses start one job."""
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
+def look_id(job_id: str, look: int) -> str:
+    """Return the id of the job that looks after another one for the nth time."""
+    return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:

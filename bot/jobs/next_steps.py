@@ -212,12 +212,12 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
 
 
 def edits_clip(example: str) -> bool:
-    """Tell whether an example edits something that has to be there."""
+    """Return whether an example edits something that has to be there."""
     return bool(_EDITS.search(example))
 
 
 def _is_about(example: str, kinds: set[str]) -> bool:
-    """Whether an example edits something that is there, and such a file."""
+    """Return whether an example edits something that is there, and such a file."""
     if not edits_clip(example):
         return False
     return ("image" in kinds or not _PICTURE.search(example)) and (

@@ -26,6 +26,7 @@ class EditPayload(Payload):
     needs_clip: bool = False  # whether it is an example that edits a clip
     may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
+    link_job_id: str = ""  # the job that showed where to upload it
 
 
 class ExportPayload(Payload):
@@ -39,6 +40,13 @@ class LinkPayload(Payload):
 
     opens_project: bool = False  # whether a project is made if the chat has none
     uploads_before: str = ""  # as in ``EditPayload``, if the link was shown for the same file before
+
+
+class WatchPayload(Payload):
+    """A look whether a file has arrived."""
+
+    link_job_id: str  # the job that showed where to upload it, and holds the request
+    look: int  # the number of the look, from 0
 
 
 class LoginPayload(Payload):

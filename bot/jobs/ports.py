@@ -238,5 +238,5 @@ class GroupAdmins(Protocol):
     """Knows the admins of groups."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
-        """Whether a user is an admin of a group; anonymous admins have the group's own id."""
+        """Return whether a user is an admin of a group; anonymous admins have the group's own id."""
         ...

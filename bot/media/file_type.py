@@ -45,7 +45,7 @@ def _sniff(head: bytes, layers: int) -> FileType | None:
 
 
 def is_decompression_bomb(first_bytes: bytes) -> bool:
-    """Whether an image is a decompression bomb: a few kB of PNG may hold an image of 4 GB.
+    """Return whether an image is a decompression bomb: a few kB of PNG may hold an image of 4 GB.
 
     The types that compress so well declare their size in the first bytes. JPEG declares it later, and compresses less.
 

@@ -102,7 +102,7 @@ _SENT_AS: Final = {
 
 
 def is_usable(kind: str | None) -> bool:
-    """Tell whether NemoVideo takes a kind, converted or not."""
+    """Return whether NemoVideo takes a kind, converted or not."""
     return kind in CONTENT_TYPES or kind in CONVERTED
 
 

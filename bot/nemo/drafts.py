@@ -142,7 +142,7 @@ class Draft:
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is something to export: a track with a segment."""
+        """Return whether there is something to export: a track with a segment."""
         return any(track.segments for track in self.tracks)
 
     def digest(self) -> str:

@@ -84,7 +84,7 @@ class NemoError(Exception):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the request may have been carried out all the same: then it must not be repeated."""
+        """Return whether the request may have been carried out all the same: then it must not be repeated."""
         return False
 
 
@@ -248,7 +248,7 @@ def clean(message: str) -> str:
 
 
 def surely_not_sent(error: httpx.RequestError) -> bool:
-    """Whether a request can't have reached its server, as httpx documents its errors.
+    """Return whether a request can't have reached its server, as httpx documents its errors.
 
     Note:
         ``httpx_aiohttp``'s plain transport also reports lost connections as ``ConnectTimeout``: wrap it in one that

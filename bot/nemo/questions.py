@@ -56,7 +56,7 @@ class Question:
     tool: str = ""
 
     def completes(self, earlier: "Question") -> bool:
-        """Whether this is the same question as an earlier one, which may have been unfinished."""
+        """Return whether this is the same question as an earlier one, which may have been unfinished."""
         if earlier.is_confirmation:
             is_same_tool = earlier.tool in ("", self.tool)
             return self.is_confirmation and self.prompt == earlier.prompt and is_same_tool

@@ -22,7 +22,7 @@ class RenderStatus(Enum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the status is final."""
+        """Return whether the status is final."""
         return self in (RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED)
 
 
@@ -104,7 +104,7 @@ def next_poll_s(polls: int, elapsed_s: float, progress: float | None, longest_s:
 
 
 def has_status(payload: Any) -> bool:
-    """Whether an answer describes a render at all."""
+    """Return whether an answer describes a render at all."""
     return read.text(_fields(payload).get("status")) is not None
 
 

@@ -85,7 +85,7 @@ def draw(canvas: ImageDraw.ImageDraw, left: float, top: int, text: str, size_px:
 
 
 def has_glyph(character: str, path: Path) -> bool:
-    """Whether a font has a glyph for a character."""
+    """Return whether a font has a glyph for a character."""
     return _mask(character, path) != _mask(_NO_CHARACTER, path)
 
 

@@ -248,7 +248,7 @@ class Accounts:
 
 
 def _can_see_project(account: Account, chat: Chat) -> bool:
-    """Whether the account that a chat works with now is the one that its project belongs to."""
+    """Return whether the account that a chat works with now is the one that its project belongs to."""
     if chat.account is not account:
         return False
     return account is Account.OPERATOR or chat.project_epoch == chat.account_epoch

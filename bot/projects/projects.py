@@ -100,7 +100,7 @@ class Projects:
         self._clock = clock
 
     async def is_set_up(self, key: ChatKey) -> bool:
-        """Whether the chat has a project already."""
+        """Return whether the chat has a project already."""
         return (await self.chats.get(key)).session_id is not None
 
     async def open(self, job: Requester) -> Project:

@@ -64,7 +64,7 @@ class HostRule:
         return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme], is_wildcard)
 
     def matches(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether the rule allows this scheme, host and port (the scheme's own if ``None``)."""
+        """Return whether the rule allows this scheme, host and port (the scheme's own if ``None``)."""
         if (scheme, _PORTS.get(scheme) if port is None else port) != (self.scheme, self.port):
             return False
         try:
@@ -115,12 +115,12 @@ class AllowedHosts:
         self._rules = tuple(HostRule.parse(rule) for rule in rules)
 
     def allow(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether files may be fetched from this scheme, host and port (the scheme's own if ``None``)."""
+        """Return whether files may be fetched from this scheme, host and port (the scheme's own if ``None``)."""
         return any(rule.matches(scheme, host, port) for rule in self._rules)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is public, also by the IPv4 address that it may contain."""
+    """Return whether an address is public, also by the IPv4 address that it may contain."""
     if isinstance(address, ipaddress.IPv6Address):
         # These contain an arbitrary IPv4 address; no media server uses them.
         if address.ipv4_mapped or address.sixtofour or address.teredo:

@@ -39,7 +39,7 @@ class SystemClock:
 
     @property
     def is_real(self) -> bool:
-        """Whether it shows the system's time."""
+        """Return whether it shows the system's time."""
         return self._is_real
 
     def now(self) -> datetime:

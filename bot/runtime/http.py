@@ -50,7 +50,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 def surely_not_sent(error: BaseException) -> bool:
-    """Whether a failed request certainly did not reach its server, so that a retry can't duplicate it.
+    """Return whether a failed request certainly did not reach its server, so that a retry can't duplicate it.
 
     Works for clients made here and for httpx's own transport, and for errors that wrap httpx's (python-telegram-bot's
     ``NetworkError`` and ``TimedOut``).

@@ -12,10 +12,16 @@ _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 UPDATES = Counter(
     "nemovideo_updates",
-    "Updates from Telegram: received, then stored, repeated, unreadable or failed; the others asked for nothing.",
+    "Updates from Telegram: received, then stored, repeated, unreadable, failed, or not_stored (each try while the "
+    "store is away); the others asked for nothing.",
     ["outcome"],
 )
-POLLING = Gauge("nemovideo_polling", "Whether this process holds the polling lock and polls.")
+POLLING = Gauge("nemovideo_polling", "Whether this process polls Telegram, and is answered.")
+POLLS = Counter(
+    "nemovideo_polls",
+    "Polls of Telegram: ok, failed, or conflict if another program polls with the same token.",
+    ["outcome"],
+)
 
 # Jobs -----------------------------------------------------------------------------------------------------
 
@@ -31,6 +37,8 @@ JOB_SILENT = Gauge(
     "nemovideo_job_silent_seconds",
     "Longest time since a running job saved a checkpoint; the same for every process.",
 )
+WORKER = Gauge("nemovideo_worker", "Whether this process's worker takes jobs.")
+SWEEP = Gauge("nemovideo_sweep_seconds", "How long the last sweep over all queues took in this process.")
 STEP_INTERRUPTED = "interrupted"
 STEP = Histogram(
     "nemovideo_step_seconds",

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import typer
 
-from bot.app import CannotStart
 from bot.runtime.clock import SystemClock
 from bot.runtime.terminal import progress
 from bot.sandbox import conversation, page, player
@@ -21,6 +20,7 @@ from bot.sandbox.conversation import WrongFile
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
+from bot.startup import CannotStart
 from bot.store.connect import open_store
 from bot.web.serve import serve
 
@@ -118,8 +118,9 @@ async def chat_page(
         services = await stack.enter_async_context(
             serve_services(work_dir / "services", clock, pace=replace(page.PACE))
         )
-        people = await stack.enter_async_context(People(services.people_url))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
         await page.set_scene(people, work_dir / "clips")
+        page.add_accounts(services.nemo)
         report("Starting the store")
         store = await stack.enter_async_context(open_store(None, work_dir / "bot"))
         report("Starting the bot")

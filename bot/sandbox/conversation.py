@@ -199,7 +199,7 @@ class BotStep(_Model):
     chat: str | None = None
     topic: str | None = None
     label: str | None = None
-    within_s: float = 20.0
+    within_s: float = 60.0
 
 
 class Uploaded(_Model):
@@ -233,7 +233,7 @@ class NemoStep(_Model):
     hold: str | None = None
     reached: str | None = None
     release: bool = False
-    within_s: float = 20.0
+    within_s: float = 60.0
 
     @field_validator("script")
     @classmethod

@@ -303,7 +303,7 @@ class Player:
             fitting = [m for m in here if any(wanted in b for b in m.buttons) and not m.deleted_at]
             return fitting[-1] if fitting else None
 
-        return await until(chat, self._stage.changes, look, 20.0, f"a button “{wanted}”")
+        return await until(chat, self._stage.changes, look, PATIENCE_S, f"a button “{wanted}”")
 
     async def _send(
         self, member: Member, file: File, caption: str, chat: ChatHandle | None, **where: Any

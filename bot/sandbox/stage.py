@@ -15,7 +15,7 @@ from bot.sandbox.conversation import PersonStep
 LOOK_AGAIN_S = 0.02
 """Pause between two looks at what sends no notification, in real seconds."""
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """How long to wait for expectations outside of chats, in real seconds."""
 
 CANCEL_MARK = "✖"

@@ -1,8 +1,12 @@
-"""Make docket write and read JSON where it pickles: whoever can write to the store must not run code in the bot.
+"""Docket on the bot's own connections, and with JSON where it pickles.
 
-docket pickles a task's arguments, the values of its strikes, and results, and has no option for another codec. All of
-that goes through `cloudpickle.dumps` and `loads`, which nothing else here uses: they are replaced, and a message that
-can't be read is replaced by one that ends with a line in the log. Otherwise it would end each process that gets it.
+Whoever can write to the store must not run code in the bot. docket pickles a task's arguments and results, and has no
+option for another codec. All of that goes through `cloudpickle.dumps` and `loads`, which nothing else here uses: they
+are replaced, and a message that can't be read is replaced by one that ends with a line in the log. Otherwise it would
+end each process that gets it.
+
+docket's own connections have no limit on reading, so that a server that freezes holds its workers for ever; and its
+strikes, which nobody here uses, need a read of 60 s. So it gets a pool of the bot, and no strikes.
 """
 
 import json
@@ -14,8 +18,13 @@ from typing import Any
 import cloudpickle
 import structlog
 from docket import Docket
+from docket import docket as docket_module
+from docket._redis import RedisConnection
 from docket.execution import Execution
-from docket.strikelist import Restore, StrikeInstruction
+from docket.strikelist import StrikeList
+from redis.asyncio import ConnectionPool
+
+from bot.store.pools import new_pool
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +32,12 @@ Message = dict[bytes, bytes]
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading a message that docket did not write may raise."""
+
+MAX_CONNECTIONS = 5_000  # hundreds of jobs may start or end at once
+
+RETRIES = 20
+"""How often docket repeats a call, about 8 s in all: a worker that loses the store takes nothing new until its longest
+job ends, so it should not notice a restart or Sentinel's failover."""
 
 _NO_TASK = b"unreadable"  # no task has this name: docket's worker ends it with a warning
 
@@ -37,8 +52,30 @@ async def open_docket(name: str, url: str, execution_ttl: timedelta) -> AsyncIte
         execution_ttl: How long it remembers a ticket that is done.
     """
     _use_json()
-    async with Docket(name=name, url=url, execution_ttl=execution_ttl) as docket:
-        yield docket
+    opened = Docket(name=name, url=url, execution_ttl=execution_ttl)
+    opened._redis = _Connections(url)
+    async with opened:
+        yield opened
+
+
+class _Connections(RedisConnection):
+    """docket's connections, in pools of the bot."""
+
+    async def _connection_pool_from_url(
+        self, decode_responses: bool = False, protocol: int | None = None
+    ) -> ConnectionPool:
+        options = {} if protocol is None else {"protocol": protocol}
+        return new_pool(
+            self.url,
+            max_connections=MAX_CONNECTIONS,
+            retries=RETRIES,
+            decode_responses=decode_responses,
+            **options,
+        )
+
+
+def _no_strikes(**_: Any) -> StrikeList:
+    return StrikeList()
 
 
 def _use_json() -> None:
@@ -46,9 +83,7 @@ def _use_json() -> None:
         return
     cloudpickle.dumps, cloudpickle.loads = _dumps, _loads
     Execution.from_message = _readable_execution(Execution.from_message)  # type: ignore[method-assign]
-    StrikeInstruction.from_message = _readable_strike(  # type: ignore[method-assign]
-        StrikeInstruction.from_message
-    )
+    docket_module.StrikeList = _no_strikes  # type: ignore[assignment,attr-defined]
 
 
 def _dumps(value: Any) -> bytes:
@@ -86,14 +121,3 @@ def _harmless(message: Message) -> Message:
         b"kwargs": b"{}",
         b"attempt": b"1",
     }
-
-
-def _readable_strike(from_message: Callable[[Message], StrikeInstruction]) -> Any:
-    def read(message: Message) -> StrikeInstruction:
-        try:
-            return from_message(message)
-        except UNREADABLE as error:
-            log.warning("tickets.unreadable_strike", reason=type(error).__name__)
-            return Restore(None, None, "==", None)  # type: ignore[arg-type]  # an operator's name, as docket stores it
-
-    return read

@@ -63,6 +63,7 @@ JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that r
 QUEUE = f"{NAMESPACE}queue:"  # while jobs wait in it: a list of job ids
 RUNNING = f"{NAMESPACE}running:"  # while a job of the queue runs, or waits to be taken up again: a hash: job, ticket
 QUEUES = f"{NAMESPACE}queues"  # while any is in use: queues in which jobs wait or run, by when the sweep looks at them
+LATER_JOBS = f"{NAMESPACE}jobs:later"  # while any wait: jobs that begin at a later time, by when
 SWEEP_LEASE = f"{NAMESPACE}sweep"  # seconds: one process sweeps for all
 ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
 SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: id of the job that a person's newest message belongs to

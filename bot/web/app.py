@@ -23,8 +23,8 @@ def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") 
     """Make the app."""
 
     async def healthz(_: Request) -> Response:
-        """Answer 200: the event loop runs."""
-        return PlainTextResponse("ok\n")
+        """Answer 200 while the event loop runs and workers don't hang; without an answer, the loop does."""
+        return PlainTextResponse("hangs\n", status_code=503) if health.hangs() else PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
         """Answer 200 if every check passes, else 503; the JSON says which pass."""

@@ -19,10 +19,12 @@ class Health:
     Args:
         checks: The checks by the name of what they check; the code that starts a part adds its own.
         before_metrics: Updates the metrics that come from the store, for each ``/metrics``.
+        hangs: Whether only a restart helps this process.
     """
 
     checks: dict[str, Check] = field(default_factory=dict)
     before_metrics: Callable[[], Awaitable[None]] | None = None
+    hangs: Callable[[], bool] = lambda: False
 
     async def check(self) -> dict[str, bool]:
         """Run all checks at once; return which of them pass, by name."""

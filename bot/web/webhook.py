@@ -10,6 +10,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bot.runtime import metrics
 from bot.runtime.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,7 @@ async def _store(request: Request, store_update: StoreUpdate) -> Response:
             await store_update(update)
     except Exception as error:
         # Not stored, for whatever reason: Telegram keeps the update and retries.
+        metrics.UPDATES.labels("not_stored").inc()
         log.warning("webhook.not_stored", update_id=update["update_id"], error=type(error).__name__)
         return _refusal(503)
     return Response()

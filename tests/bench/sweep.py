@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
@@ -22,6 +21,7 @@ from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
 from bot.store.connect import open_store
+from bot.store.docket_json import open_docket
 from tests.bench.table import Figure
 from tests.clocks import HandClock
 
@@ -54,7 +54,7 @@ async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with (
             open_store(None, Path(folder)) as store,
-            Docket(name=keys.DOCKET, url=store.docket_url, execution_ttl=timedelta(minutes=1)) as docket,
+            open_docket(keys.DOCKET, store.url, timedelta(minutes=1)) as docket,
         ):
             clock = HandClock()
             job_queue = JobQueue(store.redis, docket, clock)

@@ -91,6 +91,25 @@ async def test_redis_without_persistence(settings: Settings) -> None:
     assert wrongs(findings) == {"store: persistence": "appendonly no: a crash loses jobs"}
 
 
+async def test_an_acl_that_keeps_docket_from_listening(settings: Settings, store: Store) -> None:
+    for channels, verdict in (("nemo:*", Verdict.WRONG), ("*", Verdict.OK)):
+        await store.redis.acl_setuser(
+            "bot",
+            enabled=True,
+            passwords="+hush-hush",
+            keys=["nemo:*"],
+            channels=[channels],
+            reset=True,
+            categories=["+@all", "-@dangerous", "-@admin"],
+            commands=["+info"],
+        )
+        url = store.url.replace("unix://", "unix://bot:hush-hush@")
+        findings = await found(changed(settings, redis_url=url))
+        assert findings["store: messages"].verdict is verdict
+        assert ("&*" in findings["store: messages"].advice) == (verdict is Verdict.WRONG)
+    await store.redis.acl_deluser("bot")
+
+
 async def test_redis_that_is_not_there_leaves_the_rest_to_be_looked_at(settings: Settings) -> None:
     findings = await found(changed(settings, redis_url="redis://:hush-hush@127.0.0.1:1/0"))
     [(name, words)] = wrongs(findings).items()
@@ -142,7 +161,7 @@ async def test_a_refused_token(settings: Settings) -> None:
 
 
 async def test_services_that_have_their_troubles(services: Services, settings: Settings) -> None:
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         await people.faults.error("getMe", code=502, description="Bad Gateway")
     async with httpx.AsyncClient(trust_env=False) as http:
         body = {"endpoint": "credits", "status": 503, "times": -1}

@@ -145,7 +145,7 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     await job_queue.enqueue([waiting], 2)
     sent = SentMessage(message_id=77, telegram_chat_id=CHAT.chat_id)
     name = field_of(MessageSend, PROGRESS_MESSAGE)
-    await job_queue.save_waiting(waiting, name, MessageSend(sent=sent).model_dump(mode="json"))
+    await job_queue.save_waiting(waiting, {name: MessageSend(sent=sent).model_dump(mode="json")})
 
     for _ in range(2):
         assert (await admin.cancel(waiting.id)).state is JobState.CANCELLED
@@ -197,7 +197,7 @@ async def test_a_failed_job_is_tried_again_once(admin: JobAdmin, job_queue: JobQ
 
 async def test_what_was_charged_is_not_asked_for_again(admin: JobAdmin, job_queue: JobQueue) -> None:
     taken = await started(job_queue, new_job(files=(CLIP,)))
-    await job_queue.save(taken, AgentAnswered.name, {"failed": False})
+    await job_queue.save(taken, {AgentAnswered.name: {"failed": False}})
     await job_queue.finish(taken, JobState.FAILED)
 
     again = await admin.retry(taken.job.id)

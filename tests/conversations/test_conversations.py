@@ -10,7 +10,7 @@ from bot.sandbox.conversation import DIRECTORY, read_conversation
 from bot.sandbox.transcript import FILE_NAME
 from bot.store.connect import Store
 
-ENDS_WITHIN_S = 120
+ENDS_WITHIN_S = 220
 
 
 @pytest.mark.parametrize("file", sorted(DIRECTORY.glob("*.yaml")), ids=lambda file: file.stem)

@@ -88,6 +88,11 @@ class Figures:
         found = self._range(args[0].vector_selector, at_s, range_s)
         if name == "max_over_time":
             return {labels: max(value for _, value in samples) for labels, samples in found.items()}
+        if name == "changes":
+            return {
+                labels: float(sum(before != after for (_, before), (_, after) in pairwise(samples)))
+                for labels, samples in found.items()
+            }
         per_s = {"rate": range_s, "increase": 1.0}[name]
         return {
             labels: _increase(samples, at_s, range_s) / per_s

@@ -46,6 +46,21 @@ def jobs(done: str, failed: str) -> Series:
     }
 
 
+def taps(done: str) -> Series:
+    """Jobs that are no edits: answers to presses and questions."""
+    return {'nemovideo_jobs_total{kind="say",outcome="done"}': done}
+
+
+def sends(ok: str, lost: str) -> Series:
+    return {
+        f'nemovideo_sends_total{{priority="answer",outcome="{outcome}"}}': count
+        for outcome, count in (("ok", ok), ("lost", lost))
+    }
+
+
+STARTED = "process_start_time_seconds"
+
+
 def processes(first: str, second: str, name: str = "up") -> Series:
     return {
         f'{name}{{job="nemovideo-bot",instance="a"}}': first,
@@ -72,7 +87,43 @@ CASES: dict[str, list[Case]] = {
         Case("a standby took over", False, polling("1+0x5 0+0x4", "0+0x5 1+0x4")),
         Case("a webhook", False, polling("0+0x10", "0+0x10")),
     ],
+    "NemovideoAnotherPoller": [
+        Case("another program polls", True, {'nemovideo_polls_total{outcome="conflict"}': "0+0x5 0+2x5"}),
+        Case("it polled once", False, {'nemovideo_polls_total{outcome="conflict"}': "0+0x5 1+0x5"}),
+        Case("Telegram is away", False, {'nemovideo_polls_total{outcome="failed"}': "0+0x5 0+4x5"}),
+    ],
+    "NemovideoTelegramUnreachable": [
+        Case("every call is lost", True, sends("50+0x10", "0+0x5 0+2x5")),
+        Case("one in ten is", False, sends("0+9x10", "0+1x10")),
+        Case("nothing is sent", False, sends("9+0x10", "3+0x10")),
+    ],
+    "NemovideoNoWorker": [
+        Case("intake alone", True, processes("0+0x5", "0+0x5", "nemovideo_worker")),
+        Case("the worker's pods are gone", True, processes("0+0x10", "1+0x2 _x8", "nemovideo_worker")),
+        Case("one is replaced", False, processes("0+0x10", "1+0x5 0 1+0x3", "nemovideo_worker")),
+    ],
+    "NemovideoRestartsInALoop": [
+        Case("every 90 s", True, processes("9+0x5", "1 1 2 3 3 4", STARTED)),
+        Case("two upgrades in ten minutes", False, processes("9+0x10", "1+0x4 2+0x4 3+0x2", STARTED)),
+    ],
+    "NemovideoSweepIsSlow": [
+        Case("a slow store", True, {"nemovideo_sweep_seconds": "1 25+0x4"}),
+        Case("one that was slow", False, {"nemovideo_sweep_seconds": "1 25 1+0x4"}),
+    ],
+    "NemovideoAllJobsFail": [
+        Case("each of 30 an hour", True, jobs("10+0x10", "0+0x4 0 0 1 1 2 2 3")),
+        Case(
+            "each, beside presses and questions", True, {**jobs("10+0x10", "0+0x5 0+1x5"), **taps("0+3x10")}
+        ),
+        Case("every second one", False, jobs("0+1x10", "0+1x10")),
+        Case("one", False, jobs("10+0x10", "0+0x5 1+0x5")),
+    ],
+    "NemovideoCreditsGone": [
+        Case("request after request", True, {'nemovideo_errors_total{code="2001"}': "0+0x5 0+1x3"}),
+        Case("another error", False, {'nemovideo_errors_total{code="401"}': "0+1x10"}),
+    ],
     "NemovideoUpdatesFail": [
+        Case("the store is dead", True, {'nemovideo_updates_total{outcome="not_stored"}': "0+0x3 0+2x5"}),
         Case("every minute one", True, {'nemovideo_updates_total{outcome="failed"}': "0+1x15"}),
         Case("one, and no more", False, {'nemovideo_updates_total{outcome="failed"}': "0+0x5 1+0x15"}),
         Case("others are stored", False, {'nemovideo_updates_total{outcome="stored"}': "0+50x15"}),

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.jobs.model import JobKind
 from bot.nemo.errors import BY_CODE
 from bot.runtime import metrics
 from bot.sandbox.samples import make_video
@@ -119,8 +120,9 @@ def test_a_query_for_what_nobody_gives_would_be_found(query: str) -> None:
 
 
 def test_labels_selected_by_have_values_that_occur() -> None:
-    values = {
-        "outcome": {"failed", "done"},
+    values: dict[str, set[str]] = {
+        "outcome": {"failed", "not_stored", "done", "conflict", "lost"},
+        "kind": set(JobKind),
         "priority": {"answer"},
         "code": {str(code) for code in BY_CODE},
         "job": {"nemovideo-bot", ".+"},
@@ -196,6 +198,9 @@ def test_every_alert_says_what_is_wrong() -> None:
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["annotations"]["description"].endswith((".", "?"))
+        page, _, section = rule["annotations"]["runbook"].partition("#")
+        headings = re.findall(r"^## (\w+)$", (MONITORING.parents[1] / page).read_text("utf-8"), re.MULTILINE)
+        assert section in [heading.lower() for heading in headings]
     scrape = yaml.safe_load((MONITORING / "prometheus.yaml").read_text("utf-8"))
     assert scrape["rule_files"] == ["alerts.yaml"]
     assert [job["job_name"] for job in scrape["scrape_configs"]] == ["nemovideo-bot"]

@@ -25,6 +25,7 @@ from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
+from bot.store.pools import new_pool
 from bot.store.server import find_server_binary
 from tests.interruptions.process import run_bot
 
@@ -158,20 +159,23 @@ class Bots:
     async def store(self) -> AsyncIterator[Redis]:
         """A connection of the test's own."""
         url = self.redis_url or f"unix://{self.data_dir / 'valkey' / 'valkey.sock'}"
-        redis = Redis.from_url(url, decode_responses=True)
+        redis = Redis.from_pool(new_pool(url, max_connections=10, retries=1, decode_responses=True))
         try:
             yield redis
         finally:
             await redis.aclose()
 
-    async def metrics(self, process: Process) -> str:
-        """What a process that was started with `HTTP_LISTEN` shows at ``/metrics``."""
-        told = await asyncio.to_thread(Path(process.name).read_text)
-        line = next(line for line in told.splitlines() if "web.ready" in line)
+    def web_url(self, process: Process) -> str:
+        """The address of a process that was started with `HTTP_LISTEN`."""
+        line = next(line for line in Path(process.name).read_text().splitlines() if "web.ready" in line)
         found = re.search(r"http://[\d.]+:\d+", line)
         assert found, line
+        return found[0]
+
+    async def metrics(self, process: Process) -> str:
+        """What it shows at ``/metrics``."""
         async with httpx.AsyncClient(trust_env=False) as http:
-            return (await http.get(f"{found[0]}/metrics")).text
+            return (await http.get(f"{self.web_url(process)}/metrics")).text
 
     def tell(self) -> str:
         """What they logged."""
@@ -298,7 +302,12 @@ class ExternalStore:
     def url(self) -> str:
         """Its address; the same after a restart."""
         user = f":{self.password}@" if self.password else ""
-        return f"unix://{user}{self.directory / 'store.sock'}"
+        return f"unix://{user}{self.socket}"
+
+    @property
+    def socket(self) -> Path:
+        """Its Unix socket."""
+        return self.directory / "store.sock"
 
     def start(self) -> None:
         """Start it."""

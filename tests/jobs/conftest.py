@@ -166,7 +166,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def docket(store: Store) -> AsyncIterator[Docket]:
-    async with open_docket(keys.DOCKET, store.docket_url, timedelta(minutes=1)) as opened:
+    async with open_docket(keys.DOCKET, store.url, timedelta(minutes=1)) as opened:
         yield opened
 
 
@@ -197,7 +197,7 @@ async def workplace(
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
     steps = {kind: [FunctionStep(step)] if callable(step) else step for kind in JobKind}
-    async with open_docket(keys.DOCKET, store.docket_url, timedelta(minutes=1)) as docket:
+    async with open_docket(keys.DOCKET, store.url, timedelta(minutes=1)) as docket:
         job_queue = JobQueue(store.redis, docket, clock, queue_limit=50)
         yield Workplace(
             docket,

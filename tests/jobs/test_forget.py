@@ -157,7 +157,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     await clock.asleep(at_least_s=PAUSE_S)
 
     await fill(redis, CHAT, "by the question")
-    assert await job_queue.save(answering.claimed, "any", 1) == 2  # it was asked to stop
+    assert await job_queue.save(answering.claimed, {"any": 1}) == 2  # it was asked to stop
     await job_queue.finish(answering.claimed, JobState.CANCELLED)
     later = new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)
     await job_queue.enqueue([later], 4)
@@ -200,7 +200,7 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     status = await job_queue.find(CHAT, job.id)
     assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))
-    await job_queue.save_waiting(job, "live", {"message_id": 1})
+    await job_queue.save_waiting(job, {"live": {"message_id": 1}})
     assert not await job_queue.claim_announcement(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))
 

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn, field_of
 from bot.jobs.model import JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import (
     BotFull,
@@ -18,6 +18,7 @@ from bot.jobs.queue.job_queue import (
 )
 from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
+from bot.nemo.drafts import read_draft
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
@@ -120,7 +121,7 @@ async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, 
     assert await job_queue.current(CHAT, QueueName.MAIN) == [job.id for job in jobs]
 
     claimed = await take(job_queue, "a")
-    assert await job_queue.save(claimed, "asked", 1) is SaveOutcome.OK
+    assert await job_queue.save(claimed, {"asked": 1}) is SaveOutcome.OK
     await job_queue.park(claimed, "a")
     again = await take(job_queue, "b")
     assert (again.job, again.tries) == (first, 1)
@@ -145,10 +146,37 @@ async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_que
     job = new_job()
     await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, "a")
-    await job_queue.save(claimed, "asked", {"before": [1, 2]})
+    await job_queue.save(claimed, {"asked": {"before": [1, 2]}})
     again = await take(job_queue, "a")
     assert (again.job, again.attempt, again.tries) == (job, 2, 2)
     assert again.checkpoints == {"asked": {"before": [1, 2]}}
+
+
+@pytest.mark.parametrize("ends", ["finished", "cancelled"])
+async def test_the_drafts_of_a_job_leave_the_store_when_it_ends(
+    job_queue: JobQueue, redis: Redis, ends: str
+) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    claimed = await take(job_queue, "a")
+    large = read_draft({"t": [{"tt": 0, "sg": [{"name": "clip"}]}], "x": "a" * 8_000_000})
+    for key in (before_turn(Turn()), before_turn(Turn(number=2)), AFTER):
+        await job_queue.save(claimed, {field_of(KeptDraft, key): KeptDraft.of(large).model_dump(mode="json")})
+    await job_queue.save(
+        claimed, {field_of(AgentAnswered): AgentAnswered(has_changed=True).model_dump(mode="json")}
+    )
+    size = await redis.memory_usage(keys.job_key(str(CHAT), job.id))
+    assert size is not None
+    assert size < 10_000
+    if ends == "finished":
+        await job_queue.finish(claimed, JobState.DONE)
+    else:
+        await job_queue.questions.ask(job, claimed.attempt, "1.0")
+        await job_queue.questions.set_aside(job, claimed.attempt)
+        await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
+    assert await job_queue.load_checkpoint(job, AgentAnswered) == AgentAnswered(has_changed=True)
+    fields: Any = await redis.hkeys(keys.job_key(str(CHAT), job.id))
+    assert [field for field in fields if "draft" in field] == []
 
 
 async def test_an_earlier_attempt_can_neither_save_nor_finish(job_queue: JobQueue, redis: Redis) -> None:
@@ -157,10 +185,10 @@ async def test_an_earlier_attempt_can_neither_save_nor_finish(job_queue: JobQueu
     old = await take(job_queue, "a")
     new = await take(job_queue, "a")
     before = await everything(redis)
-    assert await job_queue.save(old, "asked", "old") is SaveOutcome.SUPERSEDED
+    assert await job_queue.save(old, {"asked": "old"}) is SaveOutcome.SUPERSEDED
     await job_queue.finish(old, JobState.FAILED)
     assert await everything(redis) == before
-    assert await job_queue.save(new, "asked", "new") is SaveOutcome.OK
+    assert await job_queue.save(new, {"asked": "new"}) is SaveOutcome.OK
     await job_queue.finish(new, JobState.DONE)
     assert (await take(job_queue, "b")).job == waiting
     status = await job_queue.find(CHAT, job.id)
@@ -201,7 +229,7 @@ async def test_a_parked_job_goes_to_another_ticket_at_once_and_is_excused(
     await job_queue.enqueue([job, new_job(1)], 1)
     await docket.clear()
     claimed = await take(job_queue, "a")
-    await job_queue.save(claimed, "asked", 1)
+    await job_queue.save(claimed, {"asked": 1})
     await job_queue.park(claimed, "a")
     ((name, _, ticket),) = await tickets(docket)
     assert name == EDIT
@@ -276,7 +304,7 @@ async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_
         await job_queue.enqueue([new_job(number, chat=chat)], number)
     running = await take(job_queue, "a", queue_id(group, QueueName.MAIN))
     await job_queue.cancel_chat(group.chat_id)
-    assert await job_queue.save(running, "asked", 1) is SaveOutcome.CANCELLED
+    assert await job_queue.save(running, {"asked": 1}) is SaveOutcome.CANCELLED
     assert await job_queue.current(group, QueueName.MAIN) == [running.job.id]
     assert await job_queue.current(topic, QueueName.MAIN) == []
     assert len(await job_queue.current(other, QueueName.MAIN)) == 1
@@ -304,7 +332,7 @@ class TestCancel:
             item = await news.get_message(timeout=5)
             assert item is not None
             assert item["data"] == job.id
-        assert await job_queue.save(claimed, "asked", 1) is SaveOutcome.CANCELLED
+        assert await job_queue.save(claimed, {"asked": 1}) is SaveOutcome.CANCELLED
         assert (await take(job_queue, "a")).cancelled
 
     async def test_a_finished_job_stays_as_it_is(self, job_queue: JobQueue, redis: Redis) -> None:
@@ -346,7 +374,7 @@ async def test_only_one_announces(job_queue: JobQueue) -> None:
     assert status is not None
     claims = await asyncio.gather(*(job_queue.claim_announcement(status) for _ in range(5)))
     assert sorted(claims) == [False] * 4 + [True]
-    await job_queue.save_waiting(job, "live", {"message_id": 3})
+    await job_queue.save_waiting(job, {"live": {"message_id": 3}})
     claimed = await take(job_queue, "a")
     assert claimed.announced
     assert claimed.checkpoints == {"live": {"message_id": 3}}
@@ -381,8 +409,8 @@ async def test_a_checkpoint_of_a_waiting_job_is_there_when_it_starts(job_queue: 
     job = new_job()
     await job_queue.enqueue([job], 1)
     assert await job_queue.load_checkpoint(job, Announced) is None
-    await job_queue.save_waiting(job, "announced", {"message_id": 3})
-    await job_queue.save_waiting(job, "announced:other", {"message_id": 4})
+    await job_queue.save_waiting(job, {"announced": {"message_id": 3}})
+    await job_queue.save_waiting(job, {"announced:other": {"message_id": 4}})
     assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
     assert await job_queue.load_checkpoint(job, Announced, "other") == Announced(message_id=4)
     claimed = await take(job_queue, "a")
@@ -393,9 +421,9 @@ async def test_a_deleted_checkpoint_is_none(job_queue: JobQueue) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, "a")
-    await job_queue.save(claimed, "announced", {"message_id": 3, "of a later release": 1})
+    await job_queue.save(claimed, {"announced": {"message_id": 3, "of a later release": 1}})
     assert await job_queue.load_checkpoint(job, Announced) == Announced(message_id=3)
-    await job_queue.save(claimed, "announced", None)
+    await job_queue.save(claimed, {"announced": None})
     assert await job_queue.load_checkpoint(job, Announced) is None
 
 

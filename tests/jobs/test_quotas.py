@@ -143,7 +143,7 @@ async def test_what_went_to_nemovideo_stays_charged(
     job = new_job(files=(clip(300),))
     await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, job)
-    await job_queue.save(claimed, checkpoint, {})
+    await job_queue.save(claimed, {checkpoint: {}})
     await job_queue.finish(claimed, JobState.CANCELLED)
     assert await used(redis, clock) == {"requests": 1, "bytes": 300}
 
@@ -155,7 +155,7 @@ async def test_what_ends_before_that_is_given_back(
     job = new_job(files=(clip(300),))
     await job_queue.enqueue([job], 1)
     claimed = await take(job_queue, job)
-    await job_queue.save(claimed, "connected", {})
+    await job_queue.save(claimed, {"connected": {}})
     await job_queue.finish(claimed, state)
     assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
@@ -277,7 +277,7 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
         claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")
         assert claimed
         assert not claimed.cancelled
-        await job_queue.save(claimed, AgentAsked.name, True)
+        await job_queue.save(claimed, {AgentAsked.name: True})
         await job_queue.finish(claimed, JobState.DONE)
     if place > 0:
         claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")

@@ -23,7 +23,9 @@ async def retried(job_queue: JobQueue, redis: Redis, project: str, *saved: tuple
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     await job_queue.enqueue([JOB], 1)
     for checkpoint, key in saved:
-        await job_queue.save_waiting(JOB, field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
+        await job_queue.save_waiting(
+            JOB, {field_of(type(checkpoint), key): checkpoint.model_dump(mode="json")}
+        )
     await chats.update(CHAT, ChatFields(session_id=project))
     again = await retry_of(job_queue, chats, JOB, HandClock().now())
     assert again is not None
@@ -49,8 +51,8 @@ async def test_only_what_the_present_project_has_is_not_uploaded_again(
     ("answered", "kind"),
     [
         (AgentAnswered(), JobKind.EXPORT),
-        (AgentAnswered(failed=True, draft_before={"d": 1}, draft_after={"d": 2}), JobKind.EXPORT),
-        (AgentAnswered(failed=True, draft_before={"d": 1}, draft_after={"d": 1}), JobKind.EDIT),
+        (AgentAnswered(failed=True, has_changed=True), JobKind.EXPORT),
+        (AgentAnswered(failed=True, has_changed=False), JobKind.EDIT),
     ],
 )
 async def test_what_the_agent_did_is_not_asked_and_charged_again(

@@ -182,8 +182,8 @@ async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
     assert await state_of(job_queue, next_job) is JobState.FAILED
 
 
-UNCHANGED = AgentAnswered(draft_before={"d": 1}, draft_after={"d": 1})
-CHANGED = AgentAnswered(draft_before={"d": 1}, draft_after={"d": 2})
+UNCHANGED = AgentAnswered()
+CHANGED = AgentAnswered(has_changed=True)
 SECOND_TURN = (Turn(number=2), "")
 
 

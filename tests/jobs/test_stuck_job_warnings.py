@@ -57,7 +57,7 @@ async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(
     second = await begin(job_queue, new_job(chat=CLUB))
     await clock.advance(20)
     assert await monitor.ages() == Ages(120.0, 120.0)
-    await job_queue.save(first, "asked", 1)
+    await job_queue.save(first, {"asked": 1})
     await clock.advance(5)
     assert await monitor.ages() == Ages(125.0, 25.0)
     await job_queue.finish(first, JobState.DONE)
@@ -86,11 +86,11 @@ async def test_an_earlier_attempt_that_goes_on_is_no_sign_of_life(
     await job_queue.park(earlier, "a")
     later = await again(job_queue, job, "b")
     await clock.advance(50)
-    await job_queue.save(earlier, "asked", 1)
+    await job_queue.save(earlier, {"asked": 1})
     await job_queue.finish(earlier, JobState.DONE)
     assert await monitor.ages() == Ages(50.0, 50.0)
     await job_queue.finish(later, JobState.DONE)
-    await job_queue.save(later, "said", 1)  # work beside it that ends late
+    await job_queue.save(later, {"said": 1})  # work beside it that ends late
     assert await monitor.ages() == Ages(0.0, 0.0)
 
 
@@ -104,7 +104,7 @@ async def test_a_job_that_may_hang_is_warned_of_until_it_goes_on(
     await clock.advance(1)
     assert await warned(monitor) == [hangs.job.id]
     assert await warned(monitor) == [hangs.job.id]
-    await job_queue.save(hangs, "asked", 1)
+    await job_queue.save(hangs, {"asked": 1})
     assert await warned(monitor) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from docket import Docket, Worker
 from redis.exceptions import ConnectionError as StoreGone
 
-from bot.jobs.worker.supervisor import CHECK_EVERY_S, SILENT_S, WorkerSupervisor
+from bot.jobs.worker.supervisor import AFTER_OUTAGE_S, CHECK_EVERY_S, HANGS_S, SILENT_S, WorkerSupervisor
 from tests.clocks import HandClock, settle
 
 
@@ -23,19 +23,25 @@ class Hall:
     clock: HandClock
     running: list[str] = field(default_factory=list)
     silent: set[str] = field(default_factory=set)
+    beats: dict[str, float] = field(default_factory=dict)
     is_store_away: bool = False
+    is_docket_deaf: bool = False
     made: int = 0
     busy: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def workers(self) -> list[Any]:
-        if self.is_store_away:
+        if self.is_store_away or self.is_docket_deaf:
             raise StoreGone
-        beats = self.clock.monotonic_s()
-        seen = {name: 0.0 if name in self.silent else beats for name in self.running}
+        now_s = self.clock.monotonic_s()
+        self.beats.update({name: now_s for name in self.running if name not in self.silent})
+        seen = {name: self.beats.get(name, 0.0) for name in self.running}
         return [
             SimpleNamespace(name=name, last_seen=datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=at))
             for name, at in seen.items()
         ]
+
+    async def is_store_there(self) -> bool:
+        return not self.is_store_away
 
     def new_worker(self) -> Any:
         self.made += 1
@@ -66,7 +72,9 @@ def hall(clock: HandClock) -> Hall:
 
 @contextlib.asynccontextmanager
 async def supervised(hall: Hall) -> AsyncIterator[tuple[WorkerSupervisor, asyncio.Task[None]]]:
-    supervisor = WorkerSupervisor(cast(Docket, hall), lambda: cast(Worker, hall.new_worker()), hall.clock)
+    supervisor = WorkerSupervisor(
+        cast(Docket, hall), lambda: cast(Worker, hall.new_worker()), hall.is_store_there, hall.clock
+    )
     task = asyncio.create_task(supervisor.run())
     await hall.clock.asleep()
     try:
@@ -93,8 +101,8 @@ async def test_a_silent_worker_is_replaced_and_ends_what_it_runs(hall: Hall) -> 
         await hall.clock.advance(CHECK_EVERY_S)
         hall.silent.add("worker 1")
         await hall.clock.advance(SILENT_S)
-        assert supervisor.is_alive
         await hall.clock.advance(2 * CHECK_EVERY_S)
+        assert supervisor.is_alive
         assert hall.running == ["worker 1", "worker 2"]
         hall.busy["worker 1"].set()
         await settle()
@@ -107,7 +115,41 @@ async def test_no_worker_is_replaced_while_the_store_is_away(hall: Hall) -> None
         hall.is_store_away = True
         await hall.clock.advance(10 * SILENT_S)
         assert not supervisor.is_alive
+        assert not supervisor.hangs
         assert hall.made == 1
+
+
+async def test_a_worker_takes_nothing_from_the_first_check_that_misses_the_store(hall: Hall) -> None:
+    async with supervised(hall) as (supervisor, _):
+        await hall.clock.advance(CHECK_EVERY_S)
+        assert supervisor.is_alive
+        hall.is_store_away = True
+        await hall.clock.advance(CHECK_EVERY_S)
+        assert not supervisor.is_alive
+
+
+async def test_a_worker_that_stays_silent_after_an_outage_is_replaced_sooner(hall: Hall) -> None:
+    async with supervised(hall) as (supervisor, _):
+        await hall.clock.advance(CHECK_EVERY_S)
+        hall.is_store_away = True
+        await hall.clock.advance(10 * CHECK_EVERY_S)
+        hall.is_store_away = False
+        hall.silent.add("worker 1")
+        await hall.clock.advance(AFTER_OUTAGE_S + 2 * CHECK_EVERY_S)
+        assert hall.made == 2
+        assert supervisor.is_alive
+
+
+async def test_only_a_restart_helps_workers_that_hear_no_store_although_it_is_there(hall: Hall) -> None:
+    async with supervised(hall) as (supervisor, _):
+        hall.is_docket_deaf = True
+        await hall.clock.advance(HANGS_S - CHECK_EVERY_S)
+        assert not supervisor.hangs
+        await hall.clock.advance(3 * CHECK_EVERY_S)
+        assert supervisor.hangs
+        hall.is_docket_deaf = False
+        await hall.clock.advance(3 * CHECK_EVERY_S)
+        assert not supervisor.hangs
 
 
 async def test_the_end_waits_for_what_runs(hall: Hall) -> None:

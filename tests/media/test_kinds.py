@@ -1,6 +1,15 @@
 import pytest
 
-from bot.media.kinds import alternatives, category_of, fitting_name, is_usable, kind_of, label_of
+from bot.media.kinds import (
+    CONTENT_TYPES,
+    CONVERTED,
+    alternatives,
+    category_of,
+    fitting_name,
+    is_usable,
+    kind_of,
+    label_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,15 @@ def test_all_signs_tell_what_a_file_is(
     found: str | None, name: str, declared: str, sent_as: str, kind: str | None
 ) -> None:
     assert kind_of(found, name, declared, sent_as) == kind
+
+
+def test_the_documented_kinds_are_taken_as_they_are() -> None:
+    documented = ["mp4", "mov", "avi", "webm", "mkv", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac"]
+    assert list(CONTENT_TYPES) == documented
+    assert not set(documented) & set(CONVERTED)
+    for kind in documented:
+        assert kind_of(None, f"a.{kind}", "", "document") == kind
+        assert is_usable(kind)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mp3", "m4a", "wav", "jpg", "png", "heic", "wmv"])

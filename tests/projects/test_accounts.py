@@ -103,8 +103,8 @@ _READ: dict[str, Any] = {
 async def town(store: Store, store_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     async with (
         serve_services(tmp_path / "services", flood_limits=None) as services,
-        People(services.people_url) as people,
-        NemoControl(services.nemo_control_url) as nemo,
+        People(services.people_url, app=services.telegram_app) as people,
+        NemoControl(services.nemo_control_url, services.nemo_app) as nemo,
     ):
         await nemo.set(pace={"text_s": 0.02, "edit_s": 0.02, "generate_s": 0.02}, anonymous_credits=1000)
         ada, bo = await people.person("Ada"), await people.person("Bo", language_code="zh-hans")

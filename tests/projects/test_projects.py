@@ -18,7 +18,7 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import LocalizedMessage, PrivateMessage
-from bot.jobs.model import Job
+from bot.jobs.model import Attachment, Job
 from bot.jobs.steps.service_errors import ended_by
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
@@ -28,6 +28,7 @@ from bot.nemo.errors import (
     Call,
     ClientIdMissing,
     ExportNotInPlan,
+    FileTooLarge,
     NemoError,
     NoCredits,
     RateLimited,
@@ -431,6 +432,24 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
     group = "error.no_credits" if error is NoCredits else "error.export_plan"
     assert message.key == f"{group}_{kind}"
     assert "".join(button.url for button in message.buttons) == link
+
+
+@pytest.mark.parametrize(
+    ("sizes", "key"),
+    [
+        ([10], "error.file_too_large_unknown"),
+        ([10, 600 * 1024**2], "error.file_too_large"),
+        ([None], "error.file_too_large"),
+        ([], "error.file_too_large"),
+    ],
+)
+async def test_a_refused_size_names_a_limit_only_if_the_file_is_over_it(
+    office: Office, sizes: list[int | None], key: str
+) -> None:
+    files = tuple(Attachment(str(size), "video", f"{size}.mp4", size, "video/mp4") for size in sizes)
+    ended = await ended_by(office.open(None), new_job(files=files), FileTooLarge(CALL))
+    assert isinstance(ended.message, LocalizedMessage)
+    assert ended.message.key == key
 
 
 async def test_a_browser_link_is_asked_for_once_and_again_before_it_ends(office: Office) -> None:

@@ -59,7 +59,10 @@ async def test_the_control_api_is_only_where_its_key_is(
         for action in ("", "settings", "add_user", "messages", "file/1"):
             assert (await http.get(f"{url}/{path}{action}")).status_code in {404, 405}
             assert (await http.post(f"{url}/{path}{action}")).status_code in {404, 405}
-    async with People(services.people_url) as people, NemoControl(services.nemo_control_url) as nemo:
+    async with (
+        People(services.people_url, app=services.telegram_app) as people,
+        NemoControl(services.nemo_control_url, services.nemo_app) as nemo,
+    ):
         assert await people.person("Ann")
         assert (await nemo.settings()).render_fails == 0
 
@@ -77,7 +80,7 @@ async def test_each_sandbox_has_a_token_and_a_key_of_its_own(
 async def test_the_stand_ins_fetch_nothing_from_the_machines_networks(
     services: Services, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         ann = await people.person("Ann")
         await ann.open()
     link = f"{services.people_url}/control/"

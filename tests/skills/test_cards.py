@@ -158,6 +158,23 @@ def test_the_stand_ins_agent_carries_out_every_example(name: str, language: str)
             assert isinstance(prompt, EDITED[name]), example
 
 
+@pytest.mark.parametrize(
+    ("example", "kind"),
+    [
+        ("generate a 60-second travel montage video into a 1080p MP4", Generate),
+        ("generate a free background music track that matches the mood of my video", Music),
+        ("adding AI-generated background music to videos for content creators", Music),
+        ("remove my background and replace it with a clean office setting", Background),
+        ("Generate a 90-second upbeat acoustic track for a travel vlog montage", Music),
+        ("Create a tense, cinematic background score for a 2-minute thriller short film", Music),
+        ("Make a lo-fi chill hip-hop loop around 60 seconds long for a study tips YouTube video", Music),
+        ("generate a 10-second video of a sunset over the ocean with waves crashing", Generate),
+    ],
+)
+def test_the_documents_own_examples_work_in_the_sandbox(example: str, kind: type) -> None:
+    assert [type(prompt) for prompt in parse(example)] == [kind]
+
+
 def test_the_video_card_names_what_it_works_best_with_first() -> None:
     card = load_cards().get("sora-video-generation")
     assert card is not None

@@ -1,15 +1,19 @@
 """Connecting to the operator's own server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from docket import Docket
 
-from bot.store.connect import Store, open_store
+from bot.store.connect import Store, open_store, without_secrets
+from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError, StoreRefused, StoreTooOld, StoreUnreachable
+from tests.interruptions.relay import Relay
 
 INFO_60 = b"# Server\r\nredis_version:6.0.16\r\n"
 
@@ -51,9 +55,39 @@ async def test_commands_beyond_the_pool_wait_for_a_connection(store: Store) -> N
 async def test_docket_adds_hundreds_of_tasks_at_once(store: Store) -> None:
     async def work(number: int) -> None: ...
 
-    async with Docket(name="crowd", url=store.docket_url) as docket:
+    async with open_docket("crowd", store.url, timedelta(minutes=1)) as docket:
         docket.register(work)
         await asyncio.gather(*(docket.add(work)(number) for number in range(300)))
+
+
+async def test_a_connection_that_falls_silent_takes_the_idle_ones_with_it(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.pools.ANSWER_TIMEOUT_S", 0.2)
+    async with Relay(Path(urlsplit(store_url).path)) as relay, open_store(relay.url, tmp_path) as store:
+        await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(10)))
+        relay.freeze()
+        relay.pass_new()
+        began_s = time.monotonic()
+        for _ in range(10):
+            await store.redis.get("k1")
+        assert time.monotonic() - began_s < 1, "one connection waited, not ten"
+
+
+async def test_a_server_that_hangs_is_reported(
+    tmp_path: Path, few_retries: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.pools.ANSWER_TIMEOUT_S", 0.1)
+    async with Relay(tmp_path) as relay:
+        relay.freeze()
+        with pytest.raises(StoreUnreachable, match="does not answer"):
+            async with open_store(relay.url, tmp_path):
+                pass
+
+
+def test_a_sentinels_password_is_not_shown() -> None:
+    url = "redis+sentinel://bot:hush@s1:26379,s2/videos/0?sentinel_password=hush"
+    assert without_secrets(url) == "redis+sentinel://s1:26379,s2:26379/videos"
 
 
 async def test_a_cancellation_during_a_command_is_not_swallowed(store: Store) -> None:

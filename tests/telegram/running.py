@@ -63,7 +63,7 @@ async def open_world(directory: Path, store: Store) -> AsyncIterator[World]:
         services = await stack.enter_async_context(
             serve_services(directory / "services", SystemClock(SPEED), flood_limits=None)
         )
-        people = await stack.enter_async_context(People(services.people_url))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
         await nemo.add_account(token="nmv_usr_operator")
         yield World(services, people, nemo, store, directory)

@@ -43,7 +43,10 @@ async def bot(services: Services, store: Store, store_url: str, tmp_path: Path) 
 
 async def test_every_press_is_answered_while_all_else_stands_still(services: Services, bot: None) -> None:
     """Each chat waits for NemoVideo, for a send and for an edit; a press behind any of them would never be answered."""
-    async with People(services.people_url) as people, NemoControl(services.nemo_control_url) as nemo:
+    async with (
+        People(services.people_url, app=services.telegram_app) as people,
+        NemoControl(services.nemo_control_url, services.nemo_app) as nemo,
+    ):
         crowd = [await people.person(f"P{n}") for n in range(PEOPLE)]
         await asyncio.gather(*(one.say("/settings") for one in crowd))
         menus = [await one.chat.wait(timeout_s=PATIENCE_S, contains="") for one in crowd]
@@ -69,7 +72,10 @@ async def test_every_press_is_answered_while_all_else_stands_still(services: Ser
 
 
 async def test_an_admins_press_is_answered_while_sends_are_held_back(services: Services, bot: None) -> None:
-    async with People(services.people_url) as people, NemoControl(services.nemo_control_url) as nemo:
+    async with (
+        People(services.people_url, app=services.telegram_app) as people,
+        NemoControl(services.nemo_control_url, services.nemo_app) as nemo,
+    ):
         ann, bo, cleo = [await people.person(name) for name in ("Ann", "Bo", "Cleo")]
         club = await people.new_chat("supergroup", "Club", ann, bo, cleo)
         await nemo.hold("message")

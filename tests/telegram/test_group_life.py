@@ -142,7 +142,7 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
     (edit,) = await received(message("/edit a cat", group, **{"from": bo}))
     claimed = await received.job_queue.claim(queue_id(edit.chat, edit.queue), "ticket")
     assert claimed
-    await received.job_queue.save(claimed, AgentAnswered.name, AgentAnswered().model_dump(mode="json"))
+    await received.job_queue.save(claimed, {AgentAnswered.name: AgentAnswered().model_dump(mode="json")})
     await received.job_queue.finish(claimed, JobState.DONE)
     await received.chats.update(
         edit.chat, ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id="s")

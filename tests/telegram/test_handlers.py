@@ -459,7 +459,7 @@ async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_lat
     (later,) = await received(message("/new", PRIVATE, **{"from": ANN}))
     assert await received(press("1:forget", ANN, PRIVATE)) == []
     assert await job_queue.current(chat, QueueName.MAIN) == [earlier[0].id, erase.id, later.id]
-    assert await job_queue.save(running, "any", 1) == 2  # asked to stop
+    assert await job_queue.save(running, {"any": 1}) == 2  # asked to stop
     await job_queue.finish(running, JobState.CANCELLED)
     begun = await job_queue.claim(queue_id(chat, QueueName.MAIN), "next")
     assert begun

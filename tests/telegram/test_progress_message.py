@@ -334,7 +334,7 @@ async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegra
         await responder.show_progress()
         group = await group.migrate(ada)
         await telegram.telegram_ids.record_migration(kept_as, group.id)
-    await telegram.people.faults.error("sendMessage", code=400, description="Bad Request: no luck", times=1)
+    await telegram.people.faults.error("sendMessage", code=400, description="Bad Request: no luck", times=2)
 
     await responder.show_progress()
     responder.report_progress(Progress("progress.turn"))

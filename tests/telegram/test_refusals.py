@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
-from telegram.error import BadRequest, NetworkError, TelegramError
+from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
 from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send_in_best_form
 
@@ -32,6 +32,21 @@ from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send
         (BadRequest("Not enough rights to send text messages to the chat"), Refusal.OTHER),
         (BadRequest("Can't parse entities: unexpected end tag at byte offset 5"), Refusal.FORMATTING),
         (BadRequest("ENTITY_BOUNDS_INVALID"), Refusal.FORMATTING),
+        (BadRequest("ENTITY_TEXTURL_INVALID"), Refusal.FORMATTING),
+        (NetworkError("Content Too Large (413). Parsing the server response b'' failed"), Refusal.TOO_LARGE),
+        (NetworkError("Payload too large"), Refusal.TOO_LARGE),
+        (BadRequest("Reply markup is too long"), Refusal.BUTTON),
+        (BadRequest("Text buttons are unallowed in the inline keyboard"), Refusal.BUTTON),
+        (BadRequest("Wrong port number specified in the URL"), Refusal.BUTTON),
+        (BadRequest("Forum topic was deleted"), Refusal.THREAD),
+        (BadRequest("Replied message not found"), Refusal.REPLY),
+        (BadRequest("QUOTE_TEXT_INVALID"), Refusal.REPLY),
+        (BadRequest("VOICE_MESSAGES_FORBIDDEN"), Refusal.KIND),
+        (Forbidden("CHAT_SEND_DOCS_FORBIDDEN"), Refusal.KIND),
+        (BadRequest("CHAT_SEND_PLAIN_FORBIDDEN"), Refusal.OTHER),
+        (BadRequest("Message caption is too long"), Refusal.LENGTH),
+        (BadRequest("PHOTO_INVALID_DIMENSIONS"), Refusal.PICTURE),
+        (BadRequest("Wrong file identifier/HTTP URL specified"), Refusal.OTHER),
         (BadRequest("Something that no document names"), Refusal.OTHER),
     ],
 )
@@ -42,12 +57,17 @@ def test_the_reason_of_a_refusal(error: TelegramError, refusal: Refusal) -> None
 def test_each_refusal_takes_one_thing_away_and_then_nothing_is_left() -> None:
     whole = MessageForm()
     assert whole.after(Refusal.BUTTON) == MessageForm(link_buttons=False)
+    assert MessageForm(link_buttons=False).after(Refusal.BUTTON) == MessageForm(
+        link_buttons=False, buttons=False
+    )
     assert whole.after(Refusal.THREAD) == MessageForm(thread=False, reply=False)
     assert whole.after(Refusal.REPLY) == MessageForm(reply=False)
     assert whole.after(Refusal.FORMATTING) == MessageForm(formatting=False)
+    assert whole.after(Refusal.LENGTH) == MessageForm(full_length=False, formatting=False)
+    assert whole.after(Refusal.PICTURE) == MessageForm(pictures=False)
     for refusal in Refusal:
         form: MessageForm | None = whole
-        for _ in range(2):
+        for _ in range(3):
             form = form and form.after(refusal)
         assert form is None
 
@@ -60,7 +80,14 @@ FIELDS = {
     "reply_parameters": ReplyParameters(7),
     "parse_mode": "HTML",
     "entities": None,
+    "text": '<b>At last</b>: <a href="https://x.example/1?a&amp;b">nemovideo.mp4</a>',
+    "caption": "",
+    "cover": b"c",
+    "thumbnail": b"t",
 }
+
+
+PLAIN = "At last: nemovideo.mp4: https://x.example/1?a&b"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +96,15 @@ FIELDS = {
         ("BUTTON_URL_INVALID", {"reply_markup": InlineKeyboardMarkup([[ACTION]])}),
         ("Message thread not found", {"message_thread_id": None, "reply_parameters": None}),
         ("Message to be replied not found", {"reply_parameters": None}),
-        ("Can't parse entities", {"parse_mode": None, "entities": ()}),
+        (
+            "Can't parse entities",
+            {"parse_mode": None, "entities": (), "text": PLAIN, "caption": ""},
+        ),
+        (
+            "Message is too long",
+            {"parse_mode": None, "entities": (), "caption": "", "text": PLAIN},
+        ),
+        ("VIDEO_COVER_INVALID", {"cover": None, "thumbnail": None}),
     ],
 )
 async def test_what_was_refused_is_left_out(message: str, changed: dict[str, Any]) -> None:
@@ -107,3 +142,45 @@ async def test_what_no_form_helps_against_is_raised(
         await send_in_best_form(send, FIELDS)
     assert type(caught.value) is raised
     assert len(sent) == times
+
+
+async def test_against_an_unknown_refusal_the_plainest_form_is_tried_once() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> None:
+        sent.append(fields)
+        raise BadRequest("Something that no document names")
+
+    with pytest.raises(BadRequest):
+        await send_in_best_form(send, FIELDS, plain_in_the_end=True)
+    assert len(sent) == 2
+    plain = sent[1]
+    assert (plain["text"], plain["message_thread_id"], plain["reply_markup"]) == (PLAIN, 5, None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["CHAT_RESTRICTED", "TOPIC_CLOSED", "Not enough rights to send videos to the chat", "File too large"],
+)
+async def test_the_plainest_form_helps_against_no_known_refusal(message: str) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> None:
+        sent.append(fields)
+        raise BadRequest(message)
+
+    with pytest.raises(BadRequest):
+        await send_in_best_form(send, {"text": "Hi", "parse_mode": "HTML"}, plain_in_the_end=True)
+    assert len(sent) == 1
+
+
+async def test_a_part_that_is_not_there_is_not_left_out_again() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(**fields: Any) -> None:
+        sent.append(fields)
+        raise BadRequest("BUTTON_URL_INVALID")
+
+    with pytest.raises(BadRequest):
+        await send_in_best_form(send, {"caption": "Hi", "reply_markup": InlineKeyboardMarkup([[ACTION]])})
+    assert [fields["reply_markup"] is None for fields in sent] == [False, True]

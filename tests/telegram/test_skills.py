@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import MessageLimit
 
-from bot.app import CannotStart
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
 from bot.jobs.steps.show_skills import CARDS_PER_PAGE, card_view, details_view, list_view
@@ -22,6 +21,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.skills import SkillCards, load_cards
+from bot.startup import CannotStart
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
 from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.formatting import format_list
@@ -95,8 +95,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         services = await stack.enter_async_context(
             serve_services(tmp_path / "services", clock, flood_limits=None)
         )
-        people = await stack.enter_async_context(People(services.people_url))
-        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url))
+        people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
+        nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
         await nemo.add_account(token="nmv_usr_operator")
         made = World(services, people, nemo, await people.person("Ann"), tmp_path)
         await made.ann.open()

@@ -42,6 +42,12 @@ async def test_readyz_answers_200_only_if_every_check_passes(
             assert (await http.get("/healthz")).status_code == 200
 
 
+async def test_healthz_answers_503_when_only_a_restart_helps() -> None:
+    transport = httpx.ASGITransport(create_app(Health(hangs=lambda: True)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
+        assert (await http.get("/healthz")).status_code == 503
+
+
 async def test_metrics_are_served_while_the_store_is_away() -> None:
     async def away() -> None:
         raise ConnectionError("away")

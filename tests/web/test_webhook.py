@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.runtime import metrics
 from bot.web.app import create_app
 from bot.web.health import Health
 from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, Webhook
@@ -70,7 +71,9 @@ async def test_an_update_that_is_not_stored_gets_503_and_is_retried(
     http: httpx.AsyncClient, update_store: UpdateStore
 ) -> None:
     update_store.error = ConnectionError("the store is away")
+    not_stored = metrics.UPDATES.labels("not_stored")._value.get()
     assert await deliver(http) == 503
+    assert metrics.UPDATES.labels("not_stored")._value.get() == not_stored + 1
     update_store.error = None
     assert await deliver(http) == 200
     assert update_store.stored == [UPDATE]

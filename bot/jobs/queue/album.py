@@ -66,7 +66,7 @@ class RequestPart:
 
     @property
     def is_full(self) -> bool:
-        """Whether its text fills the message, so that the next one may go on with it."""
+        """Return whether its text fills the message, so that the next one may go on with it."""
         return self.glue != PARAGRAPH
 
 

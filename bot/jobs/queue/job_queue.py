@@ -9,8 +9,9 @@ Every start of a job raises its ``attempt``, which fences off earlier starts: a 
 goes on regardless can't save anything any more.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -25,6 +26,7 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
@@ -134,6 +136,7 @@ class JobQueue(JobReader):
         self.statistics = QueueStatistics(redis, docket, clock)
         self._tickets = Tickets(docket)
         self.questions = OpenQuestions(redis, self._tickets, clock)
+        self.later = LaterJobs(redis)
         self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
@@ -145,9 +148,9 @@ class JobQueue(JobReader):
         self._save_waiting = LuaScript(redis, __package__, "save_waiting")
         self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
         self._close = LuaScript(redis, __package__, "close")
-        self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits")
+        self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits", "drafts")
         self._park = LuaScript(redis, __package__, "park")
-        self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits")
+        self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits", "drafts")
         self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
     def run_tickets_with(self, handler: TicketHandler) -> None:
@@ -168,7 +171,11 @@ class JobQueue(JobReader):
         return await self._sweep.is_due()
 
     async def sweep(self) -> int:
-        """Give a ticket to every queue that lost its own, and return how many were added."""
+        """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
+        for job in await self.later.due(self._clock.now()):
+            with contextlib.suppress(QueueFull):  # Whoever has so much waiting needs it no more.
+                await self.enqueue([job], f"later:{job.id}")
+            await self.later.remove(job)
         return await self._sweep.run()
 
     async def enqueue(
@@ -287,13 +294,12 @@ class JobQueue(JobReader):
             return None
         return claimed
 
-    async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
-        """Save a checkpoint of a running job."""
+    async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        """Save checkpoints of a running job, by their names."""
         outcome = await self._save(
             [_key(claimed.job), keys.SAVED_JOBS],
             attempt=claimed.attempt,
-            field=JobField.CHECKPOINT + name,
-            value=_json(value),
+            fields=_checkpoint_fields(values),
             now_s=self._now_s(),
         )
         return SaveOutcome(outcome)
@@ -417,9 +423,9 @@ class JobQueue(JobReader):
         """Return whether the caller is the first to announce this job's position, and the job still waits."""
         return bool(await self._claim_announcement([_key(status.job)]))
 
-    async def save_waiting(self, job: Job, name: str, value: Any) -> None:
-        """Save a checkpoint of a job that waits and therefore has no attempt; nothing if the job was erased."""
-        await self._save_waiting([_key(job)], field=JobField.CHECKPOINT + name, value=_json(value))
+    async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
+        """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
+        await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())
@@ -436,5 +442,10 @@ def _key(job: Job) -> str:
     return keys.job_key(str(job.chat), job.id)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _checkpoint_fields(values: Mapping[str, Any]) -> list[str]:
+    """Return names and values in turns, as Redis takes them."""
+    return [
+        text
+        for name, value in values.items()
+        for text in (JobField.CHECKPOINT + name, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    ]

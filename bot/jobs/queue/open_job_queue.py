@@ -23,7 +23,7 @@ async def open_job_queue(
     store: Store, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Docket, JobQueue]]:
     """Open docket, which has the tickets, and the chats' queues with the limits of the settings."""
-    async with open_docket(keys.DOCKET, store.docket_url, TICKET_TTL) as docket:
+    async with open_docket(keys.DOCKET, store.url, TICKET_TTL) as docket:
         quotas = Quotas(
             clock,
             DailyLimit(settings.daily_jobs_per_person, settings.daily_mb_per_person * MEBIBYTE),

@@ -8,7 +8,17 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, HeldAnswer, RawDraft, Uploaded
+from bot.jobs.checkpoints import (
+    AFTER,
+    FILES,
+    LINKS,
+    AgentAnswered,
+    HeldAnswer,
+    KeptDraft,
+    Turn,
+    Uploaded,
+    before_turn,
+)
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -26,7 +36,7 @@ from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import Draft, TrackKind, read_draft
+from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import Call, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
@@ -85,7 +95,8 @@ async def _whole_answer(
     projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered, said: CleanedAnswer
 ) -> TextMessage | None:
     """Return the agent's words with what changed, what it used and what to do next; ``None`` if it said nothing."""
-    before, after = draft_of(answered.draft_before), draft_of(answered.draft_after)
+    before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+    after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
     extras: tuple[str, ...] = ()
     if answered.raw_video_announced and after is not None:
         extras = _extras(before, after)
@@ -217,10 +228,5 @@ def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
 
 
 def wants_export(answered: AgentAnswered) -> bool:
-    """Whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
+    """Return whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
     return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions
-
-
-def draft_of(raw: RawDraft) -> Draft | None:
-    """Read the draft of a checkpoint."""
-    return read_draft(raw) if raw else None

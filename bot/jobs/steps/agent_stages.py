@@ -36,7 +36,7 @@ def stage_of(tool: str) -> tuple[str, float]:
 
 
 def has_succeeded(result: object) -> bool:
-    """Whether a tool's result is neither an error nor pending."""
+    """Return whether a tool's result is neither an error nor pending."""
     source = read.mapping(result)
     status = (read.text(source.get("status")) or "").lower()
     return not source.get("error") and status not in ("error", "failed", "failure", "pending", "processing")

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, HeldAnswer, RawDraft, Turn
+from bot.jobs.checkpoints import (
+    AFTER,
+    NO_DRAFT,
+    AgentAnswered,
+    AgentAsked,
+    Checkpoint,
+    HeldAnswer,
+    KeptDraft,
+    Turn,
+    before_turn,
+)
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.queue.credit_limits import CreditLimits
@@ -34,7 +44,7 @@ from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.silence import Silence
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
-from bot.nemo.drafts import digest
+from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     AuthError,
     NemoError,
@@ -197,15 +207,13 @@ class _AgentTurn:
         received, use = _Received(), None
         asked = self._attempt.load(AgentAsked, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question is not None:
-            return await self._save_answer(
-                so_far.text, asked.draft_before, await self._draft(), question=so_far.question
-            )
+            return await self._save_answer(so_far.text, await self._draft(), question=so_far.question)
         if asked is not None:
             if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
                 await self._lost.end(loss)
             # An attempt that died here had sent the message, or was about to: only the project can tell.
-            after = await self._recover(asked.draft_before)
-            return await self._save_answer(self._so_far().text, asked.draft_before, after)
+            after = await self._recover()
+            return await self._save_answer(self._so_far().text, after)
         try:
             await self._projects.call(
                 self._attempt.job,
@@ -214,20 +222,18 @@ class _AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            before = self._draft_before()
-            after = await (self._draft() if received.question is not None else self._recover(before))
+            after = await (self._draft() if received.question is not None else self._recover())
         else:
-            before = self._draft_before()
-            after, use = await self._after_turn(before, received)
+            after, use = await self._after_turn(received)
         return await self._save_answer(
-            received.text.text, before, after, received.error, received.question, received.files, use
+            received.text.text, after, received.error, received.question, received.files, use
         )
 
-    async def _after_turn(self, before: RawDraft, received: _Received) -> tuple[RawDraft, CreditsUse]:
+    async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            draft = await self._draft_after(before, received)
+            draft = await self._draft_after(received)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -235,12 +241,12 @@ class _AgentTurn:
         await self._spending.settle(use.used, use.reading)
         return draft, use
 
-    async def _draft_after(self, before: RawDraft, received: _Received) -> RawDraft:
+    async def _draft_after(self, received: _Received) -> Draft | None:
         """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
         after = await self._draft()
         for _ in range(SECOND_LOOKS):
             has_answer = received.text.text.strip() or received.question or received.files
-            if has_answer or digest(after) != digest(before):
+            if has_answer or self._is_other(after):
                 break
             await self._clock.sleep(SECOND_LOOK_PAUSE_S)
             after = await self._draft()
@@ -254,16 +260,16 @@ class _AgentTurn:
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return prompt
 
-    def _draft_before(self) -> RawDraft:
-        asked = self._attempt.load(AgentAsked, self._turn.key)
-        return None if asked is None else asked.draft_before
+    def _is_other(self, draft: Draft | None) -> bool:
+        """Return whether the project has another draft than before the turn."""
+        asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
+        return _digest(draft) != asked.draft_digest
 
     def _so_far(self) -> AgentTextSoFar:
         return self._attempt.load(AgentTextSoFar, self._turn.key) or AgentTextSoFar()
 
-    async def _draft(self) -> RawDraft:
-        draft = (await self._state()).draft
-        return draft.raw if draft else None
+    async def _draft(self) -> Draft | None:
+        return (await self._state()).draft
 
     async def _ask(self, project: Project, received: _Received) -> None:
         """Send the message and read the stream to its end.
@@ -272,7 +278,8 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        await self._attempt.save(await self._before_turn(project), self._turn.key)
+        draft, asked = await self._before_turn(project)
+        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
         try:
             await self._read_stream(project, received)
@@ -290,14 +297,14 @@ class _AgentTurn:
                 raise refusal
 
     async def _has_changed(self, project: Project) -> bool:
-        """Whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+        """Return whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
         try:
             draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
         except NemoError:
             return False
-        return digest(draft.raw if draft else None) != digest(self._draft_before())
+        return self._is_other(draft)
 
-    async def _before_turn(self, project: Project) -> AgentAsked:
+    async def _before_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
         """Return how things are before the message goes out.
 
         Raises:
@@ -312,8 +319,8 @@ class _AgentTurn:
             task.cancel()
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
-        return AgentAsked(
-            draft_before=state.draft.raw if state.draft else None,
+        return state.draft, AgentAsked(
+            draft_digest=_digest(state.draft),
             session_id=project.session_id,
             credits_before=reading.available,
             turns_before=await self._spending.turns_before(project),
@@ -399,7 +406,7 @@ class _AgentTurn:
             _progress(stage, usual_s, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
         )
 
-    async def _recover(self, before: RawDraft) -> RawDraft:
+    async def _recover(self) -> Draft | None:
         """Look at the project until its draft has changed.
 
         Returns:
@@ -414,15 +421,15 @@ class _AgentTurn:
             if reading:
                 await self._clock.sleep(self._limits.recovery_every_s)
             try:
-                raw = await self._draft()
+                draft = await self._draft()
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if isinstance(error, AuthError | SessionGone):
                     raise
                 log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
                 continue
-            if digest(raw) != digest(before):
+            if self._is_other(draft):
                 log.info("ask_agent.recovered", reading=reading)
-                return raw
+                return draft
         log.warning("ask_agent.lost")
         text = self._so_far().text
         if text:
@@ -436,8 +443,7 @@ class _AgentTurn:
     async def _save_answer(
         self,
         text: str,
-        before: RawDraft,
-        after: RawDraft,
+        after: Draft | None,
         error: StreamError | None = None,
         question: QuestionSet | None = None,
         files: int = 0,
@@ -447,8 +453,7 @@ class _AgentTurn:
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         answered = AgentAnswered(
             text=text,
-            draft_before=before if earlier is None else earlier.draft_before,
-            draft_after=after,
+            has_changed=_digest(after) != (self._attempt.load(AgentAsked) or AgentAsked()).draft_digest,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
@@ -459,7 +464,7 @@ class _AgentTurn:
             credits_used=used + (earlier.credits_used if earlier is not None and used else 0),
             credits_left=use.left if use and used else 0,
         )
-        await self._attempt.save(answered)
+        await self._attempt.save_all((KeptDraft.of(after), AFTER), (answered, ""))
         return answered
 
     def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
@@ -469,8 +474,12 @@ class _AgentTurn:
         return await self._projects.get_state(self._attempt.job, self._lost.end)
 
 
+def _digest(draft: Draft | None) -> str:
+    return NO_DRAFT if draft is None else draft.digest()
+
+
 def _is_refusal(error: NemoError) -> bool:
-    """Whether the message certainly was not taken, so that it may be sent again after a repair."""
+    """Return whether the message certainly was not taken, so that it may be sent again after a repair."""
     return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 

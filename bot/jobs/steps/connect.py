@@ -25,7 +25,7 @@ class Connected(Checkpoint):
     epoch: str | None = None  # of the account
 
     def is_other_account(self, other: Connected) -> bool:
-        """Whether the account changed, which has other projects."""
+        """Return whether the account changed, which has other projects."""
         return (self.account, self.epoch) != (other.account, other.epoch)
 
 

@@ -9,9 +9,9 @@ import structlog
 
 from bot.chats.chats import Account, Chat
 from bot.jobs.buttons import Export, Retry
-from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
-from bot.jobs.refusal_messages import kind_unusable, size_refused
+from bot.jobs.refusal_messages import kind_unusable, size_limit, size_refused
 from bot.jobs.worker.attempt import JobEnded
 from bot.media.kinds import kind_of_name
 from bot.nemo.errors import (
@@ -63,7 +63,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             name = job.files[0].name if job.files else ""
             message = kind_unusable(name, kind_of_name(name))
         case FileTooLarge():
-            message = size_refused(projects.options.size_limit, projects.card(chat, job.language))
+            message = _too_large(projects, chat, job)
         case ClientIdMissing():
             message = LocalizedMessage("error.client_id_refused", buttons=(retry,))
         case RateLimited() | WarmingUp():
@@ -78,6 +78,16 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
         return JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)))
     return JobEnded(message)
+
+
+def _too_large(projects: Projects, chat: Chat, job: Job) -> LocalizedMessage:
+    """Say which limit a file is over; that NemoVideo has refused it, if it is below all that are known."""
+    limit, card = projects.options.size_limit, projects.card(chat, job.language)
+    sizes = {file.name: file.size for file in job.files if file.size}
+    largest = max(sizes, key=lambda name: sizes[name], default=None)
+    if largest is None or sizes[largest] > size_limit(limit, card):
+        return size_refused(limit, card)
+    return LocalizedMessage("error.file_too_large_unknown", {"name": largest, "size": Bytes(sizes[largest])})
 
 
 async def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:

@@ -7,8 +7,10 @@ from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
+from bot.jobs.steps.watch_upload import look_later
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
 from bot.projects.projects import Projects
@@ -19,8 +21,9 @@ class ShowLink:
 
     name = "show_link"
 
-    def __init__(self, projects: Projects, group_admins: GroupAdmins) -> None:
+    def __init__(self, projects: Projects, group_admins: GroupAdmins, job_queue: JobQueue) -> None:
         self._projects = projects
+        self._job_queue = job_queue
         self._group_admins = group_admins
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -47,7 +50,9 @@ class ShowLink:
             nemo = projects.nemo
             state = await projects.call(job, lambda p: nemo.get_state(p.credentials, p.session_id))
             before = job.payload_as(LinkPayload).uploads_before or digest(state.video_infos or None)
-            await attempt.save(UploadAwaited(digest_before=before))
+            await attempt.save(UploadAwaited(digest_before=before, session_id=chat.session_id))
             key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunHeld(job.id)))
         message = LocalizedMessage(key, buttons=buttons)
         await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
+        if key == "link.here_to_upload":
+            await look_later(self._job_queue, attempt, job)

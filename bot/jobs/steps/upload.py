@@ -10,7 +10,7 @@ import structlog
 
 from bot.chats.chats import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
-from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted
+from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
@@ -85,11 +85,14 @@ class Upload:
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
         """Bring everything, until no more comes and the job is closed."""
-        awaited = attempt.job.payload_as(EditPayload).uploads_before
+        payload = attempt.job.payload_as(EditPayload)
+        awaited = payload.uploads_before
         if awaited and await self._uploads_digest(attempt) == awaited:
             again = Button("button.uploaded", Retry(attempt.job.id))
             browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
+        if payload.link_job_id:
+            await attempt.save_for(payload.link_job_id, UploadUsed())
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())

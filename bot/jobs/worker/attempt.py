@@ -1,11 +1,11 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, StoredCheckpoints, field_of
+from bot.jobs.checkpoints import C, Checkpoint, StoredCheckpoints, field_of
 from bot.jobs.messages import OutgoingMessage
 from bot.jobs.model import Job, JobState
 from bot.jobs.ports import Responder
@@ -51,7 +51,9 @@ class Attempt(StoredCheckpoints):
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
-        self.shows_cancelled = False  # whether it says that it was stopped: what it saves then stops it no more
+        self.shows_cancelled = (
+            False  # whether it says that it was stopped: what it saves then stops it no more
+        )
         self.given_up_for = ""  # the error's name
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self._job = claimed.job
@@ -67,8 +69,8 @@ class Attempt(StoredCheckpoints):
         """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
         self._job = job
 
-    async def _write(self, name: str, value: Any) -> None:
-        match await self._job_queue.save(self.claimed, name, value):
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        match await self._job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
             case SaveOutcome.CANCELLED if not self.shows_cancelled:
@@ -87,6 +89,13 @@ class Attempt(StoredCheckpoints):
         if saved is not None:
             self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
+
+    async def save_for(self, job_id: str, checkpoint: Checkpoint) -> None:
+        """Save a checkpoint of another job of the chat, which is over; nothing if it is gone."""
+        found = await self._job_queue.find(self._job.chat, job_id)
+        if found is not None:
+            name, value = field_of(type(checkpoint)), checkpoint.model_dump(mode="json")
+            await self._job_queue.save_waiting(found.job, {name: value})
 
     async def ask(self, number: str) -> None:
         """Open a question of the agent, before it is sent."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,9 @@ STORE_PAUSE_S = 1.0  # pause before a job is taken up again after the store fail
 
 LISTEN_S = 5.0
 """How long one read of the cancellations waits; shorter than the store's own limit for an answer."""
+
+NOBODY = ""
+"""Published as the ID of a cancelled job to hear whether cancellations arrive."""
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
@@ -340,11 +344,17 @@ class JobRunner:
             with contextlib.suppress(RedisError):
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(keys.CANCEL_CHANNEL)
-                    while True:
+                    silences = 0
+                    while silences < 2:  # On a connection to a frozen server not even its own call arrives.
                         item = await subscription.get_message(
                             ignore_subscribe_messages=True, timeout=LISTEN_S
                         )
-                        if item is not None and (attempt := self._running.get(item["data"])):
+                        if item is None:
+                            silences += 1
+                            await self._redis.publish(keys.CANCEL_CHANNEL, NOBODY)
+                            continue
+                        silences = 0
+                        if attempt := self._running.get(item["data"]):
                             attempt.interrupt(Interruption.CANCELLED)
             await self._clock.sleep(STORE_PAUSE_S)
 
@@ -353,9 +363,11 @@ class JobRunner:
         while True:
             try:
                 if await self._job_queue.is_sweep_due():
+                    began_s = time.monotonic()
                     await self._job_queue.sweep()
-            except RedisError:
-                log.warning("queue.sweep_failed", exc_info=True)
+                    metrics.SWEEP.set(time.monotonic() - began_s)
+            except RedisError as error:
+                log.warning("queue.sweep_failed", error=type(error).__name__)
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)
 
@@ -428,5 +440,5 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job_queue = job_queue
         self._job = job
 
-    async def _write(self, name: str, value: Any) -> None:
-        await self._job_queue.save_waiting(self._job, name, value)
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        await self._job_queue.save_waiting(self._job, values)

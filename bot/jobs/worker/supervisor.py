@@ -9,7 +9,7 @@ delivered again to this process joins the one that is running (see ``JobRunner.w
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -22,22 +22,48 @@ from bot.runtime.clock import Clock
 log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 1.0  # pause between two checks for heartbeats; docket sends one every 2 s
+CHECK_TIMEOUT_S = 2.0  # for one check: docket itself repeats its calls for as long as the store is away
 SILENT_S = 6.0  # a worker is replaced after so long without a heartbeat while the store is there
+AFTER_OUTAGE_S = 3.0  # the same once the store is back: a worker that takes tickets sends one within 2 s
+TAKES_NOTHING_S = 4.0  # a worker whose last heartbeat is older takes nothing, as far as anybody can tell
+HANGS_S = 60.0  # without a heartbeat of any worker for so long while the store is there, only a restart helps
 
 
 class WorkerSupervisor:
-    """Runs one worker that takes tickets, and its predecessors until their tickets end."""
+    """Runs one worker that takes tickets, and its predecessors until their tickets end.
 
-    def __init__(self, docket: Docket, new_worker: Callable[[], Worker], clock: Clock) -> None:
+    Args:
+        docket: Knows the workers' heartbeats.
+        new_worker: Creates a worker.
+        is_store_there: Whether the store answers the bot's own client, on other connections than docket's.
+        clock: Source of time.
+    """
+
+    def __init__(
+        self,
+        docket: Docket,
+        new_worker: Callable[[], Worker],
+        is_store_there: Callable[[], Awaitable[bool]],
+        clock: Clock,
+    ) -> None:
         self._docket = docket
         self._new_worker = new_worker
+        self._is_store_there = is_store_there
         self._clock = clock
         self._heartbeat_s: float | None = None
+        self._excused_s = clock.monotonic_s()  # when there was a heartbeat, or no store for one
 
     @property
     def is_alive(self) -> bool:
-        """Whether the worker that takes tickets sent a heartbeat lately."""
-        return self._heartbeat_s is not None and self._clock.monotonic_s() - self._heartbeat_s < SILENT_S
+        """Return whether the worker that takes tickets sent a heartbeat lately."""
+        return (
+            self._heartbeat_s is not None and self._clock.monotonic_s() - self._heartbeat_s < TAKES_NOTHING_S
+        )
+
+    @property
+    def hangs(self) -> bool:
+        """Return whether no worker has sent a heartbeat for long, although it could."""
+        return self._clock.monotonic_s() - self._excused_s > HANGS_S
 
     async def run(self) -> None:
         """Run workers for ever; when cancelled, wait for the running tickets."""
@@ -64,18 +90,26 @@ class WorkerSupervisor:
 
     async def _wait_for_silence(self, worker: Worker) -> None:
         last_seen: datetime | None = None
-        last_seen_s = self._clock.monotonic_s()
-        while self._clock.monotonic_s() - last_seen_s < SILENT_S:
+        silent_at_s = self._clock.monotonic_s() + SILENT_S
+        while self._clock.monotonic_s() < silent_at_s:
             await self._clock.sleep(CHECK_EVERY_S)
-            try:
-                alive = await self._docket.workers()
-            except (RedisError, OSError):
-                last_seen_s = self._clock.monotonic_s()  # Without the store no heartbeat can be seen.
-                continue
-            newest = next((one.last_seen for one in alive if one.name == worker.name), None)
+            newest = await self._last_heartbeat(worker)
+            now_s = self._clock.monotonic_s()
             if newest is not None and newest != last_seen:
-                last_seen, last_seen_s = newest, self._clock.monotonic_s()
-                self._heartbeat_s = last_seen_s
+                last_seen, silent_at_s = newest, now_s + SILENT_S
+                self._heartbeat_s = self._excused_s = now_s
+            elif not await self._is_store_there():
+                # Without the store no heartbeat can be seen, and no ticket taken.
+                self._heartbeat_s, self._excused_s = None, now_s
+                silent_at_s = now_s + AFTER_OUTAGE_S
+
+    async def _last_heartbeat(self, worker: Worker) -> datetime | None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                alive = await self._docket.workers()
+        except (RedisError, OSError):  # also a TimeoutError
+            return None
+        return next((one.last_seen for one in alive if one.name == worker.name), None)
 
 
 def worker_name() -> str:

@@ -25,7 +25,7 @@ __all__ = ["ChatHandle", "ControlError", "People", "Person", "Seen"]
 
 Json = dict[str, Any]
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 """Default timeout of waits, in seconds."""
 
 

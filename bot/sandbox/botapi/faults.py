@@ -16,7 +16,7 @@ class Hold:
     transport: Transport
     id: int
 
-    async def reached(self, waiting: int = 1, timeout_s: float = 10.0) -> None:
+    async def reached(self, waiting: int = 1, timeout_s: float = 30.0) -> None:
         """Wait until a number of calls are held.
 
         Raises:

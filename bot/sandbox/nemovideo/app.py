@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.runtime.clock import Clock, SystemClock
-from bot.sandbox.nemovideo import api, control, streaming
+from bot.sandbox.nemovideo import api, control, streaming, website
 from bot.sandbox.nemovideo.api import ApiError
 from bot.sandbox.nemovideo.faults import FaultLayer
 from bot.sandbox.nemovideo.requests import LogLayer
@@ -53,6 +53,7 @@ def create_app(
             Route("/api/render/proxy/lambda/{render_id}/cancel", api.cancel_render, methods=["POST"]),
             Route("/api/render/proxy/{render_id}/download", streaming.download),
             Route("/media/{key}/{name}", streaming.media),
+            *website.routes(),
             *control.routes(),
         ],
         middleware=[Middleware(LogLayer, world.log), Middleware(FaultLayer, world.faults)],

@@ -146,7 +146,7 @@ class NemoControl:
         body = {"endpoint": endpoint, "point": point, "after_bytes": after_bytes, "times": times}
         return read(Hold, await self._call("POST", "holds", body))
 
-    async def reached(self, hold: Hold, timeout_s: float = 10.0) -> None:
+    async def reached(self, hold: Hold, timeout_s: float = 30.0) -> None:
         """Wait until a request reaches a hold.
 
         Raises:
@@ -159,7 +159,7 @@ class NemoControl:
         await self._call("POST", "holds/release", {"id": hold.id if hold else None})
 
     async def wait(
-        self, what: Listed, count: int = 1, *, match: dict[str, object] | None = None, timeout_s: float = 10.0
+        self, what: Listed, count: int = 1, *, match: dict[str, object] | None = None, timeout_s: float = 30.0
     ) -> int:
         """Wait until a list has enough matching entries.
 

@@ -23,7 +23,7 @@ _MOODS = {
     "Jazz": r"jazz\w*|爵士",
     "Electronic": r"electronic|techno|edm|synth\w*|电子",
 }
-_MUSIC = r"(?:music|bgm|soundtrack|song|beat|配乐|音乐)"
+_MUSIC = r"(?:music|bgm|soundtrack|song|beat|score|(?:hip-hop|lo-?fi) loop|配乐|音乐)"
 _TITLE = r"(?:titles?|captions?|subtitles?|headings?|text|标题|字幕|文字)"
 _CLIP = (
     r"(?:clip|video|film|movie|animation|footage|time-?lapse|short|reel|视频|片段|短片|影片|动画|延时|画面)"
@@ -208,6 +208,9 @@ def _generate(text: str) -> Generate | None:
         r"\bmake the\b|\b(?:of|in) the (?:clip|video)\b", text
     ):
         return None
+    # A track for a video is music.
+    if _has(rf"^\w+\s+(?:(?!{_CLIP}\b)\S+\s+)*?(?:{_MUSIC})\b(?!.{{0,4}}{_CLIP})", text):
+        return None
     time = _has(_TIME, text)
     seconds = _seconds(time[1], time[2]) if time else 5.0
     subject = (
@@ -290,7 +293,7 @@ def _title(text: str) -> Title | None:
 
 
 def _music(text: str, *, with_is_enough: bool) -> Music | None:
-    verbs = r"add|put|lay|make|generate|create|compose|match|want|need|give|find|use|change|replace"
+    verbs = r"add|adding|put|lay|make|generate|create|compose|match|want|need|give|find|use|change|replace"
     if with_is_enough:
         verbs += "|with|and"
     chinese = "加|配|来|添|换|生成|做|制作|要|带"
@@ -319,7 +322,7 @@ def _removed(text: str) -> Literal["music", "title", "other"] | None:
 
 
 def _background(text: str) -> Background | None:
-    if not _has(r"background(?!\s*(?:music|song|track))|backdrop|背景(?!音乐)", text):
+    if not _has(r"background(?!\s*(?:music|song|track|score))|backdrop|背景(?!音乐)", text):
         return None
     what = (
         _has(r"(?:background|backdrop)\b.*?\b(?:to|with|into|by|as)\s+(?:an?\s+|the\s+)?(.+?)[.!]?$", text)

@@ -2,9 +2,9 @@
 
 from bot.sandbox.nemovideo.settings import Pace
 from bot.sandbox.page.app import create_app
-from bot.sandbox.page.scene import set_scene
+from bot.sandbox.page.scene import add_accounts, set_scene
 
-__all__ = ["PACE", "SETTINGS", "create_app", "set_scene"]
+__all__ = ["PACE", "SETTINGS", "add_accounts", "create_app", "set_scene"]
 
 PACE = Pace(text_s=0.8, edit_s=2.5, generate_s=4.0, render_s=4.0, upload_s=0.8)
 """How long things take at NemoVideo: long enough to watch."""

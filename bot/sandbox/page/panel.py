@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
+from bot.jobs.model import JobKind
 from bot.jobs.queue.album import read_gathered_job
 from bot.sandbox.botapi.state import Json
 from bot.sandbox.nemovideo.settings import Settings
@@ -16,6 +17,9 @@ from bot.store import keys
 
 SHOWN = 30
 """Maximum number of entries of a growing list, the newest."""
+
+_OF_THE_BOT = frozenset({JobKind.SAY, JobKind.DELETE_TOKEN, JobKind.ANNOUNCE, JobKind.PRIVATE_ANSWER})
+"""Jobs of the bot's own, which nobody asked for by name."""
 
 SETTINGS_SCHEMA: Json = TypeAdapter(Settings).json_schema()
 """JSON schema of the switches, from which the page builds its form."""
@@ -35,6 +39,7 @@ async def panel(services: Services, redis: Redis) -> Json:
             {
                 "id": one.user_id,
                 "plan": one.plan,
+                "token": "" if one.plan == "anonymous" else one.token,
                 "credits": one.available,
                 "may_render": one.may_render,
                 "expired": one.expires_at <= nemo.now(),
@@ -83,6 +88,8 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
         if "request" not in fields:
             continue
         job = read_gathered_job(fields).job
+        if job.kind in _OF_THE_BOT:
+            continue
         found.append(
             {
                 "id": job.id,

@@ -6,7 +6,18 @@ import asyncio
 from pathlib import Path
 
 from bot.sandbox.botapi.client import People
+from bot.sandbox.nemovideo.world import World
 from bot.sandbox.page import clips
+
+
+def add_accounts(nemo: World) -> None:
+    """Create registered accounts of NemoVideo, whose tokens can be tried with /login: one without export.
+
+    Args:
+        nemo: The state of NemoVideo's stand-in.
+    """
+    nemo.accounts.register(credits_=1000)
+    nemo.accounts.register(credits_=200, plan="free", may_render=False)
 
 
 async def set_scene(people: People, clips_dir: Path) -> None:

@@ -23,7 +23,7 @@ from bot.jobs.buttons import (
     RunSuggestion,
     unpack,
 )
-from bot.jobs.checkpoints import AgentAnswered, UploadAwaited
+from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
@@ -140,6 +140,8 @@ class JobButtons(HandlerFamily):
         if job is not None:
             files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
+            if await job_queue.load_checkpoint(old, UploadUsed) is not None:
+                return PressReply("toast.sent_already", buttons=NO_BUTTONS)
             job = replace(
                 job,
                 files=files,
@@ -147,7 +149,10 @@ class JobButtons(HandlerFamily):
                 is_press=old.is_press,
                 owner_id=old.owner_id,
                 telegram_chat_id=old.telegram_chat_id,
-                payload=EditPayload(uploads_before=awaited.digest_before if awaited else ""),
+                payload=EditPayload(
+                    uploads_before=awaited.digest_before if awaited else "",
+                    link_job_id=old.id if awaited else "",
+                ),
             )
         return await send_prompt(self._submitter, press, job)
 

@@ -33,6 +33,9 @@ class UpdateReceiver:
     def __init__(self, application: AnyApplication, clock: Clock) -> None:
         self._application = application
         self._clock = clock
+        self._is_alone = True
+        self.is_answered = False
+        """Whether Telegram answered the last poll."""
 
     async def run(self) -> None:
         """Poll until cancelled.
@@ -41,13 +44,18 @@ class UpdateReceiver:
             InvalidToken: Telegram does not know the bot.
         """
         offset, backoff = 0, Backoff()
+        self.is_answered = False
         while True:
             try:
-                batch = await self._poll(offset)
+                # After a failure, a poll that is answered at once tells that Telegram is back; one that another
+                # program's polls can end has to be long.
+                batch = await self._poll(offset, POLL_S if self.is_answered or not self._is_alone else 0)
             except EndPointNotFound as error:
                 # PTB's raw calls raise this for a refused token.
                 raise InvalidToken(error.message) from error
             except TelegramError as error:
+                self.is_answered, self._is_alone = False, not isinstance(error, Conflict)
+                metrics.POLLS.labels("failed" if self._is_alone else "conflict").inc()
                 if isinstance(error, Conflict):
                     await self._on_conflict(error)
                 else:
@@ -56,6 +64,8 @@ class UpdateReceiver:
                 await self._clock.sleep(wait_s(error) or pause_s)
                 continue
             backoff.reset()
+            self.is_answered = self._is_alone = True
+            metrics.POLLS.labels("ok").inc()
             await self.receive(batch)
             if batch:
                 offset = max(item["update_id"] for item in batch) + 1
@@ -112,6 +122,7 @@ class UpdateReceiver:
             try:
                 return await self._handle(update)
             except RedisError as error:
+                metrics.UPDATES.labels("not_stored").inc()
                 log.warning(
                     "receiver.store_unreachable", update_id=update.update_id, error=type(error).__name__
                 )
@@ -127,12 +138,12 @@ class UpdateReceiver:
             metrics.UPDATES.labels("failed").inc()
             log.exception("receiver.handler_failed", update_id=update.update_id)
 
-    async def _poll(self, offset: int) -> list[dict[str, Any]]:
+    async def _poll(self, offset: int, hold_s: int) -> list[dict[str, Any]]:
         # Raw, because an update that PTB can't read must not make the rest of its batch fail.
         batch: list[dict[str, Any]] = await self._application.bot.do_api_request(
             "getUpdates",
-            api_kwargs={"offset": offset, "timeout": POLL_S, "allowed_updates": ALLOWED_UPDATES},
-            read_timeout=POLL_S + POLL_MARGIN_S,
+            api_kwargs={"offset": offset, "timeout": hold_s, "allowed_updates": ALLOWED_UPDATES},
+            read_timeout=hold_s + POLL_MARGIN_S,
         )
         return batch
 

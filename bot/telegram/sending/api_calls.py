@@ -15,24 +15,11 @@ from bot.runtime import http
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, wait_s
-from bot.telegram.sending.refusals import Refusal, refusal_of
+from bot.telegram.sending.refusals import Refusal, is_nobody_there, refusal_of
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-
-_NOBODY_THERE = (
-    "chat not found",
-    "chat_write_forbidden",
-    "not enough rights to send text",
-    "have no rights to send",
-    "need administrator rights in the channel chat",
-    "peer_id_invalid",
-    "group chat was deactivated",
-    "user is deactivated",
-)
-"""Pieces of Telegram's 400s that mean that nothing can be sent to this chat any more."""
 
 
 class OutcomeUnknown(Exception):
@@ -91,11 +78,13 @@ class TelegramCalls:
                 await self._telegram_ids.record_migration(telegram_chat_id, error.new_chat_id)
                 telegram_chat_id = error.new_chat_id
             except Forbidden as error:
+                if refusal_of(error) is Refusal.KIND:
+                    raise BadRequest(error.message) from error
                 raise ChatGone(error.message) from error
             except BadRequest as error:
                 if refusal_of(error) is Refusal.THREAD:
                     raise TopicGone(error.message) from error
-                if any(piece in error.message.lower() for piece in _NOBODY_THERE):
+                if is_nobody_there(error):
                     raise ChatGone(error.message) from error
                 raise
             except NetworkError as error:

@@ -22,7 +22,7 @@ from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.web_links import with_host
-from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
@@ -136,6 +136,7 @@ class Delivery:
             FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.
             ChatGone: Nobody is there.
             BadRequest: Telegram took no form of it.
+            OutcomeUnknown: Telegram answered to none.
         """
         possible = self._possible_forms(result)
         if in_private is not None:
@@ -144,7 +145,7 @@ class Delivery:
             possible.add(ResultForm.KEPT)
         chosen = checkpoints.load(ResultFormChosen, idempotency_key) or self._first_form(result, possible)
         while True:
-            error: BadRequest | ChatGone | CannotShrink
+            error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
                 return await self._deliver_as(
                     chosen,
@@ -161,6 +162,8 @@ class Delivery:
                 error, refusal = refused, Refusal.TOO_LARGE
             except ChatGone as refused:
                 error, refusal = refused, Refusal.CHAT
+            except OutcomeUnknown as lost:
+                error, refusal = lost, Refusal.UNANSWERED
             except BadRequest as refused:
                 if result.file_id:
                     log.info("delivery.file_id_refused", error=refused.message)
@@ -286,7 +289,7 @@ class Delivery:
                 return words.text("deliver.link_forbidden", link=link)
             case Refusal.TOO_LARGE if (result.size or 0) <= self.send_limit:
                 return words.text("deliver.link_refused", size=size, link=link)
-            case Refusal.OTHER:
+            case Refusal.OTHER | Refusal.UNANSWERED:
                 return words.text("deliver.link_not_taken", link=link)
         match result.why_link:
             case "no_room":
@@ -336,11 +339,10 @@ class Delivery:
         self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
         is_text = prepared.is_text(result)
-        form: dict[str, Any] = {
-            "text" if is_text else "caption": prepared.caption,
-            "reply_markup": prepared.keyboard,
-            "parse_mode": ParseMode.HTML,
-        }
+        form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
+        form["text" if is_text else "caption"] = prepared.caption
+        if prepared.pictures is not None:
+            form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
@@ -362,20 +364,18 @@ class Delivery:
                 "message_thread_id": job.chat.topic_id,
                 "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
             }
-            return await send_in_best_form(call, {**form, **place})
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
-                fields |= {
-                    "chat_id": chat_id,
-                    "message_id": message_id,
-                    "rate_limit_args": SendPriority.FREE,
-                }
+                fields |= {"chat_id": chat_id, "message_id": message_id}
+                fields["rate_limit_args"] = SendPriority.FREE
                 if is_text:
                     return await self._bot.edit_message_text(**fields)
                 return await self._bot.edit_message_caption(**fields)
 
-            return await send_in_best_form(call, form)
+            editable = {name: form[name] for name in form if name not in ("thumbnail", "cover")}
+            return await send_in_best_form(call, editable)
 
         sent = await send_once(
             checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
@@ -391,13 +391,12 @@ class Delivery:
             media: Path | InputFile = (
                 path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
             )
-            facts, pictures = prepared.facts, prepared.pictures
-            thumbnail = pictures.thumbnail if pictures else None
+            facts = prepared.facts
             if facts is None or prepared.as_file:
+                common.pop("cover", None)
                 return await self._bot.send_document(
                     chat_id,
                     media,
-                    thumbnail=thumbnail,
                     # Otherwise Telegram makes it a video or an animation by its content.
                     disable_content_type_detection=True,
                     filename=FILE_NAME,
@@ -411,8 +410,6 @@ class Delivery:
                 height=facts.height,
                 # Rounded up, so that no clip is 0:00.
                 duration=max(1, round(facts.duration_s)),
-                cover=pictures.cover if pictures else None,
-                thumbnail=thumbnail,
                 supports_streaming=facts.faststart,
                 filename=FILE_NAME,
                 **common,

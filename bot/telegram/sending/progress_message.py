@@ -168,19 +168,26 @@ class ProgressMessage:
             return
         message_id = message.message_id
 
-        async def finish(telegram_chat_id: int) -> Any:
+        async def finish(telegram_chat_id: int) -> object:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
             return await self._edit(telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=())
 
-        await self._call_unless_gone(finish)
+        async def remove_buttons(telegram_chat_id: int) -> object:
+            return await self._bot.edit_message_reply_markup(telegram_chat_id, message_id)
 
-    async def _call_unless_gone(self, make: Callable[[int], Awaitable[Any]]) -> None:
+        if not await self._call_unless_gone(finish):
+            await self._call_unless_gone(remove_buttons)  # If it stays, it can't be pressed any more.
+
+    async def _call_unless_gone(self, make: Callable[[int], Awaitable[object]]) -> bool:
+        """Make a call about a message, and return whether it was there to be changed."""
         try:
             await self._telegram_calls.call(self._job.chat.chat_id, make, repeatable=True)
         except (BadRequest, ChatGone) as error:
             # Deleted by hand, too old, or already done by an attempt that died here.
             log.info("progress.finish_refused", error=str(error))
+            return False
+        return True
 
     async def close(self) -> None:
         """Stop editing."""
@@ -228,6 +235,7 @@ class ProgressMessage:
         text = self._compose()
         is_known = self._message is not None
         form: dict[str, Any] = {
+            "text": text,
             "parse_mode": ParseMode.HTML,
             "reply_markup": self._keyboard(self._buttons),
         }
@@ -236,7 +244,6 @@ class ProgressMessage:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
-                    text,
                     disable_notification=True,
                     rate_limit_args=acquired,
                     **fields,
@@ -248,7 +255,7 @@ class ProgressMessage:
                     self._job, telegram_chat_id, self._checkpoints, self._sent
                 ),
             }
-            return await send_in_best_form(call, {**form, **place})
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
             await send_once(
@@ -420,11 +427,12 @@ class ProgressMessage:
     ) -> Message | bool:
         async def call(**fields: Any) -> Message | bool:
             return await self._bot.edit_message_text(
-                text, chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
+                chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
             )
 
         markup = self._keyboard(self._buttons if buttons is None else buttons)
-        return await send_in_best_form(call, {"parse_mode": ParseMode.HTML, "reply_markup": markup})
+        form = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": markup}
+        return await send_in_best_form(call, form)
 
 
 def fraction_of(progress: Progress, in_stage_s: float) -> float:

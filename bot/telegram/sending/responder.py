@@ -32,7 +32,7 @@ from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
 from bot.runtime.clock import Clock
 from bot.telegram.reading.attachments import safe_name
-from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
@@ -157,16 +157,27 @@ class TelegramResponder:
         """
         try:
             await self._send(idempotency_key, message)
-        except ChatGone as gone:
-            log.warning("responder.chat_refused", error=str(gone))
+        except (ChatGone, OutcomeUnknown, TelegramError) as refused:
+            log.warning("responder.refused", error=str(refused))
+            is_lost = not isinstance(refused, ChatGone | BadRequest)  # Elsewhere it would be lost as well.
+            if not is_lost and await self._send_to_owner(f"{idempotency_key}.chat_gone", message):
+                return
             # Once the agent has been asked, the job is paid for, and its result may still arrive as another kind.
-            is_paid = not self._job.chat.is_private and self._checkpoints.load(AgentAsked) is not None
-            if (person := self._in_private()) is not None:
-                with contextlib.suppress(ChatGone):
-                    message = for_owner(message, self._job.chat_title)
-                    return await person.send(f"{idempotency_key}.chat_gone", message)
-            if not (is_paid or isinstance(gone, TopicGone)):
+            is_paid = self._checkpoints.load(AgentAsked) is not None
+            is_blocked = self._job.chat.is_private and isinstance(refused, ChatGone)
+            if not (isinstance(refused, TopicGone) or (is_paid and not is_blocked)):
                 raise
+
+    async def _send_to_owner(self, idempotency_key: str, message: OutgoingMessage) -> bool:
+        """Send a group's message to the person who asked instead, and return whether they got it."""
+        if (person := self._in_private()) is None:
+            return False
+        try:
+            await person.send(idempotency_key, for_owner(message, self._job.chat_title))
+        except (ChatGone, OutcomeUnknown, TelegramError) as error:
+            log.info("responder.owner_not_reached", error=str(error))
+            return False
+        return True
 
     async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
@@ -242,24 +253,32 @@ class TelegramResponder:
         if found is not None and kind is not None and is_usable(kind):
             name = fitting_name(name, kind)  # The agent's name and type may be wrong.
         as_photo = found in _PHOTO_KINDS and not is_decompression_bomb(content)
+        try:
+            await self._send_as_photo_or_file(idempotency_key, name, content, as_photo=as_photo)
+        except (ChatGone, OutcomeUnknown, TelegramError) as error:
+            log.warning("responder.file_refused", error=str(error))
+            is_too_large = isinstance(error, BadRequest) and refusal_of(error) is Refusal.TOO_LARGE
+            if (
+                isinstance(error, ChatGone | BadRequest)
+                and not is_too_large
+                and (person := self._in_private())
+            ):
+                with contextlib.suppress(ChatGone):
+                    return await person.send_file(f"{idempotency_key}.private", name, content_type, content)
+            await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
+
+    async def _send_as_photo_or_file(
+        self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool
+    ) -> None:
         as_file = f"{idempotency_key}.file"
         if as_photo and self._checkpoints.load(MessageSend, as_file) is None:
             try:
                 return await self._send_file(idempotency_key, name, content, as_photo=True)
             except BadRequest as error:
-                log.info("responder.photo_refused", error=error.message)
                 if refusal_of(error) is Refusal.TOO_LARGE:  # Never upload it again.
-                    return await self._send_file_lost(idempotency_key, name)
-        try:
-            await self._send_file(as_file, name, content, as_photo=False)
-        except TopicGone:
-            raise
-        except BadRequest as error:
-            log.warning("responder.file_refused", error=error.message)
-            await self._send_file_lost(idempotency_key, name)
-
-    async def _send_file_lost(self, idempotency_key: str, name: str) -> None:
-        await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
+                    raise
+                log.info("responder.photo_refused", error=error.message)
+        await self._send_file(as_file, name, content, as_photo=False)
 
     async def _send_file(self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool) -> None:
         caption = name if as_photo else None  # A file shows its name by itself.
@@ -292,7 +311,16 @@ class TelegramResponder:
             elsewhere = replace(result, buttons=())
             return await person._deliver(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
 
-        return await self._deliver(idempotency_key, result, None if person is None else in_private)
+        if person is None:
+            return await self._deliver(idempotency_key, result)
+        try:
+            return await self._deliver(idempotency_key, result, in_private)
+        except BadRequest as error:  # Not even a text: where it can be had is told in private.
+            log.warning("responder.result_refused", error=error.message)
+            if not (result.link or result.spare_link):
+                raise
+            link = replace(result, path=None, buttons=())
+            return await person._deliver(f"{idempotency_key}.private", link, may_be_kept=False)
 
     async def _deliver(
         self,
@@ -470,7 +498,8 @@ class TelegramResponder:
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id, is_reply=is_reply)})
+            where = await self._place(chat_id, is_reply=is_reply)
+            return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:

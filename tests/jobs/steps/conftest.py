@@ -78,9 +78,9 @@ class MemoryQueue:
         value = self.saved.get(field_of(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
-    async def save(self, claimed: ClaimedJob, name: str, value: Any) -> SaveOutcome:
+    async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         # As the store has it: what a class reads back has been JSON.
-        self.saved[name] = json.loads(json.dumps(value))
+        self.saved |= json.loads(json.dumps(values))
         return SaveOutcome.OK
 
     async def checkpoint(self, job: Job, name: str) -> Any:

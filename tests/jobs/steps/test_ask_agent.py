@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, HeldAnswer
+from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.drafts import digest
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
 from tests.jobs.steps.conftest import Rig, a_draft, again
@@ -39,7 +40,7 @@ async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> N
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert not answered.failed
-    assert answered.draft_before != answered.draft_after
+    assert answered.has_changed
     assert isinstance(held_answer(attempt), AgentMessage)
     assert rig.responder.sent == {}
 
@@ -51,7 +52,7 @@ async def test_without_words_nothing_is_asked(rig: Rig) -> None:
 
 async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO, TEXT))
-    attempt = rig.attempt(rig.job(text="add a title"), AgentAsked(draft_before=a_draft(VIDEO)))
+    attempt = rig.attempt(rig.job(text="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
     message = held_answer(attempt)
@@ -129,12 +130,9 @@ async def test_a_starting_sandbox_told_within_the_stream_is_waited_for(rig: Rig)
 async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -> None:
     attempt = rig.attempt(
         rig.job(text="a cat"),
-        AgentAnswered(
-            text="Done.",
-            draft_before=a_draft(AUDIO),
-            draft_after=a_draft(VIDEO, AUDIO, TEXT),
-            raw_video_announced=True,
-        ),
+        AgentAnswered(text="Done.", has_changed=True, raw_video_announced=True),
+        (KeptDraft(draft=a_draft(AUDIO)), before_turn(Turn())),
+        (KeptDraft(draft=a_draft(VIDEO, AUDIO, TEXT)), AFTER),
     )
     await rig.open_project()
     await ask(rig, attempt)
@@ -231,3 +229,4 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages
     assert ("answer.raw_ready" in rig.responder.stages) is is_raw_video
+    assert tool not in repr([*rig.responder.sent.values(), *rig.responder.stages])

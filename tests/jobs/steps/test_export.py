@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,18 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    before_ms = int(rig.clock.now().timestamp() * 1000)
+    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    started = attempt.load(RenderStarted)
+    assert started is not None
+    matched = re.fullmatch(r"render_(\d{13})_[0-9a-f]{16}", started.render_id)
+    assert matched is not None
+    assert before_ms <= int(matched[1]) <= rig.clock.now().timestamp() * 1000 + 1
+
+
 async def test_an_empty_project_says_how_to_begin(rig: Rig) -> None:
     await rig.open_project()
     with pytest.raises(JobEnded) as ended:
@@ -56,7 +69,7 @@ async def test_an_edit_is_exported_if_the_agent_changed_something(
     rig: Rig, after: object, wanted: bool
 ) -> None:
     await rig.open_project(a_draft(0, 7))
-    answered = AgentAnswered(text="Hm.", draft_before=a_draft(0), draft_after=after)
+    answered = AgentAnswered(text="Hm.", has_changed=after != a_draft(0))
     attempt = rig.attempt(rig.job(), answered)
     await Export(rig.projects, LIMITS, rig.cards)(attempt)
     assert (attempt.load(Exported) is not None) is wanted

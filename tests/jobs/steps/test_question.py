@@ -38,8 +38,7 @@ async def ask(rig: Rig, attempt: Attempt) -> None:
 
 def asking(rig: Rig, *questions: Question, saved: tuple[Any, ...] = (), changed: bool = False) -> Attempt:
     """An attempt at a job whose agent has asked."""
-    after = a_draft(0) if changed else None
-    answered = AgentAnswered(question=QuestionSet(questions), draft_after=after)
+    answered = AgentAnswered(question=QuestionSet(questions), has_changed=changed)
     return rig.attempt(rig.job(text="a promo"), AgentAsked(session_id="gone"), answered, *saved)
 
 
@@ -102,8 +101,7 @@ async def test_what_changed_before_the_question_counts_as_the_jobs_change(rig: R
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert answered.turn == 2
-    assert answered.draft_before is None
-    assert answered.draft_after is not None
+    assert answered.has_changed
 
 
 async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:

@@ -96,7 +96,7 @@ async def test_what_people_send_is_shown_or_downloaded_but_never_run(
     page, video = tmp_path / "page.html", tmp_path / "clip.mp4"
     page.write_text("<script>alert(1)</script>")
     CLIPS["large.mp4"].write(video)
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         ann = await people.person("Ann")
         sent = await ann.send_file("document", page, content_type="text/html")
         shown = await ann.send_file("video", video)
@@ -124,7 +124,7 @@ async def test_every_clip_can_be_fetched(client: httpx.AsyncClient) -> None:
 async def test_the_feed_tells_all_there_is_and_then_what_happens(
     client: httpx.AsyncClient, services: Services, tmp_path: Path
 ) -> None:
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         await set_scene(people, tmp_path / "clips")
         async with client.stream("GET", "events") as stream:
             events = _events(stream)
@@ -162,7 +162,7 @@ async def test_the_narrowest_commands_are_listed_in_the_persons_language(
         url = f"{services.telegram_url}/bot{services.token}/setMyCommands"
         assert (await client.post(url, json=body)).status_code == 200
 
-    async with People(services.people_url) as people:
+    async with People(services.people_url, app=services.telegram_app) as people:
         ann, ming = await people.person("Ann"), await people.person("小明", language_code="zh-hans")
         await ann.open()
         await ming.open()

@@ -3,6 +3,8 @@
 One test with many parts, because xdist would start a sandbox and a browser for each of its workers.
 """
 
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,11 @@ GIVE_COMMANDS = (
 IS_AT_END = (
     "const list = document.querySelector('#messages');"
     "return list.scrollHeight - list.scrollTop - list.clientHeight < 2"
+)
+
+NOTHING_SCROLLS_SIDEWAYS = (
+    "return [document.documentElement, document.querySelector('#messages')]"
+    ".every((part) => part.scrollWidth <= part.clientWidth)"
 )
 
 
@@ -119,7 +126,11 @@ def files_are_attached_and_dropped(page: Page, tmp_path: Path) -> None:
     page.browser.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
     assert [one.text.split("\n")[0] for one in page.all("#attached li")] == names
     page.say("holidays")
-    assert len(page.one(".message.mine", "holidays").find_elements(By.CSS_SELECTOR, ".album img")) == 3
+    album = page.one(".message.mine", "holidays").find_elements(By.CSS_SELECTOR, ".album img")
+    assert len(album) == 3
+    # Of three pictures, the first fills a row.
+    page.until(lambda: album[0].size["width"] > 1.8 * album[1].size["width"] > 0, "a mosaic")
+    assert page.browser.execute_script(IS_AT_END)
 
     page.browser.execute_script(
         "const data = new DataTransfer(); data.items.add(new File(['<script>1</script>'], 'a page.html'));"
@@ -147,6 +158,78 @@ def the_panel_switches_and_shows(page: Page, tmp_path: Path) -> None:
     page.one("#panel section[aria-label=Accounts] li", "100 credits")
     page.one("#panel header button").send_keys(Keys.ESCAPE)
     assert page.all("#panel") == []
+
+
+def credits_and_accounts_to_log_in_with_are_in_the_panel(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.click("#panel-toggle")
+    account = page.one("#panel section[aria-label=Accounts] li", "user_")
+    credits = int(re.findall(r"(\d+) credits", account.text)[0])
+    account.find_elements(By.CSS_SELECTOR, "button")[0].click()
+    page.one("#panel section[aria-label=Accounts] li", f"{credits + 1000} credits")
+    page.click("#panel section[aria-label=Accounts] li button", "Write /login")
+    assert page.all("#panel") == []
+    assert str(page.one("#text").get_attribute("value")).startswith("/login nmv_usr_")
+    page.press(Keys.ENTER)
+    page.answer(f"{credits + 1000:,}", 40)
+    page.say("/logout")
+    page.answer("guest", 40)
+
+
+def the_bots_links_lead_to_pages(page: Page, tmp_path: Path) -> None:
+    page.go("Ann")
+    page.say("make a 1 second video of a cat")
+    page.answer("made in", 60)
+    page.say("/link")
+    links = page.answer("Register", 40).find_elements(By.CSS_SELECTOR, ".keys a")
+    assert len(links) == 2
+    chat = page.browser.current_window_handle
+    for link, words in zip(links, ("Your project", "Register"), strict=True):
+        link.click()
+        page.until(lambda: len(page.browser.window_handles) == 2, "the page opens")
+        page.browser.switch_to.window(page.browser.window_handles[-1])
+        page.until(partial(_is_titled, page, words), words)
+        if words == "Register":
+            page.browser.find_element(By.CSS_SELECTOR, "button").click()
+            page.until(lambda: "/login nmv_usr_" in page.browser.page_source, "registered")
+        page.browser.close()
+        page.browser.switch_to.window(chat)
+
+
+def _is_titled(page: Page, words: str) -> bool:
+    return words in page.browser.title
+
+
+def own_messages_jump_to_the_end(page: Page, tmp_path: Path) -> None:
+    page.go("Film club")
+    for text in ("\n".join("abcdefghijkl" * 3), "b"):
+        page.say(text)
+    page.browser.execute_script("document.querySelector('#messages').scrollTop = 0")
+    page.until(lambda: not page.browser.execute_script(IS_AT_END), "somebody reads older ones")
+    page.say("and now?")
+    page.one(".message.mine", "and now?")
+    page.until(lambda: page.browser.execute_script(IS_AT_END), "one's own message is in view")
+
+
+def buttons_are_one_line_and_the_menu_lists_commands(page: Page, tmp_path: Path) -> None:
+    size = page.browser.get_window_size()
+    try:
+        for width in (390, size["width"]):
+            page.browser.set_window_size(width, 800)
+            page.go("Ann")
+            page.say("/skill")
+            page.answer("skill", 20)
+            page.until(lambda: page.all(".keys > *"), "buttons")
+            tall = [key.text for key in page.all(".keys > *") if key.size["height"] > 48]
+            assert tall == []
+            page.click("#menu-button", "Menu")
+            page.one("#commands li", "/help")
+            page.click("#menu-button", "Menu")
+            assert page.all("#commands li") == []
+            assert page.browser.execute_script(NOTHING_SCROLLS_SIDEWAYS)
+            page.until(lambda: page.browser.execute_script(IS_AT_END), "the newest message is in view")
+    finally:
+        page.browser.set_window_size(size["width"], size["height"])
 
 
 def by_keyboard_on_a_phone_and_in_chinese(page: Page, tmp_path: Path) -> None:
@@ -284,6 +367,10 @@ PARTS = (
     forwarding_from_a_channel_into_a_topic,
     files_are_attached_and_dropped,
     the_panel_switches_and_shows,
+    the_bots_links_lead_to_pages,
+    credits_and_accounts_to_log_in_with_are_in_the_panel,
+    own_messages_jump_to_the_end,
+    buttons_are_one_line_and_the_menu_lists_commands,
     by_keyboard_on_a_phone_and_in_chinese,
     by_keyboard_alone,
     the_end_stays_in_view_when_there_is_less_room,

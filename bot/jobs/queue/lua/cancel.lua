@@ -6,7 +6,7 @@
 -- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions
 -- Argument: id, member (of the open questions), ttl_s, fields_of_sent (see quotas.lua)
 -- Answer: the state that the job was in, or 'unknown'
--- Needs: quotas.lua, credits.lua
+-- Needs: quotas.lua, credits.lua, drafts.lua
 local job, queue, waiting, open_question, questions = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
@@ -22,6 +22,7 @@ if state == 'asking' or (state == 'queued' and redis.call('LREM', queue, 1, args
   redis.call('ZREM', waiting, job)
   settle_charge(job, 'cancelled', args.fields_of_sent)
   release_credits(job)
+  forget_drafts(job)
   redis.call('EXPIRE', job, args.ttl_s)
   return state
 end

@@ -8,7 +8,7 @@
 -- Argument: attempt, id, state, ttl_s, fields_of_sent (see quotas.lua), given_up_ttl_s, given_up_kept,
 --   given_up (an entry, only if the job was given up)
 -- Answer: how many jobs wait, or -1 for an earlier attempt
--- Needs: quotas.lua, credits.lua
+-- Needs: quotas.lua, credits.lua, drafts.lua
 local job, queue, running, started, last_saved, given_up, open_question = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
@@ -16,6 +16,7 @@ if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return -1 e
 redis.call('HSET', job, 'state', args.state)
 settle_charge(job, args.state, args.fields_of_sent)
 release_credits(job)
+forget_drafts(job)
 redis.call('EXPIRE', job, args.ttl_s)
 local was_asking = redis.call('HDEL', job, 'question') == 1
 if was_asking then redis.call('DEL', open_question) end

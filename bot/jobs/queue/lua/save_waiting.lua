@@ -1,11 +1,11 @@
--- Save a checkpoint of a job that no attempt has.
+-- Save checkpoints of a job that no attempt has.
 --
 -- Guarantee: a job whose chat was erased is not brought back.
 -- Races: against the erasure, saving loses.
 --
 -- KEYS: job
--- Argument: field, value
+-- Argument: fields (names and values in turns)
 local job = KEYS[1]
 local args = cjson.decode(ARGV[1])
 
-if redis.call('EXISTS', job) == 1 then redis.call('HSET', job, args.field, args.value) end
+if redis.call('EXISTS', job) == 1 then redis.call('HSET', job, unpack(args.fields)) end

@@ -3,6 +3,7 @@
 import { getJson, telegram, upload } from "./api.js";
 import { $, el, showMenu, toast } from "./dom.js";
 import { gist } from "./media.js";
+import { scrollToEnd } from "./messages.js";
 import { openChat, senderName, speaker, state } from "./store.js";
 import { t } from "./words.js";
 
@@ -25,6 +26,14 @@ export async function setUpComposer() {
   $("text").addEventListener("blur", () => setTimeout(() => { $("commands").hidden = true; }, 200));
   $("text").addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) { event.preventDefault(); attach(event.clipboardData.files); }
+  });
+  // The text keeps the focus: losing it would close the list.
+  $("menu-button").addEventListener("mousedown", (event) => event.preventDefault());
+  $("menu-button").addEventListener("click", () => {
+    const isOpen = !$("commands").hidden;
+    $("text").value = isOpen ? "" : "/";
+    drawCommands();
+    $("text").focus();
   });
   $("attach").addEventListener("click", (event) => showMenu(event.currentTarget, [
     { text: t("fromComputer"), run: () => $("files").click() },
@@ -72,9 +81,18 @@ export function drawComposer() {
   }
   choice.value = String(speaker(chat));
   $("text").placeholder = t("message");
+  $("menu-button").hidden = chat.type !== "private" || chat.commands.length === 0;
   const commands = JSON.stringify(chat.commands);
   if (commands !== known && document.activeElement === $("text")) drawCommands();
   known = commands;
+}
+
+/** Put a text into the composer, for the person to send. */
+export function prefill(text) {
+  compose(null);
+  $("text").value = text;
+  grow();
+  $("text").focus();
 }
 
 /** Start a reply or an edit; null ends it. */
@@ -172,6 +190,7 @@ export function say(text) {
 }
 
 function inTurn(send) {
+  scrollToEnd(); // as Telegram does, wherever somebody was reading
   sendings = sendings.then(send).catch((error) => toast(t("failed", { why: error.message })));
   return sendings;
 }

@@ -4,7 +4,7 @@ import { listen } from "./api.js";
 import { drawChats, drawTitle, setUpChats } from "./chats.js";
 import { compose, drawComposer, say, setUpComposer } from "./composer.js";
 import { $ } from "./dom.js";
-import { announce, drawMessages, setUpMessages } from "./messages.js";
+import { announce, drawMessages, scrollToEnd, setUpMessages } from "./messages.js";
 import { drawPanel, setUpPanel } from "./panel.js";
 import { openChat, placeOf, speaker, state, takeChats, takeMessage, threadOf } from "./store.js";
 import { applyWords, language, setLanguage } from "./words.js";
@@ -37,6 +37,7 @@ function go(chatId, thread) {
   state.unread.delete(placeOf(chatId, thread));
   document.body.dataset.view = "chat";
   draw();
+  scrollToEnd(); // the chat may have been drawn before, out of sight
   if (!matchMedia("(pointer: coarse)").matches) $("text").focus();
 }
 

@@ -172,11 +172,11 @@ function keyboard(message) {
     const url = button.url && safeLink(button.url);
     if (url) {
       return el("a", {
-        href: url.href, target: "_blank", rel: "noopener noreferrer",
+        href: url.href, title: button.text, target: "_blank", rel: "noopener noreferrer",
         onclick: (event) => { if (followed(url)) event.preventDefault(); },
       }, button.text, el("span", { "aria-hidden": "true" }, " ↗"), el("span", { class: "unseen" }, t("opensPage")));
     }
-    return el("button", { type: "button", onclick: (event) => press(message, button, event.currentTarget) }, button.text);
+    return el("button", { type: "button", title: button.text, onclick: (event) => press(message, button, event.currentTarget) }, button.text);
   })))));
 }
 

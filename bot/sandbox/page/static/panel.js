@@ -1,6 +1,7 @@
 // The side panel: switches of both services, the bot's jobs, requests to the services, and charges.
 
 import { getJson, nemo } from "./api.js";
+import { prefill } from "./composer.js";
 import { $, el, toast } from "./dom.js";
 import { state, titleOf } from "./store.js";
 import { NEMO, NEXT_MESSAGE, TELEGRAM, rememberFirst, reset } from "./switches.js";
@@ -10,7 +11,7 @@ addWords({
   en: {
     jobs: "Jobs", noJobs: "Nothing was asked yet.", accounts: "Accounts", charged: "Charged: {n} credits",
     renders: "Renders", messagesSent: "Messages to the agent", calls: "Calls to Telegram", uploads: "Files uploaded: {n}",
-    credits: "{n} credits", noRender: "no export", expired: "expired", waitingScripts: "Waits for the next message: {n}",
+    credits: "{n} credits", give: "+{n}", giveTo: "Give {n} credits to {id}", tryLogin: "Write /login", noRender: "no export", expired: "expired", waitingScripts: "Waits for the next message: {n}",
     nothing: "Nothing yet.", set: "Set",
     st_queued: "waits", st_running: "runs", st_done: "done", st_failed: "failed", st_cancelled: "cancelled",
     st_pending: "waits", st_processing: "runs", st_completed: "done", st_ok: "done", st_error: "refused",
@@ -21,7 +22,7 @@ addWords({
   zh: {
     jobs: "任务", noJobs: "还没有任务。", accounts: "账户", charged: "已扣除 {n} 积分",
     renders: "渲染", messagesSent: "发给智能体的消息", calls: "对 Telegram 的调用", uploads: "已上传文件：{n}",
-    credits: "{n} 积分", noRender: "不能导出", expired: "已过期", waitingScripts: "等待下一条消息：{n}",
+    credits: "{n} 积分", give: "+{n}", giveTo: "给 {id} 增加 {n} 积分", tryLogin: "填入 /login", noRender: "不能导出", expired: "已过期", waitingScripts: "等待下一条消息：{n}",
     nothing: "暂无。", set: "设置",
     st_queued: "排队中", st_running: "进行中", st_done: "完成", st_failed: "失败", st_cancelled: "已取消",
     st_pending: "排队中", st_processing: "进行中", st_completed: "完成", st_ok: "完成", st_error: "被拒绝",
@@ -30,6 +31,8 @@ addWords({
     k_login: "登录", k_logout: "退出登录", k_hide: "隐藏令牌", k_skill: "技能", k_cancel: "取消", k_say: "回复",
   },
 });
+
+const GIVEN_CREDITS = 1000;
 
 let schema = null;
 let changes = Promise.resolve();
@@ -85,8 +88,11 @@ function rows(panel) {
     jobs: panel.jobs.map((job) => line(
       [nameOf(job.chat), job.text].filter(Boolean).join(": "), job.state,
       [kindWord(job.kind), job.attempt > 1 && `×${job.attempt}`, job.files && `📎 ${job.files}`])),
-    accounts: panel.accounts.map((account) => line(account.id, "", [
-      t("credits", { n: account.credits }), !account.may_render && t("noRender"), account.expired && t("expired")])),
+    accounts: panel.accounts.map((account) => ({
+      ...line(account.id, "", [
+        t("credits", { n: account.credits }), !account.may_render && t("noRender"), account.expired && t("expired")]),
+      buttons: accountButtons(account),
+    })),
     renders: [...panel.renders].reverse().map((render) => line(
       render.error || `${render.progress} %`, render.status, [render.id.slice(0, 8)])),
     sent: [...panel.messages].reverse().map((message) => line(message.text, message.ended ? "done" : "running", [])),
@@ -102,6 +108,19 @@ const kindWord = (kind) => {
   return word.startsWith("k_") ? kind : word;
 };
 
+/** Return the buttons of an account: one gives credits, one tries the token of a registered account. */
+function accountButtons(account) {
+  const credits = account.credits + GIVEN_CREDITS;
+  return [
+    {
+      text: t("give", { n: GIVEN_CREDITS }),
+      label: t("giveTo", { n: GIVEN_CREDITS, id: account.id }),
+      run: () => change(() => nemo("PATCH", `accounts/${account.id}`, { credits })),
+    },
+    account.token && { text: t("tryLogin"), run: () => { show(false); prefill(`/login ${account.token}`); } },
+  ].filter(Boolean);
+}
+
 const line = (text, status, more) => ({ text, status, more: more.filter(Boolean).join(" · ") });
 
 function fill(list, lines) {
@@ -111,6 +130,7 @@ function fill(list, lines) {
   list.replaceChildren(...(lines.length ? lines : [line(t("nothing"), "", [])]).map((one) => el("li", {},
     el("span", { class: "what" }, one.text),
     el("span", { class: "more-words" }, one.more),
+    (one.buttons ?? []).map((button) => el("button", { type: "button", "aria-label": button.label, onclick: button.run }, button.text)),
     one.status && el("span", { class: `status ${one.status}` }, t(`st_${one.status}`)))));
 }
 

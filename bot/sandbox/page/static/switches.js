@@ -40,8 +40,15 @@ let first = null; // the settings when the page was opened, or after a reset
 const setting = (changes) => nemo("PATCH", "settings", changes);
 const script = (steps) => nemo("POST", "scripts", { steps });
 const fault = (values) => telegram("fault", values);
+const REGISTERED_CREDITS = 1000;
+
+/** Change all accounts; `change` returns the values for one. */
 const onAccounts = (change) =>
-  Promise.all(state.panel.accounts.map((account) => nemo("PATCH", `accounts/${account.id}`, change)));
+  Promise.all(state.panel.accounts.map((account) => nemo("PATCH", `accounts/${account.id}`, change(account))));
+const usual = (account) => ({
+  credits: account.plan === "anonymous" ? first.anonymous_credits : REGISTERED_CREDITS,
+  may_render: account.plan !== "free",
+});
 
 /** Return a switch of NemoVideo's settings: on with these values, off with the first ones. */
 function ofSettings(id, on, isOn) {
@@ -61,9 +68,8 @@ export const NEMO = [
     id: "noCredits",
     isOn: (panel) => panel.settings.anonymous_credits === 0,
     set: async (wanted) => {
-      const credits = wanted ? 0 : first.anonymous_credits;
-      await setting({ anonymous_credits: credits });
-      await onAccounts({ credits });
+      await setting({ anonymous_credits: wanted ? 0 : first.anonymous_credits });
+      await onAccounts((account) => ({ credits: wanted ? 0 : usual(account).credits }));
     },
   },
   {
@@ -71,7 +77,7 @@ export const NEMO = [
     isOn: (panel) => !panel.settings.anonymous_may_render,
     set: async (wanted) => {
       await setting({ anonymous_may_render: !wanted });
-      await onAccounts({ may_render: !wanted });
+      await onAccounts((account) => ({ may_render: !wanted && usual(account).may_render }));
     },
   },
   ofSettings("rendersFail", { render_fails: -1 }, (now) => now.render_fails === -1),
@@ -100,13 +106,13 @@ export const NEXT_MESSAGE = [
     run: () => nemo("POST", "scripts", { script: "screen_talk", args: { language: openChat()?.language ?? "en" } }),
   },
   { id: "failure", run: () => nemo("POST", "scripts", { script: "agent_failure" }) },
-  { id: "busy", run: () => nemo("POST", "faults", { endpoint: "message", status: 429, code: 2001 }) },
+  { id: "busy", run: () => nemo("POST", "faults", { endpoint: "message", status: 429 }) },
   { id: "quiet", run: () => script([{ wait_s: 20 }, { agent: true }]) },
   {
     id: "forget",
     run: () => Promise.all(state.panel.sessions.map((id) => nemo("DELETE", `sessions/${encodeURIComponent(id)}`))),
   },
-  { id: "expire", run: () => onAccounts({ expired: true }) },
+  { id: "expire", run: () => onAccounts(() => ({ expired: true })) },
 ];
 
 const inGroup = () => openChat() !== undefined && openChat().type !== "private" && openChat().type !== "channel";
@@ -155,5 +161,5 @@ export async function reset() {
   await telegram("clear_faults", {});
   await telegram("flood_limits", {});
   first = await nemo("GET", "settings");
-  await onAccounts({ credits: first.anonymous_credits, may_render: true });
+  await onAccounts(usual);
 }

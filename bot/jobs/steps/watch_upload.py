@@ -1,0 +1,81 @@
+"""Look whether a file that somebody uploads in the browser has arrived, and offer the request that needs it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bot.jobs.buttons import RunHeld
+from bot.jobs.checkpoints import UploadAwaited, UploadUsed
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.model import Job, JobKind, QueueName, look_id
+from bot.jobs.payloads import WatchPayload
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.attempt import Attempt
+from bot.nemo.drafts import digest
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Projects
+from bot.words import bounded
+
+log = structlog.get_logger(__name__)
+
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15, 30))
+"""Pauses before each look. Whose upload takes longer than an hour has the button."""
+
+_PROMPT_CHARS = 200
+
+
+class WatchUpload:
+    """Look once; a job of its own looks again later."""
+
+    name = "watch_upload"
+
+    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+        self._projects = projects
+        self._job_queue = job_queue
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        job, payload = attempt.job, attempt.job.payload_as(WatchPayload)
+        held = await self._job_queue.find(job.chat, payload.link_job_id)
+        if held is None or await self._job_queue.load_checkpoint(held.job, UploadUsed) is not None:
+            return
+        awaited = await self._job_queue.load_checkpoint(held.job, UploadAwaited)
+        chat = await self._projects.chats.get(job.chat)
+        if awaited is None or chat.session_id is None or chat.session_id != awaited.session_id:
+            return  # It is another project's.
+        try:
+            uploads = (await self._projects.get_state(job)).video_infos
+        except NemoError as error:
+            log.info("watch_upload.no_state", error=type(error).__name__)
+        else:
+            if digest(uploads or None) != awaited.digest_before:
+                prompt = bounded(held.job.text, _PROMPT_CHARS)
+                do_it = Button("button.run_arrived", RunHeld(held.job.id))
+                message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
+                return await attempt.responder.send("arrived", message)
+        await look_later(self._job_queue, attempt, held.job, payload.look + 1)
+
+
+async def look_later(job_queue: JobQueue, attempt: Attempt, link_job: Job, look: int = 0) -> None:
+    """Store the job that looks next; none after the last look.
+
+    Args:
+        job_queue: Where it waits.
+        attempt: The attempt that asks for it.
+        link_job: The job that holds the request.
+        look: The number of the look, from 0.
+    """
+    if look >= len(PAUSES):
+        return
+    now = attempt.clock.now()
+    watch = replace(
+        link_job,
+        id=look_id(link_job.id, look),
+        kind=JobKind.WATCH_UPLOAD,
+        queue=QueueName.QUICK,
+        text="",
+        asked_at=now,
+        payload=WatchPayload(link_job_id=link_job.id, look=look),
+    )
+    await job_queue.later.add(watch, now + PAUSES[look])

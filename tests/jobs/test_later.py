@@ -1,0 +1,69 @@
+from datetime import timedelta
+
+from docket import Docket
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import WatchPayload
+from bot.jobs.queue.erase_chat import ChatEraser
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.forget import Forget
+from bot.jobs.steps.watch_upload import PAUSES, look_later
+from bot.store import keys
+from tests.clocks import HandClock
+from tests.jobs.conftest import CHAT, Responders, new_job
+from tests.jobs.test_forget import run_of
+
+MINUTE = timedelta(minutes=1)
+
+
+async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
+    job_queue: JobQueue, redis: Redis, docket: Docket, clock: HandClock
+) -> None:
+    job = new_job(kind=JobKind.WATCH_UPLOAD, queue=QueueName.QUICK)
+    await job_queue.later.add(job, clock.now() + MINUTE)
+    await job_queue.sweep()
+    assert await job_queue.current(CHAT, QueueName.QUICK) == []
+
+    await clock.advance(60)
+    # A process that was killed between both writes, and another one that has only the store.
+    await job_queue.enqueue([job], f"later:{job.id}")
+    again = JobQueue(redis, docket, clock)
+    await again.sweep()
+    await again.sweep()
+
+    assert await again.current(CHAT, QueueName.QUICK) == [job.id]
+    assert await redis.zcard(keys.LATER_JOBS) == 0
+
+
+async def test_the_looks_come_less_and_less_often_and_end(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    link = new_job(kind=JobKind.LINK, text="trim it")
+    await job_queue.enqueue([link], 1)
+    attempt = await run_of(job_queue, clock, responders, link)
+    due = []
+    for look in range(len(PAUSES) + 2):
+        await look_later(job_queue, attempt, attempt.job, look)
+        await look_later(job_queue, attempt, attempt.job, look)  # Once more, after a crash.
+        for job in await job_queue.later.due(clock.now() + 2 * PAUSES[-1]):
+            due.append((job.payload_as(WatchPayload).look, job.text))
+            await job_queue.later.remove(job)
+    assert due == [(look, "") for look in range(len(PAUSES))]
+    assert list(PAUSES) == sorted(PAUSES)
+    assert sum(PAUSES, timedelta()) <= timedelta(hours=1)
+
+
+async def test_an_erased_chat_has_nothing_left_that_begins_later(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    neighbour = new_job(1, chat=ChatKey(4712, None))
+    for job in (new_job(kind=JobKind.WATCH_UPLOAD), neighbour):
+        await job_queue.later.add(job, clock.now() + MINUTE)
+    asked = new_job(kind=JobKind.FORGET)
+    await job_queue.enqueue([asked], 1)
+
+    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+
+    assert [job.id for job in await job_queue.later.due(clock.now() + MINUTE)] == [neighbour.id]
