@@ -316,6 +316,23 @@ class TestCancel:
         assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
+    async def test_the_answer_of_a_job_that_is_stopped_before_its_video_is_sent_once(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+    ) -> None:
+        async def holds(attempt: Attempt) -> None:
+            await attempt.save(HeldAnswer(message=HELD))
+            await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
+            await attempt.save(Noted(value=1))
+
+        job = new_job()
+        await job_queue.enqueue([job], 1)
+        # What is saved while it says so, as by every send, stops it no more.
+        responders.saves_on_send = True
+        async with running(a_runner(job_queue, redis, responders, clock, holds)):
+            pass
+        assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", (EXPORT,))]
+        assert await state_of(job_queue, job) is JobState.CANCELLED
+
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
