@@ -97,11 +97,13 @@ class TimelinePicture:
         draft: What it shows.
         caption: The list.
         parts: What the picture doesn't show, side by side in the line.
+        waiting: A line for each request that waits.
     """
 
     draft: Draft
     caption: ListMessage
     parts: tuple[LocalizedMessage, ...]
+    waiting: tuple[LocalizedMessage, ...] = ()
 
     @property
     def buttons(self) -> tuple[Button, ...]:

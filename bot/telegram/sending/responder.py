@@ -409,7 +409,11 @@ class TelegramResponder:
         )  # Here because Pillow is large and few jobs draw.
 
         words = self._words
-        caption = " · ".join(format_message(words, part.key, part.params) for part in message.parts)
+        parts = [format_message(words, part.key, part.params).rstrip(".。") for part in message.parts]
+        caption = " · ".join(parts)
+        caption = "\n".join(
+            [caption, *(format_message(words, line.key, line.params) for line in message.waiting)]
+        )
         if len(caption) > MessageLimit.CAPTION_LENGTH:
             return False
         labels = TimelineLabels(
