@@ -113,7 +113,7 @@ class _Parts:
 class App:
     """One process of the bot."""
 
-    def __init__(self, settings: Settings, clock: Clock, role: Role) -> None:
+    def __init__(self, settings: Settings, clock: Clock, role: Role, *, paused: bool = False) -> None:
         if settings.telegram_bot_token is None:
             raise CannotStart(
                 "TELEGRAM_BOT_TOKEN is not set: get one from @BotFather, or try everything without it: "
@@ -123,6 +123,7 @@ class App:
         self._settings = settings
         self._clock = clock
         self._role = role
+        self._paused = paused
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Run until told to stop; then give running jobs back and return.
@@ -146,11 +147,13 @@ class App:
                 return
             health.checks["store"] = store.redis.ping
             await ensure_schema(store.redis)
-            token_cipher = TokenCipher.open(
-                [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
-            )
+            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
+            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
+            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
             await token_cipher.check(store.redis)
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
+            if self._paused:
+                await job_queue.pause(also_running=True)
             # No step waits longer for one thing than for an answer of the agent or for a render.
             monitor = StuckJobMonitor(
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)

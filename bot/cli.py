@@ -73,7 +73,16 @@ class Only(StrEnum):
 
 
 @app.command()
-def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL) -> None:
+def run(
+    role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
+    paused: Annotated[
+        bool,
+        typer.Option(
+            "--paused",
+            help="Begin and continue no edit until an admin sends /resume: for a store restored from a backup.",
+        ),
+    ] = False,
+) -> None:
     """Run the bot for real use. Settings come from the environment and from .env."""
     with progress() as show_progress:
         show_progress("Starting")
@@ -96,7 +105,7 @@ def run(role: Annotated[Role, typer.Option(help="What this process does.")] = Ro
         # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
         os.umask(0o027 if settings.telegram_local_mode else 0o077)
         configure_logging(settings.log_level, settings.log_format)
-        bot = App(settings, SystemClock(), role)
+        bot = App(settings, SystemClock(), role, paused=paused)
         collect_rarely()
         _run(_until_signal(bot))
     except WrongSettings as error:

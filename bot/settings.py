@@ -232,7 +232,12 @@ class Settings(BaseSettings):
     worker_jobs: int = Field(
         1000, ge=1, le=100_000, description="Jobs that one worker process runs concurrently."
     )
-    queue_limit: int = Field(50, ge=1, le=10_000, description="Requests that may wait in one chat's queue.")
+    queue_limit: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="Requests that may wait in one chat's queue, and of one person in all chats.",
+    )
     total_queue_limit: int = Field(
         10_000,
         ge=1,

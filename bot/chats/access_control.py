@@ -54,7 +54,7 @@ class AccessControl:
         return None
 
     async def may_send_refusal(self, chat_id: int, update_id: int) -> bool:
-        """Return whether an update may be answered with a refusal: one update a day in each chat, also when redelivered."""
+        """Return whether an update may be answered with a refusal: one a day in each chat, also when redelivered."""
         key = keys.access_denied_key(str(chat_id))
         await self._redis.set(key, update_id, nx=True, ex=keys.ACCESS_DENIED_TTL_S)
         return bool(await self._redis.get(key) == str(update_id))

@@ -68,6 +68,20 @@ class TokenCipher:
         """
         return cls(keys or [_ensure_key_file(data_dir)])
 
+    @staticmethod
+    async def require_key(redis: Redis, keys: Sequence[str], data_dir: Path) -> None:
+        """Refuse to make a new key for a store that was written with one: a backup would save the wrong one.
+
+        Raises:
+            TokenCipherError: The key is missing.
+        """
+        if keys or (data_dir / KEY_FILE).exists() or not await redis.exists(CIPHER_MARKER):
+            return
+        raise TokenCipherError(
+            f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: bring it back, or set"
+            " ENCRYPTION_KEYS to it; if it is lost for good, see A lost key in deploy/README.md"
+        )
+
     def encrypt(self, plain: str, place: str) -> str:
         """Encrypt a text with the first key.
 

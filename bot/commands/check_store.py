@@ -137,7 +137,9 @@ async def _schema(redis: Redis) -> Finding:
         return ok(name, "empty, new")
     if int(version) > SCHEMA_VERSION:
         problem = f"{version}, this release knows {SCHEMA_VERSION}"
-        return wrong(name, problem, "Update the bot: a later release wrote the store")
+        return wrong(
+            name, problem, "Update the bot, or restore the backup of before: a later release wrote the store"
+        )
     if int(version) == MIGRATED_VERSION:
         return ok(name, f"{version}, is migrated to {SCHEMA_VERSION} at start")
     if int(version) < SCHEMA_VERSION:

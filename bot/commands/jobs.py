@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -54,6 +54,9 @@ class JobRow:
     position: int  # its position in the queue from 1; 0 if it does not wait
     starts: int  # the number of attempts
     is_stopping: bool  # whether it has been cancelled and still runs
+    is_parked: bool  # whether it was begun, and waits for a worker to go on with it
+    began_at: datetime | None  # when it was begun, while it runs
+    saved_at: datetime | None  # when it saved something last, while it runs
     saved: tuple[str, ...]  # names of its checkpoints, such as ``uploaded`` and ``agent_answered``
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +70,9 @@ class JobRow:
             "state": self.state.value,
             "position": self.position,
             "stopping": self.is_stopping,
+            "parked": self.is_parked,
+            "began_at": None if self.began_at is None else self.began_at.isoformat(),
+            "saved_at": None if self.saved_at is None else self.saved_at.isoformat(),
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),
             "asked_by": job.owner_id,
@@ -202,14 +208,31 @@ class JobAdmin:
         at: Any = None
         if state is JobState.QUEUED:
             at = await self._redis.lpos(keys.queue_key(str(job.chat), job.queue), job.id)
+        running, began_at, saved_at = await self._progress(job, name)
+        is_running = state is JobState.RUNNING
         return JobRow(
             job,
             state,
             0 if at is None else int(at) + 1,
             int(fields[JobField.ATTEMPT]),
-            JobField.CANCEL_REQUESTED in fields and state is JobState.RUNNING,
+            JobField.CANCEL_REQUESTED in fields and is_running,
+            is_running and running == (job.id, ""),
+            began_at if is_running else None,
+            saved_at if is_running else None,
             tuple(sorted(read_checkpoints(fields))),
         )
+
+    async def _progress(
+        self, job: Job, name: str
+    ) -> tuple[tuple[str, str], datetime | None, datetime | None]:
+        """Return the running job of a job's queue with its ticket, and when this one began and saved something last."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(keys.running_key(str(job.chat), job.queue), "job", "ticket")
+            pipe.zscore(keys.STARTED_JOBS, name)
+            pipe.zscore(keys.SAVED_JOBS, name)
+            running, *times_s = await pipe.execute()
+        began_at, saved_at = (None if s is None else datetime.fromtimestamp(s, UTC) for s in times_s)
+        return tuple(running), began_at, saved_at
 
     async def cancel(self, job_id: str) -> JobRow:
         """Cancel a job that waits or runs; its progress message in the chat says so.

@@ -55,11 +55,13 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:
     """Print jobs, one per line."""
-    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "REQUEST")]
+    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "BEGAN", "LAST SAVED", "REQUEST")]
     for row in rows:
         job = row.job
         prompt = one_line(job.text or ", ".join(file.name for file in job.files))
-        lines.append((job.id, _state(row), job.kind.value, str(job.chat), _format_time(job.asked_at), prompt))
+        times = (_format_clock(row.began_at), _format_clock(row.saved_at))
+        asked = _format_time(job.asked_at)
+        lines.append((job.id, _state(row), job.kind.value, str(job.chat), asked, *times, prompt))
     _print_list([row.to_dict() for row in rows], lines, as_json=as_json)
 
 
@@ -83,12 +85,16 @@ def _format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def _format_clock(time: datetime | None) -> str:
+    return "" if time is None else f"{time.astimezone(UTC):%H:%M:%S}"
+
+
 def print_job(row: JobRow) -> None:
     """Print all fields of one job."""
     facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
-    for name in ("position", "stopping"):
+    for name in ("position", "stopping", "parked"):
         del facts[name]
     print_table(
         [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in ("", None)]
@@ -98,6 +104,8 @@ def print_job(row: JobRow) -> None:
 def _state(row: JobRow) -> str:
     if row.position:
         return f"queued, position {row.position}"
+    if row.is_parked:
+        return "parked, waits for a worker"
     return "running, stopping" if row.is_stopping else row.state.value
 
 

@@ -201,7 +201,7 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
 
 
 def _is_faststart(fd: int) -> bool:
-    """Return whether moov comes before mdat among the top-level boxes; files other than MP4 and QuickTime always stream."""
+    """Return whether moov comes before mdat among the top-level boxes; anything but MP4 and QuickTime streams."""
     if _file_type(fd) not in ("mp4", "mov"):
         return True
     size = os.fstat(fd).st_size

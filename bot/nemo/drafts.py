@@ -35,9 +35,17 @@ _MEDIA = (
 )
 _ID = ("id", "segment_id", "segmentId", "track_id", "trackId", "sid", "tid", "uid")
 _VOLUME = ("volume", "vol", "gain", "v")
-_START = ("start", "st", "begin", "offset", "startTime", "start_time", "ts", "s")
-_END = ("end", "et", "endTime", "end_time", "e")
-_DURATION = ("duration", "dur", "d", "length", "len")
+
+
+def _time_names(*names: str) -> tuple[tuple[str, float | None], ...]:
+    """Return each name of a time with the unit in ms that it says; all other times share the draft's unit."""
+    units = {"_ms": 1.0, "Ms": 1.0, "_s": 1000.0, "_sec": 1000.0, "_seconds": 1000.0, "": None}
+    return tuple((f"{name}{suffix}", unit_ms) for name in names for suffix, unit_ms in units.items())
+
+
+_START = _time_names("start", "st", "begin", "offset", "startTime", "start_time", "ts", "s")
+_END = _time_names("end", "et", "endTime", "end_time", "e")
+_DURATION = _time_names("duration", "dur", "d", "length", "len")
 _RANGES = ("target_timerange", "targetTimerange", "timerange", "timeRange", "time_range", "ttr", "tr", "time")
 _NESTED = ("m", "meta", "metadata", "material", "media", "clip", "props", "data", "audio", "style")
 
@@ -275,15 +283,12 @@ def _times(source: Mapping[str, Any], ms_per_unit: float) -> tuple[int | None, i
     return None, None
 
 
-def _time(level: Mapping[str, Any], keys: tuple[str, ...], ms_per_unit: float) -> int | None:
-    for key in keys:
-        # A unit in the name is trusted; all other times share the draft's unit.
-        for suffixes, factor in ((("_ms", "Ms"), 1.0), (("_s", "_sec", "_seconds"), 1000.0)):
-            time = read.number_at(level, *(f"{key}{suffix}" for suffix in suffixes))
-            if time is not None:
-                return _milliseconds(time, factor)
-        if (time := read.number_at(level, key)) is not None:
-            return _milliseconds(time, ms_per_unit)
+def _time(
+    level: Mapping[str, Any], names: tuple[tuple[str, float | None], ...], ms_per_unit: float
+) -> int | None:
+    for name, unit_ms in names:
+        if name in level and (time := read.number(level[name])) is not None:
+            return _milliseconds(time, ms_per_unit if unit_ms is None else unit_ms)
     return None
 
 

@@ -70,6 +70,9 @@ SENDER = f"{NAMESPACE}sender:"  # SENDER_TTL_S: id of the job that a person's ne
 REQUEST = f"{NAMESPACE}request:"  # JOB_TTL_S: id of the job that a message belongs to
 SEEN = f"{NAMESPACE}seen:"  # SEEN_TTL_S: what a message held when it was last seen, a digest
 WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came
+WAITING_OF = (
+    f"{NAMESPACE}jobs:waiting_of:"  # WAITING_OF_TTL_S after the last: keys of a person's waiting jobs, a set
+)
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
 OPEN_QUESTION = (
@@ -82,6 +85,7 @@ GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs tha
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
 
+WAITING_OF_TTL_S = 86_400
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day
 JOB_TTL_S = 7 * 86_400
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
@@ -106,6 +110,11 @@ def job_key(chat: str, job_id: str) -> str:
 def queue_key(chat: str, queue: str) -> str:
     """Return the key of the jobs that wait in one of a chat's queues."""
     return f"{QUEUE}{{{chat}}}:{queue}"
+
+
+def waiting_of_key(owner_id: int) -> str:
+    """Return the key of a person's jobs that wait in main queues, of whichever chats."""
+    return f"{WAITING_OF}{owner_id}"
 
 
 def open_question_key(chat: str) -> str:

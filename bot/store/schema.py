@@ -29,5 +29,5 @@ async def ensure_schema(redis: Redis) -> None:
         return
     written = f"release wrote the store (version {version}, this release needs {SCHEMA_VERSION})"
     if version > SCHEMA_VERSION:
-        raise SchemaRefused(f"A later {written}: update the bot")
+        raise SchemaRefused(f"A later {written}: update the bot, or restore the backup of before")
     raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")

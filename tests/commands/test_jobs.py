@@ -69,6 +69,20 @@ async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     assert [row.job.text for row in await admin.rows(limit=2)] == ["first", "second"]
 
 
+async def test_a_job_between_two_processes_is_called_parked(
+    admin: JobAdmin, job_queue: JobQueue, clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = new_job(text="mine")
+    claimed = await started(job_queue, job)
+    row = await admin.row(job.id)
+    assert (row.is_parked, row.began_at) == (False, clock.now().replace(microsecond=0))
+    await job_queue.park(claimed, "t")
+    (row,) = await admin.rows()
+    assert row.is_parked
+    print_job(row)
+    assert "parked, waits for a worker" in capsys.readouterr().out
+
+
 async def test_what_is_over_is_listed_when_it_is_asked_for_the_latest_first(
     admin: JobAdmin, job_queue: JobQueue, clock: HandClock
 ) -> None:

@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 import yaml
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from bot.settings import Settings
+from bot.store.server import find_server_binary
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
 COMPOSE = ROOT / "deploy/compose.yaml"
 CI = ROOT / ".ci/run"
+
+SLOW_START = Retry(ConstantBackoff(0.1), 100)
 
 
 def compose() -> dict[str, Any]:
@@ -88,6 +94,26 @@ def test_an_image_of_others_is_one_version() -> None:
         assert "build" in service or re.search(r":\d+\.\d+", service["image"]), name
 
 
+@pytest.mark.heavy
+def test_the_store_is_process_1_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    command = compose()["services"]["valkey"]["command"][-1].replace("$$", "$")
+    (tmp_path / "valkey-server").symlink_to(find_server_binary())
+    script = command.replace("dir /data", f"dir {tmp_path}\nport 0\nunixsocket {tmp_path}/store.sock")
+    store = subprocess.Popen(
+        ["sh", "-c", script],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "VALKEY_PASSWORD": "abc123"},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with Redis(unix_socket_path=f"{tmp_path}/store.sock", password="abc123", retry=SLOW_START) as redis:
+            memory = redis.info("memory")
+            assert (memory["maxmemory"], memory["maxmemory_policy"]) == (1536 * 2**20, "noeviction")
+        store.terminate()
+        assert store.wait(2) == 0
+    finally:
+        store.kill()
+
+
 def test_the_stores_command_makes_a_configuration() -> None:
     command = compose()["services"]["valkey"]["command"][-1].replace("$$", "$")
     script = command.replace("exec valkey-server -", "cat")
@@ -101,8 +127,9 @@ def test_the_stores_command_makes_a_configuration() -> None:
     assert shown.stdout.splitlines() == [
         "requirepass abc123",
         "appendonly yes",
-        "appendfsync everysec",
+        "appendfsync always",
         'save ""',
+        "maxmemory 1536mb",
         "maxmemory-policy noeviction",
         "dir /data",
     ]

@@ -270,7 +270,13 @@ def test_the_bot_reaches_the_store_and_the_outside_and_nothing_else() -> None:
 
 def test_the_store_has_a_password_and_keeps_what_it_has() -> None:
     spec, valkey = WORKLOADS["valkey"]["spec"], container("valkey")
-    for line in ("requirepass", "appendonly yes", "appendfsync always", "maxmemory-policy noeviction"):
+    for line in (
+        "requirepass",
+        "appendonly yes",
+        "appendfsync always",
+        "maxmemory 768mb",
+        "maxmemory-policy noeviction",
+    ):
         assert line in valkey["command"][-1]
     assert valkey["env"] == [
         {

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn, field_of
-from bot.jobs.model import JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import (
     BotFull,
     ClaimedJob,
     JobQueue,
+    PersonFull,
     QueueFull,
     SaveOutcome,
 )
@@ -43,6 +45,8 @@ async def everything(redis: Redis) -> dict[str, Any]:
                 found[key] = await redis.hgetall(key)
             case "zset":
                 found[key] = await redis.zrange(key, 0, -1)
+            case "set":
+                found[key] = await redis.smembers(key)
             case "list":
                 found[key] = await redis.lrange(key, 0, -1)
             case _:
@@ -150,6 +154,34 @@ async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_que
     again = await take(job_queue, "a")
     assert (again.job, again.attempt, again.tries) == (job, 2, 2)
     assert again.checkpoints == {"asked": {"before": [1, 2]}}
+
+
+async def test_one_person_never_holds_all_places(redis: Redis, docket: Docket, clock: HandClock) -> None:
+    job_queue = JobQueue(redis, docket, clock, queue_limit=50, total_limit=20)
+    held: list[Job] = []
+
+    async def ask(person: int, chat: int) -> None:
+        job = new_job(owner_id=person, chat=ChatKey(chat))
+        await job_queue.enqueue([job], job.id)
+        held.append(job)
+
+    async def fill(person: int) -> int:
+        before = len(held)
+        with contextlib.suppress(PersonFull, BotFull):
+            for number in range(50):
+                await ask(person, -1000 * person - number % 3)
+        return len(held) - before
+
+    assert await fill(1) == 10
+    with pytest.raises(PersonFull):
+        await ask(1, -1)
+    # The last two places are for people of whom nothing waits.
+    assert await fill(2) == 8
+    assert [await fill(person) for person in (3, 4, 5)] == [1, 1, 0]
+    for job in held[:3]:
+        await job_queue.cancel(job.chat, job.queue, job.id)
+    await ask(1, -1)
+    assert 0 < await redis.ttl(keys.waiting_of_key(1)) <= keys.WAITING_OF_TTL_S
 
 
 @pytest.mark.parametrize("ends", ["finished", "cancelled"])
@@ -263,7 +295,7 @@ async def test_all_chats_together_may_have_so_much_waiting(
     job_queue = JobQueue(redis, docket, clock, total_limit=3)
     chats = [ChatKey(number, None) for number in range(1, 5)]
     for number, chat in enumerate(chats[:3]):
-        await job_queue.enqueue([new_job(id=f"job{number}", chat=chat)], number)
+        await job_queue.enqueue([new_job(id=f"job{number}", chat=chat, owner_id=number)], number)
     await clock.advance(7)
     assert await job_queue.statistics.waiting() == (3, 7.0)
 
@@ -536,3 +568,18 @@ async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s
+
+
+async def test_a_pause_can_hold_what_was_begun_too(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    claimed = await job_queue.claim(EDIT, "a")
+    assert claimed is not None
+    await job_queue.park(claimed, "a")
+    await job_queue.pause(also_running=True)
+    assert await job_queue.claim(EDIT, "b") is None
+    assert await job_queue.sweep() == 1, "its queue keeps a ticket for the time after"
+    await job_queue.resume()
+    again = await job_queue.claim(EDIT, "b")
+    assert again is not None
+    assert again.job.id == job.id

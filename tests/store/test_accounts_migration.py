@@ -1,10 +1,13 @@
 """A store of version 2, in which each topic had an account of its own."""
 
 import asyncio
+import sys
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
+from bot.store.connect import Store
 from bot.store.keys import SCHEMA, chat_key
 from bot.store.schema import SCHEMA_VERSION, ensure_schema
 
@@ -106,3 +109,56 @@ async def test_a_migration_that_died_half_way_is_finished_and_changes_nothing_tw
         name: MIGRATED[name] for name in MIGRATED if name != "5"
     }
     assert await fields(redis, "-1:4") == {"session_id": "s4"}
+
+
+CHATS, KILLED_AT = 3000, (100, 900, 1800)
+MIGRATE = """
+import asyncio, sys
+from redis.asyncio import Redis
+from bot.store.schema import ensure_schema
+
+async def migrate():
+    async with Redis.from_url(sys.argv[1], decode_responses=True) as redis:
+        await ensure_schema(redis)
+
+asyncio.run(migrate())
+"""
+
+
+@pytest.mark.heavy
+async def test_a_migration_killed_again_and_again_loses_and_doubles_nothing(
+    store: Store, redis: Redis
+) -> None:
+    await redis.set(SCHEMA, 2)
+    for number in range(CHATS):
+        older = {"client_id": f"o{number}", "account": "anonymous", "session_id": "older", **GUEST}
+        newer = {"client_id": f"n{number}", "account": "anonymous", "session_id": "newer", **GUEST}
+        await put(redis, f"-{number}:1", 10, {**older, "language": "en"})
+        await put(redis, f"-{number}:2", 20, {**newer, "token": f"t{number}"})
+
+    async def moved() -> int:
+        async with redis.pipeline(transaction=False) as pipe:
+            for number in range(CHATS):
+                pipe.hexists(chat_key(f"-{number}"), "account_epoch")
+            return sum(await pipe.execute())
+
+    for killed_at in KILLED_AT:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, store.url)
+        while await moved() < killed_at:
+            assert process.returncode is None
+        process.kill()
+        await process.wait()
+        assert await redis.get(SCHEMA) == "2"
+        assert killed_at <= await moved() < CHATS
+    last = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, store.url)
+    assert await last.wait() == 0
+
+    assert await redis.get(SCHEMA) == str(SCHEMA_VERSION)
+    for number in range(CHATS):
+        shared = await fields(redis, f"-{number}")
+        epoch = shared.pop("account_epoch")
+        assert shared == {"client_id": f"n{number}", **GUEST, "token": f"t{number}", "language": "en"}
+        # The project of the account that stays is within reach; the other one's is told so.
+        assert await fields(redis, f"-{number}:1") == {"account": "anonymous", "session_id": "older"}
+        newer = {"account": "anonymous", "session_id": "newer", "project_epoch": epoch}
+        assert await fields(redis, f"-{number}:2") == newer

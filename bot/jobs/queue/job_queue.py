@@ -39,12 +39,18 @@ from bot.store.lua_script import LuaScript
 
 log = structlog.get_logger(__name__)
 
+PAUSED_ALL = "all"  # value of the pause mark: not even what was begun goes on
+
 _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 """A full queue must not keep a chat from being erased, a token from being deleted, a job from being stopped."""
 
 
 class QueueFull(Exception):
     """As many jobs wait in the chat's queue as may."""
+
+
+class PersonFull(QueueFull):
+    """As many jobs of one person wait, in all chats together, as may."""
 
 
 class BotFull(QueueFull):
@@ -112,7 +118,7 @@ class JobQueue(JobReader):
         docket: Where tickets are added.
         clock: For what ages out.
         quotas: What a day allows; without, everything.
-        queue_limit: How many jobs may wait in one queue.
+        queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
         total_limit: How many jobs may wait in the main queues of all chats.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
         update_ttl_s: How long an update is remembered.
@@ -205,7 +211,12 @@ class JobQueue(JobReader):
             "now_s": int(now_s),
             "job_prefix": keys.job_key(chat, ""),
             "total_limit": self._total_limit,
-            "ttl": {"album_s": keys.ALBUM_TTL_S, "sender_s": keys.SENDER_TTL_S, "request_s": keys.JOB_TTL_S},
+            "ttl": {
+                "album_s": keys.ALBUM_TTL_S,
+                "sender_s": keys.SENDER_TTL_S,
+                "request_s": keys.JOB_TTL_S,
+                "waiting_of_s": keys.WAITING_OF_TTL_S,
+            },
             "jobs": [self._enqueue_entry(job, takes_part=arrival is not None) for job in jobs],
         }
         if (charge := self.quotas.charge(jobs, arrival)) is not None:
@@ -221,12 +232,15 @@ class JobQueue(JobReader):
                 keys.album_key(chat, arrival.replied_album if arrival else ""),
                 keys.WAITING_JOBS,
                 keys.QUEUES,
+                keys.waiting_of_key(jobs[0].owner_id),
             ],
             **argument,
         )
         match answer:
             case ["queue_full"]:
                 raise QueueFull
+            case ["person_full"]:
+                raise PersonFull
             case ["bot_full"]:
                 raise BotFull
             case ["quota_exceeded", scope, resource, left]:
@@ -237,16 +251,20 @@ class JobQueue(JobReader):
         return bool(answer[0] == "new")
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
-        chat = str(job.chat)
+        chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1
+        # Neither one chat nor one person takes more than half of all places.
+        share = min(self._queue_limit, max(1, self._total_limit // 2)) * extra
+        is_main = job.queue is QueueName.MAIN
         return {
             "id": job.id,
             "key": keys.job_key(chat, job.id),
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": STORED_JOB.dump_json(job).decode(),
-            "queue_limit": self._queue_limit * (2 if job.kind in _URGENT else 1),
+            "queue_limit": share if is_main else self._queue_limit * extra,
+            "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,
-            "is_main": job.queue is QueueName.MAIN,
+            "is_main": is_main,
         }
 
     async def quota_warnings(self, chat: ChatKey, update_id: int) -> list[QuotaWarning]:
@@ -278,6 +296,7 @@ class JobQueue(JobReader):
             ],
             queue=name,
             ticket=ticket,
+            paused_all=PAUSED_ALL,
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
@@ -410,9 +429,13 @@ class JobQueue(JobReader):
             if job_id != job.id:
                 await self.cancel(job.chat, job.queue, job_id)
 
-    async def pause(self) -> None:
-        """Begin no more requests and exports, in any process; they wait, and what runs goes on."""
-        await self._redis.set(keys.PAUSED, 1)
+    async def pause(self, *, also_running: bool = False) -> None:
+        """Begin no more requests and exports, in any process; they wait, and what runs goes on.
+
+        Args:
+            also_running: Nor go on with what was begun before.
+        """
+        await self._redis.set(keys.PAUSED, PAUSED_ALL if also_running else "new")
 
     async def resume(self) -> None:
         """Begin requests and exports again."""

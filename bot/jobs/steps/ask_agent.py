@@ -91,6 +91,8 @@ SECOND_LOOKS = 3
 SECOND_LOOK_PAUSE_S = 5.0
 """Looks at a project that seems unchanged after a turn without text, and the pause before each."""
 
+MAX_ANSWER_CHARS = 20_000
+
 PREVIEW_CHARS = 2000
 """The newest of the words so far: what the progress message can show at most."""
 
@@ -369,7 +371,9 @@ class _AgentTurn:
                 is_new_question = received.question != asked
                 if is_new_question or (changed and now_s - saved_s >= SAVE_TEXT_EVERY_S):
                     saved_s, asked = now_s, received.question
-                    so_far = AgentTextSoFar(text=received.text.text, question=self._question(asked))
+                    so_far = AgentTextSoFar(
+                        text=bounded_answer(received.text.text), question=self._question(asked)
+                    )
                     await self._attempt.save(so_far, self._turn.key)
 
     def _receive(self, event: Event, received: _Received) -> bool:
@@ -452,7 +456,7 @@ class _AgentTurn:
         earlier = self._attempt.load(AgentAnswered)
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         answered = AgentAnswered(
-            text=text,
+            text=bounded_answer(text),
             has_changed=_digest(after) != (self._attempt.load(AgentAsked) or AgentAsked()).draft_digest,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
@@ -472,6 +476,11 @@ class _AgentTurn:
 
     async def _state(self) -> ProjectState:
         return await self._projects.get_state(self._attempt.job, self._lost.end)
+
+
+def bounded_answer(text: str) -> str:
+    """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
+    return text[:MAX_ANSWER_CHARS]
 
 
 def _digest(draft: Draft | None) -> str:

@@ -284,10 +284,10 @@ class JobRunner:
             with contextlib.suppress(ChatGone):
                 # First: its edits may be what Telegram asks to wait for.
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
+                await attempt.responder.conclude(is_done=False)
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
-                await attempt.responder.conclude(is_done=False)
         except RedisError:
             raise
         except Exception:

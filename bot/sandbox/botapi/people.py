@@ -5,6 +5,7 @@ from typing import Any
 from bot.sandbox.botapi import entities
 from bot.sandbox.botapi.context import content_of, origin_of, quote_of, reply_fields
 from bot.sandbox.botapi.errors import bad_request
+from bot.sandbox.botapi.media import kind_in
 from bot.sandbox.botapi.state import (
     ANONYMOUS_ADMIN,
     CHANNEL_SENDER,
@@ -188,8 +189,9 @@ def forward(
 
 def edit(world: World, chat: Chat, message: Message, content: Json) -> None:
     """Edit a message as its author."""
+    is_file = kind_in(content) is not None  # It may be of another kind.
     for name in content_of(message.json):
-        if name in content or name in {"text", "entities", "caption", "caption_entities"}:
+        if is_file or name in content or name in {"text", "entities", "caption", "caption_entities"}:
             del message.json[name]
     message.json |= {**content, "edit_date": world.now()}
     world.keep_version(message)

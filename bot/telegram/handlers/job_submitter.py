@@ -15,7 +15,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
-from bot.jobs.queue.job_queue import BotFull, JobQueue, QueueFull
+from bot.jobs.queue.job_queue import BotFull, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
@@ -26,6 +26,9 @@ from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
+
+_FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
+"""Texts for places that are taken, other than those of the chat."""
 
 
 class JobSubmitter:
@@ -92,7 +95,7 @@ class JobSubmitter:
             is_new = await self.job_queue.enqueue(jobs, update.update_id, arrival)
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = LocalizedMessage("error.all_busy" if isinstance(error, BotFull) else "error.queue_full")
+            refusal = LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
             if isinstance(error, QuotaExceeded):
                 refusal = quota_exceeded(error.warning, self.job_queue.quotas)
             # A token is deleted all the same.

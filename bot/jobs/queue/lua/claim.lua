@@ -18,6 +18,7 @@ local args = cjson.decode(ARGV[1])
 local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
 if id then
   if ticket ~= '' and ticket ~= args.ticket then return {'busy'} end
+  if redis.call('GET', paused) == args.paused_all then return {'paused'} end
 else
   id = redis.call('LINDEX', queue, 0)
   if not id then return {'empty'} end

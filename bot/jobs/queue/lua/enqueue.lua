@@ -4,16 +4,26 @@
 -- Races: of two processes with the same update the second gets 'repeated'. A part that comes while a job is closed
 -- either joins it, and the one who closes it has to look again, or begins a job of its own.
 --
--- KEYS: update mark, album, sender, request, replied album, all waiting jobs, queues in use
--- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, sender_s, request_s),
---   jobs (each: id, key, queue, queue_key, request, queue_limit, takes_part, is_main),
+-- KEYS: update mark, album, sender, request, replied album, all waiting jobs, queues in use, waiting jobs of the person
+-- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, sender_s, request_s, waiting_of_s),
+--   jobs (each: id, key, queue, queue_key, request, queue_limit, person_limit, takes_part, is_main),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
--- Answer: {'new'}, {'repeated'}, {'queue_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
+-- Answer: {'new'}, {'repeated'}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
 -- Needs: quotas.lua, album.lua
-local update_mark, waiting, queues = KEYS[1], KEYS[6], KEYS[7]
+local update_mark, waiting, queues, waiting_of = KEYS[1], KEYS[6], KEYS[7], KEYS[8]
 local keys = {album = KEYS[2], sender = KEYS[3], request = KEYS[4], replied_album = KEYS[5]}
 local args = cjson.decode(ARGV[1])
 local charge, part, ttl = args.charge, args.part, args.ttl
+
+-- Count the person's waiting jobs. Those that began or ended since are dropped here, if there seem to be enough.
+local function count_waiting_of(enough)
+  if redis.call('SCARD', waiting_of) >= enough then
+    for _, job in ipairs(redis.call('SMEMBERS', waiting_of)) do
+      if redis.call('HGET', job, 'state') ~= 'queued' then redis.call('SREM', waiting_of, job) end
+    end
+  end
+  return redis.call('SCARD', waiting_of)
+end
 
 if redis.call('EXISTS', update_mark) == 1 then return {'repeated'} end
 if part and part.album ~= '' then
@@ -38,7 +48,13 @@ for _, job in ipairs(args.jobs) do
     if redis.call('LLEN', job.queue_key) >= job.queue_limit then return {'queue_full'} end
   end
 end
-if #main_jobs > 0 and redis.call('ZCARD', waiting) + #main_jobs > args.total_limit then return {'bot_full'} end
+if #main_jobs > 0 then
+  local person_limit, count = main_jobs[1].person_limit, redis.call('ZCARD', waiting) + #main_jobs
+  if count_waiting_of(person_limit) >= person_limit then return {'person_full'} end
+  -- The last tenth is for people of whom nothing waits yet.
+  local is_scarce = count > args.total_limit - math.floor(args.total_limit / 10)
+  if count > args.total_limit or (is_scarce and count_waiting_of(1) > 0) then return {'bot_full'} end
+end
 
 local was_asked = verdict == 'late' and redis.call('HEXISTS', old_job, 'has_prompt') == 1
 if charge then
@@ -64,7 +80,11 @@ for _, job in ipairs(jobs) do
     if part.replied_album ~= '' then add_album(job.key, keys.replied_album, job.id, ttl) end
   end
 end
-for _, job in ipairs(main_jobs) do redis.call('ZADD', waiting, args.now_s, job.key) end
+for _, job in ipairs(main_jobs) do
+  redis.call('ZADD', waiting, args.now_s, job.key)
+  redis.call('SADD', waiting_of, job.key)
+  redis.call('EXPIRE', waiting_of, ttl.waiting_of_s)
+end
 if verdict == 'joined' then add_part(keys, old_job, old_id, part, ttl) end
 if verdict == 'started' then redis.call('HSET', old_job, 'offered:' .. part.message_id, content_of(part.file_unique_id, part.text)) end
 if verdict == 'edited' then
