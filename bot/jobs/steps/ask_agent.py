@@ -81,9 +81,7 @@ FRACTION_BEFORE = 0.3
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
 
-RAW_READABLE_S = 60.0
-"""How long the news that the raw video is there stays above the stages that follow."""
-
+RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 from telegram import Message
-from telegram.constants import ChatAction, MessageLimit, ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram.constants import MessageLimit, ParseMode
+from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
@@ -26,7 +26,7 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import DONE, SEEN, ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
 from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
@@ -46,13 +46,11 @@ from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
-
-ACTION_EVERY_S = 4.5
-"""Pause between two actions of a chat; Telegram shows one for five seconds."""
 
 _PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
 """What Telegram shows as a photo; an animated picture stays a file."""
@@ -84,7 +82,7 @@ class TelegramResponder:
         self._files = responders.files
         self._delivery = responders.delivery
         self._words = Words(job.language)
-        self._signs: asyncio.Task[None] | None = None
+        self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
             responders.bot,
             job,
@@ -116,7 +114,7 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
-        await self._end_signs()
+        await self._signs.close()
         await self._progress_message.close()
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -195,55 +193,15 @@ class TelegramResponder:
 
     async def react(self, emoji: str) -> bool:
         """See ``ports.Responder``."""
-        job = self._job
-
-        async def react(chat_id: int) -> bool:
-            # In the supergroup that a group became, the number means another message.
-            if job.message_id is None or chat_id != job.telegram_chat_id:
-                return False
-            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji or None)
-
-        try:
-            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True, patient=False)
-        except BadRequest as error:
-            log.info("responder.no_reaction", error=error.message)
-            return False
+        return await self._signs.react(emoji)
 
     def acknowledge(self) -> None:
         """See ``ports.Responder``."""
-        self._signs = asyncio.create_task(self._show_signs(), name=f"signs:{self._job.id}")
-
-    async def _show_signs(self) -> None:
-        await asyncio.gather(self._show_action(ChatAction.TYPING), self._react_softly(SEEN))
+        self._signs.acknowledge()
 
     async def conclude(self, *, is_done: bool) -> None:
         """See ``ports.Responder``."""
-        await self._end_signs()
-        await self._react_softly(DONE if is_done else "")
-
-    async def _end_signs(self) -> None:
-        if self._signs is not None:
-            self._signs.cancel()
-            await asyncio.gather(self._signs, return_exceptions=True)
-
-    async def _react_softly(self, emoji: str) -> None:
-        if not self._job.is_press:
-            with contextlib.suppress(ChatGone, TelegramError):
-                await self.react(emoji)
-
-    async def _show_action(self, action: ChatAction) -> None:
-        topic_id = self._job.chat.topic_id
-
-        async def show(chat_id: int) -> bool:
-            return await self._bot.send_chat_action(chat_id, action, message_thread_id=topic_id)
-
-        with contextlib.suppress(ChatGone, TelegramError):
-            await self._telegram_calls.call(self._job.chat.chat_id, show, repeatable=True, patient=False)
-
-    async def _show_uploading(self) -> None:
-        while True:
-            await self._show_action(ChatAction.UPLOAD_VIDEO)
-            await self._responders.clock.sleep(ACTION_EVERY_S)
+        await self._signs.conclude(is_done=is_done)
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """See ``ports.Responder``."""
@@ -334,8 +292,7 @@ class TelegramResponder:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
-        uploading = asyncio.create_task(self._show_uploading(), name=f"uploading:{self._job.id}")
-        try:
+        async with self._signs.uploading():
             return await self._delivery.deliver(
                 self._job,
                 self._checkpoints,
@@ -347,9 +304,6 @@ class TelegramResponder:
                 in_private=in_private,
                 may_be_kept=may_be_kept,
             )
-        finally:
-            uploading.cancel()
-            await asyncio.gather(uploading, return_exceptions=True)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
