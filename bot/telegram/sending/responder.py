@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from telegram import Message
 from telegram.constants import MessageLimit, ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
@@ -363,11 +363,7 @@ class TelegramResponder:
         )  # Here because Pillow is large and few jobs draw.
 
         words = self._words
-        parts = [format_message(words, part.key, part.params).rstrip(".。") for part in message.parts]
-        caption = " · ".join(parts)
-        caption = "\n".join(
-            [caption, *(format_message(words, line.key, line.params) for line in message.waiting)]
-        )
+        caption = format_side_by_side(words, message.parts, message.waiting)
         if len(caption) > MessageLimit.CAPTION_LENGTH:
             return False
         labels = TimelineLabels(
