@@ -36,7 +36,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.formatting import format_message, format_side_by_side
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
