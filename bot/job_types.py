@@ -32,6 +32,7 @@ from bot.jobs.steps.say import Say
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
 from bot.jobs.steps.show_private_message import ShowPrivateMessage
+from bot.jobs.steps.show_sample import ShowSample
 from bot.jobs.steps.show_settings import ShowSettings
 from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
@@ -106,7 +107,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (NextQuestion, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
+        (NextQuestion, ShowSample, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),

@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         "X-Skill-Platform; X-Skill-Source is always the skill card's name. Default: by the card's directory.",
     )
     default_skill: str = Field(
-        "video-editing-ai-background", description="Name of the skill card that a new chat starts with."
+        "video-editor", description="Name of the skill card that a new chat starts with."
     )
     skills_dir: Path | None = Field(
         None,

@@ -218,6 +218,13 @@ class RunExample(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class TrySample(ButtonAction):
+    """Send the sample clip and let the agent edit it."""
+
+    name = "sample"
+
+
+@dataclass(frozen=True, slots=True)
 class RunSuggestion(ButtonAction):
     """Send the suggested next step of this name to the agent."""
 

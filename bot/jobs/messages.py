@@ -112,6 +112,18 @@ class TimelinePicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleClip:
+    """The sample clip with a caption; where it can't be sent, the caption alone."""
+
+    caption: LocalizedMessage
+
+    @property
+    def buttons(self) -> tuple[Button, ...]:
+        """The buttons of the caption."""
+        return self.caption.buttons
+
+
+@dataclass(frozen=True, slots=True)
 class PrivateMessage:
     """A message for the person who asked alone: in a group it goes to their private chat, and the group is told so.
 
@@ -132,7 +144,7 @@ class PrivateMessage:
 TextMessage = LocalizedMessage | AgentMessage | ListMessage
 """A message that more lines can be put under."""
 
-OutgoingMessage = TextMessage | TimelinePicture | PrivateMessage
+OutgoingMessage = TextMessage | TimelinePicture | SampleClip | PrivateMessage
 
 
 def with_lines(

@@ -19,12 +19,12 @@ _LABEL_CHARS: Final = 60
 
 # How examples begin that edit what is there, rather than describe something new; or they name it.
 _EDITS: Final = re.compile(
-    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚]|^背景"
+    r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚配]|^背景"
     r"|\b(?:my|this) (?:video|clip|picture|photo|image)s?\b|我的视频|这[段张]",
     re.I,
 )
 _PICTURE: Final = re.compile(r"\bthis (?:picture|photo|image)\b|这张", re.I)
-_CLIP: Final = re.compile(r"\b(?:clip|video)s?\b|视频|片段", re.I)
+_CLIP: Final = re.compile(r"\b(?:clip|video)s?\b|\b(?:trim|cut)\b|视频|片段|^剪", re.I)
 
 SHORT_CUT_MS: Final = 15_000
 """The length that short vertical videos usually have; what is longer may be cut to it."""

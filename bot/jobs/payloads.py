@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
 
 
 class Payload(BaseModel):
@@ -89,7 +89,7 @@ class ForgetPayload(Payload):
 class SayPayload(Payload):
     """A text that the handler prepared."""
 
-    message: LocalizedMessage  # the text
+    message: LocalizedMessage | ListMessage  # the text
     reaction: str = ""  # an emoji that says the same, set on the message that asked where the chat allows it
     links: tuple[str, ...] = ()  # links to media in the edited request that the message offers to run
     edited_job_id: str = ""  # the job whose request was edited; empty if the message offers none

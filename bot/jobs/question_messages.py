@@ -64,7 +64,9 @@ def question_message(
     lines.append(LocalizedMessage(f"question.hint_{_kind(question)}", {"reply": reply}))
     buttons = [
         Button(
-            text=_mark(question, option in ticked) + bounded(label, MAX_BUTTON_CHARS),
+            # Where nothing of a label can be seen, its number is.
+            text=_mark(question, option in ticked)
+            + (bounded(label, MAX_BUTTON_CHARS).strip() or str(option + 1)),
             action=AnswerQuestion(job.id, number, str(option)),
         )
         for option, label in enumerate(question.options)

@@ -70,6 +70,7 @@ _PRELOADED = (
     "bot.media.audio_conversion",
     "bot.media.shrink",
     "bot.media.picture_conversion",
+    "bot.media.video_conversion",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4

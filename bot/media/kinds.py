@@ -28,8 +28,10 @@ CONVERTED: Final = {
     "ogg": "m4a", "amr": "m4a", "caf": "m4a", "ac3": "m4a", "wma": "m4a", "mka": "m4a",
     "flac": "wav", "aiff": "wav", "w64": "wav", "ape": "wav", "wv": "wav",
     "heic": "jpg", "avif": "jpg", "tiff": "jpg", "bmp": "jpg", "jp2": "jpg",
+    "ts": "mp4", "mpeg": "mp4", "wmv": "mp4", "flv": "mp4", "rm": "mp4", "ogv": "mp4",
 }  # fmt: skip
-"""What NemoVideo does not take, and what it is converted to (``audio_conversion.py``, ``picture_conversion.py``)."""
+"""What NemoVideo does not take, and what it is converted to: ``audio_conversion.py``, ``picture_conversion.py``,
+``video_conversion.py``."""
 
 Category = Literal["video", "audio", "image", "archive", "document", "web_page", "text", "other"]
 """What a file is for people, who are told something else about each."""

@@ -18,7 +18,7 @@ from bot.skills.files import CardFile, Unreadable, read_card_file
 from bot.skills.marks import card_mark, example_mark, link_name
 from bot.words import bounded
 
-DEFAULT_CARD: Final = "video-editing-ai-background"
+DEFAULT_CARD: Final = "video-editor"
 BUILT_IN_DIR: Final = Path(__file__).parent / "cards"
 
 INSTALL_DIRS: Final = (Path("~/.clawhub"), Path("~/.cursor/skills"))

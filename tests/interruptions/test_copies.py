@@ -74,7 +74,7 @@ async def test_the_copy_of_a_job_that_is_given_up_goes_too(worlds: Worlds) -> No
             await world.bots.end(world.bots.running[0], signal.SIGKILL)
         start(world, JOB_TRIES="2")
 
-        await world.ada.chat.wait(matching="interrupted several times", timeout_s=PATIENCE_S)
+        await world.ada.chat.wait(matching="kept getting interrupted", timeout_s=PATIENCE_S)
         await world.at_rest()
         assert copies(world) == []
 

@@ -43,7 +43,7 @@ async def test_prompts_keep_their_order_when_the_second_is_interrupted(worlds: W
         await world.ada.say(PROMPTS[1])
         await world.nemo.reached(hold, timeout_s=PATIENCE_S)
         await world.ada.say(PROMPTS[2])
-        await world.ada.chat.wait(matching="In line, place 1", timeout_s=PATIENCE_S)
+        await world.ada.chat.wait(matching="Position 1", timeout_s=PATIENCE_S)
         await world.bots.ready(world.bots.start("worker"))
 
         await world.bots.end(first, number)

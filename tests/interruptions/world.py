@@ -34,7 +34,7 @@ from tests.interruptions.process import run_bot
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["bot.app", "bot.cli", "tests.interruptions.process"])
 
-LIVE_MARKS = ("▰", "▱", "In line, place")
+LIVE_MARKS = ("▰", "▱", "Position")
 """Stand in progress messages and in no others."""
 
 PATIENCE_S = 45.0

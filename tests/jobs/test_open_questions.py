@@ -24,7 +24,7 @@ async def claim(job_queue: JobQueue, ticket: str = "t") -> ClaimedJob:
 
 
 async def asking(job_queue: JobQueue, number: str = "1.0", *behind: Job) -> Job:
-    """A job that waits for an answer, with others behind it."""
+    """A job that is waiting for an answer, with others behind it."""
     job = new_job()
     await job_queue.enqueue([job], "asking")
     claimed = await claim(job_queue)

@@ -70,7 +70,7 @@ def test_no_kind_is_to_be_saved_as_itself(kind: str) -> None:
         ("mov", "video", True),
         ("heic", "image", True),
         ("amr", "audio", True),
-        ("ts", "video", False),
+        ("ts", "video", True),
         ("psd", "image", False),
         ("pdf", "document", False),
         (None, "other", False),

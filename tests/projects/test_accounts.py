@@ -128,7 +128,7 @@ async def test_a_token_is_nowhere_to_be_read(town: Town) -> None:
             await town.nemo.release(hold)
             await town.said(town.ada, "your own NemoVideo account", "321")
             await town.ada.say("/credits")
-            await town.said(town.ada, "They belong to your own")
+            await town.said(town.ada, "These credits belong to your own")
             kept = await town.everything()
     assert '"kind":"login"' in waiting
     assert "own_token" in kept
@@ -157,7 +157,7 @@ async def test_wherever_a_token_stands_it_logs_in_and_goes_no_further(town: Town
     assert await town.nemo.messages() == []
 
 
-@pytest.mark.parametrize(("status", "says"), [(None, "does not accept"), (502, "can't be reached")])
+@pytest.mark.parametrize(("status", "says"), [(None, "doesn't accept"), (502, "can't be reached")])
 async def test_the_message_is_deleted_also_when_the_check_fails(
     town: Town, status: int | None, says: str
 ) -> None:
@@ -186,7 +186,7 @@ async def test_a_message_with_a_token_is_deleted_however_much_is_waiting(town: T
         await town.ada.say("make a 1 second video of a cat")
         await town.nemo.reached(hold)
         await town.ada.say("make a 1 second video of a dog")
-        await town.said(town.ada, "In line")
+        await town.said(town.ada, "in the queue")
         message = await town.ada.say(f"/login {SECRET}")
         await town.said(town.ada, "Too many requests")
         await town.gone(message, town.ada.chat)
@@ -203,7 +203,7 @@ async def test_a_token_in_a_group_is_not_used(town: Town, may_delete: bool) -> N
     async with town.bot():
         message = await town.ada.say(f"/login {SECRET}", club)
         told = await town.said(
-            town.ada, "I deleted that message" if may_delete else "delete it yourself", chat=club
+            town.ada, "I deleted your message" if may_delete else "delete it yourself", chat=club
         )
         kept = await town.everything()
     assert "renew" in told.text
@@ -235,13 +235,13 @@ async def test_a_link_is_never_in_a_group(town: Town) -> None:
         await town.bo.say("/edit make a 1 second video of a cat", club)
         await town.said(town.bo, "用时", chat=club)
         await town.bo.say("/link", club)
-        await town.said(town.bo, "只有本群管理员", chat=club)
+        await town.said(town.bo, "只有群管理员", chat=club)
         assert not [request for request in await town.nemo.requests() if request.endpoint == "claim-token"]
         await town.ada.say("/link", club, sent_as="anonymous")
-        kept = await town.said(town.ada, "you will see it there", chat=club)
-        payload = str((await town.ada.press(kept, "Private chat") or {})["url"]).partition("?start=")[2]
+        kept = await town.said(town.ada, "to see it there", chat=club)
+        payload = str((await town.ada.press(kept, "private chat") or {})["url"]).partition("?start=")[2]
         await town.bo.start(payload)
-        await town.said(town.bo, "答复只给提问的人看")
+        await town.said(town.bo, "这条消息只给提问的人看")
         assert "clm_" not in await town.everything()
         await town.ada.say("/link", club)
         given = await town.said(town.ada, "your group's project")

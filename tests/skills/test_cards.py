@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.nemovideo.prompts import Background, Generate, Music, parse
+from bot.sandbox.nemovideo.prompts import Background, Generate, Music, Title, Trim, parse
 from bot.skills import (
     DEFAULT_CARD,
     INSTALL_DIRS,
@@ -31,6 +31,7 @@ BUILT_IN = {
     "ai-music-generator-free-ab-old": 500 * MB,
     "sora-video-generation": 200 * MB,
     "video-editing-ai-background": 500 * MB,
+    "video-editor": 500 * MB,
 }
 
 OTHERS = """\
@@ -124,6 +125,7 @@ def test_a_built_in_card_is_whole_in_both_languages(name: str) -> None:
     [
         ("ai-music-generator-free-ab-old", (20, 40), ("mp4", "mov", "avi", "webm")),
         ("video-editing-ai-background", (30, 60), ("mp4", "mov", "avi", "webm")),
+        ("video-editor", (30, 60), ("mp4", "mov", "avi", "webm")),
         ("ai-music-generator-free", (60, 120), ("mp4", "mov", "avi", "webm")),
         ("sora-video-generation", (60, 180), ("txt", "png", "jpg", "mp4")),
     ],
@@ -144,6 +146,7 @@ EDITED: Final = {
     "ai-music-generator-free-ab-old": Music | Generate,
     "sora-video-generation": Generate,
     "video-editing-ai-background": Background,
+    "video-editor": Trim | Music | Title | Generate,
 }
 
 

@@ -86,7 +86,7 @@ async def test_an_admins_press_is_answered_while_sends_are_held_back(services: S
         )
         asked = await cleo.press(progress_message, "Cancel", timeout_s=PATIENCE_S)
         assert asked is not None
-        assert "Only the person who asked" in asked["text"]
+        assert "Only the person who started this" in asked["text"]
         stopped = await ann.press(progress_message, "Cancel", timeout_s=PATIENCE_S)
         assert stopped is not None
         assert stopped["text"] == "Stopping…"

@@ -3,7 +3,9 @@ import contextlib
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pillow_heif
 import pytest
@@ -23,10 +25,12 @@ from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_audio
+from bot.telegram.sending import downloads
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import UNAVAILABLE_PAUSES_S, FileDownloads
 from bot.web.serve import serve
-from tests.clocks import passing
+from tests.clocks import eventually, passing
+from tests.media.test_video_conversion import make
 from tests.telegram.conftest import Start, Telegram
 
 
@@ -76,6 +80,32 @@ async def test_a_voice_is_converted_on_the_way(start: Start, tmp_path: Path, loc
     assert sniff(content) == "m4a"
 
 
+async def test_a_chat_converts_one_file_at_a_time_so_that_others_get_their_turn(
+    telegram: Telegram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await ada_of(telegram)).send_file("voice", make_audio(tmp_path / "voice.ogg", 1))
+    voice, files, go_on = await ref(telegram, "voice", "voice_1.ogg"), telegram.files(), asyncio.Event()
+    begun, done = list[str](), list[str]()
+
+    async def convert(source: object, kind: str, target: IO[bytes], wanted: str, name: str) -> int:
+        begun.append(name)
+        await go_on.wait()
+        return 0
+
+    async def convert_for(chat_id: int, name: str) -> None:
+        async with files.open(chat_id, replace(voice, name=name)):
+            done.append(name)
+
+    monkeypatch.setattr(downloads, "convert_audio", convert)
+    async with asyncio.TaskGroup() as group:
+        for chat_id, name in ((1, "a"), (1, "b"), (1, "c"), (2, "d")):
+            group.create_task(convert_for(chat_id, name))
+        await eventually(lambda: len(begun) == 2)
+        assert len({name == "d" for name in begun}) == 2
+        go_on.set()
+    assert sorted(done) == ["a", "b", "c", "d"]
+
+
 async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_path: Path) -> None:
     path = make_audio(tmp_path / "song.m4a", 1)
     content = bytearray(path.read_bytes())
@@ -87,7 +117,11 @@ async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "sent_as", "content_type"),
-    [("C0001.MP4", "C0001.MP4", "video/mp4"), ("IMG_1.heic", "IMG_1.jpg", "image/jpeg")],
+    [
+        ("C0001.MP4", "C0001.MP4", "video/mp4"),
+        ("IMG_1.heic", "IMG_1.jpg", "image/jpeg"),
+        ("00001.MTS", "00001.mp4", "video/mp4"),
+    ],
 )
 async def test_camera_files_pass(
     telegram: Telegram, clip_bytes: bytes, tmp_path: Path, name: str, sent_as: str, content_type: str
@@ -95,6 +129,8 @@ async def test_camera_files_pass(
     if name.endswith("heic"):
         pillow_heif.from_pillow(Image.new("RGB", (64, 48), "darkorange")).save(tmp_path / name)
         content = (tmp_path / name).read_bytes()
+    elif name.endswith("MTS"):
+        content = make(tmp_path / name, "mpegts", "libx264", "ac3").read_bytes()
     else:
         content = clip_bytes[:8] + b"XAVC" + clip_bytes[12:]
     await (await ada_of(telegram)).send_file("document", content, name=name)

@@ -9,7 +9,7 @@ from telegram import ChatMemberAdministrator
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.tickets import queue_id
@@ -69,8 +69,8 @@ def joined(
 
 def said(payload: Any) -> str:
     assert isinstance(payload, SayPayload)
-    assert isinstance(payload.message, LocalizedMessage)
-    return payload.message.key
+    message = payload.message.heading if isinstance(payload.message, ListMessage) else payload.message
+    return message.key
 
 
 async def test_a_group_is_told_once_how_to_use_the_bot(received: Received) -> None:
@@ -93,7 +93,7 @@ async def test_only_groups_are_introduced(received: Received, kind: str) -> None
 async def test_help_in_a_group_speaks_of_groups(received: Received) -> None:
     (group,) = await received(message("/help", **{"from": ANN}))
     (private,) = await received(message("/help", PRIVATE, **{"from": ANN}))
-    assert (said(group.payload), said(private.payload)) == ("help.in_group", "help.text")
+    assert (said(group.payload), said(private.payload)) == ("help.group", "help.private")
 
 
 async def test_admins_open_the_settings_to_everyone(received: Received) -> None:

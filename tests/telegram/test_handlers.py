@@ -15,6 +15,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
@@ -86,6 +87,12 @@ class Received:
         return text
 
 
+def said_key(job: Job) -> str:
+    message = job.payload_as(SayPayload).message
+    assert isinstance(message, LocalizedMessage)
+    return message.key
+
+
 @pytest.fixture
 async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIterator[Received]:
     bot, calls = telegram.bot, telegram.telegram_calls
@@ -102,6 +109,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
+        tokens_link="https://nemovideo.example/dashboard/api-tokens",
         admins=[ANN["id"]],
     )
     register_handlers(services)
@@ -265,7 +273,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     received: Received, said: str, origin: Json
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
-    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert await received(in_group) == []
@@ -324,7 +332,7 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
 async def test_a_command_that_was_added_later_does_not_run(received: Received) -> None:
     await received(message("hello", GROUP, message_id=8, **{"from": ANN}))
     (job,) = await received(edited(f"/new@{received.telegram.bot.username}", message_id=8))
-    assert job.payload_as(SayPayload).message.key == "edited.command"
+    assert said_key(job) == "edited.command"
 
 
 @pytest.mark.parametrize("said", ["a cat on a roof", "/edit a cat on a roof"])
@@ -522,6 +530,6 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_eit
     received: Received, said: str
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert (job.kind, job.payload_as(SayPayload).message.key) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
     (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
     assert job.kind is JobKind.STATS

@@ -233,7 +233,9 @@ async def delete_message(
 
 
 async def test_an_earlier_message_is_taken_away_however_often(telegram: Telegram) -> None:
-    ada, (message,) = await said(telegram, LocalizedMessage("help.text", buttons=RETRY))
+    ada, (message,) = await said(
+        telegram, LocalizedMessage("new.done", {"begin": "Send a video."}, buttons=RETRY)
+    )
     for _ in range(2):
         await delete_message(telegram, ada.chat.id, message.id)
     assert [m for m in await ada.chat.messages() if m.json["from"]["is_bot"]] == []
@@ -242,7 +244,9 @@ async def test_an_earlier_message_is_taken_away_however_often(telegram: Telegram
 
 @pytest.mark.parametrize("only_buttons", [False, True])
 async def test_one_that_may_not_be_deleted_loses_its_buttons(telegram: Telegram, only_buttons: bool) -> None:
-    ada, (message,) = await said(telegram, LocalizedMessage("help.text", buttons=RETRY))
+    ada, (message,) = await said(
+        telegram, LocalizedMessage("new.done", {"begin": "Send a video."}, buttons=RETRY)
+    )
     assert message.buttons
     await telegram.people.faults.error(
         "deleteMessage", code=400, description="Bad Request: message can't be deleted for everyone", times=2

@@ -37,7 +37,7 @@ def test_a_language_without_a_catalogue_reads_english() -> None:
 
 
 def test_both_languages_speak() -> None:
-    assert EN.text("progress.queued", position=2) == "In line, place 2"
+    assert EN.text("progress.queued", position=2) == "Position 2 in the queue"
     assert ZH.text("progress.queued", position=2) == "排队中，第 2 位"
 
 
@@ -62,7 +62,7 @@ def test_plurals(n: int, text: str) -> None:
 
 def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
     assert EN.text("export.failed", reason="<b>&{reason}").startswith(
-        "The video could not be rendered: &lt;b&gt;&amp;{reason}."
+        "The video couldn't be rendered: &lt;b&gt;&amp;{reason}."
     )
     link = EN.link("https://nemovideo.com/?a=1&b=2", "here")
     assert link == '<a href="https://nemovideo.com/?a=1&amp;b=2">here</a>'
@@ -70,7 +70,7 @@ def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
 
 
 def test_plain_text_is_not_escaped() -> None:
-    assert EN.plain("error.unknown_command", command="/a&b").startswith("I don't know /a&b.")
+    assert EN.plain("error.unknown_command", command="/a&b").startswith("There's no command /a&b.")
 
 
 @pytest.mark.parametrize(

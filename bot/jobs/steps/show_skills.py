@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.chats.chats import Chats
-from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill
+from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill, TrySample
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
@@ -15,7 +15,7 @@ from bot.words import Words, bounded
 LIST: Final = "list"
 CARD: Final = "card"
 START: Final = "start"
-"""What a job of this kind shows: every card, the active one, or the active one with how to begin."""
+"""What a job of this kind shows: every card, the active one, or how to begin with its examples."""
 
 CARDS_PER_PAGE: Final = 10
 _LINE_CHARS: Final = 120
@@ -42,10 +42,10 @@ class ShowSkills:
         shown = attempt.job.payload_as(SkillPayload).view
         if shown == LIST:
             return await attempt.responder.send("skill", list_view(self._cards, chosen, words))
-        start = ""
+        card = self._cards.active(chosen, words.language)
+        view = card_view(card, words)
         if shown == START:
-            start = "skill.start" if attempt.job.chat.is_private else "skill.start_in_group"
-        view = card_view(self._cards.active(chosen, words.language), words, start=start)
+            view = start_view(card, words, is_private=attempt.job.chat.is_private)
         return await attempt.responder.send("skill", view)
 
 
@@ -86,30 +86,34 @@ def list_view(cards: SkillCards, chosen: str | None, words: Words, page: int = 1
     return ListMessage(LocalizedMessage("skill.choose"), tuple(lines), tuple(buttons))
 
 
-def card_view(card: SkillCard, words: Words, *, start: str = "") -> AgentMessage:
+def start_view(card: SkillCard, words: Words, *, is_private: bool) -> AgentMessage:
+    """Say how to begin, with a button for each example of the active card and one that tries the sample clip.
+
+    Args:
+        card: The card in the reader's language.
+        words: The words of that language.
+        is_private: Whether it is for a private chat; in groups bots see little but commands.
+    """
+    greeting = _greeting(card, words) if is_private else words.plain("skill.start_in_group")
+    buttons = (*_examples(card), Button("button.try_sample", TrySample()))
+    return AgentMessage(f"{greeting}\n\n{words.plain('skill.try')}", buttons)
+
+
+def card_view(card: SkillCard, words: Words) -> AgentMessage:
     """Show a card's greeting, and what is usual with it, with a button for each example that sends it.
 
     Args:
         card: The card in the reader's language.
         words: The words of that language.
-        start: Key of the text about how to begin, which takes the place of what is usual; empty for none.
     """
     # A greeting and tips are bounded, so this fits into one message.
-    greeting = card.greeting or words.plain("skill.greeting", name=card.display_name)
-    paragraphs = [_heading(card), greeting]
-    if start:
-        paragraphs.append(words.plain(start))
-    else:
-        paragraphs.append("\n".join(_usual(card, words)))
-        if card.tips:
-            tips = (f"- {tip}" for tip in card.tips)
-            paragraphs.append("\n".join((f"**{words.plain('skill.tips')}**", *tips)))
+    paragraphs = [_heading(card), _greeting(card, words), "\n".join(_usual(card, words))]
+    if card.tips:
+        tips = (f"- {tip}" for tip in card.tips)
+        paragraphs.append("\n".join((f"**{words.plain('skill.tips')}**", *tips)))
     if card.examples:
         paragraphs.append(words.plain("skill.try"))
-    buttons = tuple(
-        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
-        for example in card.examples
-    )
+    buttons = _examples(card)
     if card.details:
         buttons += (Button("button.skill_details", ShowSkill(with_details=True, mark=card_mark(card.name))),)
     return AgentMessage("\n\n".join(paragraphs)[:_MESSAGE_CHARS], buttons)
@@ -119,6 +123,17 @@ def details_view(card: SkillCard) -> AgentMessage:
     """Show what else there is to know about a card, with a button that leads back to it."""
     back = Button("button.back", ShowSkill(with_details=False, mark=card_mark(card.name)))
     return AgentMessage(f"{_heading(card)}\n\n{card.details}", (back,))
+
+
+def _greeting(card: SkillCard, words: Words) -> str:
+    return card.greeting or words.plain("skill.greeting", name=card.display_name)
+
+
+def _examples(card: SkillCard) -> tuple[Button, ...]:
+    return tuple(
+        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
+        for example in card.examples
+    )
 
 
 def _usual(card: SkillCard, words: Words) -> Iterator[str]:

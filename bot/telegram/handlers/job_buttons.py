@@ -21,6 +21,7 @@ from bot.jobs.buttons import (
     RunOffer,
     RunScreenButton,
     RunSuggestion,
+    TrySample,
     unpack,
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
@@ -28,6 +29,7 @@ from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
+from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
@@ -35,6 +37,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
+from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
@@ -52,7 +55,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_held, RunHeld)
-        self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles)
+        self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample)
         self.on_press(
             self._job_button,
             Retry,
@@ -65,7 +68,9 @@ class JobButtons(HandlerFamily):
             DropRequest,
         )
 
-    async def _run_prompt(self, press: Press, action: RunExample | RunSuggestion | PlaceFiles) -> PressReply:
+    async def _run_prompt(
+        self, press: Press, action: RunExample | RunSuggestion | PlaceFiles | TrySample
+    ) -> PressReply:
         words = Words(await self._submitter.language_in(press.update, press.chat))
         others = without_button(press.message.reply_markup, press.data)
         prompt = prompt_behind(action, self._submitter.cards, words)
@@ -81,10 +86,13 @@ class JobButtons(HandlerFamily):
             job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
         elif isinstance(action, RunExample):
             job = replace(job, payload=EditPayload(needs_clip=edits_clip(prompt)))
+        elif isinstance(action, TrySample):
+            job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
-        return PressReply("toast.sent_prompt", params, buttons=others)
+        toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
+        return PressReply(toast, params, buttons=others)
 
     async def _job_button(
         self,
@@ -229,13 +237,15 @@ async def send_prompt(
 
 
 def prompt_behind(
-    action: RunExample | RunSuggestion | PlaceFiles, cards: SkillCards, words: Words
+    action: RunExample | RunSuggestion | PlaceFiles | TrySample, cards: SkillCards, words: Words
 ) -> str | None:
     """Return the words that a button sends; ``None`` when what it offered is no longer there."""
     if isinstance(action, RunExample):
         return cards.example(action.mark)
     if isinstance(action, PlaceFiles):
         return words.plain("prompt.place_files")
+    if isinstance(action, TrySample):
+        return words.plain("prompt.sample")
     suggestion = next_step(action.suggestion)
     return None if suggestion is None else words.plain(suggestion.prompt)
 

@@ -11,7 +11,7 @@ from telegram import ChatMemberUpdated, Message, Update
 from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
@@ -43,7 +43,7 @@ class JobSubmitter:
         self.clock = clock
         self._sent = sent
 
-    async def reply(self, update: Update, message: LocalizedMessage) -> None:
+    async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
         await self.submit(update, QueueName.QUICK, JobKind.SAY, SayPayload(message=message))
 

@@ -21,7 +21,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
-from bot.telegram.handlers.start_help import help_text
+from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request
@@ -89,12 +89,13 @@ class RequestHandlers(HandlerFamily):
 
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
+        message = message_of(update)
         match phrase:
             case PhraseAction.UPLOAD:
-                card = await self._submitter.card(update, message_of(update))
+                card = await self._submitter.card(update, message)
                 await self._submitter.reply(update, self._refusals.upload_help(card))
             case PhraseAction.HELP:
-                await self._submitter.reply(update, help_text(message_of(update)))
+                await self._submitter.reply(update, help_message(message))
             case PhraseAction.CANCEL:
                 await self._cancel.cancel(update, context)
             case PhraseAction.NEW:

@@ -4,8 +4,8 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
-from bot.job_types import PRIVATE_MENU
-from bot.jobs.messages import LocalizedMessage, Param
+from bot.job_types import GROUP_MENU, PRIVATE_MENU
+from bot.jobs.messages import ListMessage, LocalizedMessage, Param
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -33,7 +33,9 @@ class StartHelpHandlers(HandlerFamily):
         message = message_of(update)
         argument = context.args[0] if context.args else ""
         if context.args == [LOGIN_START]:
-            return await self._submitter.reply(update, login_how(message, context.bot.username))
+            return await self._submitter.reply(
+                update, login_how(message, context.bot.username, self._services.tokens_link)
+            )
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
@@ -43,7 +45,7 @@ class StartHelpHandlers(HandlerFamily):
         return await show_skill(self._submitter, update, START)
 
     async def _help(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, help_text(message_of(update)))
+        await self._submitter.reply(update, help_message(message_of(update)))
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -58,9 +60,15 @@ class StartHelpHandlers(HandlerFamily):
         return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
 
 
-def help_text(message: Message) -> LocalizedMessage:
-    """Say how the bot is used in the chat of a message."""
-    return LocalizedMessage("help.text" if chat_key(message).is_private else "help.in_group")
+def help_message(message: Message) -> ListMessage:
+    """Say how the bot is used in a chat, with the commands of its menu in the menu's own words."""
+    is_private = message.chat.type == ChatType.PRIVATE
+    commands = (
+        LocalizedMessage("help.command", {"command": name, "about": LocalizedMessage(f"command.{name}")})
+        for name in (PRIVATE_MENU if is_private else GROUP_MENU)
+    )
+    heading = LocalizedMessage("help.private" if is_private else "help.group")
+    return ListMessage(heading, (*commands, LocalizedMessage("help.phrases")))
 
 
 class _AnyCommand(filters.MessageFilter):

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary
 
 import httpx
 import structlog
@@ -17,11 +18,13 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
+from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.audio_conversion import convert_audio
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
 from bot.media.picture_conversion import convert_picture
+from bot.media.video_conversion import convert_video
 from bot.store.errors import UnsafeFile
 from bot.store.files import open_beneath
 from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
@@ -74,6 +77,7 @@ class FileDownloads:
         self._server_dir = server_dir
         self._unreadable = unreadable
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
+        self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @contextlib.asynccontextmanager
     async def open(
@@ -97,6 +101,9 @@ class FileDownloads:
             AudioTooLong: The audio has to be converted, and is too long for that.
         """
         async with contextlib.AsyncExitStack() as stack:
+            if file.file_id == SAMPLE.file_id:
+                yield await stack.enter_async_context(open_sample())
+                return
             try:
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             except FileGone as error:
@@ -120,7 +127,7 @@ class FileDownloads:
             if found is None:
                 log.info("downloads.content_unknown", kind=kind)
             if kind in CONVERTED:
-                size, content = await stack.enter_async_context(self._converted(file, kind, content))
+                size, content = await stack.enter_async_context(self._converted(chat_id, file, kind, content))
                 kind = CONVERTED[kind]
             if kind not in CONTENT_TYPES:
                 raise FileTypeUnsupported(file.name, kind)
@@ -174,20 +181,25 @@ class FileDownloads:
 
     @contextlib.asynccontextmanager
     async def _converted(
-        self, file: Attachment, kind: str, content: AsyncIterator[bytes]
+        self, chat_id: int, file: Attachment, kind: str, content: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """Convert a file on disk: its length has to be known before it is sent, and audio's index comes first."""
         with await asyncio.to_thread(tempfile.TemporaryFile) as target:
-            async with self._conversions:
+            # One at a time for each chat, whatever its topics ask for: others get their turn.
+            chats_own = self._conversions_of.setdefault(chat_id, asyncio.Lock())
+            async with chats_own, self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
                     try:
                         await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     except httpx.TransportError as error:
                         raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
-                    if CONVERTED[kind] == "jpg":
-                        size = await convert_picture(source, kind, target, file.name)
-                    else:
-                        size = await convert_audio(source, kind, target, CONVERTED[kind], file.name)
+                    match CONVERTED[kind]:
+                        case "jpg":
+                            size = await convert_picture(source, kind, target, file.name)
+                        case "mp4":
+                            size = await convert_video(source, kind, target, file.name)
+                        case audio:
+                            size = await convert_audio(source, kind, target, audio, file.name)
             yield size, _read(target)
 
     async def _begin(

@@ -13,6 +13,7 @@ from bot.jobs.messages import (
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
+    SampleClip,
     TimelinePicture,
 )
 from bot.jobs.model import Job
@@ -34,7 +35,7 @@ def for_owner(message: OutgoingMessage, chat_title: str) -> OutgoingMessage:
     match message:
         case AgentMessage():
             return replace(message, buttons=tuple(button for button in message.buttons if button.url))
-        case TimelinePicture():
+        case TimelinePicture() | SampleClip():
             return for_private(message.caption, chat_title)
         case PrivateMessage():
             return for_private(message.message, chat_title)

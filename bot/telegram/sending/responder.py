@@ -23,10 +23,12 @@ from bot.jobs.messages import (
     OutgoingMessage,
     PrivateMessage,
     Progress,
+    SampleClip,
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
@@ -184,6 +186,10 @@ class TelegramResponder:
             message = message.message
         if isinstance(message, TimelinePicture) and await self._send_picture(idempotency_key, message):
             return
+        if isinstance(message, SampleClip):
+            caption, clip = self._words.plain(message.caption.key), SAMPLE_PATH.read_bytes()
+            with contextlib.suppress(BadRequest):  # A group may forbid videos.
+                return await self._send_file(f"{idempotency_key}.clip", SAMPLE.name, clip, "video", caption)
         texts = texts_of(message, self._words)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
@@ -231,21 +237,24 @@ class TelegramResponder:
         as_file = f"{idempotency_key}.file"
         if as_photo and self._checkpoints.load(MessageSend, as_file) is None:
             try:
-                return await self._send_file(idempotency_key, name, content, as_photo=True)
+                return await self._send_file(idempotency_key, name, content, "photo", caption=name)
             except BadRequest as error:
                 if refusal_of(error) is Refusal.TOO_LARGE:  # Never upload it again.
                     raise
                 log.info("responder.photo_refused", error=error.message)
-        await self._send_file(as_file, name, content, as_photo=False)
+        await self._send_file(as_file, name, content)
 
-    async def _send_file(self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool) -> None:
-        caption = name if as_photo else None  # A file shows its name by itself.
+    async def _send_file(
+        self, idempotency_key: str, name: str, content: bytes, kind: str = "document", caption: str = ""
+    ) -> None:
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "caption": caption, "rate_limit_args": acquired}
-                if as_photo:
+                if kind == "photo":
                     return await self._bot.send_photo(chat_id, content, **fields)
+                if kind == "video":
+                    return await self._bot.send_video(chat_id, content, **fields)
                 return await self._bot.send_document(
                     chat_id, content, disable_content_type_detection=True, **fields
                 )
@@ -401,15 +410,7 @@ class TelegramResponder:
             return await send_in_best_form(call, form)
 
         try:
-            await send_once(
-                self._checkpoints,
-                f"{idempotency_key}.picture",
-                self._job,
-                self._telegram_calls,
-                self._sent,
-                send,
-                edit,
-            )
+            await self._send_once(f"{idempotency_key}.picture", send, edit)
         except BadRequest as error:
             # A group may forbid photos, a server may dislike this one: the caption alone will do.
             log.info("responder.picture_refused", error=error.message)
@@ -429,12 +430,8 @@ class TelegramResponder:
 
     async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
-        return {
-            "message_thread_id": self._job.chat.topic_id,
-            "reply_parameters": await reply_to(self._job, chat_id, self._checkpoints, self._sent)
-            if is_reply
-            else None,
-        }
+        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
+        return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool

@@ -7,7 +7,7 @@ from telegram import MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegramify_markdown import utf16_len
 
-from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TimelinePicture
+from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, SampleClip, TimelinePicture
 from bot.telegram.sending.captions import plain_text
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
 from bot.telegram.sending.markdown import to_pieces
@@ -29,7 +29,7 @@ class Text:
 
 
 def texts_of(
-    message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture, words: Words
+    message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture | SampleClip, words: Words
 ) -> list[Text]:
     """Return the texts of a message in a language, each no longer than Telegram takes."""
     match message:
@@ -42,6 +42,8 @@ def texts_of(
             return _with_lines([Text(piece.text, piece.entities) for piece in pieces], words, message.lines)
         case TimelinePicture():
             return [Text(format_list(words, message.caption))]
+        case SampleClip(caption):
+            return [Text(format_message(words, caption.key, caption.params))]
 
 
 def _with_lines(texts: list[Text], words: Words, lines: Sequence[LocalizedMessage]) -> list[Text]:

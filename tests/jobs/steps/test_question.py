@@ -16,6 +16,7 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import CancelPayload
+from bot.jobs.question_messages import question_message
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
@@ -24,6 +25,7 @@ from bot.jobs.steps.question import NextQuestion
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import Question, QuestionSet
 from bot.sandbox.nemovideo import scripts
+from tests.jobs.conftest import new_job
 from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
 LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
@@ -182,3 +184,9 @@ async def test_cancelling_says_what_was_kept(rig: Rig, changed: bool, key: str) 
     assert message.key == key
     assert bool(message.buttons) is changed
     assert rig.responder.deleted == [(4711, 12, True)]
+
+
+def test_an_option_without_anything_to_see_is_shown_by_its_number() -> None:
+    asked = QuestionSet((Question("Which look?", ("Calm", "\u202e\u202e", " \x00 ")),))
+    message = question_message(new_job(), asked, "1.0", 0)
+    assert [button.text for button in message.buttons] == ["Calm", "2", "3"]

@@ -165,9 +165,11 @@ def credits_and_accounts_to_log_in_with_are_in_the_panel(page: Page, tmp_path: P
     page.click("#panel-toggle")
     account = page.one("#panel section[aria-label=Accounts] li", "user_")
     credits = int(re.findall(r"(\d+) credits", account.text)[0])
+    name = account.text.split()[0]
     account.find_elements(By.CSS_SELECTOR, "button")[0].click()
     page.one("#panel section[aria-label=Accounts] li", f"{credits + 1000} credits")
-    page.click("#panel section[aria-label=Accounts] li button", "Write /login")
+    account = page.one("#panel section[aria-label=Accounts] li", name)
+    account.find_elements(By.CSS_SELECTOR, "button")[1].click()
     assert page.all("#panel") == []
     assert str(page.one("#text").get_attribute("value")).startswith("/login nmv_usr_")
     page.press(Keys.ENTER)

@@ -1,0 +1,77 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from bot.media.errors import FileTypeUnsupported
+from bot.media.kinds import CONVERTED
+from bot.media.video_conversion import convert_video
+
+
+def make(path: Path, container: str, video: str, audio: str | None = None) -> Path:
+    """Make a video of two seconds, with silence if it has audio."""
+    with av.open(path, "w", format=container) as output:
+        stream: Any = output.add_stream(video, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = output.add_stream(audio, rate=44_100, layout="stereo") if audio else None
+        for number in range(2 * 25):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([number]) * plane.buffer_size)
+            frame.pts = number
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        if sound is not None:
+            size = sound.codec_context.frame_size
+            for number in range(2 * 44_100 // size):
+                piece = av.AudioFrame(sound.codec_context.format.name, "stereo", size)
+                for part in piece.planes:
+                    part.update(bytes(part.buffer_size))
+                piece.sample_rate, piece.pts = 44_100, number * size
+                output.mux(sound.encode(piece))
+            output.mux(sound.encode(None))
+    return path
+
+
+async def converted(path: Path, kind: str) -> av.container.InputContainer:
+    with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
+        size = await convert_video(source, kind, target, path.name)
+        content = target.read()
+    assert size == len(content)
+    return av.open(io.BytesIO(content), "r")
+
+
+@pytest.mark.parametrize(
+    ("kind", "container", "video", "audio"),
+    [
+        ("ts", "mpegts", "libx264", "ac3"),  # a camcorder's AVCHD
+        ("mpeg", "mpeg", "mpeg2video", "mp2"),
+        ("wmv", "asf", "wmv2", None),
+        ("flv", "flv", "flv", None),
+        ("flv", "flv", "libx264", "aac"),
+        ("rm", "rm", "rv10", "ac3"),
+    ],
+)
+async def test_it_becomes_an_mp4_of_the_same_length(
+    tmp_path: Path, kind: str, container: str, video: str, audio: str | None
+) -> None:
+    assert CONVERTED[kind] == "mp4"
+    path = make(tmp_path / f"clip.{kind}", container, video, audio)
+    with await converted(path, kind) as made:
+        names = [stream.codec_context.name for stream in made.streams]
+        assert names == ["h264", "aac"] if audio else ["h264"]
+        assert float(made.duration or 0) / av.time_base == pytest.approx(2, abs=0.15)
+        assert (made.start_time or 0) / av.time_base < 0.15
+        frames = list(made.decode(video=0))
+        assert len(frames) == pytest.approx(50, abs=2)
+        assert (frames[0].width, frames[0].height) == (64, 48)
+
+
+@pytest.mark.parametrize("kind", ["ts", "mpeg", "wmv", "flv", "rm", "ogv"])
+async def test_what_holds_no_video_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"clip.{kind}"
+    path.write_bytes(b"\x47" * 4000)
+    with pytest.raises(FileTypeUnsupported):
+        await converted(path, kind)
