@@ -239,7 +239,7 @@ async def test_a_video_goes_without_what_telegram_refuses(
     telegram: Telegram, clip: Path, clip_bytes: bytes, description: str
 ) -> None:
     ada = await ada_of(telegram)
-    await telegram.sent.note(ada.chat.id, 2, ChatKey(ada.chat.id))  # So the request is quoted.
+    await telegram.sent.record(ada.chat.id, 2, ChatKey(ada.chat.id))  # So the request is quoted.
     await telegram.people.faults.error("sendVideo", code=400, description=description)
     file_id = await deliver(telegram, ada, result_of(clip, browser_link="https://example.com/"))
     assert await telegram.people.download(file_id) == clip_bytes

@@ -71,7 +71,7 @@ async def test_it_stays_below_what_comes_meanwhile(telegram: Telegram, ada: Pers
         await responder.show_progress()
         first = await the_message(ada.chat)
         request = await ada.say("and this?")
-        await telegram.sent.note(ada.chat.id, request.id, ChatKey(ada.chat.id))
+        await telegram.sent.record(ada.chat.id, request.id, ChatKey(ada.chat.id))
         responder.report_progress(Progress("progress.render"))
         await moved(telegram, 10)
         latest = await the_message(ada.chat)
@@ -89,7 +89,7 @@ async def test_a_move_that_was_cut_off_leaves_one_message(
     async with progress_message(telegram, ada, checkpoints) as responder:
         await responder.show_progress()
         request = await ada.say("and this?")
-        await telegram.sent.note(ada.chat.id, request.id, ChatKey(ada.chat.id))
+        await telegram.sent.record(ada.chat.id, request.id, ChatKey(ada.chat.id))
 
         died = asyncio.Event()
 

@@ -44,7 +44,7 @@ async def test_in_private_a_request_is_quoted_if_another_message_came_in_between
     asked = [await ada.say("trim it"), await ada.say("and a title")]
     chat = ChatKey(ada.chat.id)
     for request in asked[: 2 if comes == "another request" else 1]:
-        await telegram.sent.note(ada.chat.id, request.id, chat)
+        await telegram.sent.record(ada.chat.id, request.id, chat)
     if "answer" in comes:
         about = telegram.job(ada.chat.id, asked[0].id if comes == "its own answer" else 1)
         await passing(telegram.clock, telegram.responder(about).send("answer", AgentMessage("before")))

@@ -54,7 +54,7 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
 async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.note(ada.chat.id, begun.id, ChatKey(ada.chat.id))
+    await telegram.sent.record(ada.chat.id, begun.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
@@ -70,7 +70,7 @@ async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_
 ) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.note(ada.chat.id, begun.id, ChatKey(ada.chat.id))
+    await telegram.sent.record(ada.chat.id, begun.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     for _ in range(2):
         with pytest.raises(Died):
@@ -125,14 +125,14 @@ async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_t
 async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
     start = await ada.start()
-    await telegram.sent.note(ada.chat.id, start.id, ChatKey(ada.chat.id))
+    await telegram.sent.record(ada.chat.id, start.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
     checkpoints.dies_at = None
     # Meanwhile: people write, and the bot says other things, here and in chats of the same sequence.
     louder = await ada.say("and louder")
-    await telegram.sent.note(ada.chat.id, louder.id, ChatKey(ada.chat.id))
+    await telegram.sent.record(ada.chat.id, louder.id, ChatKey(ada.chat.id))
     await bob.start()
     await once(telegram, bob.chat.id, Notebook(), "for Bob")
     await once(telegram, ada.chat.id, Notebook(), "another job's", key="other")
@@ -146,7 +146,7 @@ async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Teleg
 async def test_a_message_that_was_saved_but_not_noted_is_not_taken_for_a_lost_one(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     start = await ada.start()
-    await telegram.sent.note(ada.chat.id, start.id, ChatKey(ada.chat.id))
+    await telegram.sent.record(ada.chat.id, start.id, ChatKey(ada.chat.id))
     earlier = await telegram.bot.send_message(ada.chat.id, "live")
     # It died right after this checkpoint, and had begun to say something.
     checkpoints = Notebook(
@@ -196,17 +196,17 @@ class TestSent:
     async def test_numbers_of_one_sequence(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
         assert await sent.newest(5) == 0
-        await asyncio.gather(*(sent.note(5, number, ChatKey(5)) for number in (3, 9, 4)))
-        await sent.note(-77, 12, ChatKey(-77))
-        await sent.note(-1001234567890, 99, ChatKey(-1001234567890))
+        await asyncio.gather(*(sent.record(5, number, ChatKey(5)) for number in (3, 9, 4)))
+        await sent.record(-77, 12, ChatKey(-77))
+        await sent.record(-1001234567890, 99, ChatKey(-1001234567890))
         assert await sent.newest(5) == 12
         assert await sent.newest(-1001234567890) == 99
         assert await sent.unknown(5, 8) == [10, 11, 13, 14, 15, 16, 17]
 
     async def test_only_so_many_are_tried(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
-        await sent.note(5, 1, ChatKey(5))
-        await sent.note(5, 1000, ChatKey(5))
+        await sent.record(5, 1, ChatKey(5))
+        await sent.record(5, 1000, ChatKey(5))
         tried = await sent.unknown(5, 1)
         assert len(tried) == PROBE_LIMIT
         assert tried[0] == 2
