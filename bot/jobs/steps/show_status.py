@@ -68,7 +68,7 @@ class ShowStatus:
             position, text = len(lines) + 1, status.job.text or status.job.kind.value
             params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
             lines.append(LocalizedMessage("status.waiting_request", params))
-            buttons.append(Button(text=f"✖ {position}", action=Cancel(status.job.id)))
+            buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))
         return tuple(lines), tuple(buttons)
 
     async def _question(self, job: Job) -> ListMessage | None:
