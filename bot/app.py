@@ -33,6 +33,7 @@ from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
@@ -284,6 +285,7 @@ class App:
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
+            tokens_link=tokens_link(settings.nemo_web_url),
             admins=settings.admins,
         )
         register_handlers(services)

@@ -119,6 +119,11 @@ def register_link(web_url: str, user_id: str | None) -> str:
     return f"{link}?bind={quote(user_id, safe='')}" if user_id else link
 
 
+def tokens_link(web_url: str) -> str:
+    """Return the browser link to the page where people copy their API token."""
+    return f"{web_url.rstrip('/')}/dashboard/api-tokens"
+
+
 def data_of(payload: Any) -> Mapping[str, Any]:
     """Return the fields of an answer, with or without an envelope around them."""
     source = read.mapping(payload)

@@ -153,18 +153,17 @@ class Projects:
         Raises:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
         """
-        used = (await self.chats.get(job.chat)).session_id
-        used_token: str | None = None
+        opened: Project | None = None
 
         async def attempt() -> T:
-            nonlocal used, used_token
-            used_token = None
-            project = await self.open(job)
-            used, used_token = project.session_id, project.credentials.token
-            return await call_service(project)
+            nonlocal opened
+            opened = None
+            opened = await self.open(job)
+            return await call_service(opened)
 
         async def repair(error: AuthError | SessionGone) -> None:
-            loss = await self._repair(job, error, used, used_token)
+            used = opened.session_id if opened else (await self.chats.get(job.chat)).session_id
+            loss = await self._repair(job, error, used, opened.credentials.token if opened else None)
             if loss is not None and on_loss is not None:
                 await on_loss(loss)
 

@@ -33,6 +33,7 @@ NAMES = (
     "latency",
     "crowd",
     "sweep",
+    "stored",
 )
 """In the order of the table."""
 

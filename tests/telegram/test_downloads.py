@@ -3,7 +3,9 @@ import contextlib
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pillow_heif
 import pytest
@@ -23,10 +25,11 @@ from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_audio
+from bot.telegram.sending import downloads
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import UNAVAILABLE_PAUSES_S, FileDownloads
 from bot.web.serve import serve
-from tests.clocks import passing
+from tests.clocks import eventually, passing
 from tests.media.test_video_conversion import make
 from tests.telegram.conftest import Start, Telegram
 
@@ -75,6 +78,32 @@ async def test_a_voice_is_converted_on_the_way(start: Start, tmp_path: Path, loc
     assert (name, content_type) == ("voice_1.m4a", "audio/mp4")
     assert size == len(content)
     assert sniff(content) == "m4a"
+
+
+async def test_a_chat_converts_one_file_at_a_time_so_that_others_get_their_turn(
+    telegram: Telegram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await ada_of(telegram)).send_file("voice", make_audio(tmp_path / "voice.ogg", 1))
+    voice, files, go_on = await ref(telegram, "voice", "voice_1.ogg"), telegram.files(), asyncio.Event()
+    begun, done = list[str](), list[str]()
+
+    async def convert(source: object, kind: str, target: IO[bytes], wanted: str, name: str) -> int:
+        begun.append(name)
+        await go_on.wait()
+        return 0
+
+    async def convert_for(chat_id: int, name: str) -> None:
+        async with files.open(chat_id, replace(voice, name=name)):
+            done.append(name)
+
+    monkeypatch.setattr(downloads, "convert_audio", convert)
+    async with asyncio.TaskGroup() as group:
+        for chat_id, name in ((1, "a"), (1, "b"), (1, "c"), (2, "d")):
+            group.create_task(convert_for(chat_id, name))
+        await eventually(lambda: len(begun) == 2)
+        assert len({name == "d" for name in begun}) == 2
+        go_on.set()
+    assert sorted(done) == ["a", "b", "c", "d"]
 
 
 async def test_sound_in_an_mp4_is_not_called_a_video(telegram: Telegram, tmp_path: Path) -> None:

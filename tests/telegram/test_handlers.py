@@ -109,6 +109,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
+        tokens_link="https://nemovideo.example/dashboard/api-tokens",
         admins=[ANN["id"]],
     )
     register_handlers(services)

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.jobs.buttons import Export
+from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, Turn
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobState, QueueName
@@ -33,11 +34,23 @@ class CancelJob:
         was = await self._job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await self._close_position_message(status.job)
-        message = LocalizedMessage("job.cancelled")
+        message = None
         if status is not None and was in (JobState.ASKING, JobState.CANCELLED):
-            message = await self._close_question(attempt, status.job) or message
+            message = await self._close_question(attempt, status.job)
         if not payload.is_silent:
+            message = message or await self._stopped(chat, payload.job_id)
             await attempt.responder.send("cancelled", message)
+
+    async def _stopped(self, chat: ChatKey, job_id: str) -> LocalizedMessage:
+        """Say what goes on now that a job is stopped, with a button that runs it again."""
+        buttons = (Button("button.retry", Retry(job_id)),)
+        following = [
+            other for other in await self._job_queue.current(chat, QueueName.MAIN) if other != job_id
+        ]
+        status = await self._job_queue.find(chat, following[0]) if following else None
+        if status is None or not status.job.text:
+            return LocalizedMessage("job.cancelled", buttons=buttons)
+        return LocalizedMessage("job.cancelled_next", {"prompt": status.job.text}, buttons)
 
     async def _close_question(self, attempt: Attempt, job: Job) -> LocalizedMessage | None:
         """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""

@@ -1,11 +1,12 @@
 """Log a chat in with an API token of its own."""
 
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import LoginPayload
 from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.answers import tokens_link
 from bot.nemo.errors import AuthError, NemoError
 from bot.projects.projects import Projects
 
@@ -37,7 +38,8 @@ class Login:
             try:
                 credits_ = await projects.check_token(attempt.job, token)
             except AuthError as error:
-                raise JobEnded(LocalizedMessage("login.refused")) from error
+                button = Button("button.copy_token", url=tokens_link(projects.options.web_url))
+                raise JobEnded(LocalizedMessage("login.refused", buttons=(button,))) from error
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             chat = await projects.chats.get(key)

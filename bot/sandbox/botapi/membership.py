@@ -7,7 +7,7 @@ from bot.sandbox.botapi.people import announce
 from bot.sandbox.botapi.state import Bot, Chat, Json, World
 
 _PRESENT = frozenset({"member", "administrator", "creator", "restricted"})
-_RIGHTS = [
+ADMIN_RIGHTS = [
     "can_manage_chat",
     "can_delete_messages",
     "can_manage_video_chats",
@@ -46,7 +46,12 @@ def complete_member(member: Json) -> Json:
         case "creator":
             return {"is_anonymous": False, **member}
         case "administrator":
-            return {**dict.fromkeys(_RIGHTS, True), "can_be_edited": False, "is_anonymous": False, **member}
+            return {
+                **dict.fromkeys(ADMIN_RIGHTS, True),
+                "can_be_edited": False,
+                "is_anonymous": False,
+                **member,
+            }
         case "restricted":
             return {**dict.fromkeys(MEMBER_RIGHTS, False), "is_member": True, "until_date": 0, **member}
         case "kicked":

@@ -63,6 +63,7 @@ class Chat:
         members: ``ChatMember`` objects without their ``user``, by user ID.
         messages: Messages by their IDs, including deleted ones.
         topics: Names of a forum's topics by thread ID.
+        is_general_hidden: Whether the topic "General" is hidden.
         blocked: Whether the user blocked the bot; private chats only.
         linked: ID of a channel's discussion group or a group's channel.
         migrated_to: ID of the supergroup that replaced this group.
@@ -74,6 +75,7 @@ class Chat:
     messages: dict[int, Message] = field(default_factory=dict)
     topics: dict[int, str] = field(default_factory=dict)
     closed_topics: set[int] = field(default_factory=set)
+    is_general_hidden: bool = False
     blocked: bool = False
     linked: int | None = None
     migrated_to: int | None = None
@@ -130,6 +132,7 @@ class Bot:
         topics: Whether its private chats have topics.
         texts: Names and descriptions by (field, language code).
         commands: Commands by (scope, language code).
+        admin_rights: The rights that it asks for when it is added to groups (``False``) and to channels (``True``).
     """
 
     token: str
@@ -140,6 +143,7 @@ class Bot:
     private: dict[int, Chat] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    admin_rights: dict[bool, Json] = field(default_factory=dict)
     menu_button: Json = field(default_factory=lambda: {"type": "commands"})
     logged_out: bool = False
 

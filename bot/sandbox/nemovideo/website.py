@@ -72,6 +72,7 @@ def routes() -> list[Route]:
         Route("/workspace/claim", _project),
         Route("/register", _register, methods=["GET", "POST"]),
         Route("/dashboard/billing", _billing, methods=["GET", "POST"]),
+        Route("/dashboard/api-tokens", _billing),
     ]
 
 

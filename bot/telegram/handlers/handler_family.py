@@ -31,6 +31,7 @@ class HandlerServices:
     refusals: FileRefusals  # tells which files can't be used
     telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
     presses: ButtonPresses  # reads and answers presses
+    tokens_link: str  # where people copy their API token
     admins: Collection[int] = ()  # ids of the people who run the bot
 
 

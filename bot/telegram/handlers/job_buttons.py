@@ -34,6 +34,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.words import Words, bounded
+from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
@@ -87,7 +88,8 @@ class JobButtons(HandlerFamily):
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
-        return PressReply("toast.sent_prompt", params, buttons=others)
+        toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
+        return PressReply(toast, params, buttons=others)
 
     async def _job_button(
         self,

@@ -57,7 +57,9 @@ class LoginHandlers(HandlerFamily):
         message = message_of(update)
         token = offered_token(message.text or "")
         if token is None:
-            return await self._submitter.reply(update, login_how(message, context.bot.username))
+            return await self._submitter.reply(
+                update, login_how(message, context.bot.username, self._services.tokens_link)
+            )
         return await self._use_token(update, context, message, token)
 
     async def _use_token(self, update: Update, context: Context, message: Message, token: str | None) -> None:
@@ -126,10 +128,10 @@ def offered_token(text: str) -> str | None:
     return token_in(text) or (words[0] if words else None)
 
 
-def login_how(message: Message, username: str) -> LocalizedMessage:
-    """Say how to log in; in a group, where."""
+def login_how(message: Message, username: str, tokens_link: str) -> LocalizedMessage:
+    """Say how to log in, with the way to one's token; in a group, where."""
     if message.chat.type == ChatType.PRIVATE:
-        return LocalizedMessage("login.how")
+        return LocalizedMessage("login.how", buttons=(Button("button.copy_token", url=tokens_link),))
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))
 
 

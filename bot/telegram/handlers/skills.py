@@ -48,7 +48,8 @@ class SkillHandlers(HandlerFamily):
         await chats.update(press.chat, ChatFields(skill=name))
 
         async def show_card(words: Words) -> View:
-            return card_view(cards.active((await chats.get(press.chat)).skill, words.language), words)
+            view = card_view(cards.active((await chats.get(press.chat)).skill, words.language), words)
+            return replace(view, buttons=(*view.buttons, BACK))
 
         return PressReply("toast.skill_chosen", show=show_card)
 
@@ -76,7 +77,8 @@ class SkillHandlers(HandlerFamily):
 
         async def show(words: Words) -> View:
             card = cards.active(name, words.language)
-            return details_view(card) if action.with_details else card_view(card, words)
+            view = details_view(card) if action.with_details else card_view(card, words)
+            return replace(view, buttons=(*view.buttons, BACK))
 
         return PressReply(show=show)
 

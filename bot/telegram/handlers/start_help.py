@@ -33,7 +33,9 @@ class StartHelpHandlers(HandlerFamily):
         message = message_of(update)
         argument = context.args[0] if context.args else ""
         if context.args == [LOGIN_START]:
-            return await self._submitter.reply(update, login_how(message, context.bot.username))
+            return await self._submitter.reply(
+                update, login_how(message, context.bot.username, self._services.tokens_link)
+            )
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)

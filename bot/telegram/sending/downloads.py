@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary
 
 import httpx
 import structlog
@@ -76,6 +77,7 @@ class FileDownloads:
         self._server_dir = server_dir
         self._unreadable = unreadable
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
+        self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @contextlib.asynccontextmanager
     async def open(
@@ -125,7 +127,7 @@ class FileDownloads:
             if found is None:
                 log.info("downloads.content_unknown", kind=kind)
             if kind in CONVERTED:
-                size, content = await stack.enter_async_context(self._converted(file, kind, content))
+                size, content = await stack.enter_async_context(self._converted(chat_id, file, kind, content))
                 kind = CONVERTED[kind]
             if kind not in CONTENT_TYPES:
                 raise FileTypeUnsupported(file.name, kind)
@@ -179,11 +181,13 @@ class FileDownloads:
 
     @contextlib.asynccontextmanager
     async def _converted(
-        self, file: Attachment, kind: str, content: AsyncIterator[bytes]
+        self, chat_id: int, file: Attachment, kind: str, content: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """Convert a file on disk: its length has to be known before it is sent, and audio's index comes first."""
         with await asyncio.to_thread(tempfile.TemporaryFile) as target:
-            async with self._conversions:
+            # One at a time for each chat, whatever its topics ask for: others get their turn.
+            chats_own = self._conversions_of.setdefault(chat_id, asyncio.Lock())
+            async with chats_own, self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
                     try:
                         await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)

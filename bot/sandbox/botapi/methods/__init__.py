@@ -2,6 +2,7 @@
 
 from bot.sandbox.botapi.context import METHODS
 from bot.sandbox.botapi.methods import (
+    administration,
     chats,
     editing,
     forwarding,
@@ -15,6 +16,7 @@ from bot.sandbox.botapi.methods import (
 
 __all__ = [
     "METHODS",
+    "administration",
     "chats",
     "editing",
     "forwarding",

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.sandbox.botapi.context import Context, Handler, method
 from bot.sandbox.botapi.errors import bad_request
+from bot.sandbox.botapi.membership import ADMIN_RIGHTS
 from bot.sandbox.botapi.params import Params
 
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
@@ -42,6 +43,21 @@ async def get_me(context: Context) -> Any:
         "allows_users_to_create_topics": context.bot.topics,
         "can_manage_bots": False,
     }
+
+
+@method("setMyDefaultAdministratorRights")
+async def set_my_default_administrator_rights(context: Context) -> Any:
+    """Set the rights that the bot asks for when it is added as an admin."""
+    given = context.params.json("rights", "ChatAdministratorRights") or {}
+    context.bot.admin_rights[context.params.flag("for_channels")] = given
+    return True
+
+
+@method("getMyDefaultAdministratorRights")
+async def get_my_default_administrator_rights(context: Context) -> Any:
+    """Return the rights that the bot asks for when it is added as an admin."""
+    given = context.bot.admin_rights.get(context.params.flag("for_channels"), {})
+    return {"is_anonymous": False, **dict.fromkeys(ADMIN_RIGHTS, False), **given}
 
 
 def _language(context: Context) -> str:

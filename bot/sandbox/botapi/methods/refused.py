@@ -1,7 +1,8 @@
 """Documented methods that are always refused, in Telegram's words, and those that merely say ``True``.
 
 The stand-in has no business accounts, gifts, games, payments, stories, managed bots, ephemeral messages or sticker
-sets: it answers as Telegram does where a bot names one that doesn't exist.
+sets, and takes no rich messages, paid or live media: it answers as Telegram does where a bot names one that doesn't
+exist.
 """
 
 from typing import Any
@@ -39,33 +40,21 @@ _REFUSED: dict[str, str] = {
     "message to delete not found": "deleteEphemeralMessage",
     "message with poll to stop not found": "stopPoll",
     _QUERY_GONE: """
-        answerChatJoinRequestQuery answerPreCheckoutQuery answerShippingQuery answerWebAppQuery
-        sendChatJoinRequestWebApp
+        answerChatJoinRequestQuery answerGuestQuery answerInlineQuery answerPreCheckoutQuery answerShippingQuery
+        answerWebAppQuery sendChatJoinRequestWebApp
     """,
     "HIDE_REQUESTER_MISSING": "approveChatJoinRequest declineChatJoinRequest",
     "SUGGESTED_POST_INVALID": "approveSuggestedPost declineSuggestedPost",
+    "can't parse rich message: expected a supported block": "sendRichMessage sendRichMessageDraft",
+    "MEDIA_INVALID": "sendLivePhoto sendPaidMedia",
+    "inline mode is disabled for the bot": "savePreparedInlineMessage",
+    "BUTTON_INVALID": "savePreparedKeyboardButton",
     "USER_PERMISSION_DENIED": "setUserEmojiStatus",
     "BOT_VERIFIER_FORBIDDEN": "removeChatVerification removeUserVerification verifyChat verifyUser",
     "DATA_INVALID": "setPassportDataErrors",
     "PHOTO_INVALID": "setMyProfilePhoto removeMyProfilePhoto",
 }
 """Telegram's words, each with the methods that answer them."""
-
-_NEED_RIGHTS: dict[str, str] = {
-    "not enough rights to restrict/unrestrict chat member": """
-        banChatMember banChatSenderChat restrictChatMember unbanChatMember unbanChatSenderChat setChatPermissions
-    """,
-    "not enough rights": "promoteChatMember setChatAdministratorCustomTitle setChatMemberTag",
-    "not enough rights to manage chat invite link": """
-        createChatInviteLink createChatSubscriptionInviteLink editChatInviteLink editChatSubscriptionInviteLink
-        exportChatInviteLink revokeChatInviteLink
-    """,
-    "not enough rights to change chat title": "setChatTitle",
-    "not enough rights to change chat photo": "setChatPhoto deleteChatPhoto",
-    "not enough rights to set chat description": "setChatDescription",
-    "not enough rights to delete reactions": "deleteAllMessageReactions deleteMessageReaction",
-}
-"""The same for methods of chats; the chat's own refusals come first."""
 
 
 def _refusing(words: str) -> Handler:
@@ -75,23 +64,12 @@ def _refusing(words: str) -> Handler:
     return refuse
 
 
-def _needing_rights(words: str) -> Handler:
-    async def refuse(context: Context) -> Any:
-        context.chat()
-        raise bad_request(words)
-
-    return refuse
-
-
-REFUSED = frozenset(" ".join((*_REFUSED.values(), *_NEED_RIGHTS.values())).split())
+REFUSED = frozenset(" ".join(_REFUSED.values()).split())
 """The names of all methods that are always refused."""
 
 for _words, _names in _REFUSED.items():
     for _name in _names.split():
         method(_name)(_refusing(_words))
-for _words, _names in _NEED_RIGHTS.items():
-    for _name in _names.split():
-        method(_name)(_needing_rights(_words))
 
 
 def implemented() -> frozenset[str]:

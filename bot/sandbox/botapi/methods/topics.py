@@ -99,6 +99,35 @@ async def reopen_general_forum_topic(context: Context) -> Any:
     return _set_closed(_forum(context), GENERAL_TOPIC, closed=False)
 
 
+@method("hideGeneralForumTopic")
+async def hide_general_forum_topic(context: Context) -> Any:
+    """Hide the topic "General", which closes it too."""
+    return _set_hidden(_forum(context), hidden=True)
+
+
+@method("unhideGeneralForumTopic")
+async def unhide_general_forum_topic(context: Context) -> Any:
+    """Show the topic "General" again."""
+    return _set_hidden(_forum(context), hidden=False)
+
+
+def _set_hidden(chat: Chat, *, hidden: bool) -> bool:
+    if chat.is_general_hidden is hidden:
+        raise bad_request("TOPIC_NOT_MODIFIED")
+    chat.is_general_hidden = hidden
+    if hidden:
+        chat.closed_topics.add(GENERAL_TOPIC)
+    return True
+
+
+@method("unpinAllGeneralForumTopicMessages")
+async def unpin_all_general_forum_topic_messages(context: Context) -> Any:
+    """Unpin the messages of the topic "General"."""
+    chat = _forum(context)
+    chat.pinned = [number for number in chat.pinned if "message_thread_id" in chat.messages[number].json]
+    return True
+
+
 @method("deleteForumTopic")
 async def delete_forum_topic(context: Context) -> Any:
     """Delete a topic with its messages."""
