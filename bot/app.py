@@ -292,7 +292,7 @@ class App:
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
-        return UpdateReceiver(application, self._clock)
+        return UpdateReceiver(application, self._clock, parts.alerts.send)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
@@ -348,7 +348,9 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
         )
         steps = make_steps(dependencies)
-        return JobRunner(parts.job_queue, redis, responders, self._clock, steps, settings.job_tries)
+        return JobRunner(
+            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
+        )
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings

@@ -337,7 +337,7 @@ class Settings(BaseSettings):
 
     @property
     def is_open_to_all(self) -> bool:
-        """Whether strangers can use up the credits of ``NEMO_TOKEN``."""
+        """Return whether strangers can use up the credits of ``NEMO_TOKEN``."""
         return _is_open_to_all(dict(self))
 
     @property
@@ -370,7 +370,7 @@ class Settings(BaseSettings):
 
 
 def _is_open_to_all(known: Mapping[str, Any]) -> bool:
-    """Whether strangers can use up the operator's credits."""
+    """Return whether strangers can use up the operator's credits."""
     return bool(known.get("nemo_token")) and not (known.get("allowed_users") or known.get("allowed_chats"))
 
 

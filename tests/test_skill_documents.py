@@ -16,7 +16,7 @@ ROWS: list[dict[str, Any]] = yaml.safe_load((TESTS / "skill_documents.yaml").rea
 
 
 def exists(name: str) -> bool:
-    """Whether a conversation, or a test as ``file::function``, is there."""
+    """Return whether a conversation, or a test as ``file::function``, is there."""
     file, _, function = name.partition("::")
     if not function:
         return (CONVERSATIONS / f"{name}.yaml").is_file()

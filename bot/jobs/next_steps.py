@@ -13,7 +13,7 @@ from bot.nemo.drafts import Draft, TrackKind
 from bot.skills import SkillCard, example_mark
 from bot.words import bounded
 
-MOST: Final = 3
+MAX_BUTTONS: Final = 3
 
 _LABEL_CHARS: Final = 60
 
@@ -180,7 +180,7 @@ def next_steps(draft: Draft, card: SkillCard, prompt: str = "") -> tuple[Suggest
     facts = _facts(draft, card)
     fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(prompt)]
     fitting.sort(key=lambda one: one.topic is not facts.about)
-    return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MOST])
+    return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MAX_BUTTONS])
 
 
 def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, ...]:
@@ -208,7 +208,7 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
         is_wide=(seen[0].width or 0) > (seen[0].height or 0),
     )
     fitting = _one_a_topic([suggestion for suggestion in _TABLE if suggestion.fits(facts)])
-    return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MOST]
+    return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MAX_BUTTONS]
 
 
 def edits_clip(example: str) -> bool:

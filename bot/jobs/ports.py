@@ -83,7 +83,7 @@ class FileUnavailable(FileGone):
 
 
 class FilesUnreadable(FileUnavailable):
-    """The bot can't read the files of its own Bot API server: its operator has to mend that."""
+    """The bot can't read the files of its own Bot API server: its operator has to repair that."""
 
 
 class FileTooLarge(Exception):

@@ -214,7 +214,7 @@ class Accounts:
         except RateLimited:
             await self._release(person, client_id)
             raise
-        await self._guest_accounts.note(given.token)
+        await self._guest_accounts.record(given.token)
         return given
 
     async def _claim(self, person: str | None, client_id: UUID) -> None:

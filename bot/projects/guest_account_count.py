@@ -24,7 +24,7 @@ class GuestAccountCounter:
         self._redis = redis
         self._clock = clock
 
-    async def note(self, token: str) -> None:
+    async def record(self, token: str) -> None:
         """Count the account of a token, once however often the service gives the same one; warn when few are left."""
         now = self._clock.now()
         name = _digest(token)

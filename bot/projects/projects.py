@@ -140,7 +140,7 @@ class Projects:
         *,
         on_loss: OnLoss | None = None,
     ) -> T:
-        """Make a call about the chat's project; mend what can be mended, each thing once.
+        """Make a call about the chat's project; repair what can be repaired, each thing once.
 
         A bad anonymous token is renewed, a lost project is replaced, a 429 waited out, and a call that never reached
         the service made again. Nothing else is repeated: the call may have been carried out.

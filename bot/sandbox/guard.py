@@ -41,7 +41,7 @@ class Guard:
 
 
 def is_foreign(headers: Headers) -> bool:
-    """Tell whether a request was made by a page of another site, or to another name of this machine."""
+    """Return whether a request was made by a page of another site, or to another name of this machine."""
     host = headers.get("host", "")
     origin = headers.get("origin")
     return (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
 
-from bot.skills.mojibake import mend
+from bot.skills.mojibake import repair
 from bot.words import bounded
 
 NEMO_KINDS: Final = (
@@ -135,7 +135,7 @@ def size_limit_bytes(body: str) -> int:
 
 
 def has_size(line: str) -> bool:
-    """Whether a line tells the size limit of files."""
+    """Return whether a line tells the size limit of files."""
     return any(pattern.search(line) for pattern in _SIZE_LIMITS)
 
 
@@ -181,12 +181,12 @@ def one_line(value: object) -> str:
     """Return a short text as one line, also from a number: YAML reads a bare ``1.0`` as one."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return bounded(" ".join(mend(str(value)).split()), _MAX_LABEL_CHARS)
+    return bounded(" ".join(repair(str(value)).split()), _MAX_LABEL_CHARS)
 
 
 def bounded_text(value: object) -> str:
     """Return a text of limited length; an empty one for anything but a text."""
-    return bounded(mend(value).strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
+    return bounded(repair(value).strip(), _MAX_TEXT_CHARS) if isinstance(value, str) else ""
 
 
 def card_lines(body: str) -> list[str]:

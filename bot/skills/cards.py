@@ -57,7 +57,7 @@ class SkillCard:
     details: str = field(repr=False)  # what else to know, in Markdown; empty if there is nothing
 
     def takes(self, file_name: str) -> bool:
-        """Whether the card accepts files with this name's extension."""
+        """Return whether the card accepts files with this name's extension."""
         extension = PurePath(file_name).suffix.lower().lstrip(".")
         return body.KIND_ALIASES.get(extension, extension) in self.kinds
 
@@ -73,7 +73,7 @@ class SkillCard:
 
     @property
     def restricts_kinds(self) -> bool:
-        """Whether it refuses kinds that NemoVideo accepts."""
+        """Return whether it refuses kinds that NemoVideo accepts."""
         return not set(body.NEMO_KINDS) <= set(self.kinds)
 
 

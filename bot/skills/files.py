@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
-from bot.skills.mojibake import mend
+from bot.skills.mojibake import repair
 from bot.words import bounded
 
 _MAX_FILE_BYTES = 256 * 1024
@@ -71,7 +71,7 @@ def _read_text(path: Path) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(raw[: error.start].count(b"\n") + 1, "not UTF-8") from error
-    return mend(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return repair(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _load_yaml(front: str, first_line: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Mends published cards: control characters, and UTF-8 that was read as Windows-1252 and encoded again."""
+"""Repair published cards: control characters, and UTF-8 that was read as Windows-1252 and encoded again."""
 
 import re
 from typing import Final
@@ -26,7 +26,7 @@ _CONTROLS: Final = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U000100
 _MAX_ROUNDS: Final = 3  # times that a text may have been encoded again
 
 
-def mend(text: str) -> str:
+def repair(text: str) -> str:
     """Return a text with its doubly encoded lines decoded, and without control characters.
 
     A line is decoded as a whole or not at all, so that typographic signs beside accented letters stay.

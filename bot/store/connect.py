@@ -105,7 +105,7 @@ async def _check(redis: Redis, shown: str) -> None:
 
 
 async def answers(redis: Redis) -> bool:
-    """Whether the store answers within ``PING_TIMEOUT_S``."""
+    """Return whether the store answers within ``PING_TIMEOUT_S``."""
     try:
         async with asyncio.timeout(PING_TIMEOUT_S):
             return bool(await redis.ping())

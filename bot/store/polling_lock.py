@@ -38,7 +38,7 @@ class PollingLock:
 
     @property
     def is_held(self) -> bool:
-        """Whether this process certainly holds the lock."""
+        """Return whether this process certainly holds the lock."""
         return time.monotonic() < self._held_until_s
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:

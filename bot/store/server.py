@@ -145,7 +145,7 @@ class EmbeddedServer:
                 self._close_fds()
 
     def is_alive(self) -> bool:
-        """Whether a server process of this data directory exists, even if it does not answer."""
+        """Return whether a server process of this data directory exists, even if it does not answer."""
         fd = open_private_file(self._dir / "server.lock")
         try:
             return not try_lock(fd)

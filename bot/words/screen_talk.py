@@ -331,7 +331,7 @@ def _remove_leads(lines: Sequence[_Line]) -> None:
 
 
 def _is_removed_below(lines: Sequence[_Line], at: int) -> bool:
-    """Whether all that a line can introduce was removed: the next line, a whole list, a heading's section."""
+    """Return whether all that a line can introduce was removed: the next line, a whole list, a heading's section."""
     count = 0
     for line in lines[at + 1 :]:
         if not line.text.strip():

@@ -63,7 +63,7 @@ def tool(name: str) -> str | None:
 
 
 def has_tools(lines: str, *names: str) -> bool:
-    """Whether this machine has some programs; says which are missing.
+    """Return whether this machine has some programs; says which are missing.
 
     Args:
         lines: Of the table, that can't be measured without them.

@@ -38,7 +38,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        """Whether the median reaches the goal."""
+        """Return whether the median reaches the goal."""
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def row(self) -> str:

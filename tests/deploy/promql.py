@@ -45,7 +45,7 @@ class Figures:
         return max((samples[-1][0] for _, _, samples in self._all if samples), default=30 * MINUTE_S)
 
     def fires(self, expr: str, for_s: float) -> bool:
-        """Whether a rule fires at the end, when it is looked at every minute."""
+        """Return whether a rule fires at the end, when it is looked at every minute."""
         query = promql.parse(expr)
         since: dict[Labels, float] = {}
         at_s, found = 0.0, Vector()

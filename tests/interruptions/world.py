@@ -244,7 +244,7 @@ class World:
 
 
 def is_live(seen: Seen) -> bool:
-    """Whether it is, or was, a progress message."""
+    """Return whether it is, or was, a progress message."""
     texts = [str(version.get("text", "")) for version in seen.versions]
     return any(mark in text for text in texts for mark in LIVE_MARKS)
 

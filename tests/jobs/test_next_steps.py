@@ -5,7 +5,7 @@ import pytest
 
 from bot.jobs.buttons import RunSuggestion, pack
 from bot.jobs.next_steps import (
-    MOST,
+    MAX_BUTTONS,
     FileFacts,
     edits_clip,
     first_buttons,
@@ -139,7 +139,7 @@ def test_there_are_never_more_than_three_and_none_twice() -> None:
                 for title in (False, True):
                     found = names(draft(seconds, music=music, title=title, size=(160, 90)), card)
                     assert len(set(found)) == len(found)
-                    assert 2 <= len(found) <= MOST
+                    assert 2 <= len(found) <= MAX_BUTTONS
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -445,6 +445,24 @@ async def test_a_step_that_is_interrupted_says_by_whom(
     assert outcomes == ["cancelled", "interrupted"]
 
 
+async def test_admins_are_told_of_a_job_that_was_given_up(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+) -> None:
+    told: list[str] = []
+
+    async def breaks(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    async def send_alert(name: str, message: LocalizedMessage) -> None:
+        told.append(message.key)
+
+    steps = {JobKind.EDIT: [FunctionStep(breaks)]}
+    await job_queue.enqueue([new_job()], 1)
+    async with running(JobRunner(job_queue, redis, responders, clock, steps, 5, send_alert)):
+        pass
+    assert told == ["alert.job_given_up"]
+
+
 async def test_starts_are_counted_and_given_up_loudly(
     job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
 ) -> None:

@@ -306,3 +306,18 @@ async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis:
         menu = await town.said(town.ada, "Choose a language")
         await town.ada.press(menu, data="1:language:xx")
     assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), "language") is None
+
+
+async def test_whatever_is_kept_of_a_chat_ends_some_time(town: Town) -> None:
+    for_ever = (keys.SCHEMA, keys.CIPHER_MARKER, keys.MENU, keys.QUEUES, keys.POLLING_LOCK, keys.DOCKET)
+    async with town.bot():
+        await town.ada.say("make a 1 second video of a cat")
+        await town.said(town.ada, "made in")
+        await town.ada.say("/credits")
+        await town.said(town.ada, "credits available")
+        async with Redis.from_url(town.redis_url, decode_responses=True) as redis:
+            async with asyncio.timeout(PATIENCE_S):
+                while await redis.zcard(keys.STARTED_JOBS):  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.02)
+            found = [key async for key in redis.scan_iter("*") if await redis.ttl(key) == -1]
+    assert [key for key in found if not key.startswith(for_ever)] == []

@@ -395,14 +395,14 @@ async def test_guest_tokens_are_counted_for_a_week_each_once_by_all_workers(
     office: Office, redis: Redis
 ) -> None:
     others = GuestAccountCounter(redis, office.clock)
-    await office.guest_accounts.note("nmv_usr_first")
-    await others.note("nmv_usr_first")
+    await office.guest_accounts.record("nmv_usr_first")
+    await others.record("nmv_usr_first")
     office.clock.at += 4 * DAY
-    await others.note("nmv_usr_second")
+    await others.record("nmv_usr_second")
     assert await office.guest_accounts.used_this_week() == 2
     office.clock.at += WEEK - 4 * DAY
     assert await office.guest_accounts.used_this_week() == 1
-    await others.note("nmv_usr_third")
+    await others.record("nmv_usr_third")
     assert await redis.zcard(keys.GUEST_TOKENS) == 2
     assert "nmv" not in str(await redis.zrange(keys.GUEST_TOKENS, 0, -1))
 
@@ -542,9 +542,9 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
 
 
 async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(office: Office) -> None:
-    await office.guest_accounts.note("nmv_usr_first")
+    await office.guest_accounts.record("nmv_usr_first")
     office.clock.at += 6 * DAY
-    await office.guest_accounts.note("nmv_usr_first")
+    await office.guest_accounts.record("nmv_usr_first")
     assert await office.guest_accounts.used_this_week() == 1
     office.clock.at += 2 * DAY
     assert await office.guest_accounts.used_this_week() == 0

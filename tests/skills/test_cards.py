@@ -21,7 +21,7 @@ from bot.skills import (
 )
 from bot.skills.cards import BUILT_IN_DIR
 from bot.skills.files import Unreadable, read_card_file
-from bot.skills.mojibake import mend
+from bot.skills.mojibake import repair
 from bot.skills.sections import usual_times_s
 from bot.words.phrases import PhraseAction, action_for
 
@@ -541,7 +541,7 @@ def test_a_card_as_it_is_published_is_mended_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mended"),
+    ("text", "repaired"),
     [
         ("Edit videos â€” fast", "Edit videos — fast"),
         ("Edit videos \u00e2\u0080\u0094 fast", "Edit videos — fast"),
@@ -556,9 +556,9 @@ def test_a_card_as_it_is_published_is_mended_and_read(tmp_path: Path) -> None:
         ("plain\n\ttext", "plain\n\ttext"),
     ],
 )
-def test_doubly_encoded_text_is_mended_and_other_text_stays(text: str, mended: str) -> None:
-    assert mend(text) == mended
-    assert mend(mended) == mended
+def test_doubly_encoded_text_is_repaired_and_other_text_stays(text: str, repaired: str) -> None:
+    assert repair(text) == repaired
+    assert repair(repaired) == repaired
 
 
 @given(
@@ -566,9 +566,9 @@ def test_doubly_encoded_text_is_mended_and_other_text_stays(text: str, mended: s
 )
 def test_whatever_was_encoded_twice_comes_back(text: str) -> None:
     """A text that itself looks doubly encoded is the exception."""
-    if mend(text) == text:
+    if repair(text) == text:
         twice = text.encode().decode("latin-1")
-        assert mend(twice) in (text, twice)
+        assert repair(twice) in (text, twice)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from telegram import Update
 from telegram.error import InvalidToken
 from telegram.ext import TypeHandler
 
+from bot.jobs.messages import LocalizedMessage
 from bot.telegram.receiving.application import AnyApplication, Context, new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
 from tests.clocks import HandClock, eventually
@@ -175,3 +176,27 @@ async def test_a_token_that_is_refused_ends_it(start: Start, handler: FakeHandle
     async with receiving(telegram, handler) as task:
         with pytest.raises(InvalidToken):
             await task
+
+
+async def test_admins_are_told_of_another_program_that_polls(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
+    told: list[str] = []
+
+    async def send_alert(name: str, message: LocalizedMessage) -> None:
+        told.append(message.key)
+
+    await telegram.people.faults.error(
+        "getUpdates", code=409, description="Conflict: terminated by other getUpdates request"
+    )
+    application = new_application(telegram.bot, telegram.telegram_ids)
+    await application.initialize()
+    receiver = UpdateReceiver(application, telegram.clock, send_alert)
+    task = asyncio.create_task(receiver.run())
+    try:
+        await eventually(lambda: told)
+        assert told == ["alert.another_poller"]
+        assert not receiver.is_answered
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

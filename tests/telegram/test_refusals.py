@@ -21,6 +21,13 @@ from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send
             BadRequest("Inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL"),
             Refusal.BUTTON,
         ),
+        (
+            BadRequest(
+                "Message is not modified: specified new message content and reply markup are exactly the same as a "
+                "current content and reply markup of the message"
+            ),
+            Refusal.UNMODIFIED,
+        ),
         (BadRequest("BUTTON_URL_INVALID"), Refusal.BUTTON),
         (BadRequest("Button_type_invalid"), Refusal.BUTTON),
         (BadRequest("Message thread not found"), Refusal.THREAD),

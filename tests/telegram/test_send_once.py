@@ -51,7 +51,7 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
 async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.note(ada.chat.id, begun.id)
+    await telegram.sent.record(ada.chat.id, begun.id)
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
@@ -67,7 +67,7 @@ async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_
 ) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.note(ada.chat.id, begun.id)
+    await telegram.sent.record(ada.chat.id, begun.id)
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     for _ in range(2):
         with pytest.raises(Died):
@@ -122,13 +122,13 @@ async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_t
 async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
     start = await ada.start()
-    await telegram.sent.note(ada.chat.id, start.id)
+    await telegram.sent.record(ada.chat.id, start.id)
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
     checkpoints.dies_at = None
     # Meanwhile: people write, and the bot says other things, here and in chats of the same sequence.
-    await telegram.sent.note(ada.chat.id, (await ada.say("and louder")).id)
+    await telegram.sent.record(ada.chat.id, (await ada.say("and louder")).id)
     await bob.start()
     await once(telegram, bob.chat.id, Notebook(), "for Bob")
     await once(telegram, ada.chat.id, Notebook(), "another job's", key="other")
@@ -142,7 +142,7 @@ async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Teleg
 async def test_a_message_that_was_saved_but_not_noted_is_not_taken_for_a_lost_one(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     start = await ada.start()
-    await telegram.sent.note(ada.chat.id, start.id)
+    await telegram.sent.record(ada.chat.id, start.id)
     earlier = await telegram.bot.send_message(ada.chat.id, "live")
     # It died right after this checkpoint, and had begun to say something.
     checkpoints = Notebook(
@@ -192,17 +192,17 @@ class TestSent:
     async def test_numbers_of_one_sequence(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
         assert await sent.newest(5) == 0
-        await asyncio.gather(*(sent.note(5, number) for number in (3, 9, 4)))
-        await sent.note(-77, 12)
-        await sent.note(-1001234567890, 99)
+        await asyncio.gather(*(sent.record(5, number) for number in (3, 9, 4)))
+        await sent.record(-77, 12)
+        await sent.record(-1001234567890, 99)
         assert await sent.newest(5) == 12
         assert await sent.newest(-1001234567890) == 99
         assert await sent.unknown(5, 8) == [10, 11, 13, 14, 15, 16, 17]
 
     async def test_only_so_many_are_tried(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
-        await sent.note(5, 1)
-        await sent.note(5, 1000)
+        await sent.record(5, 1)
+        await sent.record(5, 1000)
         tried = await sent.unknown(5, 1)
         assert len(tried) == PROBE_LIMIT
         assert tried[0] == 2

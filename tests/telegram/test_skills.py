@@ -42,8 +42,8 @@ metadata: {openclaw: {emoji: "📷"}}
 
 ## Try saying
 
-- make it shine
-- make it glow
+- tell me what shines
+- tell me what glows
 
 ## Limits
 
@@ -115,13 +115,13 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
         assert "Files up to 21 MB" in card.text
         assert "• Use soft light" in card.text
-        assert card.buttons == ["make it shine", "make it glow"]
+        assert card.buttons == ["tell me what shines", "tell me what glows"]
         assert {entity["type"] for entity in card.json["entities"]} == {"bold"}
 
-        await world.ann.press(card, "make it glow")
+        await world.ann.press(card, "tell me what glows")
         await world.ann.chat.wait(after=card.id, matching="I can trim")
         (message,) = await world.nemo.messages()
-        assert message.text == "make it glow"
+        assert message.text == "tell me what glows"
 
         refused = await world.ann.send_file(
             "audio", b"ID3\x04" + bytes(6) + b"\xff\xfb\x90\x00" * 50, name="tune.mp3"
@@ -174,10 +174,10 @@ async def test_however_often_an_example_is_pressed_it_is_sent_once(world: World)
         toasts = await asyncio.gather(*(world.press(card, data=data) for _ in range(3)))
         await world.ann.chat.wait(message=card.id, versions=2)
         toasts.append(await world.press(card, data=data))
-        assert sorted(toasts) == ["Already on it"] * 3 + ["Sent: make it shine"]
+        assert sorted(toasts) == ["Already on it"] * 3 + ["Sent: tell me what shines"]
         await world.ann.chat.wait(after=card.id, matching="I can trim")
         assert len(await world.nemo.messages()) == 1
-        assert (await world.ann.chat.wait(message=card.id)).buttons == ["make it glow"]
+        assert (await world.ann.chat.wait(message=card.id)).buttons == ["tell me what glows"]
 
 
 async def test_however_often_a_next_step_is_pressed_it_is_sent_once(world: World) -> None:
@@ -202,11 +202,11 @@ async def test_a_button_of_a_card_that_has_changed_is_answered_politely(world: W
     async with world.bot():
         cards = await world.ask("/skill")
         card = await world.ask("/start skill_photo_magic")
-    world.card.write_text(PHOTOS_ONLY.replace("make it shine", "make it burn"), encoding="utf-8")
+    world.card.write_text(PHOTOS_ONLY.replace("tell me what shines", "tell me what burns"), encoding="utf-8")
     async with world.bot():
-        assert "example has changed" in await world.press(card, "make it shine")
+        assert "example has changed" in await world.press(card, "tell me what shines")
         after = await world.ann.chat.wait(message=card.id, versions=2)
-        assert after.buttons == ["make it glow"]
+        assert after.buttons == ["tell me what glows"]
     world.card.unlink()
     async with world.bot():
         assert "no longer available" in await world.press(cards, "Photo")
@@ -244,9 +244,9 @@ async def test_a_press_that_finds_the_queue_full_keeps_its_button(world: World) 
         waiting = await world.ann.say("add calm music")
         await world.ann.chat.wait(after=waiting.id, matching="in the queue")
         card = await world.ask("/start skill_photo_magic")
-        assert await world.press(card, "make it shine") == ""
+        assert await world.press(card, "tell me what shines") == ""
         await world.ann.chat.wait(after=card.id, matching="chat's queue is full")
-        assert "make it shine" in (await world.ann.chat.wait(message=card.id)).buttons
+        assert "tell me what shines" in (await world.ann.chat.wait(message=card.id)).buttons
         await world.nemo.release(hold)
 
 

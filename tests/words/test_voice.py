@@ -32,7 +32,7 @@ FORBIDDEN_IN: Final = {"admin.files_unreadable": "Bot API server"}
 
 NAMES: Final = (
     r"DAILY_CREDITS|NEMO_TOKEN|NemoVideo|Telegram|@BotFather|Bot API|API|AI|ID|MP4|\.mp4|mp3|m4a|GIF|\.txt|UTF-8|UTC|"
-    r"General|nemovideo-bot check|nmv_usr_|https?://"
+    r"General|nemovideo-bot check|nemovideo-bot jobs list --given-up|nmv_usr_|https?://"
 )
 """What is written in Latin letters in every language."""
 

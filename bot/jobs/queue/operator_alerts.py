@@ -1,7 +1,8 @@
 """Alerts for the operator: messages to the private chats of the bot's admins."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
@@ -11,6 +12,9 @@ from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.words import language_of
+
+SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
+"""Alerts all admins, once for each name within two days."""
 
 
 class OperatorAlerts:

@@ -12,7 +12,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
 from bot.skills import SkillCard
 
-MOST_FILES = 10  # files that are listed one by one
+MAX_FILES = 10  # files that are listed one by one
 
 _KINDS = {
     "video": "video",
@@ -59,7 +59,7 @@ def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
         "upload.received_several", {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))}
     )
     lines = tuple(
-        LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MOST_FILES]
+        LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MAX_FILES]
     )
     return ListMessage(heading, lines, buttons)
 

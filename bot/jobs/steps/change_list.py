@@ -6,7 +6,7 @@ from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.nemo import changes
 from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
 
-MOST_LINES = 12
+MAX_LINES = 12
 
 NO_DRAFT = read_draft(None)
 
@@ -22,9 +22,9 @@ def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMe
     """Return a line for each change that can be named, the first dozen of them."""
     found = changes.compare(before or NO_DRAFT, after or NO_DRAFT)
     lines = [line for change in found if (line := _line(change)) is not None]
-    more = len(lines) - MOST_LINES
+    more = len(lines) - MAX_LINES
     if more > 0:
-        return (*lines[:MOST_LINES], LocalizedMessage("change.more", {"n": more}))
+        return (*lines[:MAX_LINES], LocalizedMessage("change.more", {"n": more}))
     return tuple(lines)
 
 

@@ -31,9 +31,9 @@ class ShowPrivateMessage:
             or (kept := await self._job_queue.load_checkpoint(status.job, PrivateMessageKept)) is None
         ):
             raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
-        reader, asker = attempt.job.owner_id, status.job.owner_id
-        is_for_admins = asker == group.chat_id
-        if reader != asker and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
+        reader, owner = attempt.job.owner_id, status.job.owner_id
+        is_for_admins = owner == group.chat_id
+        if reader != owner and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
         message = STORED_LIST.validate_json(
             self._chats.decrypt(group, PrivateMessageKept.use(status.job.id), kept.encrypted)

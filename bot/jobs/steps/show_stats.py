@@ -11,7 +11,7 @@ from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
-MOST_WORKERS = 20  # workers listed in one message
+MAX_WORKERS = 20  # workers listed in one message
 
 
 class ShowStats:
@@ -53,7 +53,7 @@ class ShowStats:
             lines.append(LocalizedMessage("stats.given_up", params))
         # In real time, as docket's heartbeats are, whatever the clock is.
         now = datetime.now(UTC)
-        for name in sorted(await statistics.workers())[:MOST_WORKERS]:
+        for name in sorted(await statistics.workers())[:MAX_WORKERS]:
             since = up_since(name)
             up = Seconds(0.0 if since is None else (now - since).total_seconds())
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))

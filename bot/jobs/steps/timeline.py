@@ -11,8 +11,8 @@ from bot.nemo.spans import spans_of
 from bot.nemo.unplaced import UnplacedFile
 from bot.words import bounded
 
-MOST_TRACKS = 20  # tracks listed in one message
-MOST_NAMES = 3  # files named in one line
+MAX_TRACKS = 20  # tracks listed in one message
+MAX_NAMES = 3  # files named in one line
 _NAME_CHARS = 60
 
 
@@ -26,13 +26,13 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     )
     total_ms = draft.duration_ms or 0
     return heading, tuple(
-        _track(position, track, total_ms) for position, track in enumerate(shown[:MOST_TRACKS], 1)
+        _track(position, track, total_ms) for position, track in enumerate(shown[:MAX_TRACKS], 1)
     )
 
 
 def unplaced_message(files: Sequence[UnplacedFile]) -> LocalizedMessage:
     """Say that files are in the project but on no track, with the names of the first."""
-    names = [bounded(file.name, _NAME_CHARS) for file in files[:MOST_NAMES] if file.name]
+    names = [bounded(file.name, _NAME_CHARS) for file in files[:MAX_NAMES] if file.name]
     more = "…" if len(files) > len(names) else ""
     if not names:
         return LocalizedMessage("status.unplaced", {"n": len(files)})

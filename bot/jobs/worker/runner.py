@@ -23,6 +23,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMes
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
@@ -58,7 +59,9 @@ class JobRunner:
         clock: Clock,
         steps: Mapping[JobKind, Sequence[Step]],
         max_tries: int,
+        send_alert: SendAlert | None = None,
     ) -> None:
+        self._send_alert = send_alert
         self._job_queue = job_queue
         self._redis = redis
         self._responders = responders
@@ -175,6 +178,9 @@ class JobRunner:
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error)
+                if error and self._send_alert is not None:
+                    with contextlib.suppress(RedisError):
+                        await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
                 log.info("job.ended", state=state)
         return True

@@ -95,7 +95,7 @@ class Chat:
 
     @property
     def is_forum(self) -> bool:
-        """Whether it has topics."""
+        """Return whether it has topics."""
         return bool(self.json.get("is_forum"))
 
     def status(self, user_id: int) -> str:

@@ -77,7 +77,7 @@ class UpdateQueue:
 
     @property
     def is_polled(self) -> bool:
-        """Whether a poll is waiting."""
+        """Return whether a poll is waiting."""
         return self._poll is not None
 
     async def poll(self, offset: int, limit: int, timeout_s: float) -> list[dict[str, Any]]:

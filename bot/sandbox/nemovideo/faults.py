@@ -87,7 +87,7 @@ class Fault:
 
     @property
     def answers(self) -> bool:
-        """Whether it answers instead of the service."""
+        """Return whether it answers instead of the service."""
         return self.drop or self.status is not None or self.code is not None or self.body is not None
 
 

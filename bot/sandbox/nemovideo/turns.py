@@ -45,7 +45,7 @@ class AgentTurn:
 
     @property
     def scripted(self) -> bool:
-        """Whether a script answers instead of the agent."""
+        """Return whether a script answers instead of the agent."""
         return self._script is not None
 
     def cost_now(self) -> int:

@@ -49,7 +49,7 @@ class AccessGuard(HandlerFamily):
 
 
 def _is_addressed(update: Update, message: Message, context: Context) -> bool:
-    """Whether an answer is expected: in groups to the bot's own commands only."""
+    """Return whether an answer is expected: in groups to the bot's own commands only."""
     if message.chat.type == ChatType.PRIVATE:
         return True
     command = find_command(message.text or message.caption or "", context.bot.username)

@@ -35,7 +35,7 @@ class Press:
 
     @property
     def is_genuine(self) -> bool:
-        """Whether the message has this button still."""
+        """Return whether the message has this button still."""
         markup = self.message.reply_markup
         rows = markup.inline_keyboard if markup is not None else ()
         return any(button.callback_data == self.data for row in rows for button in row)

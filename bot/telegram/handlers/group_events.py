@@ -21,7 +21,7 @@ class GroupHandlers(HandlerFamily):
         self._services.application.add_handler(membership)
 
     async def _pinned(self, update: Update, context: Context) -> None:
-        await self._submitter.note(message_of(update))
+        await self._submitter.record(message_of(update))
 
     async def _migrated(self, update: Update, context: Context) -> None:
         """Record that a group has become a supergroup; both say so, in any order."""

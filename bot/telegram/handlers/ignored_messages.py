@@ -26,7 +26,7 @@ class ForwardedCommand(filters.MessageFilter):
     """
 
     def filter(self, message: Message) -> bool:
-        """Tell whether a message is one."""
+        """Return whether a message is one."""
         if not is_from_others(message):
             return False
         text = message.text or message.caption or ""
@@ -52,11 +52,11 @@ class IgnoredMessages(HandlerFamily):
         command = find_command(message.text or message.caption or "", username)
         is_elses = command is not None and not command.is_for(username) and not has_token(message.text or "")
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
-            await self._submitter.note(message)
+            await self._submitter.record(message)
             raise ApplicationHandlerStop
 
     async def _forwarded_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
         if message.chat.type == ChatType.PRIVATE:
             return await self._submitter.reply(update, LocalizedMessage("error.forwarded_order"))
-        return await self._submitter.note(message)
+        return await self._submitter.record(message)

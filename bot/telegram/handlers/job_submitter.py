@@ -86,11 +86,11 @@ class JobSubmitter:
             chat is told so instead.
         """
         message = update.message
-        notes = [] if message is None else [self.note(message)]
+        records = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "beside":
-            notes.append(self.chats.extend_ttl(jobs[0].chat))
+            records.append(self.chats.extend_ttl(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
-        jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*notes))
+        jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*records))
         try:
             is_new = await self.job_queue.enqueue(jobs, update.update_id, arrival)
         except (QueueFull, QuotaExceeded) as error:
@@ -142,7 +142,7 @@ class JobSubmitter:
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
             await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
 
-    async def note(self, message: Message, *, is_answer: bool = False) -> None:
+    async def record(self, message: Message, *, is_answer: bool = False) -> None:
         """Record a message, and that somebody still needs the message that it replies to or pins.
 
         Args:
@@ -152,7 +152,7 @@ class JobSubmitter:
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
         digest = "" if is_answer else digest_of(message)
         await asyncio.gather(
-            self._sent.note(telegram_chat_id, message.message_id),
+            self._sent.record(telegram_chat_id, message.message_id),
             self.job_queue.note_seen(key, telegram_chat_id, message.message_id, digest),
         )
         for needed in (message.reply_to_message, message.pinned_message):
@@ -160,7 +160,7 @@ class JobSubmitter:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
     async def knows_replied(self, message: Message) -> bool:
-        """Tell whether the agent knows the words of the message that this one answers.
+        """Return whether the agent knows the words of the message that this one answers.
 
         It does if it has said them last, or was asked for something with them.
         """
@@ -248,6 +248,6 @@ def _refusal_mark(update: Update, arrival: ArrivedPart | None) -> int | str:
 
 
 def _is_said(shown: str, answer: str) -> bool:
-    """Tell whether a message shows an answer, or a part of it, whatever its formatting."""
+    """Return whether a message shows an answer, or a part of it, whatever its formatting."""
     first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
     return bool(first and second) and (first in second or second in first)

@@ -111,7 +111,7 @@ class QuestionHandlers(HandlerFamily):
         outcome = await job_queue.questions.answer(job, number, words, update.update_id)
         if outcome is AnswerOutcome.OVER:
             return False
-        await self._submitter.note(message, is_answer=True)
+        await self._submitter.record(message, is_answer=True)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
             self._redraw(update, context, shown, _answered(asked, index, words))
         return True

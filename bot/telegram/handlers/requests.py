@@ -191,7 +191,7 @@ class RequestHandlers(HandlerFamily):
         if message.text and await self._goes_on(update, message):
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
-            return await self._submitter.note(message)
+            return await self._submitter.record(message)
         edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
         card = await self._submitter.card(update, message)
         arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")

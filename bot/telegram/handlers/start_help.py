@@ -52,7 +52,7 @@ class StartHelpHandlers(HandlerFamily):
         text = message.text or message.caption or ""
         command = find_command(text, context.bot.username)
         if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
-            return await self._submitter.note(message)
+            return await self._submitter.record(message)
         params: dict[str, Param] = {"command": command.written}
         if (nearest := nearest_command(command.name, PRIVATE_MENU)) is None:
             return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))

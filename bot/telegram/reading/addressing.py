@@ -57,7 +57,7 @@ def sender_id(message: Message) -> int | None:
 
 
 def is_from_bot(update: Update, own_id: int) -> bool:
-    """Tell whether another bot wrote a message; two bots that answer each other would never end.
+    """Return whether another bot wrote a message; two bots that answer each other would never end.
 
     Anonymous admins and channels write under bots' names too, but those come with a ``sender_chat``.
     """
@@ -69,7 +69,7 @@ def is_from_bot(update: Update, own_id: int) -> bool:
 
 
 def is_reply(message: Message) -> bool:
-    """Tell whether a message replies to another; in a topic some clients make each reply to the topic's first."""
+    """Return whether a message replies to another; in a topic some clients make each reply to the topic's first."""
     replied = message.reply_to_message
     if replied is None or replied.forum_topic_created is not None:
         return False
@@ -77,7 +77,7 @@ def is_reply(message: Message) -> bool:
 
 
 def may_write(member: ChatMember) -> bool:
-    """Tell whether the bot can write in a chat of which it is this member."""
+    """Return whether the bot can write in a chat of which it is this member."""
     if isinstance(member, ChatMemberRestricted):
         return member.is_member and member.can_send_messages
     return member.status not in (ChatMember.LEFT, ChatMember.BANNED)

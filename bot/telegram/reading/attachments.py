@@ -156,7 +156,7 @@ def safe_name(given: str, ending: str) -> str:
 
 
 def is_vector_sticker(file: Attachment) -> bool:
-    """Tell whether a file is an animated sticker that holds no images but how to draw them."""
+    """Return whether a file is an animated sticker that holds no images but how to draw them."""
     return file.name.lower().endswith(".tgs")
 
 

@@ -47,7 +47,7 @@ class Command:
     words: str
 
     def is_for(self, username: str) -> bool:
-        """Tell whether it is for the bot of this name."""
+        """Return whether it is for the bot of this name."""
         return not self.bot or self.bot.lower() == username.lower()
 
 
@@ -83,7 +83,7 @@ def nearest_command(name: str, known: Collection[str]) -> str | None:
 
 
 def mentions(text: str, username: str) -> bool:
-    """Tell whether a text mentions the bot."""
+    """Return whether a text mentions the bot."""
     return _mention(username).search(text) is not None
 
 

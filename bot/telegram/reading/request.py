@@ -73,7 +73,7 @@ class Request:
 
     @property
     def is_edit(self) -> bool:
-        """Whether it begins with the command whose words are a request."""
+        """Return whether it begins with the command whose words are a request."""
         return self.command is not None and self.command.name == EDIT
 
 
@@ -158,7 +158,7 @@ def digest_of(message: Message) -> str:
 
 
 def is_from_others(message: Message) -> bool:
-    """Tell whether a message was forwarded and not written by who forwards it."""
+    """Return whether a message was forwarded and not written by who forwards it."""
     origin = message.forward_origin
     if origin is None:
         return False

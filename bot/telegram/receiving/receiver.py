@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 from telegram import Update
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.queue.operator_alerts import SendAlert
 from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
@@ -28,9 +30,18 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 
 
 class UpdateReceiver:
-    """Polls for updates, and passes updates to the handlers."""
+    """Polls for updates, and passes updates to the handlers.
 
-    def __init__(self, application: AnyApplication, clock: Clock) -> None:
+    Args:
+        application: Has the handlers.
+        clock: Source of pauses.
+        send_alert: Tells the bot's admins of another program that polls, once for each name.
+    """
+
+    def __init__(
+        self, application: AnyApplication, clock: Clock, send_alert: SendAlert | None = None
+    ) -> None:
+        self._send_alert = send_alert
         self._application = application
         self._clock = clock
         self._is_alone = True
@@ -77,6 +88,10 @@ class UpdateReceiver:
                 "receiver.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",
             )
+            if self._send_alert is not None:
+                alert = "alert.another_poller"
+                with contextlib.suppress(RedisError):
+                    await self._send_alert(alert, LocalizedMessage(alert))
             return
         # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
         log.warning("receiver.webhook_removed")

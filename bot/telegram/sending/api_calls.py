@@ -100,8 +100,3 @@ def surely_not_sent(error: TelegramError) -> bool:
     """Return whether a failed call certainly never reached Telegram."""
     cause = error.__cause__
     return isinstance(cause, httpx.TransportError) and http.surely_not_sent(cause)
-
-
-def is_unmodified(error: BadRequest) -> bool:
-    """Return whether an edit was refused because the message is like that already: a success."""
-    return "message is not modified" in error.message.lower()

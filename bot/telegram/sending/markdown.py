@@ -50,7 +50,7 @@ _NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, 
 
 # Stand for "<" and "|" during the conversion, which drops whatever looks like HTML with the text in it, and takes
 # "a || b" for the start of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so that no
-# offset changes when they are put back; the third stands for a piece of code while the Markdown around it is mended.
+# offset changes when they are put back; the third stands for a piece of code while the Markdown around it is repaired.
 _LESS_THAN, _BAR, _CODE = "\ue03c", "\ue07c", "\ue060"
 _STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _CODE)
 _BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|"})

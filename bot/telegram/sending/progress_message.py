@@ -25,12 +25,12 @@ from bot.jobs.messages import Button, Progress
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
+from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
-from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.words import Words
 
@@ -304,7 +304,7 @@ class ProgressMessage:
             return later.wait_s
         except BadRequest as error:
             # Deleted by hand, perhaps; the job goes on without it.
-            if not is_unmodified(error):
+            if refusal_of(error) is not Refusal.UNMODIFIED:
                 log.info("progress.edit_refused", error=error.message)
         except (ChatGone, TelegramError):
             log.info("progress.edit_failed", exc_info=True)

@@ -27,6 +27,7 @@ SHORT_CHARS = 700
 class Refusal(Enum):
     """What is wrong with a message that Telegram refused."""
 
+    UNMODIFIED = "unmodified"  # an edit that changes nothing, which is a success
     BUTTON = "button"  # a button: send it without links, then without any
     THREAD = "thread"  # its topic is gone or closed: send it without the topic
     REPLY = "reply"  # the message it replies to was deleted: send it without the reply
@@ -43,6 +44,7 @@ class Refusal(Enum):
 _TABLE: tuple[tuple[Refusal, re.Pattern[str]], ...] = tuple(
     (refusal, re.compile(pattern, re.IGNORECASE))
     for refusal, pattern in (
+        (Refusal.UNMODIFIED, r"message is not modified"),  # It goes on with words about the reply markup.
         (
             Refusal.TOO_LARGE,
             r"(?:entity|content|payload|file) (?:is )?too (?:large|big)|request entity|too large for|\(413\)"
@@ -246,7 +248,7 @@ async def send_in_best_form(
 
 
 def _may_be_anything(error: NetworkError, refusal: Refusal) -> bool:
-    is_known = refusal in (Refusal.KIND, Refusal.TOO_LARGE, Refusal.THREAD)
+    is_known = refusal in (Refusal.UNMODIFIED, Refusal.KIND, Refusal.TOO_LARGE, Refusal.THREAD)
     return isinstance(error, BadRequest) and not (is_known or is_nobody_there(error))
 
 

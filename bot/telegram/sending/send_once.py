@@ -23,8 +23,9 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
 from bot.store import keys
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls, is_unmodified
+from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.refusals import Refusal, refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +58,8 @@ class SentMessageLog:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def note(self, chat_id: int, message_id: int) -> None:
-        """Note that a message is known, so that nobody takes it for a lost one."""
+    async def record(self, chat_id: int, message_id: int) -> None:
+        """Record that a message is known, so that nobody takes it for a lost one."""
         key = keys.message_numbers_key(number_sequence(chat_id))
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(key, {str(message_id): message_id})
@@ -120,7 +121,7 @@ async def send_once(
     for _ in range(SENDS_LIMIT):
         if saved is not None and saved.sent is not None:
             # The process may have died before it noted the number.
-            await sent.note(saved.sent.telegram_chat_id, saved.sent.message_id)
+            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id)
             return saved.sent
         if saved is not None:
             found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
@@ -128,7 +129,7 @@ async def send_once(
                 log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                 await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
                 # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.note(chat_id, found.message_id)
+                await sent.record(chat_id, found.message_id)
                 return found
         # Before anything is saved: an attempt that ends while it waits has nothing to look for.
         permission = acquired or await telegram_calls.acquire(chat_id, priority)
@@ -167,7 +168,7 @@ async def _send(
     done = _sent_message(message)
     await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
     # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.note(done.telegram_chat_id, done.message_id)
+    await sent.record(done.telegram_chat_id, done.message_id)
     return done
 
 
@@ -211,7 +212,7 @@ async def _find(
         try:
             answer = await telegram_calls.call(chat_id, edit, repeatable=True)
         except BadRequest as error:
-            if not is_unmodified(error):
+            if refusal_of(error) is not Refusal.UNMODIFIED:
                 continue  # No such message, somebody else's, or of another kind.
             answer = None
         except NetworkError:

@@ -2,18 +2,15 @@
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import structlog
 
 from bot.jobs.messages import LocalizedMessage, Param
+from bot.jobs.queue.operator_alerts import SendAlert
 from bot.store.errors import UnsafeFile
 
 log = structlog.get_logger(__name__)
-
-SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 
 def directory_problem(directory: Path) -> tuple[str, str] | None:

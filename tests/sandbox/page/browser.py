@@ -24,7 +24,7 @@ DRIVER = shutil.which("chromedriver")
 
 WITHIN_S = 20.0
 ENDS_WITHIN_S = 20.0
-MOST_TABS = 80
+MAX_TABS = 80
 """From one end of the page to the other, with a chat that has some messages."""
 
 T = TypeVar("T")
@@ -149,14 +149,14 @@ class Page:
         return self.browser.switch_to.active_element
 
     def focused(self, selector: str) -> bool:
-        """Whether something like this has the focus."""
+        """Return whether something like this has the focus."""
         return bool(
             self.browser.execute_script("return document.activeElement.matches(arguments[0])", selector)
         )
 
     def tab_to(self, selector: str, *, back: bool = False) -> None:
         """Press Tab until something like this has the focus."""
-        for _ in range(MOST_TABS):
+        for _ in range(MAX_TABS):
             if self.focused(selector):
                 return
             self.press(*((Keys.SHIFT, Keys.TAB, Keys.NULL) if back else (Keys.TAB,)))
