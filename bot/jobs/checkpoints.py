@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.jobs.messages import TextMessage
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
@@ -55,6 +56,15 @@ class MessageSend(Checkpoint):
 
 PROGRESS_MESSAGE = "progress"
 """The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
+
+
+class Gathered(Checkpoint):
+    """Saved when a request with files was taken in: refusals are sent, text files are read."""
+
+    name = "gathered"
+    version: int = -1  # the version of the gathered job
+    text_files: Mapping[str, str] = {}  # the contents of its text files, by file id
+    last_message_id: int = 0  # the newest message that belongs to it
 
 
 class UploadStarted(Checkpoint):
@@ -182,6 +192,16 @@ class KeptDraft(Checkpoint):
 def before_turn(turn: Turn) -> str:
     """Return the key of the draft before a turn."""
     return f"before{turn.key}"
+
+
+class HeldAnswer(Checkpoint):
+    """Saved when the answer waits for what it goes out with: the video, or how the job ended without one.
+
+    It is deleted once the video is in the chat.
+    """
+
+    name = "held_answer"
+    message: TextMessage
 
 
 class ProjectLost(Checkpoint):

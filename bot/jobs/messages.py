@@ -4,7 +4,7 @@ All of it can be stored: pydantic reads and writes these classes as fields of a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Union
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
@@ -91,10 +91,19 @@ class ListMessage:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePicture:
-    """A picture of the timeline with a caption; where it can't be sent, the caption alone."""
+    """A picture of the timeline with a caption of one line; where it can't be sent, a list says all of it.
+
+    Args:
+        draft: What it shows.
+        caption: The list.
+        parts: What the picture doesn't show, side by side in the line.
+        waiting: A line for each request that waits.
+    """
 
     draft: Draft
     caption: ListMessage
+    parts: tuple[LocalizedMessage, ...]
+    waiting: tuple[LocalizedMessage, ...] = ()
 
     @property
     def buttons(self) -> tuple[Button, ...]:
@@ -132,9 +141,22 @@ class PrivateMessage:
         return self.message.buttons
 
 
-OutgoingMessage = (
-    LocalizedMessage | AgentMessage | ListMessage | TimelinePicture | SampleClip | PrivateMessage
-)
+TextMessage = LocalizedMessage | AgentMessage | ListMessage
+"""A message that more lines can be put under."""
+
+OutgoingMessage = TextMessage | TimelinePicture | SampleClip | PrivateMessage
+
+
+def with_lines(
+    message: TextMessage, lines: tuple[LocalizedMessage, ...], buttons: tuple[Button, ...] = ()
+) -> TextMessage:
+    """Return a message with more lines and buttons under it."""
+    every_button = (*message.buttons, *buttons)
+    if isinstance(message, LocalizedMessage):
+        if not lines:
+            return replace(message, buttons=every_button)
+        return ListMessage(replace(message, buttons=()), lines, every_button)
+    return replace(message, lines=(*message.lines, *lines), buttons=every_button)
 
 
 @dataclass(frozen=True, slots=True)

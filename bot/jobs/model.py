@@ -140,6 +140,7 @@ class Job:
         payload: What else its kind needs; ``None`` if that is nothing.
         telegram_chat_id: The id that the chat had in Telegram then, which ``message_id`` and the message ids of the
             files belong to; 0 stands for the id in ``chat``.
+        is_press: Whether a pressed button asked for it: the message that it belongs to is the bot's own.
         chat_title: The group's name, for messages about it in private.
     """
 
@@ -157,6 +158,7 @@ class Job:
     telegram_chat_id: int = 0
     chat_title: str = ""
     language_code: str = ""
+    is_press: bool = False
 
     def __post_init__(self) -> None:
         if not self.telegram_chat_id:

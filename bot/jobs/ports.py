@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
-from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 
 
@@ -42,6 +42,7 @@ class Result:
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
         buttons: Other buttons under it.
+        answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
 
     path: Path | None = None
@@ -58,6 +59,7 @@ class Result:
     browser_link: str = ""
     project_link: str = ""
     buttons: tuple[Button, ...] = ()
+    answer: TextMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Delivered:
     message_id: int = 0  # the message with it
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
 
+
+SEEN, DONE = "👀", "👌"
+"""What the bot reacts with to a request that has arrived, and to one that is done."""
 
 MAX_SENT_BYTES = 10_000_000
 """The largest file of the agent's that is sent: so large may photos be, and it is held in memory."""
@@ -134,6 +139,14 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
         """
+        ...
+
+    def acknowledge(self) -> None:
+        """Show at once that the request has arrived, in the background: by a reaction, and by an action of the chat."""
+        ...
+
+    async def conclude(self, *, is_done: bool) -> None:
+        """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:

@@ -192,6 +192,7 @@ class BotStep(_Model):
     buttons: Texts = ()
     reply_to: str | None = None
     messages: int | None = None
+    sent: int | None = None
     again: str | None = None
     gone: str | None = None
     buttonless: str | None = None

@@ -85,6 +85,14 @@ class Expectations:
                 f"“{step.buttonless}” to be there without buttons",
                 message=bare_id,
             )
+        if step.sent is not None:
+            await until(
+                chat,
+                self._stage.changes,
+                lambda messages: messages[-1] if len(messages) == step.sent else None,
+                step.within_s,
+                f"{step.sent} messages sent",
+            )
         if step.messages is not None and (step.messages or await chat.messages(from_bots=True)):
             await until(chat, self._stage.changes, counted, step.within_s, f"{step.messages} messages in all")
 

@@ -234,6 +234,11 @@ MESSAGE_NUMBERS = f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the las
 MESSAGE_NUMBERS_KEPT = 500
 MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 
+LATEST_MESSAGES = (
+    f"{NAMESPACE}latest:"  # MESSAGE_NUMBERS_TTL_S after the last: the newest message of each request
+)
+LATEST_MESSAGES_KEPT = 10
+
 
 def rate_limit_key(limit: str, chat_id: int) -> str:
     """Return the key of one limit, of a chat or of the whole bot."""
@@ -243,6 +248,11 @@ def rate_limit_key(limit: str, chat_id: int) -> str:
 def message_numbers_key(mailbox: str) -> str:
     """The newest message numbers of one mailbox, a sorted set."""
     return f"{MESSAGE_NUMBERS}{{{mailbox}}}"
+
+
+def latest_messages_key(chat: str) -> str:
+    """Return the key of the newest message number about each of a chat's latest requests, a sorted set."""
+    return f"{LATEST_MESSAGES}{{{chat}}}"
 
 
 # All of a chat --------------------------------------------------------------------------------------------

@@ -56,15 +56,19 @@ class AtTelegram:
         method: Of the Bot API.
         when: See above.
         once_working: The first such call after the agent began to work, not the first of all.
+        script: What the agent does then.
     """
 
     method: str
     when: Literal["before", "after"]
     once_working: bool = False
+    script: Script | None = None
 
     async def arrive(self, world: World) -> LetGo:
         """See ``Point``."""
         faults = world.people.faults
+        if self.script is not None:
+            await world.nemo.script(self.script)
         if self.once_working:
             working = await world.nemo.hold("message", "work")
             await world.prompt()

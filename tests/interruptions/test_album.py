@@ -26,7 +26,7 @@ async def send_part(world: World, caption: str = "") -> None:
 async def expect_one_album(world: World, parts: int) -> None:
     await world.videos()
     await world.at_rest()
-    assert [kind_of(seen) for seen in await world.said()] == ["text", "video"]
+    assert [kind_of(seen) for seen in await world.said()] == ["video"]
     assert len(await world.live()) == 1
     assert [message.text for message in await world.nemo.messages()] == [CAPTION]
     assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]

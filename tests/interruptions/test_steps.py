@@ -14,6 +14,7 @@ from bot.jobs.queue.given_up import given_up
 from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
 from bot.runtime.clock import SystemClock
 from bot.sandbox.nemovideo import scripts
+from bot.sandbox.nemovideo.scripts import Script
 from tests.interruptions.expected import TITLE, expect_everything_once, kind_of
 from tests.interruptions.points import AtNemo, AtTelegram, Point
 from tests.interruptions.world import PATIENCE_S, World
@@ -41,8 +42,6 @@ POINTS: dict[str, dict[str, Point]] = {
         "the message was taken": AtNemo("message", "answer"),
         "the agent is at work": AtNemo("message", "work"),
         "the work is done, words were said": AtNemo("words", script=scripts.hold_after_work(TITLE, "words")),
-        "the answer is on its way": AtTelegram("sendMessage", "before", once_working=True),
-        "the answer is there": AtTelegram("sendMessage", "after", once_working=True),
     },
     "export": {
         "a render was asked for": AtNemo("render", "before"),
@@ -92,6 +91,30 @@ async def test_a_process_told_to_end_hands_its_job_over_at_once(worlds: Worlds, 
         await expect_everything_once(world)
 
     await worlds.at_each(POINTS[step], play)
+
+
+LONG: Script = [{"edit": TITLE}, {"text": "word " * 300}]
+"""What does not fit into a caption."""
+
+ANSWER_POINTS: dict[str, Point] = {
+    "the answer is on its way": AtTelegram("sendMessage", "before", once_working=True, script=LONG),
+    "the answer is there": AtTelegram("sendMessage", "after", once_working=True, script=LONG),
+    "the video is there": AtTelegram("sendVideo", "after", script=LONG),
+}
+
+
+async def test_a_long_answer_is_sent_once_before_the_video_that_begins_with_it(worlds: Worlds) -> None:
+    async def play(world: World, point: Point) -> None:
+        first = world.bots.start()
+        let_go = await point.arrive(world)
+
+        await world.bots.end(first, signal.SIGKILL)
+        await let_go()
+        world.bots.start()
+
+        await expect_everything_once(world, kinds=("text", "video"))
+
+    await worlds.at_each(ANSWER_POINTS, play)
 
 
 SOME_POINTS: dict[str, Point] = {
@@ -150,7 +173,7 @@ async def test_a_message_that_may_not_have_arrived_is_told_and_not_sent_again(wo
         await world.at_rest()
         assert [message.text for message in await world.nemo.messages()] == [TITLE]
         assert len(await world.nemo.charges()) == 1
-        assert [kind_of(seen) for seen in await world.said()] == ["text", "text", "video"]
+        assert [kind_of(seen) for seen in await world.said()] == ["text", "video"]
         assert [len(session.uploads) for session in await world.nemo.sessions()] == [1]
 
     await worlds.at_each(ENDS, play)

@@ -55,6 +55,7 @@ class Responders:
     released: list[str] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     announcing: Callable[[], Any] | None = None
+    saves_on_send: bool = False
 
     def open(self, job: Job, checkpoints: Checkpoints) -> "RecordingResponder":
         return RecordingResponder(self, job, checkpoints)
@@ -93,6 +94,12 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
+    def acknowledge(self) -> None:
+        pass
+
+    async def conclude(self, *, is_done: bool) -> None:
+        pass
+
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
@@ -101,6 +108,8 @@ class RecordingResponder:
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self._fail("say")
+        if self.responders.saves_on_send:
+            await self.checkpoints.save(MessageSend(), idempotency_key)
         self.responders.sent.append((self.job.id, idempotency_key, message))
 
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import ButtonAction, Export, Retry
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, Turn
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, HeldAnswer, Turn
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
@@ -29,6 +29,9 @@ from tests.clocks import HandClock, eventually, settle
 from tests.jobs.conftest import CHAT, FunctionStep, Noted, Responders, new_job, tickets, working, workplace
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
+
+HELD = AgentMessage("I cut it.")
+EXPORT = Button("button.export", Export())
 
 
 class Gate:
@@ -127,6 +130,40 @@ async def test_a_step_can_end_the_job_with_its_answer(
     assert await state_of(job_queue, job) is JobState.FAILED
     # The operator learns why, too.
     assert [entry["answer"] for entry in logs if entry["event"] == "job.answered"] == ["error.nemo_down"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "ending"),
+    [
+        (JobEnded(None, JobState.DONE), HELD),
+        (
+            JobEnded(LocalizedMessage("export.failed", buttons=(EXPORT,))),
+            AgentMessage("I cut it.", (EXPORT,), (LocalizedMessage("export.failed"),)),
+        ),
+        (
+            JobEnded(ListMessage(LocalizedMessage("export.failed"), (LocalizedMessage("job.paused"),))),
+            AgentMessage(
+                "I cut it.", (), (LocalizedMessage("export.failed"), LocalizedMessage("job.paused"))
+            ),
+        ),
+    ],
+)
+async def test_an_answer_that_waited_for_the_video_goes_out_with_what_came_instead(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: HandClock,
+    ends: JobEnded,
+    ending: OutgoingMessage,
+) -> None:
+    async def holds(attempt: Attempt) -> None:
+        await attempt.save(HeldAnswer(message=HELD))
+        raise ends
+
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    await a_runner(job_queue, redis, responders, clock, holds).work(EDIT, job.id, "a")
+    assert [message for _, _, message in responders.sent] == [ending]
 
 
 async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
@@ -277,6 +314,23 @@ class TestCancel:
             gate.open.set()
         assert not went_on
         assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
+        assert await state_of(job_queue, job) is JobState.CANCELLED
+
+    async def test_the_answer_of_a_job_that_is_stopped_before_its_video_is_sent_once(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+    ) -> None:
+        async def holds(attempt: Attempt) -> None:
+            await attempt.save(HeldAnswer(message=HELD))
+            await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
+            await attempt.save(Noted(value=1))
+
+        job = new_job()
+        await job_queue.enqueue([job], 1)
+        # What is saved while it says so, as by every send, stops it no more.
+        responders.saves_on_send = True
+        async with running(a_runner(job_queue, redis, responders, clock, holds)):
+            pass
+        assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", (EXPORT,))]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(

@@ -9,7 +9,7 @@ from bot.jobs.queue.fields import JobField
 from bot.store.lua_script import LuaScript
 
 SCRIPTS = sorted(file.name.removesuffix(".lua") for file in (files("bot.jobs.queue") / "lua").iterdir())
-LIBRARIES = ("album", "asking", "quotas")
+LIBRARIES = ("album", "asking", "credits", "drafts", "quotas")
 _HASH_CALL = re.compile(r"redis\.call\('H\w+', (?:job|old_job|job\.key|job_prefix \.\. id), (.*)")
 
 
@@ -34,5 +34,5 @@ async def test_an_argument_arrives_as_it_was_given(redis: Redis) -> None:
     """Prompts in all scripts, and whatever JSON has to escape."""
     await redis.hset("job", "state", "running")
     for text in ('quotes " and \\', "lines\nand tabs\t", "把标题改大 🎬", "\x00\x7f\u2028", ""):
-        await LuaScript(redis, "bot.jobs.queue", "save_waiting")(["job"], field="checkpoint:x", value=text)
+        await LuaScript(redis, "bot.jobs.queue", "save_waiting")(["job"], fields=["checkpoint:x", text])
         assert await redis.hget("job", "checkpoint:x") == text

@@ -8,6 +8,7 @@ import av
 import pytest
 from PIL import Image
 
+from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video
@@ -20,6 +21,10 @@ from tests.media.test_video_facts import make_video as made_of
 from tests.telegram.conftest import Notebook, Start, Telegram
 
 
+async def never() -> None:
+    raise AssertionError("the answer is whole under the result")
+
+
 async def deliver(
     telegram: Telegram,
     ada: Person,
@@ -30,7 +35,13 @@ async def deliver(
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
     work = (by or telegram.delivery()).deliver(
-        job, checkpoints or Notebook(), "delivered", result, Words("en"), report_progress=lambda _: None
+        job,
+        checkpoints or Notebook(),
+        "delivered",
+        result,
+        Words("en"),
+        report_progress=lambda _: None,
+        send_answer=never,
     )
     return (await passing(telegram.clock, work)).file_id
 
@@ -67,7 +78,7 @@ async def test_a_video_goes_with_all_that_telegram_wants_to_know(
     seen = await ada.chat.wait(kind="video")
     video = seen.json["video"]
     assert (video["width"], video["height"], video["duration"]) == (160, 90, 2)
-    assert seen.json["reply_to_message"]["message_id"] == 1
+    assert "reply_to_message" not in seen.json  # Nothing came in between.
     assert "2 s" in seen.text
     assert "1 min 15 s" in seen.text
     picture = Image.open(io.BytesIO(await telegram.people.download(video["thumbnail"]["file_id"])))
@@ -228,6 +239,7 @@ async def test_a_video_goes_without_what_telegram_refuses(
     telegram: Telegram, clip: Path, clip_bytes: bytes, description: str
 ) -> None:
     ada = await ada_of(telegram)
+    await telegram.sent.record(ada.chat.id, 2, ChatKey(ada.chat.id))  # So the request is quoted.
     await telegram.people.faults.error("sendVideo", code=400, description=description)
     file_id = await deliver(telegram, ada, result_of(clip, browser_link="https://example.com/"))
     assert await telegram.people.download(file_id) == clip_bytes

@@ -2,9 +2,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
@@ -60,7 +62,56 @@ async def test_it_says_where_the_job_stands_with_a_way_out(telegram: Telegram, a
         assert "▰▰▰▱" in message.text
         assert "25%" in message.text
         assert len(message.buttons) == 1
-        assert message.json["reply_to_message"]["message_id"] == 1
+        assert "reply_to_message" not in message.json  # Nothing came in between.
+
+
+async def test_it_stays_below_what_comes_meanwhile(telegram: Telegram, ada: Person) -> None:
+    checkpoints = Notebook()
+    async with progress_message(telegram, ada, checkpoints) as responder:
+        await responder.show_progress()
+        first = await the_message(ada.chat)
+        request = await ada.say("and this?")
+        await telegram.sent.record(ada.chat.id, request.id, ChatKey(ada.chat.id))
+        responder.report_progress(Progress("progress.render"))
+        await moved(telegram, 10)
+        latest = await the_message(ada.chat)
+        assert latest.id > request.id > first.id
+        await responder.finish_progress(None)
+    assert [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]] == []
+    assert len(await telegram.people.calls("sendMessage")) == 2
+
+
+@pytest.mark.parametrize("dies_at", ["progress_moved", "message:progress"])
+async def test_a_move_that_was_cut_off_leaves_one_message(
+    telegram: Telegram, ada: Person, dies_at: str
+) -> None:
+    checkpoints = Notebook()
+    async with progress_message(telegram, ada, checkpoints) as responder:
+        await responder.show_progress()
+        request = await ada.say("and this?")
+        await telegram.sent.record(ada.chat.id, request.id, ChatKey(ada.chat.id))
+
+        died = asyncio.Event()
+
+        def dies(name: str, value: Any) -> bool:
+            # Right after the message is sent again, or right before it is forgotten where it was.
+            if name == dies_at and (value is None or bool(value.get("sent"))):
+                died.set()
+            return died.is_set()
+
+        checkpoints.dies_at = dies
+        responder.report_progress(Progress("progress.render"))
+        async with asyncio.timeout(10):
+            while not died.is_set():
+                await telegram.clock.advance(0.5)
+                await settle()
+    checkpoints.dies_at = None
+    async with progress_message(telegram, ada, checkpoints) as responder:
+        await passing(telegram.clock, responder.show_progress())
+        await moved(telegram, 10)
+        assert (await the_message(ada.chat)).id > request.id
+        await responder.finish_progress(None)
+    assert [seen for seen in await ada.chat.messages() if seen.json["from"]["is_bot"]] == []
 
 
 async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Telegram, ada: Person) -> None:

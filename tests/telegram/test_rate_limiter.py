@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from telegram import Message
 from telegram.error import RetryAfter
 
+from bot.chats.key import ChatKey
 from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -31,6 +32,7 @@ from bot.telegram.sending.rate_limiter import (
 )
 from bot.telegram.sending.send_once import send_once
 from tests.clocks import HandClock, passing, settle
+from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Notebook, Start, Telegram, new_rate_limiter
 
 GROUP = -100_5
@@ -352,6 +354,13 @@ async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority)
         return await worker.bot.edit_message_text(text, chat, message_id, rate_limit_args=SendPriority.FREE)
 
     done = await send_once(
-        Notebook(), text, chat_id, worker.telegram_calls, worker.sent, send, edit, priority
+        Notebook(),
+        text,
+        new_job(chat=ChatKey(chat_id), message_id=None),
+        worker.telegram_calls,
+        worker.sent,
+        send,
+        edit,
+        priority,
     )
     return done.message_id

@@ -1,13 +1,16 @@
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.ports import Result
 from bot.sandbox import samples
-from bot.sandbox.botapi.client import Person, Seen
+from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
 
@@ -29,9 +32,27 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     _, messages = await said(telegram, AgentMessage(text, RETRY))
     assert len(messages) >= 3
     assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
-    replies = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
-    assert replies == [1] + [None] * (len(messages) - 1)
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+@pytest.mark.parametrize("comes", ["nothing", "another request", "an answer to another", "its own answer"])
+async def test_in_private_a_request_is_quoted_if_another_message_came_in_between(
+    telegram: Telegram, comes: str
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    asked = [await ada.say("trim it"), await ada.say("and a title")]
+    chat = ChatKey(ada.chat.id)
+    for request in asked[: 2 if comes == "another request" else 1]:
+        await telegram.sent.record(ada.chat.id, request.id, chat)
+    if "answer" in comes:
+        about = telegram.job(ada.chat.id, asked[0].id if comes == "its own answer" else 1)
+        await passing(telegram.clock, telegram.responder(about).send("answer", AgentMessage("before")))
+    responder = telegram.responder(telegram.job(ada.chat.id, asked[0].id))
+    await passing(telegram.clock, responder.send("ending", AgentMessage("word " * 2000)))
+    messages = (await ada.chat.messages(from_bots=True))[-3:]
+    quoted = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
+    assert quoted == [asked[0].id if comes.startswith("an") else None, None, None]
 
 
 async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Telegram) -> None:
@@ -92,6 +113,46 @@ async def test_a_reaction_shows_on_the_request_unless_the_chat_takes_none(telegr
     assert [await responder.react("❤") for _ in range(3)] == [False, True, True]
     (reaction,) = (await telegram.people.ask("state", bot=ada.chat.bot))["reactions"]
     assert (reaction["message"], reaction["reaction"]) == (asked.id, [{"type": "emoji", "emoji": "❤"}])
+
+
+async def reactions(telegram: Telegram, chat: ChatHandle) -> list[str]:
+    state = await telegram.people.ask("state", bot=chat.bot)
+    return [one["emoji"] for seen in state["reactions"] for one in seen["reaction"]]
+
+
+@pytest.mark.parametrize(("is_done", "left"), [(True, ["👌"]), (False, [])])
+async def test_a_request_has_a_reaction_as_long_as_it_takes(
+    telegram: Telegram, is_done: bool, left: list[str]
+) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
+    responder.acknowledge()
+    async with asyncio.timeout(0.5):
+        assert responder._signs._beginning is not None
+        await responder._signs._beginning
+    assert await reactions(telegram, ada.chat) == ["👀"]
+    assert len(await telegram.people.calls("sendChatAction")) == 1
+    await responder.conclude(is_done=is_done)
+    assert await reactions(telegram, ada.chat) == left
+
+
+async def test_a_chat_that_takes_no_reactions_is_left_without(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    await telegram.people.faults.error("setMessageReaction", code=403, description="Forbidden", times=9)
+    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
+    responder.acknowledge()
+    await responder.conclude(is_done=True)
+    assert await reactions(telegram, ada.chat) == []
+
+
+async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    asked = await ada.say("trim it")
+    responder = telegram.responder(replace(telegram.job(ada.chat.id, asked.id), is_press=True))
+    await responder.conclude(is_done=True)
+    assert await telegram.people.calls("setMessageReaction") == []
 
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:

@@ -7,12 +7,14 @@ from redis.asyncio import Redis
 from telegram import Message
 from telegram.error import BadRequest
 
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
 from tests.clocks import passing
+from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Died, Notebook, Start, Telegram
 
 
@@ -27,7 +29,8 @@ async def once(
             text, chat_id=chat, message_id=message_id, rate_limit_args=SendPriority.FREE
         )
 
-    sending = send_once(checkpoints, key, chat_id, telegram.telegram_calls, telegram.sent, send, edit)
+    job = new_job(chat=ChatKey(chat_id), message_id=None)
+    sending = send_once(checkpoints, key, job, telegram.telegram_calls, telegram.sent, send, edit)
     return await passing(telegram.clock, sending)
 
 
@@ -51,7 +54,7 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
 async def test_a_lost_message_is_found_and_not_doubled(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.record(ada.chat.id, begun.id)
+    await telegram.sent.record(ada.chat.id, begun.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
@@ -67,7 +70,7 @@ async def test_a_lost_message_is_found_by_the_next_attempt_when_its_finder_ends_
 ) -> None:
     ada = await telegram.people.person()
     begun = await ada.start()
-    await telegram.sent.record(ada.chat.id, begun.id)
+    await telegram.sent.record(ada.chat.id, begun.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     for _ in range(2):
         with pytest.raises(Died):
@@ -122,13 +125,14 @@ async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_t
 async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Telegram) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
     start = await ada.start()
-    await telegram.sent.record(ada.chat.id, start.id)
+    await telegram.sent.record(ada.chat.id, start.id, ChatKey(ada.chat.id))
     checkpoints = Notebook(dies_at=dies_with_the_answer)
     with pytest.raises(Died):
         await once(telegram, ada.chat.id, checkpoints)
     checkpoints.dies_at = None
     # Meanwhile: people write, and the bot says other things, here and in chats of the same sequence.
-    await telegram.sent.record(ada.chat.id, (await ada.say("and louder")).id)
+    louder = await ada.say("and louder")
+    await telegram.sent.record(ada.chat.id, louder.id, ChatKey(ada.chat.id))
     await bob.start()
     await once(telegram, bob.chat.id, Notebook(), "for Bob")
     await once(telegram, ada.chat.id, Notebook(), "another job's", key="other")
@@ -142,7 +146,7 @@ async def test_messages_of_others_and_known_ones_are_not_touched(telegram: Teleg
 async def test_a_message_that_was_saved_but_not_noted_is_not_taken_for_a_lost_one(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     start = await ada.start()
-    await telegram.sent.record(ada.chat.id, start.id)
+    await telegram.sent.record(ada.chat.id, start.id, ChatKey(ada.chat.id))
     earlier = await telegram.bot.send_message(ada.chat.id, "live")
     # It died right after this checkpoint, and had begun to say something.
     checkpoints = Notebook(
@@ -192,17 +196,17 @@ class TestSent:
     async def test_numbers_of_one_sequence(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
         assert await sent.newest(5) == 0
-        await asyncio.gather(*(sent.record(5, number) for number in (3, 9, 4)))
-        await sent.record(-77, 12)
-        await sent.record(-1001234567890, 99)
+        await asyncio.gather(*(sent.record(5, number, ChatKey(5)) for number in (3, 9, 4)))
+        await sent.record(-77, 12, ChatKey(-77))
+        await sent.record(-1001234567890, 99, ChatKey(-1001234567890))
         assert await sent.newest(5) == 12
         assert await sent.newest(-1001234567890) == 99
         assert await sent.unknown(5, 8) == [10, 11, 13, 14, 15, 16, 17]
 
     async def test_only_so_many_are_tried(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)
-        await sent.record(5, 1)
-        await sent.record(5, 1000)
+        await sent.record(5, 1, ChatKey(5))
+        await sent.record(5, 1000, ChatKey(5))
         tried = await sent.unknown(5, 1)
         assert len(tried) == PROBE_LIMIT
         assert tried[0] == 2

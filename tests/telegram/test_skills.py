@@ -115,7 +115,7 @@ async def test_a_card_made_by_others_works_unchanged(world: World) -> None:
         assert card.text.startswith("📷 Photo *magic* <b>\n\nSend photos, and I make them shine.")
         assert "Files up to 21 MB" in card.text
         assert "• Use soft light" in card.text
-        assert card.buttons == ["tell me what shines", "tell me what glows"]
+        assert card.buttons == ["tell me what shines", "tell me what glows", "⚙️ Settings"]
         assert {entity["type"] for entity in card.json["entities"]} == {"bold"}
 
         await world.ann.press(card, "tell me what glows")

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.checkpoints import AFTER, FILES, LINKS, AgentAnswered, KeptDraft, Turn, Uploaded, before_turn
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.checkpoints import (
+    AFTER,
+    FILES,
+    LINKS,
+    AgentAnswered,
+    HeldAnswer,
+    KeptDraft,
+    Turn,
+    Uploaded,
+    before_turn,
+)
+from bot.jobs.messages import (
+    AgentMessage,
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    Progress,
+    TextMessage,
+    with_lines,
+)
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.steps.change_list import change_lines
@@ -28,6 +48,9 @@ from bot.words.screen_talk import ScreenAction as Screen
 
 MAX_BUTTON_CHARS = 20  # of a name on a button: phones show one line
 
+FRACTION_AFTER = 0.6
+"""Of the whole job, for the progress bar."""
+
 TURN_CALL = Call("POST", "/run_sse")
 
 EXTRAS = {TrackKind.AUDIO: "audio", TrackKind.TEXT: "text", TrackKind.OTHER: "other"}
@@ -37,21 +60,51 @@ EXTRAS = {TrackKind.AUDIO: "audio", TrackKind.TEXT: "text", TrackKind.OTHER: "ot
 async def send_answer(
     projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered
 ) -> None:
-    """Send what the agent's answer brought; the chat is never left in silence.
+    """Send what the agent's answer brought, or hold it for what follows; the chat is never left in silence.
 
     Raises:
-        JobEnded: The answer ended in an error and changed nothing; its words have been sent.
+        JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
     session_id = (await projects.chats.get(attempt.job.chat)).session_id
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
     await projects.chats.update(attempt.job.chat, latest)
+    has_failed = answered.failed and not answered.has_changed
+    said = remove_screen_talk(answered.text)
+    answer = await _whole_answer(projects, cards, attempt, answered, said)
+    chat = await projects.chats.get(attempt.job.chat)
+    if answer is not None:
+        if has_failed or (wants_export(answered) and chat.exports_by_itself(attempt.clock.now())):
+            await attempt.save(HeldAnswer(message=answer))
+            words = said.text.strip()
+            attempt.responder.report_progress(
+                Progress("progress.turn", fraction=FRACTION_AFTER, preview=lambda: words)
+            )
+        else:
+            await attempt.responder.send("answer", answer)
+    if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
+        await ShowCredits(projects)(attempt)
+    if has_failed:
+        error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
+        if type(error) not in (ServiceError, RateLimited):
+            raise error
+        raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
+
+
+async def _whole_answer(
+    projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered, said: CleanedAnswer
+) -> TextMessage | None:
+    """Return the agent's words with what changed, what it used and what to do next; ``None`` if it said nothing."""
     before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
     after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
-    said = remove_screen_talk(answered.text)
-    lines = change_lines(before, after) if answered.has_changed else ()
-    is_unfinished = answered.failed and answered.has_changed
-    if is_unfinished:
+    extras: tuple[str, ...] = ()
+    if answered.raw_video_announced and after is not None:
+        extras = _extras(before, after)
+    if extras and after is not None:
+        lines = (LocalizedMessage("answer.all_tracks"), *timeline(after, attempt.job.chat)[1])
+    else:
+        lines = change_lines(before, after) if answered.has_changed else ()
+    if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if said.buttons and not answered.failed:
@@ -64,16 +117,12 @@ async def send_answer(
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
     answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
-    if (answer := with_credits(answer, answered)) is not None:
-        await attempt.responder.send("answer", answer)
-    await _act(projects, attempt, said, after)
-    if answered.raw_video_announced and after is not None:
-        await _offer_extras(attempt, before, after)
-    if answered.failed and not is_unfinished:
-        error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
-        if type(error) not in (ServiceError, RateLimited):
-            raise error
-        raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
+    offers, offer_buttons = _offers(attempt.job, said, after, extras)
+    if answer is not None:
+        answer = with_lines(answer, offers, offer_buttons)
+    elif offers:
+        answer = ListMessage(offers[0], offers[1:], offer_buttons)
+    return with_credits(answer, answered)
 
 
 def turn_failed(job: Job, kind: FailureKind) -> JobEnded:
@@ -97,7 +146,7 @@ def _answer(
     after: Draft | None,
     buttons: tuple[Button, ...],
     chat: ChatKey,
-) -> OutgoingMessage | None:
+) -> TextMessage | None:
     if said.text.strip():
         return AgentMessage(said.text, buttons, lines)
     if lines:
@@ -138,26 +187,25 @@ async def _buttons(
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 
-async def _act(projects: Projects, attempt: Attempt, said: CleanedAnswer, after: Draft | None) -> None:
-    """Do what the agent told the reader to do on the website."""
-    if Screen.CREDITS in said.actions:
-        if attempt.job.chat.is_private:
-            await ShowCredits(projects)(attempt)
-        else:
-            await attempt.responder.send(
-                "credits",
-                LocalizedMessage(
-                    "answer.see_credits", buttons=(Button("button.credits", ShowCreditsButton()),)
-                ),
-            )
-    if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready:
-        heading, tracks = timeline(after, attempt.job.chat)
-        await attempt.responder.send("tracks", ListMessage(heading, tracks))
+def _offers(
+    job: Job, said: CleanedAnswer, after: Draft | None, extras: Sequence[str]
+) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
+    """Return lines and buttons for what the agent told the reader to do on the website, and for its extras."""
+    lines: list[LocalizedMessage] = []
+    buttons: list[Button] = []
+    if extras:
+        strip = (Button(f"button.strip_{extra}", RemoveExtra(extra, job.id)) for extra in extras)
+        buttons += [Button("button.keep", KeepExtras(job.id)), *strip]
+    if Screen.CREDITS in said.actions and not job.chat.is_private:
+        lines.append(LocalizedMessage("answer.see_credits"))
+        buttons.append(Button("button.credits", ShowCreditsButton()))
+    if said.actions & {Screen.TIMELINE, Screen.STATE} and after is not None and after.is_ready and not extras:
+        heading, tracks = timeline(after, job.chat)
+        lines += [heading, *tracks]
     if said.edits:
-        offer = Button("button.do_it", RunOffer(attempt.job.id))
-        await attempt.responder.send(
-            "offer", LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}, (offer,))
-        )
+        lines.append(LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}))
+        buttons.append(Button("button.do_it", RunOffer(job.id)))
+    return tuple(lines), tuple(buttons)
 
 
 def offered_button(answered: AgentAnswered, number: str) -> str | None:
@@ -172,24 +220,11 @@ def offered_edit(answered: AgentAnswered) -> str | None:
     return edits[0] if edits else None
 
 
-async def _offer_extras(attempt: Attempt, before: Draft | None, after: Draft) -> None:
-    """List every track, with a button for each kind that the agent added by itself."""
+def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
+    """Return the kinds of tracks that the agent added by itself to a video that it generated."""
     had = {track.kind for track in before.tracks if track.segments} if before is not None else set()
-    extra = [
-        kind
-        for kind in dict.fromkeys(track.kind for track in after.tracks if track.segments)
-        if kind in EXTRAS and kind not in had
-    ]
-    if not extra:
-        return
-    _, tracks = timeline(after, attempt.job.chat)
-    strip = [
-        Button(f"button.strip_{EXTRAS[kind]}", RemoveExtra(EXTRAS[kind], attempt.job.id)) for kind in extra
-    ]
-    keep = Button("button.keep", KeepExtras(attempt.job.id))
-    await attempt.responder.send(
-        "extras", ListMessage(LocalizedMessage("answer.all_tracks"), tracks, (keep, *strip))
-    )
+    kinds = dict.fromkeys(track.kind for track in after.tracks if track.segments)
+    return tuple(EXTRAS[kind] for kind in kinds if kind in EXTRAS and kind not in had)
 
 
 def wants_export(answered: AgentAnswered) -> bool:

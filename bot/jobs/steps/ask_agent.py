@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -20,6 +20,7 @@ from bot.jobs.checkpoints import (
     AgentAnswered,
     AgentAsked,
     Checkpoint,
+    HeldAnswer,
     KeptDraft,
     Turn,
     before_turn,
@@ -27,7 +28,7 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
 from bot.jobs.question_messages import in_words
 from bot.jobs.queue.credit_limits import CreditLimits
-from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
+from bot.jobs.steps.agent_answer import FRACTION_AFTER, TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.agent_stages import (
     GENERATING,
@@ -75,11 +76,12 @@ from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
 
-FRACTION_BEFORE, FRACTION_AFTER = 0.3, 0.6
+FRACTION_BEFORE = 0.3
 
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
 
+RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
 
@@ -343,7 +345,9 @@ class _AgentTurn:
         """Say that a video is there, if the agent goes on with music, titles and effects by itself."""
         await self._clock.sleep(RAW_PAUSE_S)
         await self._attempt.save(RawVideoAnnounced())
-        await self._attempt.responder.send("raw", LocalizedMessage("answer.raw_ready"))
+        self._attempt.responder.report_progress(
+            replace(_progress("answer.raw_ready", USUAL_EDIT_S), readable_s=RAW_READABLE_S)
+        )
 
     async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
@@ -431,7 +435,7 @@ class _AgentTurn:
         log.warning("ask_agent.lost")
         text = self._so_far().text
         if text:
-            await self._attempt.responder.send("partial", AgentMessage(remove_screen_talk(text).text))
+            await self._attempt.save(HeldAnswer(message=AgentMessage(remove_screen_talk(text).text)))
         raise JobEnded(
             LocalizedMessage(
                 "error.stream_lost", buttons=(Button("button.retry", Retry(self._attempt.job.id)),)

@@ -55,7 +55,8 @@ class Connect:
             await announce_setup(self._projects, attempt)
         else:
             attempt.responder.report_progress(Progress("progress.connect"))
-            await attempt.responder.show_progress()
+            if attempt.job.kind is not JobKind.EXPORT:
+                await attempt.responder.show_progress()  # An export that is there already needs none.
         try:
             project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
         except NemoError as error:

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
-from bot.jobs.messages import (
-    AgentMessage,
-    Button,
-    ListMessage,
-    LocalizedMessage,
-    OutgoingMessage,
-    PrivateMessage,
-    Seconds,
-)
+from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
@@ -160,17 +152,11 @@ class TurnCredits:
         return CreditsUse(max(0, round(asked.credits_before - left)), round(left), reading)
 
 
-def with_credits(message: OutgoingMessage | None, answered: AgentAnswered) -> OutgoingMessage | None:
+def with_credits(message: TextMessage | None, answered: AgentAnswered) -> TextMessage | None:
     """Return an answer with a last line about the credits that it used."""
-    if not answered.credits_used:
+    if message is None or not answered.credits_used:
         return message
     line = LocalizedMessage(
         "answer.credits_used", {"n": answered.credits_used, "left": answered.credits_left}
     )
-    match message:
-        case AgentMessage() | ListMessage():
-            return replace(message, lines=(*message.lines, line))
-        case LocalizedMessage():
-            return ListMessage(replace(message, buttons=()), (line,), message.buttons)
-        case _:
-            return message
+    return with_lines(message, (line,))

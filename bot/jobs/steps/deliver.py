@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.chats.chats import CachedResult
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import Checkpoint, HeldAnswer
 from bot.jobs.messages import Progress
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
@@ -63,6 +63,8 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
+        if attempt.load(HeldAnswer) is not None:
+            await attempt.delete(HeldAnswer)
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
                 draft_digest=exported.digest,
@@ -98,12 +100,13 @@ class Deliver:
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
         link = await browser_link(self._projects, attempt)
-        is_private = attempt.job.chat.is_private
+        is_private, held = attempt.job.chat.is_private, attempt.load(HeldAnswer)
         page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
         return Result(
             browser_link=link or "",
             project_link=page or "",
-            buttons=next_buttons(exported.next_steps),
+            buttons=(*(held.message.buttons if held else ()), *next_buttons(exported.next_steps)),
+            answer=held.message if held else None,
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
             why_link=exported.why_link,

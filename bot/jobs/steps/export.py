@@ -12,7 +12,14 @@ import structlog
 
 from bot.chats.chats import ChatFields
 from bot.jobs.buttons import PlaceFiles, Retry
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, RawDraft, RenderStarted, worked_since
+from bot.jobs.checkpoints import (
+    AgentAnswered,
+    Checkpoint,
+    HeldAnswer,
+    RawDraft,
+    RenderStarted,
+    worked_since,
+)
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
@@ -167,7 +174,7 @@ class Export:
                 return
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
-                await attempt.responder.send("output", LocalizedMessage("export.output", params, quiet=True))
+                await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get(key)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
@@ -180,6 +187,7 @@ class Export:
             if cached is not None and attempt.load(CachedResultGone) is None:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
+            await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
             await chats.update(key, ChatFields(export_refused_at=None))

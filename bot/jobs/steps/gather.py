@@ -1,8 +1,6 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
-from collections.abc import Mapping
-
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
@@ -10,14 +8,6 @@ from bot.jobs.queue.album import LONGEST_S, GatheredJob
 from bot.jobs.refusal_messages import holding
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
-
-
-class Gathered(Checkpoint):
-    """Saved when a request with files was taken in: refusals are sent, text files are read."""
-
-    name = "gathered"
-    version: int = -1  # the version of the gathered job
-    text_files: Mapping[str, str] = {}  # the contents of its text files, by file id
 
 
 class Gather:
@@ -72,7 +62,9 @@ async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
         await _send_refusals(attempt, gathered)
         known = saved.text_files if saved is not None else {}
         saved = Gathered(
-            version=gathered.version, text_files=await read_text_files(attempt, gathered.job, known)
+            version=gathered.version,
+            text_files=await read_text_files(attempt, gathered.job, known),
+            last_message_id=max((part.message_id for part in gathered.parts), default=0),
         )
         if gathered.job.files:  # Words alone are not worth a write.
             await attempt.save(saved)

@@ -1,8 +1,8 @@
 """Show the timeline, and what runs and waits."""
 
-from bot.jobs.buttons import Export, PlaceFiles
+from bot.jobs.buttons import Cancel, Export, PlaceFiles
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage, TimelinePicture
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, question_message
 from bot.jobs.queue.job_queue import JobQueue
@@ -13,6 +13,10 @@ from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
 from bot.nemo.unplaced import UnplacedFile, unplaced_files
 from bot.projects.projects import Projects
+from bot.words import bounded
+
+MOST_WAITING = 5  # waiting requests that are listed
+_WORDS_CHARS = 60
 
 
 class ShowStatus:
@@ -36,17 +40,36 @@ class ShowStatus:
             draft, unplaced = state.draft, unplaced_files(state)
         heading, tracks = timeline(draft, attempt.job.chat)
         work, question = await self._work(attempt.job), await self._question(attempt.job)
+        waiting, cancel = await self._waiting(attempt.job)
         place = (Button("button.place_files", PlaceFiles()),) if unplaced else ()
         if draft is None or not draft.is_ready:
             heading = unplaced_message(unplaced) if unplaced else heading
-            await attempt.responder.send("status", ListMessage(heading, (*tracks, *work), place))
+            await attempt.responder.send(
+                "status", ListMessage(heading, (*tracks, *work, *waiting), (*place, *cancel))
+            )
         else:
             besides = (unplaced_message(unplaced),) if unplaced else ()
-            lines = (*tracks, *besides, *work, *await self._credits(attempt))
-            caption = ListMessage(heading, lines, (Button("button.export", Export()), *place))
-            await attempt.responder.send("status", TimelinePicture(draft, caption))
+            parts = (*besides, *work, *await self._credits(attempt))
+            buttons = (Button("button.export", Export()), *place, *cancel)
+            caption = ListMessage(heading, (*tracks, *parts, *waiting), buttons)
+            await attempt.responder.send("status", TimelinePicture(draft, caption, parts, waiting))
         if question is not None:
             await attempt.responder.send("question", question)
+
+    async def _waiting(self, job: Job) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
+        """Return a line with its words, and a button that stops it, for each of the first requests that wait."""
+        lines: list[LocalizedMessage] = []
+        buttons: list[Button] = []
+        job_ids = await self._job_queue.current(job.chat, QueueName.MAIN)
+        for job_id in job_ids[: MOST_WAITING + 2]:  # One may run, one may ask.
+            status = await self._job_queue.find(job.chat, job_id)
+            if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
+                continue
+            position, text = len(lines) + 1, status.job.text or status.job.kind.value
+            params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
+            lines.append(LocalizedMessage("status.waiting_request", params))
+            buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))
+        return tuple(lines), tuple(buttons)
 
     async def _question(self, job: Job) -> ListMessage | None:
         """Return the agent's open question again: the message with it may be far up."""

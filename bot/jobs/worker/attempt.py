@@ -51,6 +51,9 @@ class Attempt(StoredCheckpoints):
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
+        self.shows_cancelled = (
+            False  # whether it says that it was stopped: what it saves then stops it no more
+        )
         self.given_up_for = ""  # the error's name
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self._job = claimed.job
@@ -70,9 +73,9 @@ class Attempt(StoredCheckpoints):
         match await self._job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
-            case SaveOutcome.CANCELLED:
+            case SaveOutcome.CANCELLED if not self.shows_cancelled:
                 self.interrupt(Interruption.CANCELLED)
-            case SaveOutcome.OK:
+            case SaveOutcome.OK | SaveOutcome.CANCELLED:
                 return
         # The interruption arrives at the next await; let it be this one.
         await asyncio.sleep(0)

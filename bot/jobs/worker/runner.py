@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -15,13 +16,22 @@ from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
     AgentAsked,
+    HeldAnswer,
     MessageSend,
     StoredCheckpoints,
     Turn,
 )
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, PrivateMessage, Progress
+from bot.jobs.messages import (
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+    Progress,
+    with_lines,
+)
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import ChatGone, ResponderFactory
+from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
@@ -43,6 +53,12 @@ NOBODY = ""
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
+
+_ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT})
+"""Kinds of jobs whose request gets a reaction as long as they take."""
+
+_BUSY_POSITION = 2
+"""From this position on a group is busy: a reaction says that a request waits, without a message."""
 
 _INTERRUPTED = ("job.interrupted", "job.interrupted_edit", "job.interrupted_changed")
 _UNEXPECTED = ("error.unexpected", "error.unexpected_edit", "error.unexpected_changed")
@@ -149,7 +165,7 @@ class JobRunner:
             while (
                 attempt.interruption is Interruption.CANCELLED
             ):  # Again if Cancel was pressed again meanwhile.
-                attempt.interruption = None
+                attempt.interruption, attempt.shows_cancelled = None, True
                 state = await attempt.run(self._show_cancelled(attempt))
             return await self._end(attempt, ticket, state or JobState.CANCELLED)
         except RedisError:
@@ -191,8 +207,10 @@ class JobRunner:
         try:
             if message is not None:
                 _log_answer(message)
-                await attempt.responder.send("ending", message)
+            await _send_ending(attempt, message)
             await attempt.responder.finish_progress(None)
+            if attempt.job.kind in _ACKNOWLEDGED and state is not JobState.ASKING:
+                await attempt.responder.conclude(is_done=state is JobState.DONE and message is None)
             if state is JobState.ASKING:
                 await attempt.delete(MessageSend, PROGRESS_MESSAGE)  # It goes on with a new one.
         except RedisError:
@@ -211,6 +229,8 @@ class JobRunner:
             The job's last message, and how it ended.
         """
         try:
+            if attempt.job.kind in _ACKNOWLEDGED:
+                attempt.responder.acknowledge()
             await self._wait_for_position_message(attempt)
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
@@ -265,9 +285,15 @@ class JobRunner:
             log.info("job.step", step=step.name, outcome=str(outcome), took_s=round(took_s, 3))
 
     async def _show_cancelled(self, attempt: Attempt) -> JobState:
+        held = attempt.load(HeldAnswer)
         try:
             with contextlib.suppress(ChatGone):
+                # First: its edits may be what Telegram asks to wait for.
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
+                await attempt.responder.conclude(is_done=False)
+                if held is not None and attempt.job.kind is JobKind.EDIT:
+                    kept = with_lines(held.message, (), (Button("button.export", Export()),))
+                    await attempt.responder.send("answer", kept)
         except RedisError:
             raise
         except Exception:
@@ -295,10 +321,15 @@ class JobRunner:
             return
         if status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # These are answered soon.
-        if not await self._job_queue.claim_announcement(status):
-            return
         responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
         try:
+            is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
+            if is_busy and await responder.react(SEEN):
+                return
+            if status.job.kind in _ACKNOWLEDGED:
+                responder.acknowledge()
+            if not await self._job_queue.claim_announcement(status):
+                return
             # A job that asks is not in the queue; what waits behind its question should know why.
             is_asking = await self._job_queue.questions.job_id(chat) is not None
             stage = "progress.queued_behind_question" if is_asking else "progress.queued"
@@ -359,6 +390,27 @@ class JobRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:
+    """Send a job's last message, in one with the answer that waited for a video that did not come."""
+    held = attempt.load(HeldAnswer)
+    if isinstance(message, PrivateMessage) and attempt.job.chat.is_private:
+        message = message.message
+    match message:
+        case _ if held is None:
+            if message is not None:
+                await attempt.responder.send("ending", message)
+        case LocalizedMessage():
+            one = with_lines(held.message, (replace(message, buttons=()),), message.buttons)
+            await attempt.responder.send("ending", one)
+        case ListMessage():
+            one = with_lines(held.message, (message.heading, *message.lines), message.buttons)
+            await attempt.responder.send("ending", one)
+        case _:
+            await attempt.responder.send("answer", held.message)
+            if message is not None:
+                await attempt.responder.send("ending", message)
 
 
 def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:

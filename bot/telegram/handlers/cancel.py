@@ -12,6 +12,7 @@ from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
@@ -54,6 +55,12 @@ class CancelHandlers(HandlerFamily):
             return not_yours(press.update, status.job.owner_id)
         match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
             case JobState.QUEUED:
+                where = await position_message_of(job_queue, status.job)
+                if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
+                    rest = without_button(press.message.reply_markup, press.data)
+                    return PressReply(
+                        "toast.cancelling", buttons=rest, stopped=() if where is None else (where,)
+                    )
                 return PressReply("toast.cancelling", show=_cancelled)
             case JobState.RUNNING | JobState.ASKING:
                 return PressReply("toast.cancelling")

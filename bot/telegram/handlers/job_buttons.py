@@ -1,11 +1,13 @@
 """Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from telegram import InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
+    ButtonAction,
     DropRequest,
     GoOn,
     GoOnChoice,
@@ -20,6 +22,7 @@ from bot.jobs.buttons import (
     RunScreenButton,
     RunSuggestion,
     TrySample,
+    unpack,
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
@@ -110,7 +113,8 @@ class JobButtons(HandlerFamily):
             return not_yours(press.update, status.job.owner_id)
         match action:
             case KeepExtras():
-                return PressReply("toast.kept", buttons=NO_BUTTONS)
+                rest = without_actions(press.message.reply_markup, KeepExtras, RemoveExtra)
+                return PressReply("toast.kept", buttons=rest)
             case DropRequest():
                 return PressReply("toast.dropped", buttons=NO_BUTTONS)
             case GoOn(choice=choice):
@@ -124,7 +128,13 @@ class JobButtons(HandlerFamily):
         if prompt is None:
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, prompt)
-        return await send_prompt(self._submitter, press, job)
+        markup, buttons = press.message.reply_markup, NO_BUTTONS
+        # What else stands under a video has to do with the video, and stays.
+        if isinstance(action, RemoveExtra):
+            buttons = without_button(markup, press.data)
+        elif isinstance(action, RunOffer | RunScreenButton):
+            buttons = without_actions(markup, RunOffer, RunScreenButton)
+        return await send_prompt(self._submitter, press, job, buttons=buttons)
 
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue = self._submitter.job_queue
@@ -144,6 +154,7 @@ class JobButtons(HandlerFamily):
                 job,
                 files=files,
                 message_id=old.message_id,
+                is_press=old.is_press,
                 owner_id=old.owner_id,
                 telegram_chat_id=old.telegram_chat_id,
                 payload=EditPayload(
@@ -203,21 +214,26 @@ async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job 
 
 
 async def send_prompt(
-    submitter: JobSubmitter, press: Press, job: Job | None, toast: str = "toast.sent"
+    submitter: JobSubmitter,
+    press: Press,
+    job: Job | None,
+    toast: str = "toast.sent",
+    buttons: InlineKeyboardMarkup = NO_BUTTONS,
 ) -> PressReply:
-    """Store the job behind a button, and remove all buttons of its message.
+    """Store the job behind a button, and remove buttons of its message.
 
     Args:
         submitter: Stores the job.
         press: The press.
         job: The job; ``None`` if the button has sent it before.
         toast: Key of the answer when it is stored.
+        buttons: The buttons that stay; none by default.
     """
     if job is None:
         return PressReply("toast.sent_already")
     if not await submitter.enqueue(press.update, [job]):
         return PressReply()
-    return PressReply(toast, buttons=NO_BUTTONS)
+    return PressReply(toast, buttons=buttons)
 
 
 def prompt_behind(
@@ -236,6 +252,23 @@ def prompt_behind(
 
 def without_button(markup: InlineKeyboardMarkup | None, data: str) -> InlineKeyboardMarkup:
     """Return a keyboard without the button that has this callback data."""
+    return _keyboard_of(markup, lambda button: button.callback_data != data)
+
+
+def without_actions(
+    markup: InlineKeyboardMarkup | None, *actions: type[ButtonAction]
+) -> InlineKeyboardMarkup:
+    """Return a keyboard without the buttons of these actions."""
+    return _keyboard_of(markup, lambda button: not isinstance(unpack(_data_of(button)), actions))
+
+
+def _data_of(button: InlineKeyboardButton) -> str | None:
+    return button.callback_data if isinstance(button.callback_data, str) else None
+
+
+def _keyboard_of(
+    markup: InlineKeyboardMarkup | None, is_kept: Callable[[InlineKeyboardButton], bool]
+) -> InlineKeyboardMarkup:
     rows = markup.inline_keyboard if markup is not None else ()
-    kept = [[button for button in row if button.callback_data != data] for row in rows]
+    kept = [[button for button in row if is_kept(button)] for row in rows]
     return InlineKeyboardMarkup([row for row in kept if row])

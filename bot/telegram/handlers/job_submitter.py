@@ -152,7 +152,7 @@ class JobSubmitter:
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
         digest = "" if is_answer else digest_of(message)
         await asyncio.gather(
-            self._sent.record(telegram_chat_id, message.message_id),
+            self._sent.record(telegram_chat_id, message.message_id, key),
             self.job_queue.note_seen(key, telegram_chat_id, message.message_id, digest),
         )
         for needed in (message.reply_to_message, message.pinned_message):
@@ -225,6 +225,7 @@ class JobSubmitter:
             asked_at=self.clock.now(),
             telegram_chat_id=telegram_chat_id_of(message.chat),
             chat_title=message.chat.title or "",
+            is_press=query is not None,
         )
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from telegram import InlineKeyboardMarkup, InputFile, Message
-from telegram.constants import ParseMode
+from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest
 
 from bot.jobs.buttons import Export
@@ -24,12 +24,13 @@ from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.web_links import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
+from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.progress_message import reply_to
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
-from bot.words import Words
+from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
 
@@ -58,12 +59,16 @@ class ResultFormChosen(Checkpoint):
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    caption: str
+    caption: Html
     keyboard: InlineKeyboardMarkup | None
     path: Path | None = None  # the file to send; ``None`` for a text or a file ID
     as_file: bool = False  # whether it goes as a file
     facts: VideoFacts | None = None
     pictures: CoverPictures | None = None
+
+    def is_text(self, result: Result) -> bool:
+        """Whether it goes as a text, without the video."""
+        return self.path is None and not result.file_id
 
 
 def smaller_path(path: Path) -> Path:
@@ -110,6 +115,7 @@ class Delivery:
         words: Words,
         *,
         report_progress: Callable[[Progress], None],
+        send_answer: Callable[[], Awaitable[None]],
         in_private: Callable[[], Awaitable[Delivered]] | None = None,
         may_be_kept: bool = True,
     ) -> Delivered:
@@ -122,6 +128,7 @@ class Delivery:
             result: The video, or what stands for it.
             words: The texts in the chat's language.
             report_progress: Shows how far a smaller version is.
+            send_answer: Sends the whole answer, where only its beginning fits under the result.
             in_private: Sends the result to the person who asked in a group; ``None`` if there is nobody.
             may_be_kept: Whether the news that the result is kept in the chat's project will do.
 
@@ -141,7 +148,15 @@ class Delivery:
             error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
                 return await self._deliver_as(
-                    chosen, job, checkpoints, idempotency_key, result, words, report_progress, in_private
+                    chosen,
+                    job,
+                    checkpoints,
+                    idempotency_key,
+                    result,
+                    words,
+                    report_progress,
+                    send_answer,
+                    in_private,
                 )
             except CannotShrink as refused:
                 error, refusal = refused, Refusal.TOO_LARGE
@@ -192,6 +207,7 @@ class Delivery:
         result: Result,
         words: Words,
         report_progress: Callable[[Progress], None],
+        send_answer: Callable[[], Awaitable[None]],
         in_private: Callable[[], Awaitable[Delivered]] | None,
     ) -> Delivered:
         key = idempotency_key if chosen.form is ResultForm.VIDEO else f"{idempotency_key}.{chosen.form}"
@@ -212,7 +228,7 @@ class Delivery:
                     prepared = replace(prepared, as_file=True)
                 if chosen.refusal is Refusal.KIND:
                     note = words.text("deliver.video_forbidden")
-                    prepared = replace(prepared, caption=f"{prepared.caption}\n\n{note}")
+                    prepared = replace(prepared, caption=Html(f"{prepared.caption}\n\n{note}"))
             case ResultForm.VIDEO:
                 prepared = _Prepared(words.text("deliver.again"), None)
             case ResultForm.LINK:
@@ -220,7 +236,12 @@ class Delivery:
             case _:
                 prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
         markup = keyboard([*buttons, *result.buttons], words, self._bot.may_link)
-        delivered = await self._send(job, checkpoints, key, result, replace(prepared, keyboard=markup))
+        limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
+        caption = caption_of(result.answer, prepared.caption, words, limit)
+        if not caption.is_whole:
+            await send_answer()
+        prepared = replace(prepared, caption=caption.text, keyboard=markup)
+        delivered = await self._send(job, checkpoints, key, result, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
         return delivered if is_whole else replace(delivered, file_id="")
 
@@ -259,7 +280,7 @@ class Delivery:
             await shrink_video(result.path, target, max_bytes, report)
         return target
 
-    def _link_text(self, result: Result, refusal: Refusal | None, words: Words) -> str:
+    def _link_text(self, result: Result, refusal: Refusal | None, words: Words) -> Html:
         url, size = _link_of(result), words.size(result.size or 0)
         # A host that the operator hasn't named is shown before anybody opens it.
         link = words.link(url, with_host(FILE_NAME, url) if result.why_link == "elsewhere" else FILE_NAME)
@@ -277,7 +298,7 @@ class Delivery:
                 return words.text("deliver.link_elsewhere", link=link)
         return words.text("deliver.link_too_large", size=size, limit=words.size(self.send_limit), link=link)
 
-    def _kept_text(self, result: Result, refusal: Refusal | None, words: Words) -> str:
+    def _kept_text(self, result: Result, refusal: Refusal | None, words: Words) -> Html:
         if refusal is Refusal.KIND:
             return words.text("deliver.forbidden")
         if (result.size or 0) > self.send_limit:
@@ -317,8 +338,8 @@ class Delivery:
     async def _send(
         self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
+        is_text = prepared.is_text(result)
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
-        is_text = prepared.path is None and not result.file_id
         form["text" if is_text else "caption"] = prepared.caption
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
@@ -339,7 +360,10 @@ class Delivery:
                     return await self._bot.send_message(chat_id, **fields)
                 return await self._send_file(chat_id, prepared.path, prepared, fields)
 
-            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply_to(job, chat_id)}
+            place = {
+                "message_thread_id": job.chat.topic_id,
+                "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
+            }
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -354,7 +378,7 @@ class Delivery:
             return await send_in_best_form(call, editable)
 
         sent = await send_once(
-            checkpoints, idempotency_key, job.chat.chat_id, self._telegram_calls, self._sent, send, edit
+            checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
         )
         return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
 

@@ -22,6 +22,14 @@ def format_lines(words: Words, lines: Sequence[LocalizedMessage]) -> Html:
     return Html("\n".join(format_message(words, line.key, line.params) for line in lines))
 
 
+def format_side_by_side(
+    words: Words, parts: Sequence[LocalizedMessage], lines: Sequence[LocalizedMessage]
+) -> Html:
+    """Return messages in one line, with a line for each of the others under it."""
+    texts = (format_message(words, part.key, part.params).rstrip(".。") for part in parts)
+    return Html("\n".join([" · ".join(texts), *([format_lines(words, lines)] if lines else [])]))
+
+
 def _format_param(words: Words, value: Param) -> str | int | float:
     match value:
         case Seconds():

@@ -99,12 +99,13 @@ class Piece:
     entities: tuple[MessageEntity, ...] = ()  # formatting of ``text``; offsets and lengths in UTF-16 units
 
 
-def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
+def to_pieces(markdown: str, *, cut_note: str = "…", limit: int = MAX_PIECE_UTF16) -> tuple[Piece, ...]:
     """Turn an answer of the agent into messages.
 
     Args:
         markdown: The answer; untrusted.
         cut_note: Plain text at the end of an answer that is cut, in the chat's language.
+        limit: The longest text of a message, in UTF-16 units.
 
     Returns:
         The messages in order; none if nothing in the answer is visible.
@@ -115,7 +116,7 @@ def to_pieces(markdown: str, *, cut_note: str = "…") -> tuple[Piece, ...]:
     entities = _usable(raw, converted)
     if was_cut or grew:
         text = f"{text.rstrip()}\n\n{cut_note}"
-    return tuple(itertools.islice(_split(text, entities), MAX_PIECES))
+    return tuple(itertools.islice(_split(text, entities, limit), MAX_PIECES))
 
 
 def _clean(markdown: str) -> str:
@@ -281,9 +282,9 @@ def _host(url: str) -> str:
         return ""
 
 
-def _split(text: str, entities: list[MessageEntity]) -> Iterator[Piece]:
+def _split(text: str, entities: list[MessageEntity], most: int) -> Iterator[Piece]:
     offsets = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in text)]
-    inside = _inside_entities(entities, offsets)
+    inside = _inside_entities(entities, offsets, most)
     begins = [bisect.bisect_left(offsets, one.offset) for one in entities]
     code = [(one.offset, one.offset + one.length) for one in entities if one.type == MessageEntity.PRE]
     start = 0
@@ -293,7 +294,7 @@ def _split(text: str, entities: list[MessageEntity]) -> Iterator[Piece]:
         if text[start] == "\n" or (text[start].isspace() and not in_code):
             start += 1
             continue
-        limit = bisect.bisect_right(offsets, offsets[start] + MAX_PIECE_UTF16) - 1
+        limit = bisect.bisect_right(offsets, offsets[start] + most) - 1
         surplus = bisect.bisect_left(begins, start) + MAX_PIECE_ENTITIES
         is_whole = start == 0 and limit >= len(text)
         good = start + (limit - start) * _GOOD_FILL
@@ -307,11 +308,11 @@ def _split(text: str, entities: list[MessageEntity]) -> Iterator[Piece]:
         start = end
 
 
-def _inside_entities(entities: list[MessageEntity], offsets: list[int]) -> set[int]:
+def _inside_entities(entities: list[MessageEntity], offsets: list[int], most: int) -> set[int]:
     """Return every position that is inside an entity which would fit into one message."""
     inside: set[int] = set()
     for entity in entities:
-        if entity.length <= MAX_PIECE_UTF16:
+        if entity.length <= most:
             first = bisect.bisect_left(offsets, entity.offset)
             last = bisect.bisect_left(offsets, entity.offset + entity.length)
             inside.update(range(first + 1, last))

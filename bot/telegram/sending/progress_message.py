@@ -1,14 +1,14 @@
 """The progress message of a job, edited in place as the job goes on."""
 
 import asyncio
-import contextlib
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
-from telegram import InlineKeyboardMarkup, Message, ReplyParameters
+from telegram import InlineKeyboardMarkup, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -16,6 +16,7 @@ from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAsked,
+    Checkpoint,
     Checkpoints,
     MessageSend,
     SentMessage,
@@ -29,6 +30,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import SentMessageLog, send_once
@@ -42,11 +44,21 @@ PREVIEW_LENGTH = 600  # how many characters of the agent's answer are shown whil
 STILL_WORKING_EVERY_S = 120.0
 """After each of these of a job the message says that work goes on, as the service advises."""
 
+COVERED_S = 2.0
+"""How long another message has to be below this one until it moves down: a job that ends meanwhile needs no move."""
+
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
 
 _REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 20.0))
 """(age of the job in s, pause in s between edits that only update the time): long jobs edit less often."""
+
+
+class ProgressMoved(Checkpoint):
+    """Saved before the message is sent again further down: the one that it replaces has to be deleted."""
+
+    name = "progress_moved"
+    message: SentMessage
 
 
 class ProgressMessage:
@@ -84,17 +96,27 @@ class ProgressMessage:
         self._is_refused = False
         self._edits: asyncio.Task[None] | None = None
         self._late_send: asyncio.Task[None] | None = None
+        self._is_covered = False  # whether the job itself sent something since
+        self._covered_since_s: float | None = None
 
     def set(self, progress: Progress) -> None:
         """Show this from the next edit on."""
         if (progress.stage, progress.expected_s) != (self._progress.stage, self._progress.expected_s):
             self._stage_since_s = self._clock.monotonic_s()
+        if progress.preview is str:
+            progress = replace(
+                progress, preview=self._progress.preview
+            )  # The words stay until there are others.
         self._progress = progress
         self._link = progress.link or self._link
         if progress.readable_s:
             self._readable = str(format_message(self._words, progress.stage, progress.params))
             self._readable_until_s = self._clock.monotonic_s() + progress.readable_s
         self._mark_changed()
+
+    def cover(self) -> None:
+        """Note that the job sent something else, which stands below the message."""
+        self._is_covered = True
 
     async def show(self) -> None:
         """Send the message, or find the one of an earlier attempt, and keep it edited.
@@ -104,6 +126,7 @@ class ProgressMessage:
         if self._edits is not None or self._is_refused:
             return
         await self._forget_if_unreachable()
+        await self._delete_moved()
         acquiring = asyncio.create_task(self._acquire(), name=f"acquire:{self._job.id}")
         try:
             if is_soon := await self._is_done_soon(acquiring):
@@ -139,6 +162,7 @@ class ProgressMessage:
         if closing is None and unread_s > 0:
             await self._clock.sleep(unread_s)
         await self.close()
+        await self._delete_moved()
         message = self._message
         if message is None or not await self._is_reachable(message):
             return
@@ -152,14 +176,18 @@ class ProgressMessage:
         async def remove_buttons(telegram_chat_id: int) -> object:
             return await self._bot.edit_message_reply_markup(telegram_chat_id, message_id)
 
-        chat_id = self._job.chat.chat_id
+        if not await self._call_unless_gone(finish):
+            await self._call_unless_gone(remove_buttons)  # If it stays, it can't be pressed any more.
+
+    async def _call_unless_gone(self, make: Callable[[int], Awaitable[object]]) -> bool:
+        """Make a call about a message, and return whether it was there to be changed."""
         try:
-            await self._telegram_calls.call(chat_id, finish, repeatable=True)
+            await self._telegram_calls.call(self._job.chat.chat_id, make, repeatable=True)
         except (BadRequest, ChatGone) as error:
             # Deleted by hand, too old, or already done by an attempt that died here.
             log.info("progress.finish_refused", error=str(error))
-            with contextlib.suppress(BadRequest, ChatGone):  # If it stays, it can't be pressed any more.
-                await self._telegram_calls.call(chat_id, remove_buttons, repeatable=True)
+            return False
+        return True
 
     async def close(self) -> None:
         """Stop editing."""
@@ -223,7 +251,9 @@ class ProgressMessage:
 
             place = {
                 "message_thread_id": self._job.chat.topic_id,
-                "reply_parameters": reply_to(self._job, telegram_chat_id),
+                "reply_parameters": await reply_to(
+                    self._job, telegram_chat_id, self._checkpoints, self._sent
+                ),
             }
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
@@ -231,7 +261,7 @@ class ProgressMessage:
             await send_once(
                 self._checkpoints,
                 PROGRESS_MESSAGE,
-                self._job.chat.chat_id,
+                self._job,
                 self._telegram_calls,
                 self._sent,
                 send,
@@ -252,6 +282,7 @@ class ProgressMessage:
             )  # The job is paid for: its result may still arrive.
             self._is_refused = True
         self._shown = "" if is_known else text
+        self._is_covered = self._is_covered and is_known
         self._mark_changed()
 
     async def _is_reachable(self, message: SentMessage) -> bool:
@@ -276,12 +307,55 @@ class ProgressMessage:
             while True:
                 await self._wait_for_change()
                 self._has_changed = False
+                if await self._has_to_move():
+                    self._late_send = asyncio.create_task(self._move(), name=f"move:{self._job.id}")
+                    await asyncio.shield(self._late_send)
                 text = self._compose()
                 if text != self._shown:
                     wait_s = await self._edit_to(text)
                     await self._clock.sleep(max(wait_s, self._edit_every_s, self._rate_limiter.edit_pause_s))
         finally:
             self._rate_limiter.progress_messages -= 1
+
+    async def _has_to_move(self) -> bool:
+        """Return whether other messages have been below this one for a while; in groups those of the job alone."""
+        message, now_s = self._message, self._clock.monotonic_s()
+        if message is None:
+            return False
+        is_covered = self._is_covered or (
+            self._job.chat.is_private and await self._sent.is_followed(self._job.chat, message.message_id)
+        )
+        if not is_covered:
+            self._covered_since_s = None
+            return False
+        if self._covered_since_s is None:
+            self._covered_since_s = now_s
+        return now_s - self._covered_since_s >= COVERED_S
+
+    async def _move(self) -> None:
+        """Send the message again below all others, and delete it where it was."""
+        message = self._message
+        if message is None:
+            return
+        acquired = await self._telegram_calls.acquire(self._job.chat.chat_id, SendPriority.PROGRESS)
+        await self._checkpoints.save(ProgressMoved(message=message))
+        await self._checkpoints.delete(MessageSend, PROGRESS_MESSAGE)
+        self._is_covered, self._covered_since_s = False, None
+        await self._send(acquired)
+        if self._message is None:  # Refused: the one that is there will do.
+            await self._checkpoints.save(MessageSend(sent=message), PROGRESS_MESSAGE)
+        await self._delete_moved()
+
+    async def _delete_moved(self) -> None:
+        moved = self._checkpoints.load(ProgressMoved)
+        if moved is None:
+            return
+        message = moved.message
+        if message != self._message and await self._is_reachable(message):
+            await self._call_unless_gone(
+                lambda chat_id: self._bot.delete_message(chat_id, message.message_id)
+            )
+        await self._checkpoints.delete(ProgressMoved)
 
     async def _edit_to(self, text: str) -> float:
         """Edit if that is possible now; otherwise return the seconds to wait before the newest text is tried."""
@@ -359,17 +433,6 @@ class ProgressMessage:
         markup = self._keyboard(self._buttons if buttons is None else buttons)
         form = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": markup}
         return await send_in_best_form(call, form)
-
-
-def reply_to(job: Job, telegram_chat_id: int) -> ReplyParameters | None:
-    """Return how to reply to the request.
-
-    Returns:
-        ``None`` if the request has no message, or was made before the group became this supergroup.
-    """
-    if job.message_id is None or job.telegram_chat_id != telegram_chat_id:
-        return None
-    return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 
 
 def fraction_of(progress: Progress, in_stage_s: float) -> float:

@@ -38,15 +38,17 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery, smaller_path
 from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.formatting import format_list, format_message
+from bot.telegram.sending.formatting import format_message, format_side_by_side
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
-from bot.telegram.sending.progress_message import ProgressMessage, reply_to
+from bot.telegram.sending.progress_message import ProgressMessage
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
@@ -82,6 +84,7 @@ class TelegramResponder:
         self._files = responders.files
         self._delivery = responders.delivery
         self._words = Words(job.language)
+        self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
             responders.bot,
             job,
@@ -113,6 +116,7 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
+        await self._signs.close()
         await self._progress_message.close()
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -195,19 +199,15 @@ class TelegramResponder:
 
     async def react(self, emoji: str) -> bool:
         """See ``ports.Responder``."""
-        job = self._job
+        return await self._signs.react(emoji)
 
-        async def react(chat_id: int) -> bool:
-            # In the supergroup that a group became, the number means another message.
-            if job.message_id is None or chat_id != job.telegram_chat_id:
-                return False
-            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji)
+    def acknowledge(self) -> None:
+        """See ``ports.Responder``."""
+        self._signs.acknowledge()
 
-        try:
-            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True)
-        except BadRequest as error:
-            log.info("responder.no_reaction", error=error.message)
-            return False
+    async def conclude(self, *, is_done: bool) -> None:
+        """See ``ports.Responder``."""
+        await self._signs.conclude(is_done=is_done)
 
     async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
         """See ``ports.Responder``."""
@@ -259,7 +259,7 @@ class TelegramResponder:
                     chat_id, content, disable_content_type_detection=True, **fields
                 )
 
-            return await send_in_best_form(call, self._place(chat_id))
+            return await send_in_best_form(call, await self._place(chat_id))
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await self._bot.edit_message_caption(
@@ -297,16 +297,22 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> Delivered:
-        return await self._delivery.deliver(
-            self._job,
-            self._checkpoints,
-            idempotency_key,
-            result,
-            self._words,
-            report_progress=self.report_progress,
-            in_private=in_private,
-            may_be_kept=may_be_kept,
-        )
+        async def send_answer() -> None:
+            if result.answer is not None:
+                await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
+
+        async with self._signs.uploading():
+            return await self._delivery.deliver(
+                self._job,
+                self._checkpoints,
+                idempotency_key,
+                result,
+                self._words,
+                report_progress=self.report_progress,
+                send_answer=send_answer,
+                in_private=in_private,
+                may_be_kept=may_be_kept,
+            )
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -366,7 +372,7 @@ class TelegramResponder:
         )  # Here because Pillow is large and few jobs draw.
 
         words = self._words
-        caption = format_list(words, message.caption)
+        caption = format_side_by_side(words, message.parts, message.waiting)
         if len(caption) > MessageLimit.CAPTION_LENGTH:
             return False
         labels = TimelineLabels(
@@ -393,7 +399,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -417,17 +423,15 @@ class TelegramResponder:
         send: Callable[[int, Acquired], Awaitable[Message]],
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
-        chat_id = self._job.chat.chat_id
         await send_once(
-            self._checkpoints, idempotency_key, chat_id, self._telegram_calls, self._sent, send, edit
+            self._checkpoints, idempotency_key, self._job, self._telegram_calls, self._sent, send, edit
         )
+        self._progress_message.cover()
 
-    def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
-        return {
-            "message_thread_id": self._job.chat.topic_id,
-            "reply_parameters": reply_to(self._job, chat_id) if is_reply else None,
-        }
+        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
+        return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
@@ -445,7 +449,7 @@ class TelegramResponder:
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = self._place(chat_id, is_reply=is_reply)
+            where = await self._place(chat_id, is_reply=is_reply)
             return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

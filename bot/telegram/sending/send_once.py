@@ -21,7 +21,9 @@ from redis.asyncio import Redis
 from telegram import Message
 from telegram.error import BadRequest, NetworkError
 
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
+from bot.jobs.model import Job
 from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
@@ -58,14 +60,41 @@ class SentMessageLog:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def record(self, chat_id: int, message_id: int) -> None:
-        """Record that a message is known, so that nobody takes it for a lost one."""
-        key = keys.message_numbers_key(number_sequence(chat_id))
+    async def record(
+        self, telegram_chat_id: int, message_id: int, chat: ChatKey, request_id: int | None = None
+    ) -> None:
+        """Record that a message is known, so that nobody takes it for a lost one.
+
+        Args:
+            telegram_chat_id: The id that its chat has in Telegram.
+            message_id: The message.
+            chat: The chat and topic that it is in.
+            request_id: The message with the request that it answers; by default it is a request itself.
+        """
+        key = keys.message_numbers_key(number_sequence(telegram_chat_id))
+        latest = keys.latest_messages_key(str(chat))
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(key, {str(message_id): message_id})
             pipe.zremrangebyrank(key, 0, -keys.MESSAGE_NUMBERS_KEPT - 1)
             pipe.expire(key, keys.MESSAGE_NUMBERS_TTL_S)
+            if chat.is_private:
+                pipe.zadd(latest, {str(request_id or message_id): message_id}, gt=True)
+                pipe.zremrangebyrank(latest, 0, -keys.LATEST_MESSAGES_KEPT - 1)
+                pipe.expire(latest, keys.MESSAGE_NUMBERS_TTL_S)
             await pipe.execute()
+
+    async def is_followed(self, chat: ChatKey, message_id: int, but_by: int | None = None) -> bool:
+        """Return whether another message came after one in a private chat.
+
+        Args:
+            chat: The chat and topic.
+            message_id: The message.
+            but_by: The message with a request whose answers don't count.
+        """
+        rows: list[Any] = await self._redis.zrangebyscore(
+            keys.latest_messages_key(str(chat)), f"({message_id}", "+inf"
+        )
+        return any(row != str(but_by) for row in rows)
 
     async def newest(self, chat_id: int) -> int:
         """Return the highest known number, or 0."""
@@ -90,7 +119,7 @@ def number_sequence(chat_id: int) -> str:
 async def send_once(
     checkpoints: Checkpoints,
     idempotency_key: str,
-    chat_id: int,
+    job: Job,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
     send: Callable[[int, Acquired], Awaitable[Message]],
@@ -103,7 +132,7 @@ async def send_once(
     Args:
         checkpoints: Where the job's sends are saved.
         idempotency_key: What is sent; unique within the job.
-        chat_id: The chat's own id.
+        job: The job that it is about, whose chat it goes to.
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
         send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
@@ -116,12 +145,12 @@ async def send_once(
         OutcomeUnknown: Sent several times without an answer, and not found.
         TelegramError: Refused.
     """
-    chat_id = await telegram_calls.telegram_chat_id(chat_id)
+    chat_id = await telegram_calls.telegram_chat_id(job.chat.chat_id)
     saved = checkpoints.load(MessageSend, idempotency_key)
     for _ in range(SENDS_LIMIT):
         if saved is not None and saved.sent is not None:
             # The process may have died before it noted the number.
-            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id)
+            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id, job.chat, job.message_id)
             return saved.sent
         if saved is not None:
             found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
@@ -129,7 +158,7 @@ async def send_once(
                 log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                 await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
                 # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.record(chat_id, found.message_id)
+                await sent.record(chat_id, found.message_id, job.chat, job.message_id)
                 return found
         # Before anything is saved: an attempt that ends while it waits has nothing to look for.
         permission = acquired or await telegram_calls.acquire(chat_id, priority)
@@ -138,7 +167,7 @@ async def send_once(
         await checkpoints.save(saved, idempotency_key)
         try:
             return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, chat_id, telegram_calls, sent, send, permission)
+                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send, permission)
             )
         except OutcomeUnknown:
             log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
@@ -149,7 +178,7 @@ async def _send(
     checkpoints: Checkpoints,
     idempotency_key: str,
     saved: MessageSend,
-    chat_id: int,
+    job: Job,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
     send: Callable[[int, Acquired], Awaitable[Message]],
@@ -157,7 +186,7 @@ async def _send(
 ) -> SentMessage:
     try:
         message = await telegram_calls.call(
-            chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
+            job.chat.chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
         )
     except OutcomeUnknown:
         raise
@@ -168,7 +197,7 @@ async def _send(
     done = _sent_message(message)
     await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
     # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.record(done.telegram_chat_id, done.message_id)
+    await sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id)
     return done
 
 

@@ -1,6 +1,5 @@
 """The texts of a message: one or, of a long answer of the agent, several."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegramify_markdown import utf16_len
 
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, SampleClip, TimelinePicture
+from bot.telegram.sending.captions import plain_text
 from bot.telegram.sending.formatting import format_lines, format_list, format_message
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words
@@ -50,7 +50,7 @@ def _with_lines(texts: list[Text], words: Words, lines: Sequence[LocalizedMessag
     """Add lines of our own to the agent's answer, in its last message if they fit."""
     if not lines:
         return texts
-    text = html.unescape(format_lines(words, lines))
+    text = plain_text(format_lines(words, lines))
     last = texts[-1] if texts else None
     if last is None or utf16_len(last.text) + utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
         return [*texts, Text(text, ())]

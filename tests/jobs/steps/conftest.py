@@ -147,6 +147,12 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
+    def acknowledge(self) -> None:
+        pass
+
+    async def conclude(self, *, is_done: bool) -> None:
+        pass
+
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, KeptDraft, Turn, before_turn
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
+from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
+from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
@@ -24,6 +24,13 @@ async def ask(rig: Rig, attempt: Attempt) -> str:
     return ""
 
 
+def held_answer(attempt: Attempt) -> TextMessage:
+    """The answer that goes out with the video, or with the news that there is none."""
+    held = attempt.load(HeldAnswer)
+    assert held is not None
+    return held.message
+
+
 async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     attempt = rig.attempt(rig.job(text='add a title "Hello"'))
@@ -34,7 +41,8 @@ async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> N
     assert answered is not None
     assert not answered.failed
     assert answered.has_changed
-    assert isinstance(rig.responder.sent["answer"], AgentMessage)
+    assert isinstance(held_answer(attempt), AgentMessage)
+    assert rig.responder.sent == {}
 
 
 async def test_without_words_nothing_is_asked(rig: Rig) -> None:
@@ -47,7 +55,7 @@ async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: R
     attempt = rig.attempt(rig.job(text="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
-    message = rig.responder.sent["answer"]
+    message = held_answer(attempt)
     assert isinstance(message, ListMessage)
     assert message.heading.key == "answer.silent_edit"
 
@@ -60,8 +68,9 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     # The state is read once before the turn.
     await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
     await rig.nemo.script(scripts.silent_edit("trim it to 1 second"))
-    await ask(rig, rig.attempt(rig.job(text="trim it")))
-    answer = rig.responder.sent["answer"]
+    attempt = rig.attempt(rig.job(text="trim it"))
+    await ask(rig, attempt)
+    answer = rig.responder.sent.get("answer") or held_answer(attempt)
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
@@ -90,12 +99,13 @@ async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
 ) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([*work, *scripts.coded_error(code, "not now")])
-    ended = await ask(rig, rig.attempt(rig.job(text="trim it")))
+    attempt = rig.attempt(rig.job(text="trim it"))
+    ended = await ask(rig, attempt)
     assert bool(ended) is ("edit" not in work[0])  # The chat is told of the error, or of what changed.
     # It was paid for: a second message would be paid again.
     assert len(await rig.nemo.messages()) == 1
     if "text" in work[0]:
-        assert rig.responder.sent["answer"] == AgentMessage("I begin.")
+        assert held_answer(attempt) == AgentMessage("I begin.")
 
 
 async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -> None:
@@ -126,10 +136,11 @@ async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -
     )
     await rig.open_project()
     await ask(rig, attempt)
-    extras = rig.responder.sent["extras"]
-    assert isinstance(extras, ListMessage)
-    labels = [button.label for button in extras.buttons if isinstance(button, Button)]
-    assert labels == ["button.keep", "button.strip_text"]
+    answer = held_answer(attempt)
+    assert isinstance(answer, AgentMessage)
+    assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_text"]
+    # Each track once: what changed is not listed beside them.
+    assert [line.key for line in answer.lines] == ["answer.all_tracks", *["status.track"] * 3]
 
 
 BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
@@ -140,7 +151,7 @@ async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
     await rig.nemo.script([{"edit": "trim it to 1 second"}, {"text": "I trimmed it."}, *BUSY])
     attempt = rig.attempt(rig.job(text="trim it"))
     assert await ask(rig, attempt) == ""
-    answer = rig.responder.sent["answer"]
+    answer = held_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert answer.markdown == "I trimmed it."
     stopped, credits_used = answer.lines[-2:]
@@ -217,5 +228,5 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     )
     await ask(rig, rig.attempt(rig.job(text="go on")))
     assert stage in rig.responder.stages
-    assert ("raw" in rig.responder.sent) is is_raw_video
+    assert ("answer.raw_ready" in rig.responder.stages) is is_raw_video
     assert tool not in repr([*rig.responder.sent.values(), *rig.responder.stages])

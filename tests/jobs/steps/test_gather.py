@@ -1,7 +1,8 @@
 import pytest
 
+from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.steps.gather import Gather, Gathered
+from bot.jobs.steps.gather import Gather
 from bot.jobs.worker.attempt import JobEnded
 from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
 

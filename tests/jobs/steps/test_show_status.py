@@ -1,5 +1,8 @@
+from typing import cast
+
 import pytest
 
+from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, TimelinePicture
 from bot.jobs.model import JobKind, JobState, QueueName
@@ -49,7 +52,7 @@ async def test_a_timeline_is_drawn_with_its_tracks_and_the_credits(rig: Rig) -> 
     [
         (1, JobState.RUNNING, False, ["status.working"]),
         (3, JobState.RUNNING, False, ["status.working", "status.waiting"]),
-        (2, JobState.QUEUED, True, ["status.paused"]),
+        (2, JobState.QUEUED, True, ["status.paused", *["status.waiting_request"] * 2]),
         (2, JobState.RUNNING, True, ["status.working", "status.waiting"]),
     ],
 )
@@ -60,7 +63,8 @@ async def test_what_runs_and_waits_is_told(
 
 
 @pytest.mark.parametrize(
-    ("behind", "lines"), [(0, ["status.asking"]), (2, ["status.asking", "status.waiting"])]
+    ("behind", "lines"),
+    [(0, ["status.asking"]), (2, ["status.asking", "status.waiting", *["status.waiting_request"] * 2])],
 )
 async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: list[str]) -> None:
     attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
@@ -78,3 +82,20 @@ async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: lis
     assert isinstance(message, ListMessage)
     assert [line.key for line in message.lines] == lines
     assert [button.text for button in rig.responder.sent["question"].buttons] == ["Cinematic", "Cartoon"]
+
+
+async def test_each_request_that_waits_is_listed_with_its_words_and_a_button(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
+    running, *waiting = [rig.job(text=f"request {number}") for number in range(9)]
+    queue = queue_of(attempt)
+    queue.waiting = {running.id: JobStatus(running, JobState.RUNNING, 0)}
+    queue.waiting |= {job.id: JobStatus(job, JobState.QUEUED, 0) for job in waiting}
+    await ShowStatus(rig.projects, cast(JobQueue, queue))(attempt)
+    message = rig.responder.sent["status"]
+    assert isinstance(message, TimelinePicture)
+    assert [line.params for line in message.waiting] == [
+        {"position": number, "words": f"request {number}"} for number in range(1, 6)
+    ]
+    cancel = [button.action for button in message.buttons if isinstance(button.action, Cancel)]
+    assert cancel == [Cancel(job.id) for job in waiting[:5]]

@@ -19,7 +19,8 @@ local charge, part, ttl = args.charge, args.part, args.ttl
 local function count_waiting_of(enough)
   if redis.call('SCARD', waiting_of) >= enough then
     for _, job in ipairs(redis.call('SMEMBERS', waiting_of)) do
-      if redis.call('HGET', job, 'state') ~= 'queued' then redis.call('SREM', waiting_of, job) end
+      local is_queued = redis.call('HGET', job, 'state') == 'queued'
+      if not is_queued then redis.call('SREM', waiting_of, job) end
     end
   end
   return redis.call('SCARD', waiting_of)

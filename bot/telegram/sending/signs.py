@@ -1,0 +1,106 @@
+"""Signs of life that need no message: a reaction to the request, and what Telegram shows at the top of the chat."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, TelegramError
+
+from bot.jobs.model import Job
+from bot.jobs.ports import DONE, SEEN, ChatGone
+from bot.telegram.sending.api_calls import TelegramCalls
+from bot.telegram.sending.bot import TelegramBot
+
+log = structlog.get_logger(__name__)
+
+ACTION_EVERY_S = 4.5
+"""Pause between two actions of a chat; Telegram shows one for five seconds."""
+
+
+class Signs:
+    """Shows signs of life for one job; a chat that takes none is left without.
+
+    Args:
+        bot: The bot that sends.
+        job: The job.
+        telegram_calls: Makes the calls.
+    """
+
+    def __init__(self, bot: TelegramBot, job: Job, telegram_calls: TelegramCalls) -> None:
+        self._bot = bot
+        self._job = job
+        self._telegram_calls = telegram_calls
+        self._beginning: asyncio.Task[None] | None = None
+
+    async def react(self, emoji: str) -> bool:
+        """React to the request, or take the reaction away; return whether it shows.
+
+        Args:
+            emoji: The reaction; empty for none.
+
+        Raises:
+            ChatGone: Nobody is left to answer.
+            TelegramError: Telegram did not answer.
+        """
+        job = self._job
+
+        async def react(chat_id: int) -> bool:
+            # In the supergroup that a group became, the number means another message.
+            if job.message_id is None or chat_id != job.telegram_chat_id:
+                return False
+            return await self._bot.set_message_reaction(chat_id, job.message_id, emoji or None)
+
+        try:
+            return await self._telegram_calls.call(job.chat.chat_id, react, repeatable=True, patient=False)
+        except BadRequest as error:
+            log.info("responder.no_reaction", error=error.message)
+            return False
+
+    def acknowledge(self) -> None:
+        """Show in the background that the request has arrived."""
+        self._beginning = asyncio.create_task(self._begin(), name=f"signs:{self._job.id}")
+
+    async def conclude(self, *, is_done: bool) -> None:
+        """Let the reaction say that the request is done, or take it away. Never fails."""
+        await self.close()
+        await self._react_softly(DONE if is_done else "")
+
+    @contextlib.asynccontextmanager
+    async def uploading(self) -> AsyncIterator[None]:
+        """Show in the background that a video is being sent, while the block runs."""
+        showing = asyncio.create_task(self._show_uploading(), name=f"uploading:{self._job.id}")
+        try:
+            yield
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.gather(self._beginning, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        await asyncio.gather(self._show(ChatAction.TYPING), self._react_softly(SEEN))
+
+    async def _react_softly(self, emoji: str) -> None:
+        if not self._job.is_press:
+            with contextlib.suppress(ChatGone, TelegramError):
+                await self.react(emoji)
+
+    async def _show(self, action: ChatAction) -> None:
+        topic_id = self._job.chat.topic_id
+
+        async def show(chat_id: int) -> bool:
+            return await self._bot.send_chat_action(chat_id, action, message_thread_id=topic_id)
+
+        with contextlib.suppress(ChatGone, TelegramError):
+            await self._telegram_calls.call(self._job.chat.chat_id, show, repeatable=True, patient=False)
+
+    async def _show_uploading(self) -> None:
+        while True:
+            await self._show(ChatAction.UPLOAD_VIDEO)
+            await self._telegram_calls.clock.sleep(ACTION_EVERY_S)
