@@ -17,7 +17,7 @@ from bot.jobs.buttons import Export
 from bot.jobs.checkpoints import Checkpoint, Checkpoints
 from bot.jobs.messages import Button, Param, Progress
 from bot.jobs.model import Job
-from bot.jobs.ports import ChatGone, Delivered, FileGone, Result
+from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
@@ -161,7 +161,8 @@ class Delivery:
             except CannotShrink as refused:
                 error, refusal = refused, Refusal.TOO_LARGE
             except ChatGone as refused:
-                error, refusal = refused, Refusal.CHAT
+                error = refused
+                refusal = Refusal.THREAD if isinstance(refused, TopicGone) else Refusal.CHAT
             except OutcomeUnknown as lost:
                 error, refusal = lost, Refusal.UNANSWERED
             except BadRequest as refused:
@@ -215,7 +216,7 @@ class Delivery:
         match chosen.form:
             case ResultForm.PRIVATE if in_private is not None:
                 delivered = await in_private()
-                if chosen.refusal is not Refusal.CHAT:
+                if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
                     await self._send(job, checkpoints, key, result, there)
                 return replace(delivered, file_id="")
@@ -289,7 +290,7 @@ class Delivery:
                 return words.text("deliver.link_forbidden", link=link)
             case Refusal.TOO_LARGE if (result.size or 0) <= self.send_limit:
                 return words.text("deliver.link_refused", size=size, link=link)
-            case Refusal.OTHER | Refusal.UNANSWERED:
+            case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
         match result.why_link:
             case "no_room":

@@ -125,6 +125,8 @@ class ResultForm(StrEnum):
 _NEXT_FORMS: Mapping[Refusal, tuple[ResultForm, ...]] = {
     Refusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
     Refusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+    # Nor does the group take it without its topic; what it refuses of one method it may take of another.
+    Refusal.THREAD: (ResultForm.FILE, ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
     Refusal.CHAT: (ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
     Refusal.UNANSWERED: (ResultForm.LINK, ResultForm.SMALLER, ResultForm.PRIVATE, ResultForm.KEPT),
     Refusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
