@@ -170,7 +170,12 @@ class Delivery:
                     log.info("delivery.file_id_refused", error=refused.message)
                     raise FileGone(result.file_id) from refused
                 error, refusal = refused, refusal_of(refused)
-            form = next_form(chosen.form, refusal, possible)
+            if refusal is Refusal.THREAD and chosen.refusal is not Refusal.THREAD:
+                form: ResultForm | None = (
+                    chosen.form
+                )  # No topic was named in the end, so it is worth a second try.
+            else:
+                form = next_form(chosen.form, refusal, possible)
             if form is None:
                 raise error
             log.warning(
