@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.jobs.messages import TextMessage
+from bot.jobs.messages import AgentMessage, TextMessage
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
@@ -201,7 +201,7 @@ class HeldAnswer(Checkpoint):
     """
 
     name = "held_answer"
-    message: TextMessage
+    message: TextMessage = AgentMessage("")
 
 
 class ProjectLost(Checkpoint):

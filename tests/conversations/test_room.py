@@ -24,8 +24,7 @@ TITLE = "title: No room"
 WITH_A_LINK = f"""{TITLE}{HEAD}
 steps:
   - Ann: {{says: make a 1 second video of a cat}}
-  - bot: {{says: I generated}}
-  - bot: {{says: [Your video is ready, no room for it right now], never_says: at most, buttons: Download}}
+  - bot: {{says: [I generated, Your video is ready, out of space right now], never_says: at most, buttons: Download}}
   - Ann: {{presses: Download, opens: /media/}}
 """
 
@@ -33,8 +32,7 @@ WITHOUT_ONE = f"""{TITLE}{HEAD}
 nemo: {{render_link: none}}
 steps:
   - Ann: {{says: /edit make a 1 second video of a cat, chat: Film club}}
-  - bot: {{says: I generated}}
-  - bot: {{says: [The video is finished, no room for it right now, /link], buttons: Export}}
+  - bot: {{says: [I generated, out of space right now, /link], buttons: Export}}
 """
 
 
@@ -42,8 +40,7 @@ REFUSED = f"""{TITLE}{HEAD}
 steps:
   - telegram: {{error: {{methods: [sendVideo, sendDocument], code: 400, times: 2, description: no luck}}}}
   - Ann: {{says: make a 1 second video of a cat}}
-  - bot: {{says: I generated}}
-  - bot: {{says: Telegram didn't take the file}}
+  - bot: {{says: [I generated, Download it here]}}
   - bot: {{live_is_gone: true}}
 """
 

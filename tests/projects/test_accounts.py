@@ -188,7 +188,7 @@ async def test_a_message_with_a_token_is_deleted_however_much_is_waiting(town: T
         await town.ada.say("make a 1 second video of a dog")
         await town.said(town.ada, "in the queue")
         message = await town.ada.say(f"/login {SECRET}")
-        await town.said(town.ada, "Too many requests")
+        await town.said(town.ada, "queue is full")
         await town.gone(message, town.ada.chat)
         await town.nemo.release(hold)
         await town.said(town.ada, "made in", count=2)
@@ -206,7 +206,7 @@ async def test_a_token_in_a_group_is_not_used(town: Town, may_delete: bool) -> N
             town.ada, "I deleted your message" if may_delete else "delete it yourself", chat=club
         )
         kept = await town.everything()
-    assert "renew" in told.text
+    assert "create a new" in told.text
     (button,) = told.json["reply_markup"]["inline_keyboard"][0]
     assert button["url"] == "https://t.me/sandbox_bot?start=login"
     assert (message.id in [seen.id for seen in await club.messages()]) is not may_delete
@@ -222,7 +222,7 @@ async def test_a_token_that_the_operator_sets_later_begins_a_new_project_and_is_
         await town.said(town.ada, "made in")
     async with town.bot(nemo_token=SecretStr(OPERATOR)):
         await town.ada.say("make a 1 second video of a dog")
-        await town.said(town.ada, "This chat uses another account now")
+        await town.said(town.ada, "can't open the earlier project")
         await town.said(town.ada, "made in", count=2)
         kept = await town.everything()
     assert len(await town.nemo.sessions()) == 2

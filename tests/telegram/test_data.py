@@ -62,7 +62,10 @@ async def test_after_a_long_conversation_every_key_has_a_lifetime_and_can_be_era
         await ann.press(sure, "Erase everything")
         await ann.chat.wait(matching="is erased")
         kept = await at_rest(world, ann.id)
-        assert {key.partition("{")[0] for key in kept} <= {keys.JOB, keys.UPDATE, keys.CHAT}
+        assert {key.partition("{")[0] for key in kept} <= {
+            *(keys.JOB, keys.UPDATE, keys.CHAT),
+            keys.LATEST_MESSAGES,  # numbers alone, of the messages that told of the erasure
+        }
         assert all(0 < ttl <= keys.BRIEF_JOB_TTL_S for key, ttl in kept.items() if key.startswith(keys.JOB))
         quotas = {key async for key in world.redis.scan_iter(f"{keys.QUOTA}*")}
         day = min(quotas).rpartition(":")[2]

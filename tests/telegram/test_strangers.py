@@ -176,7 +176,7 @@ async def test_many_updates_at_once_leave_a_bounded_queue(received: Received) ->
     jobs = await stored(received)
     assert len([job for job in jobs if job.queue is QueueName.MAIN]) == 50
     assert len([job for job in jobs if job.queue is QueueName.QUICK]) == 50
-    (other,) = await received(message("/edit a dog", OF_BO, **{"from": BO}))
+    (other,) = await received(message("/edit a dog", PRIVATE, **{"from": ANN}))
     assert other.kind is JobKind.EDIT
 
 
