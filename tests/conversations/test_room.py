@@ -42,6 +42,8 @@ steps:
   - Ann: {{says: make a 1 second video of a cat}}
   - bot: {{says: [I generated, Download it here]}}
   - bot: {{live_is_gone: true}}
+  - Ann: {{says: /logout}}
+  - bot: {{says: You aren't signed in}}
 """
 
 
