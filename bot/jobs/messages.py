@@ -166,9 +166,7 @@ class Progress:
     stage: str  # key of the stage's text in the catalogue
     params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
     fraction: float = 0.0  # done of the whole job, 0 to 1
-    preview: Callable[[], str] = (
-        str  # returns the agent's words so far; called only when they are to be shown
-    )
+    preview: Callable[[], str] | None = None  # returns the agent's words so far; None keeps the earlier ones
     expected_s: float = 0.0  # seconds in which the bar moves on by itself from ``fraction`` to ``until``
     until: float = 0.0  # where that movement ends, 0 to 1
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import IO
 
-from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.errors import FileTypeUnsupported
+from bot.media.conversion import convert_file
+from bot.media.decoder_process import Bounds
 
 MAX_CONVERTED_PIXELS = 150_000_000  # decoded in the bounded memory, with room for a second copy
 
@@ -34,13 +34,7 @@ async def convert_picture(source: IO[bytes], source_type: str, target: IO[bytes]
     Raises:
         FileTypeUnsupported: It can't be decoded, or has more than ``MAX_CONVERTED_PIXELS``.
     """
-    try:
-        await run(_convert, source_type, bounds=BOUNDS, files=[source, target])
-    except NotDecoded as error:
-        raise FileTypeUnsupported(name, source_type) from error
-    size = target.seek(0, os.SEEK_END)
-    target.seek(0)
-    return size
+    return await convert_file(_convert, source, source_type, target, name, BOUNDS)
 
 
 def _convert(source_fd: int, target_fd: int, source_type: str) -> None:

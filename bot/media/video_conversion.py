@@ -11,8 +11,8 @@ import os
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from bot.media.audio_conversion import BITS_PER_CHANNEL, MAX_CONVERTED_BYTES, MAX_RATE_HZ
-from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.errors import FileTypeUnsupported
+from bot.media.conversion import convert_file
+from bot.media.decoder_process import Bounds
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -46,13 +46,7 @@ async def convert_video(source: IO[bytes], source_type: str, target: IO[bytes], 
     Raises:
         FileTypeUnsupported: It holds no video that can be decoded, or is too long for the time that this may take.
     """
-    try:
-        await run(_convert, source_type, bounds=BOUNDS, files=[source, target])
-    except NotDecoded as error:
-        raise FileTypeUnsupported(name, source_type) from error
-    size = target.seek(0, os.SEEK_END)
-    target.seek(0)
-    return size
+    return await convert_file(_convert, source, source_type, target, name, BOUNDS)
 
 
 def _convert(source_fd: int, target_fd: int, source_type: str) -> None:

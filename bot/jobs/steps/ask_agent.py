@@ -490,7 +490,7 @@ def _is_refusal(error: NemoError) -> bool:
     return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
 
 
-def _progress(stage: str, usual_s: float, preview: Callable[[], str] = str) -> Progress:
+def _progress(stage: str, usual_s: float, preview: Callable[[], str] | None = None) -> Progress:
     return Progress(
         stage,
         fraction=FRACTION_BEFORE,

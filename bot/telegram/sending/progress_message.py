@@ -103,10 +103,8 @@ class ProgressMessage:
         """Show this from the next edit on."""
         if (progress.stage, progress.expected_s) != (self._progress.stage, self._progress.expected_s):
             self._stage_since_s = self._clock.monotonic_s()
-        if progress.preview is str:
-            progress = replace(
-                progress, preview=self._progress.preview
-            )  # The words stay until there are others.
+        if progress.preview is None:
+            progress = replace(progress, preview=self._progress.preview)
         self._progress = progress
         self._link = progress.link or self._link
         if progress.readable_s:
@@ -462,7 +460,7 @@ def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float)
         if elapsed_s >= STILL_WORKING_EVERY_S:
             minutes = int(elapsed_s // STILL_WORKING_EVERY_S * STILL_WORKING_EVERY_S // 60)
             lines.append(words.text("progress.still_working", minutes=minutes))
-    if preview := progress.preview():
+    if progress.preview is not None and (preview := progress.preview()):
         newest = preview[-PREVIEW_LENGTH:]
         cut = "…" if len(newest) < len(preview) else ""
         lines.append(f"\n<i>{html.escape(cut + newest)}</i>")
