@@ -168,7 +168,7 @@ async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> Non
     assert "Help: not as expected\nStep 3 (bot): expected a message that says: “Good bye”" in err
     assert "“How it works" in err
     assert "Traceback" not in err
-    assert "/help – this text" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
+    assert "/help – See how it works" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
 
 
 async def test_a_wrong_file_ends_with_2_and_a_line(tmp_path: Path) -> None:

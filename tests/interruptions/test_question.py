@@ -45,7 +45,7 @@ async def expect_one_answer(world: World) -> None:
     assert [message.text for message in await world.nemo.messages()] == [TITLE, ANSWER]
     assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
     assert len(await world.nemo.renders()) == 1
-    texts = [seen.text for seen in await world.said() if "video" not in seen.json]
+    texts = [seen.text for seen in await world.said()]
     assert len([text for text in texts if "Which look?" in text]) == 1
     assert len([text for text in texts if "A cartoon it is." in text]) == 1
     assert len(await world.ada.chat.messages(kind="video", from_bots=True)) == 1

@@ -50,8 +50,8 @@ async def first_video(world: World) -> Seen:
     """A video in a chat that wants them replaced."""
     world.bots.start()
     await world.ada.say("/settings")
-    settings = await world.ada.chat.wait(matching="Settings of this chat", timeout_s=PATIENCE_S)
-    await world.ada.press(settings, "Earlier videos", timeout_s=PATIENCE_S)
+    settings = await world.ada.chat.wait(matching="Chat settings", timeout_s=PATIENCE_S)
+    await world.ada.press(settings, "Replace old", timeout_s=PATIENCE_S)
     await world.prompt()
     (video,) = await world.videos()
     await world.at_rest()

@@ -57,8 +57,7 @@ async def _talk(world: World, token: str) -> None:
 
 async def _answered(world: World, asked: Seen) -> None:
     async def is_answered() -> bool:
-        found = await world.ada.chat.messages(from_bots=True)
-        return any(seen.json.get("reply_to_message", {}).get("message_id") == asked.id for seen in found)
+        return bool(await world.ada.chat.messages(from_bots=True, after=asked.id))
 
     await until(is_answered)
     await world.at_rest()

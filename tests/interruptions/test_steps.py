@@ -209,10 +209,12 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     await world.bots.end(process, signal.SIGKILL)
     world.bots.start(JOB_TRIES="2", ADMINS=str(world.ada.id))
 
+    # Ada is the admin, too, who hears of it.
+    await world.ada.chat.wait(matching="jobs list --given-up", timeout_s=PATIENCE_S)
     await world.at_rest()
-    assert len(await world.said()) == 1
-    told = (await world.said())[0]
+    told, alert = await world.said()
     assert "interrupted" in told.text
+    assert "unexpected error" in alert.text
     assert told.buttons == ["🔁 Try again"]
     assert [seen.deleted_at is None for seen in await world.live()] == [False]
     assert await world.nemo.messages() == []

@@ -142,5 +142,7 @@ def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.Mon
     for event in _pieces_of_text(Completeness.PARTIAL)[:100]:
         turn._receive(event, received)
     assert previews == []
-    assert shown[-1].preview().startswith("w0 w1")
+    preview = shown[-1].preview
+    assert preview is not None
+    assert preview().startswith("w0 w1")
     assert len(previews) == 1

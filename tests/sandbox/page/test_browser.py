@@ -53,7 +53,7 @@ def the_main_job(page: Page, tmp_path: Path) -> None:
     page.send_clip("Beach", 'trim it to 2 seconds and add the title "Hello"')
 
     live = page.answer("%")
-    assert live.find_elements(By.CSS_SELECTOR, ".quote")
+    assert not live.find_elements(By.CSS_SELECTOR, ".quote"), "nothing came in between"
     first_words = live.text
     page.until(lambda: first_words not in page.one("#messages").text, "an edit in place")
     page.answer("I trimmed it; it is 2 seconds long now", 40)
@@ -61,7 +61,9 @@ def the_main_job(page: Page, tmp_path: Path) -> None:
     page.until(lambda: _is_playing(page), "the video plays")
     # The progress message is gone with the job.
     page.until(lambda: "%" not in page.one("#messages").text, "no progress message")
-    assert "trim it to 2 seconds" in page.answer("made in").find_element(By.CSS_SELECTOR, ".quote").text
+    result = page.answer("made in")
+    assert "I trimmed it; it is 2 seconds long now" in result.text, "the answer and the video are one message"
+    assert not result.find_elements(By.CSS_SELECTOR, ".quote"), "nothing came in between"
 
 
 def a_button_is_answered(page: Page, tmp_path: Path) -> None:
