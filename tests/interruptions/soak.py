@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -207,7 +207,7 @@ async def _recovery_s(bystander: Person) -> float:
 
     async def is_answered() -> bool:
         said = await bystander.chat.messages(from_bots=True)
-        return any(_asked_by(seen, [question.id]) == question.id for seen in said)
+        return any(_asked_by(seen, {question.id: question.text}) == question.id for seen in said)
 
     await until(is_answered, AT_REST_S)
     return time.monotonic() - began_s
@@ -233,14 +233,24 @@ async def _see_through(prompt: Prompt, tally: Tally) -> None:
 async def _answers(prompt: Prompt) -> list[Seen]:
     """What the bot said to a request, but for progress messages; deleted ones too."""
     said = await prompt.person.chat.messages(deleted=True, from_bots=True)
-    requests = [seen.id for seen in await prompt.person.chat.messages() if not seen.json["from"]["is_bot"]]
+    everything = await prompt.person.chat.messages()
+    requests = {seen.id: seen.text for seen in everything if not seen.json["from"]["is_bot"]}
     return [seen for seen in said if _asked_by(seen, requests) == prompt.message_id and not is_live(seen)]
 
 
-def _asked_by(seen: Seen, requests: Iterable[int]) -> int:
-    """Return the request that a message answers: it quotes that, unless nothing came in between."""
+def _asked_by(seen: Seen, requests: Mapping[int, str]) -> int:
+    """Return the request that a message answers: it quotes that, unless nothing came in between.
+
+    What came while no process took updates is not known to have come in between; then the title tells.
+
+    Args:
+        seen: The message.
+        requests: The texts of all requests, by the ids of their messages.
+    """
     quoted = seen.json.get("reply_to_message", {}).get("message_id")
-    return int(quoted or max((request for request in requests if request < seen.id), default=0))
+    titles = {request: text.partition('"')[2] for request, text in requests.items()}
+    named = next((request for request, title in titles.items() if title and title in seen.text), None)
+    return int(quoted or named or max((request for request in requests if request < seen.id), default=0))
 
 
 async def _compare_telegram(people: list[Person], asked: list[Prompt], tally: Tally) -> None:
@@ -255,7 +265,7 @@ async def _compare_telegram(people: list[Person], asked: list[Prompt], tally: Ta
         left = [seen.text for seen in said if is_live(seen) and seen.deleted_at is None]
         if left:
             tally.faults.append(f"{name}: progress messages were left: {left}")
-        numbers = {prompt.message_id for prompt in asked if prompt.person is person}
+        numbers = {prompt.message_id: prompt.text for prompt in asked if prompt.person is person}
         stray = [seen.text for seen in said if not is_live(seen) and _asked_by(seen, numbers) not in numbers]
         if stray:
             tally.faults.append(f"{name}: nobody asked for {stray}")
