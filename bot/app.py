@@ -28,8 +28,8 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name

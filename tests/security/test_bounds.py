@@ -13,6 +13,7 @@ import pytest
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
 from bot.jobs.steps import ask_agent
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
@@ -131,7 +132,7 @@ def test_many_small_pieces_cost_linear_time(completeness: Completeness) -> None:
 def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Progress] = []
     attempt: Any = SimpleNamespace(clock=None, responder=SimpleNamespace(report_progress=shown.append))
-    turn = ask_agent._AgentTurn(cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None))
+    turn = ask_agent._AgentTurn(cast(Any, None), TurnLimits(), attempt, Turn(), cast(Any, None))
     received, previews = ask_agent._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:

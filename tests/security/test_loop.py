@@ -15,6 +15,7 @@ from bot.jobs.checkpoints import Turn
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
@@ -130,7 +131,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
     async with answering(client, chunk(stream), END) as nemo:
         projects: Any = SimpleNamespace(nemo=nemo)
-        turn = ask_agent._AgentTurn(projects, ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None))
+        turn = ask_agent._AgentTurn(projects, TurnLimits(), attempt, Turn(), cast(Any, None))
         received = ask_agent._Received()
         await turn._consume(project, received, Silence(clock, 600, 900))
     return received.text.text

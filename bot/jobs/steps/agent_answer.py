@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from bot.chats.chats import ChatFields
@@ -83,7 +84,8 @@ async def send_answer(
         else:
             await attempt.responder.send("answer", answer)
     if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
-        await ShowCredits(projects)(attempt)
+        with contextlib.suppress(JobEnded):  # The video matters more.
+            await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
         if type(error) not in (ServiceError, RateLimited):
