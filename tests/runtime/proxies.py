@@ -104,7 +104,7 @@ async def _socks(proxy: Proxy, _: bytes, reader: asyncio.StreamReader, writer: a
         writer.write(b"\1\1")
         return
     writer.write(b"\1\0")
-    _, _, _, kind = await reader.readexactly(4)
+    kind = (await reader.readexactly(4))[3]
     if kind == 1:
         host = ".".join(map(str, await reader.readexactly(4)))
     else:
