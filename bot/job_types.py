@@ -28,6 +28,8 @@ from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.note_project import NoteProject
+from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.say import Say
 from bot.jobs.steps.show_credits import ShowCredits
@@ -109,11 +111,23 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (NextQuestion, ShowSample, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
+        (
+            NextQuestion,
+            ShowSample,
+            Gather,
+            AskForClip,
+            Connect,
+            Upload,
+            AskAgent,
+            NoteProject,
+            Export,
+            Deliver,
+        ),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
     JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
+    JobType(JobKind.OPEN_PROJECT, MAIN, (OpenProject,)),
     JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
     JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
     JobType(
@@ -141,6 +155,7 @@ JOB_TYPES: Final = (
 _COMMANDS: Final = (
     *(job_type.command for job_type in JOB_TYPES if job_type.command is not None),
     # Answered by their handlers, without a job of their own.
+    Command("projects", private=45, group=55, needs_handler=True),
     Command("language", private=80, group=90, needs_handler=True),
     Command("privacy", private=120, group=100, needs_handler=True),
     Command("help", private=150, group=110, needs_handler=True),
