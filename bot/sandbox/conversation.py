@@ -196,6 +196,7 @@ class BotStep(_Model):
     again: str | None = None
     gone: str | None = None
     buttonless: str | None = None
+    idle: bool = False
     chat: str | None = None
     topic: str | None = None
     label: str | None = None

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from redis.asyncio import Redis
 
+from bot.jobs.model import QueueName
+from bot.jobs.queue.tickets import parse_queue_id
 from bot.sandbox import media_files
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
@@ -38,6 +41,7 @@ from bot.sandbox.services import Services, serve_services
 from bot.sandbox.skipping_clock import SkippingClock
 from bot.sandbox.stage import LOOK_AGAIN_S, PATIENCE_S, Stage, Unmet, until
 from bot.sandbox.transcript import Transcript
+from bot.store import keys
 from bot.store.connect import open_store
 
 
@@ -76,7 +80,7 @@ async def play(
         )
         people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
         nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
-        player = Player(conversation, services, people, nemo, clock, out, work_dir)
+        player = Player(conversation, services, people, nemo, clock, store.redis, out, work_dir)
         await player.set_up()
         bot = running_bot(
             services,
@@ -113,6 +117,7 @@ class Player:
         people: Telegram's control API.
         nemo: NemoVideo's control API.
         clock: The conversation's source of time.
+        redis: The bot's store.
         out: Directory for delivered files.
         work_dir: Directory for files to send.
     """
@@ -124,6 +129,7 @@ class Player:
         people: People,
         nemo: NemoControl,
         clock: SkippingClock,
+        redis: Redis,
         out: Path,
         work_dir: Path,
     ) -> None:
@@ -135,6 +141,7 @@ class Player:
         self._expectations = Expectations(self._stage)
         self._files = 0
         self._clock = clock
+        self._redis = redis
         self._out = out
         self._transcript = Transcript(conversation.title, clock)
 
@@ -201,6 +208,8 @@ class Player:
             case PersonStep():
                 await self._act(actor, step)
             case BotStep():
+                if step.idle:
+                    await self._wait_until_idle(step.within_s)
                 await self._expectations.expect(step)
             case NemoStep():
                 await play_nemo(self._nemo, step)
@@ -326,6 +335,23 @@ class Player:
             **declared,
             **where,
         )
+
+    async def _wait_until_idle(self, within_s: float) -> None:
+        ends_s = time.monotonic() + within_s
+        while await self._is_busy():
+            if time.monotonic() >= ends_s:
+                raise Unmet("expected that no request runs or waits")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _is_busy(self) -> bool:
+        queues = [parse_queue_id(queue_id) async for queue_id, _ in self._redis.zscan_iter(keys.QUEUES)]
+        in_use = [
+            key(str(chat), queue)
+            for chat, queue in queues
+            if queue is QueueName.MAIN
+            for key in (keys.running_key, keys.queue_key)
+        ]
+        return bool(in_use) and bool(await self._redis.exists(*in_use))
 
     async def _check_copies(self, wanted: int) -> None:
         def count() -> int:

@@ -251,7 +251,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
         async with place.runner.background():
             await _until_listening(store.redis)
             for command in commands:
-                await store.redis.execute_command(*command)
+                await store.redis.execute_command(*command)  # type: ignore[no-untyped-call]
             await place.job_queue.sweep()
             async with working(place, "worker"):
                 await eventually(lambda: done)

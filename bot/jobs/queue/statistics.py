@@ -101,4 +101,5 @@ class QueueStatistics:
         """Return the names of the workers that are alive, see ``jobs/worker/supervisor.py``."""
         docket = self._docket
         oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
-        return set(await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf"))
+        names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
+        return set(names)
