@@ -327,7 +327,7 @@ async def test_an_edit_may_only_add_a_link_behind_words(received: Received) -> N
     body = message("cut this", PRIVATE, **{"from": ANN, "edit_date": 60, "entities": [link]})
     await received({"edited_message": body["message"]})
     job = (await received.job_queue.gathered(stored)).job
-    assert (job.text, job.payload_as(EditPayload).links) == ("cut", (LINK,))
+    assert (job.text, job.payload_as(EditPayload).links) == ("cut this", (LINK,))
 
 
 async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(received: Received) -> None:

@@ -37,7 +37,7 @@ DAY_S = 86_400
 
 
 async def ask(rig: Rig, attempt: Attempt) -> None:
-    await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(attempt)
+    await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(attempt)
 
 
 def asking(
