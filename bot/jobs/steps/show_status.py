@@ -1,6 +1,6 @@
 """Show the timeline, and what runs and waits."""
 
-from bot.jobs.buttons import Cancel, Export, PlaceFiles
+from bot.jobs.buttons import Cancel, Export, ListProjects, PlaceFiles
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
@@ -17,6 +17,7 @@ from bot.words import bounded
 
 MOST_WAITING = 5  # waiting requests that are listed
 _WORDS_CHARS = 60
+_PROJECTS = (Button("button.projects", ListProjects()),)
 
 
 class ShowStatus:
@@ -45,12 +46,12 @@ class ShowStatus:
         if draft is None or not draft.is_ready:
             heading = unplaced_message(unplaced) if unplaced else heading
             await attempt.responder.send(
-                "status", ListMessage(heading, (*tracks, *work, *waiting), (*place, *cancel))
+                "status", ListMessage(heading, (*tracks, *work, *waiting), (*place, *_PROJECTS, *cancel))
             )
         else:
             besides = (unplaced_message(unplaced),) if unplaced else ()
             parts = (*besides, *work, *await self._credits(attempt))
-            buttons = (Button("button.export", Export()), *place, *cancel)
+            buttons = (Button("button.export", Export()), *_PROJECTS, *place, *cancel)
             caption = ListMessage(heading, (*tracks, *parts, *waiting), buttons)
             await attempt.responder.send("status", TimelinePicture(draft, caption, parts, waiting))
         if question is not None:
