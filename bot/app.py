@@ -28,6 +28,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
@@ -338,6 +339,7 @@ class App:
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             redis=redis,
+            usual_times=UsualTimes(redis),
             turn_limits=TurnLimits(
                 silent_s=settings.turn_silent_s,
                 total_s=settings.turn_total_s,

@@ -87,6 +87,9 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
+USUAL_TIMES = (
+    f"{NAMESPACE}usual:"  # for ever: the newest times in s of each kind of work, a list of at most 31
+)
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -116,6 +119,11 @@ def job_key(chat: str, job_id: str) -> str:
 def queue_key(chat: str, queue: str) -> str:
     """Return the key of the jobs that wait in one of a chat's queues."""
     return f"{QUEUE}{{{chat}}}:{queue}"
+
+
+def usual_times_key(work: str) -> str:
+    """Return the key of how long one kind of work took."""
+    return f"{USUAL_TIMES}{work}"
 
 
 def waiting_of_key(owner_id: int) -> str:
