@@ -222,7 +222,7 @@ def _clause(text: str, masked: str, start: int, end: int, after: str) -> _Clause
 
 
 def _probe(masked: str) -> str:
-    """Return a clause for matching: lower case, without markup and emoji, each quotation one character, single spaces."""
+    """Return a clause for matching: lower case, without markup and emoji, quotations and spaces as one character."""
     if len(masked) > MAX_CLAUSE_CHARS:
         return ""
     plain = _PICTURES.sub("", _MARKUP.sub("", simplified(masked.casefold()).replace("’", "'")))
