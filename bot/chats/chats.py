@@ -1,5 +1,6 @@
 """What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,6 +25,7 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
 from bot.chats.key import ChatKey
+from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.store.keys import ACCOUNT_LOCK_TTL_S, account_lock_key, chat_key, results_key, uploads_key
 from bot.store.lua_script import LuaScript
@@ -252,8 +254,13 @@ class Chats:
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
+        self._readings = RecentReadings[Chat]()
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
+
+    async def get_for(self, job: Reader) -> Chat:
+        """Return what is known of a job's chat; its steps share one reading for a moment, see `RecentReadings`."""
+        return await self._readings.get(job.chat, job.id, lambda: self.get(job.chat))
 
     async def get(self, key: ChatKey) -> Chat:
         """Return what is known of a chat; reading creates nothing.
@@ -299,10 +306,16 @@ class Chats:
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
-        await self.update(key)
+        async with self._redis.pipeline(transaction=True) as transaction:
+            self._extend_ttl(transaction, key)
+            await transaction.execute()
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
+        with self._readings.changing(key):
+            return await self._ensure_client_id(key)
+
+    async def _ensure_client_id(self, key: ChatKey) -> UUID:
         name = chat_key(str(key.of_account))
         async with self._redis.pipeline(transaction=True) as transaction:
             transaction.hsetnx(name, "client_id", str(uuid4()))
@@ -342,6 +355,10 @@ class Chats:
         values: dict[str, Any] = {}
         for change in changes:
             values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
+        with self._readings.changing(key):
+            await self._save(key, values)
+
+    async def _save(self, key: ChatKey, values: Mapping[str, Any]) -> None:
         async with self._redis.pipeline(transaction=True) as transaction:
             for name_in_hash, value in values.items():
                 name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
@@ -362,25 +379,28 @@ class Chats:
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """
-        await self._save_latest_result(
-            [
-                chat_key(str(before.key)),
-                results_key(str(before.key)),
-                chat_key(str(before.key.of_account)),
-            ],
-            expected_chat_id=str(before.result_chat_id or ""),
-            expected_message_id=str(before.result_message_id or ""),
-            chat_id=str(telegram_chat_id),
-            message_id=str(message_id),
-            session_id=before.session_id or "",
-            ttl_s=self._ttl_s,
-        )
+        names = [
+            chat_key(str(before.key)),
+            results_key(str(before.key)),
+            chat_key(str(before.key.of_account)),
+        ]
+        with self._readings.changing(before.key):
+            await self._save_latest_result(
+                names,
+                expected_chat_id=str(before.result_chat_id or ""),
+                expected_message_id=str(before.result_message_id or ""),
+                chat_id=str(telegram_chat_id),
+                message_id=str(message_id),
+                session_id=before.session_id or "",
+                ttl_s=self._ttl_s,
+            )
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that somebody still needs a message, if it holds the latest finished video."""
-        await self._mark_result_in_use(
-            [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
-        )
+        with self._readings.changing(key):
+            await self._mark_result_in_use(
+                [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
+            )
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:
         """Save a delivered video, so that the same draft is not rendered and uploaded again."""
