@@ -1,6 +1,5 @@
 """What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,9 +24,17 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.store.keys import ACCOUNT_LOCK_TTL_S, account_lock_key, chat_key, results_key, uploads_key
+from bot.store.keys import (
+    ACCOUNT_LOCK_TTL_S,
+    account_lock_key,
+    chat_key,
+    projects_key,
+    results_key,
+    uploads_key,
+)
 from bot.store.lua_script import LuaScript
 
 DEFAULT_TTL_DAYS = 90
@@ -255,6 +262,7 @@ class Chats:
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
         self._readings = RecentReadings[Chat]()
+        self.project_list = ProjectList(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
@@ -312,16 +320,13 @@ class Chats:
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
-        with self._readings.changing(key):
-            return await self._ensure_client_id(key)
-
-    async def _ensure_client_id(self, key: ChatKey) -> UUID:
         name = chat_key(str(key.of_account))
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hsetnx(name, "client_id", str(uuid4()))
-            transaction.hget(name, "client_id")
-            self._extend_ttl(transaction, key)
-            _, client_id, *_ = await transaction.execute()
+        with self._readings.changing(key):
+            async with self._redis.pipeline(transaction=True) as transaction:
+                transaction.hsetnx(name, "client_id", str(uuid4()))
+                transaction.hget(name, "client_id")
+                self._extend_ttl(transaction, key)
+                _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
 
     def person_digest(self, person_id: int) -> str:
@@ -356,18 +361,44 @@ class Chats:
         for change in changes:
             values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
         with self._readings.changing(key):
-            await self._save(key, values)
+            async with self._redis.pipeline(transaction=True) as transaction:
+                for name_in_hash, value in values.items():
+                    name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
+                    if value is None:
+                        transaction.hdel(name, name_in_hash)
+                    else:
+                        transaction.hset(name, name_in_hash, str(value))
+                self._extend_ttl(transaction, key)
+                await transaction.execute()
 
-    async def _save(self, key: ChatKey, values: Mapping[str, Any]) -> None:
-        async with self._redis.pipeline(transaction=True) as transaction:
-            for name_in_hash, value in values.items():
-                name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
-                if value is None:
-                    transaction.hdel(name, name_in_hash)
-                else:
-                    transaction.hset(name, name_in_hash, str(value))
-            self._extend_ttl(transaction, key)
-            await transaction.execute()
+    async def has_content(self, chat: Chat) -> bool:
+        """Return whether a chat's project has files, or the agent was ever asked for something in it."""
+        if chat.session_id is None:
+            return False
+        if chat.answer_session_id == chat.session_id or await self.project_files(
+            chat.key, chat.session_id, 1
+        ):
+            return True
+        return await self.project_list.find(chat.key, project_mark(chat.session_id)) is not None
+
+    async def list_project(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
+        """Put a chat's present project, if it has content, into the list of those that the chat can go back to.
+
+        Args:
+            chat: The chat.
+            now: When it was used, UTC.
+            is_lost: Whether NemoVideo no longer has it.
+        """
+        if chat.session_id is not None and await self.has_content(chat):
+            project = ListedProject(
+                session_id=chat.session_id,
+                task_id=chat.task_id,
+                account=chat.account,
+                project_epoch=chat.project_epoch,
+                used_at=now,
+                is_lost=is_lost,
+            )
+            await self.project_list.save(chat.key, project)
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's present project.
@@ -379,14 +410,10 @@ class Chats:
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """
-        names = [
-            chat_key(str(before.key)),
-            results_key(str(before.key)),
-            chat_key(str(before.key.of_account)),
-        ]
-        with self._readings.changing(before.key):
+        key, account = before.key, before.key.of_account
+        with self._readings.changing(key):
             await self._save_latest_result(
-                names,
+                [chat_key(str(key)), results_key(str(key)), chat_key(str(account))],
                 expected_chat_id=str(before.result_chat_id or ""),
                 expected_message_id=str(before.result_message_id or ""),
                 chat_id=str(telegram_chat_id),
@@ -459,5 +486,6 @@ class Chats:
             await transaction.execute()
 
     def _extend_ttl(self, transaction: Pipeline, key: ChatKey) -> None:
-        for name in {chat_key(str(key.of_account)), chat_key(str(key)), results_key(str(key))}:
+        own = (chat_key(str(key)), results_key(str(key)), projects_key(str(key)))
+        for name in {chat_key(str(key.of_account)), *own}:
             transaction.expire(name, self._ttl_s)
