@@ -61,6 +61,8 @@ def options(
     ] = False,
 ) -> None:
     """The NemoVideo Telegram bot: edit and make video by talking."""
+    # Otherwise docket's result library would instrument itself for run-time type checks at each start.
+    os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -86,8 +88,6 @@ def run(
     """Run the bot for real use. Settings come from the environment and from .env."""
     with progress() as show_progress:
         show_progress("Starting")
-        # Otherwise docket's result library would instrument itself for run-time type checks at each start.
-        os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
         from bot.app import App
         from bot.runtime.clock import SystemClock
@@ -139,20 +139,36 @@ def sandbox(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The chat page's port; 0 takes a free one.")
     ] = 0,
+    load: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            help="Let so many people write at once, with your settings' limits and intervals, and print what it took.",
+            metavar="CHATS",
+        ),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="With --load: how long they write.")] = 5.0,
 ) -> None:
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
     with progress() as show_progress:
         show_progress("Starting")
         from bot.runtime.logs import configure_logging
         from bot.sandbox import command
+        from bot.settings import WrongSettings
         from bot.startup import CannotStart
         from bot.store.errors import StoreError
 
     configure_logging("ERROR", "text")
     try:
+        if load is not None:
+            _run(command.load(load, minutes))
+            return
         if play is not None:
             sys.exit(_run(command.play(Path(play), out)))
         _run(command.services() if only else command.chat(data_dir, port))
+    except WrongSettings as error:
+        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except (CannotStart, StoreError, command.WrongFile) as error:
         _exit_with_error(str(error))
 

@@ -13,6 +13,7 @@ from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.steps.ask_for_clip import AskForClip
@@ -27,6 +28,8 @@ from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.note_project import NoteProject
+from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.say import Say
 from bot.jobs.steps.show_credits import ShowCredits
@@ -96,6 +99,7 @@ class StepDependencies:
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser
     redis: Redis
+    usual_times: UsualTimes
     turn_limits: TurnLimits
     credit_limits: CreditLimits
     render_limits: RenderLimits
@@ -107,11 +111,23 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (NextQuestion, ShowSample, Gather, AskForClip, Connect, Upload, AskAgent, Export, Deliver),
+        (
+            NextQuestion,
+            ShowSample,
+            Gather,
+            AskForClip,
+            Connect,
+            Upload,
+            AskAgent,
+            NoteProject,
+            Export,
+            Deliver,
+        ),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
     JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
+    JobType(JobKind.OPEN_PROJECT, MAIN, (OpenProject,)),
     JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
     JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
     JobType(
@@ -139,6 +155,7 @@ JOB_TYPES: Final = (
 _COMMANDS: Final = (
     *(job_type.command for job_type in JOB_TYPES if job_type.command is not None),
     # Answered by their handlers, without a job of their own.
+    Command("projects", private=45, group=55, needs_handler=True),
     Command("language", private=80, group=90, needs_handler=True),
     Command("privacy", private=120, group=100, needs_handler=True),
     Command("help", private=150, group=110, needs_handler=True),

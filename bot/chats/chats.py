@@ -24,8 +24,16 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.store.keys import ACCOUNT_LOCK_TTL_S, account_lock_key, chat_key, results_key, uploads_key
+from bot.store.keys import (
+    ACCOUNT_LOCK_TTL_S,
+    account_lock_key,
+    chat_key,
+    projects_key,
+    results_key,
+    uploads_key,
+)
 from bot.store.lua_script import LuaScript
 
 DEFAULT_TTL_DAYS = 90
@@ -252,6 +260,7 @@ class Chats:
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
+        self.project_list = ProjectList(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
@@ -352,6 +361,35 @@ class Chats:
             self._extend_ttl(transaction, key)
             await transaction.execute()
 
+    async def has_content(self, chat: Chat) -> bool:
+        """Return whether a chat's project has files, or the agent was ever asked for something in it."""
+        if chat.session_id is None:
+            return False
+        if chat.answer_session_id == chat.session_id or await self.project_files(
+            chat.key, chat.session_id, 1
+        ):
+            return True
+        return await self.project_list.find(chat.key, project_mark(chat.session_id)) is not None
+
+    async def list_project(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
+        """Put a chat's present project, if it has content, into the list of those that the chat can go back to.
+
+        Args:
+            chat: The chat.
+            now: When it was used, UTC.
+            is_lost: Whether NemoVideo no longer has it.
+        """
+        if chat.session_id is not None and await self.has_content(chat):
+            project = ListedProject(
+                session_id=chat.session_id,
+                task_id=chat.task_id,
+                account=chat.account,
+                project_epoch=chat.project_epoch,
+                used_at=now,
+                is_lost=is_lost,
+            )
+            await self.project_list.save(chat.key, project)
+
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's present project.
 
@@ -439,5 +477,6 @@ class Chats:
             await transaction.execute()
 
     def _extend_ttl(self, transaction: Pipeline, key: ChatKey) -> None:
-        for name in {chat_key(str(key.of_account)), chat_key(str(key)), results_key(str(key))}:
+        own = (chat_key(str(key)), results_key(str(key)), projects_key(str(key)))
+        for name in {chat_key(str(key.of_account)), *own}:
             transaction.expire(name, self._ttl_s)

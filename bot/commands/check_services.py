@@ -79,6 +79,8 @@ class TelegramCheck:
             advice = "Check the network, DNS and the firewall of this machine"
             if url != TELEGRAM_CLOUD_URL:
                 advice = "Is your Bot API server running, and TELEGRAM_API_URL its address?"
+            if self._settings.telegram_proxy:
+                advice = "Is the proxy in TELEGRAM_PROXY running, and are its user and password right?"
             return [
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
@@ -208,7 +210,8 @@ async def check_nemovideo(
             wrong(
                 "NemoVideo",
                 f"{settings.nemo_api_url} does not answer as expected: {str(error) or 'too slow'}",
-                "Check the network of this machine and NEMO_API_URL",
+                "Check the network of this machine and NEMO_API_URL"
+                + (", and the proxy in NEMO_PROXY" if settings.nemo_proxy else ""),
             ),
             not_asked("NemoVideo: account", "no answer"),
             *(dates[-1:] or [not_asked("clock, by NemoVideo's", "no answer")]),

@@ -166,6 +166,49 @@ class KeepProject(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class ListProjects(ButtonAction):
+    """List the chat's projects in this message, those of the page with this number, from 1.
+
+    Without a number, send the list.
+    """
+
+    name = "projects"
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProject(ButtonAction):
+    """Show the project with a mark, and what can be done with it."""
+
+    name = "project"
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProject(ButtonAction):
+    """Go back to the project with a mark."""
+
+    name = "open_project"
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameProject(ButtonAction):
+    """Say how the present project gets another name."""
+
+    name = "rename_project"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProject(ButtonAction):
+    """Forget the project with a mark, or ask first."""
+
+    name = "delete_project"
+    is_sure: bool
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
     """Show where the project opens in a browser; make a project if there is none.
 

@@ -20,6 +20,7 @@ from bot.jobs.payloads import (
     ForgetPayload,
     LinkPayload,
     LoginPayload,
+    OpenProjectPayload,
     Payload,
     PrivateAnswerPayload,
     SayPayload,
@@ -48,6 +49,7 @@ class JobKind(StrEnum):
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
     NEW = "new"  # start an empty project
+    OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     CREDITS = "credits"
     STATUS = "status"
     LINK = "link"  # where the project opens in a browser
@@ -172,6 +174,7 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
     JobKind.DELETE_TOKEN: DeleteTokenPayload,

@@ -65,6 +65,12 @@ class DeleteTokenPayload(Payload):
     kept: LocalizedMessage  # sent when it can't be deleted
 
 
+class OpenProjectPayload(Payload):
+    """A project of the chat's list that becomes the present one."""
+
+    mark: str = ""  # stands for the project in the list
+
+
 class SkillPayload(Payload):
     """A question for the skill cards."""
 

@@ -10,6 +10,7 @@ import structlog
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import Call, ClientIdMissing, NemoError, RateLimited
@@ -97,6 +98,11 @@ class Accounts:
         if chat.own_token is not None:
             return Account.OWN
         return Account.ANONYMOUS if await self._operator_token.usable() is None else Account.OPERATOR
+
+    async def can_see(self, chat: Chat, project: ListedProject) -> bool:
+        """Return whether the account that a chat works with now is that of a project in its list."""
+        project_of = {"account": project.account, "project_epoch": project.project_epoch}
+        return _can_see_project(await self.account_kind_for(chat), chat.model_copy(update=project_of))
 
     async def token(self, job: Requester, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """The token for a chat's calls, and the chat as it is with that.
@@ -249,7 +255,7 @@ class Accounts:
 
 def _can_see_project(account: Account, chat: Chat) -> bool:
     """Return whether the account that a chat works with now is the one that its project belongs to."""
-    if chat.account is not account:
+    if chat.account != account:
         return False
     return account is Account.OPERATOR or chat.project_epoch == chat.account_epoch
 

@@ -12,6 +12,7 @@ import structlog
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject
 from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, project_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
@@ -266,9 +267,32 @@ class Projects:
         """Return the chat's active skill card in a language."""
         return self._cards.active(chat.skill, language)
 
-    async def forget_session(self, key: ChatKey) -> None:
-        """Let the next call begin an empty project."""
+    async def leave(self, key: ChatKey) -> None:
+        """Let the next call begin an empty project; the chat can go back to its present one."""
+        await self.chats.list_project(await self.chats.get(key), self._clock.now())
         await self.chats.update(key, RESET_PROJECT)
+
+    async def go_back(self, key: ChatKey, project: ListedProject) -> bool:
+        """Make a project from the chat's list its present one; idempotent.
+
+        Returns:
+            Whether the chat's account can see it. Otherwise the next call begins an empty project.
+        """
+        chat = await self.chats.get(key)
+        if chat.session_id != project.session_id:
+            await self.leave(key)
+        is_visible = await self.accounts.can_see(chat, project)
+        if is_visible:
+            now = ListedProject(session_id=project.session_id, used_at=self._clock.now(), is_lost=False)
+            await self.chats.project_list.save(key, now)
+            present = ChatFields(
+                session_id=project.session_id,
+                task_id=project.task_id,
+                account=Account(project.account),
+                project_epoch=project.project_epoch,
+            )
+            await self.chats.update(key, RESET_PROJECT, present)
+        return is_visible
 
     async def _repair(
         self, job: Requester, error: AuthError | SessionGone, used: str | None, used_token: str | None = None
@@ -307,6 +331,7 @@ class Projects:
         return loss
 
     async def _lose_project(self, key: ChatKey, session_id: str | None) -> None:
+        await self.chats.list_project(await self.chats.get(key), self._clock.now(), is_lost=True)
         await self.chats.update(key, RESET_PROJECT, ChatFields(lost_session_id=session_id))
 
     def _kept_claim(self, chat: Chat) -> str | None:

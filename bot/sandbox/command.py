@@ -20,11 +20,12 @@ from bot.sandbox.conversation import WrongFile
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import serve_services
 from bot.sandbox.transcript import FILE_NAME
+from bot.settings import load_settings
 from bot.startup import CannotStart
 from bot.store.connect import open_store
 from bot.web.serve import serve
 
-__all__ = ["MAIN_JOB", "WrongFile", "chat", "chat_page", "play", "services"]
+__all__ = ["MAIN_JOB", "WrongFile", "chat", "chat_page", "load", "play", "services"]
 
 MAIN_JOB = conversation.DIRECTORY / "main_job.yaml"
 
@@ -70,6 +71,21 @@ async def services() -> None:
         typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_control_url}/control/)")
         typer.echo(f"Bot        token {services.token}, not started; Ctrl-C ends everything")
         await stop.wait()
+
+
+async def load(chats: int, minutes: float) -> None:
+    """Play a crowd with the operator's settings, and print what it took.
+
+    Args:
+        chats: Number of people.
+        minutes: How long they write.
+
+    Raises:
+        WrongSettings: A setting is not valid.
+    """
+    from bot.sandbox import load as crowd  # Nothing else of the sandbox needs it.
+
+    await crowd.run(chats, minutes, load_settings(), _stop_by_signal())
 
 
 async def chat(data_dir: Path | None, port: int) -> None:

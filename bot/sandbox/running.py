@@ -1,9 +1,11 @@
-"""Run the real bot against the stand-ins, in this process."""
+"""Run the real bot against the stand-ins, in this process or in one of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -59,3 +61,40 @@ async def running_bot(
         waiting.cancel()
         stop.set()
         await task
+
+
+@contextlib.asynccontextmanager
+async def bot_process(services: Services, data_dir: Path, **settings: str) -> AsyncIterator[int]:
+    """Run the bot as ``nemovideo-bot run`` does, in a process of its own, until the block is left.
+
+    Neither the settings of the environment nor ``.env`` reach it.
+
+    Args:
+        services: The stand-ins.
+        data_dir: Directory for the bot's files.
+        settings: Further environment variables.
+
+    Yields:
+        The ID of its process.
+    """
+    names = {name.upper() for name in Settings.model_fields}
+    environment = {
+        **{name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in names},
+        "TELEGRAM_BOT_TOKEN": services.token,
+        "TELEGRAM_API_URL": services.telegram_url,
+        "NEMO_API_URL": services.nemo_url,
+        "NEMO_WEB_URL": services.nemo_url,
+        "DATA_DIR": str(data_dir),
+        "LOG_LEVEL": "ERROR",
+        **settings,
+    }
+    await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from bot.cli import main; main()", "run", cwd=data_dir, env=environment
+    )
+    try:
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()

@@ -22,6 +22,7 @@ CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the ri
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
 ACCOUNT_LOCK = f"{NAMESPACE}account_lock:"  # ACCOUNT_LOCK_TTL_S: one job of a chat gets it a guest token
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
+PROJECTS = f"{NAMESPACE}projects:"  # as its chat: the projects that it can go back to, a hash
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
@@ -49,6 +50,11 @@ def account_lock_key(chat: str) -> str:
 def results_key(chat: str) -> str:
     """Return the key of the latest videos delivered to a chat."""
     return f"{RESULTS}{{{chat}}}"
+
+
+def projects_key(chat: str) -> str:
+    """Return the key of the projects that a chat can go back to."""
+    return f"{PROJECTS}{{{chat}}}"
 
 
 def uploads_key(chat: str) -> str:
@@ -81,6 +87,9 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
+USUAL_TIMES = (
+    f"{NAMESPACE}usual:"  # for ever: the newest times in s of each kind of work, a list of at most 31
+)
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -110,6 +119,11 @@ def job_key(chat: str, job_id: str) -> str:
 def queue_key(chat: str, queue: str) -> str:
     """Return the key of the jobs that wait in one of a chat's queues."""
     return f"{QUEUE}{{{chat}}}:{queue}"
+
+
+def usual_times_key(work: str) -> str:
+    """Return the key of how long one kind of work took."""
+    return f"{USUAL_TIMES}{work}"
 
 
 def waiting_of_key(owner_id: int) -> str:

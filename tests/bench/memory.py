@@ -5,19 +5,14 @@ The bot runs as the one process that is looked at; the stand-ins are in this one
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import People
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.services import Services, serve_services
+from bot.sandbox.running import bot_process
+from bot.sandbox.services import serve_services
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.table import Figure, alone
 
@@ -27,30 +22,6 @@ ROUNDS = 2
 MAX_GROWTH_MB = 8.0
 SET_UPS = (("own server, by path", 200, 200, True), ("cloud, by HTTP", 19, 45, False))
 """What it is, MB in, MB out, and whether the Bot API server is an own one."""
-
-
-@contextlib.asynccontextmanager
-async def bot_process(services: Services, data_dir: Path, **settings: str) -> AsyncIterator[int]:
-    """The bot as ``nemovideo-bot run`` has it, in a process of its own; gives its id."""
-    environment = {
-        **os.environ,
-        "TELEGRAM_BOT_TOKEN": services.token,
-        "TELEGRAM_API_URL": services.telegram_url,
-        "NEMO_API_URL": services.nemo_url,
-        "NEMO_WEB_URL": services.nemo_url,
-        "DATA_DIR": str(data_dir),
-        "RENDER_POLL_S": "0.2",
-        "LOG_LEVEL": "WARNING",
-        **settings,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from bot.cli import main; main()", "run", env=environment
-    )
-    try:
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
 
 
 async def growth(sent_mb: int, result_mb: int, *, local: bool) -> float:
@@ -67,6 +38,7 @@ async def growth(sent_mb: int, result_mb: int, *, local: bool) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data_dir = Path(folder)
         settings = {
+            "RENDER_POLL_S": "0.2",
             "TELEGRAM_LOCAL_MODE": str(local).lower(),
             "TELEGRAM_FILES_DIR": str(data_dir / "services" / "telegram"),
         }

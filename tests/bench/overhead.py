@@ -24,8 +24,8 @@ from pathlib import Path
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import People, Seen
 from bot.sandbox.nemovideo.client import NemoControl
+from bot.sandbox.running import bot_process
 from bot.sandbox.services import serve_services
-from tests.bench.memory import bot_process
 from tests.bench.table import Figure, alone
 
 LOOK_S = 0.1
@@ -52,7 +52,7 @@ async def overheads() -> Sequence[float]:
             serve_services(data_dir / "services") as services,
             People(services.people_url) as people,
             NemoControl(services.nemo_control_url) as nemo,
-            bot_process(services, data_dir / "bot", RENDER_POLL_S=str(LOOK_S), LOG_LEVEL="ERROR"),
+            bot_process(services, data_dir / "bot", RENDER_POLL_S=str(LOOK_S)),
         ):
             await nemo.set(pace=NO_TIME, anonymous_per_address=None)
             taken = [await _one(people, nemo, clip, number) for number in range(UNCOUNTED + ROUNDS)]

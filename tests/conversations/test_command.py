@@ -102,6 +102,31 @@ async def test_the_machines_own_settings_are_not_the_sandboxs(tmp_path: Path) ->
         assert (await process.stdout.readline()).startswith(b"Chat with the bot: http://127.0.0.1:")
 
 
+async def test_a_load_is_played_with_the_operators_numbers_and_told_in_a_table(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "REDIS_URL=redis://localhost:1\nNEMO_TOKEN=nmv_usr_for_real_use\n", "utf-8"
+    )
+
+    code, out, err = await run(
+        "sandbox", "--load", "4", "--minutes", "0.5", cwd=tmp_path, DAILY_JOBS_PER_PERSON="0"
+    )
+
+    assert (code, err) == (0, "")
+    table = {line[:15].strip(): line[16:] for line in out.splitlines()}
+    assert list(table) == [
+        "Requests",
+        "First sign",
+        "Answers",
+        "Unanswered",
+        "Queue",
+        "CPU",
+        "Memory",
+        "Redis commands",
+    ]
+    assert not table["Requests"].startswith("0")
+    assert table["First sign"].startswith("half within")
+
+
 async def test_the_chat_page_is_told_in_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
     place = tmp_path / "temporary"
     place.mkdir()

@@ -43,6 +43,7 @@ async def run_of(
 async def fill(redis: Redis, chat: ChatKey, value: str) -> None:
     await redis.hset(keys.chat_key(str(chat)), "session_id", value)
     await redis.lpush(keys.results_key(str(chat)), value)
+    await redis.hset(keys.projects_key(str(chat)), "mark", value)
 
 
 async def names(redis: Redis, chat: ChatKey) -> set[str]:

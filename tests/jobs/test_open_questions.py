@@ -106,6 +106,7 @@ async def test_cancelled_before_it_is_set_aside(job_queue: JobQueue) -> None:
     claimed = await claim(job_queue)
     await job_queue.questions.ask(job, claimed.attempt, "1.0")
     await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
+    assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.OVER
     assert not await job_queue.questions.set_aside(job, claimed.attempt)
     claimed = await claim(job_queue)
     assert claimed.cancelled

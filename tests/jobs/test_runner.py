@@ -15,14 +15,23 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import ButtonAction, Export, Retry
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Checkpoint, HeldAnswer, Turn
+from bot.jobs.checkpoints import (
+    AgentAnswered,
+    AgentAsked,
+    Checkpoint,
+    HeldAnswer,
+    MessageSend,
+    SentMessage,
+    Turn,
+)
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
-from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.jobs.worker.runner import JobRunner
+from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
@@ -332,6 +341,26 @@ class TestCancel:
             pass
         assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", (EXPORT,))]
         assert await state_of(job_queue, job) is JobState.CANCELLED
+
+    async def test_a_question_that_was_just_sent_loses_its_buttons(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+    ) -> None:
+        """Its job is cancelled before it is set aside, so that whoever cancels it finds a running one."""
+
+        async def asks(attempt: Attempt) -> None:
+            asked = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cartoon",)),)))
+            sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
+            await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
+            await attempt.ask("1.0")
+            await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
+            raise JobSetAside
+
+        job = new_job()
+        await job_queue.enqueue([job], 1)
+        await a_runner(job_queue, redis, responders, clock, asks).work(EDIT, job.id, "a")
+        await a_runner(job_queue, redis, responders, clock, asks).work(EDIT, job.id, "a")
+        assert await state_of(job_queue, job) is JobState.CANCELLED
+        assert responders.buttonless == [(job.id, 12)]
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate

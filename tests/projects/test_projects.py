@@ -232,7 +232,7 @@ async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one
 ) -> None:
     job, projects = new_job(), office.open(None)
     before = await projects.call(job, whole)
-    await projects.forget_session(job.chat)
+    await projects.leave(job.chat)
     await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
@@ -478,7 +478,7 @@ async def test_a_project_that_came_without_its_task_has_a_link(office: Office) -
 async def test_a_new_project_has_a_link_of_its_own(office: Office) -> None:
     job, projects = new_job(), office.open(None)
     first = await projects.browser_link(job)
-    await projects.forget_session(job.chat)
+    await projects.leave(job.chat)
     second = await projects.browser_link(job)
     assert None not in (first, second)
     assert first != second
@@ -518,7 +518,7 @@ async def test_a_project_speaks_the_language_of_the_job(office: Office) -> None:
     for language in ("en", "zh"):
         job = new_job(language=language)
         await projects.call(job, whole)
-        await projects.forget_session(job.chat)
+        await projects.leave(job.chat)
     assert [session.language for session in await office.nemo.sessions()] == ["en", "zh-CN"]
 
 

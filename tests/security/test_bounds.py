@@ -13,12 +13,14 @@ import pytest
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
 from bot.jobs.steps import ask_agent
+from bot.jobs.steps.turn_progress import TurnProgress
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
 from bot.nemo.events import AgentText, Completeness, Event, ToolCall
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.turns import TurnText
+from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import MAX_ANSWER_CHARS, MAX_PIECES, to_pieces
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
@@ -130,8 +132,12 @@ def test_many_small_pieces_cost_linear_time(completeness: Completeness) -> None:
 
 def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Progress] = []
-    attempt: Any = SimpleNamespace(clock=None, responder=SimpleNamespace(report_progress=shown.append))
-    turn = ask_agent._AgentTurn(cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None))
+    responder = SimpleNamespace(report_progress=shown.append)
+    attempt: Any = SimpleNamespace(clock=SystemClock(), responder=responder, load=lambda *_: None)
+    progress = TurnProgress(attempt, cast(Any, None))
+    turn = ask_agent._AgentTurn(
+        cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None), progress
+    )
     received, previews = ask_agent._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:

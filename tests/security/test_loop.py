@@ -130,7 +130,13 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
     async with answering(client, chunk(stream), END) as nemo:
         projects: Any = SimpleNamespace(nemo=nemo)
-        turn = ask_agent._AgentTurn(projects, ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None))
+        turn = ask_agent._AgentTurn(
+            projects,
+            ask_agent.TurnLimits(),
+            attempt,
+            Turn(),
+            *[cast(Any, SimpleNamespace(show=lambda *_: None))] * 2,
+        )
         received = ask_agent._Received()
         await turn._consume(project, received, Silence(clock, 600, 900))
     return received.text.text

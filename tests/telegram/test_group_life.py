@@ -1,6 +1,7 @@
 """Groups: the introduction, who may change the settings, and who may begin a new project."""
 
 import inspect
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ from telegram import ChatMemberAdministrator
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import OpenProjectPayload, SayPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.words import Words
 from tests.telegram.test_handlers import (
@@ -160,3 +162,48 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
 async def test_forget_can_be_left(received: Received) -> None:
     assert await received(press("1:keep_chat", ANN, PRIVATE)) == []
     assert await received.toast() == Words("en").plain("toast.chat_kept")
+
+
+async def test_the_last_editor_or_an_admin_switches_a_groups_project(received: Received) -> None:
+    group, ann, bo, cy = await club(received)
+    chat = ChatKey(group["id"])
+    (edit,) = await received(message("/edit trim it", group, **{"from": bo}))
+    await received.chats.update(chat, ChatFields(answer_job_id=edit.id))
+    await received.chats.project_list.save(chat, ListedProject(session_id="s", used_at=edit.asked_at))
+    mark = project_mark("s")
+    assert await received(press(f"1:open_project:{mark}", cy, group)) == []
+    assert await received.toast() == Words("en").plain("projects.not_yours")
+    for who in (bo, ann):
+        (job,) = await received(press(f"1:open_project:{mark}", who, group))
+        assert (job.kind, job.payload) == (JobKind.OPEN_PROJECT, OpenProjectPayload(mark=mark))
+
+
+async def test_admins_rename_and_delete_a_groups_projects(received: Received) -> None:
+    group, ann, bo, _ = await club(received)
+    chat = ChatKey(group["id"])
+    for name in ("one", "two"):
+        await received.chats.project_list.save(
+            chat, ListedProject(session_id=name, name=name, used_at=datetime.now(UTC))
+        )
+    await received.chats.update(chat, ChatFields(session_id="two"))
+    (refused,) = await received(message("/rename Ours", group, **{"from": bo}))
+    assert said(refused.payload) == "error.admins_only"
+    (renamed,) = await received(message("/rename Our  film", group, message_id=8, **{"from": ann}))
+    assert said(renamed.payload) == "projects.renamed"
+    assert {one.name for one in await received.chats.project_list.all(chat)} == {"one", "Our film"}
+    for data, who, toast in (
+        ("delete_project:1:", bo, "toast.admins_only"),
+        ("delete_project:1:", ann, "toast.project_deleted"),
+        ("delete_project:1:", ann, "projects.gone"),
+    ):
+        await received(press(f"1:{data}{project_mark('one')}", who, group))
+        assert await received.toast() == Words("en").plain(toast), toast
+    await received(press(f"1:delete_project:1:{project_mark('two')}", ann, group))
+    assert await received.toast() == Words("en").plain("projects.is_present")
+    assert [one.name for one in await received.chats.project_list.all(chat)] == ["Our film"]
+
+
+async def test_without_a_project_there_is_nothing_to_rename(received: Received) -> None:
+    (how,) = await received(message("/rename", PRIVATE, **{"from": ANN}))
+    (none,) = await received(message("/rename Lake", PRIVATE, message_id=8, **{"from": ANN}))
+    assert (said(how.payload), said(none.payload)) == ("projects.rename", "projects.none")

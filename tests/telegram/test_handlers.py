@@ -285,6 +285,21 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     assert job.kind is JobKind.NEW
 
 
+LINK = "https://samples.example.com/beach.mp4"
+
+
+@pytest.mark.parametrize("said", ["download", "Thanks", "我的视频"])
+@pytest.mark.parametrize("is_hidden", [True, False])
+async def test_words_with_a_link_are_a_request_and_no_action(
+    received: Received, said: str, *, is_hidden: bool
+) -> None:
+    entities = [{"type": "text_link", "offset": 0, "length": len(said), "url": LINK}]
+    sent = (said, {"entities": entities}) if is_hidden else (f"{said} {LINK}", {})
+    (stored,) = await received(message(sent[0], PRIVATE, **{"from": ANN}, **sent[1]))
+    job = (await received.job_queue.gathered(stored)).job
+    assert (job.kind, job.payload_as(EditPayload).links) == (JobKind.EDIT, (LINK,))
+
+
 def edited(text: str, **fields: Any) -> Json:
     """An edit of the message that :func:`message` makes; without a date if Telegram only tells of a reaction."""
     body = message(text, GROUP, **{"from": ANN, "edit_date": 60, **fields})
@@ -304,6 +319,15 @@ async def test_an_added_mention_or_command_makes_a_request(
     (job,) = await received(body)
     assert (job.kind, (await received.job_queue.gathered(job)).job.text) == (JobKind.EDIT, "把猫放到屋顶上")
     assert await received(body) == []
+
+
+async def test_an_edit_may_only_add_a_link_behind_words(received: Received) -> None:
+    (stored,) = await received(message("cut this", PRIVATE, **{"from": ANN}))
+    link = {"type": "text_link", "offset": 4, "length": 4, "url": LINK}
+    body = message("cut this", PRIVATE, **{"from": ANN, "edit_date": 60, "entities": [link]})
+    await received({"edited_message": body["message"]})
+    job = (await received.job_queue.gathered(stored)).job
+    assert (job.text, job.payload_as(EditPayload).links) == ("cut this", (LINK,))
 
 
 async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(received: Received) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from docket import Docket
@@ -98,4 +99,7 @@ class QueueStatistics:
 
     async def workers(self) -> set[str]:
         """Return the names of the workers that are alive, see ``jobs/worker/supervisor.py``."""
-        return {worker.name for worker in await self._docket.workers()}
+        docket = self._docket
+        oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
+        names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
+        return set(names)

@@ -30,6 +30,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
+from bot.jobs.progress_shares import ANSWERED
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -47,9 +48,6 @@ from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen
 
 MAX_BUTTON_CHARS = 20  # of a name on a button: phones show one line
-
-FRACTION_AFTER = 0.6
-"""Of the whole job, for the progress bar."""
 
 TURN_CALL = Call("POST", "/run_sse")
 
@@ -78,7 +76,7 @@ async def send_answer(
             await attempt.save(HeldAnswer(message=answer))
             words = said.text.strip()
             attempt.responder.report_progress(
-                Progress("progress.turn", fraction=FRACTION_AFTER, preview=lambda: words)
+                Progress("progress.turn", fraction=ANSWERED, preview=lambda: words)
             )
         else:
             await attempt.responder.send("answer", answer)

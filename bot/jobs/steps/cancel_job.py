@@ -35,7 +35,8 @@ class CancelJob:
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await self._close_position_message(status.job)
         message = None
-        if status is not None and was in (JobState.ASKING, JobState.CANCELLED):
+        if status is not None and was in (JobState.ASKING, JobState.QUEUED, JobState.CANCELLED):
+            # One that waits may have got its answer a moment ago.
             message = await self._close_question(attempt, status.job)
         if not payload.is_silent:
             message = message or await self._stopped(chat, payload.job_id)

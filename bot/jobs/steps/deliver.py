@@ -7,8 +7,9 @@ from bot.jobs.checkpoints import Checkpoint, HeldAnswer
 from bot.jobs.messages import Progress
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.progress_shares import FETCHED
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import (
-    FRACTION_FETCHED,
     CachedResultGone,
     Export,
     Exported,
@@ -38,20 +39,23 @@ class Deliver:
         projects: The chats' projects.
         render_limits: Times of a render, for a result that has to be made again.
         cards: The skill cards.
+        usual_times: How long renders usually take.
     """
 
     name = "deliver"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
+    def __init__(
+        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
+    ) -> None:
         self._projects = projects
-        self._export = Export(projects, render_limits, cards)
+        self._export = Export(projects, render_limits, cards, usual_times)
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         exported = attempt.load(Exported)
         if exported is None:
             return
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
         if exported.is_fetched and not attempt.responder.result_path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)

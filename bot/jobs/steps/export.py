@@ -24,6 +24,8 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import ExportPayload
+from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
@@ -52,10 +54,10 @@ from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
 
-FRACTION_BEFORE, FRACTION_RENDERED, FRACTION_FETCHED = 0.6, 0.9, 0.97
-"""Of the whole job, for the progress bar."""
+USUAL_FETCH_S = 10.0
+RELIABLE_PERCENT = 20.0
+"""From here on the time left is told by the service's percentage alone; before it counts in proportion."""
 
-USUAL_RENDER_S = 60.0
 RENDERS = 2
 """A failed render is tried once more, under a new id."""
 
@@ -134,12 +136,16 @@ class Export:
         projects: The chats' projects.
         render_limits: Times of a render.
         cards: The skill cards, for what to suggest next.
+        usual_times: How long renders usually take.
     """
 
     name = "export"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
+    def __init__(
+        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
+    ) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._limits = render_limits
         self._cards = cards
 
@@ -229,11 +235,11 @@ class Export:
         if started is None or not is_resumed:
             started = RenderStarted(number=number, render_id=_new_render_id(attempt))
             await attempt.save(started)
-        render_id = started.render_id
+        render_id, began_s = started.render_id, attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
-        attempt.responder.report_progress(
-            Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
-        )
+        usual_s = (await self._usual_times.load())[Work.RENDER]
+        progress = _progress(attempt, usual_s, stage=stage)
+        attempt.responder.report_progress(progress)
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
@@ -253,7 +259,10 @@ class Export:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
             await attempt.responder.flush_progress()  # a short render may end before the next edit
-        return await self._poll(attempt, render)
+        render = await self._poll(attempt, render, usual_s)
+        if render.status is RenderStatus.COMPLETED and not is_resumed:
+            await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
+        return render
 
     async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
         nemo = self._projects.nemo
@@ -269,7 +278,7 @@ class Export:
             log.warning("render.start_unknown", error=str(error))
             return Render(render_id, RenderStatus.UNKNOWN)
 
-    async def _poll(self, attempt: Attempt, render: Render) -> Render:
+    async def _poll(self, attempt: Attempt, render: Render, usual_s: float) -> Render:
         nemo = self._projects.nemo
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
@@ -278,8 +287,9 @@ class Export:
             if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
-            if polls:
-                self._show(attempt, render, pause_s)
+            if polls and render.progress is not None:
+                left_s = _left_s(render.progress, elapsed_s, usual_s)
+                attempt.responder.report_progress(_progress(attempt, left_s, render.progress))
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
@@ -298,22 +308,9 @@ class Export:
                     raise
         return render
 
-    def _show(self, attempt: Attempt, render: Render, pause_s: float) -> None:
-        if render.progress is None:
-            return
-        done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * render.progress / 100
-        attempt.responder.report_progress(
-            Progress(
-                "progress.render",
-                fraction=done,
-                until=FRACTION_RENDERED,
-                expected_s=max(pause_s, 1.0),
-            )
-        )
-
     async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
         attempt.responder.report_progress(
-            Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
+            Progress("progress.fetch", fraction=RENDERED, until=FETCHED, expected_s=USUAL_FETCH_S)
         )
         limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
         if exported.may_shrink:
@@ -370,6 +367,29 @@ class Export:
                 await self._projects.call(
                     attempt.job, lambda p: self._projects.nemo.cancel_render(p.credentials, started.render_id)
                 )
+
+
+def _progress(
+    attempt: Attempt, left_s: float, percent: float = 0.0, stage: str = "progress.render"
+) -> Progress:
+    start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
+    return Progress(
+        stage,
+        fraction=start + (RENDERED - start) * percent / 100,
+        until=RENDERED,
+        expected_s=left_s,
+        tells_left=True,
+    )
+
+
+def _left_s(percent: float, elapsed_s: float, usual_s: float) -> float:
+    """Return how many seconds a render still takes: by its percentage, at its beginning by what is usual too."""
+    by_usual_s = max(usual_s - elapsed_s, usual_s / 10)
+    if percent <= 0:
+        return by_usual_s
+    by_percent_s = max(elapsed_s * (100 - percent) / percent, 1.0)
+    weight = min(1.0, percent / RELIABLE_PERCENT)
+    return weight * by_percent_s + (1 - weight) * by_usual_s
 
 
 def _new_render_id(attempt: Attempt) -> str:

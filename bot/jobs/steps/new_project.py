@@ -27,7 +27,7 @@ class NewProject:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         if attempt.load(SessionForgotten) is None:
-            await self._projects.forget_session(attempt.job.chat)
+            await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
         # What the agent asked about is gone with the project.
         if (job_id := await self._job_queue.questions.job_id(attempt.job.chat)) is not None:

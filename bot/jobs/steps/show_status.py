@@ -1,10 +1,10 @@
 """Show the timeline, and what runs and waits."""
 
-from bot.jobs.buttons import Cancel, Export, PlaceFiles
-from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.buttons import Cancel, Export, ListProjects, PlaceFiles
+from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
-from bot.jobs.question_messages import find_question, question_message
+from bot.jobs.question_messages import find_question, message_key, question_message
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
@@ -17,6 +17,7 @@ from bot.words import bounded
 
 MOST_WAITING = 5  # waiting requests that are listed
 _WORDS_CHARS = 60
+_PROJECTS = (Button("button.projects", ListProjects()),)
 
 
 class ShowStatus:
@@ -45,12 +46,12 @@ class ShowStatus:
         if draft is None or not draft.is_ready:
             heading = unplaced_message(unplaced) if unplaced else heading
             await attempt.responder.send(
-                "status", ListMessage(heading, (*tracks, *work, *waiting), (*place, *cancel))
+                "status", ListMessage(heading, (*tracks, *work, *waiting), (*place, *_PROJECTS, *cancel))
             )
         else:
             besides = (unplaced_message(unplaced),) if unplaced else ()
             parts = (*besides, *work, *await self._credits(attempt))
-            buttons = (Button("button.export", Export()), *place, *cancel)
+            buttons = (Button("button.export", Export()), *_PROJECTS, *place, *cancel)
             caption = ListMessage(heading, (*tracks, *parts, *waiting), buttons)
             await attempt.responder.send("status", TimelinePicture(draft, caption, parts, waiting))
         if question is not None:
@@ -80,7 +81,8 @@ class ShowStatus:
         if asking is None or number is None:
             return None
         found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), number)
-        if found is None:
+        send = await job_queue.load_checkpoint(asking.job, MessageSend, message_key(number))
+        if found is None or send is None:  # It is just being sent.
             return None
         return question_message(
             asking.job, found[0], number, found[1], await job_queue.questions.ticked(asking.job)
@@ -108,12 +110,15 @@ class ShowStatus:
             first = await self._job_queue.find(job.chat, job_ids[0])
             if first is not None and first.state is JobState.QUEUED:
                 return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
+        # Its state may say so a moment later, once no worker has it any more.
+        asking = await self._job_queue.questions.job_id(job.chat)
+        lines = [LocalizedMessage("status.asking")] if asking in job_ids else []
         states = [
-            one.state for job_id in job_ids[:2] if (one := await self._job_queue.find(job.chat, job_id))
+            one.state
+            for job_id in job_ids[:2]
+            if job_id != asking and (one := await self._job_queue.find(job.chat, job_id))
         ]
-        asking = states.count(JobState.ASKING)
-        lines = [LocalizedMessage("status.asking")] if asking else []
-        if states.count(JobState.RUNNING) or not asking:
+        if states.count(JobState.RUNNING) or not lines:
             lines.append(LocalizedMessage("status.working"))
         if len(job_ids) > len(lines):
             lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - len(lines)}))

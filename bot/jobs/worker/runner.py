@@ -32,6 +32,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
+from bot.jobs.question_messages import sent_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
@@ -291,6 +292,10 @@ class JobRunner:
                 # First: its edits may be what Telegram asks to wait for.
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
                 await attempt.responder.conclude(is_done=False)
+                for question in sent_questions(attempt, attempt.load(AgentAnswered)):
+                    await attempt.responder.delete_message(
+                        question.telegram_chat_id, question.message_id, only_buttons=True
+                    )
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)

@@ -48,7 +48,8 @@ class EditedMessageHandlers(HandlerFamily):
         if request.is_refused:
             return  # It is no request any more.
         is_other_command = request.command is not None and not request.is_edit
-        if is_other_command or (not request.part.files and action_for(request.prompt) is not None):
+        has_media = bool(request.part.files or request.links)
+        if is_other_command or (not has_media and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
         words = PartText(request.prompt, request.links)

@@ -10,7 +10,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import is_from_bot, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
-from bot.telegram.reading.request import is_from_others
+from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -29,7 +29,7 @@ class ForwardedCommand(filters.MessageFilter):
         """Return whether a message is one."""
         if not is_from_others(message):
             return False
-        text = message.text or message.caption or ""
+        text = words_of(message)
         is_private = message.chat.type == ChatType.PRIVATE
         if (command := find_command(text)) is not None:
             return command.name != EDIT

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from telegram import Update
 
-from bot.chats.chats import Chat
+from bot.chats.key import ChatKey
 from bot.jobs.buttons import KeepProject, NewProject
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName, press_id
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 
@@ -32,18 +33,14 @@ class NewProjectHandlers(HandlerFamily):
         """Begin an empty project, or ask first where the present one has something in it."""
         chats = self._submitter.chats
         chat = await chats.get(chat_key(message_of(update)))
-        is_empty = chat.session_id is None or (
-            chat.answer_session_id != chat.session_id
-            and not await chats.project_files(chat.key, chat.session_id, 1)
-        )
-        if is_empty:
-            await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
-        else:
+        if await chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
+        else:
+            await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
 
     async def _begin(self, press: Press, action: NewProject) -> PressReply:
-        last_editor_id = await self._last_editor_id(await self._submitter.chats.get(press.chat))
-        if not await self._permissions.may_change(press.update, last_editor_id):
+        last_editor = await last_editor_id(self._submitter, press.chat)
+        if not await self._permissions.may_change(press.update, last_editor):
             return PressReply("new.not_yours")
         # Pressed twice, it must not end the project that was begun after the first press.
         job_id = press_id(telegram_chat_id_of(press.message.chat), press.message.message_id, action.name)
@@ -56,9 +53,11 @@ class NewProjectHandlers(HandlerFamily):
     async def _keep(self, press: Press, action: KeepProject) -> PressReply:
         return PressReply("toast.project_kept", buttons=NO_BUTTONS)
 
-    async def _last_editor_id(self, chat: Chat) -> int | None:
-        """Return who asked for the project's last edit, as long as that is known."""
-        if chat.answer_job_id is None:
-            return None
-        status = await self._submitter.job_queue.find(chat.key, chat.answer_job_id)
-        return None if status is None else status.job.owner_id
+
+async def last_editor_id(submitter: JobSubmitter, key: ChatKey) -> int | None:
+    """Return who asked for the last edit in a chat, as long as that is known: they may leave its project."""
+    chat = await submitter.chats.get(key)
+    if chat.answer_job_id is None:
+        return None
+    status = await submitter.job_queue.find(key, chat.answer_job_id)
+    return None if status is None else status.job.owner_id

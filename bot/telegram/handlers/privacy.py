@@ -6,6 +6,7 @@ from telegram import Message, Update
 
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
+from bot.chats.project_list import MAX_PROJECTS
 from bot.jobs.buttons import ForgetChat, KeepChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
 from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
@@ -112,6 +113,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
     """
     params: dict[str, Param] = {
         "chat_days": chat_ttl_days,
+        "projects": MAX_PROJECTS,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
         "said_for": Seconds(keys.BRIEF_JOB_TTL_S),

@@ -8,7 +8,6 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job
 from bot.jobs.position_message import MessageLocation
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView, not_yours
@@ -98,7 +97,10 @@ class QuestionHandlers(HandlerFamily):
         found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), number)
         if found is None:
             return False
-        shown = await _shown_in(job_queue, job, number)
+        send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
+        if send is None or _is_before(message, send):
+            return False  # Nobody answers what they have not seen.
+        shown = _shown_in(job, send)
         is_to_it = is_reply(message) and shown is not None and _replied_id(message) == shown.message_id
         if not is_own(update, job.owner_id):
             if not is_to_it:
@@ -132,9 +134,16 @@ def _answered(asked: QuestionSet, index: int, answer: list[str]) -> ShowView:
     return show
 
 
-async def _shown_in(job_queue: JobQueue, job: Job, number: str) -> MessageLocation | None:
-    send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
-    if send is None or send.sent is None:
+def _is_before(message: Message, send: MessageSend) -> bool:
+    """Return whether a message was written before a question was sent, by the chat's message numbers."""
+    if send.sent is None:
+        return message.message_id <= send.newest_before
+    is_same_chat = send.sent.telegram_chat_id == message.chat.id
+    return is_same_chat and message.message_id < send.sent.message_id
+
+
+def _shown_in(job: Job, send: MessageSend) -> MessageLocation | None:
+    if send.sent is None:
         return None
     return MessageLocation(job.chat.chat_id, send.sent.telegram_chat_id, send.sent.message_id)
 

@@ -16,6 +16,7 @@ from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
+from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
 from bot.telegram.handlers.skills import SkillHandlers
@@ -37,6 +38,7 @@ def register_handlers(services: HandlerServices) -> None:
     new_project.register()
     for family in (
         JobCommands,
+        ProjectHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

@@ -24,7 +24,7 @@ from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
-from bot.telegram.reading.request import Reader, Request, read_request
+from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, action_for, requested_output
 from bot.words.small_talk import SmallTalk, small_talk
@@ -70,7 +70,7 @@ class RequestHandlers(HandlerFamily):
         message, request = message_of(update), await self._read(update, context)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
-        text = without_mention(message.text or message.caption or "", context.bot.username)
+        text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
         phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
         if phrase is not None:
@@ -109,7 +109,7 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        is_words_alone = not request.attachments and not request.part.is_forwarded
+        is_words_alone = not (request.attachments or request.links or request.part.is_forwarded)
         if (
             is_words_alone
             and request.prompt

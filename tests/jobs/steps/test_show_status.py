@@ -3,14 +3,14 @@ from typing import cast
 import pytest
 
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, TimelinePicture
-from bot.jobs.model import JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
 from bot.nemo.questions import Question, QuestionSet
-from tests.jobs.steps.conftest import MemoryQuestions, Rig, a_draft, queue_of
+from tests.jobs.steps.conftest import MemoryQuestions, MemoryQueue, Rig, a_draft, queue_of
 
 
 async def status(
@@ -73,15 +73,32 @@ async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: lis
     queue.waiting |= {
         job.id: JobStatus(job, JobState.QUEUED, 1) for job in (rig.job() for _ in range(behind))
     }
-    queue.questions = MemoryQuestions(asking=asking.id, asked=["1.0"])
-    question = QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),))
-    queue.saved = {AgentAnswered.name: AgentAnswered(question=question).model_dump(mode="json")}
+    _ask(queue, asking, MessageSend(sent=SentMessage(message_id=5, telegram_chat_id=4711)))
     job_queue: JobQueue = queue  # type: ignore[assignment]
     await ShowStatus(rig.projects, job_queue)(attempt)
     message = rig.responder.sent["status"]
     assert isinstance(message, ListMessage)
     assert [line.key for line in message.lines] == lines
     assert [button.text for button in rig.responder.sent["question"].buttons] == ["Cinematic", "Cartoon"]
+
+
+def _ask(queue: MemoryQueue, asking: Job, *sends: MessageSend) -> None:
+    queue.questions = MemoryQuestions(asking=asking.id, asked=["1.0"])
+    question = QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),))
+    queue.saved = {AgentAnswered.name: AgentAnswered(question=question).model_dump(mode="json")}
+    queue.saved |= {field_of(MessageSend, "question.1.0.0"): send.model_dump(mode="json") for send in sends}
+
+
+async def test_a_question_that_is_just_being_sent_is_not_sent_twice(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
+    queue, asking = queue_of(attempt), rig.job()
+    queue.waiting = {asking.id: JobStatus(asking, JobState.RUNNING, 0)}
+    _ask(queue, asking)
+    await ShowStatus(rig.projects, cast(JobQueue, queue))(attempt)
+    message = rig.responder.sent["status"]
+    assert isinstance(message, ListMessage)
+    assert [line.key for line in message.lines] == ["status.asking"]
+    assert "question" not in rig.responder.sent
 
 
 async def test_each_request_that_waits_is_listed_with_its_words_and_a_button(rig: Rig) -> None:

@@ -13,6 +13,7 @@ local args = cjson.decode(ARGV[1])
 if redis.call('EXISTS', update_mark) == 1 then return 'repeated' end
 local number, state = unpack(redis.call('HMGET', job, 'question', 'state'))
 if number ~= args.number or (state ~= 'asking' and state ~= 'running') then return 'over' end
+if redis.call('HEXISTS', job, 'cancel_requested') == 1 then return 'over' end
 if args.field then redis.call('HSET', job, args.field, args.value) end
 redis.call('HDEL', job, 'question', 'ticked')
 redis.call('DEL', open_question)

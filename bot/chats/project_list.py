@@ -1,0 +1,105 @@
+"""The projects of a chat that it can go back to."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from bot.chats.key import ChatKey
+from bot.store.keys import projects_key
+
+MAX_PROJECTS = 30  # kept for each chat; those that were used longest ago go first
+MAX_NAME_CHARS = 40
+
+_MARK_DIGITS = 10
+
+
+class ListedProject(BaseModel):
+    """A project that its chat has, or had. ``ProjectList.save`` saves the fields that an instance was created with.
+
+    Attributes:
+        session_id: NemoVideo's id of it.
+        task_id: The task that it came with.
+        account: Whose account it belongs to, a ``chats.Account``.
+        project_epoch: That account's epoch; with another one it is out of reach.
+        name: Words of its first request, or a name that somebody gave it; empty if it has none yet.
+        used_at: When it was last changed or opened, UTC.
+        duration_ms: The length of its timeline; None if that is empty or unknown.
+        is_lost: Whether NemoVideo no longer had it when it was last asked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    session_id: str
+    task_id: str | None = None
+    account: str = ""
+    project_epoch: str | None = None
+    name: str = ""
+    used_at: AwareDatetime
+    duration_ms: int | None = None
+    is_lost: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What stands for it in buttons, which have no room for its id."""
+        return project_mark(self.session_id)
+
+
+def project_mark(session_id: str) -> str:
+    """Return what stands for a project in buttons."""
+    return hashlib.sha256(session_id.encode()).hexdigest()[:_MARK_DIGITS]
+
+
+class ProjectList:
+    """The projects of all chats, in the store. Each write extends the time for which a chat's list is kept."""
+
+    def __init__(self, redis: Redis, ttl_s: int) -> None:
+        self._redis = redis
+        self._ttl_s = ttl_s
+
+    async def all(self, key: ChatKey) -> list[ListedProject]:
+        """Return a chat's projects, those that were used last first."""
+        return _read(await cast(Any, self._redis.hvals(projects_key(str(key)))))
+
+    async def find(self, key: ChatKey, mark: str) -> ListedProject | None:
+        """Return the project with a mark, if the chat's list has it."""
+        text = await cast(Any, self._redis.hget(projects_key(str(key)), mark))
+        return None if text is None else ListedProject.model_validate_json(text)
+
+    async def save(self, key: ChatKey, change: ListedProject) -> None:
+        """Save the explicitly set fields of a project; the others keep their values, whoever writes them meanwhile.
+
+        Args:
+            key: Which chat.
+            change: What is known of the project now. One that is not in the list yet is added.
+        """
+        name = projects_key(str(key))
+
+        async def write(pipe: Pipeline) -> None:
+            found = {one.mark: one for one in _read(await cast(Any, pipe.hvals(name)))}
+            before = found.get(change.mark)
+            set_now = {field: getattr(change, field) for field in change.model_fields_set}
+            found[change.mark] = change if before is None else before.model_copy(update=set_now)
+            kept = sorted(found.values(), key=_used_at)[-MAX_PROJECTS:]
+            cast(Any, pipe).multi()
+            pipe.hset(name, change.mark, found[change.mark].model_dump_json())
+            if gone := found.keys() - {one.mark for one in kept}:
+                pipe.hdel(name, *gone)
+            pipe.expire(name, self._ttl_s)
+
+        await self._redis.transaction(cast(Any, write), name)
+
+    async def delete(self, key: ChatKey, mark: str) -> None:
+        """Forget a project."""
+        await cast(Any, self._redis.hdel(projects_key(str(key)), mark))
+
+
+def _read(texts: list[str]) -> list[ListedProject]:
+    return sorted(map(ListedProject.model_validate_json, texts), key=_used_at, reverse=True)
+
+
+def _used_at(project: ListedProject) -> datetime:
+    return project.used_at

@@ -1,0 +1,54 @@
+"""Go back to a project of the chat's list."""
+
+from bot.jobs.buttons import Export
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.model import JobState, QueueName
+from bot.jobs.payloads import OpenProjectPayload
+from bot.jobs.project_views import name_of
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.timeline import timeline
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.errors import NemoError
+from bot.projects.projects import ProjectLoss, Projects
+
+
+class OpeningProject(Checkpoint):
+    """Saved before the chat gets another project: an attempt that was superseded stops here."""
+
+    name = "opening_project"
+
+
+class OpenProject:
+    """Make a project of the chat's list its present one, and show its timeline."""
+
+    name = "open_project"
+
+    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+        self._projects = projects
+        self._job_queue = job_queue
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        key, projects = attempt.job.chat, self._projects
+        mark = attempt.job.payload_as(OpenProjectPayload).mark
+        project = await projects.chats.project_list.find(key, mark)
+        if project is None:
+            raise JobEnded(LocalizedMessage("projects.gone"), JobState.DONE)
+        await attempt.save(OpeningProject())
+        # What the agent asked about is not in the project that follows.
+        if (job_id := await self._job_queue.questions.job_id(key)) is not None:
+            await self._job_queue.cancel(key, QueueName.MAIN, job_id)
+        lost = LostProjectHandler(projects, attempt)
+        if not await projects.go_back(key, project):
+            await lost.end(ProjectLoss(project.session_id))
+        try:
+            state = await projects.get_state(attempt.job, lost.end)
+        except NemoError as error:
+            raise await ended_by(projects, attempt.job, error) from error
+        heading, tracks = timeline(state.draft, key)
+        buttons = (Button("button.export", Export()),) if tracks else ()
+        opened = LocalizedMessage("projects.opened", {"name": name_of(project)})
+        await attempt.responder.send("opened", ListMessage(opened, (heading, *tracks), buttons))

@@ -1,0 +1,121 @@
+"""The chat's projects: ``/projects``, ``/rename``, and the buttons of the list."""
+
+from telegram import Update
+
+from bot.chats.key import ChatKey
+from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
+from bot.jobs.buttons import DeleteProject, ListProjects, OpenProject, RenameProject, ShowProject
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import OpenProjectPayload
+from bot.jobs.project_views import delete_view, list_view, project_view, rename_view
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView, not_yours
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.new_project import last_editor_id
+from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import View
+from bot.words import Words, bounded
+
+_GONE = PressReply("projects.gone")
+
+
+class ProjectHandlers(HandlerFamily):
+    """Handles these commands and buttons."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("projects", self._projects)
+        self.on_command("rename", self._rename)
+        self.on_press(self._list, ListProjects)
+        self.on_press(self._show, ShowProject)
+        self.on_press(self._open, OpenProject)
+        self.on_press(self._say_how_to_rename, RenameProject)
+        self.on_press(self._delete, DeleteProject)
+
+    async def _projects(self, update: Update, context: Context) -> None:
+        await self._submitter.reply(update, await self._page(chat_key(message_of(update)), 1))
+
+    async def _rename(self, update: Update, context: Context) -> None:
+        key, chats = chat_key(message_of(update)), self._submitter.chats
+        chat = await chats.get(key)
+        name = bounded(" ".join(context.args or ()), MAX_NAME_CHARS)
+        if not name:
+            return await self._submitter.reply(update, LocalizedMessage("projects.rename"))
+        if not await self._permissions.may_change_settings(update, chat):
+            return await self._submitter.reply(update, LocalizedMessage("error.admins_only"))
+        await self._list_present(key)
+        if chat.session_id is None or not await chats.has_content(chat):
+            return await self._submitter.reply(update, LocalizedMessage("projects.none"))
+        renamed = ListedProject(session_id=chat.session_id, used_at=self._submitter.clock.now(), name=name)
+        await chats.project_list.save(key, renamed)
+        await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
+
+    async def _list(self, press: Press, action: ListProjects) -> PressReply:
+        if not action.page:  # Under a message that stays as it is.
+            await self._submitter.reply(press.update, await self._page(press.chat, 1))
+            return PressReply()
+        page = int(action.page) if action.page.isdecimal() else 1
+        return await self._look(press, await self._page(press.chat, page))
+
+    async def _show(self, press: Press, action: ShowProject) -> PressReply:
+        chats = self._submitter.chats
+        project = await chats.project_list.find(press.chat, action.mark)
+        if project is None:
+            return _GONE
+        present = (await chats.get(press.chat)).session_id
+        return await self._look(press, project_view(project, present, self._submitter.clock.now()))
+
+    async def _open(self, press: Press, action: OpenProject) -> PressReply:
+        last_editor = await last_editor_id(self._submitter, press.chat)
+        if not await self._permissions.may_change(press.update, last_editor):
+            return PressReply("projects.not_yours")
+        payload = OpenProjectPayload(mark=action.mark)
+        stored = await self._submitter.submit(press.update, QueueName.MAIN, JobKind.OPEN_PROJECT, payload)
+        return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
+
+    async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
+        return await self._look(press, rename_view())
+
+    async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
+        chats = self._submitter.chats
+        chat = await chats.get(press.chat)
+        if not await self._permissions.may_change_settings(press.update, chat):
+            return PressReply("toast.admins_only")
+        project = await chats.project_list.find(press.chat, action.mark)
+        if project is None:
+            return _GONE
+        if not action.is_sure:
+            return PressReply(show=_shown(delete_view(project)))
+        if chat.session_id == project.session_id:
+            return PressReply("projects.is_present")  # It was opened since.
+        await chats.project_list.delete(press.chat, action.mark)
+        return PressReply("toast.project_deleted", show=_shown(await self._page(press.chat, 1)))
+
+    async def _look(self, press: Press, view: View) -> PressReply:
+        """Show a view to whoever may change the message with the list."""
+        asker = asker_of(press.message)
+        if not await self._permissions.may_change(press.update, asker):
+            return not_yours(press.update, asker)
+        return PressReply(show=_shown(view))
+
+    async def _page(self, key: ChatKey, page: int) -> ListMessage:
+        present = await self._list_present(key)
+        projects = await self._submitter.chats.project_list.all(key)
+        return list_view(projects, present, self._submitter.clock.now(), page)
+
+    async def _list_present(self, key: ChatKey) -> str | None:
+        """Put the present project into the list, if nothing was asked for in it yet; return its session."""
+        chats = self._submitter.chats
+        chat = await chats.get(key)
+        if await chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
+            await chats.list_project(chat, self._submitter.clock.now())
+        return chat.session_id
+
+
+def _shown(view: View) -> ShowView:
+    async def show(words: Words) -> View:
+        return view
+
+    return show

@@ -1,0 +1,120 @@
+"""The chat's list of projects: noted after an edit, left by /new, and opened again."""
+
+import pytest
+
+from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.project_list import ListedProject, project_mark
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import Job, JobKind
+from bot.jobs.payloads import OpenProjectPayload
+from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.note_project import NoteProject
+from bot.jobs.steps.open_project import OpenProject
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
+
+ANSWERED = AgentAnswered(has_changed=True)
+
+
+async def edited(rig: Rig, text: str) -> Chat:
+    """Make a project in which the agent was asked for something."""
+    chat = await rig.open_project(a_draft(0))
+    await rig.projects.chats.update(chat.key, ChatFields(answer_session_id=chat.session_id))
+    draft = (KeptDraft(draft=a_draft(0)), AFTER)
+    await NoteProject(rig.projects)(rig.attempt(rig.job(text=text), ANSWERED, draft))
+    return chat
+
+
+async def leave(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    await NewProject(rig.projects, attempt._job_queue)(attempt)
+
+
+def opening(rig: Rig, chat: Chat) -> Job:
+    payload = OpenProjectPayload(mark=project_mark(chat.session_id or ""))
+    return rig.job(kind=JobKind.OPEN_PROJECT, payload=payload)
+
+
+async def open_(rig: Rig, attempt: Attempt) -> None:
+    await OpenProject(rig.projects, attempt._job_queue)(attempt)
+
+
+async def listed(rig: Rig, chat: Chat) -> ListedProject:
+    project = await rig.projects.chats.project_list.find(chat.key, project_mark(chat.session_id or ""))
+    assert project is not None
+    return project
+
+
+async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> None:
+    chat = await edited(rig, "trim it\nto 3 seconds")
+    await edited(rig, "add a title")
+    project = await listed(rig, chat)
+    assert (project.name, project.duration_ms) == ("trim it to 3 seconds", 3000)
+    assert (project.account, project.is_lost) == (Account.ANONYMOUS, False)
+
+
+async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
+    chat = await rig.open_project(a_draft(0))
+    await NoteProject(rig.projects)(rig.attempt(rig.job(text="trim it")))
+    assert await rig.projects.chats.project_list.all(chat.key) == []
+
+
+async def test_a_project_is_left_and_opened_again(rig: Rig) -> None:
+    chat = await edited(rig, "trim it")
+    await leave(rig)
+    assert (await rig.projects.chats.get(chat.key)).session_id is None
+    second = await rig.open_project()
+    attempt = rig.attempt(opening(rig, chat))
+    await open_(rig, attempt)
+    now = await rig.projects.chats.get(chat.key)
+    assert (now.session_id, now.task_id) == (chat.session_id, chat.task_id)
+    opened = rig.responder.sent["opened"]
+    assert isinstance(opened, ListMessage)
+    assert opened.heading == LocalizedMessage("projects.opened", {"name": "trim it"})
+    # The one that was left empty is no project to go back to.
+    assert second.session_id not in {
+        one.session_id for one in await rig.projects.chats.project_list.all(chat.key)
+    }
+    await open_(rig, again(attempt))
+    assert await rig.projects.chats.get(chat.key) == now
+
+
+async def test_what_the_agent_asked_goes_with_the_project_that_is_left(rig: Rig) -> None:
+    chat = await edited(rig, "trim it")
+    attempt = rig.attempt(opening(rig, chat))
+    queue_of(attempt).questions.asking = "asking"
+    await open_(rig, attempt)
+    assert queue_of(attempt).cancelled == ["asking"]
+
+
+async def test_a_project_that_is_not_listed_is_said_to_be_gone(rig: Rig) -> None:
+    chat = await rig.open_project(a_draft(0))
+    with pytest.raises(JobEnded) as ended:
+        await open_(rig, rig.attempt(opening(rig, chat)))
+    assert ended.value.message == LocalizedMessage("projects.gone")
+    assert (await rig.projects.chats.get(chat.key)).session_id == chat.session_id
+
+
+async def test_a_project_that_nemovideo_lost_is_marked(rig: Rig) -> None:
+    chat = await edited(rig, "trim it")
+    await leave(rig)
+    await rig.nemo.fault("state", code=1002)
+    with pytest.raises(JobEnded) as ended:
+        await open_(rig, rig.attempt(opening(rig, chat)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "lost.no_files"
+    assert (await listed(rig, chat)).is_lost
+    # It may come back: what can be read is not lost.
+    await open_(rig, rig.attempt(opening(rig, chat)))
+    assert not (await listed(rig, chat)).is_lost
+
+
+async def test_a_project_of_another_account_is_not_opened(rig: Rig) -> None:
+    chat = await edited(rig, "trim it")
+    account = await rig.nemo.add_account()
+    await rig.projects.accounts.set_own_token(chat.key, account.token)
+    with pytest.raises(JobEnded):
+        await open_(rig, rig.attempt(opening(rig, chat)))
+    assert (await rig.projects.chats.get(chat.key)).session_id is None
+    await rig.projects.accounts.clear_own_token(chat.key)

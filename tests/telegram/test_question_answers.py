@@ -1,0 +1,85 @@
+"""Words that arrive around a question of the agent: which of them answer it."""
+
+from typing import Any
+
+import pytest
+
+from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.queue.job_queue import ClaimedJob
+from bot.jobs.queue.tickets import queue_id
+from bot.nemo.questions import Question, QuestionSet
+from tests.jobs.conftest import docket as docket_fixture
+from tests.jobs.conftest import new_job
+from tests.telegram import test_handlers
+from tests.telegram.test_handlers import ANN, GROUP, Json, Received, message
+
+docket, received = docket_fixture, test_handlers.received
+
+PRIVATE: Json = {"id": ANN["id"], "type": "private", "first_name": "Ann"}
+SHOWN_AS = 20  # the number of the question's message
+ASKED = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),)))
+
+
+async def ask(received: Received, *shown: MessageSend, where: Json = PRIVATE) -> ClaimedJob:
+    """Let a job of Ann's ask, and return it while its worker still has it."""
+    queue, job = received.job_queue, new_job(chat=ChatKey(where["id"]), owner_id=ANN["id"])
+    await queue.enqueue([job], "asking")
+    claimed = await queue.claim(queue_id(job.chat, QueueName.MAIN), "t")
+    assert claimed is not None
+    saved: list[tuple[Checkpoint, str]] = [(ASKED, ""), *((send, "question.1.0.0") for send in shown)]
+    values = {field_of(type(saved), key): saved.model_dump(mode="json") for saved, key in saved}
+    await queue.save(claimed, values)
+    await queue.questions.ask(job, claimed.attempt, "1.0")
+    return claimed
+
+
+async def answer_to(received: Received, asking: ClaimedJob) -> QuestionAnswer | None:
+    return await received.job_queue.load_checkpoint(asking.job, QuestionAnswer, "1.0")
+
+
+def shown(chat_id: int = ANN["id"]) -> MessageSend:
+    return MessageSend(newest_before=10, sent=SentMessage(message_id=SHOWN_AS, telegram_chat_id=chat_id))
+
+
+@pytest.mark.parametrize(
+    ("send", "message_id", "is_answer"),
+    [
+        pytest.param((), 15, False, id="before the question is sent"),
+        pytest.param((shown(),), 15, False, id="before the question was seen"),
+        pytest.param((shown(),), 21, True, id="after the question"),
+        pytest.param((MessageSend(newest_before=10),), 15, True, id="while its sending is in doubt"),
+        pytest.param((MessageSend(newest_before=18),), 15, False, id="before its sending began"),
+        pytest.param((shown(chat_id=-100),), 15, True, id="sent to another chat with numbers of its own"),
+    ],
+)
+async def test_only_words_written_after_a_question_answer_it(
+    received: Received, send: tuple[MessageSend, ...], message_id: int, is_answer: bool
+) -> None:
+    asking = await ask(received, *send)
+    said: dict[str, Any] = {"message_id": message_id, "from": ANN}
+    jobs = await received(message("and add music", PRIVATE, **said))
+    assert [job.kind for job in jobs] == ([] if is_answer else [JobKind.EDIT])
+    assert await answer_to(received, asking) == (
+        QuestionAnswer(words=("and add music",)) if is_answer else None
+    )
+
+
+async def test_words_after_a_cancellation_are_a_request_of_their_own(received: Received) -> None:
+    asking = await ask(received, shown())
+    await received.job_queue.cancel(asking.job.chat, QueueName.MAIN, asking.job.id)
+    (job,) = await received(message("add music", PRIVATE, message_id=21, **{"from": ANN}))
+    assert job.kind is JobKind.EDIT
+    assert await answer_to(received, asking) is None
+
+
+async def test_words_of_somebody_else_wait_behind_the_answer_that_comes_with_them(received: Received) -> None:
+    asking = await ask(received, shown(GROUP["id"]), where=GROUP)
+    bob = {"id": 4712, "is_bot": False, "first_name": "Bob"}
+    (job,) = await received(message("/edit add music", GROUP, message_id=21, **{"from": bob}))
+    await received(message("/edit Cartoon", GROUP, message_id=22, **{"from": ANN}))
+    assert await answer_to(received, asking) == QuestionAnswer(words=("Cartoon",))
+    queue = received.job_queue
+    assert not await queue.questions.set_aside(asking.job, asking.attempt)
+    assert await queue.current(job.chat, QueueName.MAIN) == [asking.job.id, job.id]
