@@ -40,6 +40,10 @@ def test_the_address_and_the_longest_turn_are_the_documented_ones() -> None:
     assert (settings.turn_total_s, TurnLimits().total_s) == (15 * 60, 15 * 60)
 
 
+def test_uploads_have_the_documented_size_at_most() -> None:
+    assert load_settings().max_upload_mb == 500
+
+
 def test_ids_are_read_from_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_CHATS", "-1001234567890, 5")
     monkeypatch.setenv("ADMINS", "5")

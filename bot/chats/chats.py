@@ -140,6 +140,7 @@ class ChatFields(SharedFields):
         result_in_use: Whether somebody has replied to that message or pinned it.
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
+        last_only_job_id: The waiting request before which no other is rendered.
         kept_prompt: An example that waits for the clip that it edits.
         kept_prompt_until: How long it waits.
     """
@@ -159,6 +160,7 @@ class ChatFields(SharedFields):
     result_in_use: bool = False
     answer_job_id: str | None = None
     answer_session_id: str | None = None
+    last_only_job_id: str | None = None
     kept_prompt: str | None = None
     kept_prompt_until: UtcTime | None = None
 

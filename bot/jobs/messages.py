@@ -173,6 +173,7 @@ class Progress:
     until: float = 0.0  # where the stage ends, 0 to 1
     tells_left: bool = False  # whether the text says how much of ``expected_s`` is left
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
+    buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -93,6 +94,14 @@ class JobReader:
             running, waiting, asking = await pipe.execute()
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
+
+    async def running_s(self, chat: ChatKey, now: datetime) -> float:
+        """Return for how many seconds the running request of a chat has run; 0.0 if none runs."""
+        job_id: Any = await self._redis.hget(keys.running_key(str(chat), QueueName.MAIN), "job")
+        if job_id is None:
+            return 0.0
+        began_at = await self._redis.zscore(keys.STARTED_JOBS, keys.job_key(str(chat), job_id))
+        return 0.0 if began_at is None else max(0.0, now.timestamp() - began_at)
 
     async def topics(self, chat: ChatKey) -> list[ChatKey]:
         """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""

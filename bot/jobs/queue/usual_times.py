@@ -1,5 +1,6 @@
 """How long the parts of a request usually take, learned from this bot's own finished requests."""
 
+import math
 import statistics
 from collections.abc import Mapping
 from enum import StrEnum
@@ -59,3 +60,11 @@ class UsualTimes:
             pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
             pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
             await pipe.execute()
+
+
+def rounded_s(duration_s: float) -> float:
+    """Round a guess as people do: 35 s, 1 min 20 s, 4 min 30 s, 12 min."""
+    step_s = next(
+        step for limit, step in ((60, 5), (120, 10), (600, 30), (math.inf, 60)) if duration_s < limit
+    )
+    return max(5.0, round(duration_s / step_s) * step_s)

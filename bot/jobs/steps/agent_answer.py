@@ -13,6 +13,7 @@ from bot.jobs.checkpoints import (
     FILES,
     LINKS,
     AgentAnswered,
+    Checkpoint,
     HeldAnswer,
     KeptDraft,
     Turn,
@@ -55,6 +56,12 @@ EXTRAS = {TrackKind.AUDIO: "audio", TrackKind.TEXT: "text", TrackKind.OTHER: "ot
 """Kinds of tracks that the agent adds by itself to a video that it generated."""
 
 
+class RenderSkipped(Checkpoint):
+    """Saved when the answer goes out without a video, because only a later request is to be rendered."""
+
+    name = "render_skipped"
+
+
 async def send_answer(
     projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered
 ) -> None:
@@ -69,10 +76,14 @@ async def send_answer(
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
     said = remove_screen_talk(answered.text)
-    answer = await _whole_answer(projects, cards, attempt, answered, said)
     chat = await projects.chats.get(attempt.job.chat)
+    exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
+    if exports and await attempt.waits_behind(chat.last_only_job_id):
+        await attempt.save(RenderSkipped())
+    exports = exports and attempt.load(RenderSkipped) is None
+    answer = await _whole_answer(projects, cards, attempt, answered, said)
     if answer is not None:
-        if has_failed or (wants_export(answered) and chat.exports_by_itself(attempt.clock.now())):
+        if has_failed or exports:
             await attempt.save(HeldAnswer(message=answer))
             words = said.text.strip()
             attempt.responder.report_progress(
@@ -104,6 +115,8 @@ async def _whole_answer(
         lines = change_lines(before, after) if answered.has_changed else ()
     if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
+    if attempt.load(RenderSkipped) is not None:
+        lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if said.buttons and not answered.failed:
         # Also after a change: the agent may hold back the rest of it until somebody presses.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.chats.chats import CachedResult
-from bot.jobs.checkpoints import Checkpoint, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Progress
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
-from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.export import (
     CachedResultGone,
     Export,
@@ -39,7 +39,7 @@ class Deliver:
         projects: The chats' projects.
         render_limits: Times of a render, for a result that has to be made again.
         cards: The skill cards.
-        usual_times: How long renders usually take.
+        usual_times: How long renders and whole requests usually take.
     """
 
     name = "deliver"
@@ -48,6 +48,7 @@ class Deliver:
         self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
     ) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._export = Export(projects, render_limits, cards, usual_times)
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -78,6 +79,9 @@ class Deliver:
             )
             await self._projects.chats.save_result(attempt.job.chat, result)
         await self._replace_earlier(attempt, delivered)
+        if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
+            took_s = attempt.clock.now().timestamp() - attempt.began_at
+            await self._usual_times.learn(Work.REQUEST, took_s)
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""

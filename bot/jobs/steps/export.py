@@ -26,7 +26,7 @@ from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import ExportPayload
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
 from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.output_request import unmet
@@ -159,7 +159,7 @@ class Export:
         if attempt.job.kind is JobKind.EXPORT:
             return True
         answered = attempt.load(AgentAnswered)
-        if answered is None or not wants_export(answered):
+        if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
         return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
 

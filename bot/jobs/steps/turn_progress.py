@@ -58,7 +58,7 @@ class TurnProgress:
             self._work, usual_s = work, self._usual_s[work]
             elapsed_s = self._attempt.clock.monotonic_s() - self._began_s
             self._expected_s = max(usual_s - elapsed_s, LEAST_LEFT * usual_s)
-        self._report(stage, self._expected_s, preview, readable_s, tells_left=True)
+        self._report(stage, self._expected_s, preview, readable_s, tells_left=not readable_s)
 
     def show_recovery(self) -> None:
         """Show that the answer's stream broke, and its outcome is looked for."""

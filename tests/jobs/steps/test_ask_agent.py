@@ -5,6 +5,7 @@ import pytest
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
 from bot.jobs.queue.usual_times import Work
+from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
@@ -98,6 +99,19 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+@pytest.mark.parametrize(
+    ("text", "has_changed", "wanted"),
+    [
+        ("Click the Export button to download your video.", False, True),
+        ("点击“导出”按钮。", False, True),
+        ("I can trim and join clips.", False, False),
+        ("I trimmed it.", True, True),
+    ],
+)
+def test_the_export_button_calls_for_the_video(text: str, has_changed: bool, wanted: bool) -> None:
+    assert wants_export(AgentAnswered(text=text, has_changed=has_changed)) is wanted
 
 
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
