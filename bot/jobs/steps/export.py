@@ -50,6 +50,7 @@ from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
+from bot.runtime import metrics
 from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
@@ -284,6 +285,7 @@ class Export:
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
         polls, elapsed_s = 0, 0.0
+        render_began_s = None
         while not render.status.is_over:
             if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
@@ -300,6 +302,12 @@ class Export:
                     on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
+                if render_began_s is None and render.status not in (
+                    RenderStatus.PENDING,
+                    RenderStatus.UNKNOWN,
+                ):
+                    render_began_s = attempt.clock.monotonic_s()
+                    metrics.RENDER.labels("queue").observe(render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -307,6 +315,8 @@ class Export:
                     return Render(render_id, RenderStatus.FAILED)
                 if silent >= SILENT_POLLS:
                     raise
+        if render_began_s is not None and render.status is RenderStatus.COMPLETED:
+            metrics.RENDER.labels("render").observe(attempt.clock.monotonic_s() - render_began_s)
         return render
 
     async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
@@ -319,6 +329,7 @@ class Export:
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
+            began_s = attempt.clock.monotonic_s()
             try:
                 size = await self._projects.call(
                     attempt.job,
@@ -349,6 +360,7 @@ class Export:
                 log.warning("fetch.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
+                metrics.RENDER.labels("download").observe(attempt.clock.monotonic_s() - began_s)
                 return await _save(
                     attempt,
                     exported,
