@@ -58,7 +58,10 @@ async def test_json_is_decompressed_once_and_up_to_its_limit(http: httpx.AsyncCl
         assert (await nemo.get_state(WHO, "s")).draft is None
 
 
-@pytest.mark.parametrize(("encoding", "layers"), [("gzip", 1), ("gzip, gzip", 2), ("br", 1)])
+@pytest.mark.parametrize(
+    ("encoding", "layers"),
+    [("gzip", 1), ("gzip, gzip", 2), ("br", 1), ("zstd", 1), ("x-gzip", 1), ("identity, GZIP", 1)],
+)
 async def test_a_compressed_answer_never_grows_past_its_limit(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, encoding: str, layers: int
 ) -> None:
@@ -76,7 +79,9 @@ async def test_a_compressed_answer_never_grows_past_its_limit(
     assert peak < 3 * MAX_ANSWER_BYTES
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br"])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "gzip, gzip", "deflate", "br", "zstd", "X-GZIP", "identity, br"]
+)
 async def test_no_stream_and_no_download_is_decompressed(http: httpx.AsyncClient, encoding: str) -> None:
     data = gzip.compress(b'data: {"text":"Hi"}\n\n')
     head = _head("text/event-stream", encoding)
@@ -103,6 +108,13 @@ def test_no_pattern_becomes_many_messages_or_much_work(mark: str) -> None:
     assert time.process_time() - began_s < MAX_CPU_S
     assert len(pieces) <= MAX_PIECES
     assert sum(len(piece.text) for piece in pieces) <= MAX_ANSWER_CHARS + 10
+
+
+def test_many_dollar_signs_are_no_formulas_and_stay() -> None:
+    prices = "**$5** for `$x` " * 150
+    (piece,) = to_pieces(prices)
+    assert piece.text.startswith("$5 for $x $5")
+    assert piece.text.count("$") == 300
 
 
 def test_a_list_keeps_its_ordinary_depth() -> None:
