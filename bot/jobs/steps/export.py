@@ -161,7 +161,7 @@ class Export:
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
+        return (await self._projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -182,7 +182,7 @@ class Export:
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
-            chat = await chats.get(key)
+            chat = await chats.get_for(attempt.job)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
                 digest=draft.digest(),
@@ -197,7 +197,8 @@ class Export:
             await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused_at=None))
+            if chat.export_refused_at is not None:
+                await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
