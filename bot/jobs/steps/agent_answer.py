@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from bot.chats.chats import ChatFields
@@ -72,7 +73,7 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    session_id = (await projects.chats.get_for(attempt.job)).session_id
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
@@ -93,7 +94,8 @@ async def send_answer(
         else:
             await attempt.responder.send("answer", answer)
     if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
-        await ShowCredits(projects)(attempt)
+        with contextlib.suppress(JobEnded):  # The video matters more.
+            await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
         if type(error) not in (ServiceError, RateLimited):
@@ -124,7 +126,7 @@ async def _whole_answer(
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
         if answered.has_changed:
             lines = (*lines, LocalizedMessage("answer.go_ahead"))
-    chat = await projects.chats.get(attempt.job.chat)
+    chat = await projects.chats.get_for(attempt.job)
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
@@ -193,7 +195,7 @@ async def _buttons(
         is_fresh = any(attempt.load(Uploaded, key) is not None for key in (FILES, LINKS))
         return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
-    chat = await projects.chats.get(job.chat)
+    chat = await projects.chats.get_for(job)
     if chat.exports_by_itself(attempt.clock.now()):
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()

@@ -68,8 +68,11 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
-        if attempt.load(HeldAnswer) is not None:
-            await attempt.delete(HeldAnswer)
+        chat = await self._projects.chats.get_for(attempt.job)
+        if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
+            await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
+            return
+        await attempt.replace(HeldAnswer, ReplacingResult(message_id=delivered.message_id))
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
                 draft_digest=exported.digest,
@@ -94,11 +97,8 @@ class Deliver:
         One that somebody answered to or pinned stays, without its buttons. The last write marks the end: an attempt
         that comes after it does nothing any more.
         """
-        key, chats = attempt.job.chat, self._projects.chats
-        if (await chats.get(key)).is_latest_result(delivered.telegram_chat_id, delivered.message_id):
-            return
-        await attempt.save(ReplacingResult(message_id=delivered.message_id))
-        chat = await chats.get(key)
+        chats = self._projects.chats
+        chat = await chats.get(attempt.job.chat)
         is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
         if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
             await attempt.responder.delete_message(

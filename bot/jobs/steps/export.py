@@ -51,6 +51,7 @@ from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
+from bot.runtime import metrics
 from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
@@ -161,7 +162,7 @@ class Export:
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
+        return (await self._projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -182,7 +183,7 @@ class Export:
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
-            chat = await chats.get(key)
+            chat = await chats.get_for(attempt.job)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
                 digest=draft.digest(),
@@ -197,7 +198,8 @@ class Export:
             await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused_at=None))
+            if chat.export_refused_at is not None:
+                await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
@@ -283,6 +285,7 @@ class Export:
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
         polls, elapsed_s = 0, 0.0
+        render_began_s = None
         while not render.status.is_over:
             if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
@@ -299,6 +302,12 @@ class Export:
                     on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
+                if render_began_s is None and render.status not in (
+                    RenderStatus.PENDING,
+                    RenderStatus.UNKNOWN,
+                ):
+                    render_began_s = attempt.clock.monotonic_s()
+                    metrics.RENDER.labels("queue").observe(render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -306,6 +315,8 @@ class Export:
                     return Render(render_id, RenderStatus.FAILED)
                 if silent >= SILENT_POLLS:
                     raise
+        if render_began_s is not None and render.status is RenderStatus.COMPLETED:
+            metrics.RENDER.labels("render").observe(attempt.clock.monotonic_s() - render_began_s)
         return render
 
     async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
@@ -318,6 +329,7 @@ class Export:
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
+            began_s = attempt.clock.monotonic_s()
             try:
                 size = await self._projects.call(
                     attempt.job,
@@ -348,6 +360,7 @@ class Export:
                 log.warning("fetch.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
+                metrics.RENDER.labels("download").observe(attempt.clock.monotonic_s() - began_s)
                 return await _save(
                     attempt,
                     exported,

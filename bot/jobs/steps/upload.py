@@ -75,7 +75,7 @@ class Upload:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects = self._projects
-        card = self._cards.active((await projects.chats.get(attempt.job.chat)).skill, attempt.job.language)
+        card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
         try:
             await self._bring_all(attempt, card)
         except NemoError as error:
@@ -151,7 +151,7 @@ class Upload:
     async def _save_uploaded(
         self, attempt: Attempt, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
     ) -> None:
-        session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
+        session_id = (await self._projects.chats.get_for(attempt.job)).session_id
         before = attempt.load(Uploaded, key) or Uploaded()
         uploaded = Uploaded(
             session_id=session_id,
