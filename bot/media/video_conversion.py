@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 BOUNDS = Bounds(wall_s=900, cpu_s=1500, written_bytes=MAX_CONVERTED_BYTES)
 """A quarter of an hour on two cores is enough for some minutes of full HD."""
 
-_DEMUXERS = {"wmv": "asf", "ts": "mpegts", "ogv": "ogg", "m2v": "mpegvideo"}  # where they are not named like the kind
+_DEMUXERS = {
+    "wmv": "asf",
+    "ts": "mpegts",
+    "ogv": "ogg",
+    "m2v": "mpegvideo",
+}  # where they are not named like the kind
 _ENCODER = {"preset": "veryfast", "crf": "20"}
 _MAX_PIXELS = 4096 * 2304
 _THREADS = 2
