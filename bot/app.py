@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
+import math
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -29,8 +31,8 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.usual_times import UsualTimes
-from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
@@ -89,6 +91,8 @@ if TYPE_CHECKING:
     from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
+
+HASH_CHARS = 12  # of a person's id in metrics
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
@@ -162,7 +166,9 @@ class App:
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
             )
             guest_accounts = GuestAccountCounter(store.redis, self._clock)
-            health.before_metrics = partial(_update_metrics, job_queue, monitor, guest_accounts)
+            health.before_metrics = partial(
+                _update_metrics, job_queue, monitor, guest_accounts, self._token.encode()
+            )
             tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
@@ -247,7 +253,7 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_REQUESTS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
@@ -262,7 +268,7 @@ class App:
             app = create_app(health, webhook, path)
             try:
                 url = await stack.enter_async_context(
-                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                    serve(app, host, port, max_requests=MAX_REQUESTS, unbounded_paths=(HEALTH_PATH,))
                 )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error
@@ -421,12 +427,20 @@ class App:
 
 
 async def _update_metrics(
-    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter
+    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter, hash_key: bytes
 ) -> None:
     """Update the metrics whose values are in the store."""
     count, age_s = await job_queue.statistics.waiting()
     metrics.QUEUE.set(count)
     metrics.QUEUE_AGE.set(age_s)
+    today, left = await job_queue.statistics.today(), await job_queue.statistics.credits_left()
+    metrics.REQUESTS_TODAY.set(today.requests)
+    metrics.CREDITS_TODAY.set(today.credits)
+    metrics.CREDITS_LEFT.set(math.nan if left is None else left)
+    metrics.TOP_REQUESTS.clear()
+    for person, requests in today.top_people:
+        name = hmac.new(hash_key, str(person).encode(), "sha256").hexdigest()[:HASH_CHARS]
+        metrics.TOP_REQUESTS.labels(name).set(requests)
     ages = await monitor.ages()
     metrics.JOB_OLDEST.set(ages.running_s)
     metrics.JOB_SILENT.set(ages.silent_s)

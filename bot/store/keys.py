@@ -168,7 +168,7 @@ ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update 
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
-PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
+PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many requests each person made on one day, a sorted set
 
 ACCESS_DENIED_TTL_S = 86_400
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
@@ -191,7 +191,7 @@ def totals_key(day: str) -> str:
 
 
 def people_key(day: str) -> str:
-    """Return the key of how many people asked for something on a day."""
+    """Return the key of how many requests each person made on a day."""
     return f"{PEOPLE}{day}"
 
 

@@ -42,7 +42,8 @@ _PERCENT = re.compile(r"(\d+)% ·")
 class Told:
     """What the messages of all jobs told."""
 
-    errors: list[float]  # of each time left, as a share of its stage
+    turn_errors: list[float]  # of each time left of the agent's work, as a share of it
+    render_errors: list[float]  # likewise
     percents: list[list[tuple[float, int]]]  # each job's bar: seconds, percent
 
 
@@ -51,7 +52,8 @@ async def measure() -> list[Figure]:
     told = await _play()
     back = sum(after < before for bar in told.percents for (_, before), (_, after) in pairwise(bar))
     return [
-        alone("progress message: error of the time left", told.errors, unit="", goal=0.2),
+        alone("progress message: error of the agent's time left", told.turn_errors, unit="", goal=0.2),
+        alone("progress message: error of the render's time left", told.render_errors, unit="", goal=0.2),
         alone("progress message: how often the bar goes back in 60 jobs", [back], unit="", goal=0),
         alone(
             "progress message: the longest time that a bar stands still",
@@ -81,7 +83,7 @@ async def _play() -> Told:
             "daily_jobs_per_chat": 0,
         }
         await stack.enter_async_context(running_bot(services, folder / "bot", clock, **settings))
-        ada, told = await people.person(), Told([], [])
+        ada, told = await people.person(), Told([], [], [])
         await ada.open()
         for number in range(JOBS):
             tool, range_s = _TOOLS[(0, 2, 0, 2, 0, 1)[number % 6]]
@@ -89,7 +91,7 @@ async def _play() -> Told:
             await nemo.script(
                 [
                     {"wait_s": 3},
-                    {"tool": {"name": tool, "args": {}, "result": {"status": "ok"}}},
+                    {"tool": {"name": tool, "args": {}, "result": {"status": "processing"}}},
                     {"wait_s": dice.uniform(*range_s) - 3},
                     {"edit": f'add a title "{number}"'},
                     {"text": "There it is."},
@@ -126,8 +128,8 @@ async def _read(told: Told, message: Seen, nemo: NemoControl) -> None:
     render = next(one for one in requests if one.endpoint == "render")
     last_look = [one for one in requests if one.endpoint == "render-status"][-1]
     assert turn.ended_at is not None
-    for start, end in ((turn.at, turn.ended_at), (render.at, last_look.at)):
-        told.errors += _errors(texts, start, end)
+    told.turn_errors += _errors(texts, turn.at, turn.ended_at)
+    told.render_errors += _errors(texts, render.at, last_look.at)
 
 
 def _errors(texts: Sequence[tuple[datetime, str]], start: datetime, end: datetime) -> Iterator[float]:

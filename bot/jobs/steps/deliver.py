@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.chats.chats import CachedResult
-from bot.jobs.checkpoints import Checkpoint, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Progress
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
-from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.export import (
     CachedResultGone,
     Export,
@@ -39,7 +39,7 @@ class Deliver:
         projects: The chats' projects.
         render_limits: Times of a render, for a result that has to be made again.
         cards: The skill cards.
-        usual_times: How long renders usually take.
+        usual_times: How long renders and whole requests usually take.
     """
 
     name = "deliver"
@@ -48,6 +48,7 @@ class Deliver:
         self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
     ) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._export = Export(projects, render_limits, cards, usual_times)
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -67,8 +68,11 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
-        if attempt.load(HeldAnswer) is not None:
-            await attempt.delete(HeldAnswer)
+        chat = await self._projects.chats.get_for(attempt.job)
+        if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
+            await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
+            return
+        await attempt.replace(HeldAnswer, ReplacingResult(message_id=delivered.message_id))
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
                 draft_digest=exported.digest,
@@ -78,6 +82,9 @@ class Deliver:
             )
             await self._projects.chats.save_result(attempt.job.chat, result)
         await self._replace_earlier(attempt, delivered)
+        if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
+            took_s = attempt.clock.now().timestamp() - attempt.began_at
+            await self._usual_times.learn(Work.REQUEST, took_s)
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""
@@ -90,11 +97,8 @@ class Deliver:
         One that somebody answered to or pinned stays, without its buttons. The last write marks the end: an attempt
         that comes after it does nothing any more.
         """
-        key, chats = attempt.job.chat, self._projects.chats
-        if (await chats.get(key)).is_latest_result(delivered.telegram_chat_id, delivered.message_id):
-            return
-        await attempt.save(ReplacingResult(message_id=delivered.message_id))
-        chat = await chats.get(key)
+        chats = self._projects.chats
+        chat = await chats.get(attempt.job.chat)
         is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
         if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
             await attempt.responder.delete_message(

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 
 import structlog
 
@@ -25,8 +26,8 @@ from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import ExportPayload
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
-from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
+from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.output_request import unmet
@@ -50,6 +51,7 @@ from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
+from bot.runtime import metrics
 from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
@@ -158,9 +160,9 @@ class Export:
         if attempt.job.kind is JobKind.EXPORT:
             return True
         answered = attempt.load(AgentAnswered)
-        if answered is None or not wants_export(answered):
+        if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
+        return (await self._projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -181,7 +183,7 @@ class Export:
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
-            chat = await chats.get(key)
+            chat = await chats.get_for(attempt.job)
             suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             exported = Exported(
                 digest=draft.digest(),
@@ -196,7 +198,8 @@ class Export:
             await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused_at=None))
+            if chat.export_refused_at is not None:
+                await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
@@ -237,9 +240,8 @@ class Export:
             await attempt.save(started)
         render_id, began_s = started.render_id, attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
-        usual_s = (await self._usual_times.load())[Work.RENDER]
-        progress = _progress(attempt, usual_s, stage=stage)
-        attempt.responder.report_progress(progress)
+        times_s = (await self._usual_times.load())[Work.RENDER]
+        attempt.responder.report_progress(_progress(attempt, times_s, stage=stage))
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
@@ -259,7 +261,7 @@ class Export:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
             await attempt.responder.flush_progress()  # a short render may end before the next edit
-        render = await self._poll(attempt, render, usual_s)
+        render = await self._poll(attempt, render, times_s)
         if render.status is RenderStatus.COMPLETED and not is_resumed:
             await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
         return render
@@ -278,18 +280,19 @@ class Export:
             log.warning("render.start_unknown", error=str(error))
             return Render(render_id, RenderStatus.UNKNOWN)
 
-    async def _poll(self, attempt: Attempt, render: Render, usual_s: float) -> Render:
+    async def _poll(self, attempt: Attempt, render: Render, times_s: tuple[float, ...]) -> Render:
         nemo = self._projects.nemo
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
         polls, elapsed_s = 0, 0.0
+        render_began_s = None
         while not render.status.is_over:
             if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
             if polls and render.progress is not None:
-                left_s = _left_s(render.progress, elapsed_s, usual_s)
-                attempt.responder.report_progress(_progress(attempt, left_s, render.progress))
+                expected_s = _expected_s(render.progress, elapsed_s, times_s)
+                attempt.responder.report_progress(_progress(attempt, (expected_s,), render.progress))
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
@@ -299,6 +302,12 @@ class Export:
                     on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
+                if render_began_s is None and render.status not in (
+                    RenderStatus.PENDING,
+                    RenderStatus.UNKNOWN,
+                ):
+                    render_began_s = attempt.clock.monotonic_s()
+                    metrics.RENDER.labels("queue").observe(render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -306,6 +315,8 @@ class Export:
                     return Render(render_id, RenderStatus.FAILED)
                 if silent >= SILENT_POLLS:
                     raise
+        if render_began_s is not None and render.status is RenderStatus.COMPLETED:
+            metrics.RENDER.labels("render").observe(attempt.clock.monotonic_s() - render_began_s)
         return render
 
     async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
@@ -318,6 +329,7 @@ class Export:
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
+            began_s = attempt.clock.monotonic_s()
             try:
                 size = await self._projects.call(
                     attempt.job,
@@ -348,6 +360,7 @@ class Export:
                 log.warning("fetch.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
+                metrics.RENDER.labels("download").observe(attempt.clock.monotonic_s() - began_s)
                 return await _save(
                     attempt,
                     exported,
@@ -370,26 +383,26 @@ class Export:
 
 
 def _progress(
-    attempt: Attempt, left_s: float, percent: float = 0.0, stage: str = "progress.render"
+    attempt: Attempt, times_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
 ) -> Progress:
     start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
     return Progress(
         stage,
         fraction=start + (RENDERED - start) * percent / 100,
         until=RENDERED,
-        expected_s=left_s,
-        tells_left=True,
+        expected_s=median(times_s),
+        times_s=times_s,
     )
 
 
-def _left_s(percent: float, elapsed_s: float, usual_s: float) -> float:
+def _expected_s(percent: float, elapsed_s: float, times_s: tuple[float, ...]) -> float:
     """Return how many seconds a render still takes: by its percentage, at its beginning by what is usual too."""
-    by_usual_s = max(usual_s - elapsed_s, usual_s / 10)
+    usual_s = left_s(times_s, elapsed_s) or median(times_s) / 10
     if percent <= 0:
-        return by_usual_s
+        return usual_s
     by_percent_s = max(elapsed_s * (100 - percent) / percent, 1.0)
     weight = min(1.0, percent / RELIABLE_PERCENT)
-    return weight * by_percent_s + (1 - weight) * by_usual_s
+    return weight * by_percent_s + (1 - weight) * usual_s
 
 
 def _new_render_id(attempt: Attempt) -> str:

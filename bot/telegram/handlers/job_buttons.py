@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.chats.chats import ChatFields
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
     ButtonAction,
@@ -14,6 +15,7 @@ from bot.jobs.buttons import (
     KeepExtras,
     PlaceFiles,
     RemoveExtra,
+    RenderLastOnly,
     Retry,
     RunCaption,
     RunExample,
@@ -25,6 +27,7 @@ from bot.jobs.buttons import (
     unpack,
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
@@ -40,6 +43,7 @@ from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
 
+MAX_NAME_CHARS = 40  # of whoever pressed a button
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
 _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
@@ -55,6 +59,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_held, RunHeld)
+        self.on_press(self._render_last_only, RenderLastOnly)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample)
         self.on_press(
             self._job_button,
@@ -85,7 +90,8 @@ class JobButtons(HandlerFamily):
             payload = ExportPayload(output=output) if output else None
             job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
         elif isinstance(action, RunExample):
-            job = replace(job, payload=EditPayload(needs_clip=edits_clip(prompt)))
+            payload_ = job.payload_as(EditPayload).model_copy(update={"needs_clip": edits_clip(prompt)})
+            job = replace(job, payload=payload_)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -93,6 +99,21 @@ class JobButtons(HandlerFamily):
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
         toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
+
+    async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
+        """Let the last request that waits be the next one that is rendered."""
+        submitter = self._submitter
+        job_ids = await submitter.job_queue.current(press.chat, QueueName.MAIN)
+        jobs = [status.job for one in job_ids if (status := await submitter.job_queue.find(press.chat, one))]
+        for job in jobs:
+            if not await self._permissions.may_change(press.update, job.owner_id):
+                return not_yours(press.update, job.owner_id)
+        rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
+        others = without_button(press.message.reply_markup, press.data)
+        if len(rendered) < 2:
+            return PressReply("toast.old_button", buttons=others)
+        await submitter.chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
+        return PressReply("toast.last_only", buttons=others)
 
     async def _job_button(
         self,
@@ -207,10 +228,28 @@ async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job 
     job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
     if await submitter.job_queue.find(press.chat, job_id) is not None:
         return None
+    payload = EditPayload(pressed=_trace_of(press))
     job = submitter.job(
-        press.update, QueueName.MAIN, JobKind.EDIT, text=prompt, message_id=message.message_id
+        press.update,
+        QueueName.MAIN,
+        JobKind.EDIT,
+        text=prompt,
+        payload=payload,
+        message_id=message.message_id,
     )
     return replace(job, id=job_id)
+
+
+def _trace_of(press: Press) -> LocalizedMessage | None:
+    """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
+    user, markup = press.update.effective_user, press.message.reply_markup
+    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
+    label = next((button.text for button in buttons if button.callback_data == press.data), "")
+    if user is None or not label:
+        return None
+    return LocalizedMessage(
+        "answer.pressed", {"label": label, "name": bounded(user.first_name, MAX_NAME_CHARS)}
+    )
 
 
 async def send_prompt(

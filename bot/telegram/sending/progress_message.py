@@ -51,7 +51,7 @@ COVERED_S = 2.0
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
 
-_REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 12.0))
+_REFRESH = ((60.0, 4.0), (300.0, 7.0), (math.inf, 10.0))
 """(age of the job in s, pause in s between edits that only update the time): long jobs edit less often."""
 
 
@@ -407,7 +407,8 @@ class ProgressMessage:
     @property
     def _buttons(self) -> Sequence[Button]:
         cancel = Button("button.cancel", Cancel(self._job.id))
-        return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
+        link = (Button("button.open_browser", url=self._link),) if self._link else ()
+        return (cancel, *self._progress.buttons, *link)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         return keyboard(buttons, self._words, self._bot.may_link)
@@ -448,7 +449,7 @@ def compose(
         params = {"stage": LocalizedMessage(key, params), "left": left}
         key = "progress.with_left" if left_s else "progress.longer"
     lines = [str(format_message(words, key, params))]
-    if progress.stage != "progress.queued":
+    if not progress.stage.startswith("progress.queued"):
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)
         elapsed = words.text("progress.elapsed", duration=words.duration(elapsed_s))
