@@ -10,7 +10,8 @@ FileType = Literal[
     "mp4", "mov", "webm", "mkv", "avi", "jpg", "png", "gif", "webp",
     "mp3", "wav", "m4a", "aac", "ogg", "flac", "aiff", "amr", "caf", "w64", "asf", "ac3",
     "heic", "avif", "tiff", "bmp", "jp2",
-    "flv", "ts", "mpeg", "ogv", "rm", "mxf", "dv", "swf", "m2v", "h264", "hevc", "midi", "ape", "wv", "psd", "jxl", "raw", "svg",
+    "flv", "ts", "mpeg", "ogv", "rm", "mxf", "dv", "swf", "m2v", "h264", "hevc",
+    "midi", "ape", "wv", "psd", "jxl", "raw", "svg",
     "pdf", "office", "rtf", "zip", "rar", "7z", "gz", "exe", "html", "playlist", "text",
 ]  # fmt: skip
 """Types of files, named like their usual file extensions; the last lines are recognized only to be named."""

@@ -79,7 +79,9 @@ _BY_EXTENSION: Final = {
 }
 _LABELS: Final = {
     "jpg": "JPEG", "heic": "HEIC", "ts": "MPEG-TS", "wmv": "Windows Media (WMV)", "wma": "Windows Media (WMA)",
-    "flv": "Flash (FLV)", "swf": "Flash (SWF)", "m2v": "MPEG-2", "h264": "H.264", "hevc": "H.265", "rm": "RealMedia", "ogv": "Ogg", "office": "Office", "psd": "Photoshop (PSD)",
+    "flv": "Flash (FLV)",
+    "swf": "Flash (SWF)", "m2v": "MPEG-2", "h264": "H.264", "hevc": "H.265",
+    "rm": "RealMedia", "ogv": "Ogg", "office": "Office", "psd": "Photoshop (PSD)",
     "raw": "RAW", "jxl": "JPEG XL", "jp2": "JPEG 2000", "gz": "GZIP",
 }  # fmt: skip
 """Proper names of kinds, where they differ from the extension in capitals."""
