@@ -32,12 +32,12 @@ def make(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if sound is not None:
-            size = sound.codec_context.frame_size
-            for number in range(2 * 44_100 // size):
-                piece = av.AudioFrame(sound.codec_context.format.name, "stereo", size)
+            samples = sound.codec_context.frame_size
+            for number in range(2 * 44_100 // samples):
+                piece = av.AudioFrame(sound.codec_context.format.name, "stereo", samples)
                 for part in piece.planes:
                     part.update(bytes(part.buffer_size))
-                piece.sample_rate, piece.pts = 44_100, number * size
+                piece.sample_rate, piece.pts = 44_100, number * samples
                 output.mux(sound.encode(piece))
             output.mux(sound.encode(None))
     return path
