@@ -26,6 +26,7 @@ from redis.asyncio.lock import Lock
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
+from bot.chats.versions import Versions
 from bot.store.keys import (
     ACCOUNT_LOCK_TTL_S,
     account_lock_key,
@@ -261,6 +262,7 @@ class Chats:
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
         self.project_list = ProjectList(redis, self._ttl_s)
+        self.versions = Versions(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
