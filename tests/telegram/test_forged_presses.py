@@ -91,7 +91,8 @@ async def test_forged_data_is_never_an_unexpected_error(received: Received) -> N
             data += [f"{VERSION}:{action.name}:{value}:{job.id}" for value in GARBAGE[3:7]]
     assert await errors_of(received, [press(one, ANN, PRIVATE) for one in data]) == []
     assert len(await toasts(received)) == len(data)
-    # Only the buttons of a link and of the list of projects may do without an argument: what asks for something with an argument needs a valid one.
+    # Only the buttons of a link and of the list of projects may do without an argument: what asks for something with
+    # one needs a valid one.
     assert {other.kind for other in await stored(received)} == {JobKind.NEW, JobKind.LINK, JobKind.SAY}
 
 
