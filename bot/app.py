@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
+import math
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.worker.runner import JobRunner
@@ -44,6 +47,7 @@ from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.role import Role
+from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import SkillCards
 from bot.startup import (
@@ -87,6 +91,8 @@ if TYPE_CHECKING:
     from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
+
+HASH_CHARS = 12  # of a person's id in metrics
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
@@ -160,7 +166,9 @@ class App:
                 store.redis, self._clock, 2 * max(settings.turn_total_s, settings.render_total_s)
             )
             guest_accounts = GuestAccountCounter(store.redis, self._clock)
-            health.before_metrics = partial(_update_metrics, job_queue, monitor, guest_accounts)
+            health.before_metrics = partial(
+                _update_metrics, job_queue, monitor, guest_accounts, self._token.encode()
+            )
             tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
@@ -231,7 +239,7 @@ class App:
         bot = new_bot(
             self._token,
             settings.telegram_api_url,
-            lambda: Transport(tls),
+            lambda: Transport(tls, proxy=revealed(settings.telegram_proxy)),
             rate_limiter,
             local=settings.telegram_local_mode,
             link_hosts=[settings.nemo_api_url, settings.nemo_web_url],
@@ -337,6 +345,7 @@ class App:
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             redis=redis,
+            usual_times=UsualTimes(redis),
             turn_limits=TurnLimits(
                 silent_s=settings.turn_silent_s,
                 total_s=settings.turn_total_s,
@@ -355,8 +364,9 @@ class App:
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
         alert = "alert.token_refused_guests" if settings.fallback_to_guest else "alert.token_refused"
-        nemo_http = await stack.enter_async_context(new_client(parts.tls))
-        media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True))
+        proxy = revealed(settings.nemo_proxy)
+        nemo_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))
+        media_http = await stack.enter_async_context(new_client(parts.tls, public_only=True, proxy=proxy))
         return Projects(
             NemoClient(
                 nemo_http,
@@ -369,7 +379,7 @@ class App:
             self._clock,
             OperatorToken(
                 parts.redis,
-                settings.nemo_token.get_secret_value() if settings.nemo_token else None,
+                revealed(settings.nemo_token),
                 falls_back_to_guests=settings.fallback_to_guest,
                 alert=partial(parts.alerts.send, alert, LocalizedMessage(alert)),
             ),
@@ -379,7 +389,8 @@ class App:
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
         settings, bot, sent = self._settings, parts.bot, parts.sent
         telegram_calls = parts.telegram_calls
-        files_http = await stack.enter_async_context(new_client(parts.tls))
+        proxy = revealed(settings.telegram_proxy)
+        files_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))
         now_s = self._clock.now().timestamp()
         await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local, server_dir = settings.telegram_local_mode, settings.server_dir
@@ -416,12 +427,20 @@ class App:
 
 
 async def _update_metrics(
-    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter
+    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter, hash_key: bytes
 ) -> None:
     """Update the metrics whose values are in the store."""
     count, age_s = await job_queue.statistics.waiting()
     metrics.QUEUE.set(count)
     metrics.QUEUE_AGE.set(age_s)
+    today, left = await job_queue.statistics.today(), await job_queue.statistics.credits_left()
+    metrics.REQUESTS_TODAY.set(today.requests)
+    metrics.CREDITS_TODAY.set(today.credits)
+    metrics.CREDITS_LEFT.set(math.nan if left is None else left)
+    metrics.TOP_REQUESTS.clear()
+    for person, requests in today.top_people:
+        name = hmac.new(hash_key, str(person).encode(), "sha256").hexdigest()[:HASH_CHARS]
+        metrics.TOP_REQUESTS.labels(name).set(requests)
     ages = await monitor.ages()
     metrics.JOB_OLDEST.set(ages.running_s)
     metrics.JOB_SILENT.set(ages.silent_s)

@@ -1,4 +1,4 @@
-"""The command line: ``nemovideo-bot run``, ``sandbox``, ``check`` and ``jobs``.
+"""The command line: ``nemovideo-bot init``, ``run``, ``sandbox``, ``check`` and ``jobs``.
 
 Each command imports what only it needs, so that a terminal shows progress at once.
 """
@@ -171,6 +171,38 @@ def sandbox(
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except (CannotStart, StoreError, command.WrongFile) as error:
         _exit_with_error(str(error))
+
+
+@app.command()
+def init(
+    non_interactive: Annotated[
+        bool,
+        typer.Option("--non-interactive", help="Ask nothing: take the settings from the environment."),
+    ] = False,
+) -> None:
+    """Set the bot up: ask for tokens and who may use it, check them, and write .env."""
+    with progress() as show_progress:
+        show_progress("Starting")
+        from rich.prompt import Prompt
+
+        from bot.commands.init import CannotInit, SetUp
+        from bot.runtime.clock import SystemClock
+        from bot.runtime.logs import configure_logging
+        from bot.settings import ENV_FILE, WrongSettings, load_settings
+
+    def ask(question: str, default: str) -> str:
+        return Prompt.ask(question, default=default, show_default=bool(default))
+
+    configure_logging("ERROR", "text")
+    try:
+        set_up = SetUp(load_settings(None), SystemClock(), None if non_interactive else ask, typer.echo)
+        _run(set_up.run(ENV_FILE))
+    except CannotInit as error:
+        _exit_with_error(str(error), code=EXIT_WRONG)
+    except EOFError:
+        _exit_with_error("There is nobody to ask: use --non-interactive", code=EXIT_WRONG)
+    except WrongSettings as error:
+        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
 
 
 @app.command()

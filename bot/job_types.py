@@ -13,6 +13,7 @@ from bot.jobs.ports import GroupAdmins
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.steps.ask_for_clip import AskForClip
@@ -99,6 +100,7 @@ class StepDependencies:
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser
     redis: Redis
+    usual_times: UsualTimes
     turn_limits: TurnLimits
     credit_limits: CreditLimits
     render_limits: RenderLimits

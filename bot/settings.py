@@ -20,9 +20,11 @@ from bot.runtime.setting_types import (
     Amount,
     BotToken,
     ListenAddress,
+    ProxyAddress,
     RedisAddress,
     WebAddress,
     WebhookSecret,
+    environment_proxy,
 )
 
 MEBIBYTE = 1024 * 1024
@@ -108,6 +110,23 @@ class Settings(BaseSettings):
         description="Hosts besides NEMO_API_URL that results may be downloaded from, comma-separated; *.example means "
         "all below it. Only by https on its usual port, unless scheme or port are given (http://10.0.0.5:8080). Names "
         "that resolve to a private network are refused.",
+    )
+    trust_env_proxy: bool = Field(
+        False,
+        description="Whether the proxies in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY are used, except for the hosts in "
+        "NO_PROXY.",
+    )
+    telegram_proxy: ProxyAddress | None = Field(
+        default_factory=lambda known: _environment_proxy(known, "telegram_api_url"),
+        validate_default=True,
+        description="The proxy to TELEGRAM_API_URL, for calls and files: http://, https:// or socks5://, such as "
+        "socks5://user:password@host:1080. It resolves the names.",
+    )
+    nemo_proxy: ProxyAddress | None = Field(
+        default_factory=lambda known: _environment_proxy(known, "nemo_api_url"),
+        validate_default=True,
+        description="The proxy to NEMO_API_URL and NEMO_MEDIA_HOSTS, likewise. That a name does not resolve to a "
+        "private network is then the proxy's to ensure.",
     )
     nemo_token: SecretStr | None = Field(
         None,
@@ -372,6 +391,11 @@ class Settings(BaseSettings):
 def _is_open_to_all(known: Mapping[str, Any]) -> bool:
     """Return whether strangers can use up the operator's credits."""
     return bool(known.get("nemo_token")) and not (known.get("allowed_users") or known.get("allowed_chats"))
+
+
+def _environment_proxy(known: Mapping[str, Any], service: str) -> SecretStr | None:
+    url = environment_proxy(known[service]) if known.get("trust_env_proxy") and service in known else None
+    return SecretStr(url) if url else None
 
 
 def load_settings(env_file: Path | None = ENV_FILE) -> Settings:

@@ -12,6 +12,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.role import Role
+from bot.runtime.setting_types import revealed
 from bot.settings import Settings
 from bot.skills import INSTALL_DIRS, SkillCards, load_cards
 from bot.store.connect import Store, open_store, without_secrets
@@ -49,11 +50,11 @@ async def connect_store(
     Raises:
         StoreError: It can't be used, and waiting won't help.
     """
-    url, backoff = settings.redis_url, Backoff()
+    backoff = Backoff()
     while not stop.is_set():
         try:
             return await stack.enter_async_context(
-                open_store(url.get_secret_value() if url else None, settings.data_dir)
+                open_store(revealed(settings.redis_url), settings.data_dir)
             )
         except StoreUnreachable as error:
             pause_s = backoff.next_s()
@@ -88,8 +89,8 @@ async def connected_bot(
                     address=settings.telegram_api_url,
                     error=type(error).__name__,
                     cause=_cause(error),
-                    hint=f"try: curl {settings.telegram_api_url} from this machine; look at DNS, firewall and "
-                    "TELEGRAM_API_URL",
+                    hint=f"try: curl {settings.telegram_api_url} from this machine; look at DNS, firewall, "
+                    "TELEGRAM_API_URL and TELEGRAM_PROXY",
                     retry_in_s=pause_s,
                 )
                 await sleep_unless(stop, clock, pause_s)
@@ -139,6 +140,7 @@ def describe_setup(settings: Settings, role: Role, cards: SkillCards) -> dict[st
         "store": own,
         "updates": f"webhook {settings.webhook_url}" if settings.webhook_url else "polling",
         "telegram": settings.telegram_api_url + (" (local mode)" if settings.telegram_local_mode else ""),
+        "proxies": describe_proxies(settings),
         "users": allowed or "everybody",
         "admins": str(len(settings.admins)),
         "spenders": settings.spenders,
@@ -148,6 +150,12 @@ def describe_setup(settings: Settings, role: Role, cards: SkillCards) -> dict[st
         "web": settings.http_listen or "none",
         "encryption": "ENCRYPTION_KEYS" if settings.encryption_keys else "a key in DATA_DIR",
     }
+
+
+def describe_proxies(settings: Settings) -> str:
+    """Return what is reached through which proxy, without passwords."""
+    proxies = {"Telegram": revealed(settings.telegram_proxy), "NemoVideo": revealed(settings.nemo_proxy)}
+    return ", ".join(f"{name} by {without_secrets(url)}" for name, url in proxies.items() if url) or "none"
 
 
 async def sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) -> None:

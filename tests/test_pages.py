@@ -18,7 +18,11 @@ PAGES = sorted(
     if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
 )
 
-NOT_OURS = {"REPOSITORY", "REGISTRY", "VALKEY_PASSWORD", "ID", "NAME", "FILE", "DIR", "README", "TXT"}
+NOT_OURS = {"REPOSITORY", "REGISTRY", "VALKEY_PASSWORD", "ID", "NAME", "FILE", "DIR", "README", "TXT"} | {
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+}
 """Words in capitals that are no settings of the bot."""
 
 EXAMPLES = {"de/LC_MESSAGES/bot.po", "de/screen_talk.toml"}

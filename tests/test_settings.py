@@ -8,6 +8,7 @@ from bot.commands.check import check_spenders
 from bot.commands.check_findings import Verdict
 from bot.jobs.steps.ask_agent import TurnLimits
 from bot.settings import Settings, WrongSettings, env_example, load_settings
+from bot.startup import describe_proxies
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +38,10 @@ def test_the_address_and_the_longest_turn_are_the_documented_ones() -> None:
     settings = load_settings()
     assert settings.nemo_api_url == "https://mega-api-prod.nemovideo.ai"
     assert (settings.turn_total_s, TurnLimits().total_s) == (15 * 60, 15 * 60)
+
+
+def test_uploads_have_the_documented_size_at_most() -> None:
+    assert load_settings().max_upload_mb == 500
 
 
 def test_ids_are_read_from_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,3 +330,21 @@ def test_strangers_have_limits_where_they_could_use_up_the_operators_credits(
     monkeypatch.setenv("ALLOWED_USERS", "7")
     assert limits() == (0, 0)
     assert check_spenders(load_settings()).verdict is Verdict.OK
+
+
+def test_proxies_come_from_the_environment_only_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:pass@there:3128")
+    assert load_settings().telegram_proxy is None
+    monkeypatch.setenv("TRUST_ENV_PROXY", "true")
+    monkeypatch.setenv("NEMO_PROXY", "socks5://user:pass@near:1080")
+    settings = load_settings()
+    assert settings.telegram_proxy
+    assert settings.telegram_proxy.get_secret_value() == "http://user:pass@there:3128"
+    assert describe_proxies(settings) == "Telegram by http://there:3128, NemoVideo by socks5://near:1080"
+    monkeypatch.setenv("NEMO_PROXY", "socks4://user:hush@near")
+    monkeypatch.setenv("HTTPS_PROXY", "there:3128")
+    lines = wrong()
+    assert [line.partition(":")[0] for line in lines] == ["TELEGRAM_PROXY", "NEMO_PROXY"]
+    assert "hush" not in str(lines)

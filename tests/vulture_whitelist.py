@@ -35,6 +35,7 @@ _.trace  # __aexit__
 _.process_error  # python-telegram-bot
 _.process_request
 _.SERVICES  # typer, from the command line
+_.trust_env_proxy  # read by its name, for the defaults of others
 _.settings_cls  # pydantic-settings
 _.env_settings
 _.dotenv_settings

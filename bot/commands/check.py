@@ -16,7 +16,9 @@ from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, has_glyph
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.runtime.clock import Clock
 from bot.runtime.http import new_client
+from bot.runtime.setting_types import revealed
 from bot.settings import Settings, WrongSettings
+from bot.startup import describe_proxies
 from bot.store.connect import open_store
 from bot.store.errors import StoreError
 
@@ -42,14 +44,17 @@ async def run_checks(
     show_progress("Asking the store")
     store, polls_here, guests = await _check_store(settings, clock)
     show_progress("Asking Telegram and NemoVideo")
-    async with new_client() as telegram_http, new_client() as nemo_http:
+    async with (
+        new_client(proxy=revealed(settings.telegram_proxy)) as telegram_http,
+        new_client(proxy=revealed(settings.nemo_proxy)) as nemo_http,
+    ):
         telegram, nemovideo = await asyncio.gather(
             TelegramCheck(telegram_http, settings, clock, listen_s).run(polls_here),
             check_nemovideo(nemo_http, settings, clock, guests, GUEST_ACCOUNTS_PER_WEEK),
         )
     show_progress("Starting a decoder")
     local = [*check_disk(settings), await _check_decoders()]
-    rights = [ok("settings", "right"), check_spenders(settings)]
+    rights = [ok("settings", "right"), check_spenders(settings), ok("proxies", describe_proxies(settings))]
     return [*rights, *store, *local, *telegram, *nemovideo, *check_fonts()]
 
 
@@ -77,7 +82,7 @@ def check_without_settings(error: WrongSettings) -> list[Finding]:
 
 async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding], bool | None, int | None]:
     """Check the store; also return whether a process on it polls and how many guest accounts were used, if known."""
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    redis_url = revealed(settings.redis_url)
     async with contextlib.AsyncExitStack() as stack:
         try:
             store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))

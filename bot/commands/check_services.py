@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
+from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError
 from bot.nemo.read import mapping, parse
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import Clock
+from bot.runtime.setting_types import revealed
 from bot.settings import TELEGRAM_CLOUD_URL, Settings
 
 LISTEN_S = 5
@@ -30,7 +32,7 @@ _TOKEN_REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND)
 TOTAL_TIMEOUT_S = 20.0  # seconds for all requests to one service
 
 
-class _NoAnswer(Exception):
+class NoAnswer(Exception):
     """A service gave no readable answer; the message is one line without a URL."""
 
 
@@ -74,11 +76,13 @@ class TelegramCheck:
                 bot = mapping(me.get("result"))
                 credentials = f"@{bot.get('username')}, id {bot.get('id')}"
                 updates = await self._updates(polls_here)
-        except (_NoAnswer, TimeoutError) as error:
+        except (NoAnswer, TimeoutError) as error:
             url = self._settings.telegram_api_url
             advice = "Check the network, DNS and the firewall of this machine"
             if url != TELEGRAM_CLOUD_URL:
                 advice = "Is your Bot API server running, and TELEGRAM_API_URL its address?"
+            if self._settings.telegram_proxy:
+                advice = "Is the proxy in TELEGRAM_PROXY running, and are its user and password right?"
             return [
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
@@ -99,18 +103,8 @@ class TelegramCheck:
         return wrong("Telegram", problem, "Look the token up at @BotFather: /mybots, API Token")
 
     async def _ask(self, method: str, **params: str | int) -> Mapping[str, Any]:
-        token = self._settings.telegram_bot_token
-        assert token is not None  # noqa: S101 - checked by run()
-        url = f"{self._settings.telegram_api_url}/bot{token.get_secret_value()}/{method}"
-        try:
-            answer = await self._http.post(url, json=params)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # The error's own message may contain the URL, and so the token.
-            raise _NoAnswer(type(error).__name__) from None
+        payload, answer = await call_telegram(self._http, self._settings, method, **params)
         self._date = check_clock("clock, by Telegram's", answer, self._clock) or self._date
-        payload = mapping(parse(answer.content))
-        if "ok" not in payload:
-            raise _NoAnswer(f"HTTP {answer.status_code}, and no JSON of a Bot API server")
         return payload
 
     async def _updates(self, polls_here: bool | None) -> Finding:
@@ -158,6 +152,28 @@ class TelegramCheck:
         return ok(name, f"nobody polls: the bot is not running; {pending} wait")
 
 
+async def call_telegram(
+    http: httpx.AsyncClient, settings: Settings, method: str, **params: str | int
+) -> tuple[Mapping[str, Any], httpx.Response]:
+    """Call the Bot API with the token of the settings; return its answer, which may be a refusal.
+
+    Raises:
+        NoAnswer: There is none that can be read.
+    """
+    token = settings.telegram_bot_token
+    assert token is not None  # noqa: S101 - callers have one
+    url = f"{settings.telegram_api_url}/bot{token.get_secret_value()}/{method}"
+    try:
+        answer = await http.post(url, json=params)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # The error's own message may contain the URL, and so the token.
+        raise NoAnswer(type(error).__name__) from None
+    payload = mapping(parse(answer.content))
+    if "ok" not in payload:
+        raise NoAnswer(f"HTTP {answer.status_code}, and no JSON of a Bot API server")
+    return payload, answer
+
+
 def _groups(bot: Mapping[str, Any]) -> Finding:
     name = "Telegram: groups"
     if not bot.get("can_join_groups", True):
@@ -186,19 +202,16 @@ async def check_nemovideo(
             dates.append(finding)
 
     http.event_hooks = {"response": [read_date]}
-    token = settings.nemo_token.get_secret_value() if settings.nemo_token else ""
-    credentials = Credentials(token or "none", Attribution(settings.default_skill, "0"))
     account: Finding
     try:
-        async with asyncio.timeout(TOTAL_TIMEOUT_S):
-            credits = await NemoClient(http, settings.nemo_api_url).get_credits(credentials)
+        credits = await get_operator_credits(http, settings)
         left = credits.available
         account = ok("NemoVideo: account", f"of NEMO_TOKEN, {'?' if left is None else round(left)} credits")
         if left is not None and left <= 0:
             account = wrong("NemoVideo: account", "no credits are left", "Top up the account of NEMO_TOKEN")
     except AuthError as error:
         account = _guests(guests, guests_a_week)
-        if token:
+        if settings.nemo_token:
             problem = f"NEMO_TOKEN is refused (code {error.code or error.status})"
             account = wrong(
                 "NemoVideo: account", problem, "Get a new token at NemoVideo, or unset NEMO_TOKEN"
@@ -208,7 +221,8 @@ async def check_nemovideo(
             wrong(
                 "NemoVideo",
                 f"{settings.nemo_api_url} does not answer as expected: {str(error) or 'too slow'}",
-                "Check the network of this machine and NEMO_API_URL",
+                "Check the network of this machine and NEMO_API_URL"
+                + (", and the proxy in NEMO_PROXY" if settings.nemo_proxy else ""),
             ),
             not_asked("NemoVideo: account", "no answer"),
             *(dates[-1:] or [not_asked("clock, by NemoVideo's", "no answer")]),
@@ -218,6 +232,19 @@ async def check_nemovideo(
         account,
         *(dates[-1:] or [not_asked("clock, by NemoVideo's", "it sent no date")]),
     ]
+
+
+async def get_operator_credits(http: httpx.AsyncClient, settings: Settings) -> Credits:
+    """Ask NemoVideo for the credits of ``NEMO_TOKEN``'s account.
+
+    Raises:
+        NemoError: It gives none. ``AuthError``: there is no such account, or no token is set.
+        TimeoutError: It is too slow.
+    """
+    token = revealed(settings.nemo_token) or "none"
+    credentials = Credentials(token, Attribution(settings.default_skill, "0"))
+    async with asyncio.timeout(TOTAL_TIMEOUT_S):
+        return await NemoClient(http, settings.nemo_api_url).get_credits(credentials)
 
 
 def _guests(used: int | None, a_week: int) -> Finding:

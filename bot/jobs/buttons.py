@@ -33,6 +33,13 @@ class Retry(ButtonAction):
     job_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenderLastOnly(ButtonAction):
+    """Skip the renders of the chat's requests, except that of the last one that waits."""
+
+    name = "last_only"
+
+
 class GoOnChoice(StrEnum):
     """How a request that waits for a decision goes on."""
 

@@ -302,6 +302,12 @@ class StoredCheckpoints:
         """Save several checkpoints with their keys in one write."""
         await self._save({field_of(type(one), key): one.model_dump(mode="json") for one, key in checkpoints})
 
+    async def replace(self, old: type[Checkpoint], checkpoint: Checkpoint) -> None:
+        """Save a checkpoint and forget another one in one write."""
+        await self._save(
+            {field_of(old): None, field_of(type(checkpoint)): checkpoint.model_dump(mode="json")}
+        )
+
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
         await self._save({field_of(checkpoint, key): None})

@@ -167,9 +167,13 @@ class Progress:
     params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
     fraction: float = 0.0  # done of the whole job, 0 to 1
     preview: Callable[[], str] | None = None  # returns the agent's words so far; None keeps the earlier ones
-    expected_s: float = 0.0  # seconds in which the bar moves on by itself from ``fraction`` to ``until``
-    until: float = 0.0  # where that movement ends, 0 to 1
+    expected_s: float = (
+        0.0  # seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile
+    )
+    until: float = 0.0  # where the stage ends, 0 to 1
+    tells_left: bool = False  # whether the text says how much of ``expected_s`` is left
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
+    buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
 
 

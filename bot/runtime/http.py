@@ -13,6 +13,8 @@ streams; ``httpx-aiohttp`` avoids that and keeps httpx's interface. This module 
   instead of up to 550.
 * No cookies are kept: one client sends many people's requests.
 * No proxies or passwords are read from the environment.
+
+Through a proxy, httpx's own transport takes aiohttp's place: it speaks SOCKS and TLS to the proxy too.
 """
 
 import asyncio
@@ -40,7 +42,13 @@ FORM_CHUNK_BYTES = 512 * 1024  # smallest chunk of a form with files, except for
 MAX_HEADER_BYTES = 64 * 1024  # longest header line. Redirects to signed URLs exceed aiohttp's 8 KB
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 @functools.cache
@@ -76,7 +84,8 @@ class Transport(httpx.AsyncBaseTransport):
         ssl_context: The context that all clients share.
         max_connections: Open connections. Further requests wait for up to the pool timeout.
         public_only: Whether a name that resolves into a private network is refused. Numeric addresses are not resolved,
-            and so not checked here.
+            and so not checked here. A proxy resolves names itself: none is checked then.
+        proxy: URL of a proxy (http, https or socks5) with its user and password.
     """
 
     def __init__(
@@ -85,12 +94,16 @@ class Transport(httpx.AsyncBaseTransport):
         max_connections: int = MAX_CONNECTIONS,
         *,
         public_only: bool = False,
+        proxy: str | None = None,
     ) -> None:
         self._ssl_context = ssl_context
         self._max_connections = max_connections
         self._public_only = public_only
         self._session: aiohttp.ClientSession | None = None
-        self._inner = AiohttpTransport(verify=ssl_context, trust_env=False, client=self._connections)
+        self._proxied = None if proxy is None else _proxied(proxy, ssl_context, max_connections)
+        self._inner = self._proxied or AiohttpTransport(
+            verify=ssl_context, trust_env=False, client=self._connections
+        )
 
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -128,6 +141,15 @@ class Transport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: As from :meth:`handle_async_request`.
         """
+        if self._proxied is not None:
+            request = httpx.Request(
+                method, url, headers=headers, content=body, extensions={"timeout": timeouts.as_dict()}
+            )
+            answer = await self._proxied.handle_async_request(request)
+            try:
+                return answer.status_code, await answer.aread()
+            finally:
+                await answer.aclose()
         limits = aiohttp.ClientTimeout(
             sock_connect=timeouts.connect, sock_read=timeouts.read, connect=timeouts.pool
         )
@@ -173,6 +195,18 @@ class Transport(httpx.AsyncBaseTransport):
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+        if self._proxied is not None:
+            await self._proxied.aclose()
+
+
+def _proxied(proxy: str, ssl_context: ssl.SSLContext, max_connections: int) -> httpx.AsyncHTTPTransport:
+    is_tls = proxy.startswith("https:")
+    return httpx.AsyncHTTPTransport(
+        verify=ssl_context,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE_S),
+        proxy=httpx.Proxy(proxy, ssl_context=ssl_context if is_tls else None),
+    )
 
 
 class PublicResolver(AbstractResolver):
@@ -284,6 +318,7 @@ def new_client(
     timeout: httpx.Timeout = DEFAULT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
     public_only: bool = False,
+    proxy: str | None = None,
 ) -> httpx.AsyncClient:
     """Make a client, at start only and one for each service: each has its own pool.
 
@@ -295,10 +330,13 @@ def new_client(
         timeout: The default of each request. It limits neither a whole request nor writing a body, which aiohttp can't
             limit: uploads need their own watchdog.
         max_connections: Open connections.
-        public_only: Whether names that resolve into a private network are refused.
+        public_only: Whether names that resolve into a private network are refused; not through a proxy.
+        proxy: URL of a proxy (http, https or socks5) with its user and password.
     """
     return httpx.AsyncClient(
-        transport=Transport(ssl_context or tls_context(), max_connections, public_only=public_only),
+        transport=Transport(
+            ssl_context or tls_context(), max_connections, public_only=public_only, proxy=proxy
+        ),
         timeout=timeout,
         trust_env=False,
         cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),

@@ -1,4 +1,4 @@
-"""Every metric of ``/metrics``. Label values come from small fixed sets, and never name a chat, a person or a job."""
+"""Every metric of ``/metrics``. Label values come from small sets, and never name a chat, a person or a job."""
 
 import asyncio
 import time
@@ -47,7 +47,16 @@ STEP = Histogram(
     buckets=_SECONDS,
 )
 QUEUE = Gauge("nemovideo_queue_jobs", "Edits waiting in all chats; the same for every process.")
-QUEUE_AGE = Gauge("nemovideo_queue_oldest_seconds", "Longest time that one of them has waited.")
+QUEUE_AGE = Gauge(
+    "nemovideo_queue_oldest_seconds",
+    "Longest time that one of them has waited which could run: none of its chat's jobs runs or asks.",
+)
+REQUESTS_TODAY = Gauge("nemovideo_requests_today", "Requests since midnight UTC; the same for every process.")
+TOP_REQUESTS = Gauge(
+    "nemovideo_person_requests_today",
+    "Requests since midnight UTC of the people who made most; a person is a keyed hash of their id.",
+    ["person"],
+)
 
 # NemoVideo ------------------------------------------------------------------------------------------------
 
@@ -55,6 +64,19 @@ UPLOADED = Counter("nemovideo_upload_bytes", "Bytes sent to NemoVideo.")
 DOWNLOADED = Counter("nemovideo_download_bytes", "Bytes of finished videos.")
 ERRORS = Counter(
     "nemovideo_errors", "Errors of NemoVideo that ended a job, by code or HTTP status.", ["code"]
+)
+RENDER = Histogram(
+    "nemovideo_render_seconds",
+    "Parts of waiting for a video: queue at NemoVideo, render, and download.",
+    ["part"],
+    buckets=_SECONDS,
+)
+CREDITS_LEFT = Gauge(
+    "nemovideo_credits_left",
+    "Credits of NEMO_TOKEN's account when it was last read; NaN if it is not used. The same for every process.",
+)
+CREDITS_TODAY = Gauge(
+    "nemovideo_credits_today", "Credits that it spent since midnight UTC; the same for every process."
 )
 GUEST_TOKENS_LEFT = Gauge(
     "nemovideo_guest_tokens_left", "Guest accounts that NemoVideo still allows this week, approximately."

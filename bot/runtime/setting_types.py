@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -48,8 +49,38 @@ def _redis_address(value: SecretStr) -> SecretStr:
     return value
 
 
+def revealed(secret: SecretStr | None) -> str | None:
+    """Return the value of a setting that may not be set."""
+    return secret.get_secret_value() if secret else None
+
+
+def environment_proxy(url: str) -> str | None:
+    """Return the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` name for a service."""
+    parts, proxies = urlsplit(url), getproxies()
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _proxy_address(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        is_right = (
+            parts.scheme in ("http", "https", "socks5", "socks5h") and parts.hostname and parts.port != 0
+        )
+    except ValueError:  # its message quotes the value
+        is_right = False
+    if not is_right:
+        raise ValueError(
+            "must be an address that begins with http://, https:// or socks5://, such as "
+            "socks5://user:password@host:1080"
+        )
+    return value
+
+
 BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
+ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]

@@ -95,6 +95,9 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
+USUAL_TIMES = (
+    f"{NAMESPACE}usual:"  # for ever: the newest times in s of each kind of work, a list of at most 31
+)
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -124,6 +127,11 @@ def job_key(chat: str, job_id: str) -> str:
 def queue_key(chat: str, queue: str) -> str:
     """Return the key of the jobs that wait in one of a chat's queues."""
     return f"{QUEUE}{{{chat}}}:{queue}"
+
+
+def usual_times_key(work: str) -> str:
+    """Return the key of how long one kind of work took."""
+    return f"{USUAL_TIMES}{work}"
 
 
 def waiting_of_key(owner_id: int) -> str:
@@ -168,7 +176,7 @@ ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update 
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
-PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many people asked on one day; a count that names nobody
+PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many requests each person made on one day, a sorted set
 
 ACCESS_DENIED_TTL_S = 86_400
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
@@ -191,7 +199,7 @@ def totals_key(day: str) -> str:
 
 
 def people_key(day: str) -> str:
-    """Return the key of how many people asked for something on a day."""
+    """Return the key of how many requests each person made on a day."""
     return f"{PEOPLE}{day}"
 
 

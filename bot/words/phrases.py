@@ -78,7 +78,12 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     visible = "".join(c for c in folded if unicodedata.category(c) not in _INVISIBLE).strip()
     bare = _SMILEY.sub("", visible.strip(_EDGES)).strip(_EDGES)
-    return re.sub("(?<=[a-z])['’´`](?=[a-z])", "", _PAUSES.sub("", bare)).translate(_grammar().simplified)
+    return simplified(re.sub("(?<=[a-z])['’´`](?=[a-z])", "", _PAUSES.sub("", bare)))
+
+
+def simplified(text: str) -> str:
+    """Return a text with simplified characters for the traditional ones that the tables of words know."""
+    return text.translate(_grammar().simplified)
 
 
 @cache

@@ -49,7 +49,7 @@ class Table:
         content: Matches a clause that is never screen talk.
         follows: Matches a sentence that continues the previous one.
         leads: Matches a sentence that only introduces the next one.
-        presses: Matches an instruction to press a button; its group is the name, or a quotation of it.
+        presses: Matches an instruction to press a button; its group is the name, or quotations of several.
         before_edit: Match what is cut off before an instruction that is offered as a message.
     """
 

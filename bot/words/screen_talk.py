@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot.words.phrases import simplified
 from bot.words.screen_table import Row, ScreenAction, table
 
 __all__ = ["CleanedAnswer", "ScreenAction", "remove_screen_talk"]
@@ -50,7 +51,7 @@ def remove_screen_talk(text: str) -> CleanedAnswer:
     The last sentence of an answer that is still being streamed may stay until it is complete. Code, quotations and
     clauses with a web address are kept.
     """
-    lowered = text.casefold()
+    lowered = simplified(text.casefold())
     rows = [row for row in table().rows if any(word in lowered for word in row.words)]
     if not rows:
         return CleanedAnswer(text)
@@ -128,6 +129,7 @@ _PREFIX = re.compile(
 )
 _CLOSERS = r"[\"'”’」』）)*_]{0,6}"
 _EMOJI = "[\U0001f000-\U0001faff☀-➿\ufe0f\u200d]"  # at the end of a sentence they belong to it
+_PICTURES = re.compile(_EMOJI)
 _END = re.compile(
     rf"(?:(?<!e\.g)(?<!i\.e)(?<!vs)(?<!approx)(?:[.!?]{{1,10}}|…{{1,6}}){_CLOSERS}(?:\s+|$)"
     rf"|[。！？]{{1,10}}{_CLOSERS}\s*)(?:{_EMOJI}{{1,12}}\s*)?"
@@ -220,10 +222,10 @@ def _clause(text: str, masked: str, start: int, end: int, after: str) -> _Clause
 
 
 def _probe(masked: str) -> str:
-    """Return a clause for matching: lower case, without markup, each quotation one character, single spaces."""
+    """Return a clause for matching: lower case, without markup and emoji, quotations and spaces as one character."""
     if len(masked) > MAX_CLAUSE_CHARS:
         return ""
-    plain = _MARKUP.sub("", masked.casefold().replace("’", "'"))
+    plain = _PICTURES.sub("", _MARKUP.sub("", simplified(masked.casefold()).replace("’", "'")))
     plain = re.sub(f"{_MASK}+", _MASK, " ".join(plain.split()))
     return re.sub(rf"^[^\w{_MASK}]+", "", plain)
 
@@ -241,9 +243,8 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> 
         action = named if row.named and named else row.action
         if action:
             removed.actions.add(action)
-        button = _button_of(clause) if action is None and row.named else None
-        if button and button not in removed.buttons:
-            removed.buttons.append(button)
+        if action is None and row.named:
+            removed.buttons += (name for name in _buttons_of(clause) if name not in removed.buttons)
         if action is ScreenAction.EDIT:
             edit = _extract_edit(clause.text)
             if edit not in removed.edits:
@@ -251,24 +252,25 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> 
     return bool(matched)
 
 
-def _button_of(clause: _Clause) -> str | None:
-    """Return the name of the button that a clause says to press: a quotation, or a word for going on."""
+def _buttons_of(clause: _Clause) -> list[str]:
+    """Return the names of the buttons that a clause says to press: quotations, or a word for going on."""
     match = table().presses.search(clause.probe)
     if match is None:
-        return None
+        return []
     name = next(word for word in match.groups() if word)
-    if name == _MASK:
+    if _MASK in name:
         before = clause.probe.count(_MASK, 0, match.start(match.lastindex or 0))
-        quoted = _QUOTED.findall(clause.text)[before : before + 1]
-        name = quoted[0][1:-1].strip(" *_.!。！") if quoted else ""
+        quoted = _QUOTED.findall(clause.text)[before : before + name.count(_MASK)]
+        names = [one[1:-1].strip(" *_.!。！") for one in quoted]
     else:
-        at = clause.text.casefold().find(name)
+        at = simplified(clause.text.casefold()).find(name)
         name = clause.text[at : at + len(name)] if at >= 0 else name
-    return name if 0 < len(name) <= MAX_BUTTON_CHARS and _CONTENT.search(name) else None
+        names = [name[:1].upper() + name[1:]]
+    return [one for one in names if 0 < len(one) <= MAX_BUTTON_CHARS and _CONTENT.search(one)]
 
 
 def _action_of_name(clause: _Clause) -> ScreenAction | None:
-    lowered = clause.text.casefold()
+    lowered = simplified(clause.text.casefold())
     return next((action for pattern, action in table().names if pattern.search(lowered)), None)
 
 

@@ -26,6 +26,7 @@ NAMES = (
     "streams",
     "overhead",
     "render",
+    "progress",
     "relay",
     "upload",
     "start",

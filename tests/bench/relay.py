@@ -35,7 +35,7 @@ from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.rate_limiter import RateLimiter
 from tests.bench.process import forget_peak, memory_mb, peak_mb
-from tests.bench.servers import MEBIBYTE, has_tools, serve_nginx, serve_sink
+from tests.bench.servers import MEBIBYTE, has_tools, serve_nginx, serve_sink, serve_socks
 from tests.bench.table import Contender, Figure, alone, ratio, take_turns
 
 SIZE_MB = 256
@@ -93,14 +93,18 @@ def telegram(
 
 
 @contextlib.asynccontextmanager
-async def relay(api_url: str, nemo_url: str, *, local: bool = False) -> AsyncIterator[Contender]:
+async def relay(
+    api_url: str, nemo_url: str, *, local: bool = False, proxy: str | None = None
+) -> AsyncIterator[Contender]:
     """Connect the bot's parts as the upload step has them; gives what relays once, and the seconds that it takes."""
     # A file is read without a turn: neither the count nor the addresses are asked.
     redis, clock = Redis(), SystemClock()
     rate_limiter = RateLimiter(redis, clock)
     telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
-    bot = new_bot(DEFAULT_TOKEN, api_url, lambda: Transport(tls_context()), rate_limiter, local=local)
-    async with bot, new_client() as cloud, new_client() as http:
+    bot = new_bot(
+        DEFAULT_TOKEN, api_url, lambda: Transport(tls_context(), proxy=proxy), rate_limiter, local=local
+    )
+    async with bot, new_client(proxy=proxy) as cloud, new_client(proxy=proxy) as http:
         files = FileDownloads(bot, telegram_calls, cloud, local=local)
         nemo = NemoClient(http, nemo_url)
 
@@ -151,6 +155,18 @@ async def measure_speed() -> list[Figure]:
         ratio(f"relay, {SIZE_MB} MB", taken["bot"], taken[peer], unit="MB/s", peer_name=peer, goal=goal)
         for peer, goal in goals.items()
     ]
+
+
+async def measure_proxied() -> Figure:
+    """Both ways through one SOCKS proxy."""
+    with telegram(SIZE_MB) as source, serve_sink() as sink, serve_socks() as proxy:
+        curl = f"curl -s -x {proxy}"
+        piped = partial(seconds_of, f"{curl} {source.url} | {curl} -T - {sink.url}/")
+        async with relay(source.api_url, sink.url, proxy=proxy) as bot:
+            contenders = {"curl": speed(piped, SIZE_MB), "bot": speed(bot, SIZE_MB)}
+            taken = await take_turns(contenders, ROUNDS)
+    path = f"relay, {SIZE_MB} MB, both ways through a SOCKS proxy"
+    return ratio(path, taken["bot"], taken["curl"], unit="MB/s", peer_name="curl into curl -T -", goal=0.5)
 
 
 async def measure_capped() -> list[Figure]:
@@ -206,6 +222,8 @@ async def measure() -> list[Figure]:
         return []
     figures = await measure_speed()
     figures += [await measure_memory(size_mb) for size_mb in MEMORY_MB]
+    if has_tools("relay through a proxy", "microsocks"):
+        figures.append(await measure_proxied())
     return figures + await measure_capped()
 
 

@@ -99,7 +99,7 @@ def serve_nginx(
         raise RuntimeError("nginx is missing")
     with tempfile.TemporaryDirectory(prefix="bench-nginx-") as name:
         home, port = Path(name), _free_port()
-        certificate = _make_certificate(home) if tls else None
+        certificate = make_certificate(home) if tls else None
         (home / "nginx.conf").write_text(
             _configuration(folder, port, certificate, limit_bytes_s, answers or {})
         )
@@ -130,6 +130,16 @@ def serve_sink(answer: bytes = NO_FILES, *, limit_bytes_s: int | None = None) ->
 
 
 @contextlib.contextmanager
+def serve_socks() -> Iterator[str]:
+    """Run microsocks, and give its URL."""
+    port = _free_port()
+    command = [tool("microsocks") or "microsocks", "-i", HOST, "-p", str(port)]
+    with _running(subprocess.Popen(command, stderr=subprocess.DEVNULL)) as process:
+        _wait_for(port, process)
+        yield f"socks5h://{HOST}:{port}"
+
+
+@contextlib.contextmanager
 def _running(
     process: subprocess.Popen[bytes] | subprocess.Popen[str],
 ) -> Iterator[subprocess.Popen[bytes] | subprocess.Popen[str]]:
@@ -152,7 +162,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes] | subprocess.Popen[str
         with contextlib.suppress(OSError), socket.create_connection((HOST, port)):
             return
         time.sleep(0.01)
-    raise RuntimeError("nginx does not start")
+    raise RuntimeError(f"{process.args!r} does not start")
 
 
 def _configuration(
@@ -183,7 +193,7 @@ def _configuration(
     """
 
 
-def _make_certificate(folder: Path) -> Path:
+def make_certificate(folder: Path) -> Path:
     """Write one for loopback, and its key beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])

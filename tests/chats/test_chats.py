@@ -131,6 +131,12 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
     assert (await chats.get(KEY)).client_id == ids[0]
 
 
+async def test_a_chats_client_id_is_a_uuid_of_its_own(chats: Chats) -> None:
+    one, other = await chats.ensure_client_id(KEY), await chats.ensure_client_id(ChatKey(KEY.chat_id + 1))
+    assert one != other
+    assert (one.version, other.version) == (4, 4)
+
+
 @pytest.mark.parametrize("name", ["own_token", "token", "claim_token"])
 async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))

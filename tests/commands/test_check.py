@@ -24,6 +24,7 @@ from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import HandClock
 from tests.conversations.test_command import run
+from tests.runtime.proxies import serve_proxy
 
 NEMO_TOKEN = "nmv_usr_" + "a" * 32
 
@@ -57,6 +58,21 @@ def changed(settings: Settings, **values: Any) -> Settings:
 async def found(settings: Settings, clock: Any = None) -> dict[str, Finding]:
     findings = await run_checks(settings, clock or SystemClock(), listen_s=1)
     return {finding.name: finding for finding in findings}
+
+
+async def test_both_services_are_asked_through_their_proxies_and_no_password_is_shown(
+    settings: Settings,
+) -> None:
+    async with serve_proxy() as proxy:
+        urls = {"telegram_proxy": proxy.url("socks5"), "nemo_proxy": proxy.url("http")}
+        findings = await found(changed(settings, **urls))
+        assert wrongs(findings) == {"store: persistence": "appendonly no: a crash loses jobs"}
+        shown = f"socks5://127.0.0.1:{proxy.port}, NemoVideo by http://127.0.0.1:{proxy.port}"
+        assert findings["proxies"].found == f"Telegram by {shown}"
+        assert len(proxy.targets) >= 2
+    findings = await found(changed(settings, **urls))
+    assert "TELEGRAM_PROXY" in findings["Telegram"].advice
+    assert "NEMO_PROXY" in findings["NemoVideo"].advice
 
 
 def wrongs(findings: dict[str, Finding]) -> dict[str, str]:

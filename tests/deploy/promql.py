@@ -112,7 +112,7 @@ class Figures:
 def _samples(values: str) -> Samples:
     listed: list[float | None] = []
     for part in values.split():
-        begin, step, count = re.fullmatch(r"(_|[\d.]+)(?:\+([\d.]+))?(?:x(\d+))?", part).groups()  # type: ignore[union-attr]
+        begin, step, count = re.fullmatch(r"(_|NaN|[\d.]+)(?:\+?(-?[\d.]+))?(?:x(\d+))?", part).groups()  # type: ignore[union-attr]
         if begin == "_":
             listed += [None] * int(count or 1)
         else:

@@ -122,6 +122,17 @@ CASES: dict[str, list[Case]] = {
         Case("request after request", True, {'nemovideo_errors_total{code="2001"}': "0+0x5 0+1x3"}),
         Case("another error", False, {'nemovideo_errors_total{code="401"}': "0+1x10"}),
     ],
+    "NemovideoCreditsLow": [
+        Case(
+            "less than yesterday took",
+            True,
+            {"nemovideo_credits_left": "900-100x9", "nemovideo_credits_today": "800+0x3 0+0x6"},
+        ),
+        Case(
+            "enough", False, {"nemovideo_credits_left": "900+0x9", "nemovideo_credits_today": "800+0x3 0+0x6"}
+        ),
+        Case("only guests", False, {"nemovideo_credits_left": "NaN+0x9", "nemovideo_credits_today": "0+0x9"}),
+    ],
     "NemovideoUpdatesFail": [
         Case("the store is dead", True, {'nemovideo_updates_total{outcome="not_stored"}': "0+0x3 0+2x5"}),
         Case("every minute one", True, {'nemovideo_updates_total{outcome="failed"}': "0+1x15"}),
@@ -129,11 +140,9 @@ CASES: dict[str, list[Case]] = {
         Case("others are stored", False, {'nemovideo_updates_total{outcome="stored"}': "0+50x15"}),
     ],
     "NemovideoQueueIsOld": [
-        Case("an edit waits and waits", True, {"nemovideo_queue_oldest_seconds": "3000+60x30"}),
-        Case(
-            "it began after an hour and a bit", False, {"nemovideo_queue_oldest_seconds": "3500+60x9 0+0x5"}
-        ),
-        Case("all wait for less", False, {"nemovideo_queue_oldest_seconds": "3000+0x30"}),
+        Case("an edit waits and waits", True, {"nemovideo_queue_oldest_seconds": "0+60x9"}),
+        Case("it began after six minutes", False, {"nemovideo_queue_oldest_seconds": "0+60x6 0+0x5"}),
+        Case("all wait for less", False, {"nemovideo_queue_oldest_seconds": "200+0x30"}),
     ],
     "NemovideoJobHangs": [
         Case("one runs for ever", True, {"nemovideo_job_oldest_seconds": "7000+60x20"}),

@@ -263,9 +263,15 @@ def test_the_bot_reaches_the_store_and_the_outside_and_nothing_else() -> None:
         assert fits(policy["podSelector"], pod(role)["metadata"]["labels"])
     allowed = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert allowed == {53, 443, 6379}
-    (outside,) = [rule for rule in policy["egress"] if any("ipBlock" in to for to in rule["to"])]
+    (outside,) = [rule for rule in policy["egress"] if all("ipBlock" in to for to in rule["to"])]
+    (names,) = [rule for rule in policy["egress"] if {"port": 53, "protocol": "UDP"} in rule["ports"]]
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in names["to"], "node-local DNS"
     blocked = {net for to in outside["to"] for net in to["ipBlock"]["except"]}
     assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7"} <= blocked
+
+
+def test_deliveries_are_taken_until_balancers_have_heard_that_the_pod_goes() -> None:
+    assert container("intake")["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
 
 
 def test_the_store_has_a_password_and_keeps_what_it_has() -> None:

@@ -157,6 +157,9 @@ async def test_the_numbers_are_those_of_today(
     assert shown["stats.ended"] == {"done": 1, "failed": 1, "cancelled": 0}
     assert shown["stats.now"] == {"running": 1, "waiting": 1}
     assert shown["stats.people"]["people"] == 2
+    assert shown["stats.top"] == {"people": "5 (3), 6 (1)"}
+    assert shown["stats.yesterday"] == {"jobs": 0, "credits": 0}
+    assert "stats.credits" not in shown, "the operator's account was not used"
     assert "stats.paused" not in shown
     assert "stats.given_up" not in shown
     assert await redis.ttl(keys.totals_key(clock.now().date().isoformat())) > 0

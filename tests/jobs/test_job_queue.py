@@ -314,6 +314,25 @@ async def test_all_chats_together_may_have_so_much_waiting(
     assert (await job_queue.statistics.waiting())[0] == 2
 
 
+async def test_one_chat_with_much_to_do_does_not_make_the_queue_old(
+    job_queue: JobQueue, redis: Redis, clock: HandClock
+) -> None:
+    for number in range(3):
+        await job_queue.enqueue([new_job(number)], number)
+    await clock.advance(60)
+    assert await job_queue.statistics.waiting() == (3, 60.0), "no worker takes it"
+    claimed = await take(job_queue, "t")
+    await clock.advance(60)
+    assert await job_queue.statistics.waiting() == (2, 0.0), "the chat's own job runs"
+    await job_queue.enqueue([new_job(id="other", chat=ChatKey(77), owner_id=6)], 9)
+    await clock.advance(5)
+    assert await job_queue.statistics.waiting() == (3, 5.0)
+    await job_queue.park(claimed, "t")
+    assert await job_queue.statistics.waiting() == (3, 125.0), "it waits for its next worker"
+    await redis.set(keys.open_question_key(str(CHAT)), "asks")
+    assert await job_queue.statistics.waiting() == (3, 5.0), "the chat has to answer first"
+
+
 async def test_what_was_erased_while_it_waited_counts_no_more(job_queue: JobQueue, redis: Redis) -> None:
     await job_queue.enqueue([new_job(id="one")], 1)
     await redis.delete(keys.job_key(str(CHAT), "one"), keys.queue_key(str(CHAT), QueueName.MAIN))

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -29,16 +27,20 @@ class Hall:
     made: int = 0
     busy: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    async def workers(self) -> list[Any]:
+    @property
+    def workers_set(self) -> str:
+        return "workers"
+
+    @contextlib.asynccontextmanager
+    async def redis(self) -> AsyncIterator["Hall"]:
+        yield self
+
+    async def zscore(self, _: str, name: str) -> float | None:
         if self.is_store_away or self.is_docket_deaf:
             raise StoreGone
         now_s = self.clock.monotonic_s()
         self.beats.update({name: now_s for name in self.running if name not in self.silent})
-        seen = {name: self.beats.get(name, 0.0) for name in self.running}
-        return [
-            SimpleNamespace(name=name, last_seen=datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=at))
-            for name, at in seen.items()
-        ]
+        return self.beats.get(name, 0.0) if name in self.running else None
 
     async def is_store_there(self) -> bool:
         return not self.is_store_away

@@ -408,6 +408,7 @@ async def test_a_bad_link_falls_back(
     assert await fetch(nemo_and_media, f"{media.url}/a.mp4") == (VIDEO, len(VIDEO), False)
     (request,) = service.requests
     assert request.url.path == "/api/render/proxy/r/download"
+    assert request.headers["x-skill-source"]
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
 
 

@@ -181,3 +181,10 @@ def test_depth_does_not_break_it() -> None:
     assert draft.digest()
     while deep:  # taken apart by hand: freeing it in one go would go as deep
         deep = deep["t"][0]["sg"].pop()
+
+
+def test_the_segments_of_all_tracks_together_are_bounded() -> None:
+    tracks = [{"tt": 0, "sg": [{}] * 2000} for _ in range(50)]
+    read = read_draft({"t": tracks})
+    assert [len(track.segments) for track in read.tracks] == [2000, 1000] + [0] * 48
+    assert read.digest() != read_draft({"t": tracks[:-1]}).digest(), "the digest is of the whole draft"

@@ -13,12 +13,14 @@ import pytest
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
 from bot.jobs.steps import ask_agent
+from bot.jobs.steps.turn_progress import TurnProgress
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
 from bot.nemo.events import AgentText, Completeness, Event, ToolCall
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.turns import TurnText
+from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import MAX_ANSWER_CHARS, MAX_PIECES, to_pieces
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
@@ -55,7 +57,10 @@ async def test_json_is_decompressed_once_and_up_to_its_limit(http: httpx.AsyncCl
         assert (await nemo.get_state(WHO, "s")).draft is None
 
 
-@pytest.mark.parametrize(("encoding", "layers"), [("gzip", 1), ("gzip, gzip", 2), ("br", 1)])
+@pytest.mark.parametrize(
+    ("encoding", "layers"),
+    [("gzip", 1), ("gzip, gzip", 2), ("br", 1), ("zstd", 1), ("x-gzip", 1), ("identity, GZIP", 1)],
+)
 async def test_a_compressed_answer_never_grows_past_its_limit(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, encoding: str, layers: int
 ) -> None:
@@ -73,7 +78,9 @@ async def test_a_compressed_answer_never_grows_past_its_limit(
     assert peak < 3 * MAX_ANSWER_BYTES
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br"])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "gzip, gzip", "deflate", "br", "zstd", "X-GZIP", "identity, br"]
+)
 async def test_no_stream_and_no_download_is_decompressed(http: httpx.AsyncClient, encoding: str) -> None:
     data = gzip.compress(b'data: {"text":"Hi"}\n\n')
     head = _head("text/event-stream", encoding)
@@ -100,6 +107,13 @@ def test_no_pattern_becomes_many_messages_or_much_work(mark: str) -> None:
     assert time.process_time() - began_s < MAX_CPU_S
     assert len(pieces) <= MAX_PIECES
     assert sum(len(piece.text) for piece in pieces) <= MAX_ANSWER_CHARS + 10
+
+
+def test_many_dollar_signs_are_no_formulas_and_stay() -> None:
+    prices = "**$5** for `$x` " * 150
+    (piece,) = to_pieces(prices)
+    assert piece.text.startswith("$5 for $x $5")
+    assert piece.text.count("$") == 300
 
 
 def test_a_list_keeps_its_ordinary_depth() -> None:
@@ -130,8 +144,12 @@ def test_many_small_pieces_cost_linear_time(completeness: Completeness) -> None:
 
 def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Progress] = []
-    attempt: Any = SimpleNamespace(clock=None, responder=SimpleNamespace(report_progress=shown.append))
-    turn = ask_agent._AgentTurn(cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None))
+    responder = SimpleNamespace(report_progress=shown.append)
+    attempt: Any = SimpleNamespace(clock=SystemClock(), responder=responder, load=lambda *_: None)
+    progress = TurnProgress(attempt, cast(Any, None))
+    turn = ask_agent._AgentTurn(
+        cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None), progress
+    )
     received, previews = ask_agent._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:

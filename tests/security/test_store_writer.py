@@ -18,15 +18,17 @@ from structlog.testing import capture_logs
 from bot.jobs.model import STORED_JOB, QueueName
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
+from bot.runtime.clock import SystemClock
 from bot.store import keys
 from bot.store.connect import Store
-from tests.clocks import HandClock, eventually
+from tests.clocks import eventually
 from tests.jobs.conftest import CHAT, Responders, new_job, working, workplace
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> SystemClock:
+    """The real time: a job waits for its position message, which another ticket may be sending."""
+    return SystemClock()
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def broken(mark: Path) -> list[dict[str, bytes]]:
 # docket's, for a failed task
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
 async def test_tickets_that_the_bot_did_not_write_end_and_run_nothing(
-    store: Store, clock: HandClock, responders: Responders, tmp_path: Path
+    store: Store, clock: SystemClock, responders: Responders, tmp_path: Path
 ) -> None:
     done: list[str] = []
 
@@ -118,8 +120,14 @@ async def _until_empty(redis: Redis, docket: Docket) -> None:
             await asyncio.sleep(0.01)
 
 
+async def _until_listening(redis: Redis) -> None:
+    async with asyncio.timeout(20):
+        while not (await redis.pubsub_numsub(keys.CANCEL_CHANNEL))[0][1]:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
 async def test_strikes_that_the_bot_did_not_write_run_nothing_and_stop_nothing(
-    store: Store, clock: HandClock, responders: Responders, tmp_path: Path
+    store: Store, clock: SystemClock, responders: Responders, tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
     done: list[str] = []
@@ -158,7 +166,7 @@ async def test_strikes_that_the_bot_did_not_write_run_nothing_and_stop_nothing(
     ],
 )
 async def test_a_stored_job_that_the_bot_did_not_write_ends_and_the_next_begins(
-    store: Store, clock: HandClock, responders: Responders, field: str, stored: str
+    store: Store, clock: SystemClock, responders: Responders, field: str, stored: str
 ) -> None:
     done: list[str] = []
 
@@ -177,7 +185,7 @@ async def test_a_stored_job_that_the_bot_did_not_write_ends_and_the_next_begins(
 
 
 async def test_the_sweep_goes_on_when_a_ticket_cannot_be_read(
-    store: Store, clock: HandClock, responders: Responders, tmp_path: Path
+    store: Store, clock: SystemClock, responders: Responders, tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
     async with workplace(store, clock, responders) as place:
@@ -188,6 +196,69 @@ async def test_the_sweep_goes_on_when_a_ticket_cannot_be_read(
             await store.redis.hset(key, name, pickle.dumps(Injected(mark)))
         assert await place.job_queue.sweep() == 1, "the job has another one"
     assert not mark.exists()
+
+
+FOREIGN: dict[str, list[tuple[Any, ...]]] = {
+    "a queue without a name": [("ZADD", keys.QUEUES, 0, "junk")],
+    "a queue of another kind": [
+        ("ZADD", keys.QUEUES, 0, "7/other"),
+        ("HSET", keys.running_key("7", "other"), "job", "x", "ticket", "y"),
+    ],
+    "a queue of no chat": [
+        ("ZADD", keys.QUEUES, 0, "007/main"),
+        ("HSET", keys.running_key("007", "main"), "job", "x", "ticket", "y"),
+    ],
+    "a queue that is no text": [
+        ("ZADD", keys.QUEUES, 0, "7/main"),
+        ("HSET", keys.running_key("7", "main"), "job", b"\xff", "ticket", "y"),
+    ],
+    "a queue that is no list": [("ZADD", keys.QUEUES, 0, "7/main"), ("SET", keys.queue_key("7", "main"), 1)],
+    "a job that is none": [
+        ("ZADD", keys.QUEUES, 0, "7/main"),
+        ("HSET", keys.running_key("7", "main"), "job", "x", "ticket", "y"),
+        ("SET", keys.job_key("7", "x"), 1),
+    ],
+    "a waiting job that is none": [("ZADD", keys.WAITING_JOBS, 0, "x"), ("SET", "x", 1)],
+    "a waiting job that is no text": [("ZADD", keys.WAITING_JOBS, 0, b"\xff")],
+    "an open question of nobody": [("ZADD", keys.OPEN_QUESTIONS, 0, "junk", 0, b"\xff")],
+    "a cancellation of nothing": [
+        ("PUBLISH", keys.CANCEL_CHANNEL, b"\xff"),
+        ("PUBLISH", f"{keys.DOCKET}:cancel:x", b"\xff"),
+    ],
+    "later tickets that are none": [
+        ("ZADD", f"{keys.DOCKET}:queue", 0, b"\xff", 0, "x", "inf", "y"),
+        ("HSET", f"{keys.DOCKET}:x", b"a", b"\xff"),
+    ],
+    "a worker without a name": [("ZADD", f"{keys.DOCKET}:workers", "inf", b"\xff")],
+}
+
+
+@pytest.mark.parametrize("commands", FOREIGN.values(), ids=FOREIGN)
+async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
+    store: Store, clock: SystemClock, responders: Responders, commands: list[tuple[Any, ...]]
+) -> None:
+    done: list[str] = []
+
+    async def step(attempt: Attempt) -> None:
+        done.append(attempt.job.id)
+
+    async with workplace(store, clock, responders, step) as place:
+        lost = new_job()
+        await place.job_queue.enqueue([lost], 1)
+        async for key in store.redis.scan_iter(f"{keys.DOCKET}:*"):
+            await store.redis.delete(key)
+        await place.docket._ensure_stream_and_group()
+        async with place.runner.background():
+            await _until_listening(store.redis)
+            for command in commands:
+                await store.redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            await place.job_queue.sweep()
+            async with working(place, "worker"):
+                await eventually(lambda: done)
+                assert "worker" in await place.job_queue.statistics.workers()
+            names = {task.get_name() for task in asyncio.all_tasks()}
+            assert {"sweep", "listen"} <= names
+    assert done == [lost.id]
 
 
 def test_docket_pickles_nowhere_else() -> None:

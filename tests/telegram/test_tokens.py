@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bot.jobs.model import STORED_JOB, JobKind
-from bot.jobs.payloads import DeleteTokenPayload
+from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
+from bot.runtime.tokens import has_bot_token, token_in
 from tests.telegram.test_handlers import ANN, FROM_BO, GROUP, PRIVATE, Received, docket, message, received
 
 __all__ = ["docket", "received"]  # fixtures
@@ -29,6 +30,24 @@ async def test_a_token_behind_any_command_is_used_and_deleted(received: Received
     assert {job.kind for job in jobs} == {JobKind.DELETE_TOKEN, JobKind.LOGIN}
     assert await deleted(received) == [7]
     assert not any(NEMO in STORED_JOB.dump_json(job).decode() for job in jobs)
+
+
+@pytest.mark.parametrize(
+    "between", ["\u200b", "\u00ad", "\u2060", "\ufeff", "\ufe0f", "\u034f", "\u3164", "\U000e0041"], ids=ascii
+)
+async def test_a_token_that_something_unseen_splits_is_one(received: Received, between: str) -> None:
+    split = between.join(NEMO)
+    jobs = await received(message(f"a cat {split}", PRIVATE, **{"from": ANN}))
+    assert {job.kind for job in jobs} == {JobKind.DELETE_TOKEN, JobKind.LOGIN}
+    (login,) = [job for job in jobs if job.kind is JobKind.LOGIN]
+    encrypted = login.payload_as(LoginPayload).encrypted_token
+    assert received.chats.decrypt(login.chat, LoginPayload.use, encrypted) == NEMO
+    assert has_bot_token(between.join(BOT))
+
+
+def test_a_token_in_wide_characters_is_one() -> None:
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in NEMO)
+    assert token_in(f"看 {wide}") == NEMO
 
 
 QUOTE = {"text": f"use {NEMO}", "position": 0, "is_manual": True}

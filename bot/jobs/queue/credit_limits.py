@@ -59,7 +59,7 @@ class CreditLimits:
 
     @property
     def are_set(self) -> bool:
-        """Return whether there is any limit; without one nothing needs to be counted."""
+        """Return whether there is any limit."""
         return bool(self._limits.bot or self._limits.person)
 
     @property

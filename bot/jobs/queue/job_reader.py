@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -55,12 +56,6 @@ class JobReader:
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
-    async def note_seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int, digest: str) -> None:
-        """Note what a message holds; empty if no edit may make it a request, as it did something else."""
-        await self._redis.set(
-            keys.seen_key(str(chat), telegram_chat_id, message_id), digest, ex=keys.SEEN_TTL_S
-        )
-
     async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
         """Return what was noted of a message; ``None`` if it was not seen, or long ago."""
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
@@ -93,6 +88,14 @@ class JobReader:
             running, waiting, asking = await pipe.execute()
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
+
+    async def running_s(self, chat: ChatKey, now: datetime) -> float:
+        """Return for how many seconds the running request of a chat has run; 0.0 if none runs."""
+        job_id: Any = await self._redis.hget(keys.running_key(str(chat), QueueName.MAIN), "job")
+        if job_id is None:
+            return 0.0
+        began_at = await self._redis.zscore(keys.STARTED_JOBS, keys.job_key(str(chat), job_id))
+        return 0.0 if began_at is None else max(0.0, now.timestamp() - began_at)
 
     async def topics(self, chat: ChatKey) -> list[ChatKey]:
         """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""

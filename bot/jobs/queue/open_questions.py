@@ -131,7 +131,11 @@ class OpenQuestions:
             keys.OPEN_QUESTIONS, "-inf", f"({oldest}", byscore=True, offset=0, num=100
         )
         for member in members:
-            chat, job_id = parse_member(member)
+            try:
+                chat, job_id = parse_member(member)
+            except ValueError:  # No bot wrote it.
+                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+                continue
             number: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
             if number is None or await self._close(chat, job_id, number, f"expired:{job_id}:{number}") != (
                 AnswerOutcome.ANSWERED

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from docket import Docket
@@ -15,6 +16,7 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 
 BATCH = 500  # how many chats are read in one round trip
+TOP_PEOPLE = 5  # how many of those who ask most are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class DayTotals:
     done: int  # jobs that were answered
     failed: int  # jobs that were answered with an error
     cancelled: int  # jobs that their chats stopped
+    credits: int  # what the operator's account spent, as far as it is known
+    top_people: tuple[tuple[int, int], ...]  # ids of those who asked most, with their requests
 
 
 class QueueStatistics:
@@ -80,22 +84,57 @@ class QueueStatistics:
             if request is not None
         ]
 
-    async def today(self) -> DayTotals:
-        """Return what was asked for since midnight UTC."""
-        day = self._clock.now().date().isoformat()
+    async def today(self, days_ago: int = 0) -> DayTotals:
+        """Return what was asked for since midnight UTC, or on the whole day before."""
+        day = (self._clock.now() - timedelta(days=days_ago)).date().isoformat()
         totals: Any = await self._redis.hgetall(keys.totals_key(day))
+        top: Any = await self._redis.zrange(
+            keys.people_key(day), 0, TOP_PEOPLE - 1, desc=True, withscores=True
+        )
         counts = {
             name: int(totals.get(name, 0)) for name in ("requests", "bytes", "done", "failed", "cancelled")
         }
-        return DayTotals(**counts, people=await self._redis.pfcount(keys.people_key(day)))
+        return DayTotals(
+            **counts,
+            people=await self._redis.zcard(keys.people_key(day)),
+            credits=int(totals.get("credits", 0)) + int(totals.get("credits_unseen", 0)),
+            top_people=tuple((int(person), int(requests)) for person, requests in top if requests),
+        )
+
+    async def credits_left(self) -> int | None:
+        """Return what the operator's account had when it was last read; ``None`` if that is long ago."""
+        total: Any = await self._redis.hget(keys.OPERATOR_BALANCE, "total")
+        return None if total is None else int(total)
 
     async def waiting(self) -> tuple[int, float]:
-        """Return how many jobs wait in all main queues, and how many seconds the oldest has waited."""
+        """Return how many jobs wait in all main queues, and how many seconds the oldest has that could run.
+
+        Those that wait for an earlier job of their chat, or for an answer to it, say nothing about the workers.
+        """
         count = await self._redis.zcard(keys.WAITING_JOBS)
-        oldest: list[Any] = await self._redis.zrange(keys.WAITING_JOBS, 0, 0, withscores=True)
-        age_s = self._clock.now().timestamp() - float(oldest[0][1]) if oldest else 0.0
-        return int(count), max(0.0, age_s)
+        since_s = await self._oldest_that_could_run()
+        return int(count), 0.0 if since_s is None else max(0.0, self._clock.now().timestamp() - since_s)
+
+    async def _oldest_that_could_run(self) -> float | None:
+        start = 0
+        while True:
+            jobs: Any = await self._redis.zrange(keys.WAITING_JOBS, start, start + BATCH - 1, withscores=True)
+            if not jobs:
+                return None
+            start += len(jobs)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for name, _ in jobs:
+                    chat = name.partition("{")[2].partition("}")[0]
+                    pipe.hget(keys.running_key(chat, QueueName.MAIN), "ticket")  # empty while it is parked
+                    pipe.get(keys.open_question_key(chat))
+                blocks = await pipe.execute()
+            for (_, since_s), ticket, question in zip(jobs, blocks[::2], blocks[1::2], strict=True):
+                if not ticket and not question:
+                    return float(since_s)
 
     async def workers(self) -> set[str]:
         """Return the names of the workers that are alive, see ``jobs/worker/supervisor.py``."""
-        return {worker.name for worker in await self._docket.workers()}
+        docket = self._docket
+        oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
+        names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
+        return set(names)

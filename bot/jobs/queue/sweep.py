@@ -61,7 +61,11 @@ class QueueSweep:
                 },
             )
             for queue, job_id, ticket in lost:
-                added += await self._replace(queue, job_id, ticket)
+                try:
+                    added += await self._replace(queue, job_id, ticket)
+                except ValueError:  # no queue of a bot has this name
+                    log.warning("queue.unreadable")
+                    await self._redis.zrem(keys.QUEUES, queue)
         return added
 
     async def look_at_all(self) -> int:

@@ -13,6 +13,7 @@ from bot.jobs.checkpoints import (
     FILES,
     LINKS,
     AgentAnswered,
+    Checkpoint,
     HeldAnswer,
     KeptDraft,
     Turn,
@@ -30,6 +31,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
+from bot.jobs.progress_shares import ANSWERED
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -48,13 +50,16 @@ from bot.words.screen_talk import ScreenAction as Screen
 
 MAX_BUTTON_CHARS = 20  # of a name on a button: phones show one line
 
-FRACTION_AFTER = 0.6
-"""Of the whole job, for the progress bar."""
-
 TURN_CALL = Call("POST", "/run_sse")
 
 EXTRAS = {TrackKind.AUDIO: "audio", TrackKind.TEXT: "text", TrackKind.OTHER: "other"}
 """Kinds of tracks that the agent adds by itself to a video that it generated."""
+
+
+class RenderSkipped(Checkpoint):
+    """Saved when the answer goes out without a video, because only a later request is to be rendered."""
+
+    name = "render_skipped"
 
 
 async def send_answer(
@@ -66,19 +71,23 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    session_id = (await projects.chats.get_for(attempt.job)).session_id
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
     said = remove_screen_talk(answered.text)
-    answer = await _whole_answer(projects, cards, attempt, answered, said)
     chat = await projects.chats.get(attempt.job.chat)
+    exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
+    if exports and await attempt.waits_behind(chat.last_only_job_id):
+        await attempt.save(RenderSkipped())
+    exports = exports and attempt.load(RenderSkipped) is None
+    answer = await _whole_answer(projects, cards, attempt, answered, said)
     if answer is not None:
-        if has_failed or (wants_export(answered) and chat.exports_by_itself(attempt.clock.now())):
+        if has_failed or exports:
             await attempt.save(HeldAnswer(message=answer))
             words = said.text.strip()
             attempt.responder.report_progress(
-                Progress("progress.turn", fraction=FRACTION_AFTER, preview=lambda: words)
+                Progress("progress.turn", fraction=ANSWERED, preview=lambda: words)
             )
         else:
             await attempt.responder.send("answer", answer)
@@ -106,13 +115,15 @@ async def _whole_answer(
         lines = change_lines(before, after) if answered.has_changed else ()
     if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
+    if attempt.load(RenderSkipped) is not None:
+        lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if said.buttons and not answered.failed:
         # Also after a change: the agent may hold back the rest of it until somebody presses.
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
         if answered.has_changed:
             lines = (*lines, LocalizedMessage("answer.go_ahead"))
-    chat = await projects.chats.get(attempt.job.chat)
+    chat = await projects.chats.get_for(attempt.job)
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
@@ -180,7 +191,7 @@ async def _buttons(
         is_fresh = any(attempt.load(Uploaded, key) is not None for key in (FILES, LINKS))
         return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
-    chat = await projects.chats.get(job.chat)
+    chat = await projects.chats.get_for(job)
     if chat.exports_by_itself(attempt.clock.now()):
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()

@@ -1,38 +1,34 @@
-"""The stages of the agent's work, told by the names of its tools, and how long each usually takes."""
+"""The stages of the agent's work, told by the names of its tools."""
 
+from bot.jobs.queue.usual_times import Work
 from bot.nemo import read
-
-USUAL_EDIT_S = 30.0
-USUAL_SOUND_S = 90.0
-USUAL_GENERATION_S = 300.0
-"""How long editing, generating sound and generating video usually take; moves the progress bar on."""
 
 GENERATING = "progress.turn_tool_generate"
 
 _STAGES = (
-    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", USUAL_SOUND_S),
-    (("understand", "analy"), "progress.turn_tool_look", USUAL_EDIT_S),
+    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", Work.SOUND),
+    (("understand", "analy"), "progress.turn_tool_look", Work.EDIT),
     (
         ("generate", "seedance", "create_video", "text_to_video", "t2v", "i2v"),
         GENERATING,
-        USUAL_GENERATION_S,
+        Work.GENERATION,
     ),
     (
         ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set"),
         "progress.turn_tool_edit",
-        USUAL_EDIT_S,
+        Work.EDIT,
     ),
 )
-"""What the name of a tool contains, the stage that it stands for, and how long that usually takes."""
+"""What the name of a tool contains, the stage that it stands for, and what is timed as such."""
 
 
-def stage_of(tool: str) -> tuple[str, float]:
-    """Return the stage that a tool's name stands for, and how long it usually takes."""
+def stage_of(tool: str) -> tuple[str, Work]:
+    """Return the stage that a tool's name stands for, and what it is timed as."""
     name = tool.lower()
-    for words, stage, usual_s in _STAGES:
+    for words, stage, work in _STAGES:
         if any(word in name for word in words):
-            return stage, usual_s
-    return "progress.turn_tool_other", USUAL_EDIT_S
+            return stage, work
+    return "progress.turn_tool_other", Work.EDIT
 
 
 def has_succeeded(result: object) -> bool:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -25,23 +24,19 @@ from bot.jobs.checkpoints import (
     Turn,
     before_turn,
 )
-from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, Progress
+from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.question_messages import in_words
 from bot.jobs.queue.credit_limits import CreditLimits
-from bot.jobs.steps.agent_answer import FRACTION_AFTER, TURN_CALL, send_answer, turn_failed
+from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
-from bot.jobs.steps.agent_stages import (
-    GENERATING,
-    USUAL_EDIT_S,
-    USUAL_GENERATION_S,
-    has_succeeded,
-    stage_of,
-)
+from bot.jobs.steps.agent_stages import GENERATING, has_succeeded, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import Draft
@@ -75,8 +70,6 @@ from bot.words import Words
 from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
-
-FRACTION_BEFORE = 0.3
 
 SAVE_TEXT_EVERY_S = 2.0
 """How often the words so far are saved, for an attempt that has to go on without the stream."""
@@ -153,14 +146,21 @@ class AskAgent:
         turn_limits: Times of the agent's answer.
         cards: The skill cards.
         credit_limits: Daily limits of what the operator's account spends.
+        usual_times: How long turns usually take.
     """
 
     name = "ask_agent"
 
     def __init__(
-        self, projects: Projects, turn_limits: TurnLimits, cards: SkillCards, credit_limits: CreditLimits
+        self,
+        projects: Projects,
+        turn_limits: TurnLimits,
+        cards: SkillCards,
+        credit_limits: CreditLimits,
+        usual_times: UsualTimes,
     ) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._credit_limits = credit_limits
         self._turn_limits = turn_limits
         self._cards = cards
@@ -186,16 +186,24 @@ class AskAgent:
         if answered is not None and answered.turn == turn.number:
             return answered
         spending = TurnCredits(self._projects, self._credit_limits, attempt, turn)
-        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn, spending).run()
+        progress = TurnProgress(attempt, self._usual_times)
+        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn, spending, progress).run()
 
 
 class _AgentTurn:
     """One message to the agent with its answer."""
 
     def __init__(
-        self, projects: Projects, limits: TurnLimits, attempt: Attempt, turn: Turn, spending: TurnCredits
+        self,
+        projects: Projects,
+        limits: TurnLimits,
+        attempt: Attempt,
+        turn: Turn,
+        spending: TurnCredits,
+        progress: TurnProgress,
     ) -> None:
         self._projects = projects
+        self._progress = progress
         self._turn = turn
         self._spending = spending
         self._limits = limits
@@ -224,6 +232,8 @@ class _AgentTurn:
             log.warning("ask_agent.broken", reason=str(error))
             after = await (self._draft() if received.question is not None else self._recover())
         else:
+            if received.error is None and received.question is None:
+                await self._progress.learn()
             after, use = await self._after_turn(received)
         return await self._save_answer(
             received.text.text, after, received.error, received.question, received.files, use
@@ -280,7 +290,7 @@ class _AgentTurn:
         """
         draft, asked = await self._before_turn(project)
         await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
-        self._attempt.responder.report_progress(_progress("progress.turn", USUAL_EDIT_S))
+        await self._progress.begin()
         try:
             await self._read_stream(project, received)
         except NemoError as error:
@@ -345,9 +355,7 @@ class _AgentTurn:
         """Say that a video is there, if the agent goes on with music, titles and effects by itself."""
         await self._clock.sleep(RAW_PAUSE_S)
         await self._attempt.save(RawVideoAnnounced())
-        self._attempt.responder.report_progress(
-            replace(_progress("answer.raw_ready", USUAL_EDIT_S), readable_s=RAW_READABLE_S)
-        )
+        self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
     async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked = self._clock.monotonic_s(), received.question
@@ -387,8 +395,7 @@ class _AgentTurn:
                 received.question = asked if received.question is None else received.question.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
-                stage, usual_s = stage_of(name)
-                self._show(stage, usual_s, received)
+                self._show(*stage_of(name), received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING and has_succeeded(
                 result
             ):
@@ -400,13 +407,11 @@ class _AgentTurn:
             received.error = None  # The agent went on: the last word counts.
         if changed:
             received.events += 1
-            self._show("progress.turn", USUAL_EDIT_S, received)
+            self._show("progress.turn", Work.EDIT, received)
         return changed
 
-    def _show(self, stage: str, usual_s: float, received: _Received) -> None:
-        self._attempt.responder.report_progress(
-            _progress(stage, usual_s, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
-        )
+    def _show(self, stage: str, work: Work, received: _Received) -> None:
+        self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
 
     async def _recover(self) -> Draft | None:
         """Look at the project until its draft has changed.
@@ -417,7 +422,7 @@ class _AgentTurn:
         Raises:
             JobEnded: It never did.
         """
-        self._attempt.responder.report_progress(_progress("progress.recovering", USUAL_GENERATION_S))
+        self._progress.show_recovery()
         await self._clock.sleep(self._limits.recovery_first_s)
         for reading in range(self._limits.recovery_readings):
             if reading:
@@ -488,13 +493,3 @@ def _digest(draft: Draft | None) -> str:
 def _is_refusal(error: NemoError) -> bool:
     """Return whether the message certainly was not taken, so that it may be sent again after a repair."""
     return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))
-
-
-def _progress(stage: str, usual_s: float, preview: Callable[[], str] | None = None) -> Progress:
-    return Progress(
-        stage,
-        fraction=FRACTION_BEFORE,
-        until=FRACTION_AFTER,
-        expected_s=usual_s,
-        preview=preview,
-    )

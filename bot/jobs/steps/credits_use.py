@@ -37,7 +37,7 @@ class CreditsReading:
     """What an account has at a moment."""
 
     available: float | None  # credits that can be used; ``None`` if that is unknown
-    balance: BalanceReading | None  # for the daily limits; ``None`` if it is unknown, or there are none
+    balance: BalanceReading | None  # of the operator's account; ``None`` if it is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class TurnCredits:
 
     async def read(self, project: Project) -> CreditsReading:
         """Return what the project's account has."""
-        is_limited = self._limits.are_set and project.account is Account.OPERATOR
-        number = await self._limits.begin_reading() if is_limited else None
+        is_operators = project.account is Account.OPERATOR
+        number = await self._limits.begin_reading() if is_operators else None
         try:
             async with asyncio.timeout(PATIENCE_S):
                 credits_ = await self._projects.nemo.get_credits(project.credentials)
@@ -111,7 +111,7 @@ class TurnCredits:
         Raises:
             JobEnded: Today's limit does not allow it.
         """
-        if not self._limits.are_set or project.account is not Account.OPERATOR:
+        if project.account is not Account.OPERATOR:
             return
         job = self._attempt.job
         is_generation = asks_for_generation(self._turn.prompt or job.text)
@@ -124,8 +124,7 @@ class TurnCredits:
 
     async def settle(self, used: int | None, reading: CreditsReading | None = None) -> None:
         """Replace what was reserved with what was used; ``None`` if that can't be told."""
-        if self._limits.are_set:
-            await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
+        await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""

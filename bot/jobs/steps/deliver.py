@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
-from bot.jobs.checkpoints import Checkpoint, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.progress_shares import FETCHED
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.export import (
-    FRACTION_FETCHED,
     CachedResultGone,
     Export,
     Exported,
@@ -50,20 +51,24 @@ class Deliver:
         projects: The chats' projects.
         render_limits: Times of a render, for a result that has to be made again.
         cards: The skill cards.
+        usual_times: How long renders and whole requests usually take.
     """
 
     name = "deliver"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
+    def __init__(
+        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
+    ) -> None:
         self._projects = projects
-        self._export = Export(projects, render_limits, cards)
+        self._usual_times = usual_times
+        self._export = Export(projects, render_limits, cards, usual_times)
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         exported = attempt.load(Exported)
         if exported is None:
             return
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FRACTION_FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
         if exported.is_fetched and not attempt.responder.result_path.exists():
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
@@ -75,8 +80,11 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
-        if attempt.load(HeldAnswer) is not None:
-            await attempt.delete(HeldAnswer)
+        chat = await self._projects.chats.get_for(attempt.job)
+        if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
+            await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
+            return
+        await attempt.replace(HeldAnswer, ReplacingResult(message_id=delivered.message_id))
         await self._save_video(attempt, exported, delivered)
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
@@ -87,11 +95,14 @@ class Deliver:
             )
             await self._projects.chats.save_result(attempt.job.chat, result)
         await self._replace_earlier(attempt, delivered)
+        if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
+            took_s = attempt.clock.now().timestamp() - attempt.began_at
+            await self._usual_times.learn(Work.REQUEST, took_s)
 
     async def _save_video(self, attempt: Attempt, exported: Exported, delivered: Delivered) -> None:
         """Let the versions of the project know the video that was made of their draft."""
         chats, key = self._projects.chats, attempt.job.chat
-        session_id = (await chats.get(key)).session_id
+        session_id = (await chats.get_for(attempt.job)).session_id
         if delivered.file_id and session_id is not None:
             await chats.versions.save_video(
                 key,
@@ -105,7 +116,7 @@ class Deliver:
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""
         chats, key = self._projects.chats, attempt.job.chat
-        session_id = (await chats.get(key)).session_id
+        session_id = (await chats.get_for(attempt.job)).session_id
         if session_id is None:
             return _ShownVersion()
         mark = project_mark(session_id)
@@ -127,11 +138,8 @@ class Deliver:
         One that somebody answered to or pinned stays, without its buttons. The last write marks the end: an attempt
         that comes after it does nothing any more.
         """
-        key, chats = attempt.job.chat, self._projects.chats
-        if (await chats.get(key)).is_latest_result(delivered.telegram_chat_id, delivered.message_id):
-            return
-        await attempt.save(ReplacingResult(message_id=delivered.message_id))
-        chat = await chats.get(key)
+        chats = self._projects.chats
+        chat = await chats.get(attempt.job.chat)
         is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
         if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
             await attempt.responder.delete_message(

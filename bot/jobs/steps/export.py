@@ -24,7 +24,9 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import EditPayload, ExportPayload
-from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
+from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.output_request import unmet
@@ -49,14 +51,15 @@ from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
 from bot.nemo.sources import with_public_sources
 from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
+from bot.runtime import metrics
 from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
 
-FRACTION_BEFORE, FRACTION_RENDERED, FRACTION_FETCHED = 0.6, 0.9, 0.97
-"""Of the whole job, for the progress bar."""
+USUAL_FETCH_S = 10.0
+RELIABLE_PERCENT = 20.0
+"""From here on the time left is told by the service's percentage alone; before it counts in proportion."""
 
-USUAL_RENDER_S = 60.0
 RENDERS = 2
 """A failed render is tried once more, under a new id."""
 
@@ -137,12 +140,16 @@ class Export:
         projects: The chats' projects.
         render_limits: Times of a render.
         cards: The skill cards, for what to suggest next.
+        usual_times: How long renders usually take.
     """
 
     name = "export"
 
-    def __init__(self, projects: Projects, render_limits: RenderLimits, cards: SkillCards) -> None:
+    def __init__(
+        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
+    ) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._limits = render_limits
         self._cards = cards
 
@@ -155,9 +162,9 @@ class Export:
         if attempt.job.kind is JobKind.EXPORT or attempt.job.payload_as(EditPayload).version is not None:
             return True
         answered = attempt.load(AgentAnswered)
-        if answered is None or not wants_export(answered):
+        if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
-        return (await self._projects.chats.get(attempt.job.chat)).exports_by_itself(attempt.clock.now())
+        return (await self._projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -179,7 +186,7 @@ class Export:
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
-            chat = await chats.get(key)
+            chat = await chats.get_for(attempt.job)
             suggestions = (
                 () if earlier else next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
             )
@@ -197,7 +204,8 @@ class Export:
             await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
             render = await self._render(attempt, raw_draft)
-            await chats.update(key, ChatFields(export_refused_at=None))
+            if chat.export_refused_at is not None:
+                await chats.update(key, ChatFields(export_refused_at=None))
             await self._fetch(attempt, exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
@@ -236,11 +244,11 @@ class Export:
         if started is None or not is_resumed:
             started = RenderStarted(number=number, render_id=_new_render_id(attempt))
             await attempt.save(started)
-        render_id = started.render_id
+        render_id, began_s = started.render_id, attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
-        attempt.responder.report_progress(
-            Progress(stage, fraction=FRACTION_BEFORE, until=FRACTION_RENDERED, expected_s=USUAL_RENDER_S)
-        )
+        usual_s = (await self._usual_times.load())[Work.RENDER]
+        progress = _progress(attempt, usual_s, stage=stage)
+        attempt.responder.report_progress(progress)
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
@@ -260,7 +268,10 @@ class Export:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
             await attempt.responder.flush_progress()  # a short render may end before the next edit
-        return await self._poll(attempt, render)
+        render = await self._poll(attempt, render, usual_s)
+        if render.status is RenderStatus.COMPLETED and not is_resumed:
+            await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
+        return render
 
     async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
         nemo = self._projects.nemo
@@ -276,17 +287,19 @@ class Export:
             log.warning("render.start_unknown", error=str(error))
             return Render(render_id, RenderStatus.UNKNOWN)
 
-    async def _poll(self, attempt: Attempt, render: Render) -> Render:
+    async def _poll(self, attempt: Attempt, render: Render, usual_s: float) -> Render:
         nemo = self._projects.nemo
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
         polls, elapsed_s = 0, 0.0
+        render_began_s = None
         while not render.status.is_over:
             if elapsed_s >= self._limits.total_s:
                 return Render(render_id, RenderStatus.FAILED)
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
-            if polls:
-                self._show(attempt, render, pause_s)
+            if polls and render.progress is not None:
+                left_s = _left_s(render.progress, elapsed_s, usual_s)
+                attempt.responder.report_progress(_progress(attempt, left_s, render.progress))
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
@@ -296,6 +309,12 @@ class Export:
                     on_loss=LostProjectHandler(self._projects, attempt).tell,
                 )
                 silent = lost = 0
+                if render_began_s is None and render.status not in (
+                    RenderStatus.PENDING,
+                    RenderStatus.UNKNOWN,
+                ):
+                    render_began_s = attempt.clock.monotonic_s()
+                    metrics.RENDER.labels("queue").observe(render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -303,24 +322,13 @@ class Export:
                     return Render(render_id, RenderStatus.FAILED)
                 if silent >= SILENT_POLLS:
                     raise
+        if render_began_s is not None and render.status is RenderStatus.COMPLETED:
+            metrics.RENDER.labels("render").observe(attempt.clock.monotonic_s() - render_began_s)
         return render
-
-    def _show(self, attempt: Attempt, render: Render, pause_s: float) -> None:
-        if render.progress is None:
-            return
-        done = FRACTION_BEFORE + (FRACTION_RENDERED - FRACTION_BEFORE) * render.progress / 100
-        attempt.responder.report_progress(
-            Progress(
-                "progress.render",
-                fraction=done,
-                until=FRACTION_RENDERED,
-                expected_s=max(pause_s, 1.0),
-            )
-        )
 
     async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
         attempt.responder.report_progress(
-            Progress("progress.fetch", fraction=FRACTION_RENDERED, until=FRACTION_FETCHED, expected_s=10.0)
+            Progress("progress.fetch", fraction=RENDERED, until=FETCHED, expected_s=USUAL_FETCH_S)
         )
         limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
         if exported.may_shrink:
@@ -328,6 +336,7 @@ class Export:
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
+            began_s = attempt.clock.monotonic_s()
             try:
                 size = await self._projects.call(
                     attempt.job,
@@ -358,6 +367,7 @@ class Export:
                 log.warning("fetch.broke", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
+                metrics.RENDER.labels("download").observe(attempt.clock.monotonic_s() - began_s)
                 return await _save(
                     attempt,
                     exported,
@@ -377,6 +387,29 @@ class Export:
                 await self._projects.call(
                     attempt.job, lambda p: self._projects.nemo.cancel_render(p.credentials, started.render_id)
                 )
+
+
+def _progress(
+    attempt: Attempt, left_s: float, percent: float = 0.0, stage: str = "progress.render"
+) -> Progress:
+    start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
+    return Progress(
+        stage,
+        fraction=start + (RENDERED - start) * percent / 100,
+        until=RENDERED,
+        expected_s=left_s,
+        tells_left=True,
+    )
+
+
+def _left_s(percent: float, elapsed_s: float, usual_s: float) -> float:
+    """Return how many seconds a render still takes: by its percentage, at its beginning by what is usual too."""
+    by_usual_s = max(usual_s - elapsed_s, usual_s / 10)
+    if percent <= 0:
+        return by_usual_s
+    by_percent_s = max(elapsed_s * (100 - percent) / percent, 1.0)
+    weight = min(1.0, percent / RELIABLE_PERCENT)
+    return weight * by_percent_s + (1 - weight) * by_usual_s
 
 
 def _new_render_id(attempt: Attempt) -> str:

@@ -6,6 +6,7 @@ from bot.chats.chats import Account, ChatFields
 from bot.jobs.messages import Progress
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import LinkPayload
+from bot.jobs.progress_shares import CONNECTED
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
@@ -32,7 +33,7 @@ class FirstContact:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, job = self._projects, attempt.job
-        chat = await projects.chats.get(job.chat)
+        chat = await projects.chats.get_for(job)
         is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
         needs_account = _needs_account(job)
         if chat.greeted or (is_guest and not needs_account):
@@ -69,7 +70,7 @@ async def announce_ready(projects: Projects, attempt: Attempt) -> None:
     has_link = key.is_private and await projects.is_set_up(key)
     link = await projects.browser_link(attempt.job) if has_link else None
     attempt.responder.report_progress(
-        Progress("setup.ready", fraction=0.05, link=link or "", readable_s=READY_S)
+        Progress("setup.ready", fraction=CONNECTED, link=link or "", readable_s=READY_S)
     )
     await attempt.responder.flush_progress()
 

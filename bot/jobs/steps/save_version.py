@@ -35,7 +35,7 @@ class SaveVersion:
             return
         await attempt.save(SavingVersion())
         key, now = attempt.job.chat, attempt.clock.now()
-        chat = await self._chats.get(key)
+        chat = await self._chats.get_for(attempt.job)
         if chat.session_id is None:
             return
         mark = project_mark(chat.session_id)
@@ -43,12 +43,15 @@ class SaveVersion:
         if answered.has_changed and after is not None:
             before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
             await self._chats.versions.add(key, mark, *_versions(attempt, before, after))
-        await self._chats.list_project(chat, now)
         known = await self._chats.project_list.find(key, mark)
         name = known.name if known is not None else ""
         noted = ListedProject(
             session_id=chat.session_id,
+            task_id=chat.task_id,
+            account=chat.account,
+            project_epoch=chat.project_epoch,
             used_at=now,
+            is_lost=False,
             duration_ms=None if after is None else after.duration_ms,
             name=name or bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS),
         )

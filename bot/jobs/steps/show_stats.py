@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.given_up import given_up
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.statistics import DayTotals
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
@@ -43,6 +44,14 @@ class ShowStats:
             ),
             LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
         ]
+        lines += await self._credits(today)
+        if today.top_people:
+            most = ", ".join(f"{person} ({requests})" for person, requests in today.top_people)
+            lines.append(LocalizedMessage("stats.top", {"people": most}))
+        yesterday = await statistics.today(days_ago=1)
+        lines.append(
+            LocalizedMessage("stats.yesterday", {"jobs": yesterday.requests, "credits": yesterday.credits})
+        )
         if jobs := await given_up(self._redis):
             params: dict[str, Param] = {
                 "n": len(jobs),
@@ -61,3 +70,10 @@ class ShowStats:
             lines.append(LocalizedMessage("stats.paused"))
         heading = LocalizedMessage("stats.heading", {"jobs": today.requests})
         await attempt.responder.send("stats", ListMessage(heading, tuple(lines)))
+
+    async def _credits(self, today: DayTotals) -> list[LocalizedMessage]:
+        """Return what the operator's account spent and has, if it was used lately."""
+        left = await self._job_queue.statistics.credits_left()
+        if left is None:
+            return []
+        return [LocalizedMessage("stats.credits", {"spent": today.credits, "left": left})]

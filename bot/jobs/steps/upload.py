@@ -15,6 +15,8 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, 
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.progress_shares import CONNECTED, READ, SENT
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
     holding,
@@ -49,7 +51,7 @@ PAUSE_S = 2.0  # times the number of the try: the pause before the next one
 FILES_AT_ONCE = 10
 """Files in one request: as many as an album has. All are open until the last one is through."""
 
-FRACTION_BEFORE, FRACTION_AFTER = 0.05, 0.3
+USUAL_LINK_S = 20.0  # how long NemoVideo takes to fetch what is behind a link
 
 
 class FilesRefused(Checkpoint):
@@ -64,14 +66,15 @@ class Upload:
 
     name = "upload"
 
-    def __init__(self, projects: Projects, cards: SkillCards) -> None:
+    def __init__(self, projects: Projects, cards: SkillCards, usual_times: UsualTimes) -> None:
         self._projects = projects
+        self._usual_times = usual_times
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects = self._projects
-        card = self._cards.active((await projects.chats.get(attempt.job.chat)).skill, attempt.job.language)
+        card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
         try:
             await self._bring_all(attempt, card)
         except NemoError as error:
@@ -147,7 +150,7 @@ class Upload:
     async def _save_uploaded(
         self, attempt: Attempt, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
     ) -> None:
-        session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
+        session_id = (await self._projects.chats.get_for(attempt.job)).session_id
         before = attempt.load(Uploaded, key) or Uploaded()
         uploaded = Uploaded(
             session_id=session_id,
@@ -164,7 +167,13 @@ class Upload:
             await self._projects.nemo.upload_urls(project.credentials, project.session_id, links)
 
         attempt.responder.report_progress(
-            Progress("progress.upload_links", {"n": len(links)}, fraction=FRACTION_BEFORE)
+            Progress(
+                "progress.upload_links",
+                {"n": len(links)},
+                fraction=CONNECTED,
+                until=READ,
+                expected_s=USUAL_LINK_S,
+            )
         )
         try:
             await self._projects.call(
@@ -201,10 +210,15 @@ class Upload:
                 opened = await _without_replaced(attempt, opened)
                 if not opened:
                     return
-                chunks = files_to_upload(list(opened.values()), _meter(attempt, size_bytes))
+                usual_s = (await self._usual_times.load())[Work.READING]
+                meter = _Meter(attempt, size_bytes, usual_s)
+                chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
                     project.credentials, project.session_id, chunks
                 )
+                if meter.read_since_s is not None:
+                    took_s = attempt.clock.monotonic_s() - meter.read_since_s
+                    await self._usual_times.learn(Work.READING, took_s)
                 await self._save_uploaded(attempt, FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
@@ -261,7 +275,7 @@ class Upload:
     async def _open(
         self, attempt: Attempt, card: SkillCard, file: Attachment, stack: contextlib.AsyncExitStack
     ) -> OpenFile:
-        attempt.responder.report_progress(Progress("progress.upload", fraction=FRACTION_BEFORE))
+        attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
         try:
             opened = await stack.enter_async_context(attempt.responder.open_file(file))
         except FileGone as error:
@@ -345,18 +359,36 @@ def files_to_upload(opened: Sequence[OpenFile], meter: Callable[[int], None]) ->
     ]
 
 
-def _meter(attempt: Attempt, total_bytes: int) -> Callable[[int], None]:
-    done_bytes = 0
+class _Meter:
+    """Shows how much of the job's files is sent, and after their last byte that NemoVideo reads them.
 
-    def count(length: int) -> None:
-        nonlocal done_bytes
-        done_bytes += length
-        share = done_bytes / total_bytes if total_bytes else 1.0
-        fraction = FRACTION_BEFORE + (FRACTION_AFTER - FRACTION_BEFORE) * share
-        params: dict[str, Param] = {"done": Bytes(done_bytes), "total": Bytes(total_bytes)}
-        attempt.responder.report_progress(Progress("progress.upload_sized", params, fraction))
+    Args:
+        attempt: The attempt at the job.
+        total_bytes: The size of the files.
+        usual_s: Seconds that NemoVideo usually reads.
 
-    return count
+    Attributes:
+        read_since_s: When the last byte was sent, in the clock's monotonic seconds.
+    """
+
+    def __init__(self, attempt: Attempt, total_bytes: int, usual_s: float) -> None:
+        self._attempt = attempt
+        self._total_bytes = total_bytes
+        self._usual_s = usual_s
+        self._done_bytes = 0
+        self.read_since_s: float | None = None
+
+    def __call__(self, length: int) -> None:
+        """Count bytes that are sent."""
+        self._done_bytes += length
+        if self._done_bytes < self._total_bytes:
+            fraction = CONNECTED + (SENT - CONNECTED) * self._done_bytes / self._total_bytes
+            params: dict[str, Param] = {"done": Bytes(self._done_bytes), "total": Bytes(self._total_bytes)}
+            progress = Progress("progress.upload_sized", params, fraction)
+        else:
+            self.read_since_s = self._attempt.clock.monotonic_s()
+            progress = Progress("progress.reading", fraction=SENT, until=READ, expected_s=self._usual_s)
+        self._attempt.responder.report_progress(progress)
 
 
 async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -> AsyncIterator[bytes]:

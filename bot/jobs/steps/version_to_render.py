@@ -25,7 +25,7 @@ async def version_to_render(projects: Projects, attempt: Attempt, present: Draft
     if not isinstance(payload, EditPayload | ExportPayload) or payload.version is None:
         return None
     chats, key = projects.chats, attempt.job.chat
-    session_id = (await chats.get(key)).session_id
+    session_id = (await chats.get_for(attempt.job)).session_id
     versions = await chats.versions.all(key, payload.project)
     version = version_at(versions, payload.version)
     draft = None if version is None else version.draft

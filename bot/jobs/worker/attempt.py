@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.jobs.checkpoints import C, Checkpoint, StoredCheckpoints, field_of
 from bot.jobs.messages import OutgoingMessage
-from bot.jobs.model import Job, JobState
+from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
@@ -104,6 +104,11 @@ class Attempt(StoredCheckpoints):
     async def is_question_open(self) -> bool:
         """Return whether the chat has a question of the agent that waits for its answer."""
         return await self._job_queue.questions.job_id(self._job.chat) is not None
+
+    async def waits_behind(self, job_id: str | None) -> bool:
+        """Return whether another job of the chat waits for its turn behind this one."""
+        waiting = await self._job_queue.current(self._job.chat, QueueName.MAIN)
+        return job_id != self._job.id and job_id in waiting
 
     async def is_other_topic_busy(self) -> bool:
         """Return whether a request runs in another topic of the chat, with the account that it began with."""

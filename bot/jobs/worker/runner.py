@@ -11,7 +11,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.jobs.buttons import Export, Retry
+from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export, RenderLastOnly, Retry
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
@@ -26,8 +27,10 @@ from bot.jobs.messages import (
     ListMessage,
     LocalizedMessage,
     OutgoingMessage,
+    Param,
     PrivateMessage,
     Progress,
+    Seconds,
     with_lines,
 )
 from bot.jobs.model import Job, JobKind, JobState, QueueName
@@ -37,6 +40,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id
+from bot.jobs.queue.usual_times import UsualTimes, Work, rounded_s
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
@@ -89,6 +93,7 @@ class JobRunner:
         self._tickets: dict[str, asyncio.Future[None]] = {}
         self._position_messages: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._usual_times = UsualTimes(redis)
         job_queue.run_tickets_with(self.work)
         metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
 
@@ -337,8 +342,15 @@ class JobRunner:
                 return
             # A job that asks is not in the queue; what waits behind its question should know why.
             is_asking = await self._job_queue.questions.job_id(chat) is not None
-            stage = "progress.queued_behind_question" if is_asking else "progress.queued"
-            responder.report_progress(Progress(stage, {"position": status.position}))
+            params: dict[str, Param] = {"position": status.position}
+            if is_asking:
+                progress = Progress("progress.queued_behind_question", params)
+            else:
+                params["wait"] = Seconds(await self._expected_wait_s(chat, status.position))
+                last_only = Button("button.last_only", RenderLastOnly())
+                buttons = (last_only,) if status.job.kind is JobKind.EDIT else ()
+                progress = Progress("progress.queued_for", params, buttons=buttons)
+            responder.report_progress(progress)
             await responder.show_progress()
             latest = await self._job_queue.find(chat, job_id)
             if latest is not None and latest.state is JobState.CANCELLED:
@@ -348,6 +360,12 @@ class JobRunner:
             log.info("job.chat_gone", chat=queue)
         finally:
             await responder.close()
+
+    async def _expected_wait_s(self, chat: ChatKey, position: int) -> float:
+        """Return about how many seconds a job of this position still waits: as long as those before it usually take."""
+        usual_s = (await self._usual_times.load())[Work.REQUEST]
+        running_s = await self._job_queue.running_s(chat, self._clock.now())
+        return rounded_s((position - 1) * usual_s + max(usual_s - running_s, usual_s / 4))
 
     async def listen(self) -> None:
         """Interrupt jobs that are cancelled, forever. What is missed here is found at the job's next checkpoint."""

@@ -89,27 +89,27 @@ class WorkerSupervisor:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _wait_for_silence(self, worker: Worker) -> None:
-        last_seen: datetime | None = None
+        last_seen_s: float | None = None
         silent_at_s = self._clock.monotonic_s() + SILENT_S
         while self._clock.monotonic_s() < silent_at_s:
             await self._clock.sleep(CHECK_EVERY_S)
-            newest = await self._last_heartbeat(worker)
+            newest_s = await self._last_heartbeat(worker)
             now_s = self._clock.monotonic_s()
-            if newest is not None and newest != last_seen:
-                last_seen, silent_at_s = newest, now_s + SILENT_S
+            if newest_s is not None and newest_s != last_seen_s:
+                last_seen_s, silent_at_s = newest_s, now_s + SILENT_S
                 self._heartbeat_s = self._excused_s = now_s
             elif not await self._is_store_there():
                 # Without the store no heartbeat can be seen, and no ticket taken.
                 self._heartbeat_s, self._excused_s = None, now_s
                 silent_at_s = now_s + AFTER_OUTAGE_S
 
-    async def _last_heartbeat(self, worker: Worker) -> datetime | None:
+    async def _last_heartbeat(self, worker: Worker) -> float | None:
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                alive = await self._docket.workers()
+            # docket.workers() reads all of them, and fails if one of the names is no text.
+            async with asyncio.timeout(CHECK_TIMEOUT_S), self._docket.redis() as redis:
+                return await redis.zscore(self._docket.workers_set, worker.name)
         except (RedisError, OSError):  # also a TimeoutError
             return None
-        return next((one.last_seen for one in alive if one.name == worker.name), None)
 
 
 def worker_name() -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.chats.chats import ChatFields
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
     ButtonAction,
@@ -14,6 +15,7 @@ from bot.jobs.buttons import (
     KeepExtras,
     PlaceFiles,
     RemoveExtra,
+    RenderLastOnly,
     Retry,
     RunCaption,
     RunExample,
@@ -55,6 +57,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_held, RunHeld)
+        self.on_press(self._render_last_only, RenderLastOnly)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample)
         self.on_press(
             self._job_button,
@@ -93,6 +96,21 @@ class JobButtons(HandlerFamily):
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
         toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
+
+    async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
+        """Let the last request that waits be the next one that is rendered."""
+        submitter = self._submitter
+        job_ids = await submitter.job_queue.current(press.chat, QueueName.MAIN)
+        jobs = [status.job for one in job_ids if (status := await submitter.job_queue.find(press.chat, one))]
+        for job in jobs:
+            if not await self._permissions.may_change(press.update, job.owner_id):
+                return not_yours(press.update, job.owner_id)
+        rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
+        others = without_button(press.message.reply_markup, press.data)
+        if len(rendered) < 2:
+            return PressReply("toast.old_button", buttons=others)
+        await submitter.chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
+        return PressReply("toast.last_only", buttons=others)
 
     async def _job_button(
         self,

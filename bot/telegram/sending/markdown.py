@@ -29,6 +29,7 @@ MAX_PIECES = 4
 """Most messages of one answer, however few of its characters fit into each."""
 
 MAX_NESTING = 6  # depth of lists and quotations; what is marked deeper is shown at this depth
+MAX_FORMULA_MARKS = 200  # with more "$" in an answer none begins a formula: empty ones cost quadratic time
 MAX_PIECE_UTF16 = int(MessageLimit.MAX_TEXT_LENGTH)
 MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
 
@@ -48,12 +49,12 @@ _PLAIN_TYPES = {
 
 _NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.TEXT_LINK}
 
-# Stand for "<" and "|" during the conversion, which drops whatever looks like HTML with the text in it, and takes
+# Stand for "<", "|" and "$" during the conversion, which drops whatever looks like HTML with the text in it, and takes
 # "a || b" for the start of a spoiler, which no agent writes. Private-use characters of one UTF-16 unit, so that no
-# offset changes when they are put back; the third stands for a piece of code while the Markdown around it is repaired.
-_LESS_THAN, _BAR, _CODE = "\ue03c", "\ue07c", "\ue060"
-_STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _CODE)
-_BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|"})
+# offset changes when they are put back; the last stands for a piece of code while the Markdown around it is repaired.
+_LESS_THAN, _BAR, _DOLLAR, _CODE = "\ue03c", "\ue07c", "\ue024", "\ue060"
+_STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _DOLLAR + _CODE)
+_BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|", _DOLLAR: "$"})
 
 # CommonMark sees no emphasis where a word touches it and punctuation stands inside, as in 把**《标题》**改大,
 # which is how Chinese is written. A zero-width space at that edge is no punctuation, and invisible.
@@ -170,6 +171,8 @@ def _mended(source: str) -> str:
     masked = _NO_TABLE_ROW.sub(lambda line: line[0].replace("||", _BAR * 2), masked)
     parts = masked.split(_CODE)
     whole = "".join(part + code for part, code in zip(parts, [*codes, ""], strict=True))
+    if whole.count("$") > MAX_FORMULA_MARKS:
+        whole = whole.replace("$", _DOLLAR)
     return whole.replace("<", _LESS_THAN)
 
 

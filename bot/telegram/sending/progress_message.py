@@ -22,7 +22,7 @@ from bot.jobs.checkpoints import (
     SentMessage,
     worked_since,
 )
-from bot.jobs.messages import Button, Progress
+from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
@@ -30,6 +30,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
@@ -50,7 +51,7 @@ COVERED_S = 2.0
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
 
-_REFRESH = ((60.0, 5.0), (300.0, 10.0), (math.inf, 20.0))
+_REFRESH = ((60.0, 5.0), (300.0, 7.0), (math.inf, 10.0))
 """(age of the job in s, pause in s between edits that only update the time): long jobs edit less often."""
 
 
@@ -85,11 +86,10 @@ class ProgressMessage:
         self._clock = clock
         self._edit_every_s = edit_every_s
         self._progress = Progress("progress.queued", {"position": 1})
-        self._stage_since_s = clock.monotonic_s()
+        self._bar = ProgressBar(self._progress, clock)
         self._has_changed = False
         self._pause: asyncio.Future[None] | None = None
         self._shown = ""
-        self._furthest = 0.0
         self._link = ""
         self._readable = ""
         self._readable_until_s = 0.0
@@ -101,8 +101,7 @@ class ProgressMessage:
 
     def set(self, progress: Progress) -> None:
         """Show this from the next edit on."""
-        if (progress.stage, progress.expected_s) != (self._progress.stage, self._progress.expected_s):
-            self._stage_since_s = self._clock.monotonic_s()
+        self._bar.set(progress)
         if progress.preview is None:
             progress = replace(progress, preview=self._progress.preview)
         self._progress = progress
@@ -399,10 +398,8 @@ class ProgressMessage:
         return (self._clock.now() - worked_since(self._job.asked_at, self._checkpoints)).total_seconds()
 
     def _compose(self) -> str:
-        in_stage_s = self._clock.monotonic_s() - self._stage_since_s
-        # A poll may report less than the bar guessed, and a second render starts over: the bar never goes back.
-        self._furthest = max(self._furthest, fraction_of(self._progress, in_stage_s))
-        text = compose(self._words, self._progress, self._age_s, self._furthest)
+        bar = self._bar
+        text = compose(self._words, self._progress, self._age_s, bar.fraction(), bar.left_s())
         is_readable = self._clock.monotonic_s() < self._readable_until_s
         is_above = is_readable and not self._progress.readable_s
         return f"{self._readable}\n{text}" if is_above else text
@@ -410,7 +407,8 @@ class ProgressMessage:
     @property
     def _buttons(self) -> Sequence[Button]:
         cancel = Button("button.cancel", Cancel(self._job.id))
-        return (cancel, Button("button.open_browser", url=self._link)) if self._link else (cancel,)
+        link = (Button("button.open_browser", url=self._link),) if self._link else ()
+        return (cancel, *self._progress.buttons, *link)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         return keyboard(buttons, self._words, self._bot.may_link)
@@ -433,16 +431,9 @@ class ProgressMessage:
         return await send_in_best_form(call, form)
 
 
-def fraction_of(progress: Progress, in_stage_s: float) -> float:
-    """Return how much of the whole job is done, 0 to 1, after so many seconds in its stage."""
-    if progress.expected_s <= 0:
-        return progress.fraction
-    # Fast at first and never at its end, so that the bar moves however long the stage takes.
-    share = 1 - math.exp(-2 * in_stage_s / progress.expected_s)
-    return progress.fraction + (progress.until - progress.fraction) * share
-
-
-def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float) -> str:
+def compose(
+    words: Words, progress: Progress, elapsed_s: float, fraction: float, left_s: float | None = None
+) -> str:
     """Return the text of a progress message, as HTML.
 
     Args:
@@ -450,9 +441,15 @@ def compose(words: Words, progress: Progress, elapsed_s: float, fraction: float)
         progress: What to show.
         elapsed_s: Seconds since the request.
         fraction: Length of the bar, 0 to 1.
+        left_s: Seconds that the stage still takes; 0 if it takes longer than usual, ``None`` to say nothing of it.
     """
-    lines = [str(format_message(words, progress.stage, progress.params))]
-    if progress.stage != "progress.queued":
+    key, params = progress.stage, progress.params
+    if left_s is not None:
+        left = Seconds(left_s)
+        params = {"stage": LocalizedMessage(key, params), "left": left}
+        key = "progress.with_left" if left_s else "progress.longer"
+    lines = [str(format_message(words, key, params))]
+    if not progress.stage.startswith("progress.queued"):
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)
         elapsed = words.text("progress.elapsed", duration=words.duration(elapsed_s))

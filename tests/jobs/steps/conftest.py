@@ -22,6 +22,7 @@ from bot.jobs.queue.album import GatheredJob, RequestPart
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
@@ -126,7 +127,7 @@ class RecordingResponder:
     opened: list[str] = field(default_factory=list)
     may_delete: bool = True
     sent: dict[str, OutgoingMessage] = field(default_factory=dict)
-    stages: list[str] = field(default_factory=list)
+    reported: list[Progress] = field(default_factory=list)
     delivered: list[tuple[str, Result]] = field(default_factory=list)
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
@@ -134,12 +135,17 @@ class RecordingResponder:
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
+    def stages(self) -> list[str]:
+        """The stages that were reported, in order."""
+        return [progress.stage for progress in self.reported]
+
+    @property
     def keys(self) -> list[str]:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
 
     def report_progress(self, progress: Progress) -> None:
-        self.stages.append(progress.stage)
+        self.reported.append(progress)
 
     async def show_progress(self) -> None:
         pass
@@ -207,6 +213,7 @@ class Rig:
     clock: SystemClock
     responder: RecordingResponder
     credit_limits: CreditLimits
+    usual_times: UsualTimes
 
     def attempt(
         self,
@@ -290,7 +297,8 @@ async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
             options,
         )
         credit_limits = CreditLimits(redis, clock, DailyCredits(), no_alert)
-        yield Rig(nemo, projects, cards, clock, RecordingResponder(tmp_path / "result.mp4"), credit_limits)
+        responder = RecordingResponder(tmp_path / "result.mp4")
+        yield Rig(nemo, projects, cards, clock, responder, credit_limits, UsualTimes(redis))
 
 
 def a_file(number: int = 1, **fields: Any) -> Attachment:

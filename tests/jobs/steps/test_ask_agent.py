@@ -4,11 +4,14 @@ import pytest
 
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
+from bot.jobs.queue.usual_times import Work
+from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
+from bot.store import keys
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
@@ -18,7 +21,7 @@ LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
 async def ask(rig: Rig, attempt: Attempt) -> str:
     """Take the step; return the key of the message that it ended the job with, if it did."""
     try:
-        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(attempt)
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(attempt)
     except JobEnded as end:
         return end.message.key if isinstance(end.message, LocalizedMessage) else type(end.message).__name__
     return ""
@@ -43,6 +46,28 @@ async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> N
     assert answered.has_changed
     assert isinstance(held_answer(attempt), AgentMessage)
     assert rig.responder.sent == {}
+
+
+async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    tools: Script = [
+        {"tool": {"name": name, "args": {}, "result": {}}} for name in ("edit_draft", "seedance", "set_title")
+    ]
+    await rig.nemo.script([{"wait_s": 30}, *tools, {"text": "Done."}])
+    await ask(rig, rig.attempt(rig.job(text="a paper boat")))
+    redis = rig.usual_times.redis
+    assert await redis.llen(keys.usual_times_key(Work.GENERATION)) == 1
+    assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
+    shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
+    assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
+    assert shown["progress.turn_tool_edit"].tells_left
+
+
+async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"error_event": {"code": "503", "message": "overloaded"}}])
+    await ask(rig, rig.attempt(rig.job(text="add a title")))
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.EDIT)) == 0
 
 
 async def test_without_words_nothing_is_asked(rig: Rig) -> None:
@@ -74,6 +99,19 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+@pytest.mark.parametrize(
+    ("text", "has_changed", "wanted"),
+    [
+        ("Click the Export button to download your video.", False, True),
+        ("点击“导出”按钮。", False, True),
+        ("I can trim and join clips.", False, False),
+        ("I trimmed it.", True, True),
+    ],
+)
+def test_the_export_button_calls_for_the_video(text: str, has_changed: bool, wanted: bool) -> None:
+    assert wants_export(AgentAnswered(text=text, has_changed=has_changed)) is wanted
 
 
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
@@ -178,7 +216,7 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "I begin."}, *error])
     with pytest.raises(JobEnded) as ended:
-        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
             rig.attempt(rig.job(text="trim it"))
         )
     message = ended.value.message

@@ -1,6 +1,8 @@
 import pytest
 
 from bot.chats.chats import ChatFields
+from bot.jobs.checkpoints import HeldAnswer
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.deliver import Deliver, ReplacingResult
 from bot.jobs.steps.export import CachedResultGone, Exported, RenderLimits
@@ -11,7 +13,9 @@ SENT_BEFORE = Exported(digest="of a draft", file_id="sent before")
 
 
 async def deliver(rig: Rig, *saved: Exported) -> None:
-    await Deliver(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(kind=JobKind.EXPORT), *saved))
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(
+        rig.attempt(rig.job(kind=JobKind.EXPORT), *saved)
+    )
 
 
 async def test_without_a_result_nothing_is_sent(rig: Rig) -> None:
@@ -43,7 +47,7 @@ async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> N
     await rig.open_project(a_draft(0))
     rig.responder.gone_file_ids = {"sent before"}
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
-    await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     assert attempt.load(CachedResultGone) is not None
     assert [idempotency_key for idempotency_key, _ in rig.responder.delivered] == ["delivered_anew"]
 
@@ -55,8 +59,12 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     await chats.update(chat.key, ChatFields(replace_results=replaces))
     await chats.save_latest_result(chat, 4711, 5)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
-    await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
-    await Deliver(rig.projects, LIMITS, rig.cards)(again(attempt))
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(again(attempt))
     assert rig.responder.deleted == ([(4711, 5, False)] if replaces else [])
+    later = again(attempt)
+    await later.save(HeldAnswer(message=LocalizedMessage("export.nothing_yet")))
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(later)
+    assert later.load(HeldAnswer) is None
     assert attempt.load(ReplacingResult) == ReplacingResult(message_id=77)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)

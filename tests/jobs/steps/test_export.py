@@ -9,12 +9,15 @@ from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, RenderStarted
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
+from bot.jobs.progress_shares import CONNECTED, RENDERED
+from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
+from bot.store import keys
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
 LIMITS = RenderLimits(poll_s=1)
@@ -23,8 +26,8 @@ LIMITS = RenderLimits(poll_s=1)
 async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     await rig.open_project(a_draft(0, 7))
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
-    await Export(rig.projects, LIMITS, rig.cards)(again(attempt))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(again(attempt))
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.is_fetched
@@ -32,14 +35,30 @@ async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 100})
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
+    assert first.expected_s == 60  # what the documents say
+    assert all(one.tells_left and one.until == RENDERED for one in rendering)
+    half = (RENDERED + CONNECTED) / 2
+    late = [one.expected_s for one in rendering if one.fraction > half]
+    assert late
+    assert max(late) < 70
+    assert late[-1] < 20
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
+    assert float(took_s) >= 100
+
+
 async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     first = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(first)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(first)
     started = first.load(RenderStarted)
     assert started is not None
     second = rig.attempt(rig.job(kind=JobKind.EXPORT), started)
-    await Export(rig.projects, LIMITS, rig.cards)(second)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(second)
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
 
@@ -48,7 +67,7 @@ async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     before_ms = int(rig.clock.now().timestamp() * 1000)
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     started = attempt.load(RenderStarted)
     assert started is not None
     matched = re.fullmatch(r"render_(\d{13})_[0-9a-f]{16}", started.render_id)
@@ -59,7 +78,9 @@ async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
 async def test_an_empty_project_says_how_to_begin(rig: Rig) -> None:
     await rig.open_project()
     with pytest.raises(JobEnded) as ended:
-        await Export(rig.projects, LIMITS, rig.cards)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
+            rig.attempt(rig.job(kind=JobKind.EXPORT))
+        )
     assert isinstance(ended.value.message, LocalizedMessage)
     assert (ended.value.message.key, ended.value.state) == ("export.nothing_yet", JobState.DONE)
 
@@ -71,7 +92,7 @@ async def test_an_edit_is_exported_if_the_agent_changed_something(
     await rig.open_project(a_draft(0, 7))
     answered = AgentAnswered(text="Hm.", has_changed=after != a_draft(0))
     attempt = rig.attempt(rig.job(), answered)
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     assert (attempt.load(Exported) is not None) is wanted
 
 
@@ -83,12 +104,14 @@ async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig)
     delivered = CachedResult(draft_digest=draft.draft.digest(), file_id="delivered before", kind="video")
     await rig.projects.chats.save_result(job.chat, delivered)
     attempt = rig.attempt(job)
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.file_id == "delivered before"
     assert await rig.nemo.renders() == []
-    await Export(rig.projects, LIMITS, rig.cards).export(rig.attempt(job, CachedResultGone()))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times).export(
+        rig.attempt(job, CachedResultGone())
+    )
     assert len(await rig.nemo.renders()) == 1
 
 
@@ -111,7 +134,7 @@ async def test_polls_that_lose_the_render_count_only_in_a_row(
     await rig.nemo.set(pace={"render_s": 6})
     monkeypatch.setattr(nemo, "get_render", get_render)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     assert attempt.load(Exported) is not None
     assert attempt.load(RenderStarted) is not None
     assert len(await rig.nemo.renders()) == 1
@@ -121,7 +144,7 @@ async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_cal
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("media", cut_after_bytes=100, times=-1)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.is_fetched
@@ -132,7 +155,7 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", status=409, times=1)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     started = attempt.load(RenderStarted)
     assert started is not None
     assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
@@ -162,5 +185,5 @@ async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
     monkeypatch.setattr(nemo, "get_state", get_state_with_media)
     monkeypatch.setattr(nemo, "start_render", start_and_note)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     assert rendered[0]["t"][0]["sg"][0]["url"] == "https://cdn.example.com/b.mp4"

@@ -20,6 +20,8 @@ async def test_lost_during_an_upload(rig: Rig) -> None:
     file = a_file(1, kind="audio", name="tone.mp3", content_type="audio/mpeg")
     rig.responder.files = {file.file_id: tone}
     await rig.nemo.fault("upload", code=1002)
-    await Upload(rig.projects, rig.cards)(rig.attempt(rig.job(files=(file,)), parts=[a_part(file)]))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(
+        rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    )
     assert rig.responder.keys == ["lost.no_files"]
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone.mp3"]

@@ -35,7 +35,7 @@ DAY_S = 86_400
 
 
 async def ask(rig: Rig, attempt: Attempt) -> None:
-    await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits)(attempt)
+    await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(attempt)
 
 
 def asking(rig: Rig, *questions: Question, saved: tuple[Any, ...] = (), changed: bool = False) -> Attempt:

@@ -8,10 +8,12 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FileUnavailable
 from bot.jobs.queue.album import GatheredJob
+from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.samples import make_audio
+from bot.store import keys
 from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
 
 
@@ -32,8 +34,8 @@ async def test_files_go_up_once_and_their_facts_are_kept(rig: Rig, sound: bytes)
     files = sounds(2)
     rig.responder.files = {file.file_id: sound for file in files}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
-    await Upload(rig.projects, rig.cards)(attempt)
-    await Upload(rig.projects, rig.cards)(again(attempt))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(again(attempt))
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3", "tone2.mp3"]
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
@@ -43,11 +45,24 @@ async def test_files_go_up_once_and_their_facts_are_kept(rig: Rig, sound: bytes)
     assert rig.responder.released == 2
 
 
+async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.nemo.set(pace={"upload_s": 20})
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    reading = rig.responder.reported[-1]
+    assert reading.stage == "progress.reading"
+    assert reading.fraction < reading.until
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.READING), 0, -1)
+    assert float(took_s) >= 20
+
+
 async def test_the_day_counts_the_bytes_of_all_requests_together(rig: Rig, sound: bytes) -> None:
     files = sounds(FILES_AT_ONCE + 1)
     rig.responder.files = {file.file_id: sound for file in files}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert queue_of(attempt).upload_sizes == [FILES_AT_ONCE * len(sound), len(files) * len(sound)]
 
 
@@ -60,7 +75,7 @@ async def test_a_file_that_joins_during_the_upload_is_counted_beside_the_first(
     attempt = rig.attempt(job, parts=[a_part(first)])
     parts = (a_part(first), a_part(second, message_id=2))
     queue_of(attempt).joins = [GatheredJob(replace(job, files=(first, second)), parts, version=2)]
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 2
     assert queue_of(attempt).upload_sizes == [len(sound), 2 * len(sound)]
     assert queue_of(attempt).closed_at == 2
@@ -79,7 +94,7 @@ async def test_a_file_that_is_replaced_while_it_is_opened_is_not_uploaded(
         queue_of(attempt).gathered_job = edited
 
     monkeypatch.setattr(queue_of(attempt), "record_upload_size", replaced)
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone2.mp3"]
     assert queue_of(attempt).closed_at == 2
 
@@ -90,12 +105,12 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
     first = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
-    await Upload(rig.projects, rig.cards)(first)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(first)
     started = UploadStarted(digest_before=digest(None), size_bytes=9, sources=(file.file_id,))
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
     attempt.replace_job(replace(attempt.job, files=(replace(file, message_id=None),)))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
@@ -106,7 +121,7 @@ async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes)
     files = sounds(2)
     rig.responder.files = {files[0].file_id: FileGone(), files[1].file_id: sound}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert rig.responder.keys == ["error.file_gone"]
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone2.mp3"]
 
@@ -116,7 +131,7 @@ async def test_the_last_unusable_file_ends_the_job(rig: Rig) -> None:
     rig.responder.files = {file.file_id: FileGone() for file in files}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     with pytest.raises(JobEnded) as ended:
-        await Upload(rig.projects, rig.cards)(attempt)
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert ended.value.message == LocalizedMessage("error.file_gone")
     assert await rig.nemo.uploads() == []
 
@@ -127,11 +142,11 @@ async def test_a_file_that_is_unavailable_can_be_tried_again_once_the_job_is_ove
     files = sounds(2)
     rig.responder.files = {files[0].file_id: FileUnavailable(), files[1].file_id: sound}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
-    await Upload(rig.projects, rig.cards)(attempt)
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert rig.responder.sent["unusable.0"] == LocalizedMessage("error.file_unavailable")
     attempt = rig.attempt(rig.job(files=(files[0],)), parts=[a_part(files[0])])
     with pytest.raises(JobEnded) as ended:
-        await Upload(rig.projects, rig.cards)(attempt)
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     retry = Button("button.retry", Retry(attempt.job.id))
     assert ended.value.message == LocalizedMessage("error.file_unavailable", buttons=(retry,))
 
@@ -139,7 +154,9 @@ async def test_a_file_that_is_unavailable_can_be_tried_again_once_the_job_is_ove
 async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
-    await Upload(rig.projects, rig.cards)(rig.attempt(rig.job(text="", files=(file,)), parts=[a_part(file)]))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(
+        rig.attempt(rig.job(text="", files=(file,)), parts=[a_part(file)])
+    )
     message = rig.responder.sent["received"]
     assert isinstance(message, ListMessage)
     assert message.heading.key == "upload.received"

@@ -54,7 +54,7 @@ local function charge_job(charge)
   redis.call('HINCRBY', charge.totals_key, 'requests', charge.requests)
   redis.call('HINCRBY', charge.totals_key, 'bytes', charge.bytes)
   redis.call('EXPIRE', charge.totals_key, charge.ttl_s)
-  redis.call('PFADD', charge.people_key, charge.person_id)
+  redis.call('ZINCRBY', charge.people_key, charge.requests, charge.person_id)
   redis.call('EXPIRE', charge.people_key, charge.ttl_s)
   save_charge(charge.job_key, {
     requests = before.requests + charge.requests,

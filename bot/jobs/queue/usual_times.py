@@ -1,0 +1,70 @@
+"""How long the parts of a request usually take, learned from this bot's own finished requests."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from enum import StrEnum
+
+from redis.asyncio import Redis
+
+from bot.store import keys
+
+
+class Work(StrEnum):
+    """What is timed; the values are names in Redis."""
+
+    READING = "reading"  # from the last byte of an upload to its answer
+    EDIT = "edit"  # a turn of the agent that generates nothing
+    SOUND = "sound"  # a turn in which audio is generated
+    GENERATION = "generation"  # a turn in which video is generated
+    RENDER = "render"
+    REQUEST = "request"  # a whole request, from its start to its result
+
+
+BEFORE_LEARNING_S = {
+    Work.READING: 5.0,
+    Work.EDIT: 20.0,
+    Work.SOUND: 90.0,
+    Work.GENERATION: 200.0,
+    Work.RENDER: 60.0,
+    Work.REQUEST: 90.0,
+}
+"""Seconds by the service's documents, until enough was learned."""
+
+ENOUGH = 3
+"""Finished ones that are believed more than the documents."""
+
+KEPT = 31
+
+
+class UsualTimes:
+    """Keeps the newest times of each kind of work, and tells their medians."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    async def load(self) -> Mapping[Work, float]:
+        """Return how many seconds each kind of work usually takes."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for work in Work:
+                pipe.lrange(keys.usual_times_key(work), 0, -1)
+            learned = await pipe.execute()
+        return {
+            work: statistics.median(map(float, times)) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
+            for work, times in zip(Work, learned, strict=True)
+        }
+
+    async def learn(self, work: Work, took_s: float) -> None:
+        """Note how many seconds finished work took."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
+            pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
+            await pipe.execute()
+
+
+def rounded_s(duration_s: float) -> float:
+    """Round a guess as people do: 35 s, 1 min 20 s, 4 min 30 s, 12 min."""
+    step_s = next(
+        step for limit, step in ((60, 5), (120, 10), (600, 30), (math.inf, 60)) if duration_s < limit
+    )
+    return max(5.0, round(duration_s / step_s) * step_s)

@@ -1,0 +1,90 @@
+"""What the progress message shows while the agent works."""
+
+from collections.abc import Callable
+
+from bot.jobs.checkpoints import FILES, LINKS, Uploaded
+from bot.jobs.messages import Progress
+from bot.jobs.progress_shares import ANSWERED, CONNECTED, READ
+from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
+from bot.jobs.worker.attempt import Attempt
+
+LEAST_LEFT = 0.25
+"""What is left at least of work that turned out to be longer than it looked, as a share of its usual time."""
+
+USUAL_RECOVERY_S = 120.0
+
+
+class TurnProgress:
+    """Reports the stages of one turn; the usual time is that of the longest kind of work seen so far.
+
+    Args:
+        attempt: The attempt at the job.
+        usual_times: What was learned, and learns from this turn.
+    """
+
+    def __init__(self, attempt: Attempt, usual_times: UsualTimes) -> None:
+        self._attempt = attempt
+        self._usual_times = usual_times
+        self._usual_s = BEFORE_LEARNING_S
+        self._began_s = attempt.clock.monotonic_s()
+        self._work = Work.EDIT
+        self._expected_s = 0.0
+        has_files = attempt.load(Uploaded, FILES) or attempt.load(Uploaded, LINKS)
+        self._fraction = READ if has_files else CONNECTED
+
+    async def begin(self) -> None:
+        """Begin to count: the message goes to the agent now."""
+        self._usual_s = dict(await self._usual_times.load())
+        self._began_s = self._attempt.clock.monotonic_s()
+        self._expected_s = self._usual_s[self._work]
+        self.show("progress.turn")
+
+    def show(
+        self,
+        stage: str,
+        work: Work = Work.EDIT,
+        preview: Callable[[], str] | None = None,
+        readable_s: float = 0.0,
+    ) -> None:
+        """Show a stage.
+
+        Args:
+            stage: Key of its text.
+            work: What the agent is doing.
+            preview: Returns the agent's words so far.
+            readable_s: Seconds for which the text stays, above the stages that follow.
+        """
+        if self._usual_s[work] > self._usual_s[self._work]:
+            self._work, usual_s = work, self._usual_s[work]
+            elapsed_s = self._attempt.clock.monotonic_s() - self._began_s
+            self._expected_s = max(usual_s - elapsed_s, LEAST_LEFT * usual_s)
+        self._report(stage, self._expected_s, preview, readable_s, tells_left=not readable_s)
+
+    def show_recovery(self) -> None:
+        """Show that the answer's stream broke, and its outcome is looked for."""
+        self._report("progress.recovering", USUAL_RECOVERY_S)
+
+    async def learn(self) -> None:
+        """Note how long the turn took, which has ended well."""
+        await self._usual_times.learn(self._work, self._attempt.clock.monotonic_s() - self._began_s)
+
+    def _report(
+        self,
+        stage: str,
+        expected_s: float,
+        preview: Callable[[], str] | None = None,
+        readable_s: float = 0.0,
+        *,
+        tells_left: bool = False,
+    ) -> None:
+        self._attempt.responder.report_progress(
+            Progress(
+                stage,
+                fraction=self._fraction,
+                until=ANSWERED,
+                expected_s=expected_s,
+                preview=preview,
+                readable_s=readable_s,
+                tells_left=tells_left,
+            )
+        )
