@@ -47,8 +47,8 @@ async def a_project(rig: Rig, *drafts: Any) -> tuple[Chat, str]:
 
 async def export(rig: Rig, attempt: Attempt) -> None:
     rig.responder.result_path.write_bytes(b"")
-    await Export(rig.projects, LIMITS, rig.cards)(attempt)
-    await Deliver(rig.projects, LIMITS, rig.cards)(attempt)
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
 
 
 async def test_a_turn_that_changed_the_draft_is_a_version(rig: Rig) -> None:
