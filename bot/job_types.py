@@ -15,7 +15,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.announce import Announce
-from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.ask_for_clip import AskForClip
 from bot.jobs.steps.cancel_job import CancelJob
 from bot.jobs.steps.connect import Connect
@@ -41,6 +41,7 @@ from bot.jobs.steps.show_settings import ShowSettings
 from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.steps.upload import Upload
 from bot.jobs.steps.watch_upload import WatchUpload
 from bot.jobs.worker.attempt import Step

@@ -86,7 +86,7 @@ def delete_view(project: ListedProject) -> LocalizedMessage:
     """Ask whether a project is to be forgotten."""
     buttons = (
         Button("button.keep_project", ShowProject(project.mark)),
-        Button("button.delete", DeleteProject(is_sure=True, mark=project.mark)),
+        Button("button.delete", DeleteProject(is_sure=True, mark=project.mark), style="danger"),
     )
     return LocalizedMessage("projects.delete", {"name": name_of(project)}, buttons)
 

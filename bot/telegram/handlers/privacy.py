@@ -133,5 +133,8 @@ def forget_notice(message: Message) -> LocalizedMessage:
     kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(
         f"forget.sure_{kind}",
-        buttons=(Button("button.keep_chat", KeepChat()), Button("button.forget", ForgetChat())),
+        buttons=(
+            Button("button.keep_chat", KeepChat()),
+            Button("button.forget", ForgetChat(), style="danger"),
+        ),
     )

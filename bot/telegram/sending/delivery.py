@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,8 @@ class Delivery:
                 prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
             case _:
                 prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
-        markup = keyboard([*buttons, *result.buttons], words, self._bot.may_link)
+        every_button = [*buttons, *result.buttons, *_browser_button(result, buttons)]
+        markup = keyboard(every_button, words, self._bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
         if not caption.is_whole:
@@ -261,10 +262,6 @@ class Delivery:
             buttons.append(Button("button.download_full", url=link))
         elif form is ResultForm.KEPT and not any(isinstance(one.action, Export) for one in result.buttons):
             buttons.append(Button("button.export", Export()))
-        if result.browser_link and result.browser_link not in (button.url for button in buttons):
-            buttons.append(Button("button.open_browser", url=result.browser_link))
-        if result.project_link:
-            buttons.append(Button("button.sign_in", url=result.project_link))
         return buttons
 
     async def _shrink(self, result: Result, report_progress: Callable[[Progress], None]) -> Path:
@@ -424,6 +421,13 @@ class Delivery:
                 **common,
                 **timeouts,
             )
+
+
+def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:
+    """Return the button that opens the project in a browser, the last one, unless another leads there."""
+    if result.browser_link and result.browser_link not in (button.url for button in others):
+        return (Button("button.open_browser", url=result.browser_link),)
+    return (Button("button.sign_in", url=result.project_link),) if result.project_link else ()
 
 
 def _link_of(result: Result) -> str:
