@@ -37,7 +37,8 @@ async def test_going_back_is_a_request_that_says_to_what(received: Received) -> 
     await a_project(received)
     for number, key in ((2, "prompt.undo"), (1, "prompt.restore_version")):
         (job,) = await received(press(f"1:restore_version:{MARK}:{number}", ANN, PRIVATE))
-        assert (job.kind, job.payload) == (JobKind.EDIT, EditPayload(version=number, project=MARK))
+        payload = job.payload_as(EditPayload)
+        assert (job.kind, payload.version, payload.project) == (JobKind.EDIT, number, MARK)
         assert job.text.startswith(Words("en").plain(key))
         assert "sea.mp4" in job.text
     assert await received(press(f"1:restore_version:{MARK}:1", ANN, PRIVATE)) == []  # Pressed twice.

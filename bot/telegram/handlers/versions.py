@@ -72,7 +72,8 @@ class VersionHandlers(HandlerFamily):
         others = without_button(press.message.reply_markup, press.data)
         job = await prompt_job(self._submitter, press, f"{prompt}\n{tracks}")
         if job is not None:
-            job = replace(job, payload=EditPayload(version=version.number, project=action.mark))
+            going_back = {"version": version.number, "project": action.mark}
+            job = replace(job, payload=job.payload_as(EditPayload).model_copy(update=going_back))
         return await send_prompt(self._submitter, press, job, "toast.undoing", others)
 
     async def _compare(self, press: Press, action: Compare) -> PressReply:
