@@ -24,7 +24,7 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
-from bot.jobs.payloads import ExportPayload
+from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
 from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
@@ -34,6 +34,7 @@ from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
+from bot.jobs.steps.version_to_render import version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -107,6 +108,7 @@ class Exported(Checkpoint):
         as_file: Whether the chat wants files.
         may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
+        is_earlier: Whether it is of an earlier version of the project.
     """
 
     name = "exported"
@@ -123,6 +125,7 @@ class Exported(Checkpoint):
     as_file: bool = False
     may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
+    is_earlier: bool = False
 
 
 class CachedResultGone(Checkpoint):
@@ -157,7 +160,7 @@ class Export:
             await self.export(attempt)
 
     async def _is_wanted(self, attempt: Attempt) -> bool:
-        if attempt.job.kind is JobKind.EXPORT:
+        if attempt.job.kind is JobKind.EXPORT or attempt.job.payload_as(EditPayload).version is not None:
             return True
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
@@ -173,7 +176,8 @@ class Export:
         key, chats = attempt.job.chat, self._projects.chats
         try:
             state = await self._state(attempt)
-            draft = state.draft
+            earlier = await version_to_render(self._projects, attempt, state.draft)
+            draft = state.draft if earlier is None else earlier.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
@@ -184,12 +188,15 @@ class Export:
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
-            suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            suggestions = (
+                () if earlier else next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            )
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
                 may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
+                is_earlier=earlier is not None,
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
             if cached is not None and attempt.load(CachedResultGone) is None:
