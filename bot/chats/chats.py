@@ -25,7 +25,9 @@ from redis.asyncio.lock import Lock
 
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
+from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
+from bot.chats.versions import Versions
 from bot.store.keys import (
     ACCOUNT_LOCK_TTL_S,
     account_lock_key,
@@ -262,9 +264,15 @@ class Chats:
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
+        self._readings = RecentReadings[Chat]()
         self.project_list = ProjectList(redis, self._ttl_s)
+        self.versions = Versions(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
+
+    async def get_for(self, job: Reader) -> Chat:
+        """Return what is known of a job's chat; its steps share one reading for a moment, see `RecentReadings`."""
+        return await self._readings.get(job.chat, job.id, lambda: self.get(job.chat))
 
     async def get(self, key: ChatKey) -> Chat:
         """Return what is known of a chat; reading creates nothing.
@@ -310,16 +318,19 @@ class Chats:
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
-        await self.update(key)
+        async with self._redis.pipeline(transaction=True) as transaction:
+            self._extend_ttl(transaction, key)
+            await transaction.execute()
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
         name = chat_key(str(key.of_account))
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hsetnx(name, "client_id", str(uuid4()))
-            transaction.hget(name, "client_id")
-            self._extend_ttl(transaction, key)
-            _, client_id, *_ = await transaction.execute()
+        with self._readings.changing(key):
+            async with self._redis.pipeline(transaction=True) as transaction:
+                transaction.hsetnx(name, "client_id", str(uuid4()))
+                transaction.hget(name, "client_id")
+                self._extend_ttl(transaction, key)
+                _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
 
     def person_digest(self, person_id: int) -> str:
@@ -353,15 +364,16 @@ class Chats:
         values: dict[str, Any] = {}
         for change in changes:
             values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
-        async with self._redis.pipeline(transaction=True) as transaction:
-            for name_in_hash, value in values.items():
-                name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
-                if value is None:
-                    transaction.hdel(name, name_in_hash)
-                else:
-                    transaction.hset(name, name_in_hash, str(value))
-            self._extend_ttl(transaction, key)
-            await transaction.execute()
+        with self._readings.changing(key):
+            async with self._redis.pipeline(transaction=True) as transaction:
+                for name_in_hash, value in values.items():
+                    name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
+                    if value is None:
+                        transaction.hdel(name, name_in_hash)
+                    else:
+                        transaction.hset(name, name_in_hash, str(value))
+                self._extend_ttl(transaction, key)
+                await transaction.execute()
 
     async def has_content(self, chat: Chat) -> bool:
         """Return whether a chat's project has files, or the agent was ever asked for something in it."""
@@ -402,25 +414,24 @@ class Chats:
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """
-        await self._save_latest_result(
-            [
-                chat_key(str(before.key)),
-                results_key(str(before.key)),
-                chat_key(str(before.key.of_account)),
-            ],
-            expected_chat_id=str(before.result_chat_id or ""),
-            expected_message_id=str(before.result_message_id or ""),
-            chat_id=str(telegram_chat_id),
-            message_id=str(message_id),
-            session_id=before.session_id or "",
-            ttl_s=self._ttl_s,
-        )
+        key, account = before.key, before.key.of_account
+        with self._readings.changing(key):
+            await self._save_latest_result(
+                [chat_key(str(key)), results_key(str(key)), chat_key(str(account))],
+                expected_chat_id=str(before.result_chat_id or ""),
+                expected_message_id=str(before.result_message_id or ""),
+                chat_id=str(telegram_chat_id),
+                message_id=str(message_id),
+                session_id=before.session_id or "",
+                ttl_s=self._ttl_s,
+            )
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that somebody still needs a message, if it holds the latest finished video."""
-        await self._mark_result_in_use(
-            [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
-        )
+        with self._readings.changing(key):
+            await self._mark_result_in_use(
+                [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
+            )
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:
         """Save a delivered video, so that the same draft is not rendered and uploaded again."""

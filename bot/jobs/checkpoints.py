@@ -44,6 +44,7 @@ class SentMessage(BaseModel):
     telegram_chat_id: int  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
     kind: str = ""  # what that became: ``video``, ``animation`` or ``document``
+    picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 
 class MessageSend(Checkpoint):
@@ -300,6 +301,12 @@ class StoredCheckpoints:
     async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
         """Save several checkpoints with their keys in one write."""
         await self._save({field_of(type(one), key): one.model_dump(mode="json") for one, key in checkpoints})
+
+    async def replace(self, old: type[Checkpoint], checkpoint: Checkpoint) -> None:
+        """Save a checkpoint and forget another one in one write."""
+        await self._save(
+            {field_of(old): None, field_of(type(checkpoint)): checkpoint.model_dump(mode="json")}
+        )
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""

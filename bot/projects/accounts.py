@@ -35,6 +35,11 @@ class Requester(Protocol):
     """Whoever a call is made for; a job is one."""
 
     @property
+    def id(self) -> str:
+        """Tells it from others."""
+        ...
+
+    @property
     def chat(self) -> ChatKey:
         """The chat whose project the call is about."""
         ...

@@ -111,7 +111,7 @@ class Projects:
             GuestAccountsUsedUp: There are no guest tokens left.
             NemoError: The service did not make one.
         """
-        chat = await self.chats.get(job.chat)
+        chat = await self.chats.get_for(job)
         attribution = self._attribution(chat)
         token, chat = await self.accounts.token(job, chat, attribution)
         credentials = Credentials(token, attribution)
@@ -129,7 +129,7 @@ class Projects:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
                 await self.chats.update(job.chat, changes)
-            chat = await self.chats.get(job.chat)
+            chat = await self.chats.get_for(job)
         if chat.session_id is None:
             raise AssertionError("a session was just kept")
         return Project(credentials, chat.session_id, chat.task_id, chat.account, chat.project_epoch)
@@ -231,7 +231,7 @@ class Projects:
             async with asyncio.timeout(LINK_PATIENCE_S):
                 project = await self.open(job)
                 used = project.session_id
-                if (kept := self._kept_claim(await self.chats.get(job.chat))) is not None:
+                if (kept := self._kept_claim(await self.chats.get_for(job))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept), project.credentials.attribution)
                 task_id = project.task_id or await self._find_task(job, project)
                 claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)

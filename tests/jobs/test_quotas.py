@@ -206,10 +206,10 @@ async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job
     for number in range(3):
         await job_queue.enqueue([new_job(number)], number)
         await job_queue.enqueue([new_job(number)], number)
-        told.append(await job_queue.quota_warnings(CHAT, number))
+        told.append((await job_queue.warnings(CHAT, number))[0])
     assert told == [[], [QuotaWarning("person", "requests", 1)], []]
     await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
-    assert await job_queue.quota_warnings(CHAT, 9) == [QuotaWarning("person", "bytes", 150)]
+    assert await job_queue.warnings(CHAT, 9) == ([QuotaWarning("person", "bytes", 150)], False)
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:

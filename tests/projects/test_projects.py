@@ -18,7 +18,7 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import LocalizedMessage, PrivateMessage
-from bot.jobs.model import Attachment, Job
+from bot.jobs.model import Attachment, Job, new_job_id
 from bot.jobs.steps.service_errors import ended_by
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
@@ -361,6 +361,7 @@ async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_e
     await projects.call(ann, whole)
     for other in (ChatKey(-100500), ChatKey(1)):
         await redis.delete(keys.chat_key(str(other)))
+        ann = replace(ann, id=new_job_id())
         with pytest.raises(GuestAccountOfPersonUsed) as caught:
             await projects.call(replace(ann, chat=other), whole)
         message = (await ended_by(projects, replace(ann, chat=other), caught.value)).message
@@ -707,6 +708,6 @@ async def test_a_topic_whose_groups_account_was_erased_begins_a_new_project(
     projects, topic = office.open(None), new_job(chat=ChatKey(-7, 2))
     before = await projects.call(topic, whole)
     await redis.delete(keys.chat_key("-7"))
-    after = await projects.call(replace(topic, owner_id=6), whole)
+    after = await projects.call(replace(topic, id=new_job_id(), owner_id=6), whole)
     assert after.session_id != before.session_id
     assert after.epoch != before.epoch

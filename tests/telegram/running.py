@@ -50,10 +50,10 @@ class World:
         return {key: await self.redis.ttl(key) for key in found}
 
 
-async def ask(person: Person, text: str, **where: Any) -> Seen:
-    """Say something, and wait for the next message of the bot."""
+async def ask(person: Person, text: str, answer: str | None = None, **where: Any) -> Seen:
+    """Say something, and wait for the next message of the bot, with these words if more may come between."""
     asked = await person.say(text, **where)
-    return await person.chat.wait(after=asked.id)
+    return await person.chat.wait(after=asked.id, matching=answer)
 
 
 @contextlib.asynccontextmanager

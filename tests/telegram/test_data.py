@@ -39,13 +39,13 @@ async def test_after_a_long_conversation_every_key_has_a_lifetime_and_can_be_era
             "/login",
         ):
             await ask(ann, text)
-        settings = await ask(ann, "/language")
+        settings = await ask(ann, "/language", "Choose a language")
         await ann.press(settings, "English")
         hold = await world.nemo.hold("message", "before")
         await ann.say("make a 1 second video of a dog")
         await world.nemo.reached(hold)
         for _ in range(3):
-            waiting = await ask(ann, "another one")
+            waiting = await ask(ann, "another one", "in the queue")
         await ann.press(waiting, "Cancel")
         await ask(ann, "/cancel")
         await ask(ann, "/cancel")
@@ -58,7 +58,7 @@ async def test_after_a_long_conversation_every_key_has_a_lifetime_and_can_be_era
         assert {key: ttl for key, ttl in kept.items() if not 0 < ttl <= longest_s} == {}
         assert kept[f"{keys.CHAT}{{{ann.id}}}"] <= CHAT_TTL_S
 
-        sure = await ask(ann, "/forget")
+        sure = await ask(ann, "/forget", "Erase everything stored")
         await ann.press(sure, "Erase everything")
         await ann.chat.wait(matching="is erased")
         kept = await at_rest(world, ann.id)
@@ -78,7 +78,7 @@ async def test_what_was_erased_is_nowhere(tmp_path: Path, store: Store) -> None:
         await ann.say("make a 1 second video of a hippopotamus")
         await ann.chat.wait(kind="video")
         await at_rest(world, ann.id)
-        sure = await ask(ann, "/forget")
+        sure = await ask(ann, "/forget", "Erase everything stored")
         await ann.press(sure, "Erase everything")
         await ann.chat.wait(matching="is erased")
         await at_rest(world, ann.id)

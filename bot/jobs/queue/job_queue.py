@@ -267,10 +267,13 @@ class JobQueue(JobReader):
             "is_main": is_main,
         }
 
-    async def quota_warnings(self, chat: ChatKey, update_id: int) -> list[QuotaWarning]:
-        """Return of which quotas an accepted update left little; the same as long as its mark is kept."""
-        text = await self._redis.get(keys.update_mark(str(chat), update_id))
-        return [QuotaWarning(*warning) for warning in json.loads(text or "[]")]
+    async def warnings(self, chat: ChatKey, update_id: int) -> tuple[list[QuotaWarning], bool]:
+        """Return of which quotas an accepted update left little, and whether requests have to wait.
+
+        The first is the same as long as the update's mark is kept.
+        """
+        text, paused = await self._redis.mget(keys.update_mark(str(chat), update_id), keys.PAUSED)
+        return [QuotaWarning(*warning) for warning in json.loads(text or "[]")], paused is not None
 
     async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
         """Take the queue's next job, or the one that this ticket had before.
@@ -302,8 +305,8 @@ class JobQueue(JobReader):
         )
         if answer[0] != "claimed":
             return None
-        _, job_id, attempt = answer
-        fields = await self._fields(chat, job_id)
+        _, job_id, attempt, flat = answer
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
             claimed = _read_claimed(fields, job_id, attempt)
         except (ValueError, KeyError):

@@ -56,12 +56,6 @@ class JobReader:
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
-    async def note_seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int, digest: str) -> None:
-        """Note what a message holds; empty if no edit may make it a request, as it did something else."""
-        await self._redis.set(
-            keys.seen_key(str(chat), telegram_chat_id, message_id), digest, ex=keys.SEEN_TTL_S
-        )
-
     async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
         """Return what was noted of a message; ``None`` if it was not seen, or long ago."""
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))

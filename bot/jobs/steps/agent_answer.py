@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from bot.chats.chats import ChatFields
@@ -31,6 +32,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
+from bot.jobs.payloads import EditPayload
 from bot.jobs.progress_shares import ANSWERED
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
@@ -71,7 +73,7 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    session_id = (await projects.chats.get(attempt.job.chat)).session_id
+    session_id = (await projects.chats.get_for(attempt.job)).session_id
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
@@ -92,7 +94,8 @@ async def send_answer(
         else:
             await attempt.responder.send("answer", answer)
     if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
-        await ShowCredits(projects)(attempt)
+        with contextlib.suppress(JobEnded):  # The video matters more.
+            await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
         if type(error) not in (ServiceError, RateLimited):
@@ -123,14 +126,15 @@ async def _whole_answer(
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
         if answered.has_changed:
             lines = (*lines, LocalizedMessage("answer.go_ahead"))
-    chat = await projects.chats.get(attempt.job.chat)
+    chat = await projects.chats.get_for(attempt.job)
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
     answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
     offers, offer_buttons = _offers(attempt.job, said, after, extras)
     if answer is not None:
-        answer = with_lines(answer, offers, offer_buttons)
+        pressed = attempt.job.payload_as(EditPayload).pressed
+        answer = with_lines(answer, (*([pressed] if pressed else []), *offers), offer_buttons)
     elif offers:
         answer = ListMessage(offers[0], offers[1:], offer_buttons)
     return with_credits(answer, answered)
@@ -191,7 +195,7 @@ async def _buttons(
         is_fresh = any(attempt.load(Uploaded, key) is not None for key in (FILES, LINKS))
         return (Button("button.export", Export()),) if is_fresh else ()
     job = attempt.job
-    chat = await projects.chats.get(job.chat)
+    chat = await projects.chats.get_for(job)
     if chat.exports_by_itself(attempt.clock.now()):
         return ()
     further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()
@@ -206,7 +210,7 @@ def _offers(
     buttons: list[Button] = []
     if extras:
         strip = (Button(f"button.strip_{extra}", RemoveExtra(extra, job.id)) for extra in extras)
-        buttons += [Button("button.keep", KeepExtras(job.id)), *strip]
+        buttons += [Button("button.keep", KeepExtras(job.id), style="success"), *strip]
     if Screen.CREDITS in said.actions and not job.chat.is_private:
         lines.append(LocalizedMessage("answer.see_credits"))
         buttons.append(Button("button.credits", ShowCreditsButton()))
@@ -215,7 +219,7 @@ def _offers(
         lines += [heading, *tracks]
     if said.edits:
         lines.append(LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}))
-        buttons.append(Button("button.do_it", RunOffer(job.id)))
+        buttons.append(Button("button.do_it", RunOffer(job.id), style="success"))
     return tuple(lines), tuple(buttons)
 
 

@@ -62,7 +62,7 @@ async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
     """Let a job whose files came without words do the example that was kept; other words drop it."""
     job, kept = attempt.job, attempt.load(KeptPrompt)
     if kept is None:
-        chat = await chats.get(job.chat)
+        chat = await chats.get_for(job)
         if chat.kept_prompt is None or not (job.text or job.files or job.payload_as(EditPayload).links):
             return
         until = chat.kept_prompt_until

@@ -39,7 +39,7 @@ class Connect:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        before, chat = attempt.load(Connected), await self._projects.chats.get(attempt.job.chat)
+        before, chat = attempt.load(Connected), await self._projects.chats.get_for(attempt.job)
         if before is None:
             before = _connection(chat)
             await attempt.save(before)

@@ -21,7 +21,7 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
         JobEnded: A video that would have to be uploaded again can't be.
     """
     job = attempt.job
-    chat = await projects.chats.get(job.chat)
+    chat = await projects.chats.get_for(job)
     uploaded = attempt.load(Uploaded, FILES) or Uploaded()
     refusals = {part.message_id: part.refusal for part in gathered.parts if part.refusal is not None}
     left_out: set[str] = set()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
+from statistics import median
 
 import structlog
 
@@ -74,7 +75,7 @@ class Upload:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects = self._projects
-        card = self._cards.active((await projects.chats.get(attempt.job.chat)).skill, attempt.job.language)
+        card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
         try:
             await self._bring_all(attempt, card)
         except NemoError as error:
@@ -150,7 +151,7 @@ class Upload:
     async def _save_uploaded(
         self, attempt: Attempt, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
     ) -> None:
-        session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
+        session_id = (await self._projects.chats.get_for(attempt.job)).session_id
         before = attempt.load(Uploaded, key) or Uploaded()
         uploaded = Uploaded(
             session_id=session_id,
@@ -210,8 +211,8 @@ class Upload:
                 opened = await _without_replaced(attempt, opened)
                 if not opened:
                     return
-                usual_s = (await self._usual_times.load())[Work.READING]
-                meter = _Meter(attempt, size_bytes, usual_s)
+                times_s = (await self._usual_times.load())[Work.READING]
+                meter = _Meter(attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
                     project.credentials, project.session_id, chunks

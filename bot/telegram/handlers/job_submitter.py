@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 from telegram import ChatMemberUpdated, Message, Update
@@ -115,12 +115,12 @@ class JobSubmitter:
 
     async def _warn(self, update: Update, job: Job) -> None:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
+        scarce, is_paused = await self.job_queue.warnings(job.chat, update.update_id)
         warnings = [
-            await self._saying(update, quota_warning(scarce, self.job_queue.quotas))
-            for scarce in await self.job_queue.quota_warnings(job.chat, update.update_id)
+            await self._saying(update, quota_warning(warning, self.job_queue.quotas)) for warning in scarce
         ]
         # A part of a request may only have joined another job, which may have begun.
-        if await self.job_queue.is_paused() and await self.job_queue.find(job.chat, job.id) is not None:
+        if is_paused and await self.job_queue.find(job.chat, job.id) is not None:
             warnings.append(await self._saying(update, LocalizedMessage("job.paused")))
         if warnings:
             with contextlib.suppress(QueueFull):
@@ -151,10 +151,7 @@ class JobSubmitter:
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
         digest = "" if is_answer else digest_of(message)
-        await asyncio.gather(
-            self._sent.record(telegram_chat_id, message.message_id, key),
-            self.job_queue.note_seen(key, telegram_chat_id, message.message_id, digest),
-        )
+        await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
@@ -233,12 +230,21 @@ class JobSubmitter:
         return language_of(await self._language_code(update, chat))
 
     async def _language_code(self, update: Update, chat: ChatKey) -> str:
-        return (await self.chats.get(chat)).language or language_code(update.effective_user) or ""
+        read = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat))
+        return read.language or language_code(update.effective_user) or ""
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chats.get(chat_key(message))
+        chat = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat_key(message)))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
+
+
+@dataclass(frozen=True, slots=True)
+class _UpdateReader:
+    """An update whose handlers share what one of them has read of its chat."""
+
+    id: str
+    chat: ChatKey
 
 
 def _refusal_mark(update: Update, arrival: ArrivedPart | None) -> int | str:

@@ -61,7 +61,12 @@ class SentMessageLog:
         self._redis = redis
 
     async def record(
-        self, telegram_chat_id: int, message_id: int, chat: ChatKey, request_id: int | None = None
+        self,
+        telegram_chat_id: int,
+        message_id: int,
+        chat: ChatKey,
+        request_id: int | None = None,
+        content: str | None = None,
     ) -> None:
         """Record that a message is known, so that nobody takes it for a lost one.
 
@@ -70,6 +75,8 @@ class SentMessageLog:
             message_id: The message.
             chat: The chat and topic that it is in.
             request_id: The message with the request that it answers; by default it is a request itself.
+            content: What `JobReader.seen` returns of it; empty if no edit may make it a request, as it did something
+                else. ``None`` for a message of the bot.
         """
         key = keys.message_numbers_key(number_sequence(telegram_chat_id))
         latest = keys.latest_messages_key(str(chat))
@@ -81,6 +88,8 @@ class SentMessageLog:
                 pipe.zadd(latest, {str(request_id or message_id): message_id}, gt=True)
                 pipe.zremrangebyrank(latest, 0, -keys.LATEST_MESSAGES_KEPT - 1)
                 pipe.expire(latest, keys.MESSAGE_NUMBERS_TTL_S)
+            if content is not None:
+                pipe.set(keys.seen_key(str(chat), telegram_chat_id, message_id), content, ex=keys.SEEN_TTL_S)
             await pipe.execute()
 
     async def is_followed(self, chat: ChatKey, message_id: int, but_by: int | None = None) -> bool:
@@ -258,5 +267,7 @@ def _sent_message(message: Message) -> SentMessage:
     for kind in ("video", "animation", "document"):
         media = getattr(message, kind)
         if media is not None:
-            return sent.model_copy(update={"file_id": media.file_id, "kind": kind})
+            pictures = [media.thumbnail, *(getattr(media, "cover", None) or ())]
+            picture_id = next((one.file_id for one in reversed(pictures) if one is not None), "")
+            return sent.model_copy(update={"file_id": media.file_id, "kind": kind, "picture_id": picture_id})
     return sent

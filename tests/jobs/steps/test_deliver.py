@@ -1,6 +1,8 @@
 import pytest
 
 from bot.chats.chats import ChatFields
+from bot.jobs.checkpoints import HeldAnswer
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.deliver import Deliver, ReplacingResult
 from bot.jobs.steps.export import CachedResultGone, Exported, RenderLimits
@@ -60,5 +62,9 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
     await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(again(attempt))
     assert rig.responder.deleted == ([(4711, 5, False)] if replaces else [])
+    later = again(attempt)
+    await later.save(HeldAnswer(message=LocalizedMessage("export.nothing_yet")))
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(later)
+    assert later.load(HeldAnswer) is None
     assert attempt.load(ReplacingResult) == ReplacingResult(message_id=77)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)

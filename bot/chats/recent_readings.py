@@ -1,0 +1,79 @@
+"""What a job has just read of its chat, for its next steps: a job needs its chat some thirty times."""
+
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from bot.chats.key import ChatKey
+
+T = TypeVar("T")
+
+READING_S = 1.0
+"""How long what was read of a chat serves the same job."""
+
+
+class Reader(Protocol):
+    """Whoever reads; a job is one."""
+
+    @property
+    def id(self) -> str:
+        """Tells it from others."""
+        ...
+
+    @property
+    def chat(self) -> ChatKey:
+        """The chat that it is about."""
+        ...
+
+
+@dataclass(slots=True)
+class _Reading(Generic[T]):
+    key: ChatKey
+    reader: str
+    began_s: float
+    value: T | None = None  # None while it is being read
+
+
+class RecentReadings(Generic[T]):
+    """Readings of the last second.
+
+    A job's first reading is of the store, and so is each that follows a change made by this process. A change that
+    another process makes while the job runs is seen a second later at the latest.
+    """
+
+    def __init__(self) -> None:
+        self._readings: dict[ChatKey, _Reading[T]] = {}  # the latest of each account, the oldest first
+
+    async def get(self, key: ChatKey, reader: str, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what the same reader has read less than `READING_S` ago, or read it.
+
+        Args:
+            key: Which chat.
+            reader: ID of the job.
+            read: Reads from the store.
+        """
+        now_s, reading = time.monotonic(), self._readings.get(key.of_account)
+        if reading is not None and (reading.key, reading.reader) == (key, reader):
+            value = reading.value if now_s - reading.began_s <= READING_S else None
+            if value is not None:
+                return value
+        self._drop_before(now_s - READING_S)
+        self._readings.pop(key.of_account, None)
+        # Kept before it is complete: a change that comes meanwhile drops it.
+        reading = self._readings[key.of_account] = _Reading(key, reader, now_s)
+        value = reading.value = await read()
+        return value
+
+    @contextlib.contextmanager
+    def changing(self, key: ChatKey) -> Iterator[None]:
+        """Drop what was read of a chat, once a change is made or may have been."""
+        try:
+            yield
+        finally:
+            self._readings.pop(key.of_account, None)
+
+    def _drop_before(self, time_s: float) -> None:
+        while self._readings and next(iter(self._readings.values())).began_s < time_s:
+            del self._readings[next(iter(self._readings))]
