@@ -31,8 +31,8 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.usual_times import UsualTimes
-from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
@@ -253,7 +253,7 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_REQUESTS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
@@ -268,7 +268,7 @@ class App:
             app = create_app(health, webhook, path)
             try:
                 url = await stack.enter_async_context(
-                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                    serve(app, host, port, max_requests=MAX_REQUESTS, unbounded_paths=(HEALTH_PATH,))
                 )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error

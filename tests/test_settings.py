@@ -6,7 +6,7 @@ from cryptography.fernet import Fernet
 
 from bot.commands.check import check_spenders
 from bot.commands.check_findings import Verdict
-from bot.jobs.steps.ask_agent import TurnLimits
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.settings import Settings, WrongSettings, env_example, load_settings
 from bot.startup import describe_proxies
 

@@ -27,6 +27,7 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
+from bot.chats.versions import Versions
 from bot.store.keys import (
     ACCOUNT_LOCK_TTL_S,
     account_lock_key,
@@ -265,6 +266,7 @@ class Chats:
         self._ttl_s = ttl_days * _DAY_S
         self._readings = RecentReadings[Chat]()
         self.project_list = ProjectList(redis, self._ttl_s)
+        self.versions = Versions(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 

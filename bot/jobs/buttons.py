@@ -216,6 +216,33 @@ class DeleteProject(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowVersion(ButtonAction):
+    """Show the video of a version of the project with a mark."""
+
+    name = "version"
+    mark: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreVersion(ButtonAction):
+    """Go back to a version of the project with a mark."""
+
+    name = "restore_version"
+    mark: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(ButtonAction):
+    """Show a version of the project with a mark and the latest one side by side."""
+
+    name = "compare"
+    mark: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
     """Show where the project opens in a browser; make a project if there is none.
 

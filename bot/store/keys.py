@@ -23,6 +23,9 @@ CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known 
 ACCOUNT_LOCK = f"{NAMESPACE}account_lock:"  # ACCOUNT_LOCK_TTL_S: one job of a chat gets it a guest token
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
 PROJECTS = f"{NAMESPACE}projects:"  # as its chat: the projects that it can go back to, a hash
+VERSIONS = (
+    f"{NAMESPACE}versions:"  # CHAT_TTL_DAYS after the last one: a project's versions by their numbers, a hash
+)
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
@@ -55,6 +58,11 @@ def results_key(chat: str) -> str:
 def projects_key(chat: str) -> str:
     """Return the key of the projects that a chat can go back to."""
     return f"{PROJECTS}{{{chat}}}"
+
+
+def versions_key(chat: str, mark: str) -> str:
+    """Return the key of the versions of a project, which its mark stands for."""
+    return f"{VERSIONS}{{{chat}}}:{mark}"
 
 
 def uploads_key(chat: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
 from bot.jobs.steps import ask_agent
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.steps.turn_progress import TurnProgress
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
@@ -147,9 +148,7 @@ def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.Mon
     responder = SimpleNamespace(report_progress=shown.append)
     attempt: Any = SimpleNamespace(clock=SystemClock(), responder=responder, load=lambda *_: None)
     progress = TurnProgress(attempt, cast(Any, None))
-    turn = ask_agent._AgentTurn(
-        cast(Any, None), ask_agent.TurnLimits(), attempt, Turn(), cast(Any, None), progress
-    )
+    turn = ask_agent._AgentTurn(cast(Any, None), TurnLimits(), attempt, Turn(), cast(Any, None), progress)
     received, previews = ask_agent._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:

@@ -15,6 +15,7 @@ from bot.jobs.checkpoints import Turn
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
@@ -146,7 +147,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
         projects: Any = SimpleNamespace(nemo=nemo)
         turn = ask_agent._AgentTurn(
             projects,
-            ask_agent.TurnLimits(),
+            TurnLimits(),
             attempt,
             Turn(),
             *[cast(Any, SimpleNamespace(show=lambda *_: None))] * 2,

@@ -15,7 +15,6 @@ import structlog
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import (
     AFTER,
-    NO_DRAFT,
     AgentAnswered,
     AgentAsked,
     Checkpoint,
@@ -36,9 +35,9 @@ from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
 from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     AuthError,
@@ -47,8 +46,6 @@ from bot.nemo.errors import (
     ServiceError,
     SessionGone,
     StreamBroken,
-    TransportError,
-    UnexpectedAnswer,
     WarmingUp,
 )
 from bot.nemo.events import (
@@ -78,10 +75,6 @@ RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays abo
 RAW_PAUSE_S = 5.0
 """An answer that goes on so long after a video was made has a second stage."""
 
-SECOND_LOOKS = 3
-SECOND_LOOK_PAUSE_S = 5.0
-"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
-
 MAX_ANSWER_CHARS = 20_000
 
 PREVIEW_CHARS = 2000
@@ -100,25 +93,6 @@ class RawVideoAnnounced(Checkpoint):
     """Saved right before the chat is told that a video is there while the agent goes on with music and titles."""
 
     name = "raw_video_announced"
-
-
-@dataclass(frozen=True, slots=True)
-class TurnLimits:
-    """Times of one message to the agent, in seconds; the defaults are the service's own advice.
-
-    Args:
-        silent_s: Nothing but keep-alives for so long, and the stream counts as broken.
-        total_s: How long the answer may take in all.
-        recovery_first_s: Pause after a broken stream, until the project is looked at.
-        recovery_every_s: Pause between the looks after that.
-        recovery_readings: Unchanged looks after which the answer counts as lost.
-    """
-
-    silent_s: float = 600.0
-    total_s: float = 900.0
-    recovery_first_s: float = 30.0
-    recovery_every_s: float = 60.0
-    recovery_readings: int = 5
 
 
 @dataclass(slots=True)
@@ -187,7 +161,24 @@ class AskAgent:
             return answered
         spending = TurnCredits(self._projects, self._credit_limits, attempt, turn)
         progress = TurnProgress(attempt, self._usual_times)
-        return await _AgentTurn(self._projects, self._turn_limits, attempt, turn, spending, progress).run()
+        try:
+            return await _AgentTurn(
+                self._projects, self._turn_limits, attempt, turn, spending, progress
+            ).run()
+        except (NemoError, JobEnded) as error:
+            if answered is None or not answered.has_changed or not await self._has_same_project(attempt):
+                raise
+            # What was done before the agent's question was paid for: it is delivered all the same.
+            log.warning("ask_agent.ended_early", turn=turn.number, error=type(error).__name__)
+            early = answered.model_copy(
+                update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
+            )
+            await attempt.save(early)
+            return early
+
+    async def _has_same_project(self, attempt: Attempt) -> bool:
+        asked = attempt.load(AgentAsked) or AgentAsked()
+        return (await self._projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
 class _AgentTurn:
@@ -210,12 +201,13 @@ class _AgentTurn:
         self._attempt = attempt
         self._clock = attempt.clock
         self._lost = LostProjectHandler(projects, attempt)
+        self._draft = TurnDraft(projects, limits, attempt, turn)
 
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
         asked = self._attempt.load(AgentAsked, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question is not None:
-            return await self._save_answer(so_far.text, await self._draft(), question=so_far.question)
+            return await self._save_answer(so_far.text, await self._draft.read(), question=so_far.question)
         if asked is not None:
             if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
                 await self._lost.end(loss)
@@ -230,7 +222,7 @@ class _AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await (self._draft() if received.question is not None else self._recover())
+            after = await (self._draft.read() if received.question is not None else self._recover())
         else:
             if received.error is None and received.question is None:
                 await self._progress.learn()
@@ -243,24 +235,14 @@ class _AgentTurn:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            draft = await self._draft_after(received)
+            has_answer = bool(received.text.text.strip() or received.question or received.files)
+            draft = await self._draft.read_settled(has_answer=has_answer)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
             reading.cancel()
         await self._spending.settle(use.used, use.reading)
         return draft, use
-
-    async def _draft_after(self, received: _Received) -> Draft | None:
-        """Return the draft after the turn; without a text or a change, look again: the state may lag behind."""
-        after = await self._draft()
-        for _ in range(SECOND_LOOKS):
-            has_answer = received.text.text.strip() or received.question or received.files
-            if has_answer or self._is_other(after):
-                break
-            await self._clock.sleep(SECOND_LOOK_PAUSE_S)
-            after = await self._draft()
-        return after
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.text
@@ -270,16 +252,8 @@ class _AgentTurn:
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return prompt
 
-    def _is_other(self, draft: Draft | None) -> bool:
-        """Return whether the project has another draft than before the turn."""
-        asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
-        return _digest(draft) != asked.draft_digest
-
     def _so_far(self) -> AgentTextSoFar:
         return self._attempt.load(AgentTextSoFar, self._turn.key) or AgentTextSoFar()
-
-    async def _draft(self) -> Draft | None:
-        return (await self._state()).draft
 
     async def _ask(self, project: Project, received: _Received) -> None:
         """Send the message and read the stream to its end.
@@ -301,18 +275,19 @@ class _AgentTurn:
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal) and not await self._has_changed(project):
+            if _is_refusal(refusal) and not await self._has_changed(project, refusal):
                 received.error = None
                 await self._spending.settle(0)
                 raise refusal
 
-    async def _has_changed(self, project: Project) -> bool:
-        """Return whether the agent changed the draft without a word; ``False`` if it can't be read any more."""
+    async def _has_changed(self, project: Project, refusal: NemoError) -> bool:
+        """Return whether the agent changed the draft without a word, or may have."""
         try:
             draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
-        except NemoError:
-            return False
-        return self._is_other(draft)
+        except NemoError as error:
+            # A token or session that is refused here too was refused before the agent could begin.
+            return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
+        return self._draft.is_other(draft)
 
     async def _before_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
         """Return how things are before the message goes out.
@@ -330,7 +305,7 @@ class _AgentTurn:
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
         return state.draft, AgentAsked(
-            draft_digest=_digest(state.draft),
+            draft_digest=digest_of(state.draft),
             session_id=project.session_id,
             credits_before=reading.available,
             turns_before=await self._spending.turns_before(project),
@@ -416,27 +391,12 @@ class _AgentTurn:
     async def _recover(self) -> Draft | None:
         """Look at the project until its draft has changed.
 
-        Returns:
-            The draft then.
-
         Raises:
             JobEnded: It never did.
         """
         self._progress.show_recovery()
-        await self._clock.sleep(self._limits.recovery_first_s)
-        for reading in range(self._limits.recovery_readings):
-            if reading:
-                await self._clock.sleep(self._limits.recovery_every_s)
-            try:
-                draft = await self._draft()
-            except (TransportError, UnexpectedAnswer, ServiceError) as error:
-                if isinstance(error, AuthError | SessionGone):
-                    raise
-                log.warning("ask_agent.reading_failed", reading=reading, error=str(error))
-                continue
-            if self._is_other(draft):
-                log.info("ask_agent.recovered", reading=reading)
-                return draft
+        with contextlib.suppress(DraftUnchanged):
+            return await self._draft.wait_for_change()
         log.warning("ask_agent.lost")
         text = self._so_far().text
         if text:
@@ -456,11 +416,11 @@ class _AgentTurn:
         files: int = 0,
         use: CreditsUse | None = None,
     ) -> AgentAnswered:
-        earlier = self._attempt.load(AgentAnswered)
+        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(AgentAsked) or AgentAsked()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         answered = AgentAnswered(
             text=bounded_answer(text),
-            has_changed=_digest(after) != (self._attempt.load(AgentAsked) or AgentAsked()).draft_digest,
+            has_changed=self._draft.is_unread or digest_of(after) != first.draft_digest,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
@@ -477,17 +437,10 @@ class _AgentTurn:
     def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
         return None if asked is None else in_words(asked, Words(self._attempt.job.language))
 
-    async def _state(self) -> ProjectState:
-        return await self._projects.get_state(self._attempt.job, self._lost.end)
-
 
 def bounded_answer(text: str) -> str:
     """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
     return text[:MAX_ANSWER_CHARS]
-
-
-def _digest(draft: Draft | None) -> str:
-    return NO_DRAFT if draft is None else draft.digest()
 
 
 def _is_refusal(error: NemoError) -> bool:

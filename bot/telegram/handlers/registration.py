@@ -21,6 +21,7 @@ from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
 from bot.telegram.handlers.skills import SkillHandlers
 from bot.telegram.handlers.start_help import StartHelpHandlers
+from bot.telegram.handlers.versions import VersionHandlers
 
 
 def register_handlers(services: HandlerServices) -> None:
@@ -39,6 +40,7 @@ def register_handlers(services: HandlerServices) -> None:
     for family in (
         JobCommands,
         ProjectHandlers,
+        VersionHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

@@ -7,7 +7,8 @@ from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import AgentMessage, LocalizedMessage
 from bot.jobs.ports import MAX_SENT_BYTES
 from bot.jobs.steps.agent_files import MAX_FILES
-from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_agent import AskAgent
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt
 from tests.jobs.steps.conftest import Rig, a_draft
 

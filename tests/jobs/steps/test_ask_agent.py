@@ -1,12 +1,16 @@
+import asyncio
 import json
+from typing import Any
 
 import pytest
+import stamina
 
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.agent_answer import wants_export
-from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_agent import AskAgent
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.nemovideo import scripts
@@ -60,7 +64,7 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
-    assert shown["progress.turn_tool_edit"].tells_left
+    assert shown["progress.turn_tool_edit"].times_s
 
 
 async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
@@ -119,6 +123,61 @@ async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> Non
     await rig.nemo.script(scripts.cut_before_work())
     assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == "error.stream_lost"
     assert len(await rig.nemo.messages()) == 1
+
+
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "gateway": {"status": 502, "body": "<html>Bad gateway</html>"},
+    "failure": {"status": 500, "code": 5000},
+    "refusal": {"status": 403, "content_type": "application/json", "body": '{"error": "not for you"}'},
+    "token": {"code": 1001},
+    "nonsense": {"status": 200, "body": "<html>"},
+    "dropped": {"drop": True},
+}
+TRIM = "trim it to 1 second"
+
+
+SAID: Script = [{"text": "I trimmed it."}]
+
+
+@pytest.mark.parametrize(
+    ("end", "fault", "times"),
+    [
+        *((SAID, fault, -1) for fault in UNREADABLE),
+        (SAID, "failure", 2),
+        ([], "gateway", -1),
+        ([{"cut": True}], "gateway", -1),
+        (scripts.coded_error(429), "gateway", -1),
+        (scripts.coded_error(429), "token", -1),
+    ],
+)
+async def test_what_was_paid_for_is_never_asked_for_again_where_the_project_cannot_be_read(
+    rig: Rig, end: Script, fault: str, times: int
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    hold = await rig.nemo.hold("message", "work")
+    await rig.nemo.script([{"edit": TRIM}, *end])
+    attempt = rig.attempt(rig.job(text=TRIM))
+    asking = asyncio.create_task(ask(rig, attempt))
+    await rig.nemo.reached(hold)
+    await rig.nemo.fault("state", times=times, **UNREADABLE[fault])
+    await rig.nemo.release()
+    with stamina.set_testing(True, attempts=3):  # without its pauses
+        assert await asking == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+    assert len(await rig.nemo.messages()) == 1
+    held_answer(attempt)  # It waits for the export, which costs nothing.
+
+
+async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"edit": TRIM}, {"text": "I trimmed it. Check your account billing page."}])
+    await rig.nemo.fault("credits", times=-1, status=500, code=5000)
+    attempt = rig.attempt(rig.job(text=TRIM))
+    with stamina.set_testing(True, attempts=3):  # without its pauses
+        assert await ask(rig, attempt) == ""
+    held_answer(attempt)
 
 
 @pytest.mark.parametrize("code", [1002, 401, 429])

@@ -19,12 +19,14 @@ from bot.jobs.payloads import CancelPayload
 from bot.jobs.question_messages import question_message
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.steps.ask_agent import AskAgent, TurnLimits
+from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.cancel_job import CancelJob
 from bot.jobs.steps.question import NextQuestion
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import Question, QuestionSet
 from bot.sandbox.nemovideo import scripts
+from bot.sandbox.nemovideo.scripts import Script
 from tests.jobs.conftest import new_job
 from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
@@ -38,10 +40,16 @@ async def ask(rig: Rig, attempt: Attempt) -> None:
     await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(attempt)
 
 
-def asking(rig: Rig, *questions: Question, saved: tuple[Any, ...] = (), changed: bool = False) -> Attempt:
+def asking(
+    rig: Rig,
+    *questions: Question,
+    saved: tuple[Any, ...] = (),
+    changed: bool = False,
+    session_id: str = "gone",
+) -> Attempt:
     """An attempt at a job whose agent has asked."""
     answered = AgentAnswered(question=QuestionSet(questions), has_changed=changed)
-    return rig.attempt(rig.job(text="a promo"), AgentAsked(session_id="gone"), answered, *saved)
+    return rig.attempt(rig.job(text="a promo"), AgentAsked(session_id=session_id), answered, *saved)
 
 
 def message(rig: Rig, key: str) -> ListMessage:
@@ -104,6 +112,39 @@ async def test_what_changed_before_the_question_counts_as_the_jobs_change(rig: R
     assert answered is not None
     assert answered.turn == 2
     assert answered.has_changed
+
+
+TURN_FAILS: dict[str, Script | dict[str, Any]] = {
+    "busy": {"status": 429},
+    "refused": {"status": 403, "content_type": "application/json", "body": '{"error": "nope"}'},
+    "no credits": {"code": 2001},
+    "failed": {"status": 500, "code": 5000},
+    "lost": scripts.cut_before_work(),
+    "error": scripts.agent_failure(),
+    "error at once": scripts.coded_error(2001),
+}
+
+
+@pytest.mark.parametrize("failure", TURN_FAILS)
+async def test_what_changed_before_the_question_is_delivered_though_the_answer_fails(
+    rig: Rig, failure: str
+) -> None:
+    await rig.open_project(a_draft(0))
+    first = (await rig.projects.chats.get(rig.job().chat)).session_id or ""
+    attempt = asking(
+        rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),), changed=True, session_id=first
+    )
+    match TURN_FAILS[failure]:
+        case dict() as fault:
+            await rig.nemo.fault("message", times=-1, **fault)
+        case script:
+            await rig.nemo.script(script)
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert (answered.turn, answered.failed, answered.has_changed) == (2, True, True)
+    assert answered.question is None
+    assert attempt.load(HeldAnswer) is not None  # It waits for the export.
 
 
 async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:

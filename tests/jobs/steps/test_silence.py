@@ -1,7 +1,7 @@
 import asyncio
 
-from bot.jobs.steps.ask_agent import TurnLimits
 from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.turn_draft import TurnLimits
 from tests.clocks import HandClock, settle
 
 LIMITS = TurnLimits()

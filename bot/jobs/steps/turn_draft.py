@@ -1,0 +1,132 @@
+"""The draft after a message to the agent, read with patience: the message was paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from bot.jobs.checkpoints import NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.worker.attempt import Attempt
+from bot.nemo.drafts import Draft
+from bot.nemo.errors import AuthError, NemoError
+from bot.projects.projects import Projects
+
+log = structlog.get_logger(__name__)
+
+SECOND_LOOKS = 3
+SECOND_LOOK_PAUSE_S = 5.0
+"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """Times of one message to the agent, in seconds; the defaults are the service's own advice.
+
+    Args:
+        silent_s: Nothing but keep-alives for so long, and the stream counts as broken.
+        total_s: How long the answer may take in all.
+        recovery_first_s: Pause after a broken stream, until the project is looked at.
+        recovery_every_s: Pause between the looks after that.
+        recovery_readings: Unchanged looks after which the answer counts as lost.
+    """
+
+    silent_s: float = 600.0
+    total_s: float = 900.0
+    recovery_first_s: float = 30.0
+    recovery_every_s: float = 60.0
+    recovery_readings: int = 5
+
+
+class DraftUnchanged(Exception):
+    """The draft is as it was before the message."""
+
+
+class TurnDraft:
+    """The project's draft after one message to the agent.
+
+    Args:
+        projects: The chats' projects.
+        limits: Times of the agent's answer.
+        attempt: The attempt at the job.
+        turn: The message.
+    """
+
+    def __init__(self, projects: Projects, limits: TurnLimits, attempt: Attempt, turn: Turn) -> None:
+        self._projects = projects
+        self._limits = limits
+        self._attempt = attempt
+        self._turn = turn
+        self._lost = LostProjectHandler(projects, attempt)
+        self.is_unread = False
+        """Whether nobody knows what the message did: the draft can't be read."""
+
+    def is_other(self, draft: Draft | None) -> bool:
+        """Return whether a draft differs from the one before the message."""
+        asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
+        return digest_of(draft) != asked.draft_digest
+
+    async def read(self) -> Draft | None:
+        """Return the draft; the one before the message if it can't be read."""
+        for reading in range(self._limits.recovery_readings):
+            if reading:
+                await self._pause(reading - 1)
+            try:
+                return await self._read()
+            except NemoError as error:
+                log.warning("turn_draft.reading_failed", reading=reading, error=str(error))
+                if isinstance(error, AuthError):
+                    break
+        return self._unread()
+
+    async def read_settled(self, *, has_answer: bool) -> Draft | None:
+        """Return the draft; without an answer or a change, look again: the state may lag behind."""
+        draft = await self.read()
+        for _ in range(SECOND_LOOKS):
+            if has_answer or self.is_unread or self.is_other(draft):
+                break
+            await self._attempt.clock.sleep(SECOND_LOOK_PAUSE_S)
+            draft = await self.read()
+        return draft
+
+    async def wait_for_change(self) -> Draft | None:
+        """Return the draft once it has changed; the one before the message if it can't be read.
+
+        Raises:
+            DraftUnchanged: It never did.
+        """
+        is_read = False
+        for reading in range(self._limits.recovery_readings):
+            await self._pause(reading)
+            try:
+                draft = await self._read()
+            except NemoError as error:
+                log.warning("turn_draft.reading_failed", reading=reading, error=str(error))
+                if isinstance(error, AuthError):
+                    break
+                continue
+            is_read = True
+            if self.is_other(draft):
+                log.info("turn_draft.recovered", reading=reading)
+                return draft
+        if is_read:
+            raise DraftUnchanged
+        return self._unread()
+
+    def _unread(self) -> Draft | None:
+        # As if it had changed: an export that shows it costs nothing, asking the agent again does.
+        self.is_unread = True
+        return (self._attempt.load(KeptDraft, before_turn(self._turn)) or KeptDraft()).read()
+
+    async def _read(self) -> Draft | None:
+        return (await self._projects.get_state(self._attempt.job, self._lost.end)).draft
+
+    async def _pause(self, earlier: int) -> None:
+        pause_s = self._limits.recovery_every_s if earlier else self._limits.recovery_first_s
+        await self._attempt.clock.sleep(pause_s)
+
+
+def digest_of(draft: Draft | None) -> str:
+    """Return a draft's digest as checkpoints have it."""
+    return NO_DRAFT if draft is None else draft.digest()
