@@ -26,6 +26,9 @@ PROJECTS = f"{NAMESPACE}projects:"  # as its chat: the projects that it can go b
 VERSIONS = (
     f"{NAMESPACE}versions:"  # CHAT_TTL_DAYS after the last one: a project's versions by their numbers, a hash
 )
+TEMPLATES = (
+    f"{NAMESPACE}templates:"  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
+)
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
@@ -63,6 +66,11 @@ def projects_key(chat: str) -> str:
 def versions_key(chat: str, mark: str) -> str:
     """Return the key of the versions of a project, which its mark stands for."""
     return f"{VERSIONS}{{{chat}}}:{mark}"
+
+
+def templates_key(chat: str) -> str:
+    """Return the key of the requests that a chat has saved; all its topics share them."""
+    return f"{TEMPLATES}{{{chat}}}"
 
 
 def uploads_key(chat: str) -> str:
