@@ -103,7 +103,7 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
-USUAL_TIMES = f"{NAMESPACE}usual:"  # USUAL_TIMES_TTL_S after the last: the newest times in s of each kind of work, a list of at most 31
+USUAL_TIMES = f"{NAMESPACE}usual:"  # USUAL_TIMES_TTL_S after the last: each kind of work's newest times
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
