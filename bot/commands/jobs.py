@@ -198,7 +198,9 @@ class JobAdmin:
             row = await self._row(name)
             if row is not None:
                 return row
-        raise CommandRefused(f"There is no job {job_id}: most are kept for a week, large ones for a day, none after /forget")
+        raise CommandRefused(
+            f"There is no job {job_id}: most are kept for a week, large ones for a day, none after /forget"
+        )
 
     async def _row(self, name: str) -> JobRow | None:
         fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))
