@@ -253,7 +253,7 @@ class App:
         if not (settings.webhook_url or settings.http_listen):
             return None
         # Imported here: a bot that serves nothing starts sooner without.
-        from bot.web.app import HEALTH_PATH, MAX_CONNECTIONS, create_app
+        from bot.web.app import HEALTH_PATH, MAX_REQUESTS, create_app
         from bot.web.serve import serve
         from bot.web.webhook import Webhook
 
@@ -268,7 +268,7 @@ class App:
             app = create_app(health, webhook, path)
             try:
                 url = await stack.enter_async_context(
-                    serve(app, host, port, max_connections=MAX_CONNECTIONS, unbounded_paths=(HEALTH_PATH,))
+                    serve(app, host, port, max_requests=MAX_REQUESTS, unbounded_paths=(HEALTH_PATH,))
                 )
             except OSError as error:
                 raise CannotStart(f"HTTP_LISTEN: {host}:{port} can't be used: {error.strerror}") from error

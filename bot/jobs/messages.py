@@ -33,6 +33,7 @@ class Button:
     action: StoredAction = None  # what pressing it does; ``None`` for a link
     url: str = ""  # where a link leads
     text: str = ""  # a label that is the same in every language, such as a name
+    style: str = ""  # ``success`` or ``danger`` where the color helps; older clients show none
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,9 @@ class Progress:
         0.0  # seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile
     )
     until: float = 0.0  # where the stage ends, 0 to 1
-    tells_left: bool = False  # whether the text says how much of ``expected_s`` is left
+    times_s: tuple[
+        float, ...
+    ] = ()  # how long others took from here, for the time left in the text; empty for none
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow

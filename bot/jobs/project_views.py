@@ -86,9 +86,16 @@ def delete_view(project: ListedProject) -> LocalizedMessage:
     """Ask whether a project is to be forgotten."""
     buttons = (
         Button("button.keep_project", ShowProject(project.mark)),
-        Button("button.delete", DeleteProject(is_sure=True, mark=project.mark)),
+        Button("button.delete", DeleteProject(is_sure=True, mark=project.mark), style="danger"),
     )
     return LocalizedMessage("projects.delete", {"name": name_of(project)}, buttons)
+
+
+def age_of(time: datetime, now: datetime) -> Param:
+    """Return how long ago something was, in days or else to the minute."""
+    age_s = max(0.0, (now - time).total_seconds())
+    days = int(age_s // _DAY_S)
+    return LocalizedMessage("projects.days", {"n": days}) if days else Seconds(max(60, age_s // 60 * 60))
 
 
 def _state(project: ListedProject, present: str | None) -> str:
@@ -98,12 +105,7 @@ def _state(project: ListedProject, present: str | None) -> str:
 
 
 def _facts(project: ListedProject, now: datetime) -> LocalizedMessage:
-    age_s = max(0.0, (now - project.used_at).total_seconds())
-    days = int(age_s // _DAY_S)
-    # To the minute: nobody counts the seconds since yesterday.
-    age: Param = (
-        LocalizedMessage("projects.days", {"n": days}) if days else Seconds(max(60, age_s // 60 * 60))
-    )
+    age = age_of(project.used_at, now)
     if project.duration_ms is None:
         return LocalizedMessage("projects.age", {"age": age})
     length = Seconds(project.duration_ms / 1000)

@@ -96,6 +96,8 @@ _GROUPS: Final[Mapping[SiteGroup, RefusalReason]] = {
     "music": RefusalReason.MUSIC_SITE,
     "share": RefusalReason.SHARE_PAGE,
 }
+# Hosts of a site that serve its files: download1500.mediafire.com, store3.gofile.io.
+_FILE_SERVER = re.compile(r"(?:download|dl|cdn|store|storage|files?|media|static|assets)[\w-]*\.")
 # What may be in a path or query as it is, escapes included; the rest is percent-encoded as UTF-8.
 _UNQUOTED = "%/:@!$&'()*+,;=-._~?"
 _SEPARATORS: Final = " \t,;:，；：、"
@@ -216,9 +218,9 @@ def _check_public(
     direct = direct_link(host if site is None else site.name, parts)
     if direct is not None:
         return direct
-    if site is not None and site.group != "files":
-        return RefusedLink(link, _GROUPS[site.group], site.name)
     is_media = unquote(parts.path).rpartition(".")[2].lower() in MEDIA_ENDINGS
+    if site is not None and site.group != "files" and not (is_media and _FILE_SERVER.match(host)):
+        return RefusedLink(link, _GROUPS[site.group], site.name)
     if not is_alone and not is_media and parts.path in ("", "/") and not parts.query:
         return None  # A site as such: something to be named.
     if port is not None and port not in ALLOWED_PORTS:

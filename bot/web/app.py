@@ -14,9 +14,9 @@ from bot.web.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 500  # requests on more connections than this are answered with a 503
+MAX_REQUESTS = 500  # more at once are answered with a 503
 
-HEALTH_PATH = "/healthz"  # answered on any number of connections: a busy process is not to be killed
+HEALTH_PATH = "/healthz"  # answered beside any number of requests: a busy process is not to be killed
 
 
 def create_app(health: Health, webhook: Webhook | None = None, path: str = "/") -> Starlette:

@@ -15,7 +15,7 @@ from typing import Any
 import h11
 import uvicorn
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE_S = 0.5  # how long open responses may go on when the server ends; then their connections are closed
@@ -114,17 +114,35 @@ class _Protocol(H11Protocol):
 
 
 def _bounded(
-    app: ASGIApp, connections: Collection[Any], max_connections: int, unbounded_paths: Collection[str]
+    app: ASGIApp, connections: Collection[Any], max_requests: int, unbounded_paths: Collection[str]
 ) -> ASGIApp:
+    running = 0
+
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        is_bounded = scope["type"] == "http" and scope["path"] not in unbounded_paths
-        if is_bounded and len(connections) > max_connections:
+        nonlocal running
+        if scope["type"] != "http" or scope["path"] in unbounded_paths:
+            return await app(scope, receive, send)
+        if running >= max_requests:
             busy = PlainTextResponse("busy\n", 503, headers={"connection": "close"})
-            await busy(scope, receive, send)
-        else:
-            await app(scope, receive, send)
+            return await busy(scope, receive, send)
+        running += 1
+        try:
+            await app(scope, receive, send if len(connections) <= max_requests else _closing(send))
+        finally:
+            running -= 1
 
     return answer
+
+
+def _closing(send: Send) -> Send:
+    """Answer, and keep the connection no longer."""
+
+    async def send_and_close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close
 
 
 @contextlib.asynccontextmanager
@@ -133,7 +151,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    max_connections: int | None = None,
+    max_requests: int | None = None,
     unbounded_paths: Collection[str] = (),
 ) -> AsyncIterator[str]:
     """Serve an app until the block is left.
@@ -142,7 +160,8 @@ async def serve(
         app: The app.
         host: The address to listen on; loopback unless the operator says otherwise.
         port: The port; 0 takes a free one.
-        max_connections: Requests on more connections than this are answered with a 503.
+        max_requests: More requests at once are answered with a 503. With more connections than this, none is kept:
+            those that wait, or never finish a request's head, shut nobody out.
         unbounded_paths: Paths that are answered all the same: a busy process is alive.
 
     Yields:
@@ -173,8 +192,8 @@ async def serve(
     # each response on a kept connection waits 40 ms for the client's acknowledgement.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(config)
-    if max_connections is not None:
-        config.app = _bounded(app, server.server_state.connections, max_connections, unbounded_paths)
+    if max_requests is not None:
+        config.app = _bounded(app, server.server_state.connections, max_requests, unbounded_paths)
     task = asyncio.create_task(_run(server, sock), name="web")
     try:
         while not server.started:

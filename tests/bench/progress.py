@@ -91,7 +91,7 @@ async def _play() -> Told:
             await nemo.script(
                 [
                     {"wait_s": 3},
-                    {"tool": {"name": tool, "args": {}, "result": {"status": "ok"}}},
+                    {"tool": {"name": tool, "args": {}, "result": {"status": "processing"}}},
                     {"wait_s": dice.uniform(*range_s) - 3},
                     {"edit": f'add a title "{number}"'},
                     {"text": "There it is."},

@@ -90,6 +90,20 @@ async def test_messages_that_run_side_by_side_never_go_past_the_limit(till: Till
     assert begun.count("bot") == 16
 
 
+async def test_what_runs_over_midnight_is_counted_where_it_began_and_where_its_fall_is_seen(
+    till: Till,
+) -> None:
+    till.limited(bot=100, person=100)
+    late = await till.begin(person=ANN, estimate=60)
+    till.clock.set_wall(86_400)
+    begun = await asyncio.gather(*(till.begin(person=person) for person in (ANN, BO, 7, 8)))
+    assert begun.count("bot") == 2, "two jobs at the limit share what is left of it"
+    await till.spend(late, 60)
+    assert await till.totals() == {"credits": 60, "credits_reserved": 100, "credits_unseen": 0}
+    assert await till.of_person(ANN) == 50
+    assert await till.begin(person=9) == "bot"
+
+
 async def test_each_person_has_a_share(till: Till) -> None:
     till.limited(person=120)
     await till.spend(await till.begin(person=ANN, estimate=100), 40)

@@ -1,3 +1,5 @@
+from statistics import median
+
 from redis.asyncio import Redis
 
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, KEPT, UsualTimes, Work
@@ -12,7 +14,7 @@ async def test_the_documents_are_believed_until_a_few_have_finished(redis: Redis
     assert (await usual_times.load())[Work.RENDER] == BEFORE_LEARNING_S[Work.RENDER]
     await usual_times.learn(Work.RENDER, 5000)  # one that hung
     learned = await usual_times.load()
-    assert learned[Work.RENDER] == 210
+    assert median(learned[Work.RENDER]) == 210
     assert learned[Work.EDIT] == BEFORE_LEARNING_S[Work.EDIT]
 
 
@@ -21,4 +23,4 @@ async def test_only_the_newest_are_kept(redis: Redis) -> None:
     for number in range(2 * KEPT):
         await usual_times.learn(Work.EDIT, number)
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == KEPT
-    assert (await usual_times.load())[Work.EDIT] == 2 * KEPT - 1 - KEPT // 2
+    assert (await usual_times.load())[Work.EDIT] == tuple(range(2 * KEPT - 1, KEPT - 1, -1))

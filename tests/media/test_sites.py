@@ -22,11 +22,8 @@ def test_no_domain_stands_twice() -> None:
     assert len(DOMAINS) == len(set(DOMAINS))
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_a_domain_is_written_as_hosts_are_compared(domain: str) -> None:
-    assert domain == ascii_host(domain)
-    assert "/" not in domain
-    assert "." in domain
+def test_a_domain_is_written_as_hosts_are_compared() -> None:
+    assert [one for one in DOMAINS if one != ascii_host(one) or "/" in one or "." not in one] == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -55,6 +56,29 @@ def is_dead(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),  # 64-bit Arm has the generic numbers
+}
+ALLOWED = (
+    "read write readv writev pread64 pwrite64 lseek fstat newfstatat close ftruncate fsync fdatasync mmap munmap"
+    " mprotect mremap madvise brk futex set_robust_list rseq membarrier sched_yield sched_getaffinity getcpu getpid"
+    " gettid clock_gettime clock_getres gettimeofday clock_nanosleep nanosleep times getrusage sysinfo uname getrandom"
+    " rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall exit exit_group"
+)
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_the_numbers_are_those_of_the_calls_that_may_be_made(machine: str) -> None:
+    header, architecture = HEADERS[machine], cage._ARCHITECTURES[machine]
+    if not header.exists():
+        pytest.skip("the kernel's headers are not installed")
+    defined = re.findall(r"^#define __NR(?:3264)?_(\w+) (\d+)$", header.read_text("utf-8"), re.M)
+    names = {int(number): "newfstatat" if name == "fstatat" else name for name, number in defined}
+    assert {names[number] for number in architecture.allowed} == set(ALLOWED.split())
+    assert (names[architecture.clone], names[architecture.tgkill]) == ("clone", "tgkill")
 
 
 @linux

@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from bot.web import serve as serving
@@ -64,15 +65,34 @@ async def test_a_connection_that_is_kept_and_a_slow_answer_are_not_closed() -> N
             writer.write(request)
 
 
-async def test_health_is_told_on_any_number_of_connections() -> None:
+async def test_no_connection_that_asks_nothing_shuts_others_out() -> None:
     async with contextlib.AsyncExitStack() as stack:
         app = create_app(Health(), Webhook("secret", HandClock()), "/hook")
-        served = serve(app, max_connections=5, unbounded_paths=(HEALTH_PATH,))
-        url = await stack.enter_async_context(served)
+        url = await stack.enter_async_context(serve(app, max_requests=5))
+        for sent in [HALF_A_HEAD, b"GET /healthz HTTP/1.1\r\nHost: bot\r\n\r\n"] * 8:
+            reader, _ = await connect(stack, url, sent)
+            if sent != HALF_A_HEAD:
+                await reader.readuntil(b"ok\n")
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, base_url=url))
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+
+
+async def test_health_is_told_beside_any_number_of_requests() -> None:
+    app, waiting = create_app(Health()), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/slow":
+            await waiting.wait()
+        await app(scope, receive, send)
+
+    async with contextlib.AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(slow, max_requests=5, unbounded_paths=(HEALTH_PATH,)))
+        stack.callback(waiting.set)
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, base_url=url))
         assert (await http.get("/readyz")).status_code == 200
-        for _ in range(8):
-            await connect(stack, url, HALF_A_HEAD)
+        for _ in range(5):
+            await connect(stack, url, b"GET /slow HTTP/1.1\r\nHost: bot\r\n\r\n")
         began_s = time.monotonic()
         while (await http.get("/readyz")).status_code != 503:
             assert time.monotonic() - began_s < 10

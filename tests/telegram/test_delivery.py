@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bot.chats.key import ChatKey
+from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video
@@ -244,6 +245,14 @@ async def test_a_video_goes_without_what_telegram_refuses(
     file_id = await deliver(telegram, ada, result_of(clip, browser_link="https://example.com/"))
     assert await telegram.people.download(file_id) == clip_bytes
     assert len(await telegram.people.calls("sendVideo")) == 2
+
+
+async def test_the_browser_button_comes_last(telegram: Telegram, clip: Path) -> None:
+    ada = await ada_of(telegram)
+    steps = next_buttons(["add_title", "calm_music"])
+    await deliver(telegram, ada, result_of(clip, browser_link="https://example.com/", buttons=steps))
+    labels = (await ada.chat.wait(kind="video")).buttons
+    assert labels == ["🔤 Add a title", "🎵 Add calm music", "🔗 Open in browser"]
 
 
 @pytest.mark.parametrize("local", [False, True])

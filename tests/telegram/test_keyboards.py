@@ -15,6 +15,12 @@ def test_buttons_stand_two_in_a_row() -> None:
     assert keyboard([], Words("en")) is None
 
 
+def test_a_style_colors_a_button() -> None:
+    drawn = keyboard([Button("button.cancel", Cancel("x"), style="danger")], Words("en"))
+    assert drawn is not None
+    assert drawn.inline_keyboard[0][0].style == "danger"
+
+
 def test_a_button_that_leads_nowhere_good_is_left_out() -> None:
     buttons = [Button("button.download", url="http://localhost:3000/x"), Button("button.cancel", Cancel("x"))]
     drawn = keyboard(buttons, Words("en"))

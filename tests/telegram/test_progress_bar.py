@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bot.jobs.messages import Progress
@@ -5,7 +7,7 @@ from bot.jobs.queue.usual_times import rounded_s
 from bot.telegram.sending.progress_bar import ProgressBar
 from tests.clocks import HandClock
 
-TURN = Progress("progress.turn", fraction=0.2, until=0.7, expected_s=100, tells_left=True)
+TURN = Progress("progress.turn", fraction=0.2, until=0.7, expected_s=100, times_s=(100,))
 
 
 def bar_of(*reported: Progress) -> tuple[ProgressBar, HandClock]:
@@ -54,6 +56,15 @@ async def test_it_tells_what_is_left_then_nothing_then_that_it_takes_longer() ->
         told.append(bar.left_s())
         await clock.advance(24)
     assert told == [100, 80, 50, 30, 5, None, 0]
+
+
+async def test_whoever_takes_long_is_compared_with_those_that_took_long() -> None:
+    bar, clock = bar_of(replace(TURN, times_s=(40, 100, 160)))
+    told = []
+    for _ in range(4):
+        told.append(bar.left_s())
+        await clock.advance(45)
+    assert told == [100, 80, 40, 25]
 
 
 async def test_a_stage_whose_time_nobody_knows_tells_none() -> None:

@@ -45,7 +45,7 @@ TEXTS: dict[str, AgentMessage | ListMessage] = {
 }
 
 
-PLACES = ("private", "group", "topic")
+PLACES = ("private", pytest.param("group", marks=pytest.mark.heavy), "topic")
 NOWHERE_ELSE = ("thrown out", "texts forbidden")
 """In a private chat nobody can be told of these."""
 
@@ -126,7 +126,9 @@ async def test_a_result_follows_whatever_is_refused_of_the_answer(
 METHODS = ("sendVideo", "sendDocument", "sendMessage", "sendAnimation")
 
 
-@pytest.mark.parametrize("refused", [METHODS[:1], METHODS[:2], METHODS])
+@pytest.mark.parametrize(
+    "refused", [METHODS[:1], pytest.param(METHODS[:2], marks=pytest.mark.heavy), METHODS]
+)
 @pytest.mark.parametrize("kind", PLACES)
 async def test_a_result_arrives_once_in_the_chat_or_in_private(
     telegram: Telegram, clip: Path, kind: str, refused: tuple[str, ...]
@@ -173,7 +175,7 @@ async def test_a_result_follows_whatever_is_refused_of_the_progress_message(
 FILES = ("sendPhoto", "sendDocument", "sendMessage")
 
 
-@pytest.mark.parametrize("refused", [FILES[:1], FILES[:2], FILES])
+@pytest.mark.parametrize("refused", [FILES[:1], pytest.param(FILES[:2], marks=pytest.mark.heavy), FILES])
 @pytest.mark.parametrize("kind", ["private", "topic"])
 async def test_a_picture_of_the_agent_arrives_once_or_is_told(
     telegram: Telegram, tmp_path: Path, kind: str, refused: tuple[str, ...]

@@ -27,14 +27,12 @@ def test_the_table_covers_both_languages(language: str) -> None:
     assert len(table["requests"]) >= 60
 
 
-@pytest.mark.parametrize(("action", "said"), SAID)
-def test_phrases_mean_their_action(action: PhraseAction, said: str) -> None:
-    assert action_for(said) is action
+def test_phrases_mean_their_action() -> None:
+    assert [(said, found) for action, said in SAID if (found := action_for(said)) is not action] == []
 
 
-@pytest.mark.parametrize("said", REQUESTS)
-def test_prompts_go_to_the_agent(said: str) -> None:
-    assert action_for(said) is None
+def test_prompts_go_to_the_agent() -> None:
+    assert [(said, found) for said in REQUESTS if (found := action_for(said)) is not None] == []
 
 
 PHRASES = st.sampled_from(SAID)

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from redis.asyncio import Redis
@@ -21,13 +21,13 @@ class Work(StrEnum):
     REQUEST = "request"  # a whole request, from its start to its result
 
 
-BEFORE_LEARNING_S = {
-    Work.READING: 5.0,
-    Work.EDIT: 20.0,
-    Work.SOUND: 90.0,
-    Work.GENERATION: 200.0,
-    Work.RENDER: 60.0,
-    Work.REQUEST: 90.0,
+BEFORE_LEARNING_S: Mapping[Work, tuple[float, ...]] = {
+    Work.READING: (5.0,),
+    Work.EDIT: (20.0,),
+    Work.SOUND: (90.0,),
+    Work.GENERATION: (200.0,),
+    Work.RENDER: (60.0,),
+    Work.REQUEST: (90.0,),
 }
 """Seconds by the service's documents, until enough was learned."""
 
@@ -38,19 +38,19 @@ KEPT = 31
 
 
 class UsualTimes:
-    """Keeps the newest times of each kind of work, and tells their medians."""
+    """Keeps the newest times of each kind of work."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
-    async def load(self) -> Mapping[Work, float]:
-        """Return how many seconds each kind of work usually takes."""
+    async def load(self) -> Mapping[Work, tuple[float, ...]]:
+        """Return the newest times of each kind of work, in seconds; one by the documents until enough was learned."""
         async with self.redis.pipeline(transaction=False) as pipe:
             for work in Work:
                 pipe.lrange(keys.usual_times_key(work), 0, -1)
             learned = await pipe.execute()
         return {
-            work: statistics.median(map(float, times)) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
+            work: tuple(map(float, times)) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
             for work, times in zip(Work, learned, strict=True)
         }
 
@@ -59,7 +59,18 @@ class UsualTimes:
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
             pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
+            pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
             await pipe.execute()
+
+
+def left_s(times_s: Sequence[float], elapsed_s: float) -> float:
+    """Return how long work usually still takes: by the median of those that took longer than it has taken so far.
+
+    Returns:
+        Seconds; 0.0 if none took so long.
+    """
+    longer = [time_s for time_s in times_s if time_s > elapsed_s]
+    return statistics.median(longer) - elapsed_s if longer else 0.0
 
 
 def rounded_s(duration_s: float) -> float:

@@ -32,6 +32,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import Job
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
+from bot.jobs.payloads import EditPayload
 from bot.jobs.progress_shares import ANSWERED
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
@@ -132,7 +133,8 @@ async def _whole_answer(
     answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
     offers, offer_buttons = _offers(attempt.job, said, after, extras)
     if answer is not None:
-        answer = with_lines(answer, offers, offer_buttons)
+        pressed = attempt.job.payload_as(EditPayload).pressed
+        answer = with_lines(answer, (*([pressed] if pressed else []), *offers), offer_buttons)
     elif offers:
         answer = ListMessage(offers[0], offers[1:], offer_buttons)
     return with_credits(answer, answered)
@@ -208,7 +210,7 @@ def _offers(
     buttons: list[Button] = []
     if extras:
         strip = (Button(f"button.strip_{extra}", RemoveExtra(extra, job.id)) for extra in extras)
-        buttons += [Button("button.keep", KeepExtras(job.id)), *strip]
+        buttons += [Button("button.keep", KeepExtras(job.id), style="success"), *strip]
     if Screen.CREDITS in said.actions and not job.chat.is_private:
         lines.append(LocalizedMessage("answer.see_credits"))
         buttons.append(Button("button.credits", ShowCreditsButton()))
@@ -217,7 +219,7 @@ def _offers(
         lines += [heading, *tracks]
     if said.edits:
         lines.append(LocalizedMessage("answer.offer_edit", {"edit": said.edits[0]}))
-        buttons.append(Button("button.do_it", RunOffer(job.id)))
+        buttons.append(Button("button.do_it", RunOffer(job.id), style="success"))
     return tuple(lines), tuple(buttons)
 
 

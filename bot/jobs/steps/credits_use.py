@@ -96,7 +96,7 @@ class TurnCredits:
         if self._turn.number > 1 or not available or available >= GENERATION_CREDITS or may_go_on:
             return
         buttons = (
-            Button("button.go_on", GoOn(job.id, GoOnChoice.SPEND)),
+            Button("button.go_on", GoOn(job.id, GoOnChoice.SPEND), style="success"),
             *await top_up_buttons(self._projects, await self._projects.chats.get(job.chat)),
             Button("button.drop", DropRequest(job.id)),
         )

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 
 import structlog
 
@@ -23,9 +24,9 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
-from bot.jobs.payloads import ExportPayload
+from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
-from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
@@ -33,6 +34,7 @@ from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
+from bot.jobs.steps.version_to_render import version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -106,6 +108,7 @@ class Exported(Checkpoint):
         as_file: Whether the chat wants files.
         may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
+        is_earlier: Whether it is of an earlier version of the project.
     """
 
     name = "exported"
@@ -122,6 +125,7 @@ class Exported(Checkpoint):
     as_file: bool = False
     may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
+    is_earlier: bool = False
 
 
 class CachedResultGone(Checkpoint):
@@ -156,7 +160,7 @@ class Export:
             await self.export(attempt)
 
     async def _is_wanted(self, attempt: Attempt) -> bool:
-        if attempt.job.kind is JobKind.EXPORT:
+        if attempt.job.kind is JobKind.EXPORT or attempt.job.payload_as(EditPayload).version is not None:
             return True
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
@@ -172,7 +176,8 @@ class Export:
         key, chats = attempt.job.chat, self._projects.chats
         try:
             state = await self._state(attempt)
-            draft = state.draft
+            earlier = await version_to_render(self._projects, attempt, state.draft)
+            draft = state.draft if earlier is None else earlier.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
@@ -183,12 +188,15 @@ class Export:
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
-            suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            suggestions = (
+                () if earlier else next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            )
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
                 may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
+                is_earlier=earlier is not None,
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
             if cached is not None and attempt.load(CachedResultGone) is None:
@@ -239,9 +247,8 @@ class Export:
             await attempt.save(started)
         render_id, began_s = started.render_id, attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
-        usual_s = (await self._usual_times.load())[Work.RENDER]
-        progress = _progress(attempt, usual_s, stage=stage)
-        attempt.responder.report_progress(progress)
+        times_s = (await self._usual_times.load())[Work.RENDER]
+        attempt.responder.report_progress(_progress(attempt, times_s, stage=stage))
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
@@ -261,7 +268,7 @@ class Export:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
             await attempt.responder.flush_progress()  # a short render may end before the next edit
-        render = await self._poll(attempt, render, usual_s)
+        render = await self._poll(attempt, render, times_s)
         if render.status is RenderStatus.COMPLETED and not is_resumed:
             await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
         return render
@@ -286,7 +293,7 @@ class Export:
             why = f"{error.status or ''} {error.message}"
             return Render(render_id, RenderStatus.UNKNOWN, error=why)
 
-    async def _poll(self, attempt: Attempt, render: Render, usual_s: float) -> Render:
+    async def _poll(self, attempt: Attempt, render: Render, times_s: tuple[float, ...]) -> Render:
         nemo = self._projects.nemo
         began_s = attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
@@ -297,8 +304,8 @@ class Export:
                 return Render(render_id, RenderStatus.FAILED)
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
             if polls and render.progress is not None:
-                left_s = _left_s(render.progress, elapsed_s, usual_s)
-                attempt.responder.report_progress(_progress(attempt, left_s, render.progress))
+                expected_s = _expected_s(render.progress, elapsed_s, times_s)
+                attempt.responder.report_progress(_progress(attempt, (expected_s,), render.progress))
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:
@@ -389,26 +396,26 @@ class Export:
 
 
 def _progress(
-    attempt: Attempt, left_s: float, percent: float = 0.0, stage: str = "progress.render"
+    attempt: Attempt, times_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
 ) -> Progress:
     start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
     return Progress(
         stage,
         fraction=start + (RENDERED - start) * percent / 100,
         until=RENDERED,
-        expected_s=left_s,
-        tells_left=True,
+        expected_s=median(times_s),
+        times_s=times_s,
     )
 
 
-def _left_s(percent: float, elapsed_s: float, usual_s: float) -> float:
+def _expected_s(percent: float, elapsed_s: float, times_s: tuple[float, ...]) -> float:
     """Return how many seconds a render still takes: by its percentage, at its beginning by what is usual too."""
-    by_usual_s = max(usual_s - elapsed_s, usual_s / 10)
+    usual_s = left_s(times_s, elapsed_s) or median(times_s) / 10
     if percent <= 0:
-        return by_usual_s
+        return usual_s
     by_percent_s = max(elapsed_s * (100 - percent) / percent, 1.0)
     weight = min(1.0, percent / RELIABLE_PERCENT)
-    return weight * by_percent_s + (1 - weight) * by_usual_s
+    return weight * by_percent_s + (1 - weight) * usual_s
 
 
 def _new_render_id(attempt: Attempt) -> str:

@@ -1,6 +1,7 @@
 """What the progress message shows while the agent works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from statistics import median
 
 from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import Progress
@@ -25,18 +26,18 @@ class TurnProgress:
     def __init__(self, attempt: Attempt, usual_times: UsualTimes) -> None:
         self._attempt = attempt
         self._usual_times = usual_times
-        self._usual_s = BEFORE_LEARNING_S
+        self._known: Mapping[Work, tuple[float, ...]] = BEFORE_LEARNING_S
         self._began_s = attempt.clock.monotonic_s()
         self._work = Work.EDIT
-        self._expected_s = 0.0
+        self._times_s = self._known[self._work]
         has_files = attempt.load(Uploaded, FILES) or attempt.load(Uploaded, LINKS)
         self._fraction = READ if has_files else CONNECTED
 
     async def begin(self) -> None:
         """Begin to count: the message goes to the agent now."""
-        self._usual_s = dict(await self._usual_times.load())
+        self._known = await self._usual_times.load()
         self._began_s = self._attempt.clock.monotonic_s()
-        self._expected_s = self._usual_s[self._work]
+        self._times_s = self._known[self._work]
         self.show("progress.turn")
 
     def show(
@@ -54,11 +55,13 @@ class TurnProgress:
             preview: Returns the agent's words so far.
             readable_s: Seconds for which the text stays, above the stages that follow.
         """
-        if self._usual_s[work] > self._usual_s[self._work]:
-            self._work, usual_s = work, self._usual_s[work]
-            elapsed_s = self._attempt.clock.monotonic_s() - self._began_s
-            self._expected_s = max(usual_s - elapsed_s, LEAST_LEFT * usual_s)
-        self._report(stage, self._expected_s, preview, readable_s, tells_left=not readable_s)
+        usual_s = median(self._known[work])
+        if usual_s > median(self._known[self._work]):
+            self._work, elapsed_s = work, self._attempt.clock.monotonic_s() - self._began_s
+            longer = tuple(time_s - elapsed_s for time_s in self._known[work] if time_s > elapsed_s)
+            self._times_s = longer or (LEAST_LEFT * usual_s,)
+        times_s = () if readable_s else self._times_s
+        self._report(stage, median(self._times_s), times_s, preview, readable_s)
 
     def show_recovery(self) -> None:
         """Show that the answer's stream broke, and its outcome is looked for."""
@@ -72,10 +75,9 @@ class TurnProgress:
         self,
         stage: str,
         expected_s: float,
+        times_s: tuple[float, ...] = (),
         preview: Callable[[], str] | None = None,
         readable_s: float = 0.0,
-        *,
-        tells_left: bool = False,
     ) -> None:
         self._attempt.responder.report_progress(
             Progress(
@@ -83,8 +85,8 @@ class TurnProgress:
                 fraction=self._fraction,
                 until=ANSWERED,
                 expected_s=expected_s,
+                times_s=times_s,
                 preview=preview,
                 readable_s=readable_s,
-                tells_left=tells_left,
             )
         )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
+from statistics import median
 
 import structlog
 
@@ -210,8 +211,8 @@ class Upload:
                 opened = await _without_replaced(attempt, opened)
                 if not opened:
                     return
-                usual_s = (await self._usual_times.load())[Work.READING]
-                meter = _Meter(attempt, size_bytes, usual_s)
+                times_s = (await self._usual_times.load())[Work.READING]
+                meter = _Meter(attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
                     project.credentials, project.session_id, chunks

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import structlog
@@ -40,7 +41,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id
-from bot.jobs.queue.usual_times import UsualTimes, Work, rounded_s
+from bot.jobs.queue.usual_times import UsualTimes, Work, left_s, rounded_s
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
@@ -363,9 +364,10 @@ class JobRunner:
 
     async def _expected_wait_s(self, chat: ChatKey, position: int) -> float:
         """Return about how many seconds a job of this position still waits: as long as those before it usually take."""
-        usual_s = (await self._usual_times.load())[Work.REQUEST]
+        times_s = (await self._usual_times.load())[Work.REQUEST]
         running_s = await self._job_queue.running_s(chat, self._clock.now())
-        return rounded_s((position - 1) * usual_s + max(usual_s - running_s, usual_s / 4))
+        usual_s = median(times_s)
+        return rounded_s((position - 1) * usual_s + (left_s(times_s, running_s) or usual_s / 4))
 
     async def listen(self) -> None:
         """Interrupt jobs that are cancelled, forever. What is missed here is found at the job's next checkpoint."""

@@ -325,6 +325,7 @@ _ACTIONS = [
     "callback_game",
     "pay",
 ]
+_STYLES = ("danger", "success", "primary")
 
 
 def _button(button: Any) -> Json:
@@ -337,6 +338,8 @@ def _button(button: Any) -> Json:
     data = button.get("callback_data")
     if data is not None and not 0 < len(str(data).encode()) <= MAX_CALLBACK_BYTES:
         raise bad_request("BUTTON_DATA_INVALID")
+    if button.get("style") not in (None, *_STYLES):
+        raise bad_request("can't parse inline keyboard button: invalid button style specified")
     url = button.get("url")
     if url is not None and not str(url).startswith(("http://", "https://", "tg://")):
         if "." not in str(url) or " " in str(url):

@@ -27,6 +27,7 @@ from bot.jobs.buttons import (
     unpack,
 )
 from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
@@ -42,6 +43,7 @@ from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
 
+MAX_NAME_CHARS = 40  # of whoever pressed a button
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
 _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
@@ -88,7 +90,8 @@ class JobButtons(HandlerFamily):
             payload = ExportPayload(output=output) if output else None
             job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
         elif isinstance(action, RunExample):
-            job = replace(job, payload=EditPayload(needs_clip=edits_clip(prompt)))
+            payload_ = job.payload_as(EditPayload).model_copy(update={"needs_clip": edits_clip(prompt)})
+            job = replace(job, payload=payload_)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -225,10 +228,28 @@ async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job 
     job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
     if await submitter.job_queue.find(press.chat, job_id) is not None:
         return None
+    payload = EditPayload(pressed=_trace_of(press))
     job = submitter.job(
-        press.update, QueueName.MAIN, JobKind.EDIT, text=prompt, message_id=message.message_id
+        press.update,
+        QueueName.MAIN,
+        JobKind.EDIT,
+        text=prompt,
+        payload=payload,
+        message_id=message.message_id,
     )
     return replace(job, id=job_id)
+
+
+def _trace_of(press: Press) -> LocalizedMessage | None:
+    """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
+    user, markup = press.update.effective_user, press.message.reply_markup
+    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
+    label = next((button.text for button in buttons if button.callback_data == press.data), "")
+    if user is None or not label:
+        return None
+    return LocalizedMessage(
+        "answer.pressed", {"label": label, "name": bounded(user.first_name, MAX_NAME_CHARS)}
+    )
 
 
 async def send_prompt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -236,12 +236,14 @@ class Delivery:
                     note = words.text("deliver.video_forbidden")
                     prepared = replace(prepared, caption=Html(f"{prepared.caption}\n\n{note}"))
             case ResultForm.VIDEO:
-                prepared = _Prepared(words.text("deliver.again"), None)
+                # Sent again for another request than one to see it, the answer to that says why.
+                prepared = _Prepared(words.text("deliver.again") if result.answer is None else Html(""), None)
             case ResultForm.LINK:
                 prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
             case _:
                 prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
-        markup = keyboard([*buttons, *result.buttons], words, self._bot.may_link)
+        every_button = [*buttons, *result.buttons, *_browser_button(result, buttons)]
+        markup = keyboard(every_button, words, self._bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
         if not caption.is_whole:
@@ -260,10 +262,6 @@ class Delivery:
             buttons.append(Button("button.download_full", url=link))
         elif form is ResultForm.KEPT and not any(isinstance(one.action, Export) for one in result.buttons):
             buttons.append(Button("button.export", Export()))
-        if result.browser_link and result.browser_link not in (button.url for button in buttons):
-            buttons.append(Button("button.open_browser", url=result.browser_link))
-        if result.project_link:
-            buttons.append(Button("button.sign_in", url=result.project_link))
         return buttons
 
     async def _shrink(self, result: Result, report_progress: Callable[[Progress], None]) -> Path:
@@ -386,7 +384,9 @@ class Delivery:
         sent = await send_once(
             checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
         )
-        return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
+        return Delivered(
+            sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
+        )
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
@@ -421,6 +421,13 @@ class Delivery:
                 **common,
                 **timeouts,
             )
+
+
+def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:
+    """Return the button that opens the project in a browser, the last one, unless another leads there."""
+    if result.browser_link and result.browser_link not in (button.url for button in others):
+        return (Button("button.open_browser", url=result.browser_link),)
+    return (Button("button.sign_in", url=result.project_link),) if result.project_link else ()
 
 
 def _link_of(result: Result) -> str:

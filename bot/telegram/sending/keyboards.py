@@ -31,6 +31,7 @@ def keyboard(
             _label(button, words),
             url=button.url or None,
             callback_data=pack(button.action) if button.action is not None else None,
+            style=button.style or None,
         )
         for button in buttons
         if not button.url or may_link(button.url)

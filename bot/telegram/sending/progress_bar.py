@@ -3,13 +3,13 @@
 import math
 
 from bot.jobs.messages import Progress
-from bot.jobs.queue.usual_times import rounded_s
+from bot.jobs.queue.usual_times import left_s, rounded_s
 from bot.runtime.clock import Clock
 
-USUAL_SHARE = 0.5
+USUAL_SHARE = 0.6
 """How much of a stage the bar has covered when its usual time is over."""
 
-SLOWEST = 1.9
+SLOWEST = 1.7
 """Multiple of the usual time up to which the bar moves evenly; after that ever more slowly, never to the end."""
 
 LONGER_S = 10.0
@@ -54,13 +54,13 @@ class ProgressBar:
         Returns:
             ``None`` if it isn't known or hardly worth telling; 0.0 if it takes longer than usual.
         """
-        progress = self._progress
-        if not progress.tells_left or progress.expected_s <= 0:
+        progress, in_stage_s = self._progress, self._in_stage_s
+        if not progress.times_s:
             return None
-        left_s = progress.expected_s - self._in_stage_s
-        if left_s >= LEAST_TOLD_S:
-            return rounded_s(left_s)
-        return 0.0 if self._in_stage_s > 1.25 * progress.expected_s + LONGER_S else None
+        left = left_s(progress.times_s, in_stage_s)
+        if left >= LEAST_TOLD_S:
+            return rounded_s(left)
+        return 0.0 if in_stage_s > 1.25 * max(progress.times_s) + LONGER_S else None
 
     @property
     def _in_stage_s(self) -> float:

@@ -51,7 +51,7 @@ COVERED_S = 2.0
 ACQUIRE_PATIENCE_S = 2.0
 """How long a job waits for the rate limiter; then it goes on, and the message is sent beside it."""
 
-_REFRESH = ((60.0, 5.0), (300.0, 7.0), (math.inf, 10.0))
+_REFRESH = ((60.0, 4.0), (300.0, 7.0), (math.inf, 10.0))
 """(age of the job in s, pause in s between edits that only update the time): long jobs edit less often."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, RenderStarted
@@ -41,7 +42,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
     assert first.expected_s == 60  # what the documents say
-    assert all(one.tells_left and one.until == RENDERED for one in rendering)
+    assert all(one.times_s and one.until == RENDERED for one in rendering)
     half = (RENDERED + CONNECTED) / 2
     late = [one.expected_s for one in rendering if one.fraction > half]
     assert late
@@ -49,6 +50,20 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     assert late[-1] < 20
     (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
     assert float(took_s) >= 100
+
+
+async def test_the_wait_is_measured_in_its_three_parts(rig: Rig) -> None:
+    def measured(part: str) -> float:
+        return REGISTRY.get_sample_value("nemovideo_render_seconds_sum", {"part": part}) or 0.0
+
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 100})
+    before = {part: measured(part) for part in ("queue", "render", "download")}
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    took = {part: measured(part) - earlier for part, earlier in before.items()}
+    assert 0 < took["queue"] < 30
+    assert 60 < took["render"] < 120
+    assert took["download"] > 0
 
 
 async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> None:

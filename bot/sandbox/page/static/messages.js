@@ -176,7 +176,7 @@ function keyboard(message) {
         onclick: (event) => { if (followed(url)) event.preventDefault(); },
       }, button.text, el("span", { "aria-hidden": "true" }, " ↗"), el("span", { class: "unseen" }, t("opensPage")));
     }
-    return el("button", { type: "button", title: button.text, onclick: (event) => press(message, button, event.currentTarget) }, button.text);
+    return el("button", { type: "button", class: button.style ?? "", title: button.text, onclick: (event) => press(message, button, event.currentTarget) }, button.text);
   })))));
 }
 
