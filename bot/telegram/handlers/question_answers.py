@@ -157,7 +157,8 @@ def _replied_question(message: Message) -> AnswerQuestion | None:
     """Return an answer's button under the message that is replied to."""
     markup = None if message.reply_to_message is None else message.reply_to_message.reply_markup
     rows = () if markup is None else markup.inline_keyboard
-    actions = (unpack(button.callback_data) for row in rows for button in row)
+    data = (button.callback_data for row in rows for button in row)
+    actions = (unpack(one) for one in data if isinstance(one, str))
     return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
 
 
