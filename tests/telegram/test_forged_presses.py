@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from telegram import Update
@@ -104,7 +104,6 @@ async def test_what_is_pressed_over_and_over_is_no_error(received: Received) -> 
     assert JobKind.DELETE_TOKEN in {job.kind for job in jobs}
 
 
-@settings(max_examples=50)
 @given(st.sampled_from(sorted(ACTIONS)), st.text())
 def test_any_text_is_an_action_or_none(name: str, value: str) -> None:
     action = unpack(f"{VERSION}:{name}:{value}")
