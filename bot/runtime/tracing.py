@@ -69,6 +69,6 @@ def traced(
             yield span
         except BaseException as error:
             if not isinstance(error, quiet):
-                span.set_attribute("error.type", type(error).__name__)
+                span.set_attribute("exception.type", type(error).__name__)
                 span.set_status(StatusCode.ERROR)
             raise

@@ -58,7 +58,7 @@ async def test_a_failure_is_named_by_its_kind_alone(exported: InMemorySpanExport
             await client.get(f"http://127.0.0.1:{free_port()}/bot1:hush/getMe")
     (span,) = exported.get_finished_spans()
     assert span.attributes
-    assert span.attributes["error.type"] == "ConnectError"
+    assert span.attributes["exception.type"] == "ConnectError"
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
 
 
