@@ -17,6 +17,7 @@ from bot.jobs.payloads import (
     DeleteTokenPayload,
     EditPayload,
     ExportPayload,
+    ExtractPayload,
     ForgetPayload,
     LinkPayload,
     LoginPayload,
@@ -48,6 +49,7 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     CREDITS = "credits"
@@ -174,6 +176,7 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.EXTRACT: ExtractPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,

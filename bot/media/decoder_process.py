@@ -71,6 +71,7 @@ _PRELOADED = (
     "bot.media.shrink",
     "bot.media.picture_conversion",
     "bot.media.video_conversion",
+    "bot.media.extracts",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.chats.chats import CachedResult
+from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
-from bot.jobs.messages import Progress
+from bot.jobs.messages import Button, Progress
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
@@ -110,10 +111,11 @@ class Deliver:
         link = await browser_link(self._projects, attempt)
         is_private, held = attempt.job.chat.is_private, attempt.load(HeldAnswer)
         page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
+        more = Button("button.more", ShowMore(attempt.job.id))
         return Result(
             browser_link=link or "",
             project_link=page or "",
-            buttons=(*(held.message.buttons if held else ()), *next_buttons(exported.next_steps)),
+            buttons=(*(held.message.buttons if held else ()), *next_buttons(exported.next_steps), more),
             answer=held.message if held else None,
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
