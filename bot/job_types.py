@@ -29,10 +29,11 @@ from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.make_extract import MakeExtract
 from bot.jobs.steps.new_project import NewProject
-from bot.jobs.steps.note_project import NoteProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.question import NextQuestion
+from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.say import Say
+from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
 from bot.jobs.steps.show_private_message import ShowPrivateMessage
@@ -121,7 +122,7 @@ JOB_TYPES: Final = (
             Connect,
             Upload,
             AskAgent,
-            NoteProject,
+            SaveVersion,
             Export,
             Deliver,
         ),
@@ -136,6 +137,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
     ),
+    JobType(JobKind.COMPARE, QUICK, (ShowComparison,)),
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),
     JobType(JobKind.LINK, QUICK, (FirstContact, ShowLink), Command("link", private=90, group_admin=10)),
@@ -159,6 +161,9 @@ _COMMANDS: Final = (
     *(job_type.command for job_type in JOB_TYPES if job_type.command is not None),
     # Answered by their handlers, without a job of their own.
     Command("projects", private=45, group=55, needs_handler=True),
+    Command("history", private=47, group=57, needs_handler=True),
+    Command("save", private=48, group=58, needs_handler=True),
+    Command("templates", private=49, group=59, needs_handler=True),
     Command("language", private=80, group=90, needs_handler=True),
     Command("privacy", private=120, group=100, needs_handler=True),
     Command("help", private=150, group=110, needs_handler=True),

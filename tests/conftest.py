@@ -26,9 +26,10 @@ gc.disable()  # until all tests are collected: what is imported leaves no garbag
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A busy machine makes examples slow, not wrong.
+# A busy machine makes examples slow, not wrong. Many of them are tried in tests/test_fuzz.py, among the heavy tests.
 hypothesis.settings.register_profile(
     "suite",
+    max_examples=30,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )

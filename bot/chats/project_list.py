@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from bot.chats.key import ChatKey
-from bot.store.keys import projects_key
+from bot.store.keys import projects_key, versions_key
 
 MAX_PROJECTS = 30  # kept for each chat; those that were used longest ago go first
 MAX_NAME_CHARS = 40
@@ -88,13 +88,17 @@ class ProjectList:
             pipe.hset(name, change.mark, found[change.mark].model_dump_json())
             if gone := found.keys() - {one.mark for one in kept}:
                 pipe.hdel(name, *gone)
+                pipe.delete(*(versions_key(str(key), mark) for mark in gone))
             pipe.expire(name, self._ttl_s)
 
         await self._redis.transaction(cast(Any, write), name)
 
     async def delete(self, key: ChatKey, mark: str) -> None:
-        """Forget a project."""
-        await cast(Any, self._redis.hdel(projects_key(str(key)), mark))
+        """Forget a project and its versions."""
+        async with self._redis.pipeline(transaction=True) as transaction:
+            transaction.hdel(projects_key(str(key)), mark)
+            transaction.delete(versions_key(str(key), mark))
+            await transaction.execute()
 
 
 def _read(texts: list[str]) -> list[ListedProject]:

@@ -44,6 +44,7 @@ class SentMessage(BaseModel):
     telegram_chat_id: int  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
     kind: str = ""  # what that became: ``video``, ``animation`` or ``document``
+    picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 
 class MessageSend(Checkpoint):

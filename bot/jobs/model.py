@@ -14,6 +14,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.payloads import (
     AnnouncePayload,
     CancelPayload,
+    ComparePayload,
     DeleteTokenPayload,
     EditPayload,
     ExportPayload,
@@ -52,6 +53,7 @@ class JobKind(StrEnum):
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
+    COMPARE = "compare"  # show two versions of a project side by side
     CREDITS = "credits"
     STATUS = "status"
     LINK = "link"  # where the project opens in a browser
@@ -178,6 +180,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EXPORT: ExportPayload,
     JobKind.EXTRACT: ExtractPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
+    JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
     JobKind.DELETE_TOKEN: DeleteTokenPayload,

@@ -27,6 +27,8 @@ class EditPayload(Payload):
     may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
     link_job_id: str = ""  # the job that showed where to upload it
+    version: int | None = None  # the version of the project that it goes back to
+    project: str = ""  # that project's mark
     pressed: LocalizedMessage | None = None  # the button that sent it, with the name of whoever pressed it
 
 
@@ -34,6 +36,8 @@ class ExportPayload(Payload):
     """A request for the finished video."""
 
     output: tuple[str, ...] = ()  # the resolutions and formats that it names, such as ``4k`` and ``mov``
+    version: int | None = None  # an earlier version of the project that it is about
+    project: str = ""  # that project's mark
 
 
 class ExtractPayload(Payload):
@@ -71,6 +75,13 @@ class DeleteTokenPayload(Payload):
     message_id: int  # the message to delete
     deleted: LocalizedMessage | None = None  # sent when it is deleted; ``None`` for nothing
     kept: LocalizedMessage  # sent when it can't be deleted
+
+
+class ComparePayload(Payload):
+    """An earlier version of a project beside the latest one."""
+
+    number: int = 0  # of the earlier one
+    project: str = ""  # the project's mark
 
 
 class OpenProjectPayload(Payload):

@@ -70,6 +70,7 @@ class Delivered:
     kind: str = "video"  # what it became: video, animation or document
     message_id: int = 0  # the message with it
     telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
+    picture_id: str = ""  # Telegram's id of a picture of it; empty if there is none
 
 
 SEEN, DONE = "👀", "👌"

@@ -91,6 +91,13 @@ def delete_view(project: ListedProject) -> LocalizedMessage:
     return LocalizedMessage("projects.delete", {"name": name_of(project)}, buttons)
 
 
+def age_of(time: datetime, now: datetime) -> Param:
+    """Return how long ago something was, in days or else to the minute."""
+    age_s = max(0.0, (now - time).total_seconds())
+    days = int(age_s // _DAY_S)
+    return LocalizedMessage("projects.days", {"n": days}) if days else Seconds(max(60, age_s // 60 * 60))
+
+
 def _state(project: ListedProject, present: str | None) -> str:
     if project.session_id == present:
         return "present"
@@ -98,12 +105,7 @@ def _state(project: ListedProject, present: str | None) -> str:
 
 
 def _facts(project: ListedProject, now: datetime) -> LocalizedMessage:
-    age_s = max(0.0, (now - project.used_at).total_seconds())
-    days = int(age_s // _DAY_S)
-    # To the minute: nobody counts the seconds since yesterday.
-    age: Param = (
-        LocalizedMessage("projects.days", {"n": days}) if days else Seconds(max(60, age_s // 60 * 60))
-    )
+    age = age_of(project.used_at, now)
     if project.duration_ms is None:
         return LocalizedMessage("projects.age", {"age": age})
     length = Seconds(project.duration_ms / 1000)

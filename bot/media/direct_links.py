@@ -1,4 +1,8 @@
-"""Links to the file itself, for share links of hosts that document such a form."""
+"""Links to the file itself, for share links of hosts that document such a form.
+
+Yandex Disk documents none: its API answers with JSON that names a link for some hours, and whoever fetches a link for
+NemoVideo wants the file.
+"""
 
 import base64
 import re
@@ -49,6 +53,8 @@ def _onedrive(parts: SplitResult) -> str | None:
 
 
 def _sharepoint(parts: SplitResult) -> str | None:
+    if parts.path.lower().endswith("/_layouts/15/download.aspx"):
+        return urlunsplit(parts)
     # Links to a file begin with a letter for its kind: video, image, or anything else; f is a folder.
     if not re.match(r"/:[viu]:/", parts.path):
         return None

@@ -10,7 +10,8 @@ FileType = Literal[
     "mp4", "mov", "webm", "mkv", "avi", "jpg", "png", "gif", "webp",
     "mp3", "wav", "m4a", "aac", "ogg", "flac", "aiff", "amr", "caf", "w64", "asf", "ac3",
     "heic", "avif", "tiff", "bmp", "jp2",
-    "flv", "ts", "mpeg", "ogv", "rm", "midi", "ape", "wv", "psd", "jxl", "raw", "svg",
+    "flv", "ts", "mpeg", "ogv", "rm", "mxf", "dv", "swf", "m2v", "h264", "hevc",
+    "midi", "ape", "wv", "psd", "jxl", "raw", "svg",
     "pdf", "office", "rtf", "zip", "rar", "7z", "gz", "exe", "html", "playlist", "text",
 ]  # fmt: skip
 """Types of files, named like their usual file extensions; the last lines are recognized only to be named."""
@@ -82,7 +83,10 @@ _MAGIC: Final[tuple[tuple[bytes, FileType], ...]] = (
     (b"MThd", "midi"),
     (b"FLV\x01", "flv"),
     (b"\x00\x00\x01\xba", "mpeg"),
-    (b"\x00\x00\x01\xb3", "mpeg"),
+    (b"\x00\x00\x01\xb3", "m2v"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02", "mxf"),
+    (b"\x1f\x07\x00\x3f", "dv"),
+    (b"\x1f\x07\x00\xbf", "dv"),
     (b".RMF", "rm"),
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
@@ -122,11 +126,30 @@ def _type_at_start(head: bytes) -> FileType | None:
             return "webm" if b"webm" in head[:4096] else "mkv"
         case b"OggS", _:
             return "ogv" if b"\x80theora" in head[:4096] else "ogg"
+    # A version, then the length; no text begins like this.
+    if head[:3] in (b"FWS", b"CWS", b"ZWS") and 0 < int.from_bytes(head[4:8], "little") < 1 << 28:
+        return "swf"
+    if (unit := _START_CODE.match(head)) is not None:
+        return _type_of_unit(head[unit.end() :])
     if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
         return "bmp"
     if head[:2] == b"MZ" and b"PE\x00\x00" in head[:4096]:
         return "exe"
     return None
+
+
+_START_CODE = re.compile(rb"\x00{2,3}\x01")
+_H264_PROFILES: Final = frozenset((66, 77, 88, 100, 110, 122, 244))
+
+
+def _type_of_unit(unit: bytes) -> FileType | None:
+    """Return the type of a stream without a container by its first unit: Annex B of ITU-T H.264 and H.265."""
+    if unit[:2] in (b"\x40\x01", b"\x42\x01", b"\x46\x01"):  # parameters, or a delimiter
+        return "hevc"
+    if len(unit) < 2:
+        return None
+    is_sequence = unit[0] & 0x9F == 7 and unit[1] in _H264_PROFILES
+    return "h264" if is_sequence or (unit[0] == 9 and unit[1] & 0x1F == 0x10) else None
 
 
 _BMP_HEADERS: Final = tuple(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))

@@ -28,7 +28,8 @@ CONVERTED: Final = {
     "ogg": "m4a", "amr": "m4a", "caf": "m4a", "ac3": "m4a", "wma": "m4a", "mka": "m4a",
     "flac": "wav", "aiff": "wav", "w64": "wav", "ape": "wav", "wv": "wav",
     "heic": "jpg", "avif": "jpg", "tiff": "jpg", "bmp": "jpg", "jp2": "jpg",
-    "ts": "mp4", "mpeg": "mp4", "wmv": "mp4", "flv": "mp4", "rm": "mp4", "ogv": "mp4",
+    "ts": "mp4", "mpeg": "mp4", "wmv": "mp4", "flv": "mp4", "rm": "mp4", "ogv": "mp4", "mxf": "mp4", "dv": "mp4",
+    "swf": "mp4", "m2v": "mp4", "h264": "mp4", "hevc": "mp4",
 }  # fmt: skip
 """What NemoVideo does not take, and what it is converted to: ``audio_conversion.py``, ``picture_conversion.py``,
 ``video_conversion.py``."""
@@ -39,8 +40,9 @@ Category = Literal["video", "audio", "image", "archive", "document", "web_page",
 _NAMES: Final[dict[Category, dict[str, str]]] = {
     "video": {
         "mp4": "mp4 m4v mp4v 3gp 3gpp 3g2 f4v", "mov": "mov qt", "avi": "avi divx", "webm": "webm", "mkv": "mkv",
-        "flv": "flv", "wmv": "wmv asf", "ts": "ts mts m2ts m2t tod", "mpeg": "mpg mpeg mpe m2v vob mod",
-        "ogv": "ogv ogm", "rm": "rm rmvb",
+        "flv": "flv", "wmv": "wmv asf", "ts": "ts mts m2ts m2t tod", "mpeg": "mpg mpeg mpe vob mod",
+        "ogv": "ogv ogm", "rm": "rm rmvb", "mxf": "mxf", "dv": "dv dif", "swf": "swf", "m2v": "m2v m1v",
+        "h264": "h264 264 avc", "hevc": "hevc 265 h265",
     },
     "audio": {
         "mp3": "mp3 mp2 mpga", "wav": "wav wave bwf rf64", "m4a": "m4a m4b m4p m4r", "aac": "aac adts",
@@ -77,7 +79,9 @@ _BY_EXTENSION: Final = {
 }
 _LABELS: Final = {
     "jpg": "JPEG", "heic": "HEIC", "ts": "MPEG-TS", "wmv": "Windows Media (WMV)", "wma": "Windows Media (WMA)",
-    "flv": "Flash (FLV)", "rm": "RealMedia", "ogv": "Ogg", "office": "Office", "psd": "Photoshop (PSD)",
+    "flv": "Flash (FLV)",
+    "swf": "Flash (SWF)", "m2v": "MPEG-2", "h264": "H.264", "hevc": "H.265",
+    "rm": "RealMedia", "ogv": "Ogg", "office": "Office", "psd": "Photoshop (PSD)",
     "raw": "RAW", "jxl": "JPEG XL", "jp2": "JPEG 2000", "gz": "GZIP",
 }  # fmt: skip
 """Proper names of kinds, where they differ from the extension in capitals."""
@@ -94,6 +98,7 @@ _DECLARED: Final = {declared: kind for kind, declared in CONTENT_TYPES.items()} 
     "audio/x-aiff": "aiff", "audio/amr": "amr", "audio/x-caf": "caf", "audio/x-ms-wma": "wma", "audio/webm": "mka",
     "audio/x-matroska": "mka", "image/heic": "heic", "image/heif": "heic", "image/avif": "avif",
     "image/tiff": "tiff", "image/bmp": "bmp", "image/x-ms-bmp": "bmp", "video/x-ms-wmv": "wmv", "video/x-flv": "flv",
+    "application/mxf": "mxf", "video/x-dv": "dv", "video/dv": "dv", "application/x-shockwave-flash": "swf",
     "video/mp2t": "ts", "video/mpeg": "mpeg", "application/pdf": "pdf", "application/zip": "zip",
 }  # fmt: skip
 

@@ -64,11 +64,13 @@ class FoundLinks:
     words: str = ""  # the message without all of these, but for what stands in quotation marks
 
 
-# A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation. Without
-# a scheme it counts if it leads to a site of the table.
+# A link ends at a space, at a quotation mark or bracket that can't be part of one, at Chinese punctuation, and where
+# the next one begins behind Chinese, a comma or a file's name. Without a scheme it counts if it leads to a site of the
+# table.
 _LINK = re.compile(
-    r"(?<![a-z0-9+.@/-])(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
-    r"[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\]+",
+    r"(?:(?<![a-z0-9+.@/-])|(?<=\.\w{3})(?=https?:))"
+    r"(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
+    r"(?:(?!(?:(?<=[㐀-鿿,;])|(?<=\.\w{3}))https?://)[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\])+",
     re.IGNORECASE,
 )
 _REFUSED_SCHEMES: Final = frozenset(
@@ -96,6 +98,8 @@ _GROUPS: Final[Mapping[SiteGroup, RefusalReason]] = {
     "music": RefusalReason.MUSIC_SITE,
     "share": RefusalReason.SHARE_PAGE,
 }
+# Hosts of a site that serve its files: download1500.mediafire.com, store3.gofile.io.
+_FILE_SERVER = re.compile(r"(?:download|dl|cdn|store|storage|files?|media|static|assets)[\w-]*\.")
 # What may be in a path or query as it is, escapes included; the rest is percent-encoded as UTF-8.
 _UNQUOTED = "%/:@!$&'()*+,;=-._~?"
 _SEPARATORS: Final = " \t,;:，；：、"
@@ -216,9 +220,9 @@ def _check_public(
     direct = direct_link(host if site is None else site.name, parts)
     if direct is not None:
         return direct
-    if site is not None and site.group != "files":
-        return RefusedLink(link, _GROUPS[site.group], site.name)
     is_media = unquote(parts.path).rpartition(".")[2].lower() in MEDIA_ENDINGS
+    if site is not None and site.group != "files" and not (is_media and _FILE_SERVER.match(host)):
+        return RefusedLink(link, _GROUPS[site.group], site.name)
     if not is_alone and not is_media and parts.path in ("", "/") and not parts.query:
         return None  # A site as such: something to be named.
     if port is not None and port not in ALLOWED_PORTS:

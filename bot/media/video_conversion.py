@@ -1,7 +1,7 @@
 """Convert video that NemoVideo does not take to MP4: of camcorders and tuners, Windows Media, Flash, RealMedia, Theora.
 
-As with audio, the work is done between two files in the decoder process. H.264 is copied as it is; everything else is
-decoded and encoded frame by frame.
+As with audio, the work is done between two files in the decoder process. H.264 is copied as it is if everything plays
+it; everything else is decoded and encoded frame by frame.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from bot.media.audio_conversion import BITS_PER_CHANNEL, MAX_CONVERTED_BYTES, MAX_RATE_HZ
 from bot.media.conversion import convert_file
 from bot.media.decoder_process import Bounds
+from bot.media.video_facts import PLAYABLE_PIXEL_FORMATS
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 BOUNDS = Bounds(wall_s=900, cpu_s=1500, written_bytes=MAX_CONVERTED_BYTES)
 """A quarter of an hour on two cores is enough for some minutes of full HD."""
 
-_DEMUXERS = {"wmv": "asf", "ts": "mpegts", "ogv": "ogg"}  # where they are not named like the kind
+_DEMUXERS = {
+    "wmv": "asf",
+    "ts": "mpegts",
+    "ogv": "ogg",
+    "m2v": "mpegvideo",
+}  # where they are not named like the kind
 _ENCODER = {"preset": "veryfast", "crf": "20"}
 _MAX_PIXELS = 4096 * 2304
 _THREADS = 2
@@ -63,7 +69,12 @@ def _convert(source_fd: int, target_fd: int, source_type: str) -> None:
         video = input_.streams.video[0]
         if not 0 < video.width * video.height <= _MAX_PIXELS:
             raise ValueError(f"{video.width}×{video.height}")
-        is_copied = video.codec_context.name == "h264"
+        codec = video.codec_context
+        is_copied = (
+            codec.name == "h264"
+            and codec.pix_fmt in PLAYABLE_PIXEL_FORMATS
+            and source_type != "h264"  # Without a container its frames have no times.
+        )
         tracks: list[_Track] = [_Copied(output, video) if is_copied else _EncodedVideo(output, video)]
         audio = next((one for one in input_.streams.audio if one.codec_context is not None), None)
         if audio is not None:
@@ -128,7 +139,9 @@ class _EncodedVideo(_Track):
 
     def add(self, packet: Packet[Any]) -> None:
         for frame in cast(list[Any], packet.decode()):
-            if frame.pts is None or frame.pts <= self._last:
+            if frame.pts is None:
+                frame.pts = self._last + max(1, frame.duration or 0)
+            if frame.pts <= self._last:
                 continue
             self._last, self.has_content = frame.pts, True
             scaled = frame.reformat(*self._size, "yuv420p")

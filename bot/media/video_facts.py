@@ -35,7 +35,7 @@ _MAX_PIXELS = 8192 * 4320
 
 # What every client of Telegram plays: https://core.telegram.org/bots/api#sendvideo says MPEG4 and no more. Other video
 # or audio codecs, 10 bits or full colour play on some devices only, and show a black square on the others.
-_PLAYABLE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
+PLAYABLE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 _PLAYABLE_AUDIO = (None, "aac", "mp3", "mp3float")
 
 _DEMUXERS: dict[FileType, str] = {
@@ -154,7 +154,7 @@ def _is_playable(fd: int, container: InputContainer, stream: VideoStream) -> boo
     return (
         _file_type(fd) == "mp4"
         and context.name == "h264"
-        and context.pix_fmt in _PLAYABLE_PIXEL_FORMATS
+        and context.pix_fmt in PLAYABLE_PIXEL_FORMATS
         and audio in _PLAYABLE_AUDIO
     )
 

@@ -26,6 +26,7 @@ NAMES = (
     "streams",
     "overhead",
     "render",
+    "overlap",
     "progress",
     "relay",
     "upload",

@@ -15,13 +15,14 @@ from bot.jobs.queue.album import (
     ALBUM_PAUSE_S,
     FILE_PAUSE_S,
     LONGEST_S,
+    WORDS_PAUSE_S,
     ArrivalKind,
     ArrivedPart,
     PartText,
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
-from bot.jobs.steps.gather import Gather
+from bot.jobs.steps.gather import Gather, take_in, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
 from tests.clocks import HandClock, passing
@@ -327,14 +328,31 @@ class TestEdits:
         assert after == before
 
 
+async def gather_all(attempt: Attempt) -> None:
+    """Take in a request once it is whole, as the upload does."""
+    await take_in(attempt, await wait_until_quiet(attempt, await attempt.gathered()))
+
+
 class TestWaiting:
+    @pytest.mark.parametrize("refused", [False, True])
+    async def test_the_project_is_opened_meanwhile_unless_what_came_first_is_refused(
+        self, job_queue: JobQueue, clock: HandClock, refused: bool
+    ) -> None:
+        said = LocalizedMessage("upload.no_kind")
+        first = arrival(1, album="a", has_file=not refused, refusal=said if refused else None)
+        await accept(job_queue, first, arrival(2, album="a"))
+        attempt = await run_of(job_queue, clock)
+        began_s = clock.monotonic_s()
+        await passing(clock, Gather()(attempt), 0.1)
+        assert (clock.monotonic_s() - began_s > 1.0) is refused
+
     async def test_it_ends_when_nothing_new_came_for_a_while(
         self, job_queue: JobQueue, clock: HandClock
     ) -> None:
         await accept(job_queue, ALBUM[0])
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, Gather()(attempt), 0.1)
+        await passing(clock, gather_all(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(ALBUM_PAUSE_S, abs=0.2)
 
     async def test_each_part_extends_it_up_to_a_limit(self, job_queue: JobQueue, clock: HandClock) -> None:
@@ -349,13 +367,13 @@ class TestWaiting:
 
         clock.sleep = and_another  # type: ignore[method-assign]
         began_s = clock.monotonic_s()
-        await passing(clock, Gather()(attempt), 0.1)
+        await passing(clock, gather_all(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(LONGEST_S, abs=0.2)
         assert len(attempt.job.files) == next(numbers) - 1
 
     @pytest.mark.parametrize(
         ("first", "pause_s"),
-        [(words(1, "a cat"), 0.0), (arrival(1, "cut it"), 0.0), (arrival(1), FILE_PAUSE_S)],
+        [(words(1, "a cat"), WORDS_PAUSE_S), (arrival(1, "cut it"), 0.0), (arrival(1), FILE_PAUSE_S)],
         ids=["words alone", "a file with words", "a file alone"],
     )
     async def test_what_is_whole_does_not_wait(
@@ -364,7 +382,7 @@ class TestWaiting:
         await accept(job_queue, first)
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, Gather()(attempt), 0.1)
+        await passing(clock, gather_all(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(pause_s, abs=0.15)
 
     @pytest.mark.parametrize("by_s", [-3600.0, 3600.0], ids=["back", "forward"])
@@ -375,7 +393,7 @@ class TestWaiting:
         attempt = await run_of(job_queue, clock)
         clock.set_wall(by_s)
         began_s = clock.monotonic_s()
-        await passing(clock, Gather()(attempt), 0.1)
+        await passing(clock, gather_all(attempt), 0.1)
         assert clock.monotonic_s() - began_s <= ALBUM_PAUSE_S + 0.2
 
     async def test_it_begins_anew_when_another_process_had_the_job(
@@ -387,7 +405,7 @@ class TestWaiting:
         await clock.advance(60)  # For as long nobody read what came.
         attempt = await run_of(job_queue, clock)
         began_s = clock.monotonic_s()
-        await passing(clock, Gather()(attempt), 0.1)
+        await passing(clock, gather_all(attempt), 0.1)
         assert clock.monotonic_s() - began_s == pytest.approx(ALBUM_PAUSE_S, abs=0.2)
 
     async def test_what_was_closed_does_not_wait_again(self, job_queue: JobQueue, clock: HandClock) -> None:
@@ -395,7 +413,7 @@ class TestWaiting:
         attempt = await run_of(job_queue, clock)
         assert await attempt.close((await attempt.gathered()).version)
         await job_queue.park(attempt.claimed, "ticket")
-        await passing(clock, Gather()(await run_of(job_queue, clock)), 0.1)
+        await passing(clock, gather_all(await run_of(job_queue, clock)), 0.1)
         assert clock.slept == []
 
     async def test_what_stood_in_line_for_long_does_not_wait(
@@ -403,7 +421,7 @@ class TestWaiting:
     ) -> None:
         await accept(job_queue, *ALBUM)
         await clock.advance(60)
-        await Gather()(await run_of(job_queue, clock))
+        await gather_all(await run_of(job_queue, clock))
         assert clock.slept == []
 
 
@@ -415,7 +433,7 @@ class TestRefusals:
         await accept(job_queue, ALBUM[0], ALBUM[1], *bad)
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
-        await passing(clock, Gather()(attempt))
+        await passing(clock, gather_all(attempt))
         assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
         assert len(attempt.job.files) == 2
 
@@ -427,7 +445,7 @@ class TestRefusals:
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
         with pytest.raises(JobEnded) as ended:
-            await passing(clock, Gather()(attempt))
+            await passing(clock, gather_all(attempt))
         assert ended.value.message is None
         assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
 

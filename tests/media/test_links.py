@@ -112,6 +112,10 @@ DRIVE = f"https://drive.google.com/uc?export=download&id={ID}"
         ("https://www.dropbox.com/scl/fi/abc/clip?rlkey=x&st=y&dl=0", "https://www.dropbox.com/scl/fi/abc/clip?rlkey=x&st=y&dl=1"),
         ("https://1drv.ms/v/abc", "https://api.onedrive.com/v1.0/shares/u!aHR0cHM6Ly8xZHJ2Lm1zL3YvYWJj/root/content"),
         ("https://a-my.sharepoint.com/:v:/g/personal/x/abc?e=1", "https://a-my.sharepoint.com/:v:/g/personal/x/abc?download=1"),
+        (
+            "https://a.sharepoint.com/personal/x/_layouts/15/download.aspx?share=abc",
+            "https://a.sharepoint.com/personal/x/_layouts/15/download.aspx?share=abc",
+        ),
         ("https://pixeldrain.com/u/aB3", "https://pixeldrain.com/api/file/aB3"),
         ("https://github.com/a/b/blob/main/c/clip.mp4", "https://github.com/a/b/raw/main/c/clip.mp4"),
         ("https://commons.wikimedia.org/wiki/File:Sea.webm", "https://commons.wikimedia.org/wiki/Special:FilePath/Sea.webm"),
@@ -225,6 +229,11 @@ def test_a_site_of_songs_is_refused_by_its_name(link: str, site: str) -> None:
         ("https://www.dropbox.com/scl/fo/abc?dl=0", "Dropbox"),
         ("https://1drv.ms/f/abc", "OneDrive"),
         ("https://disk.yandex.ru/i/abc", "Yandex Disk"),
+        ("https://disk.yandex.com/d/abc", "Yandex Disk"),
+        ("https://disk.360.yandex.ru/i/abc", "Yandex Disk"),
+        ("https://yadi.sk/d/abc/clip.mp4", "Yandex Disk"),
+        ("https://www.mediafire.com/file/abc/clip.mp4/file", "MediaFire"),
+        ("https://www.mediafire.com/view/abc/clip.mp4", "MediaFire"),
         ("https://mega.nz/file/abc#key", "MEGA"),
         ("https://pan.baidu.com/s/abc", "Baidu Netdisk (百度网盘)"),
     ],
@@ -232,6 +241,23 @@ def test_a_site_of_songs_is_refused_by_its_name(link: str, site: str) -> None:
 def test_a_share_page_is_refused_by_its_name(link: str, site: str) -> None:
     (refused,) = find_links(link).refused
     assert (refused.reason, refused.site) == (RefusalReason.SHARE_PAGE, site)
+
+
+@pytest.mark.parametrize(
+    ("link", "is_media"),
+    [
+        ("https://download1500.mediafire.com/x1/abc/clip.mp4", True),
+        ("https://store3.gofile.io/download/web/1-2/clip.mov", True),
+        ("https://cdn-cf-east.streamable.com/video/mp4/abc.mp4?Expires=1", True),
+        # Its name is in the query, so only the service can tell.
+        ("https://downloader.disk.yandex.ru/disk/1/2?filename=clip.mp4&disposition=attachment", False),
+        ("https://download.wetransfer.com/eu2/1/2?token=3", False),
+    ],
+)
+def test_the_servers_of_a_sites_files_are_no_pages(link: str, is_media: bool) -> None:
+    found = find_links(f"{link} make it shorter")
+    assert found.refused == ()
+    assert (found.media, found.pages) == (((link,), ()) if is_media else ((), (link,)))
 
 
 INSIDE = """
@@ -346,6 +372,17 @@ def test_more_media_than_one_upload_takes_is_refused() -> None:
         (link, RefusalReason.TOO_MANY) for link in links[MAX_LINKS:]
     ]
     assert found.rest == " ".join(links[MAX_LINKS:])
+
+
+@pytest.mark.parametrize("between", ["和", "，", ",", ";", "", "剪到3秒再接", "\n"])
+def test_links_without_a_space_in_between_are_two(between: str) -> None:
+    first, second = "https://example.com/a.mp4", "https://example.com/海.mov"
+    found = find_links(f"{first}{between}{second}拼起来")
+    assert found.media == (first, "https://example.com/%E6%B5%B7.mov")
+    refused = find_links(f"https://youtu.be/a{between or ','}{first}拼起来")
+    assert (refused.media, [one.url for one in refused.refused]) == ((first,), ["https://youtu.be/a"])
+    inside = f"https://example.com/get?url={first}"
+    assert find_links(inside).media + find_links(inside).pages == (inside,)
 
 
 def test_a_link_that_is_repeated_is_not_one_too_many() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.nemo.client import NemoClient
@@ -187,7 +187,6 @@ async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> N
         await asyncio.wait_for(gone.wait(), 5)
 
 
-@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=200), max_size=4))
 def test_no_bytes_of_a_server_break_it(pieces: list[bytes]) -> None:
     async def body() -> AsyncIterator[bytes]:

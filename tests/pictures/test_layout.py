@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from bot.nemo.drafts import Draft, TrackKind, read_draft
 from bot.pictures import TimelineLabels, lettering
@@ -96,14 +96,12 @@ def test_everything_has_its_place(name: str, labels: TimelineLabels) -> None:
 
 
 @given(LIKELY)
-@settings(max_examples=150)
 def test_whatever_a_timeline_holds_has_its_place(value: Any) -> None:
     draft = read_draft(value)
     assert_sound(lay_out(draft, CHINESE), draft)
 
 
 @given(ANY)
-@settings(max_examples=100)
 def test_any_json_has_a_layout(value: Any) -> None:
     draft = read_draft(value)
     assert_sound(lay_out(draft, ENGLISH), draft)

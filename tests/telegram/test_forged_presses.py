@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from telegram import Update
@@ -91,8 +91,9 @@ async def test_forged_data_is_never_an_unexpected_error(received: Received) -> N
             data += [f"{VERSION}:{action.name}:{value}:{job.id}" for value in GARBAGE[3:7]]
     assert await errors_of(received, [press(one, ANN, PRIVATE) for one in data]) == []
     assert len(await toasts(received)) == len(data)
-    # Only the button of a link may do without a job: what asks for something with an argument needs a valid one.
-    assert {other.kind for other in await stored(received)} == {JobKind.NEW, JobKind.LINK}
+    # Only the buttons of a link and of the list of projects may do without an argument: what asks for something with
+    # one needs a valid one.
+    assert {other.kind for other in await stored(received)} == {JobKind.NEW, JobKind.LINK, JobKind.SAY}
 
 
 async def test_what_is_pressed_over_and_over_is_no_error(received: Received) -> None:
@@ -107,7 +108,6 @@ FOR_EVERYONE = ("link", "more", "extract")
 """Actions with a job's id that all members of its chat may do; they charge nothing."""
 
 
-@settings(max_examples=50)
 @given(st.sampled_from(sorted(ACTIONS)), st.text())
 def test_any_text_is_an_action_or_none(name: str, value: str) -> None:
     action = unpack(f"{VERSION}:{name}:{value}")

@@ -366,6 +366,27 @@ async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str)
     assert (job.kind, job.text, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
 
 
+def of_forwarded_album(number: int, chat: Json, **fields: Any) -> Json:
+    """A video of an album that Ann forwards."""
+    video = {**VIDEO, "file_id": f"file-{number}", "file_unique_id": f"u{number}"}
+    album = {"media_group_id": "album", "forward_origin": FROM_BO, "video": video}
+    return message("", chat, message_id=number, **{"from": ANN}, **album, **fields)
+
+
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP], ids=lambda chat: chat["type"])
+async def test_a_forwarded_album_belongs_to_the_comment_above_it(received: Received, chat: Json) -> None:
+    comment = message(f"@{received.telegram.bot.username} 加标题", chat, message_id=1, **{"from": ANN})
+    jobs = [
+        *await received(comment),
+        *await received(of_forwarded_album(2, chat, caption="Big sale! https://shop.example.com/a.mp4")),
+        *await received(of_forwarded_album(3, chat)),
+    ]
+    gathered = [(await received.job_queue.gathered(job)).job for job in jobs if job.kind is JobKind.EDIT]
+    (job,) = [job for job in gathered if job.text]
+    assert (job.text, [file.file_id for file in job.files]) == ("加标题", ["file-2", "file-3"])
+    assert job.payload_as(EditPayload).links == ()
+
+
 def press(data: str, sender: Json, chat: Json = GROUP) -> Json:
     shown = {"message_id": 9, "date": 1, "chat": chat, "text": "shown", "from": {**OTHER_BOT, "id": 1}}
     return {

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
@@ -342,7 +342,6 @@ def documents(draw: st.DrawFn) -> Written:
 
 
 @given(documents())
-@settings(max_examples=150)
 def test_whatever_is_written_arrives_whole_and_in_order(written: Written) -> None:
     pieces = to_pieces(written.markdown)
     assert_sound(pieces)
@@ -358,7 +357,6 @@ def test_whatever_is_written_arrives_whole_and_in_order(written: Written) -> Non
 
 
 @given(documents())
-@settings(max_examples=50)
 def test_what_telegram_does_not_allow_inside_each_other_is_not(written: Written) -> None:
     for piece in to_pieces(written.markdown):
         for kind in (

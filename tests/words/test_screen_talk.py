@@ -4,7 +4,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.sandbox.nemovideo.scripts import screen_talk
@@ -178,7 +178,6 @@ PIECES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_only_takes_out_and_once_is_enough(text: str) -> None:
     done = remove_screen_talk(text)

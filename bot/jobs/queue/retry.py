@@ -7,7 +7,7 @@ from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, retry_id
-from bot.jobs.payloads import EditPayload, Payload
+from bot.jobs.payloads import EditPayload, ExportPayload, Payload
 from bot.jobs.queue.job_queue import JobQueue
 
 MAX_RESTORED_FILES = 10
@@ -99,12 +99,13 @@ async def _left_to_do(
         and answered.turn == (turn or Turn()).number
         and (not answered.failed or answered.has_changed)
     ):
-        return JobKind.EXPORT, (), None
+        asked = job.payload_as(EditPayload)
+        payload = ExportPayload(version=asked.version, project=asked.project) if asked.project else None
+        return JobKind.EXPORT, (), payload
     files, links = await not_uploaded(job_queue, chats, job)
-    payload = job.payload
-    if isinstance(payload, EditPayload):
-        payload = payload.model_copy(update={"links": tuple(links)})
-    return job.kind, files, payload
+    if isinstance(job.payload, EditPayload):
+        return job.kind, files, job.payload.model_copy(update={"links": tuple(links)})
+    return job.kind, files, job.payload
 
 
 async def not_uploaded(

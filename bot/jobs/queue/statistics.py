@@ -101,6 +101,15 @@ class QueueStatistics:
             top_people=tuple((int(person), int(requests)) for person, requests in top if requests),
         )
 
+    async def running(self) -> int:
+        """Return how many jobs of main queues run."""
+        started: Any = await self._redis.zrange(keys.STARTED_JOBS, 0, -1)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in started:
+                pipe.hget(keys.running_key(_chat_of(name), QueueName.MAIN), "job")
+            running = await pipe.execute()
+        return sum(name.endswith(f":{job_id}") for name, job_id in zip(started, running, strict=True))
+
     async def credits_left(self) -> int | None:
         """Return what the operator's account had when it was last read; ``None`` if that is long ago."""
         total: Any = await self._redis.hget(keys.OPERATOR_BALANCE, "total")
@@ -124,7 +133,7 @@ class QueueStatistics:
             start += len(jobs)
             async with self._redis.pipeline(transaction=False) as pipe:
                 for name, _ in jobs:
-                    chat = name.partition("{")[2].partition("}")[0]
+                    chat = _chat_of(name)
                     pipe.hget(keys.running_key(chat, QueueName.MAIN), "ticket")  # empty while it is parked
                     pipe.get(keys.open_question_key(chat))
                 blocks = await pipe.execute()
@@ -138,3 +147,7 @@ class QueueStatistics:
         oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
         names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
         return set(names)
+
+
+def _chat_of(job_key: str) -> str:
+    return job_key.partition("{")[2].partition("}")[0]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.chats.chats import CachedResult
+from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
-from bot.jobs.messages import Button, Progress
+from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
@@ -17,6 +20,7 @@ from bot.jobs.steps.export import (
     RenderLimits,
     browser_link,
 )
+from bot.jobs.versions import latest_of, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
@@ -31,6 +35,14 @@ class ReplacingResult(Checkpoint):
 
     name = "replacing_result"
     message_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownVersion:
+    """The version that a result is of."""
+
+    lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the present one
+    buttons: tuple[Button, ...] = ()
 
 
 class Deliver:
@@ -74,6 +86,7 @@ class Deliver:
             await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
             return
         await attempt.replace(HeldAnswer, ReplacingResult(message_id=delivered.message_id))
+        await self._save_video(attempt, exported, delivered)
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
                 draft_digest=exported.digest,
@@ -86,6 +99,34 @@ class Deliver:
         if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(Work.REQUEST, took_s)
+
+    async def _save_video(self, attempt: Attempt, exported: Exported, delivered: Delivered) -> None:
+        """Let the versions of the project know the video that was made of their draft."""
+        chats, key = self._projects.chats, attempt.job.chat
+        session_id = (await chats.get_for(attempt.job)).session_id
+        if delivered.file_id and session_id is not None:
+            await chats.versions.save_video(
+                key,
+                project_mark(session_id),
+                exported.digest,
+                delivered.file_id,
+                delivered.kind,
+                delivered.picture_id,
+            )
+
+    async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
+        """Return what is said of the version that the result is of, and its buttons."""
+        chats, key = self._projects.chats, attempt.job.chat
+        session_id = (await chats.get_for(attempt.job)).session_id
+        if session_id is None:
+            return _ShownVersion()
+        mark = project_mark(session_id)
+        versions = await chats.versions.all(key, mark)
+        shown = latest_of(versions, exported.digest)
+        if shown is None:
+            return _ShownVersion()
+        line = (version_line(shown, versions[-1]),) if exported.is_earlier else ()
+        return _ShownVersion(line, version_buttons(versions, shown, mark))
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""
@@ -111,12 +152,20 @@ class Deliver:
         link = await browser_link(self._projects, attempt)
         is_private, held = attempt.job.chat.is_private, attempt.load(HeldAnswer)
         page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
-        more = Button("button.more", ShowMore(attempt.job.id))
+        version = await self._version(attempt, exported)
+        answer = None if held is None else held.message
+        if version.lines:
+            answer = version.lines[0] if answer is None else with_lines(answer, version.lines)
         return Result(
             browser_link=link or "",
             project_link=page or "",
-            buttons=(*(held.message.buttons if held else ()), *next_buttons(exported.next_steps), more),
-            answer=held.message if held else None,
+            buttons=(
+                *(held.message.buttons if held else ()),
+                *version.buttons,
+                *next_buttons(exported.next_steps),
+                Button("button.more", ShowMore(attempt.job.id)),
+            ),
+            answer=answer,
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
             why_link=exported.why_link,

@@ -24,7 +24,7 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
-from bot.jobs.payloads import ExportPayload
+from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
 from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
@@ -34,6 +34,7 @@ from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
+from bot.jobs.steps.version_to_render import version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -107,6 +108,7 @@ class Exported(Checkpoint):
         as_file: Whether the chat wants files.
         may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
         next_steps: Names of the suggestions under it.
+        is_earlier: Whether it is of an earlier version of the project.
     """
 
     name = "exported"
@@ -123,6 +125,7 @@ class Exported(Checkpoint):
     as_file: bool = False
     may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
+    is_earlier: bool = False
 
 
 class CachedResultGone(Checkpoint):
@@ -157,7 +160,7 @@ class Export:
             await self.export(attempt)
 
     async def _is_wanted(self, attempt: Attempt) -> bool:
-        if attempt.job.kind is JobKind.EXPORT:
+        if attempt.job.kind is JobKind.EXPORT or attempt.job.payload_as(EditPayload).version is not None:
             return True
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
@@ -173,7 +176,8 @@ class Export:
         key, chats = attempt.job.chat, self._projects.chats
         try:
             state = await self._state(attempt)
-            draft = state.draft
+            earlier = await version_to_render(self._projects, attempt, state.draft)
+            draft = state.draft if earlier is None else earlier.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
@@ -184,12 +188,15 @@ class Export:
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
-            suggestions = next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            suggestions = (
+                () if earlier else next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+            )
             exported = Exported(
                 digest=draft.digest(),
                 as_file=chat.send_as_file,
                 may_shrink=chat.shrink_results,
                 next_steps=tuple(suggestion.name for suggestion in suggestions),
+                is_earlier=earlier is not None,
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
             if cached is not None and attempt.load(CachedResultGone) is None:
@@ -252,11 +259,11 @@ class Export:
                 )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
-                render = await self._start_render(attempt, render_id, raw_draft)
+                render = await self._start_render(attempt, render_id, raw_draft, number)
             except RenderIdTaken:
                 render_id = _new_render_id(attempt)
                 await attempt.save(RenderStarted(number=number, render_id=render_id))
-                render = await self._start_render(attempt, render_id, raw_draft)
+                render = await self._start_render(attempt, render_id, raw_draft, number)
         if render.render_id != render_id:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
@@ -266,7 +273,9 @@ class Export:
             await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
         return render
 
-    async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
+    async def _start_render(
+        self, attempt: Attempt, render_id: str, raw_draft: RawDraft, number: int
+    ) -> Render:
         nemo = self._projects.nemo
         try:
             return await self._projects.call(
@@ -275,10 +284,14 @@ class Export:
                 # The draft belongs to the lost project: a new one must not get it.
                 on_loss=LostProjectHandler(self._projects, attempt).end,
             )
-        except (TransportError, UnexpectedAnswer) as error:
-            # It may have begun all the same: the polls will show.
+        except (TransportError, UnexpectedAnswer, ServiceError) as error:
+            is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
+            if is_refusal and (type(error) is not ServiceError or number == RENDERS):
+                raise
+            # It may have begun all the same, or does the next time: the polls will show.
             log.warning("render.start_unknown", error=str(error))
-            return Render(render_id, RenderStatus.UNKNOWN)
+            why = f"{error.status or ''} {error.message}"
+            return Render(render_id, RenderStatus.UNKNOWN, error=why)
 
     async def _poll(self, attempt: Attempt, render: Render, times_s: tuple[float, ...]) -> Render:
         nemo = self._projects.nemo
@@ -312,7 +325,7 @@ class Export:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
                 if lost >= LOST_POLLS:
-                    return Render(render_id, RenderStatus.FAILED)
+                    return Render(render_id, RenderStatus.FAILED, error=render.error)
                 if silent >= SILENT_POLLS:
                     raise
         if render_began_s is not None and render.status is RenderStatus.COMPLETED:

@@ -11,9 +11,10 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class Gather:
-    """Wait for the rest of an album, or for what was forwarded with a comment.
+    """Take in what has arrived; wait for the rest only where what is there can't be used.
 
-    Words alone do not wait here: the pause that they need passes while the project is opened.
+    What is missing of an album, of forwards or of a long text arrives while the project is opened: `Upload` waits for
+    the rest of the pause.
     """
 
     name = "gather"
@@ -21,7 +22,7 @@ class Gather:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         gathered = attempt.claimed.gathered
-        if any(part.files or part.refusal for part in gathered.parts):
+        if any(part.refusal for part in gathered.parts):
             # Read again: more may have arrived while the position message was waited for.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
         await take_in(attempt, gathered)

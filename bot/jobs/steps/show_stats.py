@@ -28,7 +28,8 @@ class ShowStats:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         statistics = self._job_queue.statistics
-        today, active = await statistics.today(), await statistics.active_chats()
+        today = await statistics.today()
+        waiting, _ = await statistics.waiting()
         left = max(GUEST_ACCOUNTS_PER_WEEK - await self._guest_accounts.used_this_week(), 0)
         lines = [
             LocalizedMessage(
@@ -37,10 +38,7 @@ class ShowStats:
             LocalizedMessage("stats.people", {"people": today.people, "size": Bytes(today.bytes)}),
             LocalizedMessage(
                 "stats.now",
-                {
-                    "running": sum(chat.is_running for chat in active),
-                    "waiting": sum(chat.waiting for chat in active),
-                },
+                {"running": await statistics.running(), "waiting": waiting},
             ),
             LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
         ]

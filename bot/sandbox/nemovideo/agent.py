@@ -94,6 +94,13 @@ def small_talk(session: Session, text: str, chinese: bool) -> str:
     )
 
 
+def undo(session: Session) -> AppliedPrompt:
+    """Put the draft back as it was before the last turn that changed it."""
+    if session.earlier:
+        session.draft = session.earlier.pop()
+    return AppliedPrompt("undo", {}, "I took the last change back.", "已撤销上一步。")
+
+
 def nothing_there(chinese: bool) -> str:
     """Return the answer to an edit of an empty timeline."""
     if chinese:

@@ -31,6 +31,7 @@ _CLIP = (
 # What follows the subject of a generated clip and says how it looks or where it goes.
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
+_UNDO = re.compile(r"undo\b|撤销", re.IGNORECASE)
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
 _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|移除|去除|不要)"
 
@@ -136,8 +137,14 @@ class AddClips:
     """Append the uploads."""
 
 
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Put the timeline back as it was before the last turn that changed it."""
+
+
 Prompt = (
     Generate
+    | Undo
     | Trim
     | Between
     | Ratio
@@ -162,6 +169,8 @@ def parse(text: str) -> list[Prompt]:
         What to do, in order; empty if it asks for nothing.
     """
     words = " ".join(text.split())
+    if _UNDO.match(words):
+        return [Undo()]
     generate = _generate(words)
     rest = words.replace(generate.prompt, " ") if generate else words
     found: list[Prompt | None] = [

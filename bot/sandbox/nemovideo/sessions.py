@@ -48,6 +48,7 @@ class Session:
         unplaced: IDs of uploads that aren't on the timeline yet.
         generated: Clips that the agent generated, as the state shows them.
         paid: Whether the editing session was charged.
+        earlier: Its timelines before the turns that changed it.
         introduced: Whether the agent has said what it is.
         claim_tokens: Tokens of links to take it over.
     """
@@ -62,6 +63,7 @@ class Session:
     unplaced: list[str] = field(default_factory=list)
     generated: list[dict[str, Any]] = field(default_factory=list)
     paid: bool = False
+    earlier: list[Draft] = field(default_factory=list)
     introduced: bool = False
     claim_tokens: list[str] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import copy
 import itertools
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -12,7 +13,7 @@ from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
-from bot.sandbox.nemovideo.prompts import Generate, Music, Prompt, parse
+from bot.sandbox.nemovideo.prompts import Generate, Music, Prompt, Undo, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
@@ -173,6 +174,8 @@ class AgentTurn:
             return
         shown(*self._events.thought("Working out what to change"))
         await self._world.faults.wait_at(self._world.faults.find_hold("message", "work"))
+        if prompts != [Undo()]:
+            self._session.earlier.append(copy.deepcopy(self._session.draft))
         done = []
         prices = [0] * len(prompts) if free else self._prices(prompts)
         for prompt, price in zip(prompts, prices, strict=True):
@@ -191,9 +194,11 @@ class AgentTurn:
         held = accounts.freeze(self._account, price)
         try:
             await self._world.clock.sleep(pace.generate_s if isinstance(prompt, Generate) else pace.edit_s)
-            done = agent.carry_out(
-                session, prompt, self._clip(prompt) if isinstance(prompt, Generate) else None
-            )
+            if isinstance(prompt, Undo):
+                done = agent.undo(session)
+            else:
+                clip = self._clip(prompt) if isinstance(prompt, Generate) else None
+                done = agent.carry_out(session, prompt, clip)
         except BaseException:
             accounts.release(held)
             raise

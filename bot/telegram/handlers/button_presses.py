@@ -45,6 +45,15 @@ ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
 """Makes what a message shows, from what is stored when it is called."""
 
 
+def shown(view: View) -> ShowView:
+    """Return what makes a view that is ready."""
+
+    async def show(words: Words) -> View:
+        return view
+
+    return show
+
+
 @dataclass(frozen=True, slots=True)
 class PressReply:
     """What whoever pressed a button gets to see.

@@ -7,6 +7,7 @@ from telegram import Message, Update
 from bot.chats.chats import MAX_RESULTS
 from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_PROJECTS
+from bot.chats.versions import MAX_VERSIONS
 from bot.jobs.buttons import ForgetChat, KeepChat
 from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
 from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
@@ -114,6 +115,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
     params: dict[str, Param] = {
         "chat_days": chat_ttl_days,
         "projects": MAX_PROJECTS,
+        "versions": MAX_VERSIONS,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
         "said_for": Seconds(keys.BRIEF_JOB_TTL_S),

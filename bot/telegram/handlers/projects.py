@@ -9,14 +9,14 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.project_views import delete_view, list_view, project_view, rename_view
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView, not_yours
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.new_project import last_editor_id
 from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
-from bot.words import Words, bounded
+from bot.words import bounded
 
 _GONE = PressReply("projects.gone")
 
@@ -71,6 +71,8 @@ class ProjectHandlers(HandlerFamily):
         last_editor = await last_editor_id(self._submitter, press.chat)
         if not await self._permissions.may_change(press.update, last_editor):
             return PressReply("projects.not_yours")
+        if await self._submitter.chats.project_list.find(press.chat, action.mark) is None:
+            return _GONE
         payload = OpenProjectPayload(mark=action.mark)
         stored = await self._submitter.submit(press.update, QueueName.MAIN, JobKind.OPEN_PROJECT, payload)
         return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
@@ -87,18 +89,18 @@ class ProjectHandlers(HandlerFamily):
         if project is None:
             return _GONE
         if not action.is_sure:
-            return PressReply(show=_shown(delete_view(project)))
+            return PressReply(show=shown(delete_view(project)))
         if chat.session_id == project.session_id:
             return PressReply("projects.is_present")  # It was opened since.
         await chats.project_list.delete(press.chat, action.mark)
-        return PressReply("toast.project_deleted", show=_shown(await self._page(press.chat, 1)))
+        return PressReply("toast.project_deleted", show=shown(await self._page(press.chat, 1)))
 
     async def _look(self, press: Press, view: View) -> PressReply:
         """Show a view to whoever may change the message with the list."""
         asker = asker_of(press.message)
         if not await self._permissions.may_change(press.update, asker):
             return not_yours(press.update, asker)
-        return PressReply(show=_shown(view))
+        return PressReply(show=shown(view))
 
     async def _page(self, key: ChatKey, page: int) -> ListMessage:
         present = await self._list_present(key)
@@ -112,10 +114,3 @@ class ProjectHandlers(HandlerFamily):
         if await chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
             await chats.list_project(chat, self._submitter.clock.now())
         return chat.session_id
-
-
-def _shown(view: View) -> ShowView:
-    async def show(words: Words) -> View:
-        return view
-
-    return show

@@ -22,6 +22,8 @@ from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
 from bot.telegram.handlers.skills import SkillHandlers
 from bot.telegram.handlers.start_help import StartHelpHandlers
+from bot.telegram.handlers.templates import TemplateHandlers
+from bot.telegram.handlers.versions import VersionHandlers
 
 
 def register_handlers(services: HandlerServices) -> None:
@@ -40,6 +42,8 @@ def register_handlers(services: HandlerServices) -> None:
     for family in (
         JobCommands,
         ProjectHandlers,
+        VersionHandlers,
+        TemplateHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

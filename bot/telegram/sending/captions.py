@@ -37,7 +37,7 @@ def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) 
 
     Args:
         answer: The answer; ``None`` if there is none.
-        own: The line about the video.
+        own: The line about the video; empty if there is nothing to say beside the answer.
         words: The texts in the chat's language.
         limit: The longest text that Telegram takes, in UTF-16 units without formatting.
     """
@@ -47,7 +47,7 @@ def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) 
     said, lines = _parts(answer, words)
     text = Html(_SEPARATOR.join(part for part in (said, "\n".join(lines)) if part))
     if visible_length(text) <= room:
-        return Caption(Html(f"{text}{_SEPARATOR}{own}"))
+        return Caption(Html(_SEPARATOR.join(part for part in (text, own) if part)))
     return Caption(Html(f"{_beginning(answer, lines, room)}{_SEPARATOR}{own}"), is_whole=False)
 
 

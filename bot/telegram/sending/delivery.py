@@ -231,7 +231,8 @@ class Delivery:
                     note = words.text("deliver.video_forbidden")
                     prepared = replace(prepared, caption=Html(f"{prepared.caption}\n\n{note}"))
             case ResultForm.VIDEO:
-                prepared = _Prepared(words.text("deliver.again"), None)
+                # Sent again for another request than one to see it, the answer to that says why.
+                prepared = _Prepared(words.text("deliver.again") if result.answer is None else Html(""), None)
             case ResultForm.LINK:
                 prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
             case _:
@@ -384,7 +385,9 @@ class Delivery:
         sent = await send_once(
             checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
         )
-        return Delivered(sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id)
+        return Delivered(
+            sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
+        )
 
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]

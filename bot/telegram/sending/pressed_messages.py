@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocument, InputMediaVideo
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
+from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.ports import ChatGone
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -25,7 +26,24 @@ from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
-View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage
+_INPUT_MEDIA: Final = {
+    "video": InputMediaVideo,
+    "animation": InputMediaAnimation,
+    "document": InputMediaDocument,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoView:
+    """A video that Telegram has."""
+
+    file_id: str  # Telegram's id of it
+    kind: str  # what it was sent as: ``video``, ``animation`` or ``document``
+    caption: ListMessage
+    buttons: tuple[Button, ...] = ()
+
+
+View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage | VideoView
 MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words]]]
 
 
@@ -64,6 +82,17 @@ class PressedMessages:
             view, words = await make_view()
             markup = keyboard(view.buttons, words, self._bot.may_link)
             formatting: dict[str, Any]
+            if isinstance(view, VideoView):
+                media = _INPUT_MEDIA[view.kind](
+                    view.file_id, caption=format_list(words, view.caption), parse_mode=ParseMode.HTML
+                )
+                return await self._bot.edit_message_media(
+                    media,
+                    chat_id,
+                    message.message_id,
+                    reply_markup=markup,
+                    rate_limit_args=SendPriority.FREE,
+                )
             if isinstance(view, AgentMessage):
                 piece = to_pieces(view.markdown)[0]
                 text, formatting = piece.text, {"entities": piece.entities}

@@ -267,5 +267,7 @@ def _sent_message(message: Message) -> SentMessage:
     for kind in ("video", "animation", "document"):
         media = getattr(message, kind)
         if media is not None:
-            return sent.model_copy(update={"file_id": media.file_id, "kind": kind})
+            pictures = [media.thumbnail, *(getattr(media, "cover", None) or ())]
+            picture_id = next((one.file_id for one in reversed(pictures) if one is not None), "")
+            return sent.model_copy(update={"file_id": media.file_id, "kind": kind, "picture_id": picture_id})
     return sent

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, RenderStarted
@@ -49,6 +50,20 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     assert late[-1] < 20
     (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
     assert float(took_s) >= 100
+
+
+async def test_the_wait_is_measured_in_its_three_parts(rig: Rig) -> None:
+    def measured(part: str) -> float:
+        return REGISTRY.get_sample_value("nemovideo_render_seconds_sum", {"part": part}) or 0.0
+
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 100})
+    before = {part: measured(part) for part in ("queue", "render", "download")}
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    took = {part: measured(part) - earlier for part, earlier in before.items()}
+    assert 0 < took["queue"] < 30
+    assert 60 < took["render"] < 120
+    assert took["download"] > 0
 
 
 async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> None:
@@ -160,6 +175,36 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     assert started is not None
     assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
     assert attempt.load(Exported) is not None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 502, "body": "<html>Bad gateway</html>"},
+        {"status": 503, "content_type": "application/json", "body": '{"error": "overloaded"}'},
+        {"status": 500, "code": 5000},
+        {"status": 400, "content_type": "application/json", "body": '{"error": "Render id in use"}'},
+    ],
+    ids=lambda fault: str(fault["status"]),
+)
+async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: dict[str, Any]) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", **fault)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Exported) is not None
+
+
+async def test_why_no_render_starts_is_told(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", times=-1, status=503, body="<html>Service Unavailable</html>")
+    with pytest.raises(JobEnded) as ended:
+        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
+            rig.attempt(rig.job(kind=JobKind.EXPORT))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    reason = LocalizedMessage("export.reason_busy")
+    assert (ended.value.message.key, ended.value.message.params["reason"]) == ("export.failed", reason)
 
 
 async def test_files_of_the_agents_machine_are_rendered_from_their_urls(

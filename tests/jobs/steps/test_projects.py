@@ -9,8 +9,8 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.steps.new_project import NewProject
-from bot.jobs.steps.note_project import NoteProject
 from bot.jobs.steps.open_project import OpenProject
+from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
@@ -22,7 +22,7 @@ async def edited(rig: Rig, text: str) -> Chat:
     chat = await rig.open_project(a_draft(0))
     await rig.projects.chats.update(chat.key, ChatFields(answer_session_id=chat.session_id))
     draft = (KeptDraft(draft=a_draft(0)), AFTER)
-    await NoteProject(rig.projects)(rig.attempt(rig.job(text=text), ANSWERED, draft))
+    await SaveVersion(rig.projects)(rig.attempt(rig.job(text=text), ANSWERED, draft))
     return chat
 
 
@@ -56,7 +56,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
     chat = await rig.open_project(a_draft(0))
-    await NoteProject(rig.projects)(rig.attempt(rig.job(text="trim it")))
+    await SaveVersion(rig.projects)(rig.attempt(rig.job(text="trim it")))
     assert await rig.projects.chats.project_list.all(chat.key) == []
 
 

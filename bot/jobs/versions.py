@@ -1,0 +1,85 @@
+"""What a chat sees of its project's versions, and which of them a job renders."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.chats.versions import Version
+from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
+from bot.jobs.project_views import age_of
+
+
+def version_name(number: int) -> str:
+    """Return what a version is called in every language."""
+    return f"v{number}"
+
+
+def version_at(versions: Sequence[Version], number: int) -> Version | None:
+    """Return the version with a number."""
+    return next((version for version in versions if version.number == number), None)
+
+
+def latest_of(versions: Sequence[Version], draft_digest: str) -> Version | None:
+    """Return the latest version with a draft."""
+    return next((one for one in reversed(versions) if one.draft_digest == draft_digest), None)
+
+
+def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> tuple[Button, ...]:
+    """Return the buttons under a version's video: its neighbours, what goes back to it, or undoes it.
+
+    Args:
+        versions: All versions of the project, the oldest first.
+        shown: The one whose video it is.
+        mark: Stands for the project.
+    """
+    before, after = version_at(versions, shown.number - 1), version_at(versions, shown.number + 1)
+    latest = versions[-1]
+    buttons: list[Button] = []
+    if before is not None:
+        show = ShowVersion(mark, str(before.number))
+        buttons.append(Button(text=f"◀ {version_name(before.number)}", action=show))
+    if after is not None:
+        buttons.append(
+            Button(text=f"{version_name(after.number)} ▶", action=ShowVersion(mark, str(after.number)))
+        )
+        back = RestoreVersion(mark, str(shown.number))
+        if shown.packed_draft and shown.draft_digest != latest.draft_digest:
+            buttons.append(Button("button.restore_version", back))
+        if shown.picture_id and latest.picture_id:
+            buttons.append(Button("button.compare", Compare(mark, str(shown.number))))
+    elif before is not None and before.packed_draft:
+        buttons.append(Button("button.undo", RestoreVersion(mark, str(before.number))))
+    return tuple(buttons)
+
+
+def version_line(version: Version, latest: Version) -> LocalizedMessage:
+    """Say which version a video is of, and which one the project is at."""
+    params: dict[str, Param] = {"version": version_name(version.number), "words": words_of(version)}
+    if version.draft_digest == latest.draft_digest:
+        return LocalizedMessage("versions.current", params)
+    return LocalizedMessage("versions.earlier", {**params, "latest": version_name(latest.number)})
+
+
+def words_of(version: Version) -> Param:
+    """Return what a version was asked for in."""
+    return version.words or LocalizedMessage("versions.original")
+
+
+def history_view(versions: Sequence[Version], mark: str, now: datetime) -> ListMessage | LocalizedMessage:
+    """List a project's versions, the latest first, with a button for each that sends its video."""
+    if not versions:
+        return LocalizedMessage("versions.none")
+    latest = versions[-1]
+    lines, buttons = [], []
+    for version in reversed(versions):
+        params: dict[str, Param] = {
+            "version": version_name(version.number),
+            "words": words_of(version),
+            "age": age_of(version.made_at, now),
+        }
+        key = "versions.line_current" if version is latest else "versions.line"
+        lines.append(LocalizedMessage(key, params))
+        if version.packed_draft or version.file_id:
+            show = ShowVersion(mark, str(version.number))
+            buttons.append(Button(text=version_name(version.number), action=show))
+    return ListMessage(LocalizedMessage("versions.heading"), tuple(lines), tuple(buttons))

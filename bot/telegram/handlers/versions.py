@@ -1,0 +1,93 @@
+"""The versions of a project: ``/history``, and the buttons that show one, go back to it, or compare it."""
+
+from dataclasses import replace
+
+from telegram import Update
+
+from bot.chats.project_list import project_mark
+from bot.chats.versions import Version
+from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
+from bot.jobs.messages import ListMessage
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
+from bot.jobs.steps.timeline import timeline
+from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
+from bot.telegram.handlers.button_presses import Press, PressReply, not_yours, shown
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.job_buttons import prompt_job, send_prompt, without_button
+from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.captions import plain_text
+from bot.telegram.sending.formatting import format_lines
+from bot.telegram.sending.pressed_messages import VideoView
+from bot.words import Words
+
+_GONE = PressReply("versions.gone")
+
+
+class VersionHandlers(HandlerFamily):
+    """Handles this command and these buttons."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("history", self._history)
+        self.on_press(self._show, ShowVersion)
+        self.on_press(self._restore, RestoreVersion)
+        self.on_press(self._compare, Compare)
+
+    async def _history(self, update: Update, context: Context) -> None:
+        chats, key = self._submitter.chats, chat_key(message_of(update))
+        mark = project_mark((await chats.get(key)).session_id or "")
+        view = history_view(await chats.versions.all(key, mark), mark, self._submitter.clock.now())
+        await self._submitter.reply(update, view)
+
+    async def _show(self, press: Press, action: ShowVersion) -> PressReply:
+        asker = asker_of(press.message)
+        if not press.is_genuine and not await self._permissions.may_change(press.update, asker):
+            return not_yours(press.update, asker)
+        versions, version = await self._find(press, action)
+        if version is None:
+            return _GONE
+        if version.file_id and (press.message.video or press.message.animation or press.message.document):
+            caption = ListMessage(version_line(version, versions[-1]), ())
+            buttons = version_buttons(versions, version, action.mark)
+            return PressReply(show=shown(VideoView(version.file_id, version.kind, caption, buttons)))
+        payload = ExportPayload(version=version.number, project=action.mark)
+        await self._submitter.submit(press.update, QueueName.MAIN, JobKind.EXPORT, payload)
+        return PressReply("toast.sending_version", {"version": version_name(version.number)})
+
+    async def _restore(self, press: Press, action: RestoreVersion) -> PressReply:
+        versions, version = await self._find(press, action)
+        draft = None if version is None else version.draft
+        if version is None or draft is None:
+            return _GONE
+        session_id = (await self._submitter.chats.get(press.chat)).session_id
+        if session_id is None or project_mark(session_id) != action.mark:
+            return PressReply("versions.other_project")
+        words = Words(await self._submitter.language_in(press.update, press.chat))
+        is_undo = version.number == versions[-1].number - 1
+        prompt = words.plain("prompt.undo" if is_undo else "prompt.restore_version")
+        tracks = plain_text(format_lines(words, timeline(draft, press.chat)[1]))
+        others = without_button(press.message.reply_markup, press.data)
+        job = await prompt_job(self._submitter, press, f"{prompt}\n{tracks}")
+        if job is not None:
+            going_back = {"version": version.number, "project": action.mark}
+            job = replace(job, payload=job.payload_as(EditPayload).model_copy(update=going_back))
+        return await send_prompt(self._submitter, press, job, "toast.undoing", others)
+
+    async def _compare(self, press: Press, action: Compare) -> PressReply:
+        _, version = await self._find(press, action)
+        if version is None:
+            return _GONE
+        payload = ComparePayload(number=version.number, project=action.mark)
+        await self._submitter.submit(press.update, QueueName.QUICK, JobKind.COMPARE, payload)
+        return PressReply()
+
+    async def _find(
+        self, press: Press, action: ShowVersion | RestoreVersion | Compare
+    ) -> tuple[list[Version], Version | None]:
+        """Return all versions of a project, and the one that a button is about."""
+        versions = await self._submitter.chats.versions.all(press.chat, action.mark)
+        number = int(action.number) if action.number.isdecimal() else -1
+        return versions, version_at(versions, number)

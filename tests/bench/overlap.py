@@ -1,0 +1,116 @@
+"""From a render's end to Telegram's answer to the video, over links of limited speed, beside the slower of the two.
+
+NemoVideo and the Bot API are reached through relays that pass so many bytes a second, as long lines do. It
+begins when NemoVideo is asked for the video, right after it said that the render is done, and ends with the answer to
+`sendVideo`. Telegram's cloud takes 50 MB; an own server with `--local` reads the file from the disk, once it is whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.sandbox.botapi.client import People
+from bot.sandbox.nemovideo.client import NemoControl
+from bot.sandbox.running import bot_process
+from bot.sandbox.services import serve_services
+from tests.bench.overhead import NO_TIME
+from tests.bench.table import Figure
+
+MEGABYTE = 1_000_000
+SIZES_MB = (20, 45)
+LINK_MB_PER_S = 8.0
+BLOCK = 64 * 1024
+ROUNDS = 2
+LOOK_S = 0.1
+PATIENCE_S = 120.0
+GOAL = 1.15
+
+
+async def measure() -> list[Figure]:
+    """Each size a few times; the ratio to the transfer of the same bytes over one of the two links."""
+    figures = []
+    for size_mb in SIZES_MB:
+        taken = [await _seconds(size_mb) for _ in range(ROUNDS)]
+        ratios = [one * LINK_MB_PER_S / size_mb for one in taken]
+        mean = sum(ratios) / ROUNDS
+        path = f"render's end → sendVideo's answer, {size_mb} MB, both links {LINK_MB_PER_S:g} MB/s"
+        ours, peer = f"{sum(taken) / ROUNDS:.3g} s", f"one transfer: {size_mb / LINK_MB_PER_S:.3g} s"
+        figures.append(Figure(path, ours, peer, mean, min(ratios), max(ratios), "×", GOAL))
+    return figures
+
+
+async def _seconds(size_mb: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        data_dir = Path(folder)
+        async with (
+            serve_services(data_dir / "services", flood_limits=None) as services,
+            _capped(services.telegram_url) as telegram_url,
+            _capped(services.nemo_url) as nemo_url,
+            People(services.people_url) as people,
+            NemoControl(services.nemo_control_url) as nemo,
+            bot_process(
+                replace(services, telegram_url=telegram_url, nemo_url=nemo_url),
+                data_dir / "bot",
+                RENDER_POLL_S=str(LOOK_S),
+            ),
+        ):
+            await nemo.set(pace=NO_TIME, render_bytes=size_mb * MEGABYTE, media_origin=nemo_url)
+            ann = await people.person()
+            await ann.open()
+            await ann.say("make a 1 second video of a cat")
+            await ann.chat.wait(kind="video", timeout_s=PATIENCE_S)
+            (call,) = await people.wait_calls("sendVideo", timeout_s=PATIENCE_S)
+            asked_at = [one.at for one in await nemo.requests() if one.endpoint == "media"][-1]
+            return (datetime.fromisoformat(call["ended"]) - asked_at).total_seconds()
+
+
+@contextlib.asynccontextmanager
+async def _capped(url: str) -> AsyncIterator[str]:
+    """Pass on what goes to a server and back, each way at the link's speed over all connections."""
+    target = urlsplit(url)
+    ways = (_Link(), _Link())
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(target.hostname, target.port)
+        await asyncio.gather(ways[0].pass_on(reader, there_writer), ways[1].pass_on(there_reader, writer))
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Link:
+    """One direction of a line."""
+
+    def __init__(self) -> None:
+        self._free_at_s = 0.0
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on bytes until one side ends."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):
+            while block := await reader.read(BLOCK):
+                self._free_at_s = max(self._free_at_s, loop.time()) + len(block) / (LINK_MB_PER_S * MEGABYTE)
+                await asyncio.sleep(self._free_at_s - loop.time())
+                writer.write(block)
+                await writer.drain()
+        with contextlib.suppress(OSError):
+            writer.close()
