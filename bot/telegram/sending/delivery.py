@@ -242,7 +242,10 @@ class Delivery:
                 prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
             case _:
                 prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
-        every_button = [*buttons, *result.buttons, *_browser_button(result, buttons)]
+        share: list[Button] = []
+        if result.share and not prepared.is_text(result) and self._bot.supports_inline_queries:
+            share = [Button("button.share", share=result.share)]
+        every_button = [*buttons, *result.buttons, *share, *_browser_button(result, buttons)]
         markup = keyboard(every_button, words, self._bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
