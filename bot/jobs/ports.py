@@ -41,6 +41,7 @@ class Result:
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
+        share: What is typed behind the bot's name to send it elsewhere; empty if it can't be shared.
         buttons: Other buttons under it.
         answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
@@ -58,6 +59,7 @@ class Result:
     as_file: bool = False
     browser_link: str = ""
     project_link: str = ""
+    share: str = ""
     buttons: tuple[Button, ...] = ()
     answer: TextMessage | None = None
 

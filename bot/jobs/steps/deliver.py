@@ -20,7 +20,7 @@ from bot.jobs.steps.export import (
     RenderLimits,
     browser_link,
 )
-from bot.jobs.versions import latest_of, version_buttons, version_line
+from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
@@ -43,6 +43,7 @@ class _ShownVersion:
 
     lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the present one
     buttons: tuple[Button, ...] = ()
+    share: str = ""  # as in ``Result``
 
 
 class Deliver:
@@ -126,7 +127,7 @@ class Deliver:
         if shown is None:
             return _ShownVersion()
         line = (version_line(shown, versions[-1]),) if exported.is_earlier else ()
-        return _ShownVersion(line, version_buttons(versions, shown, mark))
+        return _ShownVersion(line, version_buttons(versions, shown, mark), shared_as(key, shown, mark))
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""
@@ -166,6 +167,7 @@ class Deliver:
                 Button("button.more", ShowMore(attempt.job.id)),
             ),
             answer=answer,
+            share=version.share,
             path=attempt.responder.result_path if exported.is_fetched else None,
             link=exported.link,
             why_link=exported.why_link,

@@ -10,6 +10,7 @@ from bot.telegram.handlers.edited_messages import EditedMessageHandlers
 from bot.telegram.handlers.group_events import GroupHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.ignored_messages import IgnoredMessages
+from bot.telegram.handlers.inline import InlineHandlers
 from bot.telegram.handlers.job_buttons import JobButtons
 from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
@@ -44,6 +45,7 @@ def register_handlers(services: HandlerServices) -> None:
         ProjectHandlers,
         VersionHandlers,
         TemplateHandlers,
+        InlineHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

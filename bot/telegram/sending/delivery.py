@@ -243,7 +243,10 @@ class Delivery:
             for one in result.buttons
             if not (prepared.is_text(result) and isinstance(one.action, ShowMore))
         ]
-        every_button = [*buttons, *of_result, *_browser_button(result, buttons)]
+        share: list[Button] = []
+        if result.share and not prepared.is_text(result) and self._bot.supports_inline_queries:
+            share = [Button("button.share", share=result.share)]
+        every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
         markup = keyboard(every_button, words, self._bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)

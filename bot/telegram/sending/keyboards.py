@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQueryChosenChat
 
 from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
@@ -36,6 +36,7 @@ def inline_button(button: Button, words: Words) -> InlineKeyboardButton:
         _label(button, words),
         url=button.url or None,
         callback_data=pack(button.action) if button.action is not None else None,
+        switch_inline_query_chosen_chat=_any_chat(button.share) if button.share else None,
         style=button.style or None,
     )
 
@@ -50,6 +51,12 @@ def in_rows(inline_buttons: Sequence[InlineKeyboardButton]) -> list[list[InlineK
         else:
             rows.append([button])
     return rows
+
+
+def _any_chat(query: str) -> SwitchInlineQueryChosenChat:
+    return SwitchInlineQueryChosenChat(
+        query, allow_user_chats=True, allow_bot_chats=False, allow_group_chats=True, allow_channel_chats=True
+    )
 
 
 def _is_wide(button: InlineKeyboardButton) -> bool:
