@@ -152,8 +152,10 @@ class Responder(Protocol):
         """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
-        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
+        """Send a file, once for each idempotency key: pictures as photos, if Telegram takes them.
 
         A file that Telegram refuses is left out.
 
@@ -162,6 +164,8 @@ class Responder(Protocol):
             name: Its name, which may be anything.
             content_type: Its declared MIME type; may be empty.
             content: Its bytes, at most ``MAX_SENT_BYTES``.
+            kind_sent: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
+                ``video_note``.
 
         Raises:
             ChatGone: Nobody is left to answer.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
+from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
@@ -163,6 +164,7 @@ class Deliver:
                 *(held.message.buttons if held else ()),
                 *version.buttons,
                 *next_buttons(exported.next_steps),
+                Button("button.more", ShowMore(attempt.job.id)),
             ),
             answer=answer,
             share=version.share,
