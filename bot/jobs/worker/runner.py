@@ -210,7 +210,10 @@ class JobRunner:
 
     async def _run_to_end(self, attempt: Attempt) -> JobState:
         """Take the steps, send the last message, and close the progress message. All of it can be interrupted."""
-        message, state = await self._take_steps(attempt)
+        try:
+            message, state = await self._take_steps(attempt)
+        finally:
+            await attempt.stop_fetching()
         try:
             if message is not None:
                 _log_answer(message)

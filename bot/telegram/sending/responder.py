@@ -140,6 +140,11 @@ class TelegramResponder:
         return self._delivery.send_limit
 
     @property
+    def sends_arriving(self) -> bool:
+        """See ``ports.Responder``."""
+        return self._delivery.sends_arriving
+
+    @property
     def result_path(self) -> Path:
         """See ``ports.Responder``."""
         return result_path(self._delivery.work_dir, self._job.id)
