@@ -139,6 +139,12 @@ def sandbox(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The chat page's port; 0 takes a free one.")
     ] = 0,
+    telegram_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --only: Telegram's port; 0 takes a free one.")
+    ] = 0,
+    nemo_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --only: NemoVideo's port; 0 takes a free one.")
+    ] = 0,
     load: Annotated[
         int | None,
         typer.Option(
@@ -166,7 +172,7 @@ def sandbox(
             return
         if play is not None:
             sys.exit(_run(command.play(Path(play), out)))
-        _run(command.services() if only else command.chat(data_dir, port))
+        _run(command.services(telegram_port, nemo_port) if only else command.chat(data_dir, port))
     except WrongSettings as error:
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except (CannotStart, StoreError, command.WrongFile) as error:

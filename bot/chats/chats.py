@@ -26,6 +26,7 @@ from redis.asyncio.lock import Lock
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import Reader, RecentReadings
+from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
 from bot.store.keys import (
@@ -267,6 +268,7 @@ class Chats:
         self._readings = RecentReadings[Chat]()
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
+        self.templates = Templates(redis, self._ttl_s)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.album import read_gathered_job
@@ -22,6 +22,7 @@ from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.job_reader import read_checkpoints
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
+from bot.jobs.queue.packed_request import unpack
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of
 from bot.runtime.clock import Clock
@@ -180,7 +181,7 @@ class JobAdmin:
         for name, (request, state) in zip(names, answers, strict=True):
             if request is None or state not in states:
                 continue  # it expired meanwhile
-            asked_at[name] = STORED_JOB.validate_json(request).asked_at
+            asked_at[name] = unpack(request).asked_at
         return asked_at
 
     async def row(self, job_id: str) -> JobRow:
@@ -197,7 +198,9 @@ class JobAdmin:
             row = await self._row(name)
             if row is not None:
                 return row
-        raise CommandRefused(f"There is no job {job_id}: they are kept for a week, and not after /forget")
+        raise CommandRefused(
+            f"There is no job {job_id}: most are kept for a week, large ones for a day, none after /forget"
+        )
 
     async def _row(self, name: str) -> JobRow | None:
         fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))

@@ -243,6 +243,38 @@ class Compare(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class ListTemplates(ButtonAction):
+    """List the requests that the chat has saved."""
+
+    name = "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTemplate(ButtonAction):
+    """Show the template with a mark, and what can be done with it."""
+
+    name = "template"
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTemplate(ButtonAction):
+    """Send the template with a mark to the agent, or keep it for the next file."""
+
+    name = "run_template"
+    on_next_file: bool
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTemplate(ButtonAction):
+    """Forget the template with a mark."""
+
+    name = "delete_template"
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
     """Show where the project opens in a browser; make a project if there is none.
 

@@ -26,6 +26,9 @@ PROJECTS = f"{NAMESPACE}projects:"  # as its chat: the projects that it can go b
 VERSIONS = (
     f"{NAMESPACE}versions:"  # CHAT_TTL_DAYS after the last one: a project's versions by their numbers, a hash
 )
+TEMPLATES = (
+    f"{NAMESPACE}templates:"  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
+)
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
@@ -65,6 +68,11 @@ def versions_key(chat: str, mark: str) -> str:
     return f"{VERSIONS}{{{chat}}}:{mark}"
 
 
+def templates_key(chat: str) -> str:
+    """Return the key of the requests that a chat has saved; all its topics share them."""
+    return f"{TEMPLATES}{{{chat}}}"
+
+
 def uploads_key(chat: str) -> str:
     """Return the key of the latest files that were uploaded into a chat's projects."""
     return f"{UPLOADS}{{{chat}}}"
@@ -88,6 +96,9 @@ WAITING_OF = (
     f"{NAMESPACE}jobs:waiting_of:"  # WAITING_OF_TTL_S after the last: keys of a person's waiting jobs, a set
 )
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
+ENDED_JOBS = (
+    f"{NAMESPACE}jobs:ended"  # WHOLE_JOB_TTL_S each: keys of jobs that are kept whole, by when they ended
+)
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
 OPEN_QUESTION = (
     f"{NAMESPACE}open_question:"  # until it has its answer: id of the job that asks something in a chat
@@ -95,9 +106,7 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
-USUAL_TIMES = (
-    f"{NAMESPACE}usual:"  # for ever: the newest times in s of each kind of work, a list of at most 31
-)
+USUAL_TIMES = f"{NAMESPACE}usual:"  # USUAL_TIMES_TTL_S after the last: each kind of work's newest times
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -105,8 +114,10 @@ DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long a
 WAITING_OF_TTL_S = 86_400
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day
 JOB_TTL_S = 7 * 86_400
+WHOLE_JOB_TTL_S = 86_400  # after it ended; from then on, what buttons need is kept of a job
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
+USUAL_TIMES_TTL_S = 30 * 86_400
 GIVEN_UP_TTL_S = 30 * 86_400
 GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400

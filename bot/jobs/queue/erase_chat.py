@@ -29,7 +29,7 @@ class ChatEraser:
     async def erase(self, claimed: ClaimedJob) -> bool:
         """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
 
-        With a topic of a private chat goes the person's account.
+        With a topic of a private chat go the person's account and templates.
 
         Args:
             claimed: A job that runs in the main queue.
@@ -40,7 +40,8 @@ class ChatEraser:
         chat = str(claimed.job.chat)
         names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
         if claimed.job.chat.is_private:
-            names.append(keys.chat_key(str(claimed.job.chat.of_account)))
+            account = str(claimed.job.chat.of_account)
+            names += [keys.chat_key(account), keys.templates_key(account)]
         is_erased = await self._erase(
             [
                 keys.job_key(chat, claimed.job.id),

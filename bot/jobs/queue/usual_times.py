@@ -59,6 +59,7 @@ class UsualTimes:
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
             pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
+            pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
             await pipe.execute()
 
 

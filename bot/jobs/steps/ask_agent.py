@@ -147,8 +147,11 @@ class AskAgent:
             turn = attempt.load(Turn) or Turn()
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
-                turn = await ask_person(attempt, answered, answered.question)
-                answered = await self._take_turn(attempt, turn)
+                following = await ask_person(attempt, answered, answered.question)
+                if following is None:
+                    answered = await _end_early(attempt, answered, turn)
+                else:
+                    turn, answered = following, await self._take_turn(attempt, following)
             await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
@@ -170,11 +173,7 @@ class AskAgent:
                 raise
             # What was done before the agent's question was paid for: it is delivered all the same.
             log.warning("ask_agent.ended_early", turn=turn.number, error=type(error).__name__)
-            early = answered.model_copy(
-                update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
-            )
-            await attempt.save(early)
-            return early
+            return await _end_early(attempt, answered, turn)
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
         asked = attempt.load(AgentAsked) or AgentAsked()
@@ -436,6 +435,15 @@ class _AgentTurn:
 
     def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
         return None if asked is None else in_words(asked, Words(self._attempt.job.language))
+
+
+async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
+    """Save that a turn ended with what the one before it had changed."""
+    early = answered.model_copy(
+        update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
+    )
+    await attempt.save(early)
+    return early
 
 
 def bounded_answer(text: str) -> str:

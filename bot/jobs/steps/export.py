@@ -261,11 +261,11 @@ class Export:
                 )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
-                render = await self._start_render(attempt, render_id, raw_draft)
+                render = await self._start_render(attempt, render_id, raw_draft, number)
             except RenderIdTaken:
                 render_id = _new_render_id(attempt)
                 await attempt.save(RenderStarted(number=number, render_id=render_id))
-                render = await self._start_render(attempt, render_id, raw_draft)
+                render = await self._start_render(attempt, render_id, raw_draft, number)
         if render.render_id != render_id:
             await attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
@@ -275,7 +275,9 @@ class Export:
             await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
         return render
 
-    async def _start_render(self, attempt: Attempt, render_id: str, raw_draft: RawDraft) -> Render:
+    async def _start_render(
+        self, attempt: Attempt, render_id: str, raw_draft: RawDraft, number: int
+    ) -> Render:
         nemo = self._projects.nemo
         try:
             return await self._projects.call(
@@ -284,10 +286,14 @@ class Export:
                 # The draft belongs to the lost project: a new one must not get it.
                 on_loss=LostProjectHandler(self._projects, attempt).end,
             )
-        except (TransportError, UnexpectedAnswer) as error:
-            # It may have begun all the same: the polls will show.
+        except (TransportError, UnexpectedAnswer, ServiceError) as error:
+            is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
+            if is_refusal and (type(error) is not ServiceError or number == RENDERS):
+                raise
+            # It may have begun all the same, or does the next time: the polls will show.
             log.warning("render.start_unknown", error=str(error))
-            return Render(render_id, RenderStatus.UNKNOWN)
+            why = f"{error.status or ''} {error.message}"
+            return Render(render_id, RenderStatus.UNKNOWN, error=why)
 
     async def _poll(self, attempt: Attempt, render: Render, times_s: tuple[float, ...]) -> Render:
         nemo = self._projects.nemo
@@ -321,7 +327,7 @@ class Export:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
                 if lost >= LOST_POLLS:
-                    return Render(render_id, RenderStatus.FAILED)
+                    return Render(render_id, RenderStatus.FAILED, error=render.error)
                 if silent >= SILENT_POLLS:
                     raise
         if render_began_s is not None and render.status is RenderStatus.COMPLETED:

@@ -21,6 +21,7 @@ from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.requests import RequestHandlers
 from bot.telegram.handlers.skills import SkillHandlers
 from bot.telegram.handlers.start_help import StartHelpHandlers
+from bot.telegram.handlers.templates import TemplateHandlers
 from bot.telegram.handlers.versions import VersionHandlers
 
 
@@ -41,6 +42,7 @@ def register_handlers(services: HandlerServices) -> None:
         JobCommands,
         ProjectHandlers,
         VersionHandlers,
+        TemplateHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,

@@ -211,6 +211,36 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     assert attempt.load(Exported) is not None
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 502, "body": "<html>Bad gateway</html>"},
+        {"status": 503, "content_type": "application/json", "body": '{"error": "overloaded"}'},
+        {"status": 500, "code": 5000},
+        {"status": 400, "content_type": "application/json", "body": '{"error": "Render id in use"}'},
+    ],
+    ids=lambda fault: str(fault["status"]),
+)
+async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: dict[str, Any]) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", **fault)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Exported) is not None
+
+
+async def test_why_no_render_starts_is_told(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", times=-1, status=503, body="<html>Service Unavailable</html>")
+    with pytest.raises(JobEnded) as ended:
+        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
+            rig.attempt(rig.job(kind=JobKind.EXPORT))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    reason = LocalizedMessage("export.reason_busy")
+    assert (ended.value.message.key, ended.value.message.params["reason"]) == ("export.failed", reason)
+
+
 async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

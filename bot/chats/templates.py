@@ -1,0 +1,78 @@
+"""The requests that a chat has saved to use them again."""
+
+import hashlib
+from typing import Any, cast
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from redis.asyncio import Redis
+
+from bot.chats.key import ChatKey
+from bot.store.keys import templates_key
+
+MAX_TEMPLATES = 20  # kept for each chat
+MAX_TEMPLATE_NAME_CHARS = 40
+MAX_TEMPLATE_PROMPT_CHARS = 2000
+
+_MARK_DIGITS = 10
+
+
+class Template(BaseModel):
+    """A saved request.
+
+    Attributes:
+        name: Its name; saving another request under it replaces this one.
+        prompt: The request, with the answers to the agent's questions.
+        saved_at: When, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    prompt: str
+    saved_at: AwareDatetime
+
+    @property
+    def mark(self) -> str:
+        """What stands for it in buttons: the same for names that differ in case alone."""
+        return hashlib.sha256(self.name.casefold().encode()).hexdigest()[:_MARK_DIGITS]
+
+
+class Templates:
+    """The templates of all chats, in the store; all topics of a chat share them."""
+
+    def __init__(self, redis: Redis, ttl_s: int) -> None:
+        self._redis = redis
+        self._ttl_s = ttl_s
+
+    async def all(self, key: ChatKey) -> list[Template]:
+        """Return a chat's templates, the newest first."""
+        texts = await cast(Any, self._redis.hvals(_name(key)))
+        found = map(Template.model_validate_json, texts)
+        return sorted(found, key=lambda template: template.saved_at, reverse=True)
+
+    async def find(self, key: ChatKey, mark: str) -> Template | None:
+        """Return the template with a mark, and keep the chat's templates for their whole time again."""
+        async with self._redis.pipeline(transaction=True) as transaction:
+            transaction.hget(_name(key), mark)
+            transaction.expire(_name(key), self._ttl_s)
+            text, _ = await transaction.execute()
+        return None if text is None else Template.model_validate_json(text)
+
+    async def save(self, key: ChatKey, template: Template) -> bool:
+        """Save a template, and return whether there was room for it."""
+        known = {one.mark for one in await self.all(key)}
+        if template.mark not in known and len(known) >= MAX_TEMPLATES:
+            return False
+        async with self._redis.pipeline(transaction=True) as transaction:
+            transaction.hset(_name(key), template.mark, template.model_dump_json())
+            transaction.expire(_name(key), self._ttl_s)
+            await transaction.execute()
+        return True
+
+    async def delete(self, key: ChatKey, mark: str) -> None:
+        """Forget a template."""
+        await cast(Any, self._redis.hdel(_name(key), mark))
+
+
+def _name(key: ChatKey) -> str:
+    return templates_key(str(key.of_account))
