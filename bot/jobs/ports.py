@@ -43,6 +43,7 @@ class Result:
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
+        share: What is typed behind the bot's name to send it elsewhere; empty if it can't be shared.
         buttons: Other buttons under it.
         answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
@@ -61,6 +62,7 @@ class Result:
     as_file: bool = False
     browser_link: str = ""
     project_link: str = ""
+    share: str = ""
     buttons: tuple[Button, ...] = ()
     answer: TextMessage | None = None
 
@@ -153,8 +155,10 @@ class Responder(Protocol):
         """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
-        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
+        """Send a file, once for each idempotency key: pictures as photos, if Telegram takes them.
 
         A file that Telegram refuses is left out.
 
@@ -163,6 +167,8 @@ class Responder(Protocol):
             name: Its name, which may be anything.
             content_type: Its declared MIME type; may be empty.
             content: Its bytes, at most ``MAX_SENT_BYTES``.
+            kind_sent: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
+                ``video_note``.
 
         Raises:
             ChatGone: Nobody is left to answer.

@@ -105,7 +105,9 @@ class RecordingResponder:
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
         raise NotImplementedError
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:

@@ -21,6 +21,7 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
@@ -337,16 +338,28 @@ class JobQueue(JobReader):
         """Let no more parts join a job; idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
-    async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:
+    async def finish(
+        self,
+        claimed: ClaimedJob,
+        state: JobState,
+        error: str = "",
+        progress: JobProgress | None = None,
+    ) -> None:
         """End a job, and let the next one start.
 
         Args:
             claimed: The job.
             state: How it ended.
             error: Why it was given up, if it was; kept for the operator.
+            progress: How far it came.
         """
         job = claimed.job
         argument: dict[str, Any] = {}
+        if progress is not None:
+            argument["progress"] = {
+                "field": JobField.CHECKPOINT + field_of(JobProgress),
+                "value": progress.model_dump_json(exclude_defaults=True),
+            }
         if error:
             given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
             argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()

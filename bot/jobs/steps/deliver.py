@@ -9,6 +9,7 @@ import structlog
 
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
+from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
@@ -22,7 +23,7 @@ from bot.jobs.steps.export import (
     RenderLimits,
     browser_link,
 )
-from bot.jobs.versions import latest_of, version_buttons, version_line
+from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
@@ -48,6 +49,7 @@ class _ShownVersion:
 
     lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the present one
     buttons: tuple[Button, ...] = ()
+    share: str = ""  # as in ``Result``
 
 
 class Deliver:
@@ -139,7 +141,7 @@ class Deliver:
         if shown is None:
             return _ShownVersion()
         line = (version_line(shown, versions[-1]),) if exported.is_earlier else ()
-        return _ShownVersion(line, version_buttons(versions, shown, mark))
+        return _ShownVersion(line, version_buttons(versions, shown, mark), shared_as(key, shown, mark))
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""
@@ -176,8 +178,10 @@ class Deliver:
                 *(held.message.buttons if held else ()),
                 *version.buttons,
                 *next_buttons(exported.next_steps),
+                Button("button.more", ShowMore(attempt.job.id)),
             ),
             answer=answer,
+            share=version.share,
             path=attempt.responder.result_path if exported.is_fetched else None,
             arriving=attempt.arriving,
             link=exported.link,

@@ -308,6 +308,7 @@ class Export:
             if polls and render.progress is not None:
                 expected_s = _expected_s(render.progress, elapsed_s, times_s)
                 attempt.responder.report_progress(_progress(attempt, (expected_s,), render.progress))
+                await attempt.save_render_progress(render.progress)
             await attempt.clock.sleep(pause_s)
             polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
             try:

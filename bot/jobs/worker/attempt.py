@@ -1,12 +1,13 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import contextlib
+from collections.abc import Coroutine, Iterator, Mapping
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, Checkpoint, StoredCheckpoints, field_of
-from bot.jobs.messages import OutgoingMessage
+from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
@@ -59,6 +60,7 @@ class Attempt(StoredCheckpoints):
         self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched
         self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
+        self.progress = self.load(JobProgress) or JobProgress()
         self._job = claimed.job
         self._job_queue = job_queue
         self._task: asyncio.Task[Any] | None = None
@@ -72,7 +74,35 @@ class Attempt(StoredCheckpoints):
         """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
         self._job = job
 
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Note a step with its times. They are saved with what it saves; one that is taken up again goes on."""
+        before = tuple(step for step in self.progress.steps if step.name != name)
+        began = next((step for step in self.progress.steps if step.name == name), None)
+        taken = StepTime(name=name, began_at=began.began_at if began else self.clock.now().timestamp())
+        self._note(steps=(*before, taken))
+        try:
+            yield
+        finally:
+            ended = taken.model_copy(update={"ended_at": self.clock.now().timestamp()})
+            self._note(steps=(*before, ended))
+
+    async def save_render_progress(self, percent: float) -> None:
+        """Save how much is rendered, in steps of 10 %."""
+        if (rounded := int(percent) // 10 * 10) != self.progress.render_percent:
+            self._note(render_percent=rounded)
+            await self.save(self.progress)
+
+    def note_failure(self, message: OutgoingMessage | None) -> None:
+        """Note why the job fails: what the chat is told."""
+        if isinstance(message, LocalizedMessage):
+            self._note(ended_with=LocalizedMessage(message.key, message.params))
+
+    def _note(self, **changed: Any) -> None:
+        self.progress = self.progress.model_copy(update=changed)
+
     async def _write(self, values: Mapping[str, Any]) -> None:
+        values = {**values, field_of(JobProgress): self.progress.model_dump(mode="json")}
         match await self._job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)

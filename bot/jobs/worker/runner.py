@@ -200,7 +200,7 @@ class JobRunner:
                 await attempt.responder.release_files()
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
-                await self._job_queue.finish(attempt.claimed, state, error)
+                await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)
                 if error and self._send_alert is not None:
                     with contextlib.suppress(RedisError):
                         await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
@@ -214,6 +214,8 @@ class JobRunner:
             message, state = await self._take_steps(attempt)
         finally:
             await attempt.stop_fetching()
+        if state is JobState.FAILED:
+            attempt.note_failure(message)
         try:
             if message is not None:
                 _log_answer(message)
@@ -269,7 +271,8 @@ class JobRunner:
         began_s = self._clock.monotonic_s()
         outcome: str = JobState.DONE
         try:
-            await step(attempt)
+            with attempt.step(step.name):
+                await step(attempt)
         except JobEnded as end:
             outcome = end.state
             raise

@@ -14,13 +14,13 @@ from telegram import InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
-from bot.jobs.buttons import Export
+from bot.jobs.buttons import Export, ShowMore
 from bot.jobs.checkpoints import Checkpoint, Checkpoints
 from bot.jobs.messages import Button, Param, Progress
 from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
-from bot.media.shrink import CannotShrink, shrink_video
+from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.web_links import with_host
@@ -72,11 +72,6 @@ class _Prepared:
     def is_text(self, result: Result) -> bool:
         """Whether it goes as a text, without the video."""
         return self.path is None and not result.file_id
-
-
-def smaller_path(path: Path) -> Path:
-    """Return where the smaller version of a result lies."""
-    return path.with_name(f"{path.stem}-small{path.suffix}")
 
 
 class Delivery:
@@ -250,7 +245,16 @@ class Delivery:
                 prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
             case _:
                 prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
-        every_button = [*buttons, *result.buttons, *_browser_button(result, buttons)]
+        # Of a link or a text nothing else can be made.
+        of_result = [
+            one
+            for one in result.buttons
+            if not (prepared.is_text(result) and isinstance(one.action, ShowMore))
+        ]
+        share: list[Button] = []
+        if result.share and not prepared.is_text(result) and self._bot.supports_inline_queries:
+            share = [Button("button.share", share=result.share)]
+        every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
         markup = keyboard(every_button, words, self._bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)

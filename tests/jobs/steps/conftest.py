@@ -133,6 +133,7 @@ class RecordingResponder:
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
     sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
+    kinds_sent: dict[str, str] = field(default_factory=dict)
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
@@ -163,8 +164,11 @@ class RecordingResponder:
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
         self.sent_files.setdefault(idempotency_key, (name, content_type, content))
+        self.kinds_sent[idempotency_key] = kind_sent
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
