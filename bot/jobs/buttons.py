@@ -154,6 +154,23 @@ class Export(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowMore(ButtonAction):
+    """Show what else can be made of the finished video of a job."""
+
+    name = "more"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeExtract(ButtonAction):
+    """Make something else of the finished video of a job: an ``Extract``, a ``smaller`` version, a ``file``."""
+
+    name = "extract"
+    form: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowCredits(ButtonAction):
     """Show the credits."""
 
