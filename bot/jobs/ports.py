@@ -10,6 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
+from bot.runtime.arriving_file import ArrivingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Result:
 
     Args:
         path: The file; ``None`` if there is only ``file_id`` or ``link``.
+        arriving: The same file, if it may not be whole yet.
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
         why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
             is not allowed.
@@ -47,6 +49,7 @@ class Result:
     """
 
     path: Path | None = None
+    arriving: ArrivingFile | None = None
     link: str = ""
     why_link: str = "too_large"
     spare_link: str = ""
@@ -152,8 +155,10 @@ class Responder(Protocol):
         """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
-        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
+        """Send a file, once for each idempotency key: pictures as photos, if Telegram takes them.
 
         A file that Telegram refuses is left out.
 
@@ -162,6 +167,8 @@ class Responder(Protocol):
             name: Its name, which may be anything.
             content_type: Its declared MIME type; may be empty.
             content: Its bytes, at most ``MAX_SENT_BYTES``.
+            kind_sent: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
+                ``video_note``.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -194,6 +201,11 @@ class Responder(Protocol):
         ...
 
     @property
+    def sends_arriving(self) -> bool:
+        """Whether a file can be sent while it is still being written."""
+        ...
+
+    @property
     def result_path(self) -> Path:
         """The file that the job's result is written to."""
         ...
@@ -204,6 +216,7 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
             FileGone: Telegram no longer has the file that was sent before.
+            NeverArrived: The rest of the file did not come; nothing was sent.
         """
         ...
 

@@ -192,7 +192,7 @@ class BotStep(_Model):
     never_says: Texts = ()
     formatted: dict[str, str] = Field(default_factory=dict)
     sends: Video | None = None
-    shows: Literal["photo", "document"] | None = None
+    shows: Literal["photo", "document", "animation", "audio", "video_note"] | None = None
     live: Texts = ()
     live_is_gone: bool = False
     buttons: Texts = ()

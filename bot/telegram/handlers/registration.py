@@ -15,6 +15,7 @@ from bot.telegram.handlers.job_buttons import JobButtons
 from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
+from bot.telegram.handlers.more import MoreHandlers
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.projects import ProjectHandlers
@@ -50,6 +51,7 @@ def register_handlers(services: HandlerServices) -> None:
         SkillHandlers,
         PrivacyHandlers,
         JobButtons,
+        MoreHandlers,
     ):
         family(services).register()
     questions.register()

@@ -38,7 +38,6 @@ _REFUSED: dict[str, str] = {
         editEphemeralMessageText editMessageLiveLocation getGameHighScores setGameScore stopMessageLiveLocation
     """,
     "message to delete not found": "deleteEphemeralMessage",
-    "message with poll to stop not found": "stopPoll",
     _QUERY_GONE: """
         answerChatJoinRequestQuery answerGuestQuery answerPreCheckoutQuery answerShippingQuery
         answerWebAppQuery sendChatJoinRequestWebApp
