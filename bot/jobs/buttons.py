@@ -130,6 +130,15 @@ class RunCaption(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class UseVoice(ButtonAction):
+    """Do what somebody says in the voice or round video message of a job, or use it as the audio."""
+
+    name = "voice"
+    as_request: bool
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeld(ButtonAction):
     """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 

@@ -85,6 +85,7 @@ class TelegramResponder:
         self._sent = responders.sent
         self._files = responders.files
         self._delivery = responders.delivery
+        self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
