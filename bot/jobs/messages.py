@@ -58,7 +58,15 @@ class UncutText:
     text: str
 
 
-Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A parameter that is shown as names side by side."""
+
+    names: tuple[Union[str, "LocalizedMessage"], ...]
+    are_all: bool = True  # without more that are not named
+
+
+Param = Union[str, int, float, Seconds, Bytes, UncutText, Names, "LocalizedMessage"]
 """What fills a placeholder; a message is phrased first."""
 
 

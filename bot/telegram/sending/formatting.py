@@ -2,8 +2,9 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds, UncutText
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Names, Param, Seconds, UncutText
 from bot.words import Html, Words
 
 
@@ -38,6 +39,10 @@ def _format_param(words: Words, value: Param) -> str | int | float:
             return words.size(value.size_bytes)
         case UncutText():
             return Html(html.escape(value.text))
+        case Names():
+            first, *rest = (_format_param(words, name) for name in value.names)
+            joined = reduce(lambda names, name: words.text("clip.names", names=names, name=name), rest, first)
+            return joined if value.are_all else words.text("clip.names_and_more", names=joined)
         case LocalizedMessage():
             return format_message(words, value.key, value.params)
         case _:
