@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
 from bot.jobs.buttons import ButtonAction, pack, unpack
+from bot.media.clip_look import ClipLook
 from bot.nemo.drafts import Draft
 
 
@@ -107,12 +108,14 @@ class TimelinePicture:
         caption: The list.
         parts: What the picture doesn't show, side by side in the line.
         waiting: A line for each request that waits.
+        looks: What its clips look like, by the URL of their media.
     """
 
     draft: Draft
     caption: ListMessage
     parts: tuple[LocalizedMessage, ...]
     waiting: tuple[LocalizedMessage, ...] = ()
+    looks: Mapping[str, ClipLook] = field(default_factory=dict)
 
     @property
     def buttons(self) -> tuple[Button, ...]:

@@ -63,7 +63,7 @@ async def test_each_kind_has_its_colours_and_its_sign() -> None:
         icon = picture.crop((track.icon.left, track.icon.top, track.icon.right, track.icon.bottom))
         assert SHADES[track.kind].accent in colours(icon)
         # The sign alone, in black and white: it tells the kinds apart without any colour.
-        signs.add(icon.convert("L").point(lambda light: 255 if light > 200 else 0).tobytes())
+        signs.add(icon.convert("L").point(lambda light: 255 if light < 60 else 0).tobytes())
     assert len(signs) == 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
+from bot.jobs.clip_names import clip_names
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -381,8 +383,13 @@ class TelegramResponder:
             text=words.plain("track.text"),
             other=words.plain("track.other"),
             unnamed=lambda position: words.plain("track.unnamed", position=position),
+            seconds=words.plain("unit.seconds", seconds=""),
+            names={
+                name: html.unescape(format_message(words, said.key, said.params))
+                for name, said in clip_names(message.draft).items()
+            },
         )
-        picture = await draw_timeline(message.draft, labels=labels)
+        picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)
         form: dict[str, Any] = {
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
