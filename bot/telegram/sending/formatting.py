@@ -1,11 +1,19 @@
 """Messages put into a language: catalogue keys and typed parameters become Telegram HTML."""
 
+from __future__ import annotations
+
 import html
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import TYPE_CHECKING
 
+from bot.jobs.clip_names import clip_names
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Names, Param, Seconds, UncutText
+from bot.nemo.drafts import Draft
 from bot.words import Html, Words
+
+if TYPE_CHECKING:
+    from bot.pictures import TimelineLabels
 
 
 def format_message(words: Words, key: str, params: Mapping[str, Param]) -> Html:
@@ -29,6 +37,24 @@ def format_side_by_side(
     """Return messages in one line, with a line for each of the others under it."""
     texts = (format_message(words, part.key, part.params).rstrip(".。") for part in parts)
     return Html("\n".join([" · ".join(texts), *([format_lines(words, lines)] if lines else [])]))
+
+
+def timeline_labels(words: Words, draft: Draft) -> TimelineLabels:
+    """Return the words in the picture of a timeline."""
+    from bot.pictures import TimelineLabels  # Here because Pillow is large and few jobs draw.
+
+    return TimelineLabels(
+        video=words.plain("track.video"),
+        audio=words.plain("track.audio"),
+        text=words.plain("track.text"),
+        other=words.plain("track.other"),
+        unnamed=lambda position: words.plain("track.unnamed", position=position),
+        seconds=words.plain("unit.seconds", seconds=""),
+        names={
+            name: html.unescape(format_message(words, said.key, said.params))
+            for name, said in clip_names(draft).items()
+        },
+    )
 
 
 def _format_param(words: Words, value: Param) -> str | int | float:
