@@ -94,6 +94,7 @@ def run(
         from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
         from bot.runtime.process_memory import hide_memory
+        from bot.runtime.tracing import NoSdk, configure_tracing
         from bot.settings import WrongSettings, load_settings
         from bot.startup import CannotStart, TelegramRefuses
         from bot.store.errors import StoreError
@@ -105,6 +106,7 @@ def run(
         # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
         os.umask(0o027 if settings.telegram_local_mode else 0o077)
         configure_logging(settings.log_level, settings.log_format)
+        configure_tracing()
         bot = App(settings, SystemClock(), role, paused=paused)
         collect_rarely()
         _run(_until_signal(bot))
@@ -112,7 +114,7 @@ def run(
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except TelegramRefuses as error:
         _exit_with_error(str(error), code=EXIT_TELEGRAM)
-    except CannotStart as error:
+    except (CannotStart, NoSdk) as error:
         _exit_with_error(str(error))
     except StoreError as error:
         _exit_with_error(str(error), code=EXIT_STORE)
@@ -138,6 +140,12 @@ def sandbox(
     ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The chat page's port; 0 takes a free one.")
+    ] = 0,
+    telegram_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --only: Telegram's port; 0 takes a free one.")
+    ] = 0,
+    nemo_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --only: NemoVideo's port; 0 takes a free one.")
     ] = 0,
     load: Annotated[
         int | None,
@@ -166,7 +174,7 @@ def sandbox(
             return
         if play is not None:
             sys.exit(_run(command.play(Path(play), out)))
-        _run(command.services() if only else command.chat(data_dir, port))
+        _run(command.services(telegram_port, nemo_port) if only else command.chat(data_dir, port))
     except WrongSettings as error:
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except (CannotStart, StoreError, command.WrongFile) as error:

@@ -12,16 +12,19 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
+from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.album import read_gathered_job
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.given_up import GivenUp, given_up
+from bot.jobs.queue.given_up import GivenUp
+from bot.jobs.queue.given_up import given_up as given_up_jobs
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.job_reader import read_checkpoints
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
+from bot.jobs.queue.packed_request import unpack
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry import retry_of
 from bot.runtime.clock import Clock
@@ -58,6 +61,16 @@ class JobRow:
     began_at: datetime | None  # when it was begun, while it runs
     saved_at: datetime | None  # when it saved something last, while it runs
     saved: tuple[str, ...]  # names of its checkpoints, such as ``uploaded`` and ``agent_answered``
+    progress: JobProgress  # the steps it took, and why it failed
+    credits_used: int  # what the agent's work cost, as far as that is known
+    given_up_for: str  # the error, if the job was given up
+
+    @property
+    def step(self) -> StepTime | None:
+        """Return the step that it takes now."""
+        latest = self.progress.steps[-1] if self.progress.steps else None
+        is_taken = self.state in (JobState.RUNNING, JobState.ASKING) and latest is not None
+        return latest if is_taken and latest is not None and latest.ended_at is None else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -81,6 +94,11 @@ class JobRow:
             "text": redact(job.text),  # people do send tokens
             "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
             "saved": list(self.saved),
+            "step": None if self.step is None else self.step.name,
+            "steps": [step.model_dump() for step in self.progress.steps],
+            "render_percent": self.progress.render_percent,
+            "credits_used": self.credits_used,
+            "failed_for": self.given_up_for or (self.progress.ended_with and self.progress.ended_with.key),
         }
 
 
@@ -167,7 +185,7 @@ class JobAdmin:
 
     async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
         """List jobs that were given up, the latest first; these records are stored longer than the jobs."""
-        jobs = await given_up(self._redis)
+        jobs = await given_up_jobs(self._redis)
         return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 
     async def _asked_at(self, names: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
@@ -180,7 +198,7 @@ class JobAdmin:
         for name, (request, state) in zip(names, answers, strict=True):
             if request is None or state not in states:
                 continue  # it expired meanwhile
-            asked_at[name] = STORED_JOB.validate_json(request).asked_at
+            asked_at[name] = unpack(request).asked_at
         return asked_at
 
     async def row(self, job_id: str) -> JobRow:
@@ -197,7 +215,9 @@ class JobAdmin:
             row = await self._row(name)
             if row is not None:
                 return row
-        raise CommandRefused(f"There is no job {job_id}: they are kept for a week, and not after /forget")
+        raise CommandRefused(
+            f"There is no job {job_id}: most are kept for a week, large ones for a day, none after /forget"
+        )
 
     async def _row(self, name: str) -> JobRow | None:
         fields = cast(dict[str, str], await cast(Any, self._redis.hgetall(name)))
@@ -205,6 +225,10 @@ class JobAdmin:
             return None
         job = read_gathered_job(fields).job
         state = JobState(fields[JobField.STATE])
+        checkpoints = read_checkpoints(fields)
+        progress = JobProgress.model_validate(checkpoints.pop(JobProgress.name, None) or {})
+        answered = AgentAnswered.model_validate(checkpoints.get(AgentAnswered.name) or {})
+        given_up = [] if JobField.GIVEN_UP not in fields else await given_up_jobs(self._redis)
         at: Any = None
         if state is JobState.QUEUED:
             at = await self._redis.lpos(keys.queue_key(str(job.chat), job.queue), job.id)
@@ -219,7 +243,10 @@ class JobAdmin:
             is_running and running == (job.id, ""),
             began_at if is_running else None,
             saved_at if is_running else None,
-            tuple(sorted(read_checkpoints(fields))),
+            tuple(sorted(checkpoints)),
+            progress,
+            answered.credits_used,
+            next((one.error for one in given_up if one.id == job.id), ""),
         )
 
     async def _progress(

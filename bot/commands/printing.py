@@ -1,6 +1,8 @@
 """The output of commands: tables for people, JSON for scripts."""
 
+import html
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,12 +14,29 @@ from rich.table import Table
 
 from bot.commands.check_findings import Finding, Verdict
 from bot.commands.jobs import JobRow
-from bot.jobs.model import MAX_PROMPT_CHARS
+from bot.jobs.checkpoints import StepTime
+from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.runtime.logs import redact
+from bot.telegram.sending.formatting import format_message
+from bot.words import Words
 
 MAX_CELL_CHARS = 60
 MAX_FOUND_CHARS = 300
+
+_RENDERING = "export"  # the step that renders
+
+_STEPS = {
+    "gather": "collecting the request",
+    "connect": "connecting",
+    "upload": "uploading",
+    "ask_agent": "editing",
+    _RENDERING: "rendering",
+    "deliver": "sending",
+}
+"""What an operator calls the steps of a request; the others are called by their own names."""
+
+_TAG = re.compile(r"<[^>]*>")
 
 _UNWRAPPED = 10_000  # columns of output that goes to no terminal: each row is one line, for grep
 
@@ -55,13 +74,16 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:
     """Print jobs, one per line."""
-    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "BEGAN", "LAST SAVED", "REQUEST")]
+    lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "BEGAN", "LAST SAVED", "CREDITS", "REQUEST")]
     for row in rows:
         job = row.job
         prompt = one_line(job.text or ", ".join(file.name for file in job.files))
         times = (_format_clock(row.began_at), _format_clock(row.saved_at))
         asked = _format_time(job.asked_at)
-        lines.append((job.id, _state(row), job.kind.value, str(job.chat), asked, *times, prompt))
+        credits_used = str(row.credits_used or "")
+        lines.append(
+            (job.id, _state(row), job.kind.value, str(job.chat), asked, *times, credits_used, prompt)
+        )
     _print_list([row.to_dict() for row in rows], lines, as_json=as_json)
 
 
@@ -94,7 +116,10 @@ def print_job(row: JobRow) -> None:
     facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
-    for name in ("position", "stopping", "parked"):
+    facts["steps"] = ", ".join(map(_format_step, row.progress.steps))
+    facts["failed_for"] = _failure(row)
+    facts["credits_used"] = row.credits_used or ""
+    for name in ("position", "stopping", "parked", "step", "render_percent"):
         del facts[name]
     print_table(
         [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in ("", None)]
@@ -106,7 +131,35 @@ def _state(row: JobRow) -> str:
         return f"queued, position {row.position}"
     if row.is_parked:
         return "parked, waits for a worker"
-    return "running, stopping" if row.is_stopping else row.state.value
+    if row.is_stopping:
+        return "running, stopping"
+    if row.step is not None and row.state is JobState.RUNNING:
+        percent = row.progress.render_percent
+        rendered = f" ({percent}% rendered)" if row.step.name == _RENDERING and percent is not None else ""
+        since = _format_clock(datetime.fromtimestamp(row.step.began_at, UTC))
+        return f"{_step_name(row.step)}{rendered} since {since}"
+    failure = _failure(row)
+    return f"{row.state.value}: {one_line(failure)}" if failure else row.state.value
+
+
+def _step_name(step: StepTime) -> str:
+    return _STEPS.get(step.name, step.name.replace("_", " "))
+
+
+def _format_step(step: StepTime) -> str:
+    name = _step_name(step)
+    if step.ended_at is None:
+        return f"{name} since {_format_clock(datetime.fromtimestamp(step.began_at, UTC))}"
+    return f"{name} {max(0.0, step.ended_at - step.began_at):.1f} s"
+
+
+def _failure(row: JobRow) -> str:
+    """Return why a job failed: what its chat was told, and the error behind it if there is one."""
+    told = row.progress.ended_with
+    if row.state is not JobState.FAILED or told is None:
+        return row.given_up_for
+    text = _TAG.sub("", format_message(Words("en"), told.key, told.params))
+    return " ".join(filter(None, (html.unescape(text), row.given_up_for and f"({row.given_up_for})")))
 
 
 def one_line(text: str, max_chars: int = MAX_CELL_CHARS) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.jobs.messages import AgentMessage, TextMessage
+from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
@@ -227,6 +227,24 @@ class QuestionAnswer(Checkpoint):
     words: tuple[
         str, ...
     ] = ()  # the chosen labels, or the person's own words; empty if the options have none
+
+
+class StepTime(BaseModel):
+    """When a job took a step, in seconds by the wall clock."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str
+    began_at: float
+    ended_at: float | None = None
+
+
+class JobProgress(Checkpoint):
+    """How far a job is, for the operator. It is saved with other checkpoints, and when the job ends."""
+
+    name = "progress"
+    steps: tuple[StepTime, ...] = ()
+    render_percent: int | None = None  # how much is rendered, as the service says
+    ended_with: LocalizedMessage | None = None  # what the chat was told, if the job failed
 
 
 class RenderStarted(Checkpoint):

@@ -64,11 +64,13 @@ class FoundLinks:
     words: str = ""  # the message without all of these, but for what stands in quotation marks
 
 
-# A link ends at a space, at a quotation mark or bracket that can't be part of one, and at Chinese punctuation. Without
-# a scheme it counts if it leads to a site of the table.
+# A link ends at a space, at a quotation mark or bracket that can't be part of one, at Chinese punctuation, and where
+# the next one begins behind Chinese, a comma or a file's name. Without a scheme it counts if it leads to a site of the
+# table.
 _LINK = re.compile(
-    r"(?<![a-z0-9+.@/-])(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
-    r"[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\]+",
+    r"(?:(?<![a-z0-9+.@/-])|(?<=\.\w{3})(?=https?:))"
+    r"(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
+    r"(?:(?!(?:(?<=[㐀-鿿,;])|(?<=\.\w{3}))https?://)[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\])+",
     re.IGNORECASE,
 )
 _REFUSED_SCHEMES: Final = frozenset(

@@ -317,7 +317,7 @@ def error_for(
     return error_class(call, message, code=code, status=status)
 
 
-_TAKEN = re.compile(r"already (?:exists|in use|used)|duplicate")
+_TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
 _STARTING = re.compile(
     r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
     r"|沙箱.{0,20}(?:启动|准备|创建)",

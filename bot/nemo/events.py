@@ -300,7 +300,8 @@ def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterat
 
 
 def _typed_question(payload: Mapping[str, Any]) -> Iterator[Event]:
-    asked = read_questions(payload)
+    words = read.text(payload.get("content"))  # which is a wrapper elsewhere
+    asked = read_questions({"prompt": words, **payload} if words else payload)
     yield Unknown("ask_question") if asked is None else AgentQuestion(asked)
 
 
@@ -358,4 +359,4 @@ def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _tool_name(source: Mapping[str, Any]) -> str:
-    return (read.text_at(source, "name", "tool", "tool_name") or "")[:200]
+    return (read.text_at(source, "name", "tool", "tool_name", "toolName") or "")[:200]

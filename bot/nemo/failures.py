@@ -38,7 +38,7 @@ _WORDS = {
     FailureKind.POLICY: (
         r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|\bblocked\b|flagged|NSFW|responsible ai|copyright",
         r"(?:content|usage) (?:polic|filter)|violat\w+|moderat\w+|sensitive|not allowed to generate",
-        r"违规|违反|敏感|不合规|版权",
+        r"\bminors?\b|underage|sexual|nudity|违规|违反|敏感|不合规|版权|侵权|色情|暴力|政治|未成年",
     ),
     FailureKind.QUOTA: (
         r"insufficient (?:credit|balance|quota|fund)|(?:not enough|no|out of) credit|\b402\b",

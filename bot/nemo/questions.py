@@ -33,6 +33,9 @@ MAX_PROMPT_CHARS = 1000
 MAX_LABEL_CHARS = 200
 _MAX_WRAPPERS = 3
 
+_NO_WORDS = "…"
+"""What stands for the words of a question that has nothing but options."""
+
 _HINT_FOR_CODE = re.compile("FunctionResponse|ToolConfirmation")
 """ADK's own hint, for tools that give none: it tells a program what to send, and a person nothing."""
 
@@ -154,7 +157,7 @@ def _questions(items: Iterable[Any], title: str = "") -> Iterable[Question]:
         options = [label for one in _items(read.first_of(source, _OPTIONS)) if (label := _label(one))]
         prompt = read.text_at(source, *_PROMPTS)
         if not prompt and options:
-            prompt = read.text_at(source, *_HEADINGS) or title
+            prompt = read.text_at(source, *_HEADINGS) or title or _NO_WORDS
         if not prompt:
             continue
         multiple = read.first_of(source, _MULTIPLE)

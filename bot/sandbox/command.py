@@ -61,12 +61,24 @@ async def play(file: Path, out: Path) -> int:
     return 0 if difference is None else 1
 
 
-async def services() -> None:
-    """Run the stand-ins alone until a signal stops them."""
+async def services(telegram_port: int = 0, nemo_port: int = 0) -> None:
+    """Run the stand-ins alone until a signal stops them.
+
+    Args:
+        telegram_port: Port of the Bot API; 0 for a free one.
+        nemo_port: Port of NemoVideo, likewise.
+
+    Raises:
+        CannotStart: A port can't be used.
+    """
     stop = _stop_by_signal()
     async with contextlib.AsyncExitStack() as stack:
         work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-")))
-        services = await stack.enter_async_context(serve_services(work_dir))
+        stand_ins = serve_services(work_dir, telegram_port=telegram_port, nemo_port=nemo_port)
+        try:
+            services = await stack.enter_async_context(stand_ins)
+        except OSError as error:
+            raise CannotStart(f"A port can't be used: {error.strerror}") from error
         typer.echo(f"Telegram   {services.telegram_url}   (its people: {services.people_url}/control/)")
         typer.echo(f"NemoVideo  {services.nemo_url}   (its switches: {services.nemo_control_url}/control/)")
         typer.echo(f"Bot        token {services.token}, not started; Ctrl-C ends everything")

@@ -68,6 +68,8 @@ async def serve_services(
     local: bool = False,
     flood_limits: FloodLimits | None = FloodLimits(),  # noqa: B008 - frozen
     pace: Pace | None = None,
+    telegram_port: int = 0,
+    nemo_port: int = 0,
 ) -> AsyncIterator[Services]:
     """Serve both stand-ins until the block is left, out of reach of web sites; they fetch public links only.
 
@@ -77,6 +79,11 @@ async def serve_services(
         local: Whether the Bot API behaves as a server with ``--local``.
         flood_limits: Telegram's limits on sending; ``None`` for none.
         pace: How long things take at NemoVideo; fast by default.
+        telegram_port: Port of the Bot API; 0 for a free one.
+        nemo_port: Port of NemoVideo, likewise.
+
+    Raises:
+        OSError: A port can't be used.
     """
     clock = clock or SystemClock()
     key, token = secrets.token_urlsafe(KEY_BYTES), f"{BOT_ID}:{secrets.token_urlsafe(TOKEN_BYTES)}"
@@ -90,7 +97,10 @@ async def serve_services(
     )
     nemovideo = new_nemovideo(data_dir / "nemovideo", clock=clock, pace=pace, public_links_only=True)
     telegram_app, nemo_app = Guard(botapi, key), Guard(nemovideo, key)
-    async with serve(telegram_app) as telegram_url, serve(nemo_app) as nemo_url:
+    async with (
+        serve(telegram_app, port=telegram_port) as telegram_url,
+        serve(nemo_app, port=nemo_port) as nemo_url,
+    ):
         yield Services(
             telegram_url,
             nemo_url,

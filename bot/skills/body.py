@@ -35,20 +35,23 @@ ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+){1,3}(.+)")
 _VERSION = re.compile(r"[^\w\n]{0,8}version[^\w\n]{1,8}v?(\d[\w.+-]{0,31})", re.IGNORECASE)
 _TRY = re.compile(
     r"try (?:saying|asking|these|it|this)|things to (?:try|say)|(?:example|sample)s?\b"
-    r"|what (?:you can|to) say"
+    r"|what (?:you can|to) say|(?:prompt|request|idea)s to try"
     r"|试着说|试试|尝试说|可以这样说|这样说|示例|例子",
     re.IGNORECASE,
 )
-_SIZE = r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|GB|GiB|M|G)(?![A-Za-z/])"
+_SIZE = r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|megabytes?|GB|GiB|gigabytes?|M|G|兆)(?![A-Za-z/])"
 _LIMIT_BEFORE = (
-    r"(?:\bmax(?:imum)?\b|\blimit|\bup to\b|\bat most\b|\bno (?:larger|bigger|more) than\b"
+    r"(?:\bmax(?:imum)?\b\.?|\blimit|\bup to\b|\bat most\b|\bno (?:larger|bigger|more) than\b"
+    r"|\b(?:(?:must|should|has to|have to) be|keep (?:\w+ ){1,3})\s?(?:under|below|less than|smaller than)\b"
     r"|最大|最多|上限|不超过|限制)"
 )
 _LIMIT_BEHIND = r"(?:max(?:imum)?\b|at most\b|limit|or (?:less|smaller)\b|以内|以下|上限)"
+_REFUSED = r"(?:is|are|get|will be) (?:rejected|refused|not (?:accepted|supported|allowed))"
 _SIZE_LIMITS = (
     re.compile(rf"{_LIMIT_BEFORE}[^.。\d]{{0,40}}{_SIZE}", re.IGNORECASE),
-    re.compile(rf"{_SIZE}\W{{0,3}}(?:per file |file )?{_LIMIT_BEHIND}", re.IGNORECASE),
+    re.compile(rf"{_SIZE}\W{{0,3}}(?:per file |file )?(?:{_LIMIT_BEHIND}|{_REFUSED})", re.IGNORECASE),
 )
+_NO_FILES = re.compile(r"\b(?:rate|storage|memory|ram|disk|bandwidth)\b|内存|存储|磁盘|带宽", re.IGNORECASE)
 _ABOUT_KINDS = re.compile(
     r"format|(?:file|image|photo|video|audio) types?|accept|support|\btakes?\b|best with|stick to"
     r"|格式|支持|文件类型",
@@ -56,6 +59,7 @@ _ABOUT_KINDS = re.compile(
 )
 _OF_ONE_MEDIUM = re.compile(
     r"\b(?:images?|photos?|pictures?|videos?|audio) (?:file )?(?:types?|formats?|files?|inputs?|uploads?)\b"
+    r"|\bsupported (?:images?|photos?|pictures?|videos?|audio)\b"
     r"|(?:图片|照片|视频|音频)(?:文件)?(?:格式|类型)",
     re.IGNORECASE,
 )
@@ -124,7 +128,8 @@ def examples(body: str) -> tuple[str, ...]:
 def size_limit_bytes(body: str) -> int:
     """Return the size limit of files; NemoVideo's usual limit if the body has none."""
     for line in card_lines(body):
-        if ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line):
+        is_of_results = ABOUT_RESULTS.search(line) and not _ABOUT_UPLOADS.search(line)
+        if is_of_results or _NO_FILES.search(line):
             continue
         for size in (match for pattern in _SIZE_LIMITS for match in pattern.finditer(line)):
             factor = 1024**3 if size.group(2).upper().startswith("G") else 1024**2

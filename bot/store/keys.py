@@ -96,6 +96,9 @@ WAITING_OF = (
     f"{NAMESPACE}jobs:waiting_of:"  # WAITING_OF_TTL_S after the last: keys of a person's waiting jobs, a set
 )
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
+ENDED_JOBS = (
+    f"{NAMESPACE}jobs:ended"  # WHOLE_JOB_TTL_S each: keys of jobs that are kept whole, by when they ended
+)
 SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, by their last checkpoint
 OPEN_QUESTION = (
     f"{NAMESPACE}open_question:"  # until it has its answer: id of the job that asks something in a chat
@@ -111,6 +114,7 @@ DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long a
 WAITING_OF_TTL_S = 86_400
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day
 JOB_TTL_S = 7 * 86_400
+WHOLE_JOB_TTL_S = 86_400  # after it ended; from then on, what buttons need is kept of a job
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
 USUAL_TIMES_TTL_S = 30 * 86_400
@@ -213,6 +217,18 @@ def people_key(day: str) -> str:
 def access_denied_key(chat: str) -> str:
     """Return the key of the update by which a chat was told that the bot is not for it."""
     return f"{ACCESS_DENIED}{{{chat}}}"
+
+
+INLINE_REQUEST = (
+    f"{NAMESPACE}inline_request:"  # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
+)
+
+INLINE_REQUEST_TTL_S = 3600
+
+
+def inline_request_key(person_id: int) -> str:
+    """Return the key of what a person typed last behind the bot's name; /forget in private erases it."""
+    return f"{INLINE_REQUEST}{{{person_id}}}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """The jobs that an operator lists, shows, cancels and retries from the shell."""
 
 import json
+import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
-from bot.commands.printing import print_job
+from bot.commands.printing import print_job, print_jobs
+from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage, field_of
+from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import HandClock
@@ -67,6 +72,52 @@ async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     assert [row.job.text for row in await admin.rows(states=[JobState.RUNNING])] == ["first"]
     assert [row.job.text for row in await admin.rows(chat=ChatKey(-100, 7))] == ["other"]
     assert [row.job.text for row in await admin.rows(limit=2)] == ["first", "second"]
+
+
+async def test_a_job_is_shown_with_its_step_its_times_and_what_it_cost(
+    admin: JobAdmin, job_queue: JobQueue, clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = new_job(text="mine")
+    attempt = Attempt(await started(job_queue, job), job_queue, clock)
+    with attempt.step("upload"):
+        await clock.advance(12.5)
+    with attempt.step("export"):
+        await attempt.save(AgentAnswered(credits_used=40))
+        await attempt.save_render_progress(37.4)
+        row = await admin.row(job.id)
+        print_jobs([row], as_json=False)
+        print_job(row)
+        await clock.advance(20)
+    printed = capsys.readouterr().out
+    since = f"{clock.now() - timedelta(seconds=20):%H:%M:%S}"
+    assert f"rendering (30% rendered) since {since}" in printed
+    assert re.search(r"credits used +40\n", printed)
+    assert f"uploading 12.5 s, rendering since {since}" in printed
+    shown = row.to_dict()
+    assert (shown["step"], shown["render_percent"], shown["credits_used"]) == ("export", 30, 40)
+
+
+async def test_why_a_job_failed_is_told_as_its_chat_was_told(
+    admin: JobAdmin, job_queue: JobQueue, clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [new_job(number, chat=ChatKey(100 + number)) for number in range(2)]
+    for job, error in zip(jobs, ("", "KeyError"), strict=True):
+        attempt = Attempt(await started(job_queue, job), job_queue, clock)
+        with attempt.step("connect"):
+            await clock.advance(1)
+        attempt.note_failure(
+            LocalizedMessage("error.unexpected", buttons=(Button("button.retry", Retry(job.id)),))
+        )
+        await job_queue.finish(attempt.claimed, JobState.FAILED, error, attempt.progress)
+    rows = await admin.rows(states=[JobState.FAILED])
+    print_jobs(rows, as_json=False)
+    lines = sorted(capsys.readouterr().out.splitlines()[1:])
+    assert all("failed: Something went wrong" in line for line in lines)
+    print_job(await admin.row(jobs[1].id))
+    printed = capsys.readouterr().out
+    assert "(KeyError)" in printed
+    assert "connecting 1.0 s" in printed
+    assert {row.to_dict()["failed_for"] for row in rows} == {"error.unexpected", "KeyError"}
 
 
 async def test_a_job_between_two_processes_is_called_parked(

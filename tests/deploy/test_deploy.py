@@ -74,7 +74,8 @@ def check(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]
 
 def test_no_port_is_open_to_the_outside_but_the_webhooks() -> None:
     for name, service in compose()["services"].items():
-        assert "ports" not in service or name == "caddy", name
+        ports = service.get("ports", ())
+        assert name == "caddy" or all(port.startswith("127.0.0.1:") for port in ports), name
         assert service.get("network_mode") != "host", name
 
 
@@ -91,7 +92,7 @@ def test_the_store_has_a_password_stays_inside_and_keeps_what_it_has() -> None:
 
 def test_an_image_of_others_is_one_version() -> None:
     for name, service in compose()["services"].items():
-        assert "build" in service or re.search(r":\d+\.\d+", service["image"]), name
+        assert "build" in service or re.search(r":v?\d+\.\d+", service["image"]), name
 
 
 @pytest.mark.heavy
@@ -153,10 +154,33 @@ def test_of_the_web_app_only_the_webhook_is_for_everybody() -> None:
     assert "respond 404" in rules
 
 
+def test_the_monitoring_is_for_this_machine_alone_and_finds_the_bot_and_its_rules() -> None:
+    services = compose()["services"]
+    for name in ("prometheus", "grafana"):
+        assert services[name]["profiles"] == ["monitoring"]
+        assert "monitoring" in services[name]["networks"]
+    assert compose()["networks"]["monitoring"]["internal"] is True
+    assert "monitoring" in services["bot"]["networks"]
+    folder = ROOT / "deploy/monitoring/compose"
+    scraped = yaml.safe_load((folder / "prometheus.yaml").read_text("utf-8"))
+    (job,) = scraped["scrape_configs"]
+    assert job["job_name"] == "nemovideo-bot"  # the alerts name it
+    (found,) = job["dns_sd_configs"]
+    assert f"0.0.0.0:{found['port']}" == services["bot"]["environment"]["HTTP_LISTEN"]
+    assert [(folder / rules).resolve().exists() for rules in scraped["rule_files"]] == [True]
+
+
+def test_no_log_fills_the_disk() -> None:
+    for name, service in compose()["services"].items():
+        assert service["logging"] == {"driver": "local", "options": {"max-size": "10m", "max-file": "5"}}, (
+            name
+        )
+
+
 def test_the_readme_names_the_profile_and_all_that_must_be_set() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     containers = readme[readme.index("With containers:") :].split("\n\n")[0]
-    assert re.findall(r"profile `([\w-]+)`", containers) == ["bot-api", "webhook"]
+    assert re.findall(r"profile `([\w-]+)`", containers) == ["bot-api", "webhook", "monitoring"]
     for name in set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text("utf-8"))):
         assert f"`{name}=`" in containers
     assert "TELEGRAM_BOT_TOKEN=" in readme
@@ -181,6 +205,7 @@ def test_the_notes_name_settings_that_exist() -> None:
         "COMPOSE_PROFILES",
         "TELEGRAM_API_ID",
         "TELEGRAM_API_HASH",
+        "GRAFANA_PASSWORD",
     }
     given = {*notes, "REDIS_URL", "DATA_DIR"} - of_others
     assert given <= {name.upper() for name in Settings.model_fields}

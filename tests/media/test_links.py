@@ -374,6 +374,17 @@ def test_more_media_than_one_upload_takes_is_refused() -> None:
     assert found.rest == " ".join(links[MAX_LINKS:])
 
 
+@pytest.mark.parametrize("between", ["和", "，", ",", ";", "", "剪到3秒再接", "\n"])
+def test_links_without_a_space_in_between_are_two(between: str) -> None:
+    first, second = "https://example.com/a.mp4", "https://example.com/海.mov"
+    found = find_links(f"{first}{between}{second}拼起来")
+    assert found.media == (first, "https://example.com/%E6%B5%B7.mov")
+    refused = find_links(f"https://youtu.be/a{between or ','}{first}拼起来")
+    assert (refused.media, [one.url for one in refused.refused]) == ((first,), ["https://youtu.be/a"])
+    inside = f"https://example.com/get?url={first}"
+    assert find_links(inside).media + find_links(inside).pages == (inside,)
+
+
 def test_a_link_that_is_repeated_is_not_one_too_many() -> None:
     links = [f"https://example.com/{n}.mp4" for n in range(MAX_LINKS)]
     found = find_links(" ".join([*links, links[0]]))

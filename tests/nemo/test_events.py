@@ -159,6 +159,8 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "tool_result", "name": "trim", "result": [1]}, [ToolResult("trim", [1])]),
         ({"type": "tool_start", "name": "trim"}, [ToolCall("trim", {})]),
         ({"type": "toolcall_start", "tool_name": "trim"}, [ToolCall("trim", {})]),
+        ({"type": "toolcall_start", "toolName": "trim"}, [ToolCall("trim", {})]),
+        ({"type": "question", "content": "Why?"}, [AgentQuestion(QuestionSet((Question("Why?"),)))]),
         ({"type": "thinking_delta", "content": "hm"}, [Thought("hm")]),
         ({"type": "warming_up", "message": "Starting"}, [KeepAlive()]),
         ({"type": "status", "status": "working"}, [Thought("working")]),

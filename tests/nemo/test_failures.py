@@ -42,6 +42,8 @@ def test_codes_that_name_a_normal_finish(code: str | None, normal: bool) -> None
         ("积分不足，请充值", None, FailureKind.QUOTA),
         ("系统繁忙，请稍后重试", None, FailureKind.BUSY),
         ("包含敏感内容", None, FailureKind.POLICY),
+        ("该内容涉嫌侵权", None, FailureKind.POLICY),
+        ("Videos of minors are not possible", None, FailureKind.POLICY),
         ("This was flagged by Responsible AI practices", None, FailureKind.POLICY),
         ("can't depict real-world individuals", None, FailureKind.PERSON),
         ("Deadline exceeded; socket hang up", None, FailureKind.UNAVAILABLE),

@@ -28,6 +28,7 @@ LOOK = {
             {"questions": [{"prompt": "A or B?", "options": ["A", "B"]}]},
             QuestionSet((Question("A or B?", ("A", "B")),)),
         ),
+        ({"questions": [{"options": ["A", "B"]}]}, QuestionSet((Question("…", ("A", "B")),))),
         ({"questions": [{"options": []}, None, 5]}, None),
         ({}, None),
     ],

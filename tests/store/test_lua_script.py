@@ -10,7 +10,7 @@ from bot.store.lua_script import LuaScript
 
 SCRIPTS = sorted(file.name.removesuffix(".lua") for file in (files("bot.jobs.queue") / "lua").iterdir())
 LIBRARIES = ("album", "asking", "credits", "drafts", "quotas")
-_HASH_CALL = re.compile(r"redis\.call\('H\w+', (?:job|old_job|job\.key|job_prefix \.\. id), (.*)")
+_HASH_CALL = re.compile(r"redis\.call\('H\w+', (?:job|old_job|job\.key|job_prefix \.\. id), ([^)]*)")
 
 
 def text_of(name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import AnswerQuestion, pack
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob
@@ -22,9 +23,11 @@ SHOWN_AS = 20  # the number of the question's message
 ASKED = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),)))
 
 
-async def ask(received: Received, *shown: MessageSend, where: Json = PRIVATE) -> ClaimedJob:
+async def ask(
+    received: Received, *shown: MessageSend, where: Json = PRIVATE, topic_id: int | None = None
+) -> ClaimedJob:
     """Let a job of Ann's ask, and return it while its worker still has it."""
-    queue, job = received.job_queue, new_job(chat=ChatKey(where["id"]), owner_id=ANN["id"])
+    queue, job = received.job_queue, new_job(chat=ChatKey(where["id"], topic_id), owner_id=ANN["id"])
     await queue.enqueue([job], "asking")
     claimed = await queue.claim(queue_id(job.chat, QueueName.MAIN), "t")
     assert claimed is not None
@@ -83,3 +86,24 @@ async def test_words_of_somebody_else_wait_behind_the_answer_that_comes_with_the
     queue = received.job_queue
     assert not await queue.questions.set_aside(asking.job, asking.attempt)
     assert await queue.current(job.chat, QueueName.MAIN) == [asking.job.id, job.id]
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+@pytest.mark.parametrize(("place", "is_answered"), [(GROUP, True), (PRIVATE, False)])
+async def test_a_question_whose_topic_is_gone_is_answered_where_it_came(
+    received: Received, place: Json, is_typed: bool, is_answered: bool
+) -> None:
+    asking = await ask(received, shown(GROUP["id"]), where=GROUP, topic_id=5)
+    assert await received.job_queue.questions.set_aside(asking.job, asking.attempt)
+    data = pack(AnswerQuestion(asking.job.id, "1.0", "1"))
+    keyboard = {"inline_keyboard": [[{"text": "Cartoon", "callback_data": data}]]}
+    bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}
+    question = message("Which look?", place, message_id=SHOWN_AS, reply_markup=keyboard, **{"from": bot})
+    if is_typed:
+        said: Json = {"message_id": 21, "from": ANN, "reply_to_message": question["message"]}
+        await received(message("cartoon", place, **said))
+    else:
+        press = {"id": "1", "from": ANN, "chat_instance": "1", "data": data, "message": question["message"]}
+        await received({"callback_query": press})
+    expected = QuestionAnswer(words=("Cartoon",)) if is_answered else None
+    assert await answer_to(received, asking) == expected

@@ -15,9 +15,10 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, STORED_JOB, Attachment, Job
+from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.packed_request import unpack
 from bot.words import Words
 
 ALBUM_PAUSE_S = 1.2
@@ -155,7 +156,7 @@ class GatheredJob:
 
 def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     """Put a job together from its stored fields."""
-    job = STORED_JOB.validate_json(fields[JobField.REQUEST])
+    job = unpack(fields[JobField.REQUEST])
     parts = sorted(
         (
             STORED_PART.validate_json(text)

@@ -6,7 +6,7 @@ from enum import StrEnum
 class JobField(StrEnum):
     """What a job's hash holds. Flags are set to 1, and absent otherwise."""
 
-    REQUEST = "request"  # the Job as JSON; never changed
+    REQUEST = "request"  # the Job as JSON; packed a day after it has ended (see packed_request.py)
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it

@@ -21,8 +21,10 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
+from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
 from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
@@ -120,7 +122,7 @@ class JobQueue(JobReader):
         quotas: What a day allows; without, everything.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
         total_limit: How many jobs may wait in the main queues of all chats.
-        finished_ttl_s: How long a finished job is kept, for buttons that refer to it.
+        finished_ttl_s: How long a finished job is kept, for buttons that refer to it; whole for a day.
         update_ttl_s: How long an update is remembered.
     """
 
@@ -143,6 +145,7 @@ class JobQueue(JobReader):
         self._tickets = Tickets(docket)
         self.questions = OpenQuestions(redis, self._tickets, clock)
         self.later = LaterJobs(redis)
+        self._ended = EndedJobs(redis, clock)
         self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
@@ -182,6 +185,7 @@ class JobQueue(JobReader):
             with contextlib.suppress(QueueFull):  # Whoever has so much waiting needs it no more.
                 await self.enqueue([job], f"later:{job.id}")
             await self.later.remove(job)
+        await self._ended.shorten()
         return await self._sweep.run()
 
     async def enqueue(
@@ -334,16 +338,28 @@ class JobQueue(JobReader):
         """Let no more parts join a job; idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
-    async def finish(self, claimed: ClaimedJob, state: JobState, error: str = "") -> None:
+    async def finish(
+        self,
+        claimed: ClaimedJob,
+        state: JobState,
+        error: str = "",
+        progress: JobProgress | None = None,
+    ) -> None:
         """End a job, and let the next one start.
 
         Args:
             claimed: The job.
             state: How it ended.
             error: Why it was given up, if it was; kept for the operator.
+            progress: How far it came.
         """
         job = claimed.job
         argument: dict[str, Any] = {}
+        if progress is not None:
+            argument["progress"] = {
+                "field": JobField.CHECKPOINT + field_of(JobProgress),
+                "value": progress.model_dump_json(exclude_defaults=True),
+            }
         if error:
             given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
             argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()
@@ -369,11 +385,13 @@ class JobQueue(JobReader):
                 keys.SAVED_JOBS,
                 keys.GIVEN_UP,
                 keys.open_question_key(str(chat)),
+                keys.ENDED_JOBS,
             ],
             attempt=attempt,
             id=job_id,
             state=state,
             ttl_s=ttl_s,
+            **({} if ttl_s < keys.WHOLE_JOB_TTL_S else {"now_s": self._now_s()}),
             fields_of_sent=FIELDS_OF_SENT,
             given_up_ttl_s=keys.GIVEN_UP_TTL_S,
             given_up_kept=keys.GIVEN_UP_KEPT,
@@ -406,10 +424,12 @@ class JobQueue(JobReader):
                 keys.WAITING_JOBS,
                 keys.open_question_key(str(chat)),
                 keys.OPEN_QUESTIONS,
+                keys.ENDED_JOBS,
             ],
             id=job_id,
             member=member_of(chat, job_id),
             ttl_s=self._finished_ttl_s,
+            now_s=self._now_s(),
             fields_of_sent=FIELDS_OF_SENT,
         )
         if state == JobState.RUNNING:

@@ -27,7 +27,13 @@ class LaterJobs:
         stored: list[Any] = await self._redis.zrangebyscore(
             keys.LATER_JOBS, "-inf", now.timestamp(), start=0, num=BATCH
         )
-        return [STORED_JOB.validate_json(one) for one in stored]
+        jobs = []
+        for one in stored:
+            try:
+                jobs.append(STORED_JOB.validate_json(one))
+            except ValueError:  # No bot wrote it.
+                await self._redis.zrem(keys.LATER_JOBS, one)
+        return jobs
 
     async def remove(self, job: Job) -> None:
         """Forget a job, when it is enqueued."""

@@ -93,6 +93,14 @@ class OpenQuestions:
         number: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.QUESTION)
         return None if number is None else str(number)
 
+    async def find_topic(self, chat: ChatKey, job_id: str) -> ChatKey | None:
+        """Return the topic, of the same chat, of a job that asks: where that is gone, its question is elsewhere."""
+        async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, match=f"*/{job_id}"):
+            topic, _ = parse_member(member)
+            if topic.chat_id == chat.chat_id:
+                return topic
+        return None
+
     async def ticked(self, job: Job) -> list[int]:
         """Return the numbers of the ticked options."""
         text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.TICKED)

@@ -51,6 +51,8 @@ from bot.nemo.errors import (
 from bot.nemo.events import (
     AgentFile,
     AgentQuestion,
+    AgentText,
+    Completeness,
     Event,
     KeepAlive,
     StreamError,
@@ -147,8 +149,11 @@ class AskAgent:
             turn = attempt.load(Turn) or Turn()
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
-                turn = await ask_person(attempt, answered, answered.question)
-                answered = await self._take_turn(attempt, turn)
+                following = await ask_person(attempt, answered, answered.question)
+                if following is None:
+                    answered = await _end_early(attempt, answered, turn)
+                else:
+                    turn, answered = following, await self._take_turn(attempt, following)
             await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
@@ -170,11 +175,7 @@ class AskAgent:
                 raise
             # What was done before the agent's question was paid for: it is delivered all the same.
             log.warning("ask_agent.ended_early", turn=turn.number, error=type(error).__name__)
-            early = answered.model_copy(
-                update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
-            )
-            await attempt.save(early)
-            return early
+            return await _end_early(attempt, answered, turn)
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
         asked = attempt.load(AgentAsked) or AgentAsked()
@@ -333,7 +334,7 @@ class _AgentTurn:
         self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
     async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
-        saved_s, asked = self._clock.monotonic_s(), received.question
+        saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question, False
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
@@ -346,12 +347,14 @@ class _AgentTurn:
                 if isinstance(event, AgentFile):
                     await files.send(event)
                     received.files = files.count
-                changed = self._receive(event, received)
+                is_unsaved = self._receive(event, received) or is_unsaved
+                # A large file may follow, which takes its time and can't be fetched again.
+                is_whole = isinstance(event, AgentText) and event.completeness is Completeness.COMPLETE
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
-                is_new_question = received.question != asked
-                if is_new_question or (changed and now_s - saved_s >= SAVE_TEXT_EVERY_S):
-                    saved_s, asked = now_s, received.question
+                is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
+                if received.question != asked or (is_unsaved and is_due):
+                    saved_s, asked, is_unsaved = now_s, received.question, False
                     so_far = AgentTextSoFar(
                         text=bounded_answer(received.text.text), question=self._question(asked)
                     )
@@ -436,6 +439,15 @@ class _AgentTurn:
 
     def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
         return None if asked is None else in_words(asked, Words(self._attempt.job.language))
+
+
+async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
+    """Save that a turn ended with what the one before it had changed."""
+    early = answered.model_copy(
+        update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
+    )
+    await attempt.save(early)
+    return early
 
 
 def bounded_answer(text: str) -> str:

@@ -1,21 +1,35 @@
 """Questions of the agent: each is sent to the chat, and the job waits for its answer without a worker."""
 
 from bot.jobs.buttons import Export
-from bot.jobs.checkpoints import AgentAnswered, QuestionAnswer, QuestionAsked, SentMessage, Turn
+from bot.jobs.checkpoints import (
+    AgentAnswered,
+    MessageSend,
+    QuestionAnswer,
+    QuestionAsked,
+    SentMessage,
+    Turn,
+)
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobState
-from bot.jobs.question_messages import idempotency_key, question_message, question_number, sent_questions
+from bot.jobs.question_messages import (
+    idempotency_key,
+    message_key,
+    question_message,
+    question_number,
+    sent_questions,
+)
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import QuestionSet, answer_text
 from bot.store.keys import ANSWER_TTL_S
 from bot.words.screen_talk import remove_screen_talk
 
 
-async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet) -> Turn:
+async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet) -> Turn | None:
     """Ask all that the agent asked, one question after another.
 
     Returns:
-        The agent's next turn, whose message holds the answers.
+        The agent's next turn, whose message holds the answers; ``None`` if nobody can answer: the group or its topic
+        takes no message any more, and what was sent in private instead belongs to another chat.
 
     Raises:
         JobSetAside: A question waits for its answer.
@@ -29,6 +43,8 @@ async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionS
         answer = attempt.load(QuestionAnswer, number)
         if answer is None:
             await _ask(attempt, answered, asked, index)
+            if attempt.load(MessageSend, message_key(f"{number}.chat_gone")) is not None:
+                return None
             raise JobSetAside
         answers.append(answer.words)
     turn = Turn(

@@ -1,16 +1,18 @@
 """One attempt at a job: what its steps work with, and how they can be stopped."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import contextlib
+from collections.abc import Coroutine, Iterator, Mapping
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, Checkpoint, StoredCheckpoints, field_of
-from bot.jobs.messages import OutgoingMessage
+from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -55,7 +57,10 @@ class Attempt(StoredCheckpoints):
             False  # whether it says that it was stopped: what it saves then stops it no more
         )
         self.given_up_for = ""  # the error's name
+        self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched
+        self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
+        self.progress = self.load(JobProgress) or JobProgress()
         self._job = claimed.job
         self._job_queue = job_queue
         self._task: asyncio.Task[Any] | None = None
@@ -69,7 +74,35 @@ class Attempt(StoredCheckpoints):
         """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
         self._job = job
 
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Note a step with its times. They are saved with what it saves; one that is taken up again goes on."""
+        before = tuple(step for step in self.progress.steps if step.name != name)
+        began = next((step for step in self.progress.steps if step.name == name), None)
+        taken = StepTime(name=name, began_at=began.began_at if began else self.clock.now().timestamp())
+        self._note(steps=(*before, taken))
+        try:
+            yield
+        finally:
+            ended = taken.model_copy(update={"ended_at": self.clock.now().timestamp()})
+            self._note(steps=(*before, ended))
+
+    async def save_render_progress(self, percent: float) -> None:
+        """Save how much is rendered, in steps of 10 %."""
+        if (rounded := int(percent) // 10 * 10) != self.progress.render_percent:
+            self._note(render_percent=rounded)
+            await self.save(self.progress)
+
+    def note_failure(self, message: OutgoingMessage | None) -> None:
+        """Note why the job fails: what the chat is told."""
+        if isinstance(message, LocalizedMessage):
+            self._note(ended_with=LocalizedMessage(message.key, message.params))
+
+    def _note(self, **changed: Any) -> None:
+        self.progress = self.progress.model_copy(update=changed)
+
     async def _write(self, values: Mapping[str, Any]) -> None:
+        values = {**values, field_of(JobProgress): self.progress.model_dump(mode="json")}
         match await self._job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
@@ -140,6 +173,12 @@ class Attempt(StoredCheckpoints):
                 return False
             case CloseOutcome.OK:
                 return True
+
+    async def stop_fetching(self) -> None:
+        """End the fetching of a result that nobody waits for any more."""
+        if self.fetching is not None:
+            self.fetching.cancel()
+            await asyncio.gather(self.fetching, return_exceptions=True)
 
     def interrupt(self, reason: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.

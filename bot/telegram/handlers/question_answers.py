@@ -2,7 +2,7 @@
 
 from telegram import Message, Update
 
-from bot.jobs.buttons import AnswerQuestion
+from bot.jobs.buttons import AnswerQuestion, unpack
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job
@@ -32,6 +32,8 @@ class QuestionHandlers(HandlerFamily):
     async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
         job_queue = self._submitter.job_queue
         status = await job_queue.find(press.chat, action.job_id)
+        if status is None and (topic := await job_queue.questions.find_topic(press.chat, action.job_id)):
+            status = await job_queue.find(topic, action.job_id)
         if status is None:
             return OLD_JOB
         job = status.job
@@ -89,6 +91,9 @@ class QuestionHandlers(HandlerFamily):
         message, job_queue = message_of(update), self._submitter.job_queue
         chat = chat_key(message)
         job_id = await job_queue.questions.job_id(chat)
+        if job_id is None and (asking := _replied_question(message)) is not None:
+            chat = await job_queue.questions.find_topic(chat, asking.job_id) or chat
+            job_id = asking.job_id
         status = None if job_id is None else await job_queue.find(chat, job_id)
         number = None if status is None else await job_queue.questions.number(status.job)
         if status is None or number is None:
@@ -146,6 +151,15 @@ def _shown_in(job: Job, send: MessageSend) -> MessageLocation | None:
     if send.sent is None:
         return None
     return MessageLocation(job.chat.chat_id, send.sent.telegram_chat_id, send.sent.message_id)
+
+
+def _replied_question(message: Message) -> AnswerQuestion | None:
+    """Return an answer's button under the message that is replied to."""
+    markup = None if message.reply_to_message is None else message.reply_to_message.reply_markup
+    rows = () if markup is None else markup.inline_keyboard
+    data = (button.callback_data for row in rows for button in row)
+    actions = (unpack(one) for one in data if isinstance(one, str))
+    return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
 
 
 def _replied_id(message: Message) -> int | None:

@@ -36,6 +36,40 @@ async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.sends_arriving = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+
+    exported, arriving = attempt.load(Exported), attempt.arriving
+    assert exported is not None
+    assert arriving is not None
+    assert attempt.fetching is not None
+    assert exported.size_bytes == arriving.size_bytes == 6_000_000
+    assert not rig.responder.result_path.exists()
+    await rig.nemo.release(hold)
+    assert await attempt.fetching == 6_000_000
+    assert rig.responder.result_path.stat().st_size == 6_000_000
+
+
+async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.sends_arriving = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+
+    await attempt.stop_fetching()
+    await rig.nemo.release(hold)
+
+    assert list(rig.responder.result_path.parent.glob("*.part*")) == []
+
+
 async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(pace={"render_s": 100})
@@ -175,6 +209,36 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     assert started is not None
     assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
     assert attempt.load(Exported) is not None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 502, "body": "<html>Bad gateway</html>"},
+        {"status": 503, "content_type": "application/json", "body": '{"error": "overloaded"}'},
+        {"status": 500, "code": 5000},
+        {"status": 400, "content_type": "application/json", "body": '{"error": "Render id in use"}'},
+    ],
+    ids=lambda fault: str(fault["status"]),
+)
+async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: dict[str, Any]) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", **fault)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Exported) is not None
+
+
+async def test_why_no_render_starts_is_told(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("render", times=-1, status=503, body="<html>Service Unavailable</html>")
+    with pytest.raises(JobEnded) as ended:
+        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
+            rig.attempt(rig.job(kind=JobKind.EXPORT))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    reason = LocalizedMessage("export.reason_busy")
+    assert (ended.value.message.key, ended.value.message.params["reason"]) == ("export.failed", reason)
 
 
 async def test_files_of_the_agents_machine_are_rendered_from_their_urls(

@@ -147,6 +147,17 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
     assert attempt.load(HeldAnswer) is not None  # It waits for the export.
 
 
+async def test_a_question_that_its_group_does_not_take_is_not_waited_for(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=5))
+    attempt = asking(rig, LOOK, saved=((sent, "question.1.0.chat_gone.0"),), changed=True)
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert (answered.question, answered.failed) == (None, True)
+    assert attempt.load(HeldAnswer) is not None  # It waits for the export.
+
+
 async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:
     await rig.open_project()
     await rig.nemo.script([*scripts.ask(), {"cut": True}])

@@ -3,11 +3,11 @@
 -- Guarantee: a job that waits never begins; one that runs finds the mark at its next checkpoint.
 -- Races: against a worker that claims the job, cancelling finds it running; against the job's end, it changes nothing.
 --
--- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions
--- Argument: id, member (of the open questions), ttl_s, fields_of_sent (see quotas.lua)
+-- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions, all jobs that ended
+-- Argument: id, member (of the open questions), ttl_s, now_s, fields_of_sent (see quotas.lua)
 -- Answer: the state that the job was in, or 'unknown'
 -- Needs: quotas.lua, credits.lua, drafts.lua
-local job, queue, waiting, open_question, questions = unpack(KEYS)
+local job, queue, waiting, open_question, questions, ended = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local state = redis.call('HGET', job, 'state')
@@ -24,6 +24,7 @@ if state == 'asking' or (state == 'queued' and redis.call('LREM', queue, 1, args
   release_credits(job)
   forget_drafts(job)
   redis.call('EXPIRE', job, args.ttl_s)
+  redis.call('ZADD', ended, args.now_s, job)
   return state
 end
 if state == 'queued' or state == 'running' then

@@ -1,0 +1,119 @@
+"""Jobs that ended: kept whole for a day, and then for six more as little of them as buttons need.
+
+The sweep shortens a day's jobs one after another, so that a bot with many chats fits into its memory.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from bot.jobs.checkpoints import (
+    AgentAnswered,
+    PrivateMessageKept,
+    ProjectLost,
+    Turn,
+    UploadAwaited,
+    Uploaded,
+    UploadUsed,
+)
+from bot.jobs.model import Job
+from bot.jobs.queue.album import read_gathered_job
+from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.packed_request import pack
+from bot.runtime.clock import Clock
+from bot.store import keys
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200  # how many jobs one sweep shortens
+
+MAX_BYTES = 600
+"""Of names and values of a shortened job: with what the store needs beside them, 1 kB."""
+
+_NEEDED = frozenset(
+    one.name
+    for one in (AgentAnswered, PrivateMessageKept, ProjectLost, Turn, UploadAwaited, Uploaded, UploadUsed)
+)
+_ANSWERED = JobField.CHECKPOINT + AgentAnswered.name
+_UPLOADED = JobField.CHECKPOINT + Uploaded.name
+
+
+class EndedJobs:
+    """Shortens the jobs that ended a day ago."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+
+    async def shorten(self) -> None:
+        """Shorten those that are due; forget a job whose request is too large for what it would be kept for."""
+        oldest = self._clock.now() - timedelta(seconds=keys.WHOLE_JOB_TTL_S)
+        due: list[Any] = await self._redis.zrangebyscore(
+            keys.ENDED_JOBS, "-inf", oldest.timestamp(), start=0, num=BATCH
+        )
+        if not due:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in due:
+                pipe.hgetall(name)
+            found = await pipe.execute(raise_on_error=False)
+        async with self._redis.pipeline() as pipe:
+            for name, fields in zip(due, found, strict=True):
+                if not isinstance(fields, dict) or not fields:  # It was erased meanwhile, or never a job.
+                    continue
+                short = _shortened(name, fields)
+                if not short:
+                    pipe.delete(name)
+                    continue
+                # In this order, so that the hash and its lifetime stay.
+                pipe.hset(name, items=[part for item in short.items() for part in item])
+                if left_out := fields.keys() - short.keys():
+                    pipe.hdel(name, *left_out)
+            pipe.zrem(keys.ENDED_JOBS, *due)
+            await pipe.execute()
+
+
+def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
+    """Return the fields that are kept; none if they are too large, or can't be read."""
+    try:
+        job = read_gathered_job(fields).job
+        answered = AgentAnswered.model_validate(json.loads(fields.get(_ANSWERED, "null")) or {})
+    except (ValueError, KeyError) as error:
+        log.warning("job.unreadable", job=name, reason=type(error).__name__)
+        return {}
+    needed = {field: text for field, text in fields.items() if _is_needed(field) and text != "null"}
+    answered = answered.model_copy(update={"question": None})
+    brief = answered.model_copy(update={"text": "", "reason": ""})
+    bare = replace(job, text="", files=(), payload=None)
+    if _ANSWERED not in needed:
+        choices = [_of(job, needed)]
+    elif answered.failed:
+        choices = [_of(job, needed, answered), _of(job, needed, brief)]
+    else:
+        # Buttons run what the agent said. Trying again exports, which takes nothing of the request.
+        needed = {field: text for field, text in needed.items() if not field.startswith(_UPLOADED)}
+        choices = [_of(job, needed, answered), _of(bare, needed, answered), _of(bare, needed, brief)]
+    return next((short for short in choices if _size(name, short) <= MAX_BYTES), {})
+
+
+def _of(job: Job, needed: dict[str, str], answered: AgentAnswered | None = None) -> dict[str, str]:
+    short = {**needed, JobField.REQUEST: pack(job)}
+    if answered is not None:
+        short[_ANSWERED] = answered.model_dump_json(exclude_defaults=True)
+    return short
+
+
+def _is_needed(field: str) -> bool:
+    checkpoint = field.removeprefix(JobField.CHECKPOINT).partition(":")[0]
+    return field in (JobField.STATE, JobField.ATTEMPT) or (
+        field.startswith(JobField.CHECKPOINT) and checkpoint in _NEEDED
+    )
+
+
+def _size(name: str, fields: Mapping[str, str]) -> int:
+    return len(name.encode()) + sum(len(field) + len(text.encode()) for field, text in fields.items())
