@@ -121,6 +121,14 @@ class PressedMessages:
 
         await self.show(message, cancelled)
 
+    async def replace(self, message: MessageLocation, view: ListMessage, language: str) -> None:
+        """Let a message say something else, without a sound."""
+
+        async def replacement() -> tuple[View, Words]:
+            return view, Words(language)
+
+        await self.show(message, replacement)
+
     async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup) -> None:
         """Leave only these buttons under a message."""
 
