@@ -94,6 +94,7 @@ def run(
         from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
         from bot.runtime.process_memory import hide_memory
+        from bot.runtime.tracing import NoSdk, configure_tracing
         from bot.settings import WrongSettings, load_settings
         from bot.startup import CannotStart, TelegramRefuses
         from bot.store.errors import StoreError
@@ -105,6 +106,7 @@ def run(
         # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
         os.umask(0o027 if settings.telegram_local_mode else 0o077)
         configure_logging(settings.log_level, settings.log_format)
+        configure_tracing()
         bot = App(settings, SystemClock(), role, paused=paused)
         collect_rarely()
         _run(_until_signal(bot))
@@ -112,7 +114,7 @@ def run(
         _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
     except TelegramRefuses as error:
         _exit_with_error(str(error), code=EXIT_TELEGRAM)
-    except CannotStart as error:
+    except (CannotStart, NoSdk) as error:
         _exit_with_error(str(error))
     except StoreError as error:
         _exit_with_error(str(error), code=EXIT_STORE)

@@ -21,6 +21,7 @@ def test_every_package_that_any_system_needs_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     required = [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["otel"],
         *project["dependency-groups"]["dev"],
         *project["tool"]["uv"]["constraint-dependencies"],
     ]

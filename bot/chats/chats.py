@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
+from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import Reader, RecentReadings
@@ -269,6 +270,7 @@ class Chats:
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
         self.templates = Templates(redis, self._ttl_s)
+        self.inline_requests = InlineRequests(redis)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 

@@ -87,7 +87,7 @@ class TelegramCheck:
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
             ]
-        return [ok("Telegram", credentials), _groups(bot), updates, self._clock_finding()]
+        return [ok("Telegram", credentials), _groups(bot), _inline(bot), updates, self._clock_finding()]
 
     def _clock_finding(self) -> Finding:
         return self._date or not_asked("clock, by Telegram's", "it sent no date")
@@ -172,6 +172,15 @@ async def call_telegram(
     if "ok" not in payload:
         raise NoAnswer(f"HTTP {answer.status_code}, and no JSON of a Bot API server")
     return payload, answer
+
+
+def _inline(bot: Mapping[str, Any]) -> Finding:
+    name = "Telegram: inline mode"
+    if bot.get("supports_inline_queries"):
+        return ok(
+            name, 'on: videos have a "Share" button, and people find theirs behind its name in any chat'
+        )
+    return not_asked(name, 'off: videos have no "Share" button (@BotFather: /setinline)')
 
 
 def _groups(bot: Mapping[str, Any]) -> Finding:

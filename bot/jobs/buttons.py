@@ -130,6 +130,15 @@ class RunCaption(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class UseVoice(ButtonAction):
+    """Do what somebody says in the voice or round video message of a job, or use it as the audio."""
+
+    name = "voice"
+    as_request: bool
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeld(ButtonAction):
     """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 
@@ -142,6 +151,23 @@ class Export(ButtonAction):
     """Render the draft as it is."""
 
     name = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowMore(ButtonAction):
+    """Show what else can be made of the finished video of a job."""
+
+    name = "more"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeExtract(ButtonAction):
+    """Make something else of the finished video of a job: an ``Extract``, a ``smaller`` version, a ``file``."""
+
+    name = "extract"
+    form: str
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Button:
     action: StoredAction = None  # what pressing it does; ``None`` for a link
     url: str = ""  # where a link leads
     text: str = ""  # a label that is the same in every language, such as a name
+    share: str = ""  # what is typed behind the bot's name in the chat that the person chooses
     style: str = ""  # ``success`` or ``danger`` where the color helps; older clients show none
 
 

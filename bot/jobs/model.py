@@ -18,6 +18,7 @@ from bot.jobs.payloads import (
     DeleteTokenPayload,
     EditPayload,
     ExportPayload,
+    ExtractPayload,
     ForgetPayload,
     LinkPayload,
     LoginPayload,
@@ -49,6 +50,7 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     COMPARE = "compare"  # show two versions of a project side by side
@@ -176,6 +178,7 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.EXTRACT: ExtractPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,

@@ -156,7 +156,10 @@ _TABLE: Final = (
     ),
 )
 
-_BY_NAME: Final = {suggestion.name: suggestion for suggestion in _TABLE}
+_ON_REQUEST: Final = (_suggestion("subtitles", Topic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),)
+"""Suggestions that "More" shows alone."""
+
+_BY_NAME: Final = {suggestion.name: suggestion for suggestion in (*_TABLE, *_ON_REQUEST)}
 
 # The first match counts: "background music" is about music.
 _ABOUT: Final = (

@@ -40,6 +40,13 @@ class ExportPayload(Payload):
     project: str = ""  # that project's mark
 
 
+class ExtractPayload(Payload):
+    """A request for something else to be made of a finished video, which is the job's file."""
+
+    form: str  # an ``Extract``, or ``smaller`` or ``file``
+    result_job_id: str  # the job that made the video
+
+
 class LinkPayload(Payload):
     """A question for the browser link."""
 

@@ -10,6 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
+from bot.runtime.arriving_file import ArrivingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Result:
 
     Args:
         path: The file; ``None`` if there is only ``file_id`` or ``link``.
+        arriving: The same file, if it may not be whole yet.
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
         why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
             is not allowed.
@@ -41,11 +43,13 @@ class Result:
         as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
+        share: What is typed behind the bot's name to send it elsewhere; empty if it can't be shared.
         buttons: Other buttons under it.
         answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
 
     path: Path | None = None
+    arriving: ArrivingFile | None = None
     link: str = ""
     why_link: str = "too_large"
     spare_link: str = ""
@@ -58,6 +62,7 @@ class Result:
     as_file: bool = False
     browser_link: str = ""
     project_link: str = ""
+    share: str = ""
     buttons: tuple[Button, ...] = ()
     answer: TextMessage | None = None
 
@@ -150,8 +155,10 @@ class Responder(Protocol):
         """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
-        """Send a file of the agent's, once for each idempotency key: pictures as photos, if Telegram takes them.
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
+        """Send a file, once for each idempotency key: pictures as photos, if Telegram takes them.
 
         A file that Telegram refuses is left out.
 
@@ -160,6 +167,8 @@ class Responder(Protocol):
             name: Its name, which may be anything.
             content_type: Its declared MIME type; may be empty.
             content: Its bytes, at most ``MAX_SENT_BYTES``.
+            kind_sent: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
+                ``video_note``.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -192,6 +201,11 @@ class Responder(Protocol):
         ...
 
     @property
+    def sends_arriving(self) -> bool:
+        """Whether a file can be sent while it is still being written."""
+        ...
+
+    @property
     def result_path(self) -> Path:
         """The file that the job's result is written to."""
         ...
@@ -202,6 +216,7 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
             FileGone: Telegram no longer has the file that was sent before.
+            NeverArrived: The rest of the file did not come; nothing was sent.
         """
         ...
 

@@ -72,6 +72,7 @@ _PRELOADED = (
     "bot.media.picture_conversion",
     "bot.media.side_by_side",
     "bot.media.video_conversion",
+    "bot.media.extracts",
 )
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4

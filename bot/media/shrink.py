@@ -63,6 +63,11 @@ class CannotShrink(Exception):
     """No version that fits can be made: the video is too long, can't be decoded, or there is no room or time for it."""
 
 
+def smaller_path(path: Path) -> Path:
+    """Return where the smaller version of a video lies."""
+    return path.with_name(f"{path.stem}-small{path.suffix}")
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How a pass encodes."""

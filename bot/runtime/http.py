@@ -24,14 +24,18 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
+from opentelemetry.trace import SpanKind
 
 from bot.runtime.allowed_hosts import is_public
+from bot.runtime.arriving_file import ArrivingReader
+from bot.runtime.tracing import traced
 
 MAX_CONNECTIONS = 10_000
 """Open connections, event streams included; the limit of open files must allow as many."""
@@ -41,6 +45,8 @@ READ_CHUNK_BYTES = 256 * 1024  # largest chunk of a response: 3.7 GB/s instead o
 FORM_CHUNK_BYTES = 512 * 1024  # smallest chunk of a form with files, except for the last one
 MAX_HEADER_BYTES = 64 * 1024  # longest header line. Redirects to signed URLs exceed aiohttp's 8 KB
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=30.0)
+
+STATUS_CODE = "http.response.status_code"  # OpenTelemetry's name
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -141,6 +147,14 @@ class Transport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: As from :meth:`handle_async_request`.
         """
+        with traced(f"HTTP {method}", SpanKind.CLIENT, server__address=urlsplit(url).hostname or "") as span:
+            status, answer = await self._exchange(method, url, headers, body, timeouts)
+            span.set_attribute(STATUS_CODE, status)
+        return status, answer
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: httpx.Timeout
+    ) -> tuple[int, bytes]:
         if self._proxied is not None:
             request = httpx.Request(
                 method, url, headers=headers, content=body, extensions={"timeout": timeouts.as_dict()}
@@ -172,6 +186,12 @@ class Transport(httpx.AsyncBaseTransport):
             httpx.ConnectTimeout: No connection was made in time; nothing was sent.
             httpx.TransportError: It failed otherwise; the request may have arrived.
         """
+        with traced(f"HTTP {request.method}", SpanKind.CLIENT, server__address=request.url.host) as span:
+            response = await self._send(request)
+            span.set_attribute(STATUS_CODE, response.status_code)
+        return response
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
         if isinstance(request.stream, httpx.SyncByteStream) and not isinstance(
             request.stream, httpx.ByteStream
         ):
@@ -245,14 +265,20 @@ def _is_public(address: str) -> bool:
 
 
 class _FormStream(httpx.AsyncByteStream):
-    """A form whose files a thread reads."""
+    """A form whose files a thread reads, those that are still being written once there is enough of them."""
 
     def __init__(self, inner: httpx.SyncByteStream) -> None:
         self._inner = inner
+        files = (getattr(field, "file", None) for field in getattr(inner, "fields", ()))
+        self._arriving = [file for file in files if isinstance(file, ArrivingReader)]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = iter(self._inner)
-        while chunk := await asyncio.to_thread(_read_chunk, pieces):
+        while True:
+            for file in self._arriving:
+                await file.wait_for(2 * FORM_CHUNK_BYTES)  # A chunk may be larger by one piece.
+            if not (chunk := await asyncio.to_thread(_read_chunk, pieces)):
+                return
             yield chunk
 
 

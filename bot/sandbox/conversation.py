@@ -45,6 +45,7 @@ PERSON_ACTIONS = (
     "posts",
     "presses",
     "follows",
+    "types_inline",
     "edits",
     "deletes",
 )
@@ -102,6 +103,7 @@ class Telegram(_Model):
 
     local: bool = False
     flood_limits: bool = True
+    inline: bool = False
 
 
 class Quality(_Model):
@@ -141,6 +143,10 @@ class PersonStep(_Model):
     posts: dict[str, Any] | None = None
     presses: str | None = None
     follows: str | None = None
+    types_inline: str | None = None
+    offers: Texts = ()
+    picks: str | None = None
+    starts: str | None = None
     edits: str | None = None
     deletes: str | None = None
     caption: str = ""
@@ -186,7 +192,7 @@ class BotStep(_Model):
     never_says: Texts = ()
     formatted: dict[str, str] = Field(default_factory=dict)
     sends: Video | None = None
-    shows: Literal["photo", "document"] | None = None
+    shows: Literal["photo", "document", "animation", "audio", "video_note"] | None = None
     live: Texts = ()
     live_is_gone: bool = False
     buttons: Texts = ()

@@ -157,8 +157,9 @@ class Player:
             raise WrongFile(f"nemo: {error}") from error
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
-        if any(person.topics for person in self._conversation.people.values()):
-            await self._people.ask("set_bot", bot=self._people.bot, topics=True)
+        topics = any(person.topics for person in self._conversation.people.values())
+        inline = self._conversation.telegram.inline
+        await self._people.ask("set_bot", bot=self._people.bot, topics=topics, inline=inline)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:
@@ -200,7 +201,7 @@ class Player:
 
     async def _step(self, actor: str, step: Step) -> None:
         match step:
-            case PersonStep() if step.presses is None and step.follows is None:
+            case PersonStep() if step.presses is step.follows is step.types_inline is None:
                 with (
                     self._clock.held()
                 ):  # An album's parts arrive together, however long it takes to make them.
@@ -256,6 +257,8 @@ class Player:
             await member.delete(self._stage.labels[step.deletes])
         elif step.presses is not None:
             await self._press(member, step, chat or member.chat)
+        elif step.types_inline is not None:
+            sent = await self._type_inline(member, step, chat)
         elif step.follows is not None:
             await self._follow(member, step, chat or member.chat)
             # The next steps are about the private chat that this led to.
@@ -305,6 +308,26 @@ class Player:
         )
         link = await member.press(message, str(step.follows)) or {}
         await member.start(str(link.get("url")).partition("?start=")[2])
+
+    async def _type_inline(self, member: Member, step: PersonStep, chat: ChatHandle | None) -> Seen | None:
+        """Type behind the bot's name, then pick a result or press the button above the results."""
+        answer = await member.type_inline(str(step.types_inline))
+        titles = [f"{one.get('title', '')} · {one.get('description', '')}" for one in answer["results"]]
+        button = answer["button"] or {}
+        self._transcript.add_inline(member.json["first_name"], str(step.types_inline), titles, button)
+        if missing := [text for text in step.offers if not any(text in title for title in titles)]:
+            raise Unmet(f"expected the inline results {missing}, there were {titles or 'none'}")
+        if step.starts is not None:
+            if step.starts not in str(button.get("text")):
+                raise Unmet(f"expected the button “{step.starts}”, it was {button or 'none'}")
+            self._stage.last = PersonStep(says="")
+            return await member.start(button["start_parameter"])
+        if step.picks is None:
+            return None
+        for result, title in zip(answer["results"], titles, strict=True):
+            if step.picks in title:
+                return await member.pick(answer, result["id"], chat)
+        raise Unmet(f"expected the inline result “{step.picks}”, there were {titles or 'none'}")
 
     async def _with_button(self, chat: ChatHandle, wanted: str, on: Seen | None) -> Seen:
         def look(messages: list[Seen]) -> Seen | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Transcript:
         self._title = title
         self._clock = clock
         self._lines: list[tuple[datetime, str]] = []
+
+    def add_inline(self, who: str, words: str, offered: Sequence[str], button: dict[str, Any]) -> None:
+        """Add what somebody typed behind the bot's name, and what it offered."""
+        results = " ".join(f"[{title}]" for title in (*filter(None, [button.get("text")]), *offered))
+        self._lines.append((self._clock.now(), f"{who} types @bot {words} ⇒ {results or 'nothing'}"))
 
     def add_press(self, who: str, button: str, answer: Mapping[str, Any]) -> None:
         """Add a button press with its answer."""

@@ -219,6 +219,18 @@ def access_denied_key(chat: str) -> str:
     return f"{ACCESS_DENIED}{{{chat}}}"
 
 
+INLINE_REQUEST = (
+    f"{NAMESPACE}inline_request:"  # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
+)
+
+INLINE_REQUEST_TTL_S = 3600
+
+
+def inline_request_key(person_id: int) -> str:
+    """Return the key of what a person typed last behind the bot's name; /forget in private erases it."""
+    return f"{INLINE_REQUEST}{{{person_id}}}"
+
+
 # Of the bot itself ----------------------------------------------------------------------------------------
 
 MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash

@@ -74,6 +74,7 @@ class RecordingResponder:
     checkpoints: Checkpoints
     now: Progress | None = None
     send_limit_bytes: int = 50
+    sends_arriving: bool = False
     result_path: Path = Path()
 
     def _fail(self, what: str) -> None:
@@ -104,7 +105,9 @@ class RecordingResponder:
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
         raise NotImplementedError
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 HASHES = ROOT / "deploy/hashes"
 AGAIN = (
     "make them anew: uv export --format requirements.txt --no-emit-project --no-header --no-annotate"
-    " --no-dev -o deploy/hashes/bot.txt, and with --all-groups -o deploy/hashes/ci.txt"
+    " --no-dev -o deploy/hashes/bot.txt, and with --all-groups --all-extras -o deploy/hashes/ci.txt"
 )
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
 
@@ -38,6 +38,7 @@ def pins() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     required = [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["otel"],
         *project["dependency-groups"]["dev"],
         *project["tool"]["uv"]["constraint-dependencies"],
     ]

@@ -274,9 +274,44 @@ def test_the_file_that_a_message_is_about(given: Json, file_id: str | None) -> N
     assert next((file.file_id for file in files), None) == file_id
 
 
-def test_a_link_in_the_answered_message_is_its_file() -> None:
-    request = read(message("cut it", reply_to_message=answered(f"look: {URL}")))
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param({"reply_to_message": answered(f"look: {URL}")}, id="written"),
+        pytest.param({"reply_to_message": answered("😀 see this", entities=link(7, 4))}, id="behind words"),
+        # Telegram keeps no links in quotes.
+        pytest.param(
+            {
+                "quote": {"text": "see this", "position": 3, "is_manual": True},
+                "reply_to_message": answered("😀 see this and that", entities=link(7, 4)),
+            },
+            id="behind marked words",
+        ),
+        pytest.param(
+            {
+                "quote": {"text": "this", "position": 0, "is_manual": True},
+                "reply_to_message": answered(caption="this or that", caption_entities=link(0, 4)),
+            },
+            id="behind marked words of a caption",
+        ),
+        pytest.param(
+            {
+                "quote": {"text": "see this", "position": 0},
+                "external_reply": {"origin": forwarded(BO), "link_preview_options": {"url": URL}},
+            },
+            id="behind words in another chat",
+        ),
+    ],
+)
+def test_a_link_in_the_answered_message_is_its_file(answers: Json) -> None:
+    request = read(message("cut it", **answers))
     assert (request.prompt, request.links) == ("cut it", (URL,))
+
+
+def test_a_link_beside_the_marked_words_is_not_meant() -> None:
+    said = answered("this or that", entities=link(8, 4))
+    request = read(message("cut it", quote={"text": "this", "position": 0}, reply_to_message=said))
+    assert (request.context, request.links) == ("this", ())
 
 
 @pytest.mark.parametrize(

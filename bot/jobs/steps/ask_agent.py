@@ -51,6 +51,8 @@ from bot.nemo.errors import (
 from bot.nemo.events import (
     AgentFile,
     AgentQuestion,
+    AgentText,
+    Completeness,
     Event,
     KeepAlive,
     StreamError,
@@ -332,7 +334,7 @@ class _AgentTurn:
         self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
     async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
-        saved_s, asked = self._clock.monotonic_s(), received.question
+        saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question, False
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._turn.number)
         async with contextlib.aclosing(
@@ -345,12 +347,14 @@ class _AgentTurn:
                 if isinstance(event, AgentFile):
                     await files.send(event)
                     received.files = files.count
-                changed = self._receive(event, received)
+                is_unsaved = self._receive(event, received) or is_unsaved
+                # A large file may follow, which takes its time and can't be fetched again.
+                is_whole = isinstance(event, AgentText) and event.completeness is Completeness.COMPLETE
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
-                is_new_question = received.question != asked
-                if is_new_question or (changed and now_s - saved_s >= SAVE_TEXT_EVERY_S):
-                    saved_s, asked = now_s, received.question
+                is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
+                if received.question != asked or (is_unsaved and is_due):
+                    saved_s, asked, is_unsaved = now_s, received.question, False
                     so_far = AgentTextSoFar(
                         text=bounded_answer(received.text.text), question=self._question(asked)
                     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+
+import structlog
 
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
+from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
@@ -19,10 +23,13 @@ from bot.jobs.steps.export import (
     RenderLimits,
     browser_link,
 )
-from bot.jobs.versions import latest_of, version_buttons, version_line
+from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
+from bot.runtime.arriving_file import NeverArrived
 from bot.skills import SkillCards
+
+log = structlog.get_logger(__name__)
 
 
 class ReplacingResult(Checkpoint):
@@ -42,6 +49,7 @@ class _ShownVersion:
 
     lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the present one
     buttons: tuple[Button, ...] = ()
+    share: str = ""  # as in ``Result``
 
 
 class Deliver:
@@ -69,10 +77,16 @@ class Deliver:
         if exported is None:
             return
         attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
-        if exported.is_fetched and not attempt.responder.result_path.exists():
+        is_here = attempt.arriving is not None or attempt.responder.result_path.exists()
+        if exported.is_fetched and not is_here:
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
         try:
+            delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
+        except NeverArrived:
+            log.warning("deliver.fetch_broke")
+            attempt.arriving = None
+            exported = await self._export_again(attempt)
             delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
         except FileGone:
             await attempt.save(CachedResultGone())
@@ -80,6 +94,8 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
+        if attempt.fetching is not None:
+            await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
         if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
             await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
@@ -125,7 +141,7 @@ class Deliver:
         if shown is None:
             return _ShownVersion()
         line = (version_line(shown, versions[-1]),) if exported.is_earlier else ()
-        return _ShownVersion(line, version_buttons(versions, shown, mark))
+        return _ShownVersion(line, version_buttons(versions, shown, mark), shared_as(key, shown, mark))
 
     async def _export_again(self, attempt: Attempt) -> Exported:
         """Return the new result; the earlier one if the project has become empty."""
@@ -162,9 +178,12 @@ class Deliver:
                 *(held.message.buttons if held else ()),
                 *version.buttons,
                 *next_buttons(exported.next_steps),
+                Button("button.more", ShowMore(attempt.job.id)),
             ),
             answer=answer,
+            share=version.share,
             path=attempt.responder.result_path if exported.is_fetched else None,
+            arriving=attempt.arriving,
             link=exported.link,
             why_link=exported.why_link,
             spare_link=exported.spare_link,

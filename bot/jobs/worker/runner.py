@@ -45,6 +45,7 @@ from bot.jobs.queue.usual_times import UsualTimes, Work, left_s, rounded_s
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tracing import traced
 from bot.store import keys
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,9 @@ _ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT})
 
 _BUSY_POSITION = 2
 """From this position on a group is busy: a reaction says that a request waits, without a message."""
+
+_ENDS = (JobEnded, JobSetAside, ChatGone, RedisError, asyncio.CancelledError)
+"""What ends a step without an error of its own."""
 
 _INTERRUPTED = ("job.interrupted", "job.interrupted_edit", "job.interrupted_changed")
 _UNEXPECTED = ("error.unexpected", "error.unexpected_edit", "error.unexpected_changed")
@@ -210,7 +214,10 @@ class JobRunner:
 
     async def _run_to_end(self, attempt: Attempt) -> JobState:
         """Take the steps, send the last message, and close the progress message. All of it can be interrupted."""
-        message, state = await self._take_steps(attempt)
+        try:
+            message, state = await self._take_steps(attempt)
+        finally:
+            await attempt.stop_fetching()
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:
@@ -268,7 +275,11 @@ class JobRunner:
         began_s = self._clock.monotonic_s()
         outcome: str = JobState.DONE
         try:
-            with attempt.step(step.name):
+            job = attempt.job
+            with (
+                attempt.step(step.name),
+                traced(f"step {step.name}", quiet=_ENDS, job__id=job.id, job__kind=job.kind),
+            ):
                 await step(attempt)
         except JobEnded as end:
             outcome = end.state

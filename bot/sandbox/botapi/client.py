@@ -314,6 +314,23 @@ class Person:
         answer: Json | None = await self.people.ask("callback", id=pressed["callback"], timeout_s=timeout_s)
         return answer
 
+    async def type_inline(self, query: str, *, timeout_s: float = WAIT_S) -> Json:
+        """Type something behind the bot's name in any chat, and wait for what it offers.
+
+        Returns:
+            The answer (``results``, ``button``, …) with the query's ``id``; without results if none came.
+        """
+        values = {"bot": self.chat.bot, "user": self.id, "query": query}
+        typed: Json = await self.people.ask("inline_query", **values)
+        answer: Json | None = await self.people.ask("inline_answer", id=typed["id"], timeout_s=timeout_s)
+        return {"results": [], "button": None, **(answer or {}), "id": typed["id"]}
+
+    async def pick(self, answer: Json, result_id: str, chat: ChatHandle | None = None) -> Seen:
+        """Send what the bot offered to a chat, by default to the private chat with it."""
+        where = chat or self.chat
+        values = {"bot": self.chat.bot, "id": answer["id"], "result": result_id, "chat": where.id}
+        return Seen.of(await self.people.ask("pick", **values))
+
     async def react(self, message: Seen, *emoji: str) -> None:
         """Set the person's reaction to a message."""
         values = {"chat": message.chat_id, "bot": self.chat.bot, "message": message.id, "user": self.id}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bot.sandbox.botapi import control_inline
 from bot.sandbox.botapi.control import ACTIONS, action, the_bot, the_chat
 from bot.sandbox.botapi.errors import bad_request
 from bot.sandbox.botapi.journal import Call
@@ -16,7 +17,7 @@ from bot.sandbox.botapi.methods.refused import REFUSED, implemented
 from bot.sandbox.botapi.params import Params
 from bot.sandbox.botapi.state import Chat, Json, Message, World
 
-__all__ = ["ACTIONS"]
+__all__ = ["ACTIONS", "control_inline"]
 
 
 async def _enough(world: World, params: Params, look: Callable[[], list[Any]]) -> list[Any]:

@@ -124,12 +124,30 @@ class Callback:
 
 
 @dataclass(slots=True)
+class InlineQuery:
+    """What somebody typed behind a bot's name.
+
+    Attributes:
+        answer: The bot's answer, with the contents of the messages that its results become.
+    """
+
+    id: str
+    at: datetime
+    bot_id: int
+    user_id: int
+    words: str
+    answer: Json | None = None
+
+
+@dataclass(slots=True)
 class Bot:
     """A bot, its profile, its updates and its private chats.
 
     Attributes:
         privacy: Whether privacy mode is on, which is Telegram's default.
         topics: Whether its private chats have topics.
+        inline: Whether it has inline mode.
+        inline_feedback: Whether it learns which inline results are chosen.
         texts: Names and descriptions by (field, language code).
         commands: Commands by (scope, language code).
         admin_rights: The rights that it asks for when it is added to groups (``False``) and to channels (``True``).
@@ -140,6 +158,8 @@ class Bot:
     queue: UpdateQueue
     privacy: bool = True
     topics: bool = False
+    inline: bool = False
+    inline_feedback: bool = False
     private: dict[int, Chat] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -189,6 +209,7 @@ class World:
         self.users: dict[int, Json] = {}
         self.chats: dict[int, Chat] = {}
         self.callbacks: dict[str, Callback] = {}
+        self.inline_queries: dict[str, InlineQuery] = {}
         self.actions: list[Json] = []
         self.drafts: list[Json] = []
         self.reactions: dict[tuple[int, int, int], list[Json]] = {}
@@ -314,6 +335,12 @@ class World:
         callback = Callback(str(secrets.randbits(62)), self.clock.now(), bot.id, user_id)
         self.callbacks[callback.id] = callback
         return callback
+
+    def add_inline_query(self, bot: Bot, user_id: int, words: str) -> InlineQuery:
+        """Create an inline query."""
+        query = InlineQuery(str(secrets.randbits(62)), self.clock.now(), bot.id, user_id, words)
+        self.inline_queries[query.id] = query
+        return query
 
     def with_file_ids_of(self, bot: Bot, value: Any) -> Any:
         """Return a deep copy with the file IDs of a bot."""

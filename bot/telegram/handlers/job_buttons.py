@@ -24,9 +24,10 @@ from bot.jobs.buttons import (
     RunScreenButton,
     RunSuggestion,
     TrySample,
+    UseVoice,
     unpack,
 )
-from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
+from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
 from bot.jobs.next_steps import edits_clip, next_step
@@ -69,6 +70,7 @@ class JobButtons(HandlerFamily):
             RunOffer,
             RunScreenButton,
             RunCaption,
+            UseVoice,
             GoOn,
             DropRequest,
         )
@@ -124,6 +126,7 @@ class JobButtons(HandlerFamily):
         | RunOffer
         | RunScreenButton
         | RunCaption
+        | UseVoice
         | GoOn
         | DropRequest,
     ) -> PressReply:
@@ -144,6 +147,8 @@ class JobButtons(HandlerFamily):
                 return await self._retry(press, status.job)
             case RunCaption():
                 prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
+            case UseVoice(as_request=as_request):
+                prompt = await self._voice_prompt(press, status.job, as_request=as_request)
             case RemoveExtra() | RunOffer() | RunScreenButton():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
@@ -199,6 +204,16 @@ class JobButtons(HandlerFamily):
             submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
         )
         return await send_prompt(submitter, press, again, toast="")
+
+    async def _voice_prompt(self, press: Press, job: Job, *, as_request: bool) -> str | None:
+        """Return the words that say what a spoken message is for, with the name that it has in the project."""
+        if not job.files:
+            return None
+        uploaded = await self._submitter.job_queue.load_checkpoint(job, Uploaded, FILES)
+        known = [one for one in uploaded.sources.values() if one is not None] if uploaded else []
+        name = known[0].name if known else job.files[0].name
+        words = Words(await self._submitter.language_in(press.update, press.chat))
+        return words.plain("prompt.voice_request" if as_request else "prompt.voice_audio", name=name)
 
     async def _offered_prompt(
         self, press: Press, job: Job, action: RemoveExtra | RunOffer | RunScreenButton

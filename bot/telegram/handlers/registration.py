@@ -10,10 +10,12 @@ from bot.telegram.handlers.edited_messages import EditedMessageHandlers
 from bot.telegram.handlers.group_events import GroupHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.ignored_messages import IgnoredMessages
+from bot.telegram.handlers.inline import InlineHandlers
 from bot.telegram.handlers.job_buttons import JobButtons
 from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
+from bot.telegram.handlers.more import MoreHandlers
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.projects import ProjectHandlers
@@ -43,11 +45,13 @@ def register_handlers(services: HandlerServices) -> None:
         ProjectHandlers,
         VersionHandlers,
         TemplateHandlers,
+        InlineHandlers,
         LanguageHandlers,
         SettingsHandlers,
         SkillHandlers,
         PrivacyHandlers,
         JobButtons,
+        MoreHandlers,
     ):
         family(services).register()
     questions.register()

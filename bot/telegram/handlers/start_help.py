@@ -1,5 +1,7 @@
 """``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
 
+from dataclasses import replace
+
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
@@ -7,8 +9,11 @@ from telegram.ext import filters
 from bot.job_types import GROUP_MENU, PRIVATE_MENU
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param
 from bot.jobs.model import JobKind, QueueName
+from bot.jobs.next_steps import edits_clip
+from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key, message_of
@@ -36,6 +41,13 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(
                 update, login_how(message, context.bot.username, self._services.tokens_link)
             )
+        if argument == INLINE_START and chat_key(message).is_private:
+            typed = await self._submitter.chats.inline_requests.get(message.chat.id)
+            if typed:
+                job = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT, text=typed)
+                payload = EditPayload(needs_clip=edits_clip(typed))
+                await self._submitter.enqueue(update, [replace(job, payload=payload)])
+                return None
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)

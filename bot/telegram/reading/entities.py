@@ -34,6 +34,21 @@ def with_addresses(text: str, entities: Sequence[MessageEntity]) -> str:
     return data.decode("utf-16-le", "replace")
 
 
+def entities_within(entities: Sequence[MessageEntity], start: int, length: int) -> list[MessageEntity]:
+    """Return the entities inside a piece of a text, with the offsets that they have in it.
+
+    Args:
+        entities: Those of the whole text.
+        start: Where the piece begins, in UTF-16 units.
+        length: Its length in UTF-16 units.
+    """
+    return [
+        MessageEntity(one.type, one.offset - start, one.length, url=one.url)
+        for one in entities
+        if start <= one.offset and one.offset + one.length <= start + length
+    ]
+
+
 def _address(entity: MessageEntity, written: str) -> str:
     if entity.url:
         is_link = entity.url.lower().startswith(_SCHEMES) and not entity.url.lower().startswith(_PERSON)

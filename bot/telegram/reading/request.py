@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from telegram import Message, MessageOriginUser
+from telegram import Message, MessageOriginUser, TextQuote
 from telegram.constants import ChatType, MessageLimit
 
 from bot.jobs.messages import LocalizedMessage
@@ -13,7 +13,7 @@ from bot.media.links import find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
-from bot.telegram.reading.entities import with_addresses
+from bot.telegram.reading.entities import entities_within, with_addresses
 from bot.telegram.reading.links import RequestLinks, read_links
 
 _CUT_EARLIER = 100
@@ -234,10 +234,28 @@ def _context(message: Message, reader: Reader) -> str:
     """Return the words that a message is about: those that were marked, or all of the answered message."""
     quote, replied = message.quote, message.reply_to_message if is_reply(message) else None
     if quote is not None and quote.text and (quote.is_manual or not reader.knows_replied):
-        return with_addresses(quote.text, quote.entities or ()).strip()
+        return _with_preview(message, _quoted(quote, replied))
     is_result = (
         replied is not None and _is_from(replied, reader.bot_id) and attachment_of(replied) is not None
     )
     if replied is None or is_result or reader.knows_replied:
         return ""
     return words_of(replied).strip()
+
+
+def _quoted(quote: TextQuote, replied: Message | None) -> str:
+    """Return marked words with the addresses behind them: quotes come without those, answered messages have them."""
+    entities = quote.entities or ()
+    if replied is not None:
+        length = len(quote.text.encode("utf-16-le")) // 2
+        whole = replied.entities or replied.caption_entities
+        entities = (*entities, *entities_within(whole, quote.position, length))
+    return with_addresses(quote.text, entities).strip()
+
+
+def _with_preview(message: Message, quoted: str) -> str:
+    """Return the words of a message in another chat with the address of its link, which may be behind them."""
+    elsewhere = message.external_reply
+    preview = None if elsewhere is None else elsewhere.link_preview_options
+    url = None if preview is None else preview.url
+    return f"{quoted} {url}" if isinstance(url, str) and url not in quoted else quoted

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQueryChosenChat
 
 from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
@@ -26,16 +26,23 @@ def keyboard(
         words: The texts in the chat's language.
         may_link: Tells which addresses may stand behind a button; others are left out.
     """
-    inline_buttons = [
-        InlineKeyboardButton(
-            _label(button, words),
-            url=button.url or None,
-            callback_data=pack(button.action) if button.action is not None else None,
-            style=button.style or None,
-        )
-        for button in buttons
-        if not button.url or may_link(button.url)
-    ]
+    rows = in_rows([inline_button(one, words) for one in buttons if not one.url or may_link(one.url)])
+    return InlineKeyboardMarkup(rows) if rows else None
+
+
+def inline_button(button: Button, words: Words) -> InlineKeyboardButton:
+    """Return a button as Telegram wants it."""
+    return InlineKeyboardButton(
+        _label(button, words),
+        url=button.url or None,
+        callback_data=pack(button.action) if button.action is not None else None,
+        switch_inline_query_chosen_chat=_any_chat(button.share) if button.share else None,
+        style=button.style or None,
+    )
+
+
+def in_rows(inline_buttons: Sequence[InlineKeyboardButton]) -> list[list[InlineKeyboardButton]]:
+    """Return buttons in rows of two where both can be read on a phone."""
     rows: list[list[InlineKeyboardButton]] = []
     for button in inline_buttons:
         fits = bool(rows) and len(rows[-1]) < PER_ROW and not any(map(_is_wide, (*rows[-1], button)))
@@ -43,7 +50,13 @@ def keyboard(
             rows[-1].append(button)
         else:
             rows.append([button])
-    return InlineKeyboardMarkup(rows) if rows else None
+    return rows
+
+
+def _any_chat(query: str) -> SwitchInlineQueryChosenChat:
+    return SwitchInlineQueryChosenChat(
+        query, allow_user_chats=True, allow_bot_chats=False, allow_group_chats=True, allow_channel_chats=True
+    )
 
 
 def _is_wide(button: InlineKeyboardButton) -> bool:

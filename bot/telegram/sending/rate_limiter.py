@@ -27,6 +27,7 @@ from telegram.ext import BaseRateLimiter
 
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tracing import traced
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 
@@ -198,7 +199,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                 await self.acquire(chat_id, priority)
             is_acquired = False
             try:
-                result = await callback(*args, **kwargs)
+                with traced(f"telegram {endpoint}", priority=priority):
+                    result = await callback(*args, **kwargs)
             except RetryAfter as error:
                 pause_s = wait_s(error)
                 log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)

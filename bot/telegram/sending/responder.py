@@ -32,12 +32,14 @@ from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
+from bot.media.shrink import smaller_path
 from bot.runtime.clock import Clock
 from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery, smaller_path
+from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.file_messages import edit_to_same, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
@@ -83,6 +85,7 @@ class TelegramResponder:
         self._sent = responders.sent
         self._files = responders.files
         self._delivery = responders.delivery
+        self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
@@ -209,16 +212,19 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         await self._signs.conclude(is_done=is_done)
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
         """See ``ports.Responder``."""
         found = sniff(content)
         kind = kind_of(found, name, content_type, "document")
         name = safe_name(name or "file", kind or "bin")
         if found is not None and kind is not None and is_usable(kind):
             name = fitting_name(name, kind)  # The agent's name and type may be wrong.
-        as_photo = found in _PHOTO_KINDS and not is_decompression_bomb(content)
+        if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
+            kind_sent = "photo"
         try:
-            await self._send_as_photo_or_file(idempotency_key, name, content, as_photo=as_photo)
+            await self._send_as_or_file(idempotency_key, name, content, kind_sent)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
             log.warning("responder.file_refused", error=str(error))
             is_too_large = isinstance(error, BadRequest) and refusal_of(error) is Refusal.TOO_LARGE
@@ -228,20 +234,22 @@ class TelegramResponder:
                 and (person := self._in_private())
             ):
                 with contextlib.suppress(ChatGone):
-                    return await person.send_file(f"{idempotency_key}.private", name, content_type, content)
+                    return await person.send_file(
+                        f"{idempotency_key}.private", name, content_type, content, kind_sent
+                    )
             await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
 
-    async def _send_as_photo_or_file(
-        self, idempotency_key: str, name: str, content: bytes, *, as_photo: bool
-    ) -> None:
+    async def _send_as_or_file(self, idempotency_key: str, name: str, content: bytes, kind: str) -> None:
+        """Send a file as this kind, or as a file where that is refused or none is given."""
         as_file = f"{idempotency_key}.file"
-        if as_photo and self._checkpoints.load(MessageSend, as_file) is None:
+        if kind and self._checkpoints.load(MessageSend, as_file) is None:
             try:
-                return await self._send_file(idempotency_key, name, content, "photo", caption=name)
+                caption = name if kind == "photo" else ""
+                return await self._send_file(idempotency_key, name, content, kind, caption)
             except BadRequest as error:
                 if refusal_of(error) is Refusal.TOO_LARGE:  # Never upload it again.
                     raise
-                log.info("responder.photo_refused", error=error.message)
+                log.info("responder.kind_refused", kind=kind, error=error.message)
         await self._send_file(as_file, name, content)
 
     async def _send_file(
@@ -250,21 +258,13 @@ class TelegramResponder:
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
-                fields |= {"filename": name, "caption": caption, "rate_limit_args": acquired}
-                if kind == "photo":
-                    return await self._bot.send_photo(chat_id, content, **fields)
-                if kind == "video":
-                    return await self._bot.send_video(chat_id, content, **fields)
-                return await self._bot.send_document(
-                    chat_id, content, disable_content_type_detection=True, **fields
-                )
+                fields |= {"filename": name, "rate_limit_args": acquired}
+                return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
             return await send_in_best_form(call, await self._place(chat_id))
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_caption(
-                chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE
-            )
+            return await edit_to_same(self._bot, kind, chat_id, message_id, caption)
 
         await self._send_once(idempotency_key, send, edit)
 

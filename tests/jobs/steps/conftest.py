@@ -123,6 +123,7 @@ class RecordingResponder:
 
     result_path: Path
     send_limit_bytes: int = 50_000_000
+    sends_arriving: bool = False
     files: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
     may_delete: bool = True
@@ -132,6 +133,7 @@ class RecordingResponder:
     deleted: list[tuple[int, int, bool]] = field(default_factory=list)
     released: int = 0
     sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
+    kinds_sent: dict[str, str] = field(default_factory=dict)
     gone_file_ids: set[str] = field(default_factory=set)
 
     @property
@@ -162,8 +164,11 @@ class RecordingResponder:
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
-    async def send_file(self, idempotency_key: str, name: str, content_type: str, content: bytes) -> None:
+    async def send_file(
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+    ) -> None:
         self.sent_files.setdefault(idempotency_key, (name, content_type, content))
+        self.kinds_sent[idempotency_key] = kind_sent
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
@@ -189,6 +194,8 @@ class RecordingResponder:
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         if result.file_id in self.gone_file_ids:
             raise FileGone
+        if result.arriving is not None:
+            await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
         return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
 

@@ -8,14 +8,16 @@ import stamina
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
 from bot.jobs.queue.usual_times import Work
+from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import wants_export
-from bot.jobs.steps.ask_agent import AskAgent
+from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
+from tests.clocks import eventually
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
@@ -87,6 +89,29 @@ async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: R
     message = held_answer(attempt)
     assert isinstance(message, ListMessage)
     assert message.heading.key == "answer.silent_edit"
+
+
+async def test_a_process_that_dies_while_a_file_comes_leaves_the_words_and_the_result(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file itself can't be fetched again."""
+    monkeypatch.setattr(ask_agent, "SAVE_TEXT_EVERY_S", 3600)  # As if the words had come right before it.
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"edit": TRIM}, {"text": "The cover follows."}, {"hold": "file"}])
+    attempt = rig.attempt(rig.job(text=TRIM))
+    asking = asyncio.create_task(ask(rig, attempt))
+    await eventually(lambda: attempt.load(AgentTextSoFar) is not None)
+    asking.cancel()
+    await asyncio.wait({asking})
+    following = again(attempt)
+    assert await ask(rig, following) == ""
+    assert len(await rig.nemo.messages()) == 1
+    message = held_answer(following)
+    assert isinstance(message, AgentMessage)
+    assert message.markdown == "The cover follows."
+    answered = following.load(AgentAnswered)
+    assert answered is not None
+    assert wants_export(answered)
 
 
 @pytest.mark.parametrize(("late_looks", "key"), [(0, "silent_edit"), (3, "silent_edit"), (4, "no_change")])

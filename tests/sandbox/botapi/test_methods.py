@@ -71,6 +71,15 @@ async def test_default_rights_of_an_admin_are_kept(sandbox: Sandbox) -> None:
     assert others["can_manage_chat"] is False
 
 
+async def test_a_poll_is_stopped_once(sandbox: Sandbox) -> None:
+    ada = await sandbox.people.person()
+    await ada.open()
+    poll = (await sandbox.call("sendPoll", chat_id=ada.id, question="?", options=["a", "b"]))["result"]
+    here = {"chat_id": ada.id, "message_id": poll["message_id"]}
+    assert (await sandbox.call("stopPoll", **here))["result"]["is_closed"]
+    assert await sandbox.refusal("stopPoll", **here) == "Bad Request: poll has already been closed"
+
+
 async def test_quotes(sandbox: Sandbox) -> None:
     ada = await sandbox.people.person()
     said = await ada.say("😀 first, second")

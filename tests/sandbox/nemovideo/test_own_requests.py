@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.next_steps import _TABLE
+from bot.jobs.next_steps import _BY_NAME
 from bot.sandbox.nemovideo import agent, drafts
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.media import Media
@@ -64,6 +64,7 @@ _DOES: dict[str, Callable[[Draft, Draft], bool]] = {
     "add_title": lambda was, now: (
         len(titles(now)) == len(titles(was)) + 1 and titles(now)[-1]["name"] == "Beach"
     ),
+    "subtitles": lambda was, now: len(titles(now)) == len(titles(was)) + 1,
     "calm_music": lambda was, now: music(now)[0]["mood"] == "Calm" and now["d"] == was["d"],
     "softer_music": lambda was, now: (
         music(now)[0]["volume"] < music(was)[0]["volume"] and clips(now)[0]["volume"] == 1.0
@@ -99,7 +100,7 @@ def test_a_suggestion_does_what_it_says(name: str, language: str) -> None:
 
 
 def test_every_suggestion_has_a_check() -> None:
-    assert {suggestion.name for suggestion in _TABLE} <= _DOES.keys()
+    assert _BY_NAME.keys() <= _DOES.keys()
 
 
 _EXAMPLES = [

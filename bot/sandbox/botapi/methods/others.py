@@ -115,3 +115,17 @@ async def send_poll(context: Context) -> Any:
         "members_only": params.flag("members_only"),
     }
     return post_message(context, chat, {"poll": poll}).json
+
+
+@method("stopPoll")
+async def stop_poll(context: Context) -> Any:
+    """Close a poll of the bot's own."""
+    message = context.chat().find_message(context.params.integer("message_id"))
+    if message is None or "poll" not in message.json:
+        raise bad_request("message with poll to stop not found")
+    poll = message.json["poll"]
+    if poll["is_closed"]:
+        raise bad_request("poll has already been closed")
+    poll["is_closed"] = True
+    context.world.changes.notify()
+    return poll

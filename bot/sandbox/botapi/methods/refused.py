@@ -38,9 +38,8 @@ _REFUSED: dict[str, str] = {
         editEphemeralMessageText editMessageLiveLocation getGameHighScores setGameScore stopMessageLiveLocation
     """,
     "message to delete not found": "deleteEphemeralMessage",
-    "message with poll to stop not found": "stopPoll",
     _QUERY_GONE: """
-        answerChatJoinRequestQuery answerGuestQuery answerInlineQuery answerPreCheckoutQuery answerShippingQuery
+        answerChatJoinRequestQuery answerGuestQuery answerPreCheckoutQuery answerShippingQuery
         answerWebAppQuery sendChatJoinRequestWebApp
     """,
     "HIDE_REQUESTER_MISSING": "approveChatJoinRequest declineChatJoinRequest",

@@ -1,0 +1,38 @@
+"""Messages with a file that is held in memory, of each kind that Telegram has."""
+
+from typing import Any
+
+from telegram import Message
+
+from bot.telegram.sending.bot import TelegramBot
+from bot.telegram.sending.rate_limiter import SendPriority
+
+
+async def send_as(
+    bot: TelegramBot, kind: str, chat_id: int, content: bytes, caption: str, **fields: Any
+) -> Message:
+    """Send a file as a photo, a video, an animation, audio, a video message or, without such a kind, a document."""
+    if kind == "video_note":
+        return await bot.send_video_note(chat_id, content, **fields)
+    fields["caption"] = caption
+    match kind:
+        case "photo":
+            return await bot.send_photo(chat_id, content, **fields)
+        case "video":
+            return await bot.send_video(chat_id, content, **fields)
+        case "animation":
+            return await bot.send_animation(chat_id, content, **fields)
+        case "audio":
+            return await bot.send_audio(chat_id, content, **fields)
+    return await bot.send_document(chat_id, content, disable_content_type_detection=True, **fields)
+
+
+async def edit_to_same(
+    bot: TelegramBot, kind: str, chat_id: int, message_id: int, caption: str
+) -> Message | bool:
+    """Edit a message to what it should say already, which tells whether it was sent."""
+    if kind == "video_note":  # It has no caption.
+        return await bot.edit_message_reply_markup(chat_id, message_id, rate_limit_args=SendPriority.FREE)
+    return await bot.edit_message_caption(
+        chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE
+    )
