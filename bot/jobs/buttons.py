@@ -139,6 +139,14 @@ class UseVoice(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class EditHeard(ButtonAction):
+    """Stop a job whose spoken request was not understood, and offer its text for correction."""
+
+    name = "edit_heard"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeld(ButtonAction):
     """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 

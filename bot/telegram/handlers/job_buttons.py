@@ -154,6 +154,9 @@ class JobButtons(HandlerFamily):
         if prompt is None:
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, prompt)
+        if job is not None and isinstance(action, UseVoice) and action.as_request:
+            spoken = job.payload_as(EditPayload).model_copy(update={"voice_job_id": action.job_id})
+            job = replace(job, payload=spoken)
         markup, buttons = press.message.reply_markup, NO_BUTTONS
         # What else stands under a video has to do with the video, and stays.
         if isinstance(action, RemoveExtra):
