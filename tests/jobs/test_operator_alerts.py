@@ -14,7 +14,6 @@ from bot.jobs.checkpoints import MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import SayPayload
-from bot.jobs.position_message import MessageLocation
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.tickets import queue_id
@@ -55,10 +54,10 @@ class Admins:
                 await self.job_queue.finish(claimed, JobState.DONE)
         await self.alerts.update(self.show)
 
-    async def show(self, location: MessageLocation, message: ListMessage, language: str) -> None:
-        assert self.sent[location.message_id - 1][0] == location.chat_id == location.telegram_chat_id
+    async def show(self, sent: SentMessage, message: ListMessage, language: str) -> None:
+        assert self.sent[sent.message_id - 1][0] == sent.telegram_chat_id
         self.edits += 1
-        self.shows[location.message_id] = format_list(Words(language), message)
+        self.shows[sent.message_id] = format_list(Words(language), message)
 
     async def later(self, by_s: float) -> None:
         await self.clock.advance(by_s)

@@ -22,7 +22,6 @@ from bot.jobs.checkpoints import MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import JOB_ID_BYTES, Job, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
-from bot.jobs.position_message import MessageLocation
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -33,8 +32,8 @@ log = structlog.get_logger(__name__)
 SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
 """Reports a trouble by its name, again each time that it shows."""
 
-ShowMessage: TypeAlias = Callable[[MessageLocation, ListMessage, str], Awaitable[None]]
-"""Lets a message show something else in a language."""
+ShowMessage: TypeAlias = Callable[[SentMessage, ListMessage, str], Awaitable[None]]
+"""Lets a message in a private chat say something else in a language."""
 
 CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real time
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
@@ -178,8 +177,7 @@ class OperatorAlerts:
         if shown != trouble.shown and trouble.sent_to:
             lines = () if line is None else (line,)
             for admin, sent in trouble.sent_to.items():
-                location = MessageLocation(admin, sent.telegram_chat_id, sent.message_id)
-                await show(location, ListMessage(trouble.message, lines), await self._language(admin))
+                await show(sent, ListMessage(trouble.message, lines), await self._language(admin))
             trouble.shown = shown
         if trouble.over_at is not None and now - trouble.sent_at >= AGAIN:
             await self._redis.hdel(keys.ALERTS, name)
