@@ -36,6 +36,7 @@ from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
@@ -356,11 +357,20 @@ class App:
             ),
             credit_limits=CreditLimits(redis, self._clock, daily_credits, parts.alerts.send),
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
+            transcriber=await self._transcriber(stack, parts),
         )
         steps = make_steps(dependencies)
         return JobRunner(
             parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
         )
+
+    async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:
+        settings = self._settings
+        if settings.transcribe_url is None:
+            return None
+        http = await stack.enter_async_context(new_client(parts.tls))
+        key = revealed(settings.transcribe_key) or ""
+        return Transcriber(http, settings.transcribe_url, key, settings.transcribe_model)
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings

@@ -10,6 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
+from bot.runtime.arriving_file import ArrivingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Result:
 
     Args:
         path: The file; ``None`` if there is only ``file_id`` or ``link``.
+        arriving: The same file, if it may not be whole yet.
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
         why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
             is not allowed.
@@ -47,6 +49,7 @@ class Result:
     """
 
     path: Path | None = None
+    arriving: ArrivingFile | None = None
     link: str = ""
     why_link: str = "too_large"
     spare_link: str = ""
@@ -198,6 +201,11 @@ class Responder(Protocol):
         ...
 
     @property
+    def sends_arriving(self) -> bool:
+        """Whether a file can be sent while it is still being written."""
+        ...
+
+    @property
     def result_path(self) -> Path:
         """The file that the job's result is written to."""
         ...
@@ -208,6 +216,7 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
             FileGone: Telegram no longer has the file that was sent before.
+            NeverArrived: The rest of the file did not come; nothing was sent.
         """
         ...
 

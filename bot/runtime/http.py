@@ -34,6 +34,7 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 from opentelemetry.trace import SpanKind
 
 from bot.runtime.allowed_hosts import is_public
+from bot.runtime.arriving_file import ArrivingReader
 from bot.runtime.tracing import traced
 
 MAX_CONNECTIONS = 10_000
@@ -264,14 +265,20 @@ def _is_public(address: str) -> bool:
 
 
 class _FormStream(httpx.AsyncByteStream):
-    """A form whose files a thread reads."""
+    """A form whose files a thread reads, those that are still being written once there is enough of them."""
 
     def __init__(self, inner: httpx.SyncByteStream) -> None:
         self._inner = inner
+        files = (getattr(field, "file", None) for field in getattr(inner, "fields", ()))
+        self._arriving = [file for file in files if isinstance(file, ArrivingReader)]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = iter(self._inner)
-        while chunk := await asyncio.to_thread(_read_chunk, pieces):
+        while True:
+            for file in self._arriving:
+                await file.wait_for(2 * FORM_CHUNK_BYTES)  # A chunk may be larger by one piece.
+            if not (chunk := await asyncio.to_thread(_read_chunk, pieces)):
+                return
             yield chunk
 
 

@@ -74,6 +74,7 @@ class RecordingResponder:
     checkpoints: Checkpoints
     now: Progress | None = None
     send_limit_bytes: int = 50
+    sends_arriving: bool = False
     result_path: Path = Path()
 
     def _fail(self, what: str) -> None:

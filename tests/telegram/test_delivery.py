@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from bot.chats.key import ChatKey
+from bot.jobs.checkpoints import MessageSend
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import ChatGone, FileGone, Result
+from bot.runtime.arriving_file import ArrivingFile, ArrivingReader, NeverArrived
 from bot.sandbox.botapi.client import Person
-from bot.sandbox.samples import make_video
+from bot.sandbox.samples import make_video, pad
 from bot.telegram.sending.delivery import Delivery
 from bot.words import Words
 from tests.clocks import passing
@@ -92,6 +94,88 @@ async def test_a_video_goes_with_all_that_telegram_wants_to_know(
     cover = Image.open(io.BytesIO(await telegram.people.download(video["cover"][-1]["file_id"])))
     assert cover.size == (160, 90)
     assert ("file://" in str(call["params"]["video"])) is local
+
+
+class Growing(ArrivingFile):
+    """A file whose rest comes when somebody waits for it, or never does."""
+
+    def __init__(self, whole: Path, here_bytes: int, *, comes: bool = True) -> None:
+        super().__init__(whole.with_suffix(".part"), whole.with_suffix(".fetched"), whole.stat().st_size)
+        content = whole.read_bytes()
+        self.path.write_bytes(content[:here_bytes])
+        self.add(here_bytes)
+        self.was_read_early = False
+        self._rest = content[here_bytes:] if comes else b""
+
+    def _come(self) -> None:
+        with self.path.open("ab") as file:
+            file.write(self._rest)
+        self.add(len(self._rest))
+        self._rest = b""
+        shutil.copy(self.path, self.whole_path)
+        self.end()
+
+    async def wait_for(self, size_bytes: int) -> None:
+        self._come()
+        await super().wait_for(size_bytes)
+
+    async def wait_for_end(self) -> None:
+        self._come()
+        await super().wait_for_end()
+
+    def open(self) -> ArrivingReader:
+        self.was_read_early = bool(self._rest)
+        return super().open()
+
+
+def padded(path: Path, clip: Path) -> Path:
+    """A clip with much at its end that no player needs."""
+    shutil.copy(clip, path)
+    pad(path, 3_000_000)
+    return path
+
+
+async def test_a_video_is_sent_while_it_arrives(telegram: Telegram, clip: Path, tmp_path: Path) -> None:
+    ada, whole = await ada_of(telegram), padded(tmp_path / "whole.mp4", clip)
+    arriving = Growing(whole, 1_000_000)
+
+    file_id = await deliver(
+        telegram, ada, Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+    )
+
+    assert arriving.was_read_early
+    video = (await ada.chat.wait(kind="video")).json["video"]
+    assert (video["width"], video["height"], video["file_size"]) == (160, 90, 3_000_000)
+    assert "cover" in video
+    assert await telegram.people.download(file_id) == whole.read_bytes()
+
+
+async def test_a_video_whose_index_comes_last_is_sent_once_it_is_whole(
+    telegram: Telegram, tmp_path: Path
+) -> None:
+    ada, whole = await ada_of(telegram), make_video(tmp_path / "whole.mp4", 2, 160, 90, 10, moov="end")
+    arriving = Growing(whole, 2000)
+
+    file_id = await deliver(
+        telegram, ada, Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+    )
+
+    assert not arriving.was_read_early
+    assert await telegram.people.download(file_id) == whole.read_bytes()
+
+
+async def test_a_video_that_breaks_off_is_not_sent_and_not_looked_for(
+    telegram: Telegram, clip: Path, tmp_path: Path
+) -> None:
+    ada, checkpoints = await ada_of(telegram), Notebook()
+    arriving = Growing(padded(tmp_path / "whole.mp4", clip), 1_000_000, comes=False)
+    result = Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+
+    with pytest.raises(NeverArrived):
+        await deliver(telegram, ada, result, checkpoints=checkpoints)
+
+    assert await telegram.people.calls("sendVideo") == []
+    assert checkpoints.load(MessageSend, "delivered") is None
 
 
 async def test_a_turned_video_is_told_as_it_is_shown(telegram: Telegram, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+
+import structlog
 
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
@@ -23,7 +26,10 @@ from bot.jobs.steps.export import (
 from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
+from bot.runtime.arriving_file import NeverArrived
 from bot.skills import SkillCards
+
+log = structlog.get_logger(__name__)
 
 
 class ReplacingResult(Checkpoint):
@@ -71,10 +77,16 @@ class Deliver:
         if exported is None:
             return
         attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
-        if exported.is_fetched and not attempt.responder.result_path.exists():
+        is_here = attempt.arriving is not None or attempt.responder.result_path.exists()
+        if exported.is_fetched and not is_here:
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
         try:
+            delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
+        except NeverArrived:
+            log.warning("deliver.fetch_broke")
+            attempt.arriving = None
+            exported = await self._export_again(attempt)
             delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
         except FileGone:
             await attempt.save(CachedResultGone())
@@ -82,6 +94,8 @@ class Deliver:
             delivered = await attempt.responder.deliver(
                 "delivered_anew", await self._result(attempt, exported)
             )
+        if attempt.fetching is not None:
+            await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
         if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
             await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
@@ -169,6 +183,7 @@ class Deliver:
             answer=answer,
             share=version.share,
             path=attempt.responder.result_path if exported.is_fetched else None,
+            arriving=attempt.arriving,
             link=exported.link,
             why_link=exported.why_link,
             spare_link=exported.spare_link,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -31,7 +32,7 @@ from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.output_request import unmet
-from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch
+from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
 from bot.jobs.steps.version_to_render import version_to_render
@@ -53,6 +54,7 @@ from bot.nemo.sources import with_public_sources
 from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.runtime import metrics
+from bot.runtime.arriving_file import ArrivingFile
 from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
@@ -337,7 +339,7 @@ class Export:
         attempt.responder.report_progress(
             Progress("progress.fetch", fraction=RENDERED, until=FETCHED, expected_s=USUAL_FETCH_S)
         )
-        limit, path = attempt.responder.send_limit_bytes, attempt.responder.result_path
+        limit = attempt.responder.send_limit_bytes
         if exported.may_shrink:
             limit = max(limit, MAX_SOURCE_BYTES)
         for number in range(1, FETCHES + 1):
@@ -345,11 +347,11 @@ class Export:
             source = render if number != 2 else replace(render, url=None)
             began_s = attempt.clock.monotonic_s()
             try:
-                size = await self._projects.call(
-                    attempt.job,
-                    partial(fetch, self._projects.nemo, source, path, limit),
-                    on_loss=LostProjectHandler(self._projects, attempt).tell,
-                )
+                fetch_all = partial(self._fetch_all, attempt, source, limit)
+                if attempt.responder.sends_arriving and attempt.fetching is None:
+                    size = await fetch_ahead(attempt, fetch_all)
+                else:
+                    size = await fetch_all()
             except TooLarge as error:
                 no_room = isinstance(error, NoRoom)
                 if no_room:
@@ -383,6 +385,20 @@ class Export:
                     duration_s=render.duration_s,
                     spare_link=render.url or "",
                 )
+
+    async def _fetch_all(
+        self,
+        attempt: Attempt,
+        source: Render,
+        limit: int,
+        on_start: Callable[[ArrivingFile], None] = lambda _: None,
+    ) -> int:
+        path, nemo = attempt.responder.result_path, self._projects.nemo
+        return await self._projects.call(
+            attempt.job,
+            lambda project: fetch(nemo, source, path, limit, project, on_start=on_start),
+            on_loss=LostProjectHandler(self._projects, attempt).tell,
+        )
 
     async def _cancel_render(self, attempt: Attempt) -> None:
         """Tell NemoVideo that nobody waits for the render any more; it need not answer."""

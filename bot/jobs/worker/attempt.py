@@ -12,6 +12,7 @@ from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Attempt(StoredCheckpoints):
             False  # whether it says that it was stopped: what it saves then stops it no more
         )
         self.given_up_for = ""  # the error's name
+        self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched
+        self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self.progress = self.load(JobProgress) or JobProgress()
         self._job = claimed.job
@@ -170,6 +173,12 @@ class Attempt(StoredCheckpoints):
                 return False
             case CloseOutcome.OK:
                 return True
+
+    async def stop_fetching(self) -> None:
+        """End the fetching of a result that nobody waits for any more."""
+        if self.fetching is not None:
+            self.fetching.cancel()
+            await asyncio.gather(self.fetching, return_exceptions=True)
 
     def interrupt(self, reason: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.

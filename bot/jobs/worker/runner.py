@@ -214,7 +214,10 @@ class JobRunner:
 
     async def _run_to_end(self, attempt: Attempt) -> JobState:
         """Take the steps, send the last message, and close the progress message. All of it can be interrupted."""
-        message, state = await self._take_steps(attempt)
+        try:
+            message, state = await self._take_steps(attempt)
+        finally:
+            await attempt.stop_fetching()
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:

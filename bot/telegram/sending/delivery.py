@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from telegram import InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import MessageLimit, ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
 from bot.jobs.checkpoints import Checkpoint, Checkpoints
@@ -21,6 +22,7 @@ from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
+from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.web_links import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
@@ -62,6 +64,7 @@ class _Prepared:
     caption: Html
     keyboard: InlineKeyboardMarkup | None
     path: Path | None = None  # the file to send; ``None`` for a text or a file ID
+    arriving: ArrivingFile | None = None  # the same file, if it may not be whole yet
     as_file: bool = False  # whether it goes as a file
     facts: VideoFacts | None = None
     pictures: CoverPictures | None = None
@@ -98,6 +101,7 @@ class Delivery:
         self._sent = sent
         self._local = local
         self.send_limit = send_limit
+        self.sends_arriving = not local  # A local server reads the file itself.
         self._shrinks = asyncio.Semaphore(1)  # Each keeps the cores busy.
         self.work_dir = work_dir
 
@@ -129,6 +133,7 @@ class Delivery:
 
         Raises:
             FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.
+            NeverArrived: The rest of the file did not come; nothing was sent.
             ChatGone: Nobody is there.
             BadRequest: Telegram took no form of it.
             OutcomeUnknown: Telegram answered to none.
@@ -213,6 +218,9 @@ class Delivery:
     ) -> Delivered:
         key = idempotency_key if chosen.form is ResultForm.VIDEO else f"{idempotency_key}.{chosen.form}"
         buttons = self._link_buttons(result, chosen.form)
+        if result.arriving is not None and chosen.refusal is not None:
+            await result.arriving.wait_for_end()
+            result = replace(result, arriving=None)
         match chosen.form:
             case ResultForm.PRIVATE if in_private is not None:
                 delivered = await in_private()
@@ -326,14 +334,21 @@ class Delivery:
             full_bytes: The size of the whole video, if this is a smaller version.
         """
         facts = pictures = None
+        arriving = result.arriving if full_bytes is None else None
+        source = path if arriving is None else arriving.path
         try:
-            facts = await read_video_facts(path)
-            pictures = await make_cover(path)
+            facts = await read_video_facts(source)
+            pictures = await make_cover(source)
         except NotAVideo:
-            log.warning("delivery.not_playable")
+            if arriving is None:
+                log.warning("delivery.not_playable")
+        if arriving is not None and (facts is None or not facts.faststart or pictures is None):
+            await arriving.wait_for_end()
+            return await self._prepare_file(path, replace(result, arriving=None), words)
         duration = words.duration(max(1, facts.duration_s) if facts else result.duration_s or 0)
         took = words.duration(result.took_s)
-        size = words.size((await asyncio.to_thread(path.stat)).st_size)
+        size_bytes = arriving.size_bytes if arriving else (await asyncio.to_thread(path.stat)).st_size
+        size = words.size(size_bytes)
         if full_bytes is None:
             caption = words.text("deliver.caption", duration=duration, size=size, took=took)
         else:
@@ -341,7 +356,8 @@ class Delivery:
             caption = words.text(
                 "deliver.caption_smaller", duration=duration, size=size, full=full, took=took
             )
-        return _Prepared(caption, None, path, facts is None or not facts.is_playable, facts, pictures)
+        as_file = facts is None or not facts.is_playable
+        return _Prepared(caption, None, path, arriving, as_file, facts, pictures)
 
     async def _send(
         self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
@@ -366,7 +382,12 @@ class Delivery:
                             return await self._bot.send_video(chat_id, result.file_id, **fields)
                 if prepared.path is None:
                     return await self._bot.send_message(chat_id, **fields)
-                return await self._send_file(chat_id, prepared.path, prepared, fields)
+                try:
+                    return await self._send_file(chat_id, prepared.path, prepared, fields)
+                except NetworkError as error:
+                    if prepared.arriving is not None and prepared.arriving.is_broken:
+                        raise NeverArrived from error  # A body without its end is no request.
+                    raise
 
             place = {
                 "message_thread_id": job.chat.topic_id,
@@ -396,10 +417,12 @@ class Delivery:
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
     ) -> Message:
         timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
-        with path.open("rb") as handle:
+        with contextlib.closing(prepared.arriving.open() if prepared.arriving else path.open("rb")) as handle:
             # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
             media: Path | InputFile = (
-                path if self._local else InputFile(handle, filename=FILE_NAME, read_file_handle=False)
+                path
+                if self._local
+                else InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
             )
             facts = prepared.facts
             if facts is None or prepared.as_file:

@@ -123,6 +123,7 @@ class RecordingResponder:
 
     result_path: Path
     send_limit_bytes: int = 50_000_000
+    sends_arriving: bool = False
     files: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
     may_delete: bool = True
@@ -193,6 +194,8 @@ class RecordingResponder:
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         if result.file_id in self.gone_file_ids:
             raise FileGone
+        if result.arriving is not None:
+            await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
         return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
 

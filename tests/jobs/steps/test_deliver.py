@@ -5,7 +5,7 @@ from bot.jobs.checkpoints import HeldAnswer
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.deliver import Deliver, ReplacingResult
-from bot.jobs.steps.export import CachedResultGone, Exported, RenderLimits
+from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
 LIMITS = RenderLimits(poll_s=1)
@@ -41,6 +41,21 @@ async def test_a_result_that_is_not_on_this_machine_is_made_again(rig: Rig) -> N
     ((_, result),) = rig.responder.delivered
     assert result.path == rig.responder.result_path
     assert result.path.exists()
+
+
+async def test_a_result_whose_rest_does_not_come_is_fetched_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.sends_arriving = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    await rig.nemo.fault("media", cut_after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    assert attempt.arriving is not None
+    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    ((_, result),) = rig.responder.delivered
+    assert result.arriving is None
+    assert rig.responder.result_path.stat().st_size == 6_000_000
+    assert len(await rig.nemo.renders()) == 1
 
 
 async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> None:

@@ -36,6 +36,40 @@ async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.sends_arriving = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+
+    exported, arriving = attempt.load(Exported), attempt.arriving
+    assert exported is not None
+    assert arriving is not None
+    assert attempt.fetching is not None
+    assert exported.size_bytes == arriving.size_bytes == 6_000_000
+    assert not rig.responder.result_path.exists()
+    await rig.nemo.release(hold)
+    assert await attempt.fetching == 6_000_000
+    assert rig.responder.result_path.stat().st_size == 6_000_000
+
+
+async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.sends_arriving = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+
+    await attempt.stop_fetching()
+    await rig.nemo.release(hold)
+
+    assert list(rig.responder.result_path.parent.glob("*.part*")) == []
+
+
 async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(pace={"render_s": 100})
