@@ -74,7 +74,7 @@ from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
-from bot.telegram.receiving.webhook import ensure_webhook
+from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
@@ -327,7 +327,8 @@ class App:
         try:
             await ensure_webhook(parts.bot, parts.redis, url, secret.get_secret_value(), self._clock)
             webhook.is_set = True
-            await asyncio.Event().wait()
+            # In real time, as Telegram's errors are.
+            await watch_webhook(parts.bot, SystemClock(), metrics.POLLING.set)
         except BadRequest as error:
             raise TelegramRefuses(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
         finally:

@@ -30,6 +30,7 @@ class EditPayload(Payload):
     voice_job_id: str = ""  # the job with the voice message in which it is spoken
     version: int | None = None  # the version of the project that it goes back to
     project: str = ""  # that project's mark
+    is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
     pressed: LocalizedMessage | None = None  # the button that sent it, with the name of whoever pressed it
 
 
