@@ -2,10 +2,13 @@
 
 import pytest
 
-from bot.jobs.buttons import UseVoice, pack
+from bot.jobs.buttons import EditHeard, UseVoice, pack
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile, field_of
-from bot.jobs.model import JobKind
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.payloads import SayPayload
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
+from bot.jobs.steps.transcribe import Heard
 from bot.skills import load_cards
 from bot.words import Words
 from tests.jobs.steps.conftest import Rig, a_file, rig
@@ -40,3 +43,14 @@ async def test_only_what_was_spoken_alone_is_asked_about(rig: Rig, kinds: list[s
     await ask_for_prompt(attempt, load_cards(platform="test").active(None))
     buttons = rig.responder.sent["received"].buttons
     assert any(isinstance(button.action, UseVoice) for button in buttons) is asked
+
+
+async def test_what_was_misheard_is_stopped_and_offered_for_correction(received: Received) -> None:
+    (job,) = await received(message("my request is spoken", PRIVATE, **{"from": ANN}))
+    heard = {field_of(Heard): Heard(text="Trim <it>").model_dump(mode="json")}
+    await received.job_queue.save_waiting(job, heard)
+    (answer,) = await received(press(pack(EditHeard(job.id)), ANN, PRIVATE))
+    assert answer.payload_as(SayPayload).message == LocalizedMessage("voice.edit", {"text": "Trim <it>"})
+    status = await received.job_queue.find(job.chat, job.id)
+    assert status is not None
+    assert status.state is JobState.CANCELLED
