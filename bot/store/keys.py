@@ -106,7 +106,9 @@ OPEN_QUESTION = (
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
-USUAL_TIMES = f"{NAMESPACE}usual:"  # USUAL_TIMES_TTL_S after the last: each kind of work's newest times
+USUAL_TIMES = (
+    f"{NAMESPACE}usual:"  # USUAL_TIMES_TTL_S after the last: the newest times of a kind of work, a list
+)
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -119,6 +121,7 @@ BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
 USUAL_TIMES_TTL_S = 30 * 86_400
 GIVEN_UP_TTL_S = 30 * 86_400
+USUAL_TIMES_TTL_S = 90 * 86_400
 GIVEN_UP_KEPT = 100
 ALBUM_TTL_S = 2 * 86_400
 SEEN_TTL_S = 86_400  # an older message that is edited into a request is none

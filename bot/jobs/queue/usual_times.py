@@ -60,6 +60,7 @@ class UsualTimes:
             pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
             pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
             pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
+            pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
             await pipe.execute()
 
 
