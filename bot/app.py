@@ -30,6 +30,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.troubles import TroubleWatch
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.turn_draft import TurnLimits
@@ -190,7 +191,7 @@ class App:
                 telegram_ids=telegram_ids,
                 telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
                 guest_accounts=guest_accounts,
-                alerts=OperatorAlerts(job_queue, chats, self._clock, settings.admins),
+                alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
@@ -200,6 +201,7 @@ class App:
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (
@@ -231,6 +233,13 @@ class App:
         metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
+
+    async def _keep_alerts(self, parts: _Parts) -> None:
+        settings = self._settings
+        uses_guests = settings.nemo_token is None or settings.fallback_to_guest
+        guests = parts.guest_accounts if uses_guests else None
+        check = TroubleWatch(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
+        await parts.alerts.run(check.look, PressedMessages(parts.bot, parts.telegram_calls).replace)
 
     @contextlib.asynccontextmanager
     async def _bot(
@@ -295,13 +304,14 @@ class App:
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
             tokens_link=tokens_link(settings.nemo_web_url),
+            alerts=parts.alerts,
             admins=settings.admins,
         )
         register_handlers(services)
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
-        return UpdateReceiver(application, self._clock, parts.alerts.send)
+        return UpdateReceiver(application, self._clock, parts.alerts.send, parts.alerts.clear)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
@@ -392,7 +402,7 @@ class App:
                 parts.redis,
                 revealed(settings.nemo_token),
                 falls_back_to_guests=settings.fallback_to_guest,
-                alert=partial(parts.alerts.send, alert, LocalizedMessage(alert)),
+                alert=partial(parts.alerts.send, "token_refused", LocalizedMessage(alert)),
             ),
             ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )

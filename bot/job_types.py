@@ -173,6 +173,7 @@ _COMMANDS: Final = (
     Command("help", private=150, group=110, needs_handler=True),
     Command("pause", operator=20, needs_handler=True),
     Command("resume", operator=30, needs_handler=True),
+    Command("alerts", operator=45, needs_handler=True),
     Command("ban", operator=50, needs_handler=True),
     Command("unban", operator=60, needs_handler=True),
 )
