@@ -68,7 +68,15 @@ class Names:
     are_all: bool = True  # without more that are not named
 
 
-Param = Union[str, int, float, Seconds, Bytes, UncutText, Names, "LocalizedMessage"]
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A parameter that is shown as a range on a timeline, with its unit once; ``None`` for an unknown time."""
+
+    start_ms: float | None
+    end_ms: float | None
+
+
+Param = Union[str, int, float, Seconds, Bytes, UncutText, Names, TimeRange, "LocalizedMessage"]
 """What fills a placeholder; a message is phrased first."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.jobs.clip_names import ClipNames, clip_name, clip_names, names_of
-from bot.jobs.messages import LocalizedMessage, Param, Seconds
+from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.nemo import changes
 from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
 
@@ -50,8 +50,7 @@ def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
                 {
                     "track": track_label(track),
                     "name": name_of(segment, track),
-                    "start": _time(segment.start_ms),
-                    "end": _time(segment.end_ms),
+                    "when": TimeRange(segment.start_ms, segment.end_ms),
                 },
             )
         case changes.SegmentRemoved(track, segment):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.chats.key import ChatKey
 from bot.jobs.clip_names import ClipNames, clip_names, names_of
-from bot.jobs.messages import LocalizedMessage, Param, Seconds
+from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.steps.change_list import track_label
 from bot.nemo.drafts import Draft, Track
@@ -46,8 +46,7 @@ def _track(position: int, track: Track, total_ms: int, names: ClipNames) -> Loca
         "position": position,
         "track": track_label(track),
         "name": names_of(track, names),
-        "start": Seconds(min(span.start_ms for span in placed) / 1000, tenths=True),
-        "end": Seconds(max(span.end_ms for span in placed) / 1000, tenths=True),
+        "when": TimeRange(min(span.start_ms for span in placed), max(span.end_ms for span in placed)),
     }
     volume = track.segments[0].volume if track.volume is None else track.volume
     if volume is None:

@@ -8,7 +8,16 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from bot.jobs.clip_names import clip_names
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Names, Param, Seconds, UncutText
+from bot.jobs.messages import (
+    Bytes,
+    ListMessage,
+    LocalizedMessage,
+    Names,
+    Param,
+    Seconds,
+    TimeRange,
+    UncutText,
+)
 from bot.nemo.drafts import Draft
 from bot.words import Html, Words
 
@@ -69,7 +78,17 @@ def _format_param(words: Words, value: Param) -> str | int | float:
             first, *rest = (_format_param(words, name) for name in value.names)
             joined = reduce(lambda names, name: words.text("clip.names", names=names, name=name), rest, first)
             return joined if value.are_all else words.text("clip.names_and_more", names=joined)
+        case TimeRange():
+            return _format_range(words, value)
         case LocalizedMessage():
             return format_message(words, value.key, value.params)
         case _:
             return value
+
+
+def _format_range(words: Words, value: TimeRange) -> str:
+    start, end = (
+        "–" if ms is None else words.duration(ms / 1000, tenths=True) for ms in (value.start_ms, value.end_ms)
+    )
+    unit = words.plain("unit.seconds", seconds="")
+    return f"{start.removesuffix(unit) if end.endswith(unit) else start}–{end}"

@@ -21,14 +21,17 @@ def lines(language: str, before: list[dict[str, Any]], after: list[dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("language", "only", "second"),
-    [("en", "your photo", "photo 2"), ("zh", "你的照片", "照片 2")],
+    ("language", "only", "second", "when"),
+    [("en", "your photo", "photo 2", "(3–6 s)"), ("zh", "你的照片", "照片 2", "（3–6 秒）")],
 )
-def test_a_file_without_a_name_is_called_as_people_would(language: str, only: str, second: str) -> None:
+def test_a_file_without_a_name_is_called_as_people_would(
+    language: str, only: str, second: str, when: str
+) -> None:
     first, other = clip("photo_104.jpg", 0, 3000), clip("photo_109.jpg", 3000, 3000)
     (line,) = lines(language, [first], [clip("photo_104.jpg", 0, 2000)])
     assert only in line
     (line,) = lines(language, [first], [first, other])
+    assert when in line
     assert second in line
     (line,) = lines(language, [first, clip("beach.mp4", 3000, 3000)], [first, other])
     assert line.startswith("🔁 beach.mp4")
