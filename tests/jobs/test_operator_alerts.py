@@ -160,7 +160,7 @@ async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
         return SentMessage(message_id=len(admins.sent), telegram_chat_id=admin)
 
     await alerts.look(check, admins.show, send)
-    before = await redis.config_get("maxmemory")
+    before: Any = await redis.config_get("maxmemory")
     await redis.config_set("maxmemory", "1")
     try:
         for _ in range(3):
