@@ -1,1 +1,1 @@
-"""The NemoVideo Telegram bot: edit and make video by talking."""
+"""The NemoVideo Telegram bot: edit and make videos by chatting."""

@@ -30,12 +30,14 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.troubles import TroubleWatch
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
@@ -72,7 +74,8 @@ from bot.telegram.reading import attachments as media
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
-from bot.telegram.receiving.webhook import ensure_webhook
+from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
+from bot.telegram.sending.alert_messages import AlertMessages
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
@@ -189,7 +192,7 @@ class App:
                 telegram_ids=telegram_ids,
                 telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
                 guest_accounts=guest_accounts,
-                alerts=OperatorAlerts(job_queue, chats, self._clock, settings.admins),
+                alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
@@ -199,6 +202,7 @@ class App:
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (
@@ -230,6 +234,14 @@ class App:
         metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
+
+    async def _keep_alerts(self, parts: _Parts) -> None:
+        settings = self._settings
+        uses_guests = settings.nemo_token is None or settings.fallback_to_guest
+        guests = parts.guest_accounts if uses_guests else None
+        check = TroubleWatch(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
+        messages = AlertMessages(parts.bot, PressedMessages(parts.bot, parts.telegram_calls))
+        await parts.alerts.run(check.look, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
     async def _bot(
@@ -294,13 +306,14 @@ class App:
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
             tokens_link=tokens_link(settings.nemo_web_url),
+            alerts=parts.alerts,
             admins=settings.admins,
         )
         register_handlers(services)
         await application.initialize()
         await application.start()
         stack.push_async_callback(application.stop)
-        return UpdateReceiver(application, self._clock, parts.alerts.send)
+        return UpdateReceiver(application, self._clock, parts.alerts.send, parts.alerts.clear)
 
     async def _poll(self, receiver: UpdateReceiver, redis: Redis, health: Health) -> None:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
@@ -316,7 +329,8 @@ class App:
         try:
             await ensure_webhook(parts.bot, parts.redis, url, secret.get_secret_value(), self._clock)
             webhook.is_set = True
-            await asyncio.Event().wait()
+            # In real time, as Telegram's errors are.
+            await watch_webhook(parts.bot, SystemClock(), metrics.POLLING.set)
         except BadRequest as error:
             raise TelegramRefuses(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
         finally:
@@ -355,11 +369,20 @@ class App:
             ),
             credit_limits=CreditLimits(redis, self._clock, daily_credits, parts.alerts.send),
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
+            transcriber=await self._transcriber(stack, parts),
         )
         steps = make_steps(dependencies)
         return JobRunner(
             parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
         )
+
+    async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:
+        settings = self._settings
+        if settings.transcribe_url is None:
+            return None
+        http = await stack.enter_async_context(new_client(parts.tls))
+        key = revealed(settings.transcribe_key) or ""
+        return Transcriber(http, settings.transcribe_url, key, settings.transcribe_model)
 
     async def _projects(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Projects:
         settings = self._settings
@@ -381,7 +404,7 @@ class App:
                 parts.redis,
                 revealed(settings.nemo_token),
                 falls_back_to_guests=settings.fallback_to_guest,
-                alert=partial(parts.alerts.send, alert, LocalizedMessage(alert)),
+                alert=partial(parts.alerts.send, "token_refused", LocalizedMessage(alert)),
             ),
             ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )

@@ -60,7 +60,7 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
     ] = False,
 ) -> None:
-    """The NemoVideo Telegram bot: edit and make video by talking."""
+    """The NemoVideo Telegram bot: edit and make videos by chatting."""
     # Otherwise docket's result library would instrument itself for run-time type checks at each start.
     os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
 

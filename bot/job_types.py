@@ -42,10 +42,12 @@ from bot.jobs.steps.show_settings import ShowSettings
 from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
+from bot.jobs.steps.transcribe import Transcribe
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.steps.upload import Upload
 from bot.jobs.steps.watch_upload import WatchUpload
 from bot.jobs.worker.attempt import Step
+from bot.media.transcription import Transcriber
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
 from bot.skills import SkillCards
@@ -106,6 +108,7 @@ class StepDependencies:
     turn_limits: TurnLimits
     credit_limits: CreditLimits
     render_limits: RenderLimits
+    transcriber: Transcriber | None = None
 
 
 MAIN, QUICK = QueueName.MAIN, QueueName.QUICK
@@ -121,6 +124,7 @@ JOB_TYPES: Final = (
             AskForClip,
             Connect,
             Upload,
+            Transcribe,
             AskAgent,
             SaveVersion,
             Export,
@@ -169,6 +173,7 @@ _COMMANDS: Final = (
     Command("help", private=150, group=110, needs_handler=True),
     Command("pause", operator=20, needs_handler=True),
     Command("resume", operator=30, needs_handler=True),
+    Command("alerts", operator=45, needs_handler=True),
     Command("ban", operator=50, needs_handler=True),
     Command("unban", operator=60, needs_handler=True),
 )

@@ -109,9 +109,7 @@ class Settings(BaseSettings):
         "process that receives the webhook, otherwise none of them is served.",
     )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
-    nemo_web_url: WebAddress = Field(
-        "https://nemovideo.com", description="NemoVideo's web site, for links that people open."
-    )
+    nemo_web_url: WebAddress = Field("https://nemovideo.com", description="NemoVideo's web site, for links.")
     nemo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("nemovideo.ai", "*.nemovideo.ai", "nemovideo.com", "*.nemovideo.com"),
         description="Hosts besides NEMO_API_URL that results may be downloaded from, comma-separated; *.example means "
@@ -145,6 +143,11 @@ class Settings(BaseSettings):
         description="Whether chats go on with guest accounts, in new projects, once NemoVideo refuses NEMO_TOKEN. "
         "ADMINS are told either way.",
     )
+    transcribe_url: WebAddress | None = Field(
+        None, description="An OpenAI-compatible endpoint (https://host/v1) that transcribes spoken requests."
+    )
+    transcribe_key: SecretStr | None = Field(None, description="The key of TRANSCRIBE_URL.")
+    transcribe_model: str = Field("whisper-1", description="The model of TRANSCRIBE_URL.")
     skill_source: str | None = Field(
         None,
         max_length=64,

@@ -54,7 +54,7 @@ async def run_checks(
         )
     show_progress("Starting a decoder")
     local = [*check_disk(settings), await _check_decoders()]
-    rights = [ok("settings", "right"), check_spenders(settings), ok("proxies", describe_proxies(settings))]
+    rights = [ok("settings", "valid"), check_spenders(settings), ok("proxies", describe_proxies(settings))]
     return [*rights, *store, *local, *telegram, *nemovideo, *check_fonts()]
 
 

@@ -69,7 +69,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
             rows.append(("", f"→ {finding.advice}"))
     print_table(rows)
     count = sum(finding.verdict is Verdict.WRONG for finding in findings)
-    typer.echo("Everything is as it should be." if not count else f"{count} to put right.")
+    typer.echo("No problems found." if not count else f"Problems to fix: {count}")
 
 
 def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:

@@ -58,6 +58,17 @@ class GoOn(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseGeneration(ButtonAction):
+    """Choose format (``9x16``) and length in seconds of the clip that a job asks for, or generate it so."""
+
+    name = "form"
+    is_final: bool
+    ratio: str
+    length_s: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropRequest(ButtonAction):
     """Leave a request that waits for a decision."""
 
@@ -126,6 +137,23 @@ class RunCaption(ButtonAction):
     """Do what the texts of the forwarded messages in a job say."""
 
     name = "caption"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseVoice(ButtonAction):
+    """Do what somebody says in the voice or round video message of a job, or use it as the audio."""
+
+    name = "voice"
+    as_request: bool
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditHeard(ButtonAction):
+    """Stop a job whose spoken request was not understood, and offer its text for correction."""
+
+    name = "edit_heard"
     job_id: str
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
 from bot.jobs.buttons import ButtonAction, pack, unpack
+from bot.media.clip_look import ClipLook
 from bot.nemo.drafts import Draft
 
 
@@ -59,7 +60,23 @@ class UncutText:
     text: str
 
 
-Param = Union[str, int, float, Seconds, Bytes, UncutText, "LocalizedMessage"]
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A parameter that is shown as names side by side."""
+
+    names: tuple[Union[str, "LocalizedMessage"], ...]
+    are_all: bool = True  # without more that are not named
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A parameter that is shown as a range on a timeline, with its unit once; ``None`` for an unknown time."""
+
+    start_ms: float | None
+    end_ms: float | None
+
+
+Param = Union[str, int, float, Seconds, Bytes, UncutText, Names, TimeRange, "LocalizedMessage"]
 """What fills a placeholder; a message is phrased first."""
 
 
@@ -100,12 +117,14 @@ class TimelinePicture:
         caption: The list.
         parts: What the picture doesn't show, side by side in the line.
         waiting: A line for each request that waits.
+        looks: What its clips look like, by the URL of their media.
     """
 
     draft: Draft
     caption: ListMessage
     parts: tuple[LocalizedMessage, ...]
     waiting: tuple[LocalizedMessage, ...] = ()
+    looks: Mapping[str, ClipLook] = field(default_factory=dict)
 
     @property
     def buttons(self) -> tuple[Button, ...]:

@@ -27,8 +27,10 @@ class EditPayload(Payload):
     may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
     link_job_id: str = ""  # the job that showed where to upload it
+    voice_job_id: str = ""  # the job with the voice message in which it is spoken
     version: int | None = None  # the version of the project that it goes back to
     project: str = ""  # that project's mark
+    is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
     pressed: LocalizedMessage | None = None  # the button that sent it, with the name of whoever pressed it
 
 

@@ -78,8 +78,8 @@ def _make_cover(fd: int) -> list[str] | None:
                 (f for f in _later_frames(container, stream, deadline_s) if _score(f, stream) > 0), None
             )
         if best is not None:
-            cover = _jpeg(_picture(best, stream, MAX_COVER_SIDE), MAX_COVER_BYTES)
-            thumbnail = _jpeg(_picture(best, stream, MAX_THUMBNAIL_SIDE), MAX_THUMBNAIL_BYTES)
+            cover = _jpeg(picture_of(best, stream, MAX_COVER_SIDE), MAX_COVER_BYTES)
+            thumbnail = _jpeg(picture_of(best, stream, MAX_THUMBNAIL_SIDE), MAX_THUMBNAIL_BYTES)
             return [base64.b64encode(picture).decode() for picture in (cover, thumbnail)]
         if not has_frames:
             raise NotAVideo("not one frame could be decoded")
@@ -122,7 +122,7 @@ def _score(frame: VideoFrame, stream: VideoStream) -> float:
     """Return how well a frame represents its video; 0 if it is nearly black or white."""
     from PIL import ImageFilter, ImageStat
 
-    grey = _picture(frame, stream, MAX_THUMBNAIL_SIDE).convert("L")
+    grey = picture_of(frame, stream, MAX_THUMBNAIL_SIDE).convert("L")
     statistics = ImageStat.Stat(grey)
     brightness, spread = statistics.mean[0], statistics.stddev[0]
     if spread < _UNIFORM and not _DARK <= brightness <= _BRIGHT:
@@ -135,7 +135,7 @@ def _score(frame: VideoFrame, stream: VideoStream) -> float:
     return exposure * (1.0 + spread / 16.0) * (1.0 + sharpness / 16.0) + 0.001
 
 
-def _picture(frame: VideoFrame, stream: VideoStream, max_side: int) -> Image.Image:
+def picture_of(frame: VideoFrame, stream: VideoStream, max_side: int) -> Image.Image:
     """Return a frame as displayed, with at most so many pixels on each side."""
     width, height = display_size(frame, stream)
     if frame.rotation % 180:

@@ -127,6 +127,15 @@ class MediaReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentReplaced:
+    """Another file, with another name, is where a segment was."""
+
+    track: Track
+    earlier: Segment
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentChanged:
     """A segment changed in a way that this library can't name, such as an effect."""
 
@@ -176,6 +185,7 @@ Change = (
     | TextChanged
     | VolumeChanged
     | MediaReplaced
+    | SegmentReplaced
     | SegmentChanged
     | DurationChanged
     | TitleChanged
@@ -234,6 +244,12 @@ def _track_changes(old: Track, new: Track) -> Iterator[Change]:
 
 
 def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Change]:
+    old_name, new_name = (old.name if old.named else None), (new.name if new.named else None)
+    is_other_file = (old.media or old.segment_id) != (new.media or new.segment_id)
+    if is_other_file and old_name and new_name and old_name != new_name:
+        # Only their place on the track paired them.
+        yield SegmentReplaced(track, old, new)
+        return
     is_named = False
     if old.duration_ms != new.duration_ms:
         is_named = True
@@ -244,7 +260,6 @@ def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Chang
     if old.text != new.text:
         is_named = True
         yield TextChanged(track, new, old.text, new.text)
-    old_name, new_name = (old.name if old.named else None), (new.name if new.named else None)
     if old_name != new_name:
         is_named = True
         yield SegmentRenamed(track, new, old_name, new_name)

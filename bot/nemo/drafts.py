@@ -47,6 +47,7 @@ def _time_names(*names: str) -> tuple[tuple[str, float | None], ...]:
 _START = _time_names("start", "st", "begin", "offset", "startTime", "start_time", "ts", "s")
 _END = _time_names("end", "et", "endTime", "end_time", "e")
 _DURATION = _time_names("duration", "dur", "d", "length", "len")
+_SOURCE_START = _time_names("source_start", "sourceStart", "trim_start", "trimStart")
 _RANGES = ("target_timerange", "targetTimerange", "timerange", "timeRange", "time_range", "ttr", "tr", "time")
 _NESTED = ("m", "meta", "metadata", "material", "media", "clip", "props", "data", "audio", "style")
 
@@ -83,6 +84,7 @@ class Segment:
         named: Whether the name is from the draft.
         start_ms: Its start on the timeline: the draft's, else the end of the segment before.
         duration_ms: Its duration on the timeline.
+        source_start_ms: Where it begins in its file, as far as the draft says.
         text: A title's text.
         volume: Its loudness; 1.0 is the original.
         media: The URL of its file.
@@ -94,6 +96,7 @@ class Segment:
     named: bool
     start_ms: int | None
     duration_ms: int | None
+    source_start_ms: int
     text: str | None
     volume: float | None
     media: str | None
@@ -238,6 +241,7 @@ def _segment(raw: Any, kind: TrackKind, position: int, ms_per_unit: float) -> Se
         named=name is not None,
         start_ms=start_ms,
         duration_ms=duration_ms,
+        source_start_ms=_time(source, _SOURCE_START, ms_per_unit) or 0,
         text=text,
         volume=_volume(source, text_track=kind is TrackKind.TEXT),
         media=_nested_text(source, _MEDIA),

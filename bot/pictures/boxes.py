@@ -37,6 +37,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Where a segment is pictured."""
+
+    box: Box  # its position
+    media: str  # the URL of what is pictured
+    start_ms: int  # where the segment begins in its file
+    end_ms: int  # where it ends there, if its speed is the usual one
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A segment, or several that are too short to be drawn separately."""
 
@@ -44,6 +54,7 @@ class Block:
     lines: tuple[Line, ...]  # its name and times, inside or beside it, as far as there is room
     level: float | None  # its volume from 0 to 1, drawn as a meter; ``None`` for no meter
     count: int  # the number of segments it represents
+    look: Look | None = None  # its picture, above its text
 
 
 @dataclass(frozen=True, slots=True)

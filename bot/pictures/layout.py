@@ -1,14 +1,24 @@
 """The layout of a timeline's picture, before it is painted."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Container
 from typing import Final
 
-from bot.nemo.drafts import Draft, Track, TrackKind
+from bot.nemo.drafts import Draft, Track
 from bot.nemo.spans import known_end_ms
 from bot.pictures import lettering, times
 from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
-from bot.pictures.track_rows import NAME_PX, ROW_GAP_PX, ROW_PX, TIME_PX, Rows, Scale, distribute, make_blocks
+from bot.pictures.labels import TimelineLabels
+from bot.pictures.track_rows import (
+    NAME_PX,
+    ROW_GAP_PX,
+    ROW_PX,
+    STRIP_PX,
+    TIME_PX,
+    Rows,
+    Scale,
+    distribute,
+    make_blocks,
+)
 
 WIDTH_PX: Final = 1280  # Telegram shrinks photos whose longer side is larger
 MAX_ROWS: Final = 8  # keeps the picture from getting higher than wide
@@ -28,50 +38,36 @@ _EDGE = 14
 _MIN_HEIGHT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineLabels:
-    """The words in the picture, in the chat's language."""
-
-    video: str  # the label of a video track
-    audio: str  # the label of an audio track
-    text: str  # the label of a track of titles
-    other: str  # the label of any other track
-    unnamed: Callable[[int], str]  # returns the name of a segment without one, from its position on the track
-
-    def of(self, kind: TrackKind) -> str:
-        """Return the label of a kind of track."""
-        names = {
-            TrackKind.VIDEO: self.video,
-            TrackKind.AUDIO: self.audio,
-            TrackKind.TEXT: self.text,
-            TrackKind.OTHER: self.other,
-        }
-        return names[kind]
-
-
-def lay_out(draft: Draft, labels: TimelineLabels) -> Layout:
+def lay_out(draft: Draft, labels: TimelineLabels, looks: Container[str] = ()) -> Layout:
     """Lay out a draft's timeline.
 
-    The picture's size is limited: tracks and segments without room are counted.
+    The picture's size is limited: tracks and segments without room are counted, and where there are many rows the clips
+    are not pictured.
 
     Args:
         draft: The draft.
         labels: The words in the picture.
+        looks: URLs of the media that can be pictured.
     """
+    layout = _lay_out(draft, labels, looks)
+    return layout if layout.height <= WIDTH_PX else _lay_out(draft, labels, ())
+
+
+def _lay_out(draft: Draft, labels: TimelineLabels, looks: Container[str]) -> Layout:
     length_ms = max([draft.duration_ms or 0, *(known_end_ms(t.segments) for t in draft.tracks[:MAX_ROWS])])
     left = _MARGIN + _column(draft, labels) + _COLUMN_GAP
     # Without any times, segments share the width as if they were equally long.
     scale = Scale(left + _TRACK_PAD, WIDTH_PX - _MARGIN - _TRACK_PAD, max(length_ms, 1))
-    heading = _heading(draft, length_ms)
+    heading = _heading(draft, length_ms, labels)
     top = max([_MARGIN, *(line.box.bottom + 14 for line in heading)])
-    ticks = _ticks(scale, top) if length_ms else ()
+    ticks = _ticks(scale, top, labels.seconds) if length_ms else ()
     top = max([top, *(tick.line.box.bottom + 10 for tick in ticks)])
     tracks: list[TrackBox] = []
     rows_left = MAX_ROWS
     for index, track in enumerate(draft.tracks[:MAX_ROWS]):
         tracks_left = min(len(draft.tracks) - index, rows_left)
         rows = distribute(track, scale, min(MAX_ROWS_PER_TRACK, rows_left - tracks_left + 1))
-        track_box = _track_box(track, rows, scale, top, labels, timed=length_ms > 0)
+        track_box = _track_box(track, rows, scale, top, labels, looks, timed=length_ms > 0)
         tracks.append(track_box)
         top = track_box.box.bottom + _TRACK_GAP
         rows_left -= len(rows.rows)
@@ -89,8 +85,8 @@ def _column(draft: Draft, labels: TimelineLabels) -> int:
     return _ICON + _ICON_GAP + min(max([_MIN_NAME, *(int(name) + 1 for name in names)]), _MAX_NAME)
 
 
-def _heading(draft: Draft, length_ms: int) -> tuple[Line, ...]:
-    facts = [times.format_time(length_ms, length_ms)] if length_ms else []
+def _heading(draft: Draft, length_ms: int, labels: TimelineLabels) -> tuple[Line, ...]:
+    facts = [times.format_time(length_ms, length_ms, labels.seconds)] if length_ms else []
     if draft.width and draft.height and max(draft.width, draft.height) < 100_000:
         facts.append(f"{draft.width}×{draft.height}")
     about = "   ".join(facts)
@@ -107,12 +103,12 @@ def _heading(draft: Draft, length_ms: int) -> tuple[Line, ...]:
     return tuple(line for line in lines if line)
 
 
-def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
-    widest = lettering.width(times.format_time(scale.total_ms, scale.total_ms), TIME_PX) + _TICK_GAP
+def _ticks(scale: Scale, top: int, seconds: str) -> tuple[Tick, ...]:
+    widest = lettering.width(times.format_time(scale.total_ms, scale.total_ms, seconds), TIME_PX) + _TICK_GAP
     step = times.step_ms(scale.total_ms * widest / (scale.right - scale.left))
     ticks: list[Tick] = []
     for at_ms in range(0, scale.total_ms + 1, step):
-        text = times.format_time(at_ms, scale.total_ms)
+        text = times.format_time(at_ms, scale.total_ms, seconds)
         wide = lettering.width(text, TIME_PX)
         x = scale.x(at_ms)
         left = min(round(x - wide / 2), WIDTH_PX - _EDGE - int(wide) - 1)
@@ -122,10 +118,19 @@ def _ticks(scale: Scale, top: int) -> tuple[Tick, ...]:
 
 
 def _track_box(
-    track: Track, rows: Rows, scale: Scale, top: int, labels: TimelineLabels, *, timed: bool
+    track: Track,
+    rows: Rows,
+    scale: Scale,
+    top: int,
+    labels: TimelineLabels,
+    looks: Container[str],
+    *,
+    timed: bool,
 ) -> TrackBox:
     count = len(rows.rows)
-    tall = count * ROW_PX + (count - 1) * ROW_GAP_PX + 2 * _TRACK_PAD
+    strip_px = STRIP_PX if any((one.media or "") in looks for one in track.segments) else 0
+    row_px = ROW_PX + strip_px
+    tall = count * row_px + (count - 1) * ROW_GAP_PX + 2 * _TRACK_PAD
     box = Box(scale.left - _TRACK_PAD, top, scale.right + _TRACK_PAD, top + tall)
     marker_px = lettering.height(TIME_PX) if rows.hidden else 0
     icon_top = top + (tall - _ICON - marker_px) // 2
@@ -146,8 +151,15 @@ def _track_box(
     blocks = (
         block
         for number, row in enumerate(rows.rows)
+        for top_of_row in [top + _TRACK_PAD + number * (row_px + ROW_GAP_PX)]
         for block in make_blocks(
-            track, row, scale, top + _TRACK_PAD + number * (ROW_PX + ROW_GAP_PX), labels.unnamed, timed=timed
+            track,
+            row,
+            scale,
+            Box(scale.left, top_of_row, scale.right, top_of_row + row_px),
+            labels,
+            looks,
+            timed=timed,
         )
     )
     return TrackBox(track.kind, box, icon, name, hidden, tuple(blocks))

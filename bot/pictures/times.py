@@ -9,10 +9,10 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 
 
-def format_time(at_ms: int, total_ms: int) -> str:
-    """Format a time as fits the timeline's length: ``3.5s``, ``1:05``, ``1:00:05``."""
+def format_time(at_ms: int, total_ms: int, seconds_unit: str) -> str:
+    """Format a time as fits the timeline's length: ``3.5 s``, ``1:05``, ``1:00:05``."""
     if total_ms < _MINUTE:
-        return f"{_seconds(at_ms, total_ms)}s"
+        return f"{_seconds(at_ms, total_ms)}{seconds_unit}"
     minutes, ms = divmod(at_ms, _MINUTE)
     if total_ms < _HOUR:
         seconds = _seconds(ms, total_ms)
@@ -21,10 +21,10 @@ def format_time(at_ms: int, total_ms: int) -> str:
     return f"{hours}:{minutes:02}:{ms // _SECOND:02}"
 
 
-def format_range(start_ms: int, end_ms: int, total_ms: int) -> str:
-    """Format a range in the same way: ``0–3.5s``."""
-    start, end = format_time(start_ms, total_ms), format_time(end_ms, total_ms)
-    return end if start == end else f"{start.removesuffix('s')}–{end}"
+def format_range(start_ms: int, end_ms: int, total_ms: int, seconds_unit: str) -> str:
+    """Format a range in the same way: ``0–3.5 s``."""
+    start, end = (format_time(at_ms, total_ms, seconds_unit) for at_ms in (start_ms, end_ms))
+    return end if start == end else f"{start.removesuffix(seconds_unit)}–{end}"
 
 
 def _seconds(ms: int, total_ms: int) -> str:

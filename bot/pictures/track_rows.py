@@ -1,17 +1,19 @@
 """A track's segments as blocks in rows, each with as much of its name and times as fits."""
 
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
 from bot.nemo.drafts import Segment, Track, TrackKind
 from bot.nemo.spans import Span, spans_of
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Block, Box, Line, fit_line
+from bot.pictures.boxes import Block, Box, Line, Look, fit_line
+from bot.pictures.labels import TimelineLabels
 
-NAME_PX: Final = 38
-TIME_PX: Final = 32
+NAME_PX: Final = 42
+TIME_PX: Final = 36
 ROW_PX: Final = 100
+STRIP_PX: Final = 92  # above the text, for frames or loudness
 ROW_GAP_PX: Final = 8
 BLOCK_GAP_PX: Final = 4
 MIN_BLOCK_PX: Final = 12
@@ -108,7 +110,14 @@ def _place(row: Row, span: Span, scale: Scale) -> bool:
 
 
 def make_blocks(
-    track: Track, row: Row, scale: Scale, top: int, unnamed: Callable[[int], str], *, timed: bool
+    track: Track,
+    row: Row,
+    scale: Scale,
+    place: Box,
+    labels: TimelineLabels,
+    looks: Container[str],
+    *,
+    timed: bool,
 ) -> list[Block]:
     """Return a row's blocks with their lines of text.
 
@@ -116,42 +125,53 @@ def make_blocks(
         track: The row's track.
         row: A row from :func:`distribute`.
         scale: Maps times to pixels.
-        top: The row's upper edge.
-        unnamed: Returns the name of a segment without one, from its position on the track.
+        place: The row's position; what is higher than ``ROW_PX`` is for pictures.
+        labels: The words in the picture.
+        looks: URLs of the media that can be pictured.
         timed: Whether the draft has any times.
     """
     blocks: list[Block] = []
     taken = scale.left
     for index, slot in enumerate(row.slots):
-        box = Box(slot.left, top, slot.right, top + ROW_PX)
+        box = Box(slot.left, place.top, slot.right, place.bottom)
+        words_box = Box(slot.left, place.bottom - ROW_PX, slot.right, place.bottom)
         after = row.slots[index + 1].left if index + 1 < len(row.slots) else scale.right
         count = len(slot.spans)
         level = _volume(slot.spans[0].segment, track) if count == 1 else None
+        look = None
         if count == 1:
-            name = _name(track, slot.spans[0], unnamed)
-            facts = _facts(track, slot.spans[0], scale.total_ms) if timed else ()
+            name = _name(track, slot.spans[0], labels)
+            facts = _facts(track, slot.spans[0], scale.total_ms, labels.seconds) if timed else ()
+            media = slot.spans[0].segment.media
+            if media is not None and media in looks and words_box.top > box.top:
+                look = _look(media, slot.spans[0], Box(box.left, box.top, box.right, words_box.top))
         else:
             name, facts = f"×{count}", ()
-        lines = _lines(box, name, facts, taken, after, files_to_upload=level is not None)
-        blocks.append(Block(box, lines, None if level is None else min(level, 1.0), count))
+        lines = _lines(words_box, name, facts, taken, after, has_meter=level is not None)
+        blocks.append(Block(box, lines, None if level is None else min(level, 1.0), count, look))
         taken = max([box.right, *(line.box.right for line in lines)])
     return blocks
 
 
-def _name(track: Track, span: Span, unnamed: Callable[[int], str]) -> str:
+def _look(media: str, span: Span, box: Box) -> Look:
+    start_ms = span.segment.source_start_ms
+    return Look(box, media, start_ms, start_ms + round(span.end_ms - span.start_ms))
+
+
+def _name(track: Track, span: Span, labels: TimelineLabels) -> str:
     segment = span.segment
-    own = segment.name if segment.named else None
+    own = labels.names.get(segment.name, segment.name) if segment.named else None
     if track.kind is TrackKind.TEXT:
         own = segment.text or own
     own = own or segment.text or (track.name if len(track.segments) == 1 else None)
-    return lettering.clean(own or "") or lettering.clean(unnamed(span.position))
+    return lettering.clean(own or "") or lettering.clean(labels.unnamed(span.position))
 
 
-def _facts(track: Track, span: Span, total_ms: int) -> tuple[str, ...]:
+def _facts(track: Track, span: Span, total_ms: int, seconds_unit: str) -> tuple[str, ...]:
     """Return alternatives for the text below the name, the most detailed first."""
     segment, when = span.segment, ""
     if segment.duration_ms is not None:
-        when = times.format_range(round(span.start_ms), round(span.end_ms), total_ms)
+        when = times.format_range(round(span.start_ms), round(span.end_ms), total_ms, seconds_unit)
     volume = _volume(segment, track)
     if volume is None:
         return (when,) if when else ()
@@ -167,10 +187,10 @@ def _volume(segment: Segment, track: Track) -> float | None:
 
 
 def _lines(
-    box: Box, name: str, facts: tuple[str, ...], taken: int, after: int, *, files_to_upload: bool
+    box: Box, name: str, facts: tuple[str, ...], taken: int, after: int, *, has_meter: bool
 ) -> tuple[Line, ...]:
     """Return the lines of name and facts, inside a block or in the gap beside it if more fits there."""
-    inside = box.left + (METER_INSET_PX + METER_PX if files_to_upload else 0) + _PAD
+    inside = box.left + (METER_INSET_PX + METER_PX if has_meter else 0) + _PAD
     room = box.right - _PAD - inside
     wanted = int(lettering.width(name, NAME_PX)) + 1
     beside = min(max([wanted, *(int(lettering.width(fact, TIME_PX)) + 1 for fact in facts)]), _MAX_BESIDE)

@@ -36,6 +36,7 @@ LINK_MARGIN = timedelta(hours=24)
 
 
 MAX_TASK_NAME_CHARS = 40
+UNNAMED_PROJECT = "project"  # the title of a project that no words began
 """The project's title on the web site; the rest of the request is cut."""
 
 
@@ -353,4 +354,4 @@ class Projects:
 
 def _task_name(text: str) -> str:
     """Return a new project's title: the first words of the request that it is made for."""
-    return bounded(" ".join(text.split()), MAX_TASK_NAME_CHARS) or "project"
+    return bounded(" ".join(text.split()), MAX_TASK_NAME_CHARS) or UNNAMED_PROJECT

@@ -16,7 +16,10 @@ UPDATES = Counter(
     "store is away); the others asked for nothing.",
     ["outcome"],
 )
-POLLING = Gauge("nemovideo_polling", "Whether this process polls Telegram, and is answered.")
+POLLING = Gauge(
+    "nemovideo_polling",
+    "Whether this process polls Telegram, and is answered; with a webhook whether Telegram answers and delivers.",
+)
 POLLS = Counter(
     "nemovideo_polls",
     "Polls of Telegram: ok, failed, or conflict if another program polls with the same token.",

@@ -304,6 +304,7 @@ class Conversation(_Model):
         settings: Settings of the bot, by their names in ``.env.example``.
         telegram: The Bot API server.
         nemo: Switches of NemoVideo's stand-in.
+        transcriber: What an endpoint hears in spoken requests, in order; without it there is none.
         accounts: NemoVideo's registered accounts, by their tokens.
         people: The participants by name.
         chats: Groups and channels by title.
@@ -316,6 +317,7 @@ class Conversation(_Model):
     settings: dict[str, Any] = Field(default_factory=dict)
     telegram: Telegram = Telegram()
     nemo: dict[str, Any] = Field(default_factory=dict)
+    transcriber: tuple[str, ...] | None = None
     accounts: dict[str, Account] = Field(default_factory=dict)
     people: dict[str, Person]
     chats: dict[str, Group] = Field(default_factory=dict)

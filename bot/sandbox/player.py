@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from bot.jobs.model import QueueName
 from bot.jobs.queue.tickets import parse_queue_id
-from bot.sandbox import media_files
+from bot.sandbox import media_files, transcriber
 from bot.sandbox.botapi.client import ChatHandle, ControlError, People, Seen
 from bot.sandbox.botapi.client import Person as Member
 from bot.sandbox.botapi.flood import FloodLimits
@@ -43,6 +43,7 @@ from bot.sandbox.stage import LOOK_AGAIN_S, PATIENCE_S, Stage, Unmet, until
 from bot.sandbox.transcript import Transcript
 from bot.store import keys
 from bot.store.connect import open_store
+from bot.web.serve import serve
 
 
 async def play(
@@ -82,6 +83,10 @@ async def play(
         nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))
         player = Player(conversation, services, people, nemo, clock, store.redis, out, work_dir)
         await player.set_up()
+        settings = dict(conversation.settings)
+        if conversation.transcriber is not None:
+            url = await stack.enter_async_context(serve(transcriber.create_app(conversation.transcriber)))
+            settings |= {"TRANSCRIBE_URL": f"{url}/v1", "TRANSCRIBE_KEY": transcriber.KEY}
         bot = running_bot(
             services,
             work_dir / "bot",
@@ -89,7 +94,7 @@ async def play(
             telegram_local_mode=telegram.local,
             telegram_files_dir=work_dir / "services" / "telegram",
             redis_url=store.url,
-            **conversation.settings,
+            **settings,
         )
         try:
             await stack.enter_async_context(bot)

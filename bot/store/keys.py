@@ -236,6 +236,15 @@ def inline_request_key(person_id: int) -> str:
 MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash
 MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute when that was killed
 
+ALERTS = (
+    f"{NAMESPACE}alerts"  # ALERTS_TTL_S after the last change: the troubles that admins were told, a hash
+)
+ALERTS_LEASE = f"{NAMESPACE}alerts_lease"  # seconds: one process keeps the messages up to date
+ALERTS_KEEPER = f"{NAMESPACE}alerts_keeper"  # for ever: the process that did so last
+ALERTS_OFF = f"{NAMESPACE}alerts_off"  # for ever: ids of admins who get no alerts, a set
+ALERTS_TTL_S = 2 * 86_400
+
+
 # Of accounts ----------------------------------------------------------------------------------------------
 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given

@@ -3,10 +3,13 @@
 import re
 from typing import Final
 
+from bot.words.phrases import simplified
+
 DEFAULT: Final = "en"
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 _QUOTED = re.compile('["“「『].*?["”」』]', re.DOTALL)
+_LINK = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _LATIN_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z'’-]*(?![A-Za-z0-9])")  # not 1080p, not MP4
 _HAN = re.compile("[\u3400-\u9fff]")
 _KANA = re.compile("[\u3041-\u30ff]")
@@ -25,15 +28,15 @@ def session_language(text: str, code: str) -> str:
     """
     language = _iso_code(code)
     written = _written_language(text)
-    # Kanji alone look like Chinese; and the region is not in the words.
+    # Kanji alone look like Chinese; and whether it is Hong Kong or Taiwan is not in the words.
     if written is None or language.startswith(written) or (written == "zh" and language == "ja"):
         return language
-    return _iso_code(written)
+    return _iso_code("zh-hant" if written == "zh" and simplified(text) != text else written)
 
 
 def _written_language(text: str) -> str | None:
     """Return the language that a text is clearly written in by its script; what is in quotes may be a title."""
-    text = _QUOTED.sub(" ", text)
+    text = _LINK.sub(" ", _QUOTED.sub(" ", text))
     latin_words = len(_LATIN_WORD.findall(text))
     counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
     if max(MIN_CHARS, 2 * latin_words) > sum(counts.values()):

@@ -84,6 +84,7 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         greeted=True,
         account_epoch="e1",
         project_epoch="e1",
+        last_only_job_id="0123456789abcdef",
     )
     assert fields.model_fields_set == set(ChatFields.model_fields)
     await chats.update(KEY, fields)

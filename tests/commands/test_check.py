@@ -345,8 +345,8 @@ async def test_the_command_prints_a_table_and_exits_with_1(settings: Settings, t
     }
     code, out, err = await run("check", cwd=tmp_path, **given)
     assert (code, err) == (0, ""), out
-    assert out.splitlines()[0].split() == ["✓", "settings", "right"]
-    assert out.splitlines()[-1] == "Everything is as it should be."
+    assert out.splitlines()[0].split() == ["✓", "settings", "valid"]
+    assert out.splitlines()[-1] == "No problems found."
 
     code, out, err = await run("check", "--json", cwd=tmp_path, **given | {"NEMO_TOKEN": NEMO_TOKEN})
     assert (code, err) == (1, "")

@@ -23,7 +23,7 @@ def test_advice_stands_below_what_is_wrong(capsys: pytest.CaptureFixture[str]) -
         "✓ disk      free",
         "✗ Telegram  refused",
         "            → Get a token",
-        "1 to put right.",
+        "Problems to fix: 1",
     ]
 
 

@@ -15,6 +15,7 @@ from bot.nemo.changes import (
     SegmentMoved,
     SegmentRemoved,
     SegmentRenamed,
+    SegmentReplaced,
     SegmentRetimed,
     SizeChanged,
     TextChanged,
@@ -113,6 +114,16 @@ def test_lasting_ids_count_more_than_content() -> None:
 
     changes = compare(read_draft(draft("1", "2")), read_draft(draft("2", "1")))
     assert [facts(change) for change in changes] == [(TextChanged, "B", "A"), (TextChanged, "A", "B")]
+
+
+def test_another_file_in_a_segments_place_is_no_renamed_one() -> None:
+    segment = {"id": "old", "name": "photo.jpg", "url": "https://m/1.jpg", "start": 0, "duration": 3000}
+    other = {"id": "new", "name": "beach.mp4", "url": "https://m/2.mp4", "start": 0, "duration": 2000}
+    before, after = ({"t": [{"id": "1", "tt": 0, "sg": [one]}]} for one in (segment, other))
+    replaced, *_ = compare(read_draft(before), read_draft(after))
+    assert isinstance(replaced, SegmentReplaced)
+    assert (replaced.earlier.name, replaced.segment.name) == ("photo.jpg", "beach.mp4")
+    assert SegmentRenamed not in map(type, compare(read_draft(before), read_draft(after)))
 
 
 def test_what_has_no_name_is_a_change_all_the_same() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.nemo.drafts import read_draft
-from bot.pictures import TimelineLabels, draw_timeline
+from bot.pictures import draw_timeline
+from bot.telegram.sending.formatting import timeline_labels
 from bot.words import Words
 
 
@@ -43,15 +44,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 async def draw(language: str) -> bytes:
     """One example in its language."""
-    words = Words(language)
-    labels = TimelineLabels(
-        video=words.plain("track.video"),
-        audio=words.plain("track.audio"),
-        text=words.plain("track.text"),
-        other=words.plain("track.other"),
-        unnamed=lambda position: words.plain("track.unnamed", position=position),
-    )
-    return await draw_timeline(read_draft(EXAMPLES[language]), labels=labels)
+    draft = read_draft(EXAMPLES[language])
+    return await draw_timeline(draft, labels=timeline_labels(Words(language), draft))
 
 
 def main() -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import io
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from PIL import Image, ImageDraw
 
+from bot.media.clip_look import FRAME_PX, ClipLook, Frame
 from bot.nemo.drafts import TrackKind, read_draft
 from bot.pictures import TimelineLabels, draw_timeline
 from bot.pictures.layout import WIDTH_PX, lay_out
@@ -19,8 +22,10 @@ from tests.pictures.test_layout import lines_of
 MAX_BYTES = 400_000
 
 
-async def opened(value: Any, labels: TimelineLabels = ENGLISH) -> Image.Image:
-    png = await draw_timeline(read_draft(value), labels=labels)
+async def opened(
+    value: Any, labels: TimelineLabels = ENGLISH, looks: Mapping[str, ClipLook] | None = None
+) -> Image.Image:
+    png = await draw_timeline(read_draft(value), labels=labels, looks=looks)
     assert len(png) < MAX_BYTES
     picture = Image.open(io.BytesIO(png))
     picture.load()
@@ -63,7 +68,7 @@ async def test_each_kind_has_its_colours_and_its_sign() -> None:
         icon = picture.crop((track.icon.left, track.icon.top, track.icon.right, track.icon.bottom))
         assert SHADES[track.kind].accent in colours(icon)
         # The sign alone, in black and white: it tells the kinds apart without any colour.
-        signs.add(icon.convert("L").point(lambda light: 255 if light > 200 else 0).tobytes())
+        signs.add(icon.convert("L").point(lambda light: 255 if light < 60 else 0).tobytes())
     assert len(signs) == 4
 
 
@@ -129,3 +134,42 @@ def test_text_can_be_read_on_every_ground(ink: str, ground: str) -> None:
 def test_signs_meters_and_edges_stand_out(shades: Any) -> None:
     assert contrast(shades.accent, PAPER) >= 4.5
     assert contrast(shades.accent, shades.fill) >= 3
+
+
+FILM = {
+    "tt": 0,
+    "sg": [{"name": "a", "url": "https://m/film.mp4", "start": 0, "duration": 2000, "source_start": 2000}],
+}
+RED, BLUE = (Frame(150, bytes(rgb) * 150 * FRAME_PX) for rgb in ((255, 0, 0), (0, 0, 255)))
+
+
+async def test_a_clip_shows_the_frames_of_its_part_of_the_file() -> None:
+    looks = {"https://m/film.mp4": ClipLook((RED, BLUE), (), duration_s=4.0)}
+    picture = await opened({"t": [FILM]}, looks=looks)
+    assert "#0000ff" in colours(picture)
+    assert "#ff0000" not in colours(picture)
+
+
+async def test_audio_shows_its_loudness() -> None:
+    music = {"tt": 1, "sg": [{"name": "a", "url": "https://m/a.mp3", "start": 0, "duration": 2000}]}
+    accent, amounts = SHADES[TrackKind.AUDIO].accent, []
+    for level in (0.1, 0.9):
+        picture = await opened({"t": [music]}, looks={"https://m/a.mp3": ClipLook((), (level,) * 9, 2.0)})
+        found = picture.getcolors(picture.width * picture.height) or []
+        amounts.append(next(count for count, colour in found if colour == tuple(bytes.fromhex(accent[1:]))))
+    assert amounts[1] > 2 * amounts[0]
+
+
+async def test_of_too_many_rows_none_is_pictured() -> None:
+    looks = {"https://m/film.mp4": ClipLook((RED,), (), 4.0)}
+    assert "#ff0000" in colours(await opened({"t": [FILM] * 3}, looks=looks))
+    picture = await opened({"t": [FILM] * 8}, looks=looks)
+    assert "#ff0000" not in colours(picture)
+    assert picture.height <= WIDTH_PX
+
+
+async def test_people_read_their_own_names_for_files() -> None:
+    labels = replace(ENGLISH, names={"photo_7.jpg": "your photo"})
+    draft = read_draft({"t": [{"tt": 0, "sg": [{"name": "photo_7.jpg", "start": 0, "duration": 2000}]}]})
+    (block,) = lay_out(draft, labels).tracks[0].blocks
+    assert block.lines[0].text == "your photo"

@@ -86,7 +86,7 @@ async def test_check_shows_its_progress_beside_its_table(tmp_path: Path) -> None
         "Starting a decoder…",
     ]
     assert kept == []
-    assert out.decode().splitlines()[0].split() == ["✓", "settings", "right"]
+    assert out.decode().splitlines()[0].split() == ["✓", "settings", "valid"]
     assert "\x1b" not in out.decode()
 
 

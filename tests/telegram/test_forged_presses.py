@@ -40,7 +40,15 @@ GARBAGE = (
     *("", ":::", "-1", "٣", "9" * 50, "9" * 5000, "../../etc", "{*}", "\x00\x1b[2J", "\ud800", "\u202e😀"),
 )
 OF_JOBS = [action for action in ACTIONS.values() if "job_id" in {field.name for field in fields(action)}]
-OTHER_VALUES = {"extra": "music", "choice": "spend", "number": "1", "option": "0"}
+OTHER_VALUES = {
+    "extra": "music",
+    "choice": "spend",
+    "number": "1",
+    "option": "0",
+    "is_final": "1",
+    "ratio": "9x16",
+    "length_s": "5",
+}
 CARD = card_mark(load_cards().default)
 OF_SETTINGS = (
     "auto:0",

@@ -19,6 +19,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.tickets import queue_id
 from bot.skills import load_cards
 from bot.store import keys
@@ -110,6 +111,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
+        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],
     )
     register_handlers(services)
@@ -568,6 +570,17 @@ async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is
     theirs = {**result, "from": ANN}
     (job,) = await received(message("shorter", PRIVATE, reply_to_message=theirs, **{"from": ANN}))
     assert job.kind is JobKind.SAY
+
+
+async def test_an_admin_turns_alerts_off_and_on_for_themselves(received: Received) -> None:
+    for said, key in (
+        ("/alerts", "alerts_on"),
+        ("/alerts off", "alerts_off"),
+        ("/alerts", "alerts_off"),
+        ("/alerts ON", "alerts_on"),
+    ):
+        (job,) = await received(message(said, PRIVATE, **{"from": ANN}))
+        assert said_key(job) == f"admin.{key}"
 
 
 @pytest.mark.parametrize("said", ["/announce Send me your tokens", "/pause", "/ban 4711", "/stats"])

@@ -1,4 +1,5 @@
 from bot.jobs.buttons import Cancel
+from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import Button
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words
@@ -13,6 +14,13 @@ def test_buttons_stand_two_in_a_row() -> None:
     assert [len(row) for row in drawn.inline_keyboard] == [2, 2]
     assert drawn.inline_keyboard[1][1].url == "https://a.example.com"
     assert keyboard([], Words("en")) is None
+
+
+def test_three_short_buttons_stand_in_a_row() -> None:
+    drawn = keyboard(choice_buttons("0123456789abcdef"), Words("en"))
+    assert drawn is not None
+    labels = [[button.text for button in row] for row in drawn.inline_keyboard]
+    assert labels == [["✅ 9:16", "1:1", "16:9"], ["✅ 5s", "10s", "15s"], ["🎬 Generate"]]
 
 
 def test_a_style_colors_a_button() -> None:

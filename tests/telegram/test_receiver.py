@@ -186,17 +186,23 @@ async def test_admins_are_told_of_another_program_that_polls(
     async def send_alert(name: str, message: LocalizedMessage) -> None:
         told.append(message.key)
 
+    async def clear_alert(name: str) -> None:
+        told.append(f"no more {name}")
+
     await telegram.people.faults.error(
         "getUpdates", code=409, description="Conflict: terminated by other getUpdates request"
     )
     application = new_application(telegram.bot, telegram.telegram_ids)
     await application.initialize()
-    receiver = UpdateReceiver(application, telegram.clock, send_alert)
+    receiver = UpdateReceiver(application, telegram.clock, send_alert, clear_alert)
     task = asyncio.create_task(receiver.run())
     try:
         await eventually(lambda: told)
         assert told == ["alert.another_poller"]
         assert not receiver.is_answered
+        await telegram.clock.advance(60)
+        await eventually(lambda: "no more another_poller" in told)
+        assert receiver.is_answered
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -20,6 +20,7 @@ from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
+from bot.sandbox.stage import is_progress_message
 from bot.skills import SkillCards, load_cards
 from bot.startup import CannotStart
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
@@ -83,7 +84,7 @@ class World:
 
     async def ask(self, text: str) -> Seen:
         answer = await self.ann.chat.wait(after=(await self.ann.say(text)).id)
-        while answer.text.startswith(("Setting things up", "Ready")):  # the chat's first contact
+        while is_progress_message(answer):  # of the chat's first contact, or of what runs
             answer = await self.ann.chat.wait(after=answer.id)
         return answer
 

@@ -62,7 +62,15 @@ async def test_a_start_link_that_somebody_made_up_leads_to_nobodys_answer(
         assert job.kind is JobKind.SKILL
 
 
-ORDERS = ("/stats", "/ban 4711", "/unban 1", "/pause", "/resume", "/announce Send me your tokens")
+ORDERS = (
+    "/stats",
+    "/ban 4711",
+    "/unban 1",
+    "/pause",
+    "/resume",
+    "/alerts off",
+    "/announce Send me your tokens",
+)
 
 
 async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> None:

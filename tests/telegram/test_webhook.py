@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from telegram.error import BadRequest
 
 from bot.telegram.receiving.receiver import ALLOWED_UPDATES
-from bot.telegram.receiving.webhook import ensure_webhook
+from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
 from tests.telegram.conftest import Telegram
 
 URL = "https://127.0.0.1:8443/hook"
@@ -79,3 +79,27 @@ async def test_a_telegram_that_is_away_is_waited_for(telegram: Telegram, redis: 
 async def test_an_address_that_telegram_does_not_take_goes_up(telegram: Telegram, redis: Redis) -> None:
     with pytest.raises(BadRequest, match="https url must be provided"):
         await settle(telegram, redis, url="http://example.org/hook")
+
+
+async def test_an_idle_bot_knows_whether_deliveries_reach_it(telegram: Telegram, redis: Redis) -> None:
+    await settle(telegram, redis)
+    shown: list[bool] = []
+    watching = asyncio.create_task(watch_webhook(telegram.bot, telegram.clock, shown.append))
+
+    async def next_minute() -> bool:
+        count = len(shown)
+        async with asyncio.timeout(10):
+            while len(shown) == count:
+                await telegram.clock.advance(1)
+                await asyncio.wait({watching}, timeout=0.01)
+        return shown[-1]
+
+    try:
+        assert await next_minute()
+        await telegram.people.faults.error("getWebhookInfo", code=502, description="Bad Gateway", times=1)
+        assert not await next_minute()
+        assert await next_minute()
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.words import asks_for_generation
+from bot.words import asks_for_generation, names_form
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,24 @@ def test_a_new_video_is_a_generation(text: str) -> None:
 )
 def test_an_edit_is_none(text: str) -> None:
     assert not asks_for_generation(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make a 10 second video of a cat",
+        "a five-second clip",
+        "9:16, a paper boat",
+        "a square video of a cat",
+        "生成一段5秒的视频",
+        "生成一段竖屏视频",
+        "十秒的短片",
+    ],
+)
+def test_a_request_that_names_format_or_length_is_known(text: str) -> None:
+    assert names_form(text)
+
+
+@pytest.mark.parametrize("text", ["make a video of a cat", "a clip of three friends", "生成一段小猫的视频"])
+def test_a_request_that_names_neither_is_known(text: str) -> None:
+    assert not names_form(text)

@@ -1,52 +1,272 @@
-"""Alerts for the operator: messages to the private chats of the bot's admins."""
+"""Alerts for the operator: messages to the private chats of the bot's admins, one for each trouble.
 
+A trouble's message is edited as it goes on, and once more when it is over. Another one is sent an hour later at the
+earliest.
+"""
+
+import asyncio
 import contextlib
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import structlog
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName, new_job_id
+from bot.jobs.checkpoints import MessageSend, SentMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.model import JOB_ID_BYTES, Job, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
+from bot.store import keys
 from bot.words import language_of
 
+log = structlog.get_logger(__name__)
+
 SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
-"""Alerts all admins, once for each name within two days."""
+"""Reports a trouble by its name, again each time that it shows."""
+
+ShowMessage: TypeAlias = Callable[[SentMessage, ListMessage, str], Awaitable[None]]
+"""Lets a message in a private chat say something else in a language."""
+
+SendMessage: TypeAlias = Callable[[int, LocalizedMessage, str], Awaitable[SentMessage | None]]
+"""Sends a message to a private chat without the store; ``None`` if that failed."""
+
+CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real time
+AGAIN = timedelta(hours=1)  # between two messages about the same trouble
+OVER_AFTER = timedelta(hours=1)  # a trouble that did not show for so long is over
+OVER_AFTER_A_DAY = ("credits", "token_refused")
+"""Troubles that show when somebody runs into them, and stay in between."""
+
+
+class Trouble(BaseModel):
+    """A trouble that the admins were told."""
+
+    message: LocalizedMessage  # what it is
+    since: AwareDatetime  # when it showed first
+    seen_at: AwareDatetime  # when it showed last
+    sent_at: AwareDatetime  # when its message was sent
+    times: int = 1  # how often it showed
+    over_at: AwareDatetime | None = None  # when it was over
+    sent_to: dict[int, SentMessage] = {}  # the message in each admin's chat, once it is known
+    shown: str = ""  # what the messages tell of it
 
 
 class OperatorAlerts:
-    """Sends alerts.
+    """Sends alerts, and keeps their messages up to date.
 
     Args:
+        redis: With ``decode_responses``.
         job_queue: The chats' queues.
         chats: Know the language that an admin chose.
         clock: Source of time.
         admins: Telegram ids of the bot's admins.
     """
 
-    def __init__(self, job_queue: JobQueue, chats: Chats, clock: Clock, admins: Sequence[int]) -> None:
+    def __init__(
+        self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock, admins: Sequence[int]
+    ) -> None:
+        self._redis = redis
         self._job_queue = job_queue
         self._chats = chats
         self._clock = clock
         self._admins = admins
+        self._id = uuid4().hex
+        self._refusal: Trouble | None = None  # that the store takes no writes, so this is kept nowhere else
 
     async def send(self, name: str, message: LocalizedMessage) -> None:
-        """Alert all admins, once for each name within two days."""
-        for admin in self._admins:
-            chat = ChatKey(admin)
+        """Report a trouble: tell the admins if it is new, or else count it."""
+        now = self._clock.now()
+        trouble = await self._load(name)
+        if trouble is not None and (trouble.over_at is None or now - trouble.sent_at < AGAIN):
+            changed = {"message": message, "seen_at": now, "times": trouble.times + 1, "over_at": None}
+            return await self._save(name, trouble.model_copy(update=changed))
+        new = Trouble(message=message, since=now, seen_at=now, sent_at=now, shown=_shown(message, None))
+        await self._save(name, new)
+        for admin in await self._listening():
             job = Job(
-                id=new_job_id(),
-                chat=chat,
+                id=_job_id(name, now, admin),
+                chat=ChatKey(admin),
                 queue=QueueName.QUICK,
                 kind=JobKind.SAY,
                 owner_id=admin,
                 message_id=None,
-                language=language_of((await self._chats.get(chat)).language),
-                asked_at=self._clock.now(),
+                language=await self._language(admin),
+                asked_at=now,
                 payload=SayPayload(message=message),
             )
             with contextlib.suppress(QueueFull):
-                await self._job_queue.enqueue([job], f"alert:{name}")
+                await self._job_queue.enqueue([job], f"alert:{job.id}")
+        return None
+
+    async def watch(self, name: str, message: LocalizedMessage | None) -> None:
+        """Report whether a trouble is there that can be looked at; looking again does not count it.
+
+        Args:
+            name: Its name.
+            message: What it is; ``None`` if all is well.
+        """
+        if message is None:
+            return await self.clear(name)
+        trouble = await self._load(name)
+        if trouble is None or trouble.over_at is not None:
+            return await self.send(name, message)
+        changed = {"message": message, "seen_at": self._clock.now()}
+        return await self._save(name, trouble.model_copy(update=changed))
+
+    async def clear(self, name: str) -> None:
+        """Report that a trouble is over, if it was there."""
+        trouble = await self._load(name)
+        if trouble is not None and trouble.over_at is None:
+            await self._save(name, trouble.model_copy(update={"over_at": self._clock.now()}))
+
+    async def switch(self, admin: int, *, on: bool) -> None:
+        """Let an admin get alerts, or no more of them."""
+        change = self._redis.srem if on else self._redis.sadd
+        await change(keys.ALERTS_OFF, admin)
+
+    async def is_on(self, admin: int) -> bool:
+        """Return whether an admin gets alerts."""
+        return admin in await self._listening()
+
+    async def run(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
+        """Keep the messages up to date, forever; one process does it for all.
+
+        Args:
+            check: Reports the troubles that nobody runs into.
+            show: Edits a message.
+            send: Sends a message while the store takes no writes.
+        """
+        while self._admins:
+            # In real time, as the sweep.
+            await asyncio.sleep(CHECK_EVERY_S)
+            try:
+                await self.look(check, show, send)
+            except RedisError as error:
+                log.warning("alerts.store_failed", error=type(error).__name__)
+        await asyncio.Event().wait()
+
+    async def look(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
+        """Look once for troubles and at the messages about them, if this is the process that does; see ``run``."""
+        lease_ms = int(CHECK_EVERY_S * 900)
+        try:
+            is_ours = await self._redis.set(keys.ALERTS_LEASE, self._id, nx=True, px=lease_ms)
+            if is_ours:
+                await self._redis.set(keys.ALERTS_KEEPER, self._id)
+        except ResponseError:  # It is read-only, or full.
+            if await self._redis.get(keys.ALERTS_KEEPER) == self._id:
+                await self._tell_refusal(show, send)
+            return
+        if self._refusal is not None and self._refusal.over_at is None:
+            self._refusal.over_at = self._clock.now()
+            await self._edit(self._refusal, _line(self._refusal), show)
+        if is_ours:
+            await check()
+            await self.update(show)
+
+    async def _tell_refusal(self, show: ShowMessage, send: SendMessage) -> None:
+        now, message = self._clock.now(), LocalizedMessage("alert.store_refuses")
+        known = self._refusal
+        if known is not None and known.over_at is None:
+            return
+        if known is not None and now - known.sent_at < AGAIN:
+            known.over_at, known.times, known.seen_at = None, known.times + 1, now
+            return await self._edit(known, _line(known), show)
+        self._refusal = Trouble(message=message, since=now, seen_at=now, sent_at=now)
+        for admin in await self._listening():
+            sent = await send(admin, message, await self._language(admin))
+            if sent is not None:
+                self._refusal.sent_to[admin] = sent
+        return None
+
+    async def update(self, show: ShowMessage) -> None:
+        """Edit the messages of troubles that went on or are over, and forget those that are over for long."""
+        names: Any = await self._redis.hkeys(keys.ALERTS)
+        for name in names:
+            trouble = await self._load(name)
+            if trouble is None:
+                await self._redis.hdel(keys.ALERTS, name)
+                continue
+            await self._update(name, trouble, show)
+
+    async def _update(self, name: str, trouble: Trouble, show: ShowMessage) -> None:
+        now = self._clock.now()
+        quiet = timedelta(days=1) if name.startswith(OVER_AFTER_A_DAY) else OVER_AFTER
+        if trouble.over_at is None and now - trouble.seen_at >= quiet:
+            trouble.over_at = trouble.seen_at
+        for admin in self._admins:
+            # The job that sent it is not kept for long.
+            job_id = _job_id(name, trouble.sent_at, admin)
+            job = None if admin in trouble.sent_to else await self._job_queue.find(ChatKey(admin), job_id)
+            send = (
+                None if job is None else await self._job_queue.load_checkpoint(job.job, MessageSend, "said")
+            )
+            if send is not None and send.sent is not None:
+                trouble.sent_to[admin] = send.sent
+        line = _line(trouble)
+        shown = _shown(trouble.message, line)
+        if shown != trouble.shown and trouble.sent_to:
+            await self._edit(trouble, line, show)
+            trouble.shown = shown
+        if trouble.over_at is not None and now - trouble.sent_at >= AGAIN:
+            await self._redis.hdel(keys.ALERTS, name)
+        else:
+            await self._save(name, trouble)
+
+    async def _edit(self, trouble: Trouble, line: LocalizedMessage | None, show: ShowMessage) -> None:
+        lines = () if line is None else (line,)
+        for admin, sent in trouble.sent_to.items():
+            await show(sent, ListMessage(trouble.message, lines), await self._language(admin))
+
+    async def _load(self, name: str) -> Trouble | None:
+        stored: Any = await self._redis.hget(keys.ALERTS, name)
+        try:
+            return None if stored is None else Trouble.model_validate_json(stored)
+        except ValidationError:
+            log.warning("alerts.unreadable", name=name)
+            return None
+
+    async def _save(self, name: str, trouble: Trouble) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(keys.ALERTS, name, trouble.model_dump_json())
+            pipe.expire(keys.ALERTS, keys.ALERTS_TTL_S)
+            await pipe.execute()
+
+    async def _listening(self) -> list[int]:
+        silent: Any = await self._redis.smembers(keys.ALERTS_OFF)
+        return [admin for admin in self._admins if str(admin) not in silent]
+
+    async def _language(self, admin: int) -> str:
+        return language_of((await self._chats.get(ChatKey(admin))).language)
+
+
+def _job_id(name: str, sent_at: datetime, admin: int) -> str:
+    """Return the id of the job that sends a trouble's message to an admin, the same in all processes that see it."""
+    of = f"alert {name} of {int(sent_at.timestamp() // AGAIN.total_seconds())} to {admin}"
+    return hashlib.sha256(of.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
+def _shown(message: LocalizedMessage, line: LocalizedMessage | None) -> str:
+    return repr((message, line))
+
+
+def _line(trouble: Trouble) -> LocalizedMessage | None:
+    """Return what became of a trouble since it was told; ``None`` for nothing."""
+    if trouble.over_at is not None:
+        lasted = Seconds((trouble.over_at - trouble.since).total_seconds())
+        return LocalizedMessage("alert.over", {"at": f"{trouble.over_at:%H:%M}", "lasted": lasted})
+    if trouble.times == 1:
+        return None
+    params: dict[str, Param] = {
+        "since": f"{trouble.since:%H:%M}",
+        "times": trouble.times,
+        "last": f"{trouble.seen_at:%H:%M}",
+    }
+    return LocalizedMessage("alert.going_on", params)

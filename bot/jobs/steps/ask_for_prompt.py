@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.jobs.buttons import RunCaption
+from bot.jobs.buttons import RunCaption, UseVoice
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
 from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Param, Seconds
-from bot.jobs.model import Attachment
+from bot.jobs.model import Attachment, Job
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
@@ -39,7 +39,9 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
         message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:
         message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
-        message = replace(message, buttons=(*offer, *message.buttons))
+        voice = _voice_buttons(attempt.job, files)
+        suggested = () if voice and files[0].kind == "voice" else message.buttons
+        message = replace(message, buttons=(*offer, *voice, *suggested))
     elif links:
         message = LocalizedMessage("upload.received_links", {"n": len(links)}, offer)
     elif offer:
@@ -49,6 +51,16 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
         is_answer = bool((await attempt.gathered()).job.files)
         message = LocalizedMessage("upload.known" if is_answer else "edit.how")
     await attempt.responder.send("received", message)
+
+
+def _voice_buttons(job: Job, files: Sequence[Attachment]) -> tuple[Button, ...]:
+    """Return what a message that somebody has spoken may be meant for; it is rarely a file to edit."""
+    if [file.kind for file in files] not in (["voice"], ["video_note"]):
+        return ()
+    return (
+        Button("button.voice_request", UseVoice(as_request=True, job_id=job.id)),
+        Button("button.voice_audio", UseVoice(as_request=False, job_id=job.id)),
+    )
 
 
 def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bot.jobs.messages import LocalizedMessage, Param, Seconds
+from bot.jobs.clip_names import ClipNames, clip_name, clip_names, names_of
+from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.nemo import changes
 from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
 
@@ -21,7 +22,8 @@ _LABELS = {
 def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMessage, ...]:
     """Return a line for each change that can be named, the first dozen of them."""
     found = changes.compare(before or NO_DRAFT, after or NO_DRAFT)
-    lines = [line for change in found if (line := _line(change)) is not None]
+    names = clip_names(before, after)
+    lines = [line for change in found if (line := _line(change, names)) is not None]
     more = len(lines) - MAX_LINES
     if more > 0:
         return (*lines[:MAX_LINES], LocalizedMessage("change.more", {"n": more}))
@@ -33,43 +35,42 @@ def track_label(track: Track) -> LocalizedMessage:
     return LocalizedMessage(_LABELS[track.kind])
 
 
-def segment_name(segment: Segment | None, track: Track) -> Param:
-    """Name a clip; a missing one by its track."""
-    if segment is None:
-        return track_label(track)
-    return segment.text or segment.name
+def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
+    def name_of(segment: Segment | None, track: Track) -> Param:
+        return track_label(track) if segment is None else clip_name(segment, names)
 
-
-def _line(change: changes.Change) -> LocalizedMessage | None:
     match change:
         case changes.TrackAdded(track):
-            return _track_line("change.track_added", track)
+            return _track_line("change.track_added", track, names)
         case changes.TrackRemoved(track):
-            return _track_line("change.track_removed", track)
+            return _track_line("change.track_removed", track, names)
         case changes.SegmentAdded(track, segment):
             return LocalizedMessage(
                 "change.segment_added",
                 {
                     "track": track_label(track),
-                    "name": segment_name(segment, track),
-                    "start": _time(segment.start_ms),
-                    "end": _time(segment.end_ms),
+                    "name": name_of(segment, track),
+                    "when": TimeRange(segment.start_ms, segment.end_ms),
                 },
             )
         case changes.SegmentRemoved(track, segment):
             return LocalizedMessage(
-                "change.segment_removed", {"track": track_label(track), "name": segment_name(segment, track)}
+                "change.segment_removed", {"track": track_label(track), "name": name_of(segment, track)}
+            )
+        case changes.SegmentReplaced(_, earlier, segment):
+            return LocalizedMessage(
+                "change.replaced", {"before": clip_name(earlier, names), "after": clip_name(segment, names)}
             )
         case changes.SegmentMoved(track, segment, before, after):
-            return _change("change.moved", segment_name(segment, track), _time(before), _time(after))
+            return _change("change.moved", name_of(segment, track), _time(before), _time(after))
         case changes.SegmentRetimed(track, segment, before, after):
-            return _change("change.retimed", segment_name(segment, track), _length(before), _length(after))
+            return _change("change.retimed", name_of(segment, track), _length(before), _length(after))
         case changes.SegmentRenamed(_, _, before, after) | changes.TrackRenamed(_, before, after):
             return LocalizedMessage("change.renamed", {"before": before or "–", "after": after or "–"})
         case changes.TextChanged(_, _, before, after):
             return LocalizedMessage("change.text", {"before": before or "–", "after": after or "–"})
         case changes.VolumeChanged(track, segment, before, after):
-            return _change("change.volume", segment_name(segment, track), _volume(before), _volume(after))
+            return _change("change.volume", name_of(segment, track), _volume(before), _volume(after))
         case changes.DurationChanged(before, after):
             return LocalizedMessage("change.length", {"before": _time(before), "after": _time(after)})
         case changes.SizeChanged(before, after):
@@ -79,11 +80,10 @@ def _line(change: changes.Change) -> LocalizedMessage | None:
             return None
 
 
-def _track_line(key: str, track: Track) -> LocalizedMessage:
+def _track_line(key: str, track: Track, names: ClipNames) -> LocalizedMessage:
     if not track.segments:
         return LocalizedMessage(key, {"track": track_label(track)})
-    names = ", ".join(str(segment.text or segment.name) for segment in track.segments[:3])
-    return LocalizedMessage(f"{key}_named", {"track": track_label(track), "name": names})
+    return LocalizedMessage(f"{key}_named", {"track": track_label(track), "name": names_of(track, names)})
 
 
 def _change(key: str, name: Param, before: Param, after: Param) -> LocalizedMessage:

@@ -10,6 +10,7 @@ import structlog
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
+from bot.jobs.generation_choice import choice_message
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
@@ -18,7 +19,7 @@ from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project, Projects
-from bot.words import asks_for_generation
+from bot.words import asks_for_generation, names_form
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,25 @@ class TurnCredits:
         total = credits_.available if credits_.total is None else credits_.total
         balance = None if number is None or total is None else BalanceReading(number, total)
         return CreditsReading(credits_.available, balance)
+
+    def ensure_chosen(self, available: float | None) -> None:
+        """Let a clip that is to be generated from words alone wait until its format and length are chosen.
+
+        Args:
+            available: The credits that are left; ``None`` if that is unknown.
+
+        Raises:
+            JobEnded: The request waits.
+        """
+        job = self._attempt.job
+        payload = job.payload_as(EditPayload)
+        is_from_words = asks_for_generation(job.text) and not job.files and not payload.links
+        # With no credits at all NemoVideo refuses by itself.
+        if self._turn.number > 1 or payload.is_form_chosen or not is_from_words or available == 0:
+            return
+        if not names_form(job.text):
+            left = available if job.chat.is_private else None
+            raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left), JobState.DONE)
 
     async def ensure_enough(self, available: float | None) -> None:
         """Let a generation wait for a decision if there are too few credits left for it.

@@ -1,18 +1,25 @@
 """Show the timeline, and what runs and waits."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.chats.project_list import project_mark
 from bot.jobs.buttons import Cancel, Export, ListProjects, PlaceFiles
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.clip_looks import clip_looks
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
+from bot.media.clip_look import ClipLook
+from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
 from bot.nemo.unplaced import UnplacedFile, unplaced_files
-from bot.projects.projects import Projects
+from bot.projects.projects import UNNAMED_PROJECT, Projects
 from bot.words import bounded
 
 MOST_WAITING = 5  # waiting requests that are listed
@@ -53,9 +60,29 @@ class ShowStatus:
             parts = (*besides, *work, *await self._credits(attempt))
             buttons = (Button("button.export", Export()), *_PROJECTS, *place, *cancel)
             caption = ListMessage(heading, (*tracks, *parts, *waiting), buttons)
-            await attempt.responder.send("status", TimelinePicture(draft, caption, parts, waiting))
+            draft = await self._with_name(attempt.job, draft)
+            looks = await self._looks(attempt, draft)
+            await attempt.responder.send("status", TimelinePicture(draft, caption, parts, waiting, looks))
         if question is not None:
             await attempt.responder.send("question", question)
+
+    async def _with_name(self, job: Job, draft: Draft) -> Draft:
+        """Return a draft with the name that the chat's project has in its list."""
+        chats = self._projects.chats
+        session_id = (await chats.get(job.chat)).session_id
+        if session_id is None:
+            return draft
+        listed = await chats.project_list.find(job.chat, project_mark(session_id))
+        if listed is not None and listed.name:
+            return replace(draft, title=listed.name)
+        return replace(draft, title=None) if draft.title == UNNAMED_PROJECT else draft
+
+    async def _looks(self, attempt: Attempt, draft: Draft) -> Mapping[str, ClipLook]:
+        try:
+            project = await self._projects.open(attempt.job)
+        except NemoError:
+            return {}
+        return await clip_looks(self._projects.nemo, project.credentials, draft)
 
     async def _waiting(self, job: Job) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
         """Return a line with its words, and a button that stops it, for each of the first requests that wait."""

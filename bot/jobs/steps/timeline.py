@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from bot.chats.key import ChatKey
-from bot.jobs.messages import LocalizedMessage, Param, Seconds
+from bot.jobs.clip_names import ClipNames, clip_names, names_of
+from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.steps.change_list import segment_name, track_label
-from bot.nemo.drafts import Draft, Segment, Track
+from bot.jobs.steps.change_list import track_label
+from bot.nemo.drafts import Draft, Track
 from bot.nemo.spans import spans_of
 from bot.nemo.unplaced import UnplacedFile
 from bot.words import bounded
@@ -24,9 +25,9 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     heading = LocalizedMessage(
         "status.heading", {"n": len(shown), "duration": Seconds((draft.duration_ms or 0) / 1000, tenths=True)}
     )
-    total_ms = draft.duration_ms or 0
+    total_ms, names = draft.duration_ms or 0, clip_names(draft)
     return heading, tuple(
-        _track(position, track, total_ms) for position, track in enumerate(shown[:MAX_TRACKS], 1)
+        _track(position, track, total_ms, names) for position, track in enumerate(shown[:MAX_TRACKS], 1)
     )
 
 
@@ -39,22 +40,15 @@ def unplaced_message(files: Sequence[UnplacedFile]) -> LocalizedMessage:
     return LocalizedMessage("status.unplaced_named", {"n": len(files), "names": ", ".join(names) + more})
 
 
-def _track(position: int, track: Track, total_ms: int) -> LocalizedMessage:
+def _track(position: int, track: Track, total_ms: int, names: ClipNames) -> LocalizedMessage:
     placed = spans_of(track.segments, total_ms)
     params: dict[str, Param] = {
         "position": position,
         "track": track_label(track),
-        "name": _names(track),
-        "start": Seconds(min(span.start_ms for span in placed) / 1000, tenths=True),
-        "end": Seconds(max(span.end_ms for span in placed) / 1000, tenths=True),
+        "name": names_of(track, names),
+        "when": TimeRange(min(span.start_ms for span in placed), max(span.end_ms for span in placed)),
     }
     volume = track.segments[0].volume if track.volume is None else track.volume
     if volume is None:
         return LocalizedMessage("status.track", params)
     return LocalizedMessage("status.track_volume", {**params, "volume": f"{round(volume * 100)}%"})
-
-
-def _names(track: Track) -> str:
-    shown: tuple[Segment, ...] = track.segments[:3]
-    more = "…" if len(track.segments) > len(shown) else ""
-    return ", ".join(str(segment_name(segment, track)) for segment in shown) + more

@@ -1,7 +1,7 @@
 """Parse prompts in English and Chinese by rules: `parse(text)` returns what to do, in order."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 _ENGLISH_DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -171,13 +171,19 @@ def parse(text: str) -> list[Prompt]:
     words = " ".join(text.split())
     if _UNDO.match(words):
         return [Undo()]
-    generate = _generate(words)
+    # Format and length of a clip, as the bot's buttons add them.
+    chosen = _has(rf"[,，]\s*{_RATIO}[,，]\s*{_TIME}[.。]?$", words)
+    generate = _generate(words[: chosen.start()] if chosen else words)
+    shape = None
+    if chosen and generate:
+        generate = replace(generate, seconds=_seconds(chosen[3], chosen[4]))
+        shape, words = Ratio(int(chosen[1]), int(chosen[2])), words[: chosen.start()]
     rest = words.replace(generate.prompt, " ") if generate else words
     found: list[Prompt | None] = [
         generate,
         None if generate else _add_clips(rest),
         None if generate else _trim(rest),
-        None if generate else _ratio(rest),
+        shape if generate else _ratio(rest),
         _remove(rest),
         _speed(rest),
         _background(rest),

@@ -27,6 +27,7 @@ class AdminCommands(HandlerFamily):
         self.on_command("pause", self._pause, theirs)
         self.on_command("resume", self._resume, theirs)
         self.on_command("announce", self._announce, theirs)
+        self.on_command("alerts", self._alerts, theirs)
 
     async def _stats(self, update: Update, context: Context) -> None:
         await self._submitter.submit(update, QueueName.QUICK, JobKind.STATS)
@@ -53,6 +54,20 @@ class AdminCommands(HandlerFamily):
     async def _resume(self, update: Update, context: Context) -> None:
         await self._submitter.job_queue.resume()
         await self._submitter.reply(update, LocalizedMessage("admin.resumed"))
+
+    async def _alerts(self, update: Update, context: Context) -> None:
+        alerts, admin = self._services.alerts, update.effective_user
+        if admin is None:
+            return
+        wanted = context.args[0].lower() if context.args else ""
+        if wanted in ("on", "off"):
+            await alerts.switch(admin.id, on=wanted == "on")
+        key, command = (
+            ("admin.alerts_on", "/alerts off")
+            if await alerts.is_on(admin.id)
+            else ("admin.alerts_off", "/alerts on")
+        )
+        await self._submitter.reply(update, LocalizedMessage(key, {"command": command}))
 
     async def _announce(self, update: Update, context: Context) -> None:
         text = (

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from telegram import Update
 
-from bot.jobs.buttons import Cancel
+from bot.jobs.buttons import Cancel, EditHeard
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import without_button
@@ -27,6 +28,7 @@ class CancelHandlers(HandlerFamily):
         """Add the handlers."""
         self.on_command("cancel", self.cancel)
         self.on_press(self._press, Cancel)
+        self.on_press(self._edit_heard, EditHeard)
 
     async def cancel(self, update: Update, context: Context) -> None:
         """Stop one's own first job; an admin of the group may stop that of others."""
@@ -66,6 +68,19 @@ class CancelHandlers(HandlerFamily):
                 return PressReply("toast.cancelling")
             case _:
                 return PressReply("toast.old_button", buttons=NO_BUTTONS)
+
+    async def _edit_heard(self, press: Press, action: EditHeard) -> PressReply:
+        job_queue = self._submitter.job_queue
+        status = await job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return PressReply("toast.old_button", buttons=NO_BUTTONS)
+        if not await self._permissions.may_change(press.update, status.job.owner_id):
+            return not_yours(press.update, status.job.owner_id)
+        if (heard := await job_queue.load_checkpoint(status.job, Heard)) is None:
+            return PressReply("toast.old_button")
+        await job_queue.cancel(status.job.chat, status.job.queue, status.job.id)
+        await self._submitter.reply(press.update, LocalizedMessage("voice.edit", {"text": heard.text}))
+        return PressReply(buttons=NO_BUTTONS)
 
 
 async def _cancelled(words: Words) -> View:

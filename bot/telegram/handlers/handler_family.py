@@ -10,6 +10,7 @@ from telegram.ext import MessageHandler, filters
 from bot.chats.access_control import AccessControl
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.buttons import ButtonAction
+from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.telegram.handlers.button_presses import ButtonPresses, HandlePress
 from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -32,6 +33,7 @@ class HandlerServices:
     telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
     presses: ButtonPresses  # reads and answers presses
     tokens_link: str  # where people copy their API token
+    alerts: OperatorAlerts  # tells admins of troubles
     admins: Collection[int] = ()  # ids of the people who run the bot
 
 

@@ -9,6 +9,7 @@ from bot.chats.chats import ChatFields
 from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import (
     ButtonAction,
+    ChooseGeneration,
     DropRequest,
     GoOn,
     GoOnChoice,
@@ -24,12 +25,14 @@ from bot.jobs.buttons import (
     RunScreenButton,
     RunSuggestion,
     TrySample,
+    UseVoice,
     unpack,
 )
-from bot.jobs.checkpoints import AgentAnswered, UploadAwaited, UploadUsed
+from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
+from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
-from bot.jobs.next_steps import edits_clip, next_step
+from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.sample_clip import SAMPLE
@@ -39,6 +42,7 @@ from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, 
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import telegram_chat_id_of
+from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
@@ -59,6 +63,7 @@ class JobButtons(HandlerFamily):
     def register(self) -> None:
         """Add the handlers."""
         self.on_press(self._run_held, RunHeld)
+        self.on_press(self._choose_generation, ChooseGeneration)
         self.on_press(self._render_last_only, RenderLastOnly)
         self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample)
         self.on_press(
@@ -69,6 +74,7 @@ class JobButtons(HandlerFamily):
             RunOffer,
             RunScreenButton,
             RunCaption,
+            UseVoice,
             GoOn,
             DropRequest,
         )
@@ -97,8 +103,32 @@ class JobButtons(HandlerFamily):
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
-        toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
+        generates = isinstance(action, RunSuggestion) and action.suggestion in ANEW
+        generates = generates or asks_for_generation(prompt)
+        toast = "toast.sent_generation" if generates else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
+
+    async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
+        """Tick a format or a length, or run the request with what is ticked."""
+        submitter, ratio = self._submitter, action.ratio.replace("x", ":")
+        status = await submitter.job_queue.find(press.chat, action.job_id)
+        if status is None:
+            return OLD_JOB
+        if not await self._permissions.may_change(press.update, status.job.owner_id):
+            return not_yours(press.update, status.job.owner_id)
+        if not press.is_genuine:
+            return OLD_JOB
+        words = Words(await submitter.language_in(press.update, press.chat))
+        if not action.is_final:
+            buttons = choice_buttons(action.job_id, ratio, action.length_s)
+            return PressReply(buttons=keyboard(buttons, words))
+        job = await retry_of(submitter.job_queue, submitter.chats, status.job, submitter.clock.now())
+        if job is not None:
+            form = {"ratio": ratio, "seconds": action.length_s}
+            payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
+            text = words.plain("prompt.generation", prompt=job.text.rstrip(" .。"), **form)
+            job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
+        return await send_prompt(submitter, press, job, toast="")
 
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
         """Let the last request that waits be the next one that is rendered."""
@@ -124,6 +154,7 @@ class JobButtons(HandlerFamily):
         | RunOffer
         | RunScreenButton
         | RunCaption
+        | UseVoice
         | GoOn
         | DropRequest,
     ) -> PressReply:
@@ -144,11 +175,16 @@ class JobButtons(HandlerFamily):
                 return await self._retry(press, status.job)
             case RunCaption():
                 prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
+            case UseVoice(as_request=as_request):
+                prompt = await self._voice_prompt(press, status.job, as_request=as_request)
             case RemoveExtra() | RunOffer() | RunScreenButton():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
             return PressReply("toast.old_button")
         job = await prompt_job(self._submitter, press, prompt)
+        if job is not None and isinstance(action, UseVoice) and action.as_request:
+            spoken = job.payload_as(EditPayload).model_copy(update={"voice_job_id": action.job_id})
+            job = replace(job, payload=spoken)
         markup, buttons = press.message.reply_markup, NO_BUTTONS
         # What else stands under a video has to do with the video, and stays.
         if isinstance(action, RemoveExtra):
@@ -199,6 +235,16 @@ class JobButtons(HandlerFamily):
             submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
         )
         return await send_prompt(submitter, press, again, toast="")
+
+    async def _voice_prompt(self, press: Press, job: Job, *, as_request: bool) -> str | None:
+        """Return the words that say what a spoken message is for, with the name that it has in the project."""
+        if not job.files:
+            return None
+        uploaded = await self._submitter.job_queue.load_checkpoint(job, Uploaded, FILES)
+        known = [one for one in uploaded.sources.values() if one is not None] if uploaded else []
+        name = known[0].name if known else job.files[0].name
+        words = Words(await self._submitter.language_in(press.update, press.chat))
+        return words.plain("prompt.voice_request" if as_request else "prompt.voice_audio", name=name)
 
     async def _offered_prompt(
         self, press: Press, job: Job, action: RemoveExtra | RunOffer | RunScreenButton

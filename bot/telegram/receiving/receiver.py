@@ -7,7 +7,7 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -28,6 +28,8 @@ POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no 
 POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "inline_query", "my_chat_member"]
 
+_ANOTHER_POLLER = "another_poller"  # the trouble, of which admins are told
+
 
 class UpdateReceiver:
     """Polls for updates, and passes updates to the handlers.
@@ -35,13 +37,19 @@ class UpdateReceiver:
     Args:
         application: Has the handlers.
         clock: Source of pauses.
-        send_alert: Tells the bot's admins of another program that polls, once for each name.
+        send_alert: Tells the bot's admins of another program that polls.
+        clear_alert: Tells them that it is over.
     """
 
     def __init__(
-        self, application: AnyApplication, clock: Clock, send_alert: SendAlert | None = None
+        self,
+        application: AnyApplication,
+        clock: Clock,
+        send_alert: SendAlert | None = None,
+        clear_alert: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._send_alert = send_alert
+        self._clear_alert = clear_alert
         self._application = application
         self._clock = clock
         self._is_alone = True
@@ -75,6 +83,9 @@ class UpdateReceiver:
                 await self._clock.sleep(wait_s(error) or pause_s)
                 continue
             backoff.reset()
+            if not self._is_alone and self._clear_alert is not None:
+                with contextlib.suppress(RedisError):
+                    await self._clear_alert(_ANOTHER_POLLER)
             self.is_answered = self._is_alone = True
             metrics.POLLS.labels("ok").inc()
             await self.receive(batch)
@@ -89,9 +100,8 @@ class UpdateReceiver:
                 hint="a program that does not share this store uses the same token: end it",
             )
             if self._send_alert is not None:
-                alert = "alert.another_poller"
                 with contextlib.suppress(RedisError):
-                    await self._send_alert(alert, LocalizedMessage(alert))
+                    await self._send_alert(_ANOTHER_POLLER, LocalizedMessage("alert.another_poller"))
             return
         # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
         log.warning("receiver.webhook_removed")

@@ -1,6 +1,8 @@
 """Setting the webhook: once by any of the processes, and again only when something has changed."""
 
 import hashlib
+from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from redis.asyncio import Redis
@@ -17,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 40
 """Updates that Telegram delivers at once, over all replicas: its own default. Each takes a few milliseconds."""
+
+WATCH_PAUSE = timedelta(minutes=1)
 
 LOCK_S = 60.0  # seconds for one process to make two calls to Telegram
 
@@ -49,6 +53,35 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
             asked_s = wait_s(error) if isinstance(error, TelegramError) else None
             pause_s = backoff.next_s()
             await clock.sleep(asked_s or pause_s)
+
+
+async def watch_webhook(bot: Bot, clock: Clock, show: Callable[[bool], None]) -> None:
+    """Ask Telegram every minute whether its deliveries arrive: an idle bot would not notice. Runs forever.
+
+    Args:
+        bot: The bot that has the webhook.
+        clock: Source of pauses.
+        show: Called with whether Telegram answers, and has no delivery that failed lately.
+
+    Raises:
+        InvalidToken: Telegram does not know the bot any more.
+    """
+    while True:
+        try:
+            info = await bot.get_webhook_info()
+            error_at = info.last_error_date if info.pending_update_count else None
+            arrives = error_at is None or clock.now() - error_at > 2 * WATCH_PAUSE
+            if not arrives:
+                log.warning("webhook.delivery_failed", waiting=info.pending_update_count)
+        except EndPointNotFound as error:
+            raise InvalidToken(error.message) from error
+        except InvalidToken:
+            raise
+        except TelegramError as error:
+            arrives = False
+            log.warning("webhook.telegram_unreachable", error=type(error).__name__)
+        show(arrives)
+        await clock.sleep(WATCH_PAUSE.total_seconds())
 
 
 async def _set_if_changed(bot: Bot, redis: Redis, url: str, secret: str) -> None:

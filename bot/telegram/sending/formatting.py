@@ -1,10 +1,28 @@
 """Messages put into a language: catalogue keys and typed parameters become Telegram HTML."""
 
+from __future__ import annotations
+
 import html
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
 
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds, UncutText
+from bot.jobs.clip_names import clip_names
+from bot.jobs.messages import (
+    Bytes,
+    ListMessage,
+    LocalizedMessage,
+    Names,
+    Param,
+    Seconds,
+    TimeRange,
+    UncutText,
+)
+from bot.nemo.drafts import Draft
 from bot.words import Html, Words
+
+if TYPE_CHECKING:
+    from bot.pictures import TimelineLabels
 
 
 def format_message(words: Words, key: str, params: Mapping[str, Param]) -> Html:
@@ -30,6 +48,24 @@ def format_side_by_side(
     return Html("\n".join([" · ".join(texts), *([format_lines(words, lines)] if lines else [])]))
 
 
+def timeline_labels(words: Words, draft: Draft) -> TimelineLabels:
+    """Return the words in the picture of a timeline."""
+    from bot.pictures import TimelineLabels  # Here because Pillow is large and few jobs draw.
+
+    return TimelineLabels(
+        video=words.plain("track.video"),
+        audio=words.plain("track.audio"),
+        text=words.plain("track.text"),
+        other=words.plain("track.other"),
+        unnamed=lambda position: words.plain("track.unnamed", position=position),
+        seconds=words.plain("unit.seconds", seconds=""),
+        names={
+            name: html.unescape(format_message(words, said.key, said.params))
+            for name, said in clip_names(draft).items()
+        },
+    )
+
+
 def _format_param(words: Words, value: Param) -> str | int | float:
     match value:
         case Seconds():
@@ -38,7 +74,21 @@ def _format_param(words: Words, value: Param) -> str | int | float:
             return words.size(value.size_bytes)
         case UncutText():
             return Html(html.escape(value.text))
+        case Names():
+            first, *rest = (_format_param(words, name) for name in value.names)
+            joined = reduce(lambda names, name: words.text("clip.names", names=names, name=name), rest, first)
+            return joined if value.are_all else words.text("clip.names_and_more", names=joined)
+        case TimeRange():
+            return _format_range(words, value)
         case LocalizedMessage():
             return format_message(words, value.key, value.params)
         case _:
             return value
+
+
+def _format_range(words: Words, value: TimeRange) -> str:
+    start, end = (
+        "–" if ms is None else words.duration(ms / 1000, tenths=True) for ms in (value.start_ms, value.end_ms)
+    )
+    unit = words.plain("unit.seconds", seconds="")
+    return f"{start.removesuffix(unit) if end.endswith(unit) else start}–{end}"

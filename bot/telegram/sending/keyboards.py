@@ -12,6 +12,9 @@ from bot.words import Words
 
 PER_ROW = 2
 
+SHORT_PER_ROW, SHORT_COLUMNS = 3, 7
+"""Three buttons stand in a row if none is wider than this."""
+
 HALF_ROW_COLUMNS = 20
 """How much of a button can be read on a phone if another stands beside it, in widths of a Latin letter."""
 
@@ -45,7 +48,9 @@ def in_rows(inline_buttons: Sequence[InlineKeyboardButton]) -> list[list[InlineK
     """Return buttons in rows of two where both can be read on a phone."""
     rows: list[list[InlineKeyboardButton]] = []
     for button in inline_buttons:
-        fits = bool(rows) and len(rows[-1]) < PER_ROW and not any(map(_is_wide, (*rows[-1], button)))
+        row = (*rows[-1], button) if rows else ()
+        most = SHORT_PER_ROW if all(_columns(one) <= SHORT_COLUMNS for one in row) else PER_ROW
+        fits = bool(rows) and len(row) <= most and all(_columns(one) <= HALF_ROW_COLUMNS for one in row)
         if fits:
             rows[-1].append(button)
         else:
@@ -59,9 +64,8 @@ def _any_chat(query: str) -> SwitchInlineQueryChosenChat:
     )
 
 
-def _is_wide(button: InlineKeyboardButton) -> bool:
-    columns = (2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in button.text)
-    return sum(columns) > HALF_ROW_COLUMNS
+def _columns(button: InlineKeyboardButton) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in button.text)
 
 
 def _label(button: Button, words: Words) -> str:

@@ -40,7 +40,7 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.file_messages import edit_to_same, send_as
-from bot.telegram.sending.formatting import format_message, format_side_by_side
+from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
@@ -366,23 +366,14 @@ class TelegramResponder:
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
-        from bot.pictures import (
-            TimelineLabels,
-            draw_timeline,
-        )  # Here because Pillow is large and few jobs draw.
+        from bot.pictures import draw_timeline  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_side_by_side(words, message.parts, message.waiting)
         if len(caption) > MessageLimit.CAPTION_LENGTH:
             return False
-        labels = TimelineLabels(
-            video=words.plain("track.video"),
-            audio=words.plain("track.audio"),
-            text=words.plain("track.text"),
-            other=words.plain("track.other"),
-            unnamed=lambda position: words.plain("track.unnamed", position=position),
-        )
-        picture = await draw_timeline(message.draft, labels=labels)
+        labels = timeline_labels(words, message.draft)
+        picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)
         form: dict[str, Any] = {
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),

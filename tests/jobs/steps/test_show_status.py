@@ -1,7 +1,10 @@
-from typing import cast
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from bot.chats.project_list import ListedProject
 from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, TimelinePicture
@@ -10,6 +13,8 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
 from bot.nemo.questions import Question, QuestionSet
+from bot.nemo.uploads import FileToUpload
+from bot.sandbox.samples import make_photo
 from tests.jobs.steps.conftest import MemoryQuestions, MemoryQueue, Rig, a_draft, queue_of
 
 
@@ -116,3 +121,37 @@ async def test_each_request_that_waits_is_listed_with_its_words_and_a_button(rig
     ]
     cancel = [button.action for button in message.buttons if isinstance(button.action, Cancel)]
     assert cancel == [Cancel(job.id) for job in waiting[:5]]
+
+
+async def test_clips_are_pictured_as_far_as_their_files_can_be_had(rig: Rig, tmp_path: Path) -> None:
+    await rig.open_project()
+    project = await rig.projects.open(rig.job())
+    content = make_photo(tmp_path / "photo.png").read_bytes()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    file = FileToUpload("photo.png", "image/png", len(content), chunks())
+    await rig.projects.nemo.upload_files(project.credentials, project.session_id, [file])
+    infos: Any = (await rig.projects.get_state(rig.job())).video_infos
+    here, elsewhere = infos[0]["cdn_url"], "https://elsewhere.example/a.mp4"
+    draft: Any = a_draft(0, 0)
+    draft["t"][0]["sg"][0]["media_url"], draft["t"][1]["sg"][0]["media_url"] = here, elsewhere
+    await rig.nemo.set_draft(project.session_id, draft)
+    await status(rig, 0)
+    picture = rig.responder.sent["status"]
+    assert isinstance(picture, TimelinePicture)
+    assert list(picture.looks) == [here]
+
+
+async def test_the_picture_has_the_projects_name_in_the_chat(rig: Rig) -> None:
+    chat = await rig.open_project({**a_draft(0), "m": {"title": "project"}})
+    titles = []
+    for name in ("", "Holidays"):
+        listed = ListedProject(session_id=chat.session_id or "", name=name, used_at=rig.clock.now())
+        await rig.projects.chats.project_list.save(chat.key, listed)
+        await status(rig, 0)
+        picture = rig.responder.sent.pop("status")
+        assert isinstance(picture, TimelinePicture)
+        titles.append(picture.draft.title)
+    assert titles == [None, "Holidays"]

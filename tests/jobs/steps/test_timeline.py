@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.chats.key import ChatKey
-from bot.jobs.messages import Seconds
+from bot.jobs.messages import TimeRange
 from bot.jobs.steps.timeline import timeline
 from bot.nemo.drafts import read_draft
 from bot.nemo.spans import spans_of
@@ -25,6 +25,6 @@ def test_a_line_has_the_times_of_the_picture(
 ) -> None:
     draft = read_draft({"d": 10000, "t": [{"tt": 0, "sg": segments}]})
     _, (line,) = timeline(draft, ChatKey(1))
-    assert (line.params["start"], line.params["end"]) == tuple(Seconds(s, tenths=True) for s in span)
+    assert line.params["when"] == TimeRange(*(s * 1000 for s in span))
     placed = spans_of(draft.tracks[0].segments, 10000)
     assert span == (min(s.start_ms for s in placed) / 1000, max(s.end_ms for s in placed) / 1000)

@@ -1,0 +1,68 @@
+"""Troubles that nobody runs into before it is too late: what the admins are told of each."""
+
+import asyncio
+import shutil
+import socket
+from pathlib import Path
+
+from bot.jobs.messages import Bytes, LocalizedMessage
+from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.statistics import QueueStatistics
+from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.runtime.disk import RESERVED_BYTES
+
+LOW_CREDITS = 100  # about what one generation takes
+LOW_GUESTS = 2  # guest accounts left
+
+
+class TroubleWatch:
+    """Looks for them.
+
+    Args:
+        alerts: Tell the admins.
+        guests: Counts guest accounts; ``None`` if no chat gets one.
+        statistics: Know what the operator's account has left.
+        data_dir: A directory of the disk that the bot needs.
+    """
+
+    def __init__(
+        self,
+        alerts: OperatorAlerts,
+        guests: GuestAccountCounter | None,
+        statistics: QueueStatistics,
+        data_dir: Path,
+    ) -> None:
+        self._alerts = alerts
+        self._guests = guests
+        self._statistics = statistics
+        self._data_dir = data_dir
+
+    async def look(self) -> None:
+        """Look once, and report what is there and what is not."""
+        used = 0 if self._guests is None else await self._guests.used_this_week()
+        await self._alerts.watch("guests", guests_alert(used))
+        await self._alerts.watch("credits_left", credits_alert(await self._statistics.credits_left()))
+        # Of this machine alone: another one looks after its own.
+        disk = await asyncio.to_thread(shutil.disk_usage, self._data_dir)
+        await self._alerts.watch(f"disk:{socket.gethostname()}", disk_alert(disk.free))
+
+
+def guests_alert(used: int) -> LocalizedMessage | None:
+    """Return what is told when so many guest accounts were given in a week; ``None`` for nothing."""
+    if used < GUEST_ACCOUNTS_PER_WEEK - LOW_GUESTS:
+        return None
+    return LocalizedMessage("alert.guests_low", {"used": used, "a_week": GUEST_ACCOUNTS_PER_WEEK})
+
+
+def credits_alert(left: int | None) -> LocalizedMessage | None:
+    """Return what is told when the operator's account has so many credits left; ``None`` for nothing."""
+    if left is None or left >= LOW_CREDITS:
+        return None
+    return LocalizedMessage("alert.credits_low" if left > 0 else "alert.credits_gone", {"left": max(0, left)})
+
+
+def disk_alert(free_bytes: int) -> LocalizedMessage | None:
+    """Return what is told when a disk of this machine has so much room left; ``None`` for nothing."""
+    if free_bytes >= RESERVED_BYTES:
+        return None
+    return LocalizedMessage("alert.disk_full", {"host": socket.gethostname(), "left": Bytes(free_bytes)})

@@ -1,0 +1,78 @@
+"""Transcribe: the request is what somebody says in a voice message."""
+
+import contextlib
+from dataclasses import replace
+
+from bot.jobs.buttons import EditHeard
+from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.messages import Button, LocalizedMessage, Progress
+from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import FileGone, FileTooLarge
+from bot.jobs.progress_shares import CONNECTED
+from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.worker.attempt import Attempt
+from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.media.transcription import MAX_SPOKEN_BYTES, NotTranscribed, Transcriber
+
+PAUSE_S = 8.0
+"""How long the text is shown before it is sent: enough to read a sentence or two and to press a button."""
+
+
+class Heard(Checkpoint):
+    """Saved when the message was transcribed.
+
+    Args:
+        text: What was said; empty if that could not be told, so that the agent has to listen itself.
+    """
+
+    name = "heard"
+    text: str = ""
+
+
+class Transcribe:
+    """Show what was said, and let the job go on with that after a moment."""
+
+    name = "transcribe"
+
+    def __init__(self, transcriber: Transcriber | None, job_queue: JobQueue) -> None:
+        self._transcriber = transcriber
+        self._job_queue = job_queue
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        payload = attempt.job.payload_as(EditPayload)
+        if self._transcriber is None or not payload.voice_job_id:
+            return
+        heard = attempt.load(Heard)
+        if heard is None:
+            attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
+            heard = Heard()
+            with contextlib.suppress(
+                NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong
+            ):
+                heard = Heard(text=await self._listen(attempt, self._transcriber, payload.voice_job_id))
+            await attempt.save(heard)
+        if heard.text:
+            edit = Button("button.edit_heard", EditHeard(attempt.job.id))
+            message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
+            await attempt.responder.send("heard", message)
+            await attempt.clock.sleep(PAUSE_S)
+            attempt.replace_job(replace(attempt.job, text=heard.text))
+
+    async def _listen(self, attempt: Attempt, transcriber: Transcriber, voice_job_id: str) -> str:
+        """Return what is said in the file of another job.
+
+        Raises:
+            NotTranscribed: That can't be told.
+            FileGone: Telegram no longer has the file.
+        """
+        spoken = await self._job_queue.find(attempt.job.chat, voice_job_id)
+        if spoken is None or not spoken.job.files:
+            raise NotTranscribed
+        content = bytearray()
+        async with attempt.responder.open_file(spoken.job.files[0]) as file:
+            async for chunk in file.chunks:
+                content += chunk
+                if len(content) > MAX_SPOKEN_BYTES:
+                    raise FileTooLarge(MAX_SPOKEN_BYTES)
+            return await transcriber.transcribe(file.name, file.content_type, bytes(content))

@@ -1,0 +1,81 @@
+"""A spoken request: heard once, shown once, and sent as it was heard."""
+
+import pytest
+
+from bot.jobs.buttons import EditHeard
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobState
+from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import FileGone
+from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.steps import transcribe
+from bot.jobs.steps.transcribe import Heard, Transcribe
+from bot.jobs.worker.attempt import Attempt
+from bot.media.transcription import NotTranscribed, Transcriber
+from tests.jobs.steps.conftest import Rig, a_file, again, queue_of
+
+FALLBACK = "My request is spoken in voice.m4a."
+
+
+class Ears(Transcriber):
+    """Hears a text, or nothing."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.times = text, 0
+
+    async def transcribe(self, name: str, content_type: str, content: bytes) -> str:
+        self.times += 1
+        if not self.text:
+            raise NotTranscribed
+        return self.text
+
+
+def spoken(rig: Rig) -> tuple[Job, Attempt]:
+    """Begin an attempt at a request that is spoken in the file of another job."""
+    voice = rig.job(files=(a_file(1, kind="voice"),))
+    rig.responder.files = {"file-1": b"sound"}
+    attempt = rig.attempt(rig.job(text=FALLBACK, payload=EditPayload(voice_job_id=voice.id)))
+    queue_of(attempt).waiting[voice.id] = JobStatus(voice, JobState.DONE, position=0)
+    return voice, attempt
+
+
+async def listen(attempt: Attempt, ears: Ears | None) -> None:
+    await Transcribe(ears, attempt._job_queue)(attempt)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcribe, "PAUSE_S", 0.0)
+
+
+async def test_the_request_is_what_was_heard_and_another_attempt_listens_no_more(rig: Rig) -> None:
+    _, attempt = spoken(rig)
+    ears = Ears("Trim it")
+    await listen(attempt, ears)
+    following = again(attempt)
+    await listen(following, ears)
+    assert [one.job.text for one in (attempt, following)] == ["Trim it"] * 2
+    assert ears.times == 1
+    heard = rig.responder.sent["heard"]
+    assert isinstance(heard, LocalizedMessage)
+    assert (heard.key, heard.params) == ("voice.heard", {"text": "Trim it"})
+    assert heard.buttons[0].action == EditHeard(attempt.job.id)
+
+
+@pytest.mark.parametrize("case", ["no endpoint", "silence", "the file is gone", "the job is gone"])
+async def test_what_is_not_heard_goes_to_the_agent_with_the_file(rig: Rig, case: str) -> None:
+    voice, attempt = spoken(rig)
+    if case == "the file is gone":
+        rig.responder.files["file-1"] = FileGone()
+    if case == "the job is gone":
+        del queue_of(attempt).waiting[voice.id]
+    await listen(attempt, None if case == "no endpoint" else Ears("" if case == "silence" else "Trim it"))
+    assert attempt.job.text == FALLBACK
+    assert rig.responder.sent == {}
+    assert attempt.load(Heard) == (None if case == "no endpoint" else Heard())
+
+
+async def test_a_request_in_words_is_left_alone(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(text="trim it"))
+    await listen(attempt, Ears("something else"))
+    assert attempt.job.text == "trim it"

@@ -1,0 +1,56 @@
+"""A spoken message without words: what its buttons send to the agent."""
+
+import pytest
+
+from bot.jobs.buttons import EditHeard, UseVoice, pack
+from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile, field_of
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.payloads import SayPayload
+from bot.jobs.steps.ask_for_prompt import ask_for_prompt
+from bot.jobs.steps.transcribe import Heard
+from bot.skills import load_cards
+from bot.words import Words
+from tests.jobs.steps.conftest import Rig, a_file, rig
+from tests.telegram.test_handlers import ANN, PRIVATE, Json, Received, docket, message, press, received
+
+__all__ = ["docket", "received", "rig"]  # fixtures
+
+VOICE: Json = {"file_id": "v", "file_unique_id": "u", "duration": 3, "mime_type": "audio/ogg"}
+
+
+@pytest.mark.parametrize(
+    ("as_request", "key"), [(True, "prompt.voice_request"), (False, "prompt.voice_audio")]
+)
+async def test_the_agent_gets_the_name_that_the_file_has_in_the_project(
+    received: Received, as_request: bool, key: str
+) -> None:
+    (spoken,) = await received(message("", PRIVATE, voice=VOICE, **{"from": ANN}))
+    uploaded = Uploaded(session_id="s", sources={"v": UploadedFile(name="voice_7.m4a")})
+    saved = {field_of(Uploaded, FILES): uploaded.model_dump(mode="json")}
+    await received.job_queue.save_waiting(spoken, saved)
+    (job,) = await received(press(pack(UseVoice(as_request=as_request, job_id=spoken.id)), ANN, PRIVATE))
+    assert (job.kind, job.text) == (JobKind.EDIT, Words("en").plain(key, name="voice_7.m4a"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked"),
+    [(["voice"], True), (["video_note"], True), (["audio"], False), (["voice", "voice"], False)],
+)
+async def test_only_what_was_spoken_alone_is_asked_about(rig: Rig, kinds: list[str], asked: bool) -> None:
+    files = tuple(a_file(number, kind=kind) for number, kind in enumerate(kinds))
+    attempt = rig.attempt(rig.job(files=files))
+    await ask_for_prompt(attempt, load_cards(platform="test").active(None))
+    buttons = rig.responder.sent["received"].buttons
+    assert any(isinstance(button.action, UseVoice) for button in buttons) is asked
+
+
+async def test_what_was_misheard_is_stopped_and_offered_for_correction(received: Received) -> None:
+    (job,) = await received(message("my request is spoken", PRIVATE, **{"from": ANN}))
+    heard = {field_of(Heard): Heard(text="Trim <it>").model_dump(mode="json")}
+    await received.job_queue.save_waiting(job, heard)
+    (answer,) = await received(press(pack(EditHeard(job.id)), ANN, PRIVATE))
+    assert answer.payload_as(SayPayload).message == LocalizedMessage("voice.edit", {"text": "Trim <it>"})
+    status = await received.job_queue.find(job.chat, job.id)
+    assert status is not None
+    assert status.state is JobState.CANCELLED
