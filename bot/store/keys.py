@@ -240,6 +240,7 @@ ALERTS = (
     f"{NAMESPACE}alerts"  # ALERTS_TTL_S after the last change: the troubles that admins were told, a hash
 )
 ALERTS_LEASE = f"{NAMESPACE}alerts_lease"  # seconds: one process keeps the messages up to date
+ALERTS_KEEPER = f"{NAMESPACE}alerts_keeper"  # for ever: the process that did so last
 ALERTS_OFF = f"{NAMESPACE}alerts_off"  # for ever: ids of admins who get no alerts, a set
 ALERTS_TTL_S = 2 * 86_400
 
