@@ -75,6 +75,7 @@ from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
+from bot.telegram.sending.alert_messages import AlertMessages
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
@@ -239,7 +240,8 @@ class App:
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guests = parts.guest_accounts if uses_guests else None
         check = TroubleWatch(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
-        await parts.alerts.run(check.look, PressedMessages(parts.bot, parts.telegram_calls).replace)
+        messages = AlertMessages(parts.bot, PressedMessages(parts.bot, parts.telegram_calls))
+        await parts.alerts.run(check.look, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
     async def _bot(

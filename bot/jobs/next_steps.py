@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -67,6 +67,8 @@ class _Facts:
     volume: float | None  # the loudness of that track, if known; 1.0 is the original one
     length_ms: int  # length of the whole, in milliseconds
     is_wide: bool  # whether the picture is wider than high
+    is_tall: bool = False  # whether it is higher than wide
+    is_generated: bool = False  # whether the picture was generated, so that a new format is a new generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,13 @@ _TABLE: Final = (
     _suggestion(
         "vertical",
         Topic.FORMAT,
-        lambda f: f.has_picture and f.is_wide,
+        lambda f: f.has_picture and f.is_wide and not f.is_generated,
+        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
+    ),
+    _suggestion(
+        "vertical_anew",
+        Topic.FORMAT,
+        lambda f: f.has_picture and f.is_wide and f.is_generated,
         r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
     ),
     _suggestion(
@@ -156,8 +164,21 @@ _TABLE: Final = (
     ),
 )
 
-_ON_REQUEST: Final = (_suggestion("subtitles", Topic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),)
-"""Suggestions that "More" shows alone."""
+_ON_REQUEST: Final = (
+    _suggestion("subtitles", Topic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),
+    _suggestion(
+        "square",
+        Topic.FORMAT,
+        lambda f: f.has_picture and f.is_tall,
+        r"\bsquare\b|1\s*[:：]\s*1|方",
+    ),
+    _suggestion("as_music", Topic.MUSIC, lambda f: not f.has_picture, r"\bmusic\b|音乐"),
+    _suggestion("video_for_audio", Topic.SCENE, lambda f: not f.has_picture, r"\bvideo\b|视频"),
+)
+"""Suggestions that stand in "More", or under files that arrive."""
+
+ANEW: Final = frozenset({"vertical_anew", "video_for_audio"})
+"""Suggestions that make the agent generate a clip, whatever their words."""
 
 _BY_NAME: Final = {suggestion.name: suggestion for suggestion in (*_TABLE, *_ON_REQUEST)}
 
@@ -170,17 +191,20 @@ _ABOUT: Final = (
 )
 
 
-def next_steps(draft: Draft, card: SkillCard, prompt: str = "") -> tuple[Suggestion, ...]:
+def next_steps(
+    draft: Draft, card: SkillCard, prompt: str = "", *, is_generated: bool = False
+) -> tuple[Suggestion, ...]:
     """Return up to three things to do next; none for an empty draft.
 
     Args:
         draft: The draft now.
         card: The active skill card; its topic goes first.
         prompt: The last prompt; what it asked for is not offered again.
+        is_generated: Whether all of its pictures were generated.
     """
     if not draft.is_ready:
         return ()
-    facts = _facts(draft, card)
+    facts = replace(_facts(draft, card), is_generated=is_generated)
     fitting = [one for one in _TABLE if one.fits(facts) and not one.said.search(prompt)]
     fitting.sort(key=lambda one: one.topic is not facts.about)
     return tuple([*_one_a_topic(fitting), *_one_a_topic(fitting, first=False)][:MAX_BUTTONS])
@@ -195,7 +219,9 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
     """
     seen = [file for file in files if file.kind != "audio"]
     if not seen:
-        return ()
+        length_ms = 1000 * sum(file.duration_s or 0 for file in files)
+        short_cut = ("short_cut",) if length_ms > SHORT_CUT_MS else ()
+        return next_buttons(("as_music", "video_for_audio", *short_cut))
     examples = [
         Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
@@ -209,8 +235,9 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
         volume=None,
         length_ms=round(1000 * sum(file.duration_s or 0 for file in seen)),
         is_wide=(seen[0].width or 0) > (seen[0].height or 0),
+        is_tall=(seen[0].height or 0) > (seen[0].width or 0),
     )
-    fitting = _one_a_topic([suggestion for suggestion in _TABLE if suggestion.fits(facts)])
+    fitting = _one_a_topic([one for one in (*_TABLE, *_ON_REQUEST) if one.fits(facts)])
     return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MAX_BUTTONS]
 
 

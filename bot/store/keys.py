@@ -226,9 +226,9 @@ INLINE_REQUEST = (
 INLINE_REQUEST_TTL_S = 3600
 
 
-def inline_request_key(person_id: int) -> str:
-    """Return the key of what a person typed last behind the bot's name; /forget in private erases it."""
-    return f"{INLINE_REQUEST}{{{person_id}}}"
+def inline_request_key(chat: str) -> str:
+    """Return the key of what a person typed last behind the bot's name, by their private chat."""
+    return f"{INLINE_REQUEST}{{{chat}}}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------
@@ -240,6 +240,7 @@ ALERTS = (
     f"{NAMESPACE}alerts"  # ALERTS_TTL_S after the last change: the troubles that admins were told, a hash
 )
 ALERTS_LEASE = f"{NAMESPACE}alerts_lease"  # seconds: one process keeps the messages up to date
+ALERTS_KEEPER = f"{NAMESPACE}alerts_keeper"  # for ever: the process that did so last
 ALERTS_OFF = f"{NAMESPACE}alerts_off"  # for ever: ids of admins who get no alerts, a set
 ALERTS_TTL_S = 2 * 86_400
 

@@ -150,6 +150,8 @@ async def test_a_running_bot_gives_all_that_is_asked_for(tmp_path: Path) -> None
 
         await until(job_is_counted)
         text = (await http.get(f"{listens[0]}/metrics")).text
+        assert re.search(r'^nemovideo_person_requests_today\{person="[0-9a-f]{12}"\} 1\.0$', text, re.M)
+        assert str(world.ada.id) not in text
 
     given: dict[str, set[str]] = {}
     families = set()

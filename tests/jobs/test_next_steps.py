@@ -178,7 +178,9 @@ def test_buttons_carry_names_and_unknown_ones_are_left_out() -> None:
         ),
         (WORDS, [FileFacts("video", duration_s=5)], ["next", "next", "next"]),
         (MUSIC, [FileFacts("image")], ["next", "next"]),
-        (BACKGROUND, [FileFacts("audio", duration_s=5)], []),
+        (WORDS, [FileFacts("video", duration_s=3, width=90, height=160)], ["next", "next", "next"]),
+        (BACKGROUND, [FileFacts("audio", duration_s=5)], ["next", "next"]),
+        (BACKGROUND, [FileFacts("audio", duration_s=50)], ["next", "next", "next"]),
     ],
 )
 def test_what_can_be_done_with_a_file_that_just_came(
@@ -212,3 +214,11 @@ def test_what_a_long_wide_clip_is_offered_first() -> None:
         RunSuggestion("calm_music"),
         RunSuggestion("short_cut"),
     ]
+
+
+def test_a_new_format_of_a_generated_clip_is_a_new_generation() -> None:
+    for is_generated, name in ((False, "vertical"), (True, "vertical_anew")):
+        offered = {
+            one.name for one in next_steps(draft(size=(160, 90)), plain_card(), is_generated=is_generated)
+        }
+        assert {one for one in offered if one.startswith("vertical")} == {name}

@@ -149,6 +149,33 @@ async def test_each_admin_turns_alerts_off_alone(alerts: OperatorAlerts, admins:
     assert await alerts.is_on(BO)
 
 
+async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
+    redis: Redis, alerts: OperatorAlerts, admins: Admins
+) -> None:
+    async def check() -> None:
+        pass
+
+    async def send(admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
+        admins.sent.append((admin, message.key))
+        return SentMessage(message_id=len(admins.sent), telegram_chat_id=admin)
+
+    await alerts.look(check, admins.show, send)
+    before: Any = await redis.config_get("maxmemory")
+    await redis.config_set("maxmemory", "1")
+    try:
+        for _ in range(3):
+            await alerts.look(check, admins.show, send)
+    finally:
+        await redis.config_set("maxmemory", before["maxmemory"])
+    assert admins.sent == [(ANN, "alert.store_refuses"), (BO, "alert.store_refuses")]
+    assert admins.edits == 0
+    await admins.clock.advance(120)
+    for _ in range(2):
+        await alerts.look(check, admins.show, send)
+    assert admins.edits == 2
+    assert "✅ Over" in admins.shows[1]
+
+
 async def test_two_processes_that_see_a_trouble_at_once_send_one_message(
     redis: Redis, alerts: OperatorAlerts, admins: Admins, clock: HandClock
 ) -> None:

@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import structlog
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
@@ -34,6 +35,9 @@ SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 ShowMessage: TypeAlias = Callable[[SentMessage, ListMessage, str], Awaitable[None]]
 """Lets a message in a private chat say something else in a language."""
+
+SendMessage: TypeAlias = Callable[[int, LocalizedMessage, str], Awaitable[SentMessage | None]]
+"""Sends a message to a private chat without the store; ``None`` if that failed."""
 
 CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real time
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
@@ -74,6 +78,8 @@ class OperatorAlerts:
         self._chats = chats
         self._clock = clock
         self._admins = admins
+        self._id = uuid4().hex
+        self._refusal: Trouble | None = None  # that the store takes no writes, so this is kept nowhere else
 
     async def send(self, name: str, message: LocalizedMessage) -> None:
         """Report a trouble: tell the admins if it is new, or else count it."""
@@ -130,23 +136,55 @@ class OperatorAlerts:
         """Return whether an admin gets alerts."""
         return admin in await self._listening()
 
-    async def run(self, check: Callable[[], Awaitable[None]], show: ShowMessage) -> None:
+    async def run(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
         """Keep the messages up to date, forever; one process does it for all.
 
         Args:
             check: Reports the troubles that nobody runs into.
             show: Edits a message.
+            send: Sends a message while the store takes no writes.
         """
-        while True:
+        while self._admins:
             # In real time, as the sweep.
             await asyncio.sleep(CHECK_EVERY_S)
             try:
-                lease_ms = int(CHECK_EVERY_S * 900)
-                if self._admins and await self._redis.set(keys.ALERTS_LEASE, 1, nx=True, px=lease_ms):
-                    await check()
-                    await self.update(show)
+                await self.look(check, show, send)
             except RedisError as error:
                 log.warning("alerts.store_failed", error=type(error).__name__)
+        await asyncio.Event().wait()
+
+    async def look(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
+        """Look once for troubles and at the messages about them, if this is the process that does; see ``run``."""
+        lease_ms = int(CHECK_EVERY_S * 900)
+        try:
+            is_ours = await self._redis.set(keys.ALERTS_LEASE, self._id, nx=True, px=lease_ms)
+            if is_ours:
+                await self._redis.set(keys.ALERTS_KEEPER, self._id)
+        except ResponseError:  # It is read-only, or full.
+            if await self._redis.get(keys.ALERTS_KEEPER) == self._id:
+                await self._tell_refusal(show, send)
+            return
+        if self._refusal is not None and self._refusal.over_at is None:
+            self._refusal.over_at = self._clock.now()
+            await self._edit(self._refusal, _line(self._refusal), show)
+        if is_ours:
+            await check()
+            await self.update(show)
+
+    async def _tell_refusal(self, show: ShowMessage, send: SendMessage) -> None:
+        now, message = self._clock.now(), LocalizedMessage("alert.store_refuses")
+        known = self._refusal
+        if known is not None and known.over_at is None:
+            return
+        if known is not None and now - known.sent_at < AGAIN:
+            known.over_at, known.times, known.seen_at = None, known.times + 1, now
+            return await self._edit(known, _line(known), show)
+        self._refusal = Trouble(message=message, since=now, seen_at=now, sent_at=now)
+        for admin in await self._listening():
+            sent = await send(admin, message, await self._language(admin))
+            if sent is not None:
+                self._refusal.sent_to[admin] = sent
+        return None
 
     async def update(self, show: ShowMessage) -> None:
         """Edit the messages of troubles that went on or are over, and forget those that are over for long."""
@@ -175,14 +213,17 @@ class OperatorAlerts:
         line = _line(trouble)
         shown = _shown(trouble.message, line)
         if shown != trouble.shown and trouble.sent_to:
-            lines = () if line is None else (line,)
-            for admin, sent in trouble.sent_to.items():
-                await show(sent, ListMessage(trouble.message, lines), await self._language(admin))
+            await self._edit(trouble, line, show)
             trouble.shown = shown
         if trouble.over_at is not None and now - trouble.sent_at >= AGAIN:
             await self._redis.hdel(keys.ALERTS, name)
         else:
             await self._save(name, trouble)
+
+    async def _edit(self, trouble: Trouble, line: LocalizedMessage | None, show: ShowMessage) -> None:
+        lines = () if line is None else (line,)
+        for admin, sent in trouble.sent_to.items():
+            await show(sent, ListMessage(trouble.message, lines), await self._language(admin))
 
     async def _load(self, name: str) -> Trouble | None:
         stored: Any = await self._redis.hget(keys.ALERTS, name)

@@ -35,7 +35,7 @@ class DayTotals:
 
     requests: int  # requests and exports
     bytes: int  # size of their files
-    people: int  # about how many people asked
+    people: int  # how many people asked
     done: int  # jobs that were answered
     failed: int  # jobs that were answered with an error
     cancelled: int  # jobs that their chats stopped

@@ -39,7 +39,9 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
         message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:
         message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
-        message = replace(message, buttons=(*offer, *_voice_buttons(attempt.job, files), *message.buttons))
+        voice = _voice_buttons(attempt.job, files)
+        suggested = () if voice and files[0].kind == "voice" else message.buttons
+        message = replace(message, buttons=(*offer, *voice, *suggested))
     elif links:
         message = LocalizedMessage("upload.received_links", {"n": len(links)}, offer)
     elif offer:

@@ -191,7 +191,14 @@ class Export:
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
             suggestions = (
-                () if earlier else next_steps(draft, self._cards.active(chat.skill), attempt.job.text)
+                ()
+                if earlier
+                else next_steps(
+                    draft,
+                    self._cards.active(chat.skill),
+                    attempt.job.text,
+                    is_generated=bool(state.generated_media) and not state.video_infos,
+                )
             )
             exported = Exported(
                 digest=draft.digest(),

@@ -32,7 +32,7 @@ from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, 
 from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
-from bot.jobs.next_steps import edits_clip, next_step
+from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.sample_clip import SAMPLE
@@ -103,7 +103,9 @@ class JobButtons(HandlerFamily):
         if not await self._submitter.enqueue(press.update, [job]):
             return PressReply()
         params = {"prompt": bounded(prompt, MAX_TOAST_CHARS)}
-        toast = "toast.sent_generation" if asks_for_generation(prompt) else "toast.sent_prompt"
+        generates = isinstance(action, RunSuggestion) and action.suggestion in ANEW
+        generates = generates or asks_for_generation(prompt)
+        toast = "toast.sent_generation" if generates else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
 
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:

@@ -12,7 +12,6 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.ports import ChatGone
 from bot.jobs.position_message import MessageLocation
@@ -121,15 +120,6 @@ class PressedMessages:
             return LocalizedMessage("progress.cancelled"), words
 
         await self.show(message, cancelled)
-
-    async def replace(self, sent: SentMessage, view: ListMessage, language: str) -> None:
-        """Let a message in a private chat, whose id never changes, say something else without a sound."""
-        message = MessageLocation(sent.telegram_chat_id, sent.telegram_chat_id, sent.message_id)
-
-        async def replacement() -> tuple[View, Words]:
-            return view, Words(language)
-
-        await self.show(message, replacement)
 
     async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup) -> None:
         """Leave only these buttons under a message."""

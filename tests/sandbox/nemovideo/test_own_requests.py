@@ -64,6 +64,10 @@ _DOES: dict[str, Callable[[Draft, Draft], bool]] = {
     "add_title": lambda was, now: (
         len(titles(now)) == len(titles(was)) + 1 and titles(now)[-1]["name"] == "Beach"
     ),
+    "vertical_anew": lambda was, now: (now["m"]["width"], now["m"]["height"]) == (360, 640),
+    "square": lambda was, now: now["m"]["width"] == now["m"]["height"],
+    "as_music": lambda was, now: bool(music(now)),
+    "video_for_audio": lambda was, now: len(clips(now)) == 2,
     "subtitles": lambda was, now: len(titles(now)) == len(titles(was)) + 1,
     "calm_music": lambda was, now: music(now)[0]["mood"] == "Calm" and now["d"] == was["d"],
     "softer_music": lambda was, now: (

@@ -1,0 +1,45 @@
+"""Messages about troubles in the private chats of the bot's admins."""
+
+import structlog
+from telegram.constants import ParseMode
+from telegram.error import TelegramError
+
+from bot.jobs.checkpoints import SentMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.position_message import MessageLocation
+from bot.telegram.sending.bot import TelegramBot
+from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.rate_limiter import SendPriority
+from bot.words import Words
+
+log = structlog.get_logger(__name__)
+
+
+class AlertMessages:
+    """Sends and edits them."""
+
+    def __init__(self, bot: TelegramBot, messages: PressedMessages) -> None:
+        self._bot = bot
+        self._messages = messages
+
+    async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
+        """Let a message say something else, without a sound. The id of a private chat never changes."""
+
+        async def replacement() -> tuple[View, Words]:
+            return view, Words(language)
+
+        where = MessageLocation(sent.telegram_chat_id, sent.telegram_chat_id, sent.message_id)
+        await self._messages.show(where, replacement)
+
+    async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
+        """Send a message while the store takes no writes, which the limits on sending would need."""
+        text = format_message(Words(language), message.key, message.params)
+        try:
+            sent = await self._bot.send_message(
+                admin, text, parse_mode=ParseMode.HTML, rate_limit_args=SendPriority.FREE
+            )
+        except TelegramError as error:
+            log.warning("alerts.not_sent", error=type(error).__name__)
+            return None
+        return SentMessage(message_id=sent.message_id, telegram_chat_id=admin)

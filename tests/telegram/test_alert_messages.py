@@ -1,0 +1,23 @@
+"""Messages about troubles, with the stand-in of Telegram."""
+
+from bot.jobs.messages import ListMessage, LocalizedMessage, Seconds
+from bot.telegram.sending.alert_messages import AlertMessages
+from bot.telegram.sending.pressed_messages import PressedMessages
+from tests.telegram.conftest import Telegram
+
+REFUSES = LocalizedMessage("alert.store_refuses")
+OVER = LocalizedMessage("alert.over", {"at": "10:40", "lasted": Seconds(180)})
+
+
+async def test_an_alert_is_sent_without_the_store_and_closed_later(telegram: Telegram) -> None:
+    ada = await telegram.people.person("Ada")
+    await ada.start()
+    alerts = AlertMessages(telegram.bot, PressedMessages(telegram.bot, telegram.telegram_calls))
+    sent = await alerts.send(ada.id, REFUSES, "en")
+    assert sent is not None
+    for language, over in (("en", "✅ Over since 10:40 UTC. It lasted 3 min."), ("zh", "已恢复")):
+        await alerts.show(sent, ListMessage(REFUSES, (OVER,)), language)
+        (message,) = [one for one in await ada.chat.messages() if one.id == sent.message_id]
+        assert over in message.text
+    await telegram.people.faults.error("sendMessage", code=403, description="Forbidden: bot was blocked")
+    assert await alerts.send(ada.id, REFUSES, "en") is None
