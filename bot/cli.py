@@ -5,7 +5,6 @@ Each command imports what only it needs, so that a terminal shows progress at on
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -14,14 +13,13 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import JobState
+from bot.jobs.job_state import JobState
 from bot.runtime.role import Role
 from bot.runtime.terminal import progress
 
@@ -49,6 +47,8 @@ app.add_typer(jobs, name="jobs")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"nemovideo-bot {version('nemovideo-bot')}")
         raise typer.Exit
 
@@ -335,6 +335,8 @@ def _print_job(row: JobRow, *, as_json: bool) -> None:
 
 
 async def _until_signal(bot: App) -> None:
+    import asyncio
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -357,6 +359,8 @@ def _end_at_once() -> None:
 
 
 def _run(main: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
         return runner.run(main)
 

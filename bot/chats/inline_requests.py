@@ -15,9 +15,9 @@ class InlineRequests:
 
     async def save(self, person_id: int, words: str) -> None:
         """Save what a person has typed so far."""
-        key = inline_request_key(person_id)
+        key = inline_request_key(str(person_id))
         await self._redis.set(key, words[:MAX_INLINE_CHARS], ex=INLINE_REQUEST_TTL_S)
 
     async def get(self, person_id: int) -> str:
         """Return what a person typed last; empty if that is long ago."""
-        return str(await self._redis.get(inline_request_key(person_id)) or "")
+        return str(await self._redis.get(inline_request_key(str(person_id))) or "")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo
 
 from bot.chats.key import ChatKey
+from bot.jobs.job_state import JobState as JobState
 from bot.jobs.payloads import (
     AnnouncePayload,
     CancelPayload,
@@ -69,17 +70,6 @@ class JobKind(StrEnum):
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
     PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
     SAY = "say"  # a text that needs no other service: help, refusals
-
-
-class JobState(StrEnum):
-    """The state of a job."""
-
-    QUEUED = "queued"  # its id is in the list of its queue
-    RUNNING = "running"  # a worker has it, or had it when it died
-    ASKING = "asking"  # it waits for a person's answer to the agent; no worker has it
-    DONE = "done"  # answered
-    FAILED = "failed"  # answered with an error
-    CANCELLED = "cancelled"  # stopped by the chat
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,9 +226,9 @@ INLINE_REQUEST = (
 INLINE_REQUEST_TTL_S = 3600
 
 
-def inline_request_key(person_id: int) -> str:
-    """Return the key of what a person typed last behind the bot's name; /forget in private erases it."""
-    return f"{INLINE_REQUEST}{{{person_id}}}"
+def inline_request_key(chat: str) -> str:
+    """Return the key of what a person typed last behind the bot's name, by their private chat."""
+    return f"{INLINE_REQUEST}{{{chat}}}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ def test_the_stores_command_makes_a_configuration() -> None:
         'save ""',
         "maxmemory 1536mb",
         "maxmemory-policy noeviction",
+        "hash-max-listpack-value 512",
         "dir /data",
     ]
 

@@ -86,7 +86,8 @@ async def test_an_earlier_version_is_rendered_as_it_was(rig: Rig) -> None:
     ((_, result),) = rig.responder.delivered
     params = {"version": "v1", "words": "request 1", "latest": "v2"}
     assert result.answer == LocalizedMessage("versions.earlier", params)
-    assert [button.action for button in result.buttons] == [ShowVersion(mark, "2"), RestoreVersion(mark, "1")]
+    actions = [button.action for button in result.buttons[:2]]
+    assert actions == [ShowVersion(mark, "2"), RestoreVersion(mark, "1")]
 
 
 async def test_what_the_agent_put_back_is_the_present_version(rig: Rig) -> None:
