@@ -59,6 +59,12 @@ PROGRESS_MESSAGE = "progress"
 """The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
 
 
+SAID = "said"
+"""The idempotency key of what a handler prepared; a short text is one message, under the key ``SAID_MESSAGE``."""
+
+SAID_MESSAGE = f"{SAID}.0"
+
+
 class Gathered(Checkpoint):
     """Saved when a request with files was taken in: refusals are sent, text files are read."""
 

@@ -108,7 +108,7 @@ async def test_a_load_is_played_with_the_operators_numbers_and_told_in_a_table(t
     )
 
     code, out, err = await run(
-        "sandbox", "--load", "4", "--minutes", "0.5", cwd=tmp_path, DAILY_JOBS_PER_PERSON="0"
+        "sandbox", "--load", "4", "--minutes", "0.1", cwd=tmp_path, DAILY_JOBS_PER_PERSON="0"
     )
 
     assert (code, err) == (0, "")

@@ -1,12 +1,25 @@
 """Messages about troubles, with the stand-in of Telegram."""
 
+from bot.jobs.checkpoints import SAID, SAID_MESSAGE, MessageSend
 from bot.jobs.messages import ListMessage, LocalizedMessage, Seconds
 from bot.telegram.sending.alert_messages import AlertMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
-from tests.telegram.conftest import Telegram
+from tests.clocks import passing
+from tests.telegram.conftest import Notebook, Telegram
 
 REFUSES = LocalizedMessage("alert.store_refuses")
 OVER = LocalizedMessage("alert.over", {"at": "10:40", "lasted": Seconds(180)})
+
+
+async def test_what_was_said_is_found_again_to_be_edited(telegram: Telegram) -> None:
+    ada, checkpoints = await telegram.people.person("Ada"), Notebook()
+    await ada.start()
+    responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+    await passing(telegram.clock, responder.send(SAID, REFUSES))
+    send = checkpoints.load(MessageSend, SAID_MESSAGE)
+    assert send is not None
+    assert send.sent is not None
+    assert send.sent.message_id == (await ada.chat.messages())[-1].id
 
 
 async def test_an_alert_is_sent_without_the_store_and_closed_later(telegram: Telegram) -> None:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import MessageSend, SentMessage
+from bot.jobs.checkpoints import SAID_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import JOB_ID_BYTES, Job, JobKind, QueueName
 from bot.jobs.payloads import SayPayload
@@ -206,7 +206,9 @@ class OperatorAlerts:
             job_id = _job_id(name, trouble.sent_at, admin)
             job = None if admin in trouble.sent_to else await self._job_queue.find(ChatKey(admin), job_id)
             send = (
-                None if job is None else await self._job_queue.load_checkpoint(job.job, MessageSend, "said")
+                None
+                if job is None
+                else await self._job_queue.load_checkpoint(job.job, MessageSend, SAID_MESSAGE)
             )
             if send is not None and send.sent is not None:
                 trouble.sent_to[admin] = send.sent
