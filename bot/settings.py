@@ -374,12 +374,12 @@ class Settings(BaseSettings):
         """Who may use up the credits of ``NEMO_TOKEN``, for the log and ``check``."""
         if self.nemo_token is None:
             return "no NEMO_TOKEN here"
-        who = "everybody" if self.is_open_to_all else "ALLOWED_USERS, ALLOWED_CHATS and ADMINS"
+        who = "anyone" if self.is_open_to_all else "only ALLOWED_USERS, ALLOWED_CHATS and ADMINS"
         limits = (self.daily_jobs_per_person, self.daily_jobs_per_chat)
         credits_ = (self.daily_credits_per_person, self.daily_credits)
         a_person, a_chat, each, together = (limit or "unlimited" for limit in (*limits, *credits_))
-        requests = f"requests a day: {a_person} a person, {a_chat} a chat"
-        return f"{who}; {requests}; credits a day: {each} a person, {together} in all"
+        requests = f"{a_person} requests per person and {a_chat} per chat"
+        return f"{who}. Daily limits: {requests}, {each} credits per person and {together} in total"
 
     @property
     def listen(self) -> tuple[str, int]:

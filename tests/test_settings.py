@@ -316,16 +316,15 @@ def test_strangers_have_limits_where_they_could_use_up_the_operators_credits(
     assert limits() == (0, 0)
     monkeypatch.setenv("NEMO_TOKEN", "nmv_usr_1")
     assert limits() == (10, 50)
-    requests, credits_ = (
-        "requests a day: 10 a person, 50 a chat",
-        "credits a day: unlimited a person, 900 in all",
-    )
     monkeypatch.setenv("DAILY_CREDITS", "900")
-    assert load_settings().spenders == f"everybody; {requests}; {credits_}"
+    assert load_settings().spenders == (
+        "anyone. Daily limits: 10 requests per person and 50 per chat, "
+        "unlimited credits per person and 900 in total"
+    )
     assert check_spenders(load_settings()).verdict is Verdict.OK
     monkeypatch.setenv("DAILY_JOBS_PER_PERSON", "0")
     assert limits() == (0, 50)
-    assert "unlimited a person" in load_settings().spenders
+    assert "unlimited requests per person" in load_settings().spenders
     assert check_spenders(load_settings()).verdict is Verdict.WRONG
     monkeypatch.setenv("ALLOWED_USERS", "7")
     assert limits() == (0, 0)

@@ -6,11 +6,11 @@ from bot.jobs.buttons import ChooseGeneration
 from bot.jobs.messages import Button, LocalizedMessage, Param
 
 RATIOS = ("9:16", "1:1", "16:9")
-LENGTHS_S = ("5", "10", "15")
-"""NemoVideo generates 15 s at most."""
+LENGTHS = {"5": "button.length_5", "10": "button.length_10", "15": "button.length_15"}
+"""Seconds, of which NemoVideo generates 15 at most, with the keys of their labels."""
 
 
-def choice_buttons(job_id: str, ratio: str = RATIOS[0], length_s: str = LENGTHS_S[0]) -> tuple[Button, ...]:
+def choice_buttons(job_id: str, ratio: str = RATIOS[0], length_s: str = "5") -> tuple[Button, ...]:
     """Return the buttons of a choice, with ticks on what is chosen.
 
     Args:
@@ -19,12 +19,11 @@ def choice_buttons(job_id: str, ratio: str = RATIOS[0], length_s: str = LENGTHS_
         length_s: The chosen length in seconds.
     """
     ratios = tuple(
-        Button(text=_ticked(one, is_chosen=one == ratio), action=_choose(job_id, one, length_s))
-        for one in RATIOS
+        Button(text=one, is_chosen=one == ratio, action=_choose(job_id, one, length_s)) for one in RATIOS
     )
     lengths = tuple(
-        Button(text=_ticked(f"{one}s", is_chosen=one == length_s), action=_choose(job_id, ratio, one))
-        for one in LENGTHS_S
+        Button(label, is_chosen=one == length_s, action=_choose(job_id, ratio, one))
+        for one, label in LENGTHS.items()
     )
     go = Button("button.generate", _choose(job_id, ratio, length_s, is_final=True), style="success")
     return (*ratios, *lengths, go)
@@ -47,7 +46,3 @@ def choice_message(job_id: str, needed: int, available: float | None) -> Localiz
 
 def _choose(job_id: str, ratio: str, length_s: str, *, is_final: bool = False) -> ChooseGeneration:
     return ChooseGeneration(is_final, ratio.replace(":", "x"), length_s, job_id)
-
-
-def _ticked(label: str, *, is_chosen: bool) -> str:
-    return f"✅ {label}" if is_chosen else label

@@ -36,6 +36,7 @@ class Button:
     text: str = ""  # a label that is the same in every language, such as a name
     share: str = ""  # what is typed behind the bot's name in the chat that the person chooses
     style: str = ""  # ``success`` or ``danger`` where the color helps; older clients show none
+    is_chosen: bool = False  # whether a tick stands in front of its label
 
 
 @dataclass(frozen=True, slots=True)

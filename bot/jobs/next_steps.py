@@ -211,7 +211,7 @@ def next_steps(
 
 
 def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, ...]:
-    """Return up to three things to do with files that just arrived.
+    """Return three things to do with files that just arrived.
 
     Args:
         card: The active skill card; its examples that are about such a file go first.
@@ -220,8 +220,8 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
     seen = [file for file in files if file.kind != "audio"]
     if not seen:
         length_ms = 1000 * sum(file.duration_s or 0 for file in files)
-        short_cut = ("short_cut",) if length_ms > SHORT_CUT_MS else ()
-        return next_buttons(("as_music", "video_for_audio", *short_cut))
+        length = "short_cut" if length_ms > SHORT_CUT_MS else "faster"
+        return next_buttons(("as_music", "video_for_audio", length))
     examples = [
         Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
         for example in card.examples
@@ -234,7 +234,8 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
         has_music=any(file.kind == "audio" for file in files),
         volume=None,
         length_ms=round(1000 * sum(file.duration_s or 0 for file in seen)),
-        is_wide=(seen[0].width or 0) > (seen[0].height or 0),
+        # A square, or a picture of unknown size, may become vertical too.
+        is_wide=(seen[0].width or 0) >= (seen[0].height or 0),
         is_tall=(seen[0].height or 0) > (seen[0].width or 0),
     )
     fitting = _one_a_topic([one for one in (*_TABLE, *_ON_REQUEST) if one.fits(facts)])

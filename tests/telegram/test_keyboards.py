@@ -6,7 +6,7 @@ from bot.words import Words
 
 
 def test_buttons_stand_two_in_a_row() -> None:
-    buttons = [Button("button.cancel", Cancel("x"))] * 3 + [
+    buttons = [Button("button.export", Cancel("x"))] * 3 + [
         Button("button.register", url="https://a.example.com")
     ]
     drawn = keyboard(buttons, Words("en"))
@@ -17,10 +17,13 @@ def test_buttons_stand_two_in_a_row() -> None:
 
 
 def test_three_short_buttons_stand_in_a_row() -> None:
-    drawn = keyboard(choice_buttons("0123456789abcdef"), Words("en"))
-    assert drawn is not None
-    labels = [[button.text for button in row] for row in drawn.inline_keyboard]
-    assert labels == [["✅ 9:16", "1:1", "16:9"], ["✅ 5s", "10s", "15s"], ["🎬 Generate"]]
+    for language, length_s, shown in (
+        ("en", "5", [["✅ 9:16", "1:1", "16:9"], ["✅ 5 s", "10 s", "15 s"], ["🎬 Generate"]]),
+        ("zh", "15", [["✅ 9:16", "1:1", "16:9"], ["5 秒", "10 秒", "✅ 15 秒"], ["🎬 开始生成"]]),
+    ):
+        drawn = keyboard(choice_buttons("0123456789abcdef", length_s=length_s), Words(language))
+        assert drawn is not None
+        assert [[button.text for button in row] for row in drawn.inline_keyboard] == shown
 
 
 def test_a_style_colors_a_button() -> None:

@@ -12,7 +12,7 @@ from bot.words import Words
 
 PER_ROW = 2
 
-SHORT_PER_ROW, SHORT_COLUMNS = 3, 7
+SHORT_PER_ROW, SHORT_COLUMNS = 3, 8
 """Three buttons stand in a row if none is wider than this."""
 
 HALF_ROW_COLUMNS = 20
@@ -69,4 +69,5 @@ def _columns(button: InlineKeyboardButton) -> int:
 
 
 def _label(button: Button, words: Words) -> str:
-    return button.text or words.plain(button.label)
+    label = button.text or words.plain(button.label)
+    return f"✅ {label}" if button.is_chosen else label
