@@ -95,7 +95,11 @@ class TurnCredits:
         payload = job.payload_as(EditPayload)
         is_from_words = asks_for_generation(job.text) and not job.files and not payload.links
         # With no credits at all NemoVideo refuses by itself.
-        if self._turn.number > 1 or payload.is_form_chosen or not is_from_words or available == 0:
+        if self._turn.number > 1 or not is_from_words or available == 0:
+            return
+        if (
+            payload.is_form_chosen or payload.pressed is not None
+        ):  # A button under an answer says all there is.
             return
         if not names_form(job.text):
             left = available if job.chat.is_private else None
