@@ -41,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-jobs = typer.Typer(help="List, show, cancel and retry the chats' jobs.", no_args_is_help=True)
+jobs = typer.Typer(help="List, show, cancel and retry jobs in all chats.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
 
 
@@ -241,28 +241,26 @@ def check(as_json: AsJson = False) -> None:
     sys.exit(0 if is_well else EXIT_WRONG)
 
 
-JobId = Annotated[str, typer.Argument(help="The job's id, as shown by jobs list.", metavar="ID")]
+JobId = Annotated[str, typer.Argument(help="The job's ID, as shown by 'jobs list'.", metavar="ID")]
 
 
 @jobs.command("list")
 def list_jobs(
     state: Annotated[
         list[JobState] | None,
-        typer.Option(help="Only jobs in this state, instead of running and waiting ones; may be repeated."),
+        typer.Option(help="List jobs in this state instead. Can be repeated."),
     ] = None,
     given_up: Annotated[
         bool,
-        typer.Option(
-            "--given-up", help="Jobs that ended with an unexpected error, or kept ending their process."
-        ),
+        typer.Option("--given-up", help="List jobs that hit an unexpected error or kept crashing the bot."),
     ] = False,
     chat: Annotated[
-        str | None, typer.Option(help="Only jobs of this chat: its id, for a topic followed by :topic.")
+        str | None, typer.Option(help="List only this chat's jobs. Give its ID, for a topic ID:TOPIC.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The largest number of jobs listed.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="List at most this many jobs.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List running jobs and waiting edits; ended jobs with --state or --given-up."""
+    """List running jobs, queued edits and open questions; with --state or --given-up, ended jobs."""
     try:
         key = ChatKey.parse(chat) if chat is not None else None
     except ValueError:
@@ -285,19 +283,19 @@ def list_jobs(
 
 @jobs.command("show")
 def show_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Show one job."""
+    """Show a job's request, state and steps."""
     _print_job(_with_job_admin(lambda admin: admin.row(job_id)), as_json=as_json)
 
 
 @jobs.command("cancel")
 def cancel_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Cancel a job that waits or runs; its chat sees that."""
+    """Cancel a queued or running job and tell its chat."""
     _print_job(_with_job_admin(lambda admin: admin.cancel(job_id)), as_json=as_json)
 
 
 @jobs.command("retry")
 def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Retry a job that failed or was cancelled; what was charged is not charged again."""
+    """Run a failed or cancelled job again. What was already charged isn't charged again."""
     _print_job(_with_job_admin(lambda admin: admin.retry(job_id)), as_json=as_json)
 
 

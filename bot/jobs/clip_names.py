@@ -1,11 +1,11 @@
-"""Names of clips as people would say them: a file that came without a name is "photo 1" or "your video"."""
+"""Names of clips and tracks as people would say them: a file that came without a name is "photo 1" or "your video"."""
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 
 from bot.jobs.messages import LocalizedMessage, Names
-from bot.nemo.drafts import Draft, Segment, Track
+from bot.nemo.drafts import Draft, Segment, Track, TrackKind
 
 # How ``telegram/reading/attachments.py`` names files that have no name: by their kind and their message.
 _WITHOUT_NAME = re.compile(
@@ -21,6 +21,20 @@ _KINDS = {
     "animation": "video",
     "audio": "audio",
     "voice": "audio",
+}
+
+_TRACKS = {
+    TrackKind.VIDEO: "track.video",
+    TrackKind.AUDIO: "track.audio",
+    TrackKind.TEXT: "track.text",
+    TrackKind.OTHER: "track.other",
+}
+
+_SOUNDS = {
+    "track.voice": re.compile(
+        r"(?<![a-z])(voice|narrat|speech|record)|旁白|配音|录音|人声|语音|解说", re.IGNORECASE
+    ),
+    "track.music": re.compile(r"music|soundtrack|(?<![a-z])(bgm|song)|音乐|配乐|歌", re.IGNORECASE),
 }
 
 ClipNames = Mapping[str, LocalizedMessage]
@@ -56,6 +70,17 @@ def clip_name(segment: Segment, names: ClipNames) -> str | LocalizedMessage:
     if segment.named:
         return names.get(segment.name, segment.name)
     return LocalizedMessage("track.unnamed", {"position": segment.name.rpartition(" ")[2]})
+
+
+def track_label(track: Track) -> LocalizedMessage:
+    """Name a track by its kind, and one of audio by what its clips' names, or else its own, say that it is."""
+    if track.kind is TrackKind.AUDIO:
+        clips = " ".join(one.name for one in track.segments if one.named)
+        for said in (clips, f"{track.name} {track.type_id}"):
+            found = [label for label, pattern in _SOUNDS.items() if pattern.search(said)]
+            if len(found) == 1:
+                return LocalizedMessage(found[0])
+    return LocalizedMessage(_TRACKS[track.kind])
 
 
 def names_of(track: Track, names: ClipNames) -> Names:

@@ -80,8 +80,8 @@ def _lay_out(draft: Draft, labels: TimelineLabels, looks: Container[str]) -> Lay
 
 
 def _column(draft: Draft, labels: TimelineLabels) -> int:
-    kinds = {track.kind for track in draft.tracks[:MAX_ROWS]}
-    names = (lettering.width(lettering.clean(labels.of(kind)), TIME_PX) for kind in kinds)
+    shown = {labels.track(track) for track in draft.tracks[:MAX_ROWS]}
+    names = (lettering.width(lettering.clean(label), TIME_PX) for label in shown)
     return _ICON + _ICON_GAP + min(max([_MIN_NAME, *(int(name) + 1 for name in names)]), _MAX_NAME)
 
 
@@ -136,7 +136,7 @@ def _track_box(
     icon_top = top + (tall - _ICON - marker_px) // 2
     icon = Box(_MARGIN, icon_top, _MARGIN + _ICON, icon_top + _ICON)
     beside = icon.right + _ICON_GAP
-    kind = lettering.clean(labels.of(track.kind))
+    kind = lettering.clean(labels.track(track))
     name = fit_line(
         kind,
         TIME_PX,

@@ -4,10 +4,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from bot.nemo.drafts import TrackKind
 from bot.pictures import TimelineLabels
 
-ENGLISH = TimelineLabels("Video", "Music", "Title", "Track", "Clip {}".format)
-CHINESE = TimelineLabels("视频", "音乐", "标题", "轨道", "片段 {}".format)
+
+def labels(video: str, audio: str, text: str, other: str, unnamed: str) -> TimelineLabels:
+    kinds = {TrackKind.VIDEO: video, TrackKind.AUDIO: audio, TrackKind.TEXT: text, TrackKind.OTHER: other}
+    return TimelineLabels(lambda track: kinds[track.kind], unnamed.format)
+
+
+ENGLISH = labels("Video", "Music", "Title", "Track", "Clip {}")
+CHINESE = labels("视频", "音乐", "标题", "轨道", "片段 {}")
 
 
 def segment(start_ms: int, duration_ms: int, **more: object) -> dict[str, Any]:

@@ -2,21 +2,14 @@
 
 from collections.abc import Sequence
 
-from bot.jobs.clip_names import ClipNames, clip_name, clip_names, names_of
+from bot.jobs.clip_names import ClipNames, clip_name, clip_names, names_of, track_label
 from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.nemo import changes
-from bot.nemo.drafts import Draft, Segment, Track, TrackKind, read_draft
+from bot.nemo.drafts import Draft, Segment, Track, read_draft
 
 MAX_LINES = 12
 
 NO_DRAFT = read_draft(None)
-
-_LABELS = {
-    TrackKind.VIDEO: "track.video",
-    TrackKind.AUDIO: "track.audio",
-    TrackKind.TEXT: "track.text",
-    TrackKind.OTHER: "track.other",
-}
 
 
 def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMessage, ...]:
@@ -28,11 +21,6 @@ def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMe
     if more > 0:
         return (*lines[:MAX_LINES], LocalizedMessage("change.more", {"n": more}))
     return tuple(lines)
-
-
-def track_label(track: Track) -> LocalizedMessage:
-    """Name a track by its kind."""
-    return LocalizedMessage(_LABELS[track.kind])
 
 
 def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from bot.chats.key import ChatKey
-from bot.jobs.clip_names import ClipNames, clip_names, names_of
+from bot.jobs.clip_names import ClipNames, clip_names, names_of, track_label
 from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.steps.change_list import track_label
 from bot.nemo.drafts import Draft, Track
 from bot.nemo.spans import spans_of
 from bot.nemo.unplaced import UnplacedFile

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from bot.jobs.clip_names import clip_names
+from bot.jobs.clip_names import clip_names, track_label
 from bot.jobs.messages import (
     Bytes,
     ListMessage,
@@ -53,10 +53,7 @@ def timeline_labels(words: Words, draft: Draft) -> TimelineLabels:
     from bot.pictures import TimelineLabels  # Here because Pillow is large and few jobs draw.
 
     return TimelineLabels(
-        video=words.plain("track.video"),
-        audio=words.plain("track.audio"),
-        text=words.plain("track.text"),
-        other=words.plain("track.other"),
+        track=lambda track: words.plain(track_label(track).key),
         unnamed=lambda position: words.plain("track.unnamed", position=position),
         seconds=words.plain("unit.seconds", seconds=""),
         names={

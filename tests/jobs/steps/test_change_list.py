@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bot.jobs.clip_names import track_label
 from bot.jobs.steps.change_list import change_lines
 from bot.nemo.drafts import read_draft
 from bot.telegram.sending.formatting import format_lines
@@ -45,3 +46,19 @@ def test_a_clip_without_a_name_has_one_in_the_chats_language(language: str, name
         language, [clip(None, 0, 3000), clip(None, 3000, 2000)], [clip(None, 0, 3000), clip(None, 3000, 1000)]
     )
     assert name in line
+
+
+@pytest.mark.parametrize(
+    ("track", "label"),
+    [
+        ({"sg": [{"name": "Calm BGM"}]}, "track.music"),
+        ({"name": "Music", "sg": [{"name": "voice_12.ogg"}]}, "track.voice"),
+        ({"name": "旁白", "sg": [{}]}, "track.voice"),
+        ({"tt": "bgm", "sg": [{"name": "take 2"}]}, "track.music"),
+        ({"sg": [{"name": "invoice.mp3"}]}, "track.audio"),
+        ({"sg": [{"name": "voice_12.ogg"}, {"name": "music.mp3"}]}, "track.audio"),
+    ],
+)
+def test_an_audio_track_is_called_what_it_is(track: dict[str, Any], label: str) -> None:
+    (found,) = read_draft({"t": [{"tt": 1, **track}]}).tracks
+    assert track_label(found).key == label

@@ -13,6 +13,8 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.export import Export, Exported, RenderLimits
 from bot.jobs.steps.make_extract import MakeExtract
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.media.shrink import MIN_BYTES
+from bot.media.video_facts import read_video_facts
 from bot.sandbox.samples import make_video
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, queue_of
 
@@ -56,6 +58,20 @@ async def test_what_is_missing_or_small_already_is_told(rig: Rig, tmp_path: Path
     rig.responder.files = {a_file().file_id: clip.read_bytes()}
     told = [await make(rig, attempt_at(rig, form)) for form in ("audio", "smaller")]
     assert [one and one.key for one in told] == ["extract.failed_audio", "extract.small_already"]
+
+
+async def test_a_smaller_file_has_half_the_size_at_most_and_is_playable(rig: Rig, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", 1, 160, 90, 10, size_bytes=2 * MIN_BYTES)
+    rig.responder.files = {a_file().file_id: clip.read_bytes()}
+    assert await make(rig, attempt_at(rig, "smaller")) is None
+    ((key, result),) = rig.responder.delivered
+    assert (key, result.as_file) == ("extract", False)
+    assert result.path is not None
+    assert result.size == result.path.stat().st_size <= MIN_BYTES
+    facts = await read_video_facts(result.path)
+    assert facts.is_playable
+    assert facts.duration_s == pytest.approx(1, abs=0.2)
+    assert await rig.nemo.messages() == []
 
 
 async def test_a_video_that_telegram_hands_out_no_more_comes_from_nemovideo(rig: Rig) -> None:

@@ -153,7 +153,7 @@ def the_panel_switches_and_shows(page: Page, tmp_path: Path) -> None:
     page.one("#panel section[aria-label=Accounts] li", "0 credits")
     page.one("#panel section[aria-label=Jobs] li", "make a 2 second video of a dog")
 
-    page.click("#panel header button", "All as it was")
+    page.click("#panel header button", "Reset all")
     page.until(
         lambda: not page.one("#panel [data-switch=noCredits]").is_selected(), "the switch is off by itself"
     )
@@ -340,7 +340,7 @@ def every_switch_works(page: Page, tmp_path: Path) -> None:
     for button in page.all("#panel button[data-switch]"):
         button.click()
         page.one("#toast", f"Done: {button.text}")
-    page.click("#panel header button", "All as it was")
+    page.click("#panel header button", "Reset all")
     page.until(lambda: "Waits for the next message" not in page.one("#panel").text, "nothing waits")
 
 
