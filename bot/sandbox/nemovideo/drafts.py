@@ -145,13 +145,13 @@ def keep(draft: Draft, start: int, end: int) -> None:
 
 
 def change_speed(draft: Draft, factor: float) -> None:
-    """Play the clips faster (above 1) or slower; audio tracks are cut or stretched to fit."""
-    at = 0
-    for segment in segments(draft, VIDEO):
-        segment["speed"] = round(segment["speed"] * factor, 3)
+    """Play the clips, or else the audio, faster (above 1) or slower; audio under clips is cut or stretched to fit."""
+    at, clips = 0, segments(draft, VIDEO)
+    for segment in clips or segments(draft, AUDIO):
+        segment["speed"] = round(segment.get("speed", 1.0) * factor, 3)
         segment["start"], segment["duration"] = at, round(segment["duration"] / factor)
         at = end_ms(segment)
-    for segment in segments(draft, AUDIO):
+    for segment in segments(draft, AUDIO) if clips else ():
         if segment.get("media_type") == "music" or end_ms(segment) > at:
             segment["duration"] = max(1, at - segment["start"])
     measure(draft)
