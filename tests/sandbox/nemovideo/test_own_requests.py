@@ -106,7 +106,7 @@ def test_a_suggestion_does_what_it_says(name: str, language: str) -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_audio_alone_plays_faster(language: str) -> None:
     project = new_session("user", language, "Test", datetime.now(UTC))
-    drafts.place(project.draft, Media("audio", "talk.mp3", "https://media/talk.mp3", 10.0))
+    drafts.place(project.draft, Media("audio", "talk.mp3", "https://media/talk.mp3", 10.0, 0, 0))
     draft = ask(project, Words(language).plain("prompt.faster"))
     assert (draft["d"], music(draft)[0]["speed"]) == (8_000, 1.25)
 
