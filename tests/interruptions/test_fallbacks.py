@@ -17,7 +17,7 @@ from tests.interruptions.worlds import Worlds
 pytestmark = pytest.mark.heavy
 
 SECOND = 'add a title "Two"'
-RESTORE = "Restore and go on"
+RESTORE = "Restore first"
 RESULT_BYTES = 4_000_000
 """Large enough for a smaller version."""
 

@@ -90,8 +90,8 @@ async def test_a_trouble_is_one_message_which_is_edited_and_closed(
     assert "4 times" in admins.shows[1]
     await alerts.clear("another_poller")
     await admins.later(60)
-    assert "Another program polls" in admins.shows[2]
-    assert "✅ Over" in admins.shows[2]
+    assert "Another program is using" in admins.shows[2]
+    assert "✅ Resolved" in admins.shows[2]
     assert "3 min" in admins.shows[2]
 
 
@@ -136,7 +136,7 @@ async def test_what_can_be_looked_at_is_not_counted_and_follows_its_figures(
     assert "times" not in admins.shows[1]
     await alerts.watch("credits_left", credits_alert(5000))
     await admins.take()
-    assert "✅ Over" in admins.shows[1]
+    assert "✅ Resolved" in admins.shows[1]
 
 
 async def test_each_admin_turns_alerts_off_alone(alerts: OperatorAlerts, admins: Admins) -> None:
@@ -173,7 +173,7 @@ async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
     for _ in range(2):
         await alerts.look(check, admins.show, send)
     assert admins.edits == 2
-    assert "✅ Over" in admins.shows[1]
+    assert "✅ Resolved" in admins.shows[1]
 
 
 async def test_two_processes_that_see_a_trouble_at_once_send_one_message(

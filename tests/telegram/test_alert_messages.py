@@ -28,7 +28,7 @@ async def test_an_alert_is_sent_without_the_store_and_closed_later(telegram: Tel
     alerts = AlertMessages(telegram.bot, PressedMessages(telegram.bot, telegram.telegram_calls))
     sent = await alerts.send(ada.id, REFUSES, "en")
     assert sent is not None
-    for language, over in (("en", "✅ Over since 10:40 UTC. It lasted 3 min."), ("zh", "已恢复")):
+    for language, over in (("en", "✅ Resolved at 10:40 UTC. It lasted 3 min."), ("zh", "已恢复")):
         await alerts.show(sent, ListMessage(REFUSES, (OVER,)), language)
         (message,) = [one for one in await ada.chat.messages() if one.id == sent.message_id]
         assert over in message.text

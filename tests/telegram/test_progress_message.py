@@ -275,7 +275,7 @@ async def test_a_second_attempt_goes_on_with_the_same_message(telegram: Telegram
         responder.report_progress(Progress("progress.render", fraction=0.7))
         await responder.show_progress()
         await moved(telegram, 4)
-        assert "Rendering" in (await the_message(ada.chat)).text
+        assert "Exporting" in (await the_message(ada.chat)).text
 
 
 async def test_a_pause_of_telegrams_holds_up_nothing_but_the_edits(telegram: Telegram, ada: Person) -> None:
@@ -304,7 +304,7 @@ async def test_a_job_does_not_wait_long_for_its_first_sign(telegram: Telegram, a
         responder.report_progress(Progress("progress.render", fraction=0.9))
         waited = asyncio.create_task(ada.chat.wait())
         await passing(telegram.clock, waited_for(waited))
-        assert "Rendering" in (await the_message(ada.chat)).text, "what is true by then, not what was"
+        assert "Exporting" in (await the_message(ada.chat)).text, "what is true by then, not what was"
         await responder.finish_progress(None)
         assert [seen for seen in await ada.chat.messages(from_bots=True) if seen.deleted_at is None] == []
 
@@ -355,9 +355,9 @@ async def test_ready_can_be_read_above_the_stages_that_follow(telegram: Telegram
         await responder.show_progress()
         responder.report_progress(Progress("progress.render", fraction=0.6))
         await moved(telegram, PROGRESS_EDIT_S + 0.5)
-        assert (await the_message(ada.chat)).text.startswith("Ready ✨\nRendering")
+        assert (await the_message(ada.chat)).text.startswith("Ready ✨\nExporting")
         await moved(telegram, 10)
-        assert (await the_message(ada.chat)).text.startswith("Rendering")
+        assert (await the_message(ada.chat)).text.startswith("Exporting")
         await responder.finish_progress(None)
     assert await ada.chat.messages(from_bots=True) == []
 

@@ -62,7 +62,7 @@ def test_plurals(n: int, text: str) -> None:
 
 def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
     assert EN.text("export.failed", reason="<b>&{reason}").startswith(
-        "The video couldn't be rendered: &lt;b&gt;&amp;{reason}."
+        "The video couldn't be exported: &lt;b&gt;&amp;{reason}."
     )
     link = EN.link("https://nemovideo.com/?a=1&b=2", "here")
     assert link == '<a href="https://nemovideo.com/?a=1&amp;b=2">here</a>'
