@@ -271,7 +271,7 @@ def test_a_card_without_a_greeting_gets_one_of_ours(tmp_path: Path) -> None:
     )
     card = load_cards([tmp_path]).active("reels")
     assert card_view(card, Words("en")).markdown.startswith("**🎬 Reels**\n\nHi! This is Reels. Send a video")
-    assert "你好！这是“Reels”" in card_view(card, Words("zh")).markdown
+    assert "你好！当前技能是“Reels”" in card_view(card, Words("zh")).markdown
     assert card_view(card, Words("en")).buttons == ()
 
 

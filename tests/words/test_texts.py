@@ -90,7 +90,7 @@ def test_what_is_no_web_address_becomes_no_link(url: str) -> None:
         (59.6, "1 min", "1 分钟"),
         (80, "1 min 20 s", "1 分 20 秒"),
         (3600, "1 h", "1 小时"),
-        (7500, "2 h 5 min", "2 小时 5 分"),
+        (7500, "2 h 5 min", "2 小时 5 分钟"),
     ],
 )
 def test_durations(duration_s: float, en: str, zh: str) -> None:
