@@ -35,10 +35,10 @@ async def test_what_runs_is_stopped_and_all_is_erased_and_told_once(worlds: Worl
         await told.release(drop=True)
         world.bots.start()
 
-        await world.ada.chat.wait(matching="is erased", timeout_s=PATIENCE_S)
+        await world.ada.chat.wait(matching="has been erased", timeout_s=PATIENCE_S)
         await world.at_rest()
         said = [seen.text.split(":")[0] for seen in await world.said() if seen.deleted_at is None]
-        assert len([text for text in said if "is erased" in text]) == 1, said
+        assert len([text for text in said if "has been erased" in text]) == 1, said
         assert len(await world.nemo.messages()) == 1
         async with world.bots.store() as redis:
             assert not await redis.exists(keys.chat_key(str(world.ada.id)))

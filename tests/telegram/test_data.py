@@ -60,7 +60,7 @@ async def test_after_a_long_conversation_every_key_has_a_lifetime_and_can_be_era
 
         sure = await ask(ann, "/forget", "Erase everything stored")
         await ann.press(sure, "Erase everything")
-        await ann.chat.wait(matching="is erased")
+        await ann.chat.wait(matching="has been erased")
         kept = await at_rest(world, ann.id)
         assert {key.partition("{")[0] for key in kept} <= {
             *(keys.JOB, keys.UPDATE, keys.CHAT),
@@ -80,7 +80,7 @@ async def test_what_was_erased_is_nowhere(tmp_path: Path, store: Store) -> None:
         await at_rest(world, ann.id)
         sure = await ask(ann, "/forget", "Erase everything stored")
         await ann.press(sure, "Erase everything")
-        await ann.chat.wait(matching="is erased")
+        await ann.chat.wait(matching="has been erased")
         await at_rest(world, ann.id)
         async for key in world.redis.scan_iter(f"{keys.NAMESPACE}*"):
             if await world.redis.type(key) == "hash" and not key.startswith(keys.DOCKET):
