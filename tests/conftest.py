@@ -106,7 +106,7 @@ def _finished_renders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     directory.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_shelf", lambda: directory)
-        patch.setattr(render, "MAX_FPS", 12)
+        patch.setattr(render, "MAX_FPS", 8)
         yield
 
 

@@ -300,7 +300,7 @@ class Conversation(_Model):
     Args:
         title: Its title, a line.
         about: A longer description.
-        speed: Seconds of the conversation that pass in a real second.
+        speed: Seconds of the conversation that pass in a second of work; time in which all wait is skipped.
         settings: Settings of the bot, by their names in ``.env.example``.
         telegram: The Bot API server.
         nemo: Switches of NemoVideo's stand-in.
@@ -313,7 +313,7 @@ class Conversation(_Model):
 
     title: str
     about: str = ""
-    speed: float = Field(100.0, ge=1, le=1000)
+    speed: float = Field(5.0, ge=1, le=1000)
     settings: dict[str, Any] = Field(default_factory=dict)
     telegram: Telegram = Telegram()
     nemo: dict[str, Any] = Field(default_factory=dict)
