@@ -98,9 +98,9 @@ def test_an_installed_server_is_used_if_the_wheel_has_none(
 
 
 def test_a_frozen_server_is_not_started_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.store.server.START_TIMEOUT_S", 0.1)
     first, second = EmbeddedServer(data_dir), EmbeddedServer(data_dir)
     first.attach()
+    monkeypatch.setattr("bot.store.server.START_TIMEOUT_S", 0.1)
     pid = int((data_dir / "valkey" / "valkey.pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
