@@ -34,7 +34,7 @@ class Transcriber:
         """Return what is said in an audio or video file.
 
         Raises:
-            NotTranscribed: See there.
+            NotTranscribed: The endpoint failed, or heard nothing.
         """
         form = {"model": self._model}
         files = {"file": (name, content, content_type)}
