@@ -204,7 +204,6 @@ class RateLimited(ServiceError):
     """Seconds to wait, if the service gives them."""
 
 
-
 BY_CODE: dict[int, type[ServiceError]] = {
     401: AuthError,
     402: ExportNotInPlan,
