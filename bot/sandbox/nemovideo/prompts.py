@@ -32,8 +32,9 @@ _CLIP = (
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
 _UNDO = re.compile(
-    r"(?:(?:actually|no|nope|oh|hm+|sorry|wait|please|ok|i don't like (?:it|that)|能|请|还是|算了|不要?了?)?[\s,.!，。！]*)*"
-    r"(?:undo\b|(?:take|put|go|change) (?:it|that|this|everything)?\s*back\b|revert\b|撤销|撤回|退回|恢复(?:到|成)?(?:上一|之前|原))",
+    r"(?:(?:actually|no|oh|sorry|wait|please|ok|i don't like (?:it|that)|请|还是|算了|不要?了?)[\s,.!，。！]*)*"
+    r"(?:undo\b|(?:take|put|go|change) (?:it|that|this|everything)?\s*back\b|revert\b"
+    r"|撤销|撤回|退回|恢复(?:到|成)?(?:上一|之前|原))",
     re.IGNORECASE,
 )
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
@@ -254,14 +255,14 @@ def _add_clips(text: str) -> AddClips | None:
         r"\b(?:add|append|merge|join|combine|include|insert|use)\b.*"
         r"\b(?:clips?|videos?|photos?|pictures?|images?|files?|them|it)\b"
     )
-    chinese = r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)|(?:视频|片段).*合(?:在一)?起来"
+    chinese = r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)|(?:视频|片段).*合起来"
     if _has(rf"\b(?:to|in|into|from|of) (?:the|my|this) (?:clip|video)|{_MUSIC}|{_TITLE}", text):
         return None
     return AddClips() if _has(english, text) or _has(chinese, text) else None
 
 
 def _trim(text: str) -> Trim | Between | None:
-    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|only|剪|裁|截|保留|缩短|短一|短些|去掉|删|只要|只留"
+    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|only|[剪裁截删]|保留|缩短|短[一些]|去掉|只要|只留"
     if not _has(verb, text) or _has(r"\bmiddle\b|中间", text):
         return None
     between = _has(
