@@ -255,14 +255,16 @@ def _add_clips(text: str) -> AddClips | None:
         r"\b(?:add|append|merge|join|combine|include|insert|use)\b.*"
         r"\b(?:clips?|videos?|photos?|pictures?|images?|files?|them|it)\b"
     )
-    chinese = r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)|(?:视频|片段).*合起来"
+    chinese = (
+        r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)|(?:视频|片段).*合起来"
+    )
     if _has(rf"\b(?:to|in|into|from|of) (?:the|my|this) (?:clip|video)|{_MUSIC}|{_TITLE}", text):
         return None
     return AddClips() if _has(english, text) or _has(chinese, text) else None
 
 
 def _trim(text: str) -> Trim | Between | None:
-    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|only|[剪裁截删]|保留|缩短|短[一些]|去掉|只要|只留"
+    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|only|[剪裁截删]|保留|缩?短[一些]?|去掉|只[要留]"
     if not _has(verb, text) or _has(r"\bmiddle\b|中间", text):
         return None
     between = _has(
