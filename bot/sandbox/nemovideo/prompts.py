@@ -264,8 +264,9 @@ def _add_clips(text: str) -> AddClips | None:
 
 
 def _trim(text: str) -> Trim | Between | None:
-    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|only|[剪裁截删]|保留|缩?短[一些]?|去掉|只[要留]"
-    if not _has(verb, text) or _has(r"\bmiddle\b|中间", text):
+    english = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it|only)"
+    chinese = r"[剪裁截删]|保留|缩短|短[一些]|去掉|只[要留]"
+    if not _has(rf"{english}|{chinese}", text) or _has(r"\bmiddle\b|中间", text):
         return None
     between = _has(
         rf"(?:from|between|从|第)?\s*{_NUMBER}\s*(?:s|sec\w*|秒)?\s*(?:to|and|-|–|到|至)\s*{_TIME}", text
