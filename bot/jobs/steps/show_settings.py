@@ -33,7 +33,12 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         language = LocalizedMessage("settings.language_each")
     else:
         language = LocalizedMessage("settings.language", {"name": words.plain("language.name")})
-    switches = [one for one in Setting if one is not Setting.MEMBERS_MAY_CHANGE]
+    switches = (
+        Setting.AUTO_EXPORT,
+        Setting.SEND_AS_FILE,
+        Setting.SHRINK_RESULTS,
+        Setting.REPLACE_RESULTS,
+    )
     lines = [
         *(_line(one, chat) for one in switches),
         language,
