@@ -190,6 +190,15 @@ class MakeExtract(ButtonAction):
 
 
 @dataclass(frozen=True, slots=True)
+class Post(ButtonAction):
+    """Post the finished video above to a channel, or go on with a job's post: a ``PostChoice``, or a channel's id."""
+
+    name = "post"
+    choice: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowCredits(ButtonAction):
     """Show the credits."""
 
@@ -219,10 +228,7 @@ class KeepProject(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ListProjects(ButtonAction):
-    """List the chat's projects in this message, those of the page with this number, from 1.
-
-    Without a number, send the list.
-    """
+    """List the chat's projects in this message, those of a page counted from 1; without one, send the list."""
 
     name = "projects"
     page: str = ""
@@ -321,10 +327,7 @@ class DeleteTemplate(ButtonAction):
 
 @dataclass(frozen=True, slots=True)
 class ShowLink(ButtonAction):
-    """Show where the project opens in a browser; make a project if there is none.
-
-    With the id of a job that holds a request, that is to go on when the project has its file.
-    """
+    """Show where the project opens in a browser, with a job whose request goes on when the project has its file."""
 
     name = "link"
     job_id: str = ""

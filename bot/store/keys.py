@@ -29,6 +29,9 @@ VERSIONS = (
 TEMPLATES = (
     f"{NAMESPACE}templates:"  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
 )
+CHANNELS = (
+    f"{NAMESPACE}channels:"  # CHAT_TTL_DAYS after the last use: where a person let the bot post, a hash
+)
 UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
@@ -71,6 +74,11 @@ def versions_key(chat: str, mark: str) -> str:
 def templates_key(chat: str) -> str:
     """Return the key of the requests that a chat has saved; all its topics share them."""
     return f"{TEMPLATES}{{{chat}}}"
+
+
+def channels_key(chat: str) -> str:
+    """Return the key of the channels in which a person let the bot post, by their private chat."""
+    return f"{CHANNELS}{{{chat}}}"
 
 
 def uploads_key(chat: str) -> str:
