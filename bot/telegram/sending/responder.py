@@ -255,8 +255,7 @@ class TelegramResponder:
     async def _send_file(
         self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
-        # What Telegram has already goes with a caption of a person's.
-        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}
+        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
