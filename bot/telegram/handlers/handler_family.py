@@ -103,8 +103,8 @@ class HandlerFamily:
         """Make the job that a button asks for, with fields as of `JobSubmitter.job`; ``None`` at its second press."""
         if await self._submitter.job_queue.find(press.chat, press.job_id) is not None:
             return None
-        message_id = press.message.message_id
-        job = self._submitter.job(press.update, QueueName.MAIN, kind, message_id=message_id, **fields)
+        fields = {"queue": QueueName.MAIN, "message_id": press.message.message_id, **fields}
+        job = self._submitter.job(press.update, kind=kind, **fields)
         return replace(job, id=press.job_id)
 
     async def prompt_job(self, press: Press, prompt: str, **fields: Any) -> Job | None:

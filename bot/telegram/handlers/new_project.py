@@ -1,7 +1,5 @@
 """Beginning an empty project: ``/new``, which asks back where there is a project, and its buttons."""
 
-from dataclasses import replace
-
 from telegram import Update
 
 from bot.chats.key import ChatKey
@@ -43,10 +41,10 @@ class NewProjectHandlers(HandlerFamily):
         if not await self._permissions.may_change(press.update, last_editor):
             return PressReply("new.not_yours")
         # Pressed twice, it must not end the project that was begun after the first press.
-        job = await self.job_of(press, JobKind.NEW)
+        job = await self.job_of(press, JobKind.NEW, message_id=None)
         if job is None:
             return OLD_BUTTON
-        await self._submitter.enqueue(press.update, [replace(job, message_id=None)])
+        await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
     async def _keep(self, press: Press, action: KeepProject) -> PressReply:
