@@ -239,7 +239,9 @@ def offered_edit(answered: AgentAnswered) -> str | None:
 def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
     """Return the kinds of tracks that the agent added by itself to a video that it generated."""
     had = {track.kind for track in before.tracks if track.segments} if before is not None else set()
-    added = [track for track in after.tracks if track.segments and track.kind in EXTRAS and track.kind not in had]
+    added = [
+        track for track in after.tracks if track.segments and track.kind in EXTRAS and track.kind not in had
+    ]
     return tuple(dict.fromkeys("other" if is_voice(track) else EXTRAS[track.kind] for track in added))
 
 
