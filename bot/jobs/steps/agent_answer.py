@@ -9,7 +9,6 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.clip_names import is_voice
 from bot.jobs.checkpoints import (
     AFTER,
     FILES,
@@ -22,6 +21,7 @@ from bot.jobs.checkpoints import (
     Uploaded,
     before_turn,
 )
+from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
     AgentMessage,
     Button,
