@@ -188,6 +188,12 @@ class Settings(BaseSettings):
         description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
         "supergroup gets a new id.",
     )
+    staging_chat: int | None = Field(
+        None,
+        description="Id of a chat or channel, best of the bot's alone, for guest mode: a video for somebody who has not "
+        "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
+        "for the video instead.",
+    )
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
         description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
