@@ -190,7 +190,7 @@ class Settings(BaseSettings):
     )
     staging_chat: int | None = Field(
         None,
-        description="Id of a chat or channel, best of the bot's alone, for guest mode: a video for somebody who has not "
+        description="Id of a chat or channel for guest mode, best of the bot's alone: a video for somebody who has not "
         "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
         "for the video instead.",
     )
