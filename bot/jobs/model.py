@@ -25,6 +25,7 @@ from bot.jobs.payloads import (
     LoginPayload,
     OpenProjectPayload,
     Payload,
+    PostPayload,
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
@@ -52,6 +53,7 @@ class JobKind(StrEnum):
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
+    POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     COMPARE = "compare"  # show two versions of a project side by side
@@ -179,6 +181,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
     JobKind.EXTRACT: ExtractPayload,
+    JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,
