@@ -163,6 +163,13 @@ class MakeExtract(ButtonAction, name="extract"):
     job_id: str
 
 
+class Post(ButtonAction, name="post"):
+    """Post the finished video above to a channel, or go on with a job's post: a ``PostChoice``, or a channel's id."""
+
+    choice: str = ""
+    job_id: str = ""
+
+
 class ShowCredits(ButtonAction, name="credits"):
     """Show the credits."""
 

@@ -43,6 +43,9 @@ VERSIONS = (
 templates_key = _of_chat(
     f"{NAMESPACE}templates:"
 )  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
+channels_key = _of_chat(
+    f"{NAMESPACE}channels:"
+)  # CHAT_TTL_DAYS after the last use: where a person let the bot post, a hash
 uploads_key = _of_chat(
     f"{NAMESPACE}uploads:"
 )  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
@@ -199,6 +202,18 @@ inline_request_key = _of_chat(
 )  # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
 
 INLINE_REQUEST_TTL_S = 3600
+
+
+GUEST_MESSAGE = (
+    f"{NAMESPACE}guest_message:"  # GUEST_MESSAGE_TTL_S: the inline ID of the answer to a guest query
+)
+
+GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
+
+
+def guest_message_key(query_id: str) -> str:
+    """Return the key of the inline ID of the answer to a guest query."""
+    return f"{GUEST_MESSAGE}{query_id}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------

@@ -121,6 +121,12 @@ class RecordingResponder:
     async def react(self, emoji: str) -> bool:
         raise NotImplementedError
 
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        raise NotImplementedError
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        raise NotImplementedError
+
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
     ) -> None:

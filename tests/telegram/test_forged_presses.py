@@ -42,7 +42,7 @@ GARBAGE = (
 OF_JOBS = [action for action in ACTIONS.values() if "job_id" in {field.name for field in fields(action)}]
 OTHER_VALUES = {
     "extra": "music",
-    "choice": "spend",
+    "choice": "post",
     "number": "1",
     "option": "0",
     "is_final": "1",
