@@ -86,7 +86,7 @@ from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.results import prepare_results
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 

@@ -119,7 +119,6 @@ JOB_TTL_S = 7 * 86_400
 WHOLE_JOB_TTL_S = 86_400  # after it ended; from then on, what buttons need is kept of a job
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
-USUAL_TIMES_TTL_S = 30 * 86_400
 GIVEN_UP_TTL_S = 30 * 86_400
 USUAL_TIMES_TTL_S = 90 * 86_400
 GIVEN_UP_KEPT = 100

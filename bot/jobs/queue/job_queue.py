@@ -76,6 +76,15 @@ class CloseOutcome(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What an accepted update should tell its chat."""
+
+    is_new: bool  # whether the update was
+    warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
+    is_paused: bool  # whether requests have to wait
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that a ticket may run now."""
 
@@ -190,7 +199,7 @@ class JobQueue(JobReader):
 
     async def enqueue(
         self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
-    ) -> bool:
+    ) -> Enqueued:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
         Args:
@@ -201,7 +210,7 @@ class JobQueue(JobReader):
                 begun already; one that was not only has its text changed.
 
         Returns:
-            Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
+            What the chat should know. A repeated update only gets its tickets again, in case they were lost.
 
         Raises:
             QueueFull: Nothing was stored: for this chat, or all of them, enough is waiting.
@@ -237,6 +246,7 @@ class JobQueue(JobReader):
                 keys.WAITING_JOBS,
                 keys.QUEUES,
                 keys.waiting_of_key(jobs[0].owner_id),
+                keys.PAUSED,
             ],
             **argument,
         )
@@ -251,8 +261,10 @@ class JobQueue(JobReader):
                 raise QuotaExceeded(QuotaWarning(scope, resource, left))
         for name, job_id in queues.items():
             await self.add_ticket(name, job_id)
-        metrics.UPDATES.labels("stored" if answer[0] == "new" else "repeated").inc()
-        return bool(answer[0] == "new")
+        outcome, warnings, is_paused = answer
+        metrics.UPDATES.labels("stored" if outcome == "new" else "repeated").inc()
+        scarce = tuple(QuotaWarning(*warning) for warning in json.loads(warnings))
+        return Enqueued(outcome == "new", scarce, bool(is_paused))
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
         chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1
@@ -270,14 +282,6 @@ class JobQueue(JobReader):
             "takes_part": takes_part and job.kind is JobKind.EDIT,
             "is_main": is_main,
         }
-
-    async def warnings(self, chat: ChatKey, update_id: int) -> tuple[list[QuotaWarning], bool]:
-        """Return of which quotas an accepted update left little, and whether requests have to wait.
-
-        The first is the same as long as the update's mark is kept.
-        """
-        text, paused = await self._redis.mget(keys.update_mark(str(chat), update_id), keys.PAUSED)
-        return [QuotaWarning(*warning) for warning in json.loads(text or "[]")], paused is not None
 
     async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
         """Take the queue's next job, or the one that this ticket had before.

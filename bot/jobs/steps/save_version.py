@@ -1,20 +1,16 @@
 """Keep what a turn of the agent made of the project, to list it and to go back to it."""
 
+import asyncio
+
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
-from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
 from bot.projects.projects import Projects
 from bot.words import bounded
-
-
-class SavingVersion(Checkpoint):
-    """Saved before list and versions are written: an attempt that was superseded stops here."""
-
-    name = "saving_version"
 
 
 class SaveVersion:
@@ -33,18 +29,12 @@ class SaveVersion:
         answered = attempt.load(AgentAnswered)
         if answered is None:
             return
-        await attempt.save(SavingVersion())
         key, now = attempt.job.chat, attempt.clock.now()
         chat = await self._chats.get_for(attempt.job)
         if chat.session_id is None:
             return
         mark = project_mark(chat.session_id)
         after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
-        if answered.has_changed and after is not None:
-            before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
-            await self._chats.versions.add(key, mark, *_versions(attempt, before, after))
-        known = await self._chats.project_list.find(key, mark)
-        name = known.name if known is not None else ""
         noted = ListedProject(
             session_id=chat.session_id,
             task_id=chat.task_id,
@@ -53,9 +43,13 @@ class SaveVersion:
             used_at=now,
             is_lost=False,
             duration_ms=None if after is None else after.duration_ms,
-            name=name or bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS),
         )
-        await self._chats.project_list.save(key, noted)
+        name = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
+        writes = [self._chats.project_list.save(key, noted, name)]
+        if answered.has_changed and after is not None:
+            before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+            writes.append(self._chats.versions.add(key, mark, *_versions(attempt, before, after)))
+        await asyncio.gather(*writes)  # In one round trip.
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:
