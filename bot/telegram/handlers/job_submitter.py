@@ -90,7 +90,7 @@ class JobSubmitter:
         records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "beside":
             records.append(self.chats.extend_ttl(jobs[0].chat))
-        jobs = await self._in_language(update, jobs)
+        jobs = await self.in_language(update, jobs)
         enqueued: Enqueued
         try:
             # In one round trip: somebody waits for the first sign.
@@ -99,9 +99,7 @@ class JobSubmitter:
             )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
-            if isinstance(error, QuotaExceeded):
-                refusal = quota_exceeded(error.warning, self.job_queue.quotas)
+            refusal = self.refusal_of(error)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
@@ -116,6 +114,12 @@ class JobSubmitter:
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
         return enqueued.is_new
+
+    def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
+        """Say why there is no room for a job."""
+        if isinstance(error, QuotaExceeded):
+            return quota_exceeded(error.warning, self.job_queue.quotas)
+        return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
 
     async def _warn(self, update: Update, job: Job, enqueued: Enqueued) -> None:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
@@ -132,9 +136,10 @@ class JobSubmitter:
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
         job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=message))
-        return (await self._in_language(update, [job]))[0]
+        return (await self.in_language(update, [job]))[0]
 
-    async def _in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+    async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+        """Return jobs with the languages that their chats have chosen, or else that of whoever caused the update."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
@@ -234,12 +239,16 @@ class JobSubmitter:
         return language_of(await self._language_code(update, chat))
 
     async def _language_code(self, update: Update, chat: ChatKey) -> str:
-        read = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat))
+        read = await self.chat(update, chat)
         return read.language or language_code(update.effective_user) or ""
+
+    async def chat(self, update: Update, key: ChatKey) -> Chat:
+        """Return what is known of a chat; an update's handlers share one reading for a moment."""
+        return await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", key))
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat_key(message)))
+        chat = await self.chat(update, chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
 
 

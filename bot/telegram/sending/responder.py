@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import Message, ReplyParameters
@@ -26,20 +26,15 @@ from bot.jobs.messages import (
     SampleClip,
     TimelinePicture,
 )
-from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.model import Attachment, Job
+from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
-from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
 from bot.media.shrink import smaller_path
-from bot.runtime.clock import Clock
 from bot.telegram.reading.attachments import safe_name
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.file_messages import edit_to_same, send_as
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.file_messages import edit_to_same, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
@@ -49,10 +44,12 @@ from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
 from bot.telegram.sending.send_once import Send, send_once
-from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
+
+if TYPE_CHECKING:
+    from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
 
@@ -253,20 +250,32 @@ class TelegramResponder:
         await self._send_file(as_file, name, content)
 
     async def _send_file(
-        self, idempotency_key: str, name: str, content: bytes, kind: str = "document", caption: str = ""
+        self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
+        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
         async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, self._place(reply))
+            return await send_in_best_form(call, {**form, **self._place(reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await edit_to_same(self._bot, kind, chat_id, message_id, caption)
+            return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
 
-        await self._send_once(idempotency_key, send, edit)
+        await self._send_once(key, send, edit)
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        """See ``ports.Responder``."""
+        try:
+            await self._send_file(idempotency_key, file.name, file.file_id, file.kind, caption)
+        except BadRequest as error:
+            raise FileGone(error.message) from error
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """See ``ports.Responder``."""
+        return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
@@ -454,34 +463,3 @@ class TelegramResponder:
             return await send_in_best_form(call, form)
 
         await self._send_once(idempotency_key, send, edit)
-
-
-@dataclass(frozen=True, slots=True)
-class TelegramResponders:
-    """Makes responders, and holds what they share.
-
-    Args:
-        bot: The bot that sends.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        files: Opens files that lie with Telegram.
-        delivery: Sends finished videos.
-        clock: Source of time; tests pass a manual one.
-        progress_edit_s: Least pause between two edits of a progress message, in seconds.
-        encrypt: Encrypts what is kept for somebody's private chat.
-    """
-
-    bot: TelegramBot
-    telegram_calls: TelegramCalls
-    sent: SentMessageLog
-    files: FileDownloads
-    delivery: Delivery
-    clock: Clock
-    progress_edit_s: float
-    encrypt: Callable[[ChatKey, str, str], str]
-
-    def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
-        """See ``ports.ResponderFactory``."""
-        if job.kind in (JobKind.EDIT, JobKind.EXPORT):
-            decoding.start()  # Started by the time the video is there.
-        return TelegramResponder(self, job, checkpoints)
