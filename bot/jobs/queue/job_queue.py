@@ -59,6 +59,9 @@ class BotFull(QueueFull):
     """As many jobs wait in all chats together as may."""
 
 
+_FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull}
+
+
 class SaveOutcome(IntEnum):
     """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
 
@@ -252,15 +255,10 @@ class JobQueue(JobReader):
             ],
             **argument,
         )
-        match answer:
-            case ["queue_full"]:
-                raise QueueFull
-            case ["person_full"]:
-                raise PersonFull
-            case ["bot_full"]:
-                raise BotFull
-            case ["quota_exceeded", scope, resource, left]:
-                raise QuotaExceeded(QuotaWarning(scope, resource, left))
+        if answer[0] in _FULL:
+            raise _FULL[answer[0]]
+        if answer[0] == "quota_exceeded":
+            raise QuotaExceeded(QuotaWarning(*answer[1:]))
         for name, job_id in queues.items():
             await self.add_ticket(name, job_id)
         outcome, warnings, is_paused = answer
@@ -323,8 +321,7 @@ class JobQueue(JobReader):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
-            return None
-        return claimed
+        return None
 
     async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         """Save checkpoints of a running job, by their names."""
