@@ -162,10 +162,10 @@ class Player:
             raise WrongFile(f"nemo: {error}") from error
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
-        has_topics = any(person.topics for person in self._conversation.people.values())
-        topics = has_topics or self._conversation.telegram.topics
-        inline = self._conversation.telegram.inline
-        await self._people.ask("set_bot", bot=self._people.bot, topics=topics, inline=inline)
+        telegram = self._conversation.telegram
+        topics = telegram.topics or any(person.topics for person in self._conversation.people.values())
+        switches = {"topics": topics, "inline": telegram.inline, "guest": telegram.guest}
+        await self._people.ask("set_bot", bot=self._people.bot, **switches)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:

@@ -89,6 +89,6 @@ async def test_an_admins_press_is_answered_while_sends_are_held_back(services: S
         assert "Only the person who started this" in asked["text"]
         stopped = await ann.press(progress_message, "Cancel", timeout_s=PATIENCE_S)
         assert stopped is not None
-        assert stopped["text"] == "Stopping…"
+        assert stopped["text"] == "Cancelling…"
         await people.faults.clear()
         await nemo.release()
