@@ -145,6 +145,7 @@ class ChatFields(SharedFields):
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
         last_only_job_id: The waiting request before which no other is rendered.
+        takes_name: Whether this is a topic that gets the name of its project.
         kept_prompt: An example that waits for the clip that it edits.
         kept_prompt_until: How long it waits.
         caption_job_id: The post to a channel whose caption is the next message.
@@ -166,6 +167,7 @@ class ChatFields(SharedFields):
     answer_job_id: str | None = None
     answer_session_id: str | None = None
     last_only_job_id: str | None = None
+    takes_name: bool = False
     kept_prompt: str | None = None
     kept_prompt_until: UtcTime | None = None
     caption_job_id: str | None = None
@@ -494,5 +496,5 @@ class Chats:
 
     def _kept(self, key: ChatKey) -> list[str]:
         """Return the keys of what lives as long as a chat."""
-        kept = (chat_key(str(key)), results_key(str(key)), projects_key(str(key)))
+        kept = (chat_key(str(key)), results_key(str(key)), projects_key(str(key.of_projects)))
         return [*dict.fromkeys((*kept, chat_key(str(key.of_account))))]

@@ -78,7 +78,7 @@ class Versions:
             key: The project's chat.
             mark: Its mark, see ``project_list``.
         """
-        texts: dict[str, str] = await cast(Any, self._redis.hgetall(versions_key(str(key), mark)))
+        texts: dict[str, str] = await cast(Any, self._redis.hgetall(_name(key, mark)))
         versions = [
             Version.model_validate_json(text).model_copy(update={"number": int(number)})
             for number, text in texts.items()
@@ -93,13 +93,13 @@ class Versions:
             mark: Its mark.
             *versions: The versions; their numbers count only in a project without any.
         """
+        if not versions:
+            return
         entries = [
             {"job_id": one.job_id, "number": one.number, "text": one.model_dump_json(exclude={"number"})}
             for one in versions
         ]
-        await self._add(
-            [versions_key(str(key), mark)], versions=entries, kept=MAX_VERSIONS, ttl_s=self._ttl_s
-        )
+        await self._add([_name(key, mark)], versions=entries, kept=MAX_VERSIONS, ttl_s=self._ttl_s)
 
     async def save_video(
         self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: str, picture_id: str
@@ -115,4 +115,8 @@ class Versions:
             picture_id: Telegram's id of a picture of it; empty keeps an earlier one.
         """
         video = {"file_id": file_id, "kind": kind} | ({"picture_id": picture_id} if picture_id else {})
-        await self._save_video([versions_key(str(key), mark)], draft_digest=draft_digest, video=video)
+        await self._save_video([_name(key, mark)], draft_digest=draft_digest, video=video)
+
+
+def _name(key: ChatKey, mark: str) -> str:
+    return versions_key(str(key.of_projects), mark)

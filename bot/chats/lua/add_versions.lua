@@ -10,12 +10,16 @@ local args = cjson.decode(ARGV[1])
 local numbers = {}
 for _, number in ipairs(redis.call('HKEYS', name)) do table.insert(numbers, tonumber(number)) end
 table.sort(numbers)
-local latest, latest_id = numbers[#numbers], nil
-if latest then latest_id = cjson.decode(redis.call('HGET', name, latest)).job_id end
+local latest = numbers[#numbers]
 local next_number = latest and latest + 1
+local function is_known(job_id)
+  if job_id == '' then return latest end
+  for _, text in ipairs(redis.call('HVALS', name)) do
+    if string.find(text, '"job_id":"' .. job_id .. '"', 1, true) then return true end
+  end
+end
 for _, version in ipairs(args.versions) do
-  local is_known = latest and (version.job_id == '' or version.job_id == latest_id)
-  if not is_known then
+  if not is_known(version.job_id) then
     redis.call('HSET', name, next_number or version.number, version.text)
     table.insert(numbers, next_number or version.number)
   end

@@ -4,13 +4,15 @@
 --
 -- KEYS: projects of the chat
 -- Argument: mark, change (fields to set), name_if_none, kept, versions_prefix, ttl_s
+-- Answer: 1 if name_if_none has become its name, else 0
 local name = KEYS[1]
 local args = cjson.decode(ARGV[1])
 
 local before = redis.call('HGET', name, args.mark)
 local project = before and cjson.decode(before) or {}
 for field, value in pairs(args.change) do project[field] = value end
-if (project.name or '') == '' then project.name = args.name_if_none end
+local is_named = (project.name or '') == '' and args.name_if_none ~= ''
+if is_named then project.name = args.name_if_none end
 redis.call('HSET', name, args.mark, cjson.encode(project))
 if redis.call('HLEN', name) > args.kept then
   local fields, projects = redis.call('HGETALL', name), {}
@@ -24,3 +26,4 @@ if redis.call('HLEN', name) > args.kept then
   end
 end
 redis.call('EXPIRE', name, args.ttl_s)
+return is_named and 1 or 0

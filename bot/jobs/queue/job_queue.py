@@ -316,7 +316,7 @@ class JobQueue(JobReader):
         _, job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            claimed = _read_claimed(fields, job_id, attempt, waiting)
+            return _read_claimed(fields, job_id, attempt, waiting)
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)

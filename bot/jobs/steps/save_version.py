@@ -6,6 +6,7 @@ from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import Topics
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
@@ -16,13 +17,14 @@ from bot.words import bounded
 class SaveVersion:
     """Put the project into the chat's list, and its draft among its versions if that has changed.
 
-    The list has its length and, the first time, the request's words as its name.
+    The list has its length and, the first time, the request's words as its name, which its topic gets too.
     """
 
     name = "save_version"
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, topics: Topics) -> None:
         self._chats = projects.chats
+        self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -44,12 +46,14 @@ class SaveVersion:
             is_lost=False,
             duration_ms=None if after is None else after.duration_ms,
         )
-        name = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
-        writes = [self._chats.project_list.save(key, noted, name)]
-        if answered.has_changed and after is not None:
-            before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
-            writes.append(self._chats.versions.add(key, mark, *_versions(attempt, before, after)))
-        await asyncio.gather(*writes)  # In one round trip.
+        words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
+        before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+        made = _versions(attempt, before, after) if answered.has_changed and after is not None else []
+        is_named, _ = await asyncio.gather(  # In one round trip.
+            self._chats.project_list.save(key, noted, words), self._chats.versions.add(key, mark, *made)
+        )
+        if is_named and chat.takes_name:
+            await self._topics.rename(key, words)
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:
