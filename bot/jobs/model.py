@@ -28,6 +28,7 @@ from bot.jobs.payloads import (
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
+    VariationsPayload,
     WatchPayload,
 )
 
@@ -51,6 +52,8 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    OFFER_VARIATIONS = "offer_variations"  # ask what versions of the project should differ in, with the price
+    VARIATIONS = "variations"  # make versions of the project that differ in one thing
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
@@ -168,6 +171,8 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.OFFER_VARIATIONS: VariationsPayload,
+    JobKind.VARIATIONS: VariationsPayload,
     JobKind.EXTRACT: ExtractPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.COMPARE: ComparePayload,

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
-from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
@@ -80,6 +80,14 @@ class RecordingResponder:
     def _fail(self, what: str) -> None:
         if what in self.responders.failing:
             raise self.responders.failing[what]
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        raise NotImplementedError
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        raise NotImplementedError
 
     def report_progress(self, progress: Progress) -> None:
         self.now = progress

@@ -2,7 +2,8 @@ from dataclasses import fields
 
 import pytest
 
-from bot.jobs.buttons import ACTIONS, ButtonAction, Cancel, RemoveExtra, SetAutoExport, pack, unpack
+from bot.jobs.buttons import ButtonAction, Cancel, RemoveExtra, SetAutoExport
+from bot.jobs.callback_data import ACTIONS, pack, unpack
 
 
 @pytest.mark.parametrize("action", ACTIONS.values())

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.buttons import RunSuggestion, pack
+from bot.jobs.buttons import RunSuggestion
+from bot.jobs.callback_data import pack
 from bot.jobs.next_steps import (
     MAX_BUTTONS,
     FileFacts,

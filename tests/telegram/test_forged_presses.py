@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from telegram import Update
 
-from bot.jobs.buttons import ACTIONS, VERSION, ButtonAction, RunExample, pack, unpack
+from bot.jobs.buttons import ButtonAction, RunExample
+from bot.jobs.callback_data import ACTIONS, VERSION, pack, unpack
 from bot.jobs.messages import Button
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState
 from bot.jobs.steps.show_skills import card_view

@@ -61,7 +61,7 @@ NOBODY = ""
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
 
-_ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT})
+_ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
 """Kinds of jobs whose request gets a reaction as long as they take."""
 
 _BUSY_POSITION = 2
@@ -319,6 +319,8 @@ class JobRunner:
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
+                elif held is not None and attempt.job.kind is JobKind.VARIATIONS:
+                    await attempt.responder.send("answer", held.message)
         except RedisError:
             raise
         except Exception:

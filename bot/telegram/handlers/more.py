@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
 
-from bot.jobs.buttons import MakeExtract, RunSuggestion, ShowMore
+from bot.jobs.buttons import MakeExtract, OfferVariations, RunSuggestion, ShowMore
 from bot.jobs.messages import Button
 from bot.jobs.model import JobKind, QueueName, press_id
 from bot.jobs.payloads import ExtractPayload
@@ -32,6 +32,7 @@ class MoreHandlers(HandlerFamily):
             return OLD_BUTTON
         words = Words(await self._submitter.language_in(press.update, press.chat))
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
+        extra.append(Button("button.variations", OfferVariations()))
         extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
         markup = press.message.reply_markup
         shown = [button for row in markup.inline_keyboard for button in row] if markup is not None else []

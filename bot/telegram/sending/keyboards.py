@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQueryChosenChat
 
-from bot.jobs.buttons import pack
+from bot.jobs.callback_data import pack
 from bot.jobs.messages import Button
 from bot.runtime.web_links import is_link
 from bot.words import Words
@@ -69,5 +69,5 @@ def _columns(button: InlineKeyboardButton) -> int:
 
 
 def _label(button: Button, words: Words) -> str:
-    label = button.text or words.plain(button.label)
+    label = button.text or words.plain(button.label, **button.params)
     return f"✅ {label}" if button.is_chosen else label
