@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import math
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -34,13 +32,15 @@ from bot.jobs.queue.troubles import TroubleWatch
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.turn_draft import TurnLimits
+from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
+from bot.jobs.worker.store_metrics import update_metrics
 from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
-from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
+from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
@@ -83,7 +83,7 @@ from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.pressed_messages import PressedMessages
-from bot.telegram.sending.rate_limiter import RateLimiter
+from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responder import TelegramResponders
 from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
@@ -95,7 +95,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-HASH_CHARS = 12  # of a person's id in metrics
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
@@ -170,7 +169,7 @@ class App:
             )
             guest_accounts = GuestAccountCounter(store.redis, self._clock)
             health.before_metrics = partial(
-                _update_metrics, job_queue, monitor, guest_accounts, self._token.encode()
+                update_metrics, job_queue.statistics, monitor, guest_accounts, self._token.encode()
             )
             tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
@@ -371,9 +370,11 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
             transcriber=await self._transcriber(stack, parts),
         )
-        steps = make_steps(dependencies)
+        edit = partial(pressed_messages.show, priority=SendPriority.EDIT)
+        positions = PositionMessages(parts.job_queue, redis, responders, parts.chats, self._clock, edit)
+        steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
-            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, parts.alerts.send
+            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, positions, send_alert
         )
 
     async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:
@@ -447,28 +448,6 @@ class App:
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
         )
-
-
-async def _update_metrics(
-    job_queue: JobQueue, monitor: StuckJobMonitor, guest_accounts: GuestAccountCounter, hash_key: bytes
-) -> None:
-    """Update the metrics whose values are in the store."""
-    count, age_s = await job_queue.statistics.waiting()
-    metrics.QUEUE.set(count)
-    metrics.QUEUE_AGE.set(age_s)
-    today, left = await job_queue.statistics.today(), await job_queue.statistics.credits_left()
-    metrics.REQUESTS_TODAY.set(today.requests)
-    metrics.CREDITS_TODAY.set(today.credits)
-    metrics.CREDITS_LEFT.set(math.nan if left is None else left)
-    metrics.TOP_REQUESTS.clear()
-    for person, requests in today.top_people:
-        name = hmac.new(hash_key, str(person).encode(), "sha256").hexdigest()[:HASH_CHARS]
-        metrics.TOP_REQUESTS.labels(name).set(requests)
-    ages = await monitor.ages()
-    metrics.JOB_OLDEST.set(ages.running_s)
-    metrics.JOB_SILENT.set(ages.silent_s)
-    used = await guest_accounts.used_this_week()
-    metrics.GUEST_TOKENS_LEFT.set(max(0, GUEST_ACCOUNTS_PER_WEEK - used))
 
 
 def _check(holds: Callable[[], bool]) -> Check:

@@ -32,6 +32,7 @@ from bot.jobs.steps.make_variations import MakeVariations
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.open_project import OpenProject
+from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.say import Say
@@ -145,6 +146,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
     ),
+    JobType(JobKind.POST, QUICK, (PostToChannel,)),
     JobType(JobKind.COMPARE, QUICK, (ShowComparison,)),
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),

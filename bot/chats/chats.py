@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
+from bot.chats.channels import Channels
 from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
@@ -147,6 +148,7 @@ class ChatFields(SharedFields):
         last_only_job_id: The waiting request before which no other is rendered.
         kept_prompt: An example that waits for the clip that it edits.
         kept_prompt_until: How long it waits.
+        caption_job_id: The post to a channel whose caption is the next message.
     """
 
     account: Account = Account.NONE
@@ -167,6 +169,7 @@ class ChatFields(SharedFields):
     last_only_job_id: str | None = None
     kept_prompt: str | None = None
     kept_prompt_until: UtcTime | None = None
+    caption_job_id: str | None = None
 
     # Encrypted in the store: the cipher comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
@@ -186,11 +189,7 @@ class ChatFields(SharedFields):
 
 
 class Chat(ChatFields):
-    """What is known of a chat at one moment; a chat never seen has the defaults.
-
-    Attributes:
-        key: Which chat.
-    """
+    """What is known of a chat at one moment; a chat never seen has the defaults."""
 
     key: ChatKey
 
@@ -270,6 +269,7 @@ class Chats:
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
         self.templates = Templates(redis, self._ttl_s)
+        self.channels = Channels(redis, self._ttl_s)
         self.inline_requests = InlineRequests(redis)
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
@@ -358,8 +358,6 @@ class Chats:
 
     async def update(self, key: ChatKey, *changes: ChatFields) -> None:
         """Save some fields in one transaction; the others keep their values, whoever writes them meanwhile.
-
-        Example: ``await chats.update(key, ChatFields(session_id=None, auto_export=False))``
 
         Args:
             key: Which chat.

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
-from bot.jobs.buttons import ButtonAction
-from bot.jobs.callback_data import pack, unpack
+from bot.jobs.buttons import ButtonAction, pack, unpack
 from bot.media.clip_look import ClipLook
 from bot.nemo.drafts import Draft
 

@@ -25,6 +25,7 @@ from bot.jobs.payloads import (
     LoginPayload,
     OpenProjectPayload,
     Payload,
+    PostPayload,
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
@@ -55,6 +56,7 @@ class JobKind(StrEnum):
     OFFER_VARIATIONS = "offer_variations"  # ask what versions of the project should differ in, with the price
     VARIATIONS = "variations"  # make versions of the project that differ in one thing
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
+    POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     COMPARE = "compare"  # show two versions of a project side by side
@@ -174,6 +176,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.OFFER_VARIATIONS: VariationsPayload,
     JobKind.VARIATIONS: VariationsPayload,
     JobKind.EXTRACT: ExtractPayload,
+    JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,

@@ -1,5 +1,6 @@
 """What a job needs beside its prompt and files: one class for each kind, stored with the job."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -53,6 +54,24 @@ class ExtractPayload(Payload):
 
     form: str  # an ``Extract``, or ``smaller`` or ``file``
     result_job_id: str  # the job that made the video
+
+
+class PostChoice(StrEnum):
+    """What is decided about a post to a channel."""
+
+    NO_CAPTION = "plain"
+    POST = "post"  # as the preview shows it
+    AGAIN = "again"  # try once more what failed
+    DROP = "drop"
+
+
+class PostPayload(Payload):
+    """A post to a channel of a finished video, which is the job's file."""
+
+    channel_id: int = 0  # Telegram's id of the channel; 0 if it is not chosen yet
+    title: str = ""  # its name
+    caption: str | None = None  # as HTML; ``None`` if it was not asked for yet
+    is_approved: bool = False  # whether the preview was
 
 
 class LinkPayload(Payload):

@@ -185,6 +185,32 @@ class Responder(Protocol):
         """
         ...
 
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        """Send a file that Telegram has, once for each idempotency key even across crashes.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            file: The file, which is sent as its kind.
+            caption: Its caption, as HTML.
+
+        Raises:
+            FileGone: Telegram no longer takes it.
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """Post a file that Telegram has to a channel, each time this is called.
+
+        Returns:
+            The post's link; ``None`` if nobody knows whether it was posted.
+
+        Raises:
+            FileGone: Telegram no longer takes the file.
+            ChatGone: The bot may not post there.
+        """
+        ...
+
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Open a file at Telegram.
 
@@ -271,8 +297,12 @@ class ResponderFactory(Protocol):
 
 
 class GroupAdmins(Protocol):
-    """Knows the admins of groups."""
+    """Knows the admins of groups and channels."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """Return whether a user is an admin of a group; anonymous admins have the group's own id."""
+        ...
+
+    async def may_post(self, channel_id: int, user_id: int) -> bool:
+        """Return whether both the bot and a user may post in a channel."""
         ...

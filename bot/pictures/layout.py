@@ -147,7 +147,8 @@ def _track_box(
     hidden = None
     if rows.hidden:
         room_px = box.left - _COLUMN_GAP - _MARGIN
-        hidden = fit_line(f"+{rows.hidden}", TIME_PX, _MARGIN, icon.bottom, room_px=room_px, quiet=True)
+        below = max(icon.bottom, name.box.bottom if name else 0)
+        hidden = fit_line(f"+{rows.hidden}", TIME_PX, _MARGIN, below, room_px=room_px, quiet=True)
     blocks = (
         block
         for number, row in enumerate(rows.rows)

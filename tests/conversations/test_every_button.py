@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.jobs.buttons import RunExample
-from bot.jobs.callback_data import unpack
+from bot.jobs.buttons import RunExample, unpack
 from bot.sandbox import player
 from bot.sandbox.botapi.client import Person, Seen
 from bot.sandbox.conversation import read_conversation

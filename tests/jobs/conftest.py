@@ -2,28 +2,35 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from docket import Docket, Worker
 from redis.asyncio import Redis
 
+from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
+from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
+from bot.jobs.position_message import MessageLocation
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.worker.attempt import Attempt, Step
+from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
 from bot.store.docket_json import open_docket
+from bot.words import Words
 from tests.clocks import HandClock
 
 CHAT = ChatKey(4711, None)
@@ -55,11 +62,20 @@ class Responders:
     released: list[str] = field(default_factory=list)
     buttonless: list[tuple[str, int]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
+    edited: list[tuple[int, LocalizedMessage]] = field(default_factory=list)
     announcing: Callable[[], Any] | None = None
     saves_on_send: bool = False
 
     def open(self, job: Job, checkpoints: Checkpoints) -> "RecordingResponder":
         return RecordingResponder(self, job, checkpoints)
+
+    async def edit(
+        self,
+        message: MessageLocation,
+        make_view: Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]],
+    ) -> None:
+        if (view := await make_view()) is not None:
+            self.edited.append((message.message_id, view[0]))
 
     def keys_of(self, job: Job) -> list[str]:
         return [m.key for job_id, _, m in self.sent if job_id == job.id and isinstance(m, LocalizedMessage)]
@@ -111,6 +127,12 @@ class RecordingResponder:
         pass
 
     async def react(self, emoji: str) -> bool:
+        raise NotImplementedError
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        raise NotImplementedError
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
         raise NotImplementedError
 
     async def send_file(
@@ -197,6 +219,28 @@ def responders() -> Responders:
     return Responders()
 
 
+def new_chats(redis: Redis) -> Chats:
+    return Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
+
+
+@pytest.fixture
+def chats(redis: Redis) -> Chats:
+    return new_chats(redis)
+
+
+def new_runner(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: Clock,
+    steps: Mapping[JobKind, Sequence[Step]],
+    max_tries: int = 5,
+    send_alert: SendAlert | None = None,
+) -> JobRunner:
+    positions = PositionMessages(job_queue, redis, responders, new_chats(redis), clock, responders.edit)
+    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, send_alert)
+
+
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
     """Queue, job and key of each ticket that waits for a worker."""
     there = await docket.snapshot()
@@ -219,7 +263,7 @@ async def workplace(
         yield Workplace(
             docket,
             job_queue,
-            JobRunner(job_queue, store.redis, responders, clock, steps, max_tries),
+            new_runner(job_queue, store.redis, responders, clock, steps, max_tries),
         )
 
 

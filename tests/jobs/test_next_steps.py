@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.buttons import RunSuggestion
-from bot.jobs.callback_data import pack
+from bot.jobs.buttons import RunSuggestion, pack
 from bot.jobs.next_steps import (
     MAX_BUTTONS,
     FileFacts,
@@ -43,6 +42,7 @@ def draft(
     picture: bool = True,
     title: bool = False,
     music: float | None = None,
+    sound: str = "clip",
     size: tuple[int, int] = (90, 160),
 ) -> Draft:
     segment: dict[str, Any] = {"start": 0, "duration": seconds * 1000, "name": "clip"}
@@ -50,7 +50,7 @@ def draft(
     if picture:
         tracks.append({"tt": 0, "sg": [segment]})
     if music is not None:
-        tracks.append({"tt": 1, "sg": [{**segment, "volume": music}]})
+        tracks.append({"tt": 1, "sg": [{**segment, "name": sound, "volume": music}]})
     if title:
         tracks.append({"tt": 7, "sg": [{**segment, "text": "Hello"}]})
     return read_draft({"d": seconds * 1000, "t": tracks, "m": {"width": size[0], "height": size[1]}})
@@ -72,6 +72,7 @@ def names(*given: Any) -> list[str]:
         (draft(title=True), ["calm_music", "bigger_title"]),
         (draft(music=0.5), ["add_title", "softer_music", "other_music"]),
         (draft(music=0.1), ["add_title", "other_music"]),
+        (draft(music=0.5, sound="voice_12.ogg"), ["add_title", "calm_music"]),
         (draft(title=True, music=0.5), ["softer_music", "bigger_title", "other_music"]),
         (draft(15), ["add_title", "calm_music", "faster"]),
         (draft(15.5), ["add_title", "calm_music", "short_cut"]),

@@ -35,7 +35,17 @@ from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
-from tests.jobs.conftest import CHAT, FunctionStep, Noted, Responders, new_job, tickets, working, workplace
+from tests.jobs.conftest import (
+    CHAT,
+    FunctionStep,
+    Noted,
+    Responders,
+    new_job,
+    new_runner,
+    tickets,
+    working,
+    workplace,
+)
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -71,7 +81,7 @@ def a_runner(
     tries: int = 5,
 ) -> JobRunner:
     kinds = {kind: [FunctionStep(step) for step in steps] for kind in JobKind}
-    return JobRunner(job_queue, redis, responders, clock, kinds, tries)
+    return new_runner(job_queue, redis, responders, clock, kinds, tries)
 
 
 async def state_of(job_queue: JobQueue, job: Job) -> JobState:
@@ -232,7 +242,7 @@ async def test_after_what_nobody_expected_a_button_goes_on_and_charges_nothing_t
     job = new_job(kind=kind)
     await job_queue.enqueue([job], 1)
     steps = {kind: [FunctionStep(breaks)]}
-    await JobRunner(job_queue, redis, responders, clock, steps, max_tries=5).work(EDIT, job.id, "a")
+    await new_runner(job_queue, redis, responders, clock, steps).work(EDIT, job.id, "a")
     ((_, _, message),) = responders.sent
     assert isinstance(message, LocalizedMessage)
     assert message.key == key
@@ -541,7 +551,7 @@ async def test_admins_are_told_of_a_job_that_was_given_up(
 
     steps = {JobKind.EDIT: [FunctionStep(breaks)]}
     await job_queue.enqueue([new_job()], 1)
-    async with running(JobRunner(job_queue, redis, responders, clock, steps, 5, send_alert)):
+    async with running(new_runner(job_queue, redis, responders, clock, steps, 5, send_alert)):
         pass
     assert told == ["alert.job_given_up"]
 

@@ -15,12 +15,11 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
-from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
-from tests.jobs.conftest import CHAT, FunctionStep, Responders, new_job
+from tests.jobs.conftest import CHAT, FunctionStep, Responders, new_job, new_runner
 
 BOUND_S = 600.0
 CLUB = ChatKey(-100500, 7)
@@ -140,9 +139,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
 ) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
-    runner = JobRunner(
-        job_queue, redis, responders, clock, {JobKind.EDIT: [FunctionStep(fails)]}, max_tries=5
-    )
+    runner = new_runner(job_queue, redis, responders, clock, {JobKind.EDIT: [FunctionStep(fails)]})
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
     assert responders.keys_of(job) == ["error.unexpected_edit"]
     assert await given_up(redis) == [

@@ -165,7 +165,7 @@ async def test_answers_that_are_errors(
     with pytest.raises(errors.NemoError) as caught:
         await nemo.create_session(WHO, "en")
     assert type(caught.value) is error
-    assert (caught.value.method, caught.value.path) == ("POST", "/api/tasks/me/with-session/nemo_agent")
+    assert caught.value.call == errors.Call("POST", "/api/tasks/me/with-session/nemo_agent")
     assert caught.value.status == status
     assert len(service.requests) == 1
 

@@ -187,6 +187,11 @@ def test_what_finds_no_row_is_counted() -> None:
     assert track.hidden.text == "+6"
 
 
+def test_a_long_count_of_hidden_segments_lies_below_the_name_of_its_track() -> None:
+    draft = read_draft({"t": [{"tt": 0, "sg": [segment(n, 5_000) for n in range(20)]}]})
+    assert_sound(lay_out(draft, CHINESE), draft)
+
+
 def test_segments_too_short_to_be_told_apart_share_a_block() -> None:
     (track,) = tracks_of(
         {"tt": 0, "sg": [segment(30_000 + n, 1, name="x") for n in range(30)]}, duration_ms=60_000

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from telegram import Update
 
-from bot.jobs.buttons import ButtonAction, RunExample
-from bot.jobs.callback_data import ACTIONS, VERSION, pack, unpack
+from bot.jobs.buttons import ACTIONS, VERSION, ButtonAction, RunExample, pack, unpack
 from bot.jobs.messages import Button
 from bot.jobs.model import STORED_JOB, Job, JobKind, JobState
 from bot.jobs.steps.show_skills import card_view
@@ -43,7 +42,7 @@ GARBAGE = (
 OF_JOBS = [action for action in ACTIONS.values() if "job_id" in {field.name for field in fields(action)}]
 OTHER_VALUES = {
     "extra": "music",
-    "choice": "spend",
+    "choice": "post",
     "number": "1",
     "option": "0",
     "is_final": "1",
@@ -52,10 +51,10 @@ OTHER_VALUES = {
 }
 CARD = card_mark(load_cards().default)
 OF_SETTINGS = (
-    "auto:0",
-    "file:1",
-    "shrink:0",
-    "replace:1",
+    "set:0:auto_export",
+    "set:1:send_as_file",
+    "set:0:shrink_results",
+    "set:1:replace_results",
     "language:zh",
     "settings",
     "skills:2",

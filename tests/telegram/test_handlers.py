@@ -423,7 +423,7 @@ async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
         pytest.param({"code": 502, "description": "Bad Gateway"}, id="away"),
     ],
 )
-@pytest.mark.parametrize("action", ["cancel", "retry", "auto", "file", "language", "skill", "forget"])
+@pytest.mark.parametrize("action", ["cancel", "retry", "set", "language", "skill", "forget"])
 async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     received: Received, action: str, refusal: Json
 ) -> None:
@@ -434,8 +434,7 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     value = {
         "cancel": prompt.id,
         "retry": prompt.id,
-        "auto": "0",
-        "file": "1",
+        "set": "0:auto_export",
         "language": "zh",
         "skill": "0" * 12,
     }
@@ -451,7 +450,7 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
 
 
 async def test_a_setting_is_saved_without_a_job(received: Received) -> None:
-    assert await received(press("1:auto:0", ANN, PRIVATE), times=2) == []
+    assert await received(press("1:set:0:auto_export", ANN, PRIVATE), times=2) == []
     assert await received.toast() == "Saved"
     assert not (await received.chats.get(ChatKey(PRIVATE["id"]))).auto_export
 

@@ -8,6 +8,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.position_message import MessageLocation
 from bot.sandbox.botapi.client import Person
 from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 from tests.telegram.conftest import Telegram
 
@@ -70,6 +71,27 @@ async def test_what_is_shown_is_made_when_the_chat_may_be_edited(
     await telegram.clock.advance(31)
     await task
     assert made[-1] - made[0] >= 30
+
+
+async def test_an_edit_that_can_wait_stands_back_and_may_be_needless_by_then(
+    telegram: Telegram, messages: PressedMessages, ada: Person
+) -> None:
+    where = await sent(telegram, ada.id)
+    await telegram.telegram_calls.rate_limiter.pause(ada.id, 30)
+    is_needed = True
+
+    async def view() -> tuple[View, Words] | None:
+        return await cancelled() if is_needed else None
+
+    task = asyncio.create_task(messages.show(where, view, SendPriority.EDIT))
+    await telegram.clock.asleep(at_least_s=29)
+    assert not await telegram.people.calls("editMessageText")
+    await telegram.clock.advance(31)
+    await task
+    assert len(await telegram.people.calls("editMessageText")) == 1
+    is_needed = False
+    await messages.show(where, view, SendPriority.EDIT)
+    assert len(await telegram.people.calls("editMessageText")) == 1
 
 
 async def test_a_message_of_before_the_group_moved_is_left_alone(

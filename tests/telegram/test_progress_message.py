@@ -244,7 +244,7 @@ async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada:
         await responder.show_progress()
         await responder.finish_progress(LocalizedMessage("progress.cancelled"))
     message = await the_message(ada.chat)
-    assert message.text == "⏹ Stopped"
+    assert message.text == "✖ Cancelled"
     assert message.buttons == []
 
 

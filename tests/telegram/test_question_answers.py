@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import AnswerQuestion
-from bot.jobs.callback_data import pack
+from bot.jobs.buttons import AnswerQuestion, pack
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob

@@ -7,8 +7,7 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.templates import MAX_TEMPLATE_PROMPT_CHARS, MAX_TEMPLATES, Template
-from bot.jobs.buttons import RunTemplate
-from bot.jobs.callback_data import pack
+from bot.jobs.buttons import RunTemplate, pack
 from bot.jobs.checkpoints import Turn, field_of
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import EditPayload

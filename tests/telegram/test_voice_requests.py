@@ -2,8 +2,7 @@
 
 import pytest
 
-from bot.jobs.buttons import EditHeard, UseVoice
-from bot.jobs.callback_data import pack
+from bot.jobs.buttons import EditHeard, UseVoice, pack
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile, field_of
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState

@@ -85,6 +85,7 @@ class ClaimedJob:
     checkpoints: dict[str, Any]  # what earlier attempts saved, by name
     cancelled: bool  # whether the chat has asked to stop it
     announced: bool  # whether some process sends, or sent, its position in the queue
+    waiting: int = 0  # how many jobs waited behind it when it was claimed
 
     @property
     def job(self) -> Job:
@@ -92,7 +93,7 @@ class ClaimedJob:
         return self.gathered.job
 
 
-def _read_claimed(fields: dict[str, str], job_id: str, attempt: int) -> ClaimedJob:
+def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: int) -> ClaimedJob:
     """Read what is stored of a job.
 
     Raises:
@@ -109,6 +110,7 @@ def _read_claimed(fields: dict[str, str], job_id: str, attempt: int) -> ClaimedJ
         checkpoints=read_checkpoints(fields),
         cancelled=JobField.CANCEL_REQUESTED in fields,
         announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
+        waiting=waiting,
     )
 
 
@@ -309,10 +311,10 @@ class JobQueue(JobReader):
         )
         if answer[0] != "claimed":
             return None
-        _, job_id, attempt, flat = answer
+        _, job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            claimed = _read_claimed(fields, job_id, attempt)
+            claimed = _read_claimed(fields, job_id, attempt, waiting)
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)

@@ -21,6 +21,7 @@ from bot.jobs.checkpoints import (
     Uploaded,
     before_turn,
 )
+from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -238,8 +239,10 @@ def offered_edit(answered: AgentAnswered) -> str | None:
 def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
     """Return the kinds of tracks that the agent added by itself to a video that it generated."""
     had = {track.kind for track in before.tracks if track.segments} if before is not None else set()
-    kinds = dict.fromkeys(track.kind for track in after.tracks if track.segments)
-    return tuple(EXTRAS[kind] for kind in kinds if kind in EXTRAS and kind not in had)
+    added = [
+        track for track in after.tracks if track.segments and track.kind in EXTRAS and track.kind not in had
+    ]
+    return tuple(dict.fromkeys("other" if is_voice(track) else EXTRAS[track.kind] for track in added))
 
 
 def wants_export(answered: AgentAnswered) -> bool:

@@ -130,7 +130,7 @@ class MakeVariations:
     async def _hold(
         self, attempt: Attempt, made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]
     ) -> None:
-        """Keep what is said of the finished versions if the job is cancelled, or ends in another way before its album."""
+        """Keep what is said of the finished versions if the job is cancelled, or ends before its album."""
         if made:
             await attempt.save(HeldAnswer(message=_so_far(made, names)))
         else:

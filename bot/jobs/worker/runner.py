@@ -5,22 +5,18 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import median
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.chats.key import ChatKey
-from bot.jobs.buttons import Export, RenderLastOnly, Retry
+from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
     AgentAsked,
     HeldAnswer,
     MessageSend,
-    StoredCheckpoints,
     Turn,
 )
 from bot.jobs.messages import (
@@ -28,21 +24,17 @@ from bot.jobs.messages import (
     ListMessage,
     LocalizedMessage,
     OutgoingMessage,
-    Param,
     PrivateMessage,
-    Progress,
-    Seconds,
     with_lines,
 )
-from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import sent_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
-from bot.jobs.queue.tickets import parse_queue_id
-from bot.jobs.queue.usual_times import UsualTimes, Work, left_s, rounded_s
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
+from bot.jobs.worker.position_messages import ACKNOWLEDGED, PositionMessages
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.runtime.tracing import traced
@@ -60,12 +52,6 @@ NOBODY = ""
 
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
-
-_ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request gets a reaction as long as they take."""
-
-_BUSY_POSITION = 2
-"""From this position on a group is busy: a reaction says that a request waits, without a message."""
 
 _ENDS = (JobEnded, JobSetAside, ChatGone, RedisError, asyncio.CancelledError)
 """What ends a step without an error of its own."""
@@ -85,6 +71,7 @@ class JobRunner:
         clock: Clock,
         steps: Mapping[JobKind, Sequence[Step]],
         max_tries: int,
+        positions: PositionMessages,
         send_alert: SendAlert | None = None,
     ) -> None:
         self._send_alert = send_alert
@@ -94,11 +81,10 @@ class JobRunner:
         self._clock = clock
         self._steps = steps
         self._max_tries = max_tries
+        self._positions = positions
         self._running: dict[str, Attempt] = {}
         self._tickets: dict[str, asyncio.Future[None]] = {}
-        self._position_messages: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._usual_times = UsualTimes(redis)
         job_queue.run_tickets_with(self.work)
         metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
 
@@ -121,7 +107,8 @@ class JobRunner:
                     return await self._job_queue.add_ticket(queue, job_id)
                 claimed = await self._job_queue.claim(queue, ticket)
                 if claimed is None:
-                    return await self._send_position_unless_drained(queue, job_id)
+                    return await self._positions.send(queue, job_id)
+                self._positions.update_behind(claimed)
                 if await self._attempt(claimed, ticket):
                     return None
             except RedisError:
@@ -135,8 +122,7 @@ class JobRunner:
         self._draining = True
         for attempt in list(self._running.values()):
             attempt.interrupt(Interruption.DRAINED)
-        for task in self._position_messages:
-            task.cancel()
+        self._positions.stop()
 
     async def _attempt(self, claimed: ClaimedJob, ticket: str) -> bool:
         """Take a job's steps once.
@@ -225,7 +211,7 @@ class JobRunner:
                 _log_answer(message)
             await _send_ending(attempt, message)
             await attempt.responder.finish_progress(None)
-            if attempt.job.kind in _ACKNOWLEDGED and state is not JobState.ASKING:
+            if attempt.job.kind in ACKNOWLEDGED and state is not JobState.ASKING:
                 await attempt.responder.conclude(is_done=state is JobState.DONE and message is None)
             if state is JobState.ASKING:
                 await attempt.delete(MessageSend, PROGRESS_MESSAGE)  # It goes on with a new one.
@@ -245,7 +231,7 @@ class JobRunner:
             The job's last message, and how it ended.
         """
         try:
-            if attempt.job.kind in _ACKNOWLEDGED:
+            if attempt.job.kind in ACKNOWLEDGED:
                 attempt.responder.acknowledge()
             await self._wait_for_position_message(attempt)
             if attempt.claimed.tries > self._max_tries:
@@ -326,64 +312,6 @@ class JobRunner:
         except Exception:
             log.exception("job.ending_failed")
         return JobState.CANCELLED
-
-    async def _send_position_unless_drained(self, queue: str, job_id: str) -> None:
-        task = asyncio.create_task(self._send_position(queue, job_id), name=f"position:{job_id}")
-        self._position_messages.add(task)
-        try:
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.result()
-        finally:
-            self._position_messages.discard(task)
-            task.cancel()
-
-    async def _send_position(self, queue: str, job_id: str) -> None:
-        """Send a waiting job's position in the queue; the message becomes the job's progress message."""
-        if not job_id:
-            return
-        chat, _ = parse_queue_id(queue)
-        status = await self._job_queue.find(chat, job_id)
-        if status is None or status.state is not JobState.QUEUED or status.position == 0:
-            return
-        if status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
-            return  # These are answered soon.
-        responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
-        try:
-            is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
-            if is_busy and await responder.react(SEEN):
-                return
-            if status.job.kind in _ACKNOWLEDGED:
-                responder.acknowledge()
-            if not await self._job_queue.claim_announcement(status):
-                return
-            # A job that asks is not in the queue; what waits behind its question should know why.
-            is_asking = await self._job_queue.questions.job_id(chat) is not None
-            params: dict[str, Param] = {"position": status.position}
-            if is_asking:
-                progress = Progress("progress.queued_behind_question", params)
-            else:
-                params["wait"] = Seconds(await self._expected_wait_s(chat, status.position))
-                last_only = Button("button.last_only", RenderLastOnly())
-                buttons = (last_only,) if status.job.kind is JobKind.EDIT else ()
-                progress = Progress("progress.queued_for", params, buttons=buttons)
-            responder.report_progress(progress)
-            await responder.show_progress()
-            latest = await self._job_queue.find(chat, job_id)
-            if latest is not None and latest.state is JobState.CANCELLED:
-                # Meanwhile: whoever cancelled it found no message to close.
-                await responder.finish_progress(LocalizedMessage("progress.cancelled"))
-        except ChatGone:
-            log.info("job.chat_gone", chat=queue)
-        finally:
-            await responder.close()
-
-    async def _expected_wait_s(self, chat: ChatKey, position: int) -> float:
-        """Return about how many seconds a job of this position still waits: as long as those before it usually take."""
-        times_s = (await self._usual_times.load())[Work.REQUEST]
-        running_s = await self._job_queue.running_s(chat, self._clock.now())
-        usual_s = median(times_s)
-        return rounded_s((position - 1) * usual_s + (left_s(times_s, running_s) or usual_s / 4))
 
     async def listen(self) -> None:
         """Interrupt jobs that are cancelled, forever. What is missed here is found at the job's next checkpoint."""
@@ -477,15 +405,3 @@ def _log_answer(message: OutgoingMessage) -> None:
     heading = heading.heading if isinstance(heading, ListMessage) else heading
     if isinstance(heading, LocalizedMessage):
         log.info("job.answered", answer=heading.key)
-
-
-class _WaitingCheckpoints(StoredCheckpoints):
-    """The checkpoints of a job that waits: no attempt has it yet."""
-
-    def __init__(self, job_queue: JobQueue, job: Job) -> None:
-        super().__init__({})
-        self._job_queue = job_queue
-        self._job = job
-
-    async def _write(self, values: Mapping[str, Any]) -> None:
-        await self._job_queue.save_waiting(self._job, values)

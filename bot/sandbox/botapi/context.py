@@ -65,7 +65,8 @@ class Context:
         if status not in _MEMBERS:
             how = "was kicked from" if status == "kicked" else "is not a member of"
             raise forbidden(f"bot {how} the {_GROUP_NAMES[chat.type]}")
-        if write and chat.type == "channel" and status not in {"administrator", "creator"}:
+        may_post = chat.members.get(self.bot.id, {}).get("can_post_messages", True)
+        if write and chat.type == "channel" and not (status in {"administrator", "creator"} and may_post):
             raise bad_request("need administrator rights in the channel chat")
         if write and status == "restricted" and not chat.members[self.bot.id].get("can_send_messages"):
             raise bad_request("not enough rights to send text messages to the chat")

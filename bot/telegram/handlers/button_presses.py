@@ -8,8 +8,7 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import ButtonAction
-from bot.jobs.callback_data import VERSION, unpack
+from bot.jobs.buttons import VERSION, ButtonAction, unpack
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import is_channel

@@ -8,6 +8,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.group_admins import posts
 
 
 class GroupHandlers(HandlerFamily):
@@ -40,6 +41,8 @@ class GroupHandlers(HandlerFamily):
         change = update.my_chat_member
         if change is None:
             return
+        if change.chat.type == ChatType.CHANNEL:
+            await self._record_channel(change)
         if not may_write(change.new_chat_member):
             await self._submitter.job_queue.cancel_chat(change.chat.id)
         elif change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP) and not may_write(
@@ -51,6 +54,15 @@ class GroupHandlers(HandlerFamily):
                 or context.bot.bot.can_read_all_group_messages
             )
             await self._introduce(update, change, "group.hello" if hears_all else "group.hello_privacy")
+
+    async def _record_channel(self, change: ChatMemberUpdated) -> None:
+        """Record whether the person who changed the bot's rights in a channel lets it post there."""
+        channels, channel, person_id = self._submitter.chats.channels, change.chat, change.from_user.id
+        refusal = await self._services.access.refusal(person_id, channel.id)
+        if refusal is None and posts(change.new_chat_member):
+            await channels.save(person_id, channel.id, channel.title or "")
+        else:
+            await channels.delete(person_id, channel.id)
 
     async def _introduce(self, update: Update, change: ChatMemberUpdated, text: str) -> None:
         # Who may use the bot is looked at here, as Telegram's news of a membership passes the guard.

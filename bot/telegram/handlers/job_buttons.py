@@ -26,8 +26,8 @@ from bot.jobs.buttons import (
     RunSuggestion,
     TrySample,
     UseVoice,
+    unpack,
 )
-from bot.jobs.callback_data import unpack
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import LocalizedMessage

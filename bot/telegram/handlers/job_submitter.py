@@ -230,12 +230,16 @@ class JobSubmitter:
         return language_of(await self._language_code(update, chat))
 
     async def _language_code(self, update: Update, chat: ChatKey) -> str:
-        read = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat))
+        read = await self.chat(update, chat)
         return read.language or language_code(update.effective_user) or ""
+
+    async def chat(self, update: Update, key: ChatKey) -> Chat:
+        """Return what is known of a chat; an update's handlers share one reading for a moment."""
+        return await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", key))
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat_key(message)))
+        chat = await self.chat(update, chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from telegram import InlineKeyboardMarkup
 
-from bot.jobs.buttons import MakeExtract, OfferVariations, RunSuggestion, ShowMore
+from bot.jobs.buttons import MakeExtract, OfferVariations, Post, RunSuggestion, ShowMore
 from bot.jobs.messages import Button
 from bot.jobs.model import JobKind, QueueName, press_id
 from bot.jobs.payloads import ExtractPayload
@@ -34,6 +34,8 @@ class MoreHandlers(HandlerFamily):
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
         extra.append(Button("button.variations", OfferVariations()))
         extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        if press.chat.is_private and await self._submitter.chats.channels.all(press.chat.chat_id):
+            extra.append(Button("button.post", Post()))
         markup = press.message.reply_markup
         shown = [button for row in markup.inline_keyboard for button in row] if markup is not None else []
         rest = [button for button in shown if button.callback_data != press.data]

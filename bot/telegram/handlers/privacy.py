@@ -9,7 +9,7 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_PROJECTS
 from bot.chats.versions import MAX_VERSIONS
 from bot.jobs.buttons import ForgetChat, KeepChat
-from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
+from bot.jobs.messages import Button, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.position_message import MessageLocation, position_message_of
@@ -118,9 +118,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "versions": MAX_VERSIONS,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
-        "said_for": Seconds(keys.BRIEF_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
-        "album_days": keys.ALBUM_TTL_S // _DAY_S,
         "quota_days": keys.QUOTA_TTL_S // _DAY_S,
         "guest_days": keys.GUEST_TOKENS_TTL_S // _DAY_S,
     }

@@ -2,8 +2,7 @@
 
 from telegram import Message, Update
 
-from bot.jobs.buttons import AnswerQuestion
-from bot.jobs.callback_data import unpack
+from bot.jobs.buttons import AnswerQuestion, unpack
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job

@@ -17,6 +17,7 @@ from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, Reque
 from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
+from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
@@ -42,12 +43,14 @@ class RequestHandlers(HandlerFamily):
         cancel: CancelHandlers,
         questions: QuestionHandlers,
         new_project: NewProjectHandlers,
+        posts: ChannelPosts,
     ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._cancel = cancel
         self._questions = questions
         self._new_project = new_project
+        self._posts = posts
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -70,6 +73,8 @@ class RequestHandlers(HandlerFamily):
         message, request = message_of(update), await self._read(update, context)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
+        if await self._posts.take_caption(update):
+            return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
         phrase = None if has_file or await self._goes_on(update, message) else action_for(text)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQueryChosenChat
 
-from bot.jobs.callback_data import pack
+from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
 from bot.runtime.web_links import is_link
 from bot.words import Words

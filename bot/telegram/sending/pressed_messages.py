@@ -20,7 +20,7 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.refusals import send_in_best_form
 from bot.words import Words
 
@@ -44,7 +44,7 @@ class VideoView:
 
 
 View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage | VideoView
-MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words]]]
+MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words] | None]]
 
 
 class PressedMessages:
@@ -68,18 +68,24 @@ class PressedMessages:
                 chat_id, lambda _: self._bot.answer_callback_query(query_id, toast), repeatable=True
             )
 
-    async def show(self, message: MessageLocation, make_view: MakeView) -> None:
+    async def show(
+        self, message: MessageLocation, make_view: MakeView, priority: SendPriority = SendPriority.ANSWER
+    ) -> None:
         """Let a message show something else.
 
         Args:
             message: The message to edit.
-            make_view: Makes what to show, right before the call: it may have waited for the chat's limits.
+            make_view: Makes what to show, right before the call: it may have waited for the chat's limits. With
+                ``None`` the message stays as it is.
+            priority: How urgent the edit is.
         """
 
         async def edit(chat_id: int) -> object:
             # The edit itself goes as free: after a 429 it is not repeated as it was, but rendered again.
-            await self._telegram_calls.rate_limiter.acquire(chat_id, SendPriority.ANSWER)
-            view, words = await make_view()
+            await self._acquire(chat_id, priority)
+            if (made := await make_view()) is None:
+                return None
+            view, words = made
             markup = keyboard(view.buttons, words, self._bot.may_link)
             formatting: dict[str, Any]
             if isinstance(view, VideoView):
@@ -148,6 +154,15 @@ class PressedMessages:
             log.info("message.not_deletable", error=error.message)
             return False
         return True
+
+    async def _acquire(self, chat_id: int, priority: SendPriority) -> None:
+        while True:
+            try:
+                await self._telegram_calls.rate_limiter.acquire(chat_id, priority)
+            except EditPostponed as later:
+                await self._telegram_calls.clock.sleep(later.wait_s)
+            else:
+                return
 
     async def _edit(self, message: MessageLocation, edit: Callable[[int], Awaitable[object]]) -> None:
         async def make(chat_id: int) -> object:

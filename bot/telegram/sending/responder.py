@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -28,16 +28,15 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.media import decoder_process as decoding
-from bot.media.shrink import smaller_path
 from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, send_as
+from bot.telegram.sending.downloads import FileCopies, FileDownloads
+from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
@@ -46,22 +45,14 @@ from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.result_album import ResultAlbums
-from bot.telegram.sending.results import result_path
+from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import SentMessageLog, send_once
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
-
-
-class FileCopies(Checkpoint):
-    """Copies of files that a local Bot API server made for the job."""
-
-    name = "file_copies"
-    is_shared = True
-    paths: tuple[str, ...] = ()
 
 
 class TelegramResponder:
@@ -84,7 +75,7 @@ class TelegramResponder:
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
-        self._part, self._parts = 0, 1
+        self._part = 0
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
             responders.bot,
@@ -99,7 +90,7 @@ class TelegramResponder:
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
         """See ``ports.Responder``."""
-        self._part, self._parts = number, parts
+        self._part = number
         self._progress_message.begin_part(number, parts, name)
 
     def report_progress(self, progress: Progress) -> None:
@@ -152,11 +143,8 @@ class TelegramResponder:
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        for part in range(self._parts + 1):
-            whole = result_path(self._delivery.work_dir, self._job.id, part)
-            for path in (whole, smaller_path(whole)):
-                with contextlib.suppress(OSError):
-                    await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard_results, self._delivery.work_dir, self._job.id)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -252,20 +240,32 @@ class TelegramResponder:
         await self._send_file(as_file, name, content)
 
     async def _send_file(
-        self, idempotency_key: str, name: str, content: bytes, kind: str = "document", caption: str = ""
+        self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
+        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
         async def send(chat_id: int, acquired: Acquired) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, await self._place(chat_id))
+            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await edit_to_same(self._bot, kind, chat_id, message_id, caption)
+            return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
 
-        await self._send_once(idempotency_key, send, edit)
+        await self._send_once(key, send, edit)
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        """See ``ports.Responder``."""
+        try:
+            await self._send_file(idempotency_key, file.name, file.file_id, file.kind, caption)
+        except BadRequest as error:
+            raise FileGone(error.message) from error
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """See ``ports.Responder``."""
+        return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
@@ -317,11 +317,9 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[Delivered] | None:
         """See ``ports.Responder``."""
-        albums = ResultAlbums(self._bot, self._telegram_calls, self._sent, self._delivery)
+        album = ResultAlbum(self._bot, self._telegram_calls, self._sent, self._delivery, self._words)
         async with self._signs.uploading():
-            return await albums.send(
-                self._job, self._checkpoints, idempotency_key, results, caption, self._words
-            )
+            return await album.send(self._job, self._checkpoints, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""

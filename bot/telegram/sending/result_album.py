@@ -29,19 +29,26 @@ from bot.words import Html, Words
 log = structlog.get_logger(__name__)
 
 
-class ResultAlbums:
-    """Sends albums of results.
+class ResultAlbum:
+    """Sends an album of results.
 
     Args:
         bot: The bot that sends.
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
         delivery: Sends single results; knows what the server takes.
+        words: The texts in the chat's language.
     """
 
     def __init__(
-        self, bot: TelegramBot, telegram_calls: TelegramCalls, sent: SentMessageLog, delivery: Delivery
+        self,
+        bot: TelegramBot,
+        telegram_calls: TelegramCalls,
+        sent: SentMessageLog,
+        delivery: Delivery,
+        words: Words,
     ) -> None:
+        self._words = words
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._sent = sent
@@ -54,7 +61,6 @@ class ResultAlbums:
         idempotency_key: str,
         results: Sequence[Result],
         caption: TextMessage,
-        words: Words,
     ) -> list[Delivered] | None:
         """Send an album; see ``ports.Responder.deliver_album``."""
         size = sum(result.size or 0 for result in results)
@@ -65,7 +71,7 @@ class ResultAlbums:
             or checkpoints.load(ResultFormChosen, idempotency_key) is not None
         ):
             return None
-        text = caption_of(caption, Html(""), words, MessageLimit.CAPTION_LENGTH).text
+        text = caption_of(caption, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 

@@ -25,6 +25,12 @@ def result_path(directory: Path, job_id: str, part: int = 0) -> Path:
     return directory / (f"nemovideo-{job_id}-{part}.mp4" if part else f"nemovideo-{job_id}.mp4")
 
 
+def discard_results(directory: Path, job_id: str) -> None:
+    """Delete all that is left of a job's results; idempotent."""
+    for path in directory.glob(f"nemovideo-{job_id}*.mp4"):
+        path.unlink(missing_ok=True)
+
+
 def prepare_results(data_dir: Path, shared_dir: Path | None, now_s: float) -> None:
     """Make the directory of the results, and delete those that nothing needs any more.
 

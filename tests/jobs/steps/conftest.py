@@ -138,6 +138,9 @@ class RecordingResponder:
     album_error: Exception | None = None
     albums: list[tuple[list[Result], TextMessage]] = field(default_factory=list)
     gone_file_ids: set[str] = field(default_factory=set)
+    again: dict[str, tuple[str, str]] = field(default_factory=dict)
+    posted: list[tuple[int, str, str]] = field(default_factory=list)
+    post_result: str | Exception | None = "https://t.me/c/9/1"
 
     @property
     def stages(self) -> list[str]:
@@ -178,6 +181,17 @@ class RecordingResponder:
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        if file.file_id in self.gone_file_ids:
+            raise FileGone
+        self.again.setdefault(idempotency_key, (file.file_id, caption))
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        if isinstance(self.post_result, Exception):
+            raise self.post_result
+        self.posted.append((channel_id, file.file_id, caption))
+        return self.post_result
 
     @contextlib.asynccontextmanager
     async def open_file(self, file: Attachment) -> AsyncIterator[OpenFile]:

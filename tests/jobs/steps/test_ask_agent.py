@@ -265,6 +265,22 @@ async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -
     assert [line.key for line in answer.lines] == ["answer.all_tracks", *["status.track"] * 3]
 
 
+async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> None:
+    spoken: dict[str, Any] = a_draft(VIDEO, AUDIO)
+    spoken["t"][1]["name"] = "Voice-over"
+    attempt = rig.attempt(
+        rig.job(text="a cat"),
+        AgentAnswered(text="Done.", has_changed=True, raw_video_announced=True),
+        (KeptDraft(), before_turn(Turn())),
+        (KeptDraft(draft=spoken), AFTER),
+    )
+    await rig.open_project()
+    await ask(rig, attempt)
+    answer = held_answer(attempt)
+    assert isinstance(answer, AgentMessage)
+    assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_other"]
+
+
 BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 

@@ -10,7 +10,7 @@
 -- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints,
 --   open question of the chat, queues in use
 -- Argument: queue, ticket, job_prefix, now_s
--- Answer: {'claimed', id, attempt, fields of the job (names and values in turns)}, {'busy'}, {'empty'}, {'paused'} or {'asking'}
+-- Answer: {'claimed', id, attempt, fields of the job (names and values in turns), jobs that wait}, {'busy'}, {'empty'}, {'paused'} or {'asking'}
 -- Needs: asking.lua
 local queue, running, paused, waiting, started, last_saved, open_question, queues = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
@@ -36,4 +36,4 @@ redis.call('ZADD', queues, args.now_s, args.queue)
 -- Only the first start counts: a job that begins again and again makes no progress either.
 redis.call('ZADD', started, 'NX', args.now_s, job)
 redis.call('ZADD', last_saved, 'NX', args.now_s, job)
-return {'claimed', id, redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGETALL', job)}
+return {'claimed', id, redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGETALL', job), redis.call('LLEN', queue)}
