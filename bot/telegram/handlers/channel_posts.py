@@ -1,7 +1,5 @@
 """Posting a finished video to a channel: the buttons, and the message that is its caption."""
 
-from dataclasses import replace
-
 from telegram import Update
 from telegram.constants import MessageLimit
 
@@ -9,12 +7,12 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Post
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobKind, QueueName, press_id
+from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, not_yours, shown
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.captions import visible_length
 from bot.words import Html
@@ -64,11 +62,7 @@ class ChannelPosts(HandlerFamily):
     async def _go_on(self, press: Press, action: Post) -> PressReply:
         if not action.choice:
             return await self._begin(press)
-        status = await self._submitter.job_queue.find(press.chat, action.job_id)
-        if status is None:
-            return OLD_BUTTON
-        if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return not_yours(press.update, status.job.owner_id)
+        status = await self.job_behind(press, action.job_id)
         if status.job.kind is not JobKind.POST:
             return OLD_BUTTON
         post = status.job.payload_as(PostPayload)
@@ -87,14 +81,9 @@ class ChannelPosts(HandlerFamily):
                 channels = await self._channels(press.chat)
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
-        message = press.message
-        job = self._submitter.job(
-            press.update, QueueName.QUICK, JobKind.POST, files=status.job.files, payload=post
-        )
-        # Pressed twice, it must not be posted twice.
-        job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
-        if await self._submitter.job_queue.find(press.chat, job_id) is None:
-            await self._submitter.enqueue(press.update, [replace(job, id=job_id)])
+        fields = {"queue": QueueName.QUICK, "message_id": None, "files": status.job.files, "payload": post}
+        if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
+            await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
     async def _channels(self, chat: ChatKey) -> dict[int, str]:

@@ -4,9 +4,8 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Setting, ShowSettings, SwitchSetting
 from bot.jobs.steps.show_settings import settings_view
-from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, ShowView, not_yours
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
 
@@ -20,8 +19,7 @@ class SettingsHandlers(HandlerFamily):
         self.on_press(self._switch, SwitchSetting)
 
     async def _show(self, press: Press, action: ShowSettings) -> PressReply:
-        if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return not_yours(press.update, asker_of(press.message))
+        await self.ensure_may_change_view(press)
         return PressReply(show=self._view_of(press.chat))
 
     async def _switch(self, press: Press, action: SwitchSetting) -> PressReply:
@@ -31,8 +29,7 @@ class SettingsHandlers(HandlerFamily):
         chat = await chats.get(press.chat)
         if action.setting == Setting.MEMBERS_MAY_CHANGE:
             chat = chat.model_copy(update={"members_may_change": False})  # Opening them is up to admins.
-        if not await self._permissions.may_change_settings(press.update, chat):
-            return PressReply("toast.admins_only")
+        await self.ensure_may_change_settings(press, chat)
         await chats.update(press.chat, ChatFields.model_validate({action.setting: action.on}))
         return PressReply("toast.saved", show=self._view_of(press.chat))
 

@@ -9,10 +9,9 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.project_views import delete_view, list_view, project_view, rename_view
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours, shown
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.new_project import last_editor_id
-from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
@@ -83,8 +82,7 @@ class ProjectHandlers(HandlerFamily):
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
         chats = self._submitter.chats
         chat = await chats.get(press.chat)
-        if not await self._permissions.may_change_settings(press.update, chat):
-            return PressReply("toast.admins_only")
+        await self.ensure_may_change_settings(press, chat)
         project = await chats.project_list.find(press.chat, action.mark)
         if project is None:
             return _GONE
@@ -97,9 +95,7 @@ class ProjectHandlers(HandlerFamily):
 
     async def _look(self, press: Press, view: View) -> PressReply:
         """Show a view to whoever may change the message with the list."""
-        asker = asker_of(press.message)
-        if not await self._permissions.may_change(press.update, asker):
-            return not_yours(press.update, asker)
+        await self.ensure_may_change_view(press)
         return PressReply(show=shown(view))
 
     async def _page(self, key: ChatKey, page: int) -> ListMessage:

@@ -9,20 +9,18 @@ from bot.chats.versions import Version
 from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, QueueName
-from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload, VariationsPayload
+from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.variations import Topic
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
-from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, not_yours, shown
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_buttons import prompt_job, send_prompt, without_button
-from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.captions import plain_text
 from bot.telegram.sending.formatting import format_lines
 from bot.telegram.sending.pressed_messages import VideoView
-from bot.words import Words
 
 _GONE = PressReply("versions.gone")
 
@@ -46,9 +44,8 @@ class VersionHandlers(HandlerFamily):
         await self._submitter.reply(update, view)
 
     async def _show(self, press: Press, action: ShowVersion) -> PressReply:
-        asker = asker_of(press.message)
-        if not press.is_genuine and not await self._permissions.may_change(press.update, asker):
-            return not_yours(press.update, asker)
+        if not press.is_genuine:
+            await self.ensure_may_change_view(press)
         versions, version = await self._find(press, action)
         if version is None:
             return _GONE
@@ -70,16 +67,13 @@ class VersionHandlers(HandlerFamily):
             return PressReply("versions.other_project")
         if version.draft_digest == versions[-1].draft_digest:
             return PressReply("versions.is_current", {"version": version_name(version.number)})
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         is_undo = version.number == versions[-1].number - 1
         prompt = words.plain("prompt.undo" if is_undo else "prompt.restore_version")
         tracks = plain_text(format_lines(words, timeline(draft, press.chat)[1]))
         others = without_button(press.message.reply_markup, press.data)
-        job = await prompt_job(self._submitter, press, f"{prompt}\n{tracks}")
-        if job is not None:
-            going_back = {"version": version.number, "project": action.mark}
-            job = replace(job, payload=job.payload_as(EditPayload).model_copy(update=going_back))
-        return await send_prompt(self._submitter, press, job, "toast.undoing", others)
+        job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
+        return await self.send_prompt(press, job, "toast.undoing", others)
 
     async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
         await self._submitter.submit(press.update, QueueName.QUICK, JobKind.OFFER_VARIATIONS)
@@ -88,12 +82,12 @@ class VersionHandlers(HandlerFamily):
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
         if action.topic not in set(Topic) or not press.is_genuine:
             return OLD_BUTTON
-        words = Words(await self._submitter.language_in(press.update, press.chat))
-        job = await prompt_job(self._submitter, press, words.plain(f"variations.request_{action.topic}"))
+        words = await self.words_for(press)
+        job = await self.prompt_job(press, words.plain(f"variations.request_{action.topic}"))
         if job is not None:
             payload = VariationsPayload(topic=action.topic)
             job = replace(job, kind=JobKind.VARIATIONS, payload=payload)
-        return await send_prompt(self._submitter, press, job)
+        return await self.send_prompt(press, job)
 
     async def _compare(self, press: Press, action: Compare) -> PressReply:
         _, version = await self._find(press, action)
