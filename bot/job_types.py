@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.ports import GroupAdmins
+from bot.jobs.ports import GroupAdmins, Topics
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
@@ -103,6 +103,7 @@ class StepDependencies:
     cards: SkillCards
     job_queue: JobQueue
     group_admins: GroupAdmins
+    topics: Topics
     close_position_message: Callable[[Job], Awaitable[None]]
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser

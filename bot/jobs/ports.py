@@ -306,3 +306,15 @@ class GroupAdmins(Protocol):
     async def may_post(self, channel_id: int, user_id: int) -> bool:
         """Return whether both the bot and a user may post in a channel."""
         ...
+
+
+class Topics(Protocol):
+    """Opens and names the topics of private chats."""
+
+    async def open(self, chat: ChatKey, name: str) -> ChatKey | None:
+        """Open a topic; ``None`` where there are none, or where that fails."""
+        ...
+
+    async def rename(self, topic: ChatKey, name: str) -> bool:
+        """Rename a topic, and return whether it is there; so is what is outside of topics. Never fails."""
+        ...

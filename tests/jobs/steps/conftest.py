@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.chats.chats import Chat, ChatFields, Chats
+from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
@@ -74,6 +75,12 @@ class MemoryQueue:
     is_stopped: bool = False
     cancelled: list[str] = field(default_factory=list)
     questions: MemoryQuestions = field(default_factory=MemoryQuestions)
+    enqueued: dict[str, Job] = field(default_factory=dict)
+
+    async def enqueue(self, jobs: list[Job], mark: str) -> bool:
+        is_new = mark not in self.enqueued
+        self.enqueued.setdefault(mark, *jobs)
+        return is_new
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         value = self.saved.get(field_of(checkpoint, key))
@@ -244,6 +251,25 @@ class RecordingResponder:
 
 
 @dataclass
+class MemoryTopics:
+    """The topics of a private chat, by their ids; without a next one none can be opened."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    next_id: int | None = None
+
+    async def open(self, chat: ChatKey, name: str) -> ChatKey | None:
+        if self.next_id is None:
+            return None
+        self.names[self.next_id] = name
+        return ChatKey(chat.chat_id, self.next_id)
+
+    async def rename(self, topic: ChatKey, name: str) -> bool:
+        if topic.topic_id in self.names:
+            self.names[topic.topic_id] = name
+        return topic.topic_id is None or topic.topic_id in self.names
+
+
+@dataclass
 class Rig:
     """A chat's project at the stand-in, and attempts at its jobs."""
 
@@ -254,6 +280,7 @@ class Rig:
     responder: RecordingResponder
     credit_limits: CreditLimits
     usual_times: UsualTimes
+    topics: MemoryTopics = field(default_factory=MemoryTopics)
 
     def attempt(
         self,
