@@ -12,7 +12,7 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer, KeptDraf
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
-from bot.jobs.ports import Delivered, Result
+from bot.jobs.ports import Delivered, Result, Topics
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.usual_times import UsualTimes
@@ -64,6 +64,7 @@ class MakeVariations:
         credit_limits: Daily limits of what the operator's account spends.
         usual_times: How long turns and renders usually take.
         render_limits: Times of a render.
+        topics: Rename the topic of a project that gets its name.
     """
 
     name = "make_variations"
@@ -76,10 +77,11 @@ class MakeVariations:
         credit_limits: CreditLimits,
         usual_times: UsualTimes,
         render_limits: RenderLimits,
+        topics: Topics,
     ) -> None:
         self._projects = projects
         self._ask = AskAgent(projects, turn_limits, cards, credit_limits, usual_times)
-        self._save = SaveVersion(projects)
+        self._save = SaveVersion(projects, topics)
         self._export = Export(projects, render_limits, cards, usual_times)
 
     async def __call__(self, attempt: Attempt) -> None:

@@ -35,7 +35,13 @@ def a_job(rig: Rig, topic: str = "music", **fields: Any) -> Job:
 async def make(rig: Rig, attempt: Attempt) -> None:
     turn_limits = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=2)
     step = MakeVariations(
-        rig.projects, turn_limits, rig.cards, rig.credit_limits, rig.usual_times, RenderLimits(poll_s=1)
+        rig.projects,
+        turn_limits,
+        rig.cards,
+        rig.credit_limits,
+        rig.usual_times,
+        RenderLimits(poll_s=1),
+        rig.topics,
     )
     await step(attempt)
 
