@@ -177,6 +177,9 @@ async def test_who_asked_can_stop_it_and_nobody_else(received: Received, bo: Gue
     assert status is not None
     assert status.state is JobState.CANCELLED
     assert await bo.press(Cancel(job.id)) == ENGLISH.plain("toast.old_button")
+    edits = await received.telegram.people.calls("editMessageText", state=["ok", "error"])
+    said = [(call["params"]["inline_message_id"], call["params"]["text"]) for call in edits]
+    assert said == [("i", ENGLISH.text("progress.cancelled")), ("i", ENGLISH.text("guest.see_private"))]
 
 
 async def test_a_used_up_limit_is_told_there(received: Received, bo: Guest) -> None:

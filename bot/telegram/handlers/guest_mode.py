@@ -138,14 +138,18 @@ class GuestModeHandlers(HandlerFamily):
             if status is None:
                 reply = PressReply("toast.not_yours")
             else:
-                job = status.job
+                job, guests = status.job, self._services.guests
                 state = await job_queue.cancel(job.chat, job.queue, job.id)
                 if state in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
                     reply = PressReply("toast.cancelling")
-                if state is JobState.QUEUED and job.guest_query is not None:
-                    stopped = Text(Words(job.language).text("progress.cancelled"))
-                    edit = self._services.guests.edit(job.guest_query, stopped, None)
-                    context.application.create_task(edit, update, name="guest cancelled")
+                if job.guest_query is not None and state not in (JobState.RUNNING, JobState.ASKING):
+                    # Nobody else edits it any more, perhaps because its ID was lost: the press tells it again.
+                    await guests.save_id(job.guest_query, str(press.inline_message_id))
+                    key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
+                    words = Words(job.language)
+                    link = Button("button.private_chat", url=private_chat_url(context.bot.username))
+                    edit = guests.edit(job.guest_query, Text(words.text(key)), keyboard([link], words))
+                    context.application.create_task(edit, update, name="guest press")
         self._services.presses.answer(update, context.application, reply)
 
 

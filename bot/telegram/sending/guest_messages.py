@@ -62,6 +62,10 @@ class GuestMessages:
         except (ChatGone, TelegramError, TimeoutError) as error:
             # Too late; or answered by a process that ended before it saved the ID, which Telegram tells once.
             log.warning("guest.not_answered", error=str(error))
+        await self.save_id(query, inline_id)
+
+    async def save_id(self, query: GuestQuery, inline_id: str) -> None:
+        """Save by which ID the answer can be edited; empty if it can't."""
         await self._redis.set(keys.guest_message_key(query.id), inline_id, ex=keys.GUEST_MESSAGE_TTL_S)
 
     async def is_answered(self, query: GuestQuery) -> bool:
