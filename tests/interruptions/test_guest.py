@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
@@ -22,7 +23,7 @@ class Held:
     """The call to Telegram, or else to NemoVideo, at which the process is killed."""
 
     method: str = ""
-    when: str = "before"
+    when: Literal["before", "after"] = "before"
     endpoint: str = ""
     point: NemoPoint = "before"
 
