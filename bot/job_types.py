@@ -28,7 +28,9 @@ from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.make_extract import MakeExtract
+from bot.jobs.steps.make_variations import MakeVariations
 from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
@@ -135,6 +137,8 @@ JOB_TYPES: Final = (
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
+    JobType(JobKind.OFFER_VARIATIONS, QUICK, (OfferVariations,)),
+    JobType(JobKind.VARIATIONS, MAIN, (Connect, MakeVariations)),
     JobType(JobKind.EXTRACT, MAIN, (MakeExtract,)),
     JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
     JobType(JobKind.OPEN_PROJECT, MAIN, (OpenProject,)),

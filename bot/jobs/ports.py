@@ -1,6 +1,6 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +115,16 @@ class TopicGone(ChatGone):
 
 class Responder(Protocol):
     """Sends to one chat for a job."""
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """Let the progress message say which of the job's parts is being made, and ``result_path`` be that part's.
+
+        Args:
+            number: The part, from 1; 0 outside of them.
+            parts: How many there are.
+            name: What it is called.
+        """
+        ...
 
     def report_progress(self, progress: Progress) -> None:
         """Let the progress message show this from its next edit on. Cheap: it may be called for every chunk."""
@@ -243,6 +253,16 @@ class Responder(Protocol):
             ChatGone: Nobody is left to answer.
             FileGone: Telegram no longer has the file that was sent before.
             NeverArrived: The rest of the file did not come; nothing was sent.
+        """
+        ...
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """Send finished videos as one album, once for each idempotency key even across crashes.
+
+        Returns:
+            What became of each; ``None`` if they can't be sent so, and have to be delivered one by one.
         """
         ...
 

@@ -66,10 +66,10 @@ def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Vers
     """Return the version that a request made, behind what was there before it if that is the first one."""
     job, now = attempt.job, attempt.clock.now()
     restored = job.payload_as(EditPayload).version
-    words = bounded(" ".join(job.text.split()), MAX_WORDS_CHARS)
+    words = bounded(" ".join(job.text.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
     made = Version(
         number=1,
-        job_id=job.id,
+        job_id=attempt.part_id,
         words=words if restored is None else f"↩️ {version_name(restored)}",
         made_at=now,
         draft_digest=after.digest(),

@@ -203,7 +203,7 @@ async def _send(
         # Refused, or never sent: there is nothing to look for.
         await checkpoints.delete(MessageSend, idempotency_key)
         raise
-    done = _sent_message(message)
+    done = sent_message(message)
     await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
     # Where the message is now: a group may just have become a supergroup, which counts for itself.
     await sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id)
@@ -256,12 +256,13 @@ async def _find(
         except NetworkError:
             continue
         if isinstance(answer, Message):
-            return _sent_message(answer)
+            return sent_message(answer)
         return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
     return None
 
 
-def _sent_message(message: Message) -> SentMessage:
+def sent_message(message: Message) -> SentMessage:
+    """Return what is kept of a message that was sent."""
     sent = SentMessage(message_id=message.message_id, telegram_chat_id=message.chat.id)
     # A video without sound becomes an animation, which Telegram describes as a document as well.
     for kind in ("video", "animation", "document"):

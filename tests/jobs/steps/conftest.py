@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
-from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
@@ -141,6 +141,9 @@ class RecordingResponder:
     released: int = 0
     sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
     kinds_sent: dict[str, str] = field(default_factory=dict)
+    takes_albums: bool = True
+    album_error: Exception | None = None
+    albums: list[tuple[list[Result], TextMessage]] = field(default_factory=list)
     gone_file_ids: set[str] = field(default_factory=set)
     again: dict[str, tuple[str, str]] = field(default_factory=dict)
     posted: list[tuple[int, str, str]] = field(default_factory=list)
@@ -155,6 +158,9 @@ class RecordingResponder:
     def keys(self) -> list[str]:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        self.result_path = self.result_path.with_name(f"result-{number}.mp4" if number else "result.mp4")
 
     def report_progress(self, progress: Progress) -> None:
         self.reported.append(progress)
@@ -219,6 +225,19 @@ class RecordingResponder:
             await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
         return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        if self.album_error is not None:
+            raise self.album_error
+        if not self.takes_albums:
+            return None
+        self.albums.append((list(results), caption))
+        return [
+            Delivered(f"file {number}", message_id=77 + number, telegram_chat_id=4711)
+            for number in range(len(results))
+        ]
 
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         self.deleted.append((address, message_id, only_buttons))
