@@ -130,7 +130,7 @@ async def test_versions_are_made_and_sent_once_whenever_the_process_is_killed(wo
         offer = await world.ada.chat.wait(matching="should the 3 versions differ", timeout_s=PATIENCE_S)
         await world.at_rest()
 
-        await _kill_at(
+        await kill_at(
             world, first, at, lambda: world.ada.press(offer, "Different music", timeout_s=PATIENCE_S)
         )
         await world.ada.chat.wait(matching="the last of the 3 versions", timeout_s=PATIENCE_S)
