@@ -195,10 +195,18 @@ async def test_what_was_paid_for_is_never_asked_for_again_where_the_project_cann
     held_answer(attempt)  # It waits for the export, which costs nothing.
 
 
-async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500, "code": 5000},
+        {"status": 200, "body": '{"code": 0, "data": {}}', "content_type": "application/json"},
+    ],
+    ids=["refused", "without figures"],
+)
+async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault: dict[str, Any]) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": TRIM}, {"text": "I trimmed it. Check your account billing page."}])
-    await rig.nemo.fault("credits", times=-1, status=500, code=5000)
+    await rig.nemo.fault("credits", times=-1, **fault)
     attempt = rig.attempt(rig.job(text=TRIM))
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
