@@ -345,6 +345,27 @@ async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked
     assert len(await rig.nemo.messages()) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"code": 2999, "message": "KeyError: 'x'"}, "error.turn_unknown"),
+        ({"code": 2999, "message": "real people are not supported"}, "error.turn_person"),
+        ({"status": 400, "message": "KeyError: 'x'"}, "error.refused"),
+    ],
+)
+async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(
+    rig: Rig, fault: dict[str, Any], key: str
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.fault("message", times=-1, **fault)
+    with pytest.raises(JobEnded) as ended:
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
+            rig.attempt(rig.job(text="trim it"))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == key
+
+
 async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "Hm."}, *BUSY, {"text": "It is all there."}])
