@@ -428,8 +428,6 @@ class App:
             ),
             Delivery(
                 bot,
-                telegram_calls,
-                sent,
                 local=local,
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,

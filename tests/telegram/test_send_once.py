@@ -12,7 +12,7 @@ from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
+from bot.telegram.sending.send_once import PROBE_LIMIT, JobSender, SentMessageLog, number_sequence
 from tests.clocks import passing
 from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Died, Notebook, Start, Telegram
@@ -30,8 +30,8 @@ async def once(
         )
 
     job = new_job(chat=ChatKey(chat_id), message_id=None)
-    sending = send_once(checkpoints, key, job, telegram.telegram_calls, telegram.sent, send, edit)
-    return await passing(telegram.clock, sending)
+    sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
+    return await passing(telegram.clock, sender.send(key, send, edit))
 
 
 async def said(chat: ChatHandle) -> list[str]:

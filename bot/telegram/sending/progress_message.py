@@ -17,24 +17,21 @@ from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAsked,
     Checkpoint,
-    Checkpoints,
     MessageSend,
     SentMessage,
     worked_since,
 )
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
-from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import JobSender
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -68,20 +65,17 @@ class ProgressMessage:
     def __init__(
         self,
         bot: TelegramBot,
-        job: Job,
-        checkpoints: Checkpoints,
-        telegram_calls: TelegramCalls,
-        sent: SentMessageLog,
+        sender: JobSender,
         words: Words,
         clock: Clock,
         edit_every_s: float,
     ) -> None:
         self._bot = bot
-        self._job = job
-        self._checkpoints = checkpoints
-        self._telegram_calls = telegram_calls
-        self._rate_limiter = telegram_calls.rate_limiter
-        self._sent = sent
+        self._sender = sender
+        self._job = sender.job
+        self._checkpoints = sender.checkpoints
+        self._telegram_calls = sender.telegram_calls
+        self._rate_limiter = sender.telegram_calls.rate_limiter
         self._words = words
         self._clock = clock
         self._edit_every_s = edit_every_s
@@ -246,21 +240,12 @@ class ProgressMessage:
                     **fields,
                 )
 
-            place = {
-                "message_thread_id": self._job.chat.topic_id,
-                "reply_parameters": await reply_to(
-                    self._job, telegram_chat_id, self._checkpoints, self._sent
-                ),
-            }
+            place = await self._sender.place(telegram_chat_id)
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
-            await send_once(
-                self._checkpoints,
+            await self._sender.send(
                 PROGRESS_MESSAGE,
-                self._job,
-                self._telegram_calls,
-                self._sent,
                 send,
                 lambda telegram_chat_id, message_id: self._edit(
                     telegram_chat_id, message_id, text, SendPriority.FREE
@@ -320,7 +305,8 @@ class ProgressMessage:
         if message is None:
             return False
         is_covered = self._is_covered or (
-            self._job.chat.is_private and await self._sent.is_followed(self._job.chat, message.message_id)
+            self._job.chat.is_private
+            and await self._sender.sent.is_followed(self._job.chat, message.message_id)
         )
         if not is_covered:
             self._covered_since_s = None

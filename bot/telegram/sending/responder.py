@@ -45,11 +45,10 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import JobSender, SentMessageLog
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
@@ -82,21 +81,14 @@ class TelegramResponder:
         self._checkpoints = checkpoints
         self._bot = responders.bot
         self._telegram_calls = responders.telegram_calls
-        self._sent = responders.sent
+        self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
         self._files = responders.files
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
-            responders.bot,
-            job,
-            checkpoints,
-            responders.telegram_calls,
-            responders.sent,
-            self._words,
-            responders.clock,
-            responders.progress_edit_s,
+            responders.bot, self._sender, self._words, responders.clock, responders.progress_edit_s
         )
 
     def report_progress(self, progress: Progress) -> None:
@@ -262,7 +254,7 @@ class TelegramResponder:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **await self._sender.place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
@@ -315,8 +307,7 @@ class TelegramResponder:
 
         async with self._signs.uploading():
             return await self._delivery.deliver(
-                self._job,
-                self._checkpoints,
+                self._sender,
                 idempotency_key,
                 result,
                 self._words,
@@ -402,7 +393,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **await self._sender.place(chat_id)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -426,15 +417,8 @@ class TelegramResponder:
         send: Callable[[int, Acquired], Awaitable[Message]],
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
-        await send_once(
-            self._checkpoints, idempotency_key, self._job, self._telegram_calls, self._sent, send, edit
-        )
+        await self._sender.send(idempotency_key, send, edit)
         self._progress_message.cover()
-
-    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
-        """Return the parameters that say where in the chat a message goes."""
-        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
-        return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
@@ -452,7 +436,7 @@ class TelegramResponder:
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = await self._place(chat_id, is_reply=is_reply)
+            where = await self._sender.place(chat_id, is_reply=is_reply)
             return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
@@ -125,89 +126,133 @@ def number_sequence(chat_id: int) -> str:
     return str(chat_id) if chat_id < -1_000_000_000_000 else "own"
 
 
-async def send_once(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-    priority: SendPriority = SendPriority.ANSWER,
-    acquired: Acquired | None = None,
-) -> SentMessage:
-    """Send a message unless it is in the chat already.
+@dataclass(frozen=True, slots=True)
+class JobSender:
+    """Sends the messages of one job to its chat, each of them once."""
 
-    Args:
-        checkpoints: Where the job's sends are saved.
-        idempotency_key: What is sent; unique within the job.
-        job: The job that it is about, whose chat it goes to.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
-        probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
-        priority: How urgent the message is.
-        acquired: The rate limiter's permission, if the caller has waited for it.
+    job: Job  # the job
+    checkpoints: Checkpoints  # where its sends are saved
+    telegram_calls: TelegramCalls  # makes the calls
+    sent: SentMessageLog  # numbers of known messages
 
-    Raises:
-        ChatGone: Nobody is there.
-        OutcomeUnknown: Sent several times without an answer, and not found.
-        TelegramError: Refused.
-    """
-    chat_id = await telegram_calls.telegram_chat_id(job.chat.chat_id)
-    saved = checkpoints.load(MessageSend, idempotency_key)
-    for _ in range(SENDS_LIMIT):
-        if saved is not None and saved.sent is not None:
-            # The process may have died before it noted the number.
-            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id, job.chat, job.message_id)
-            return saved.sent
-        if saved is not None:
-            found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
-            if found is not None:
-                log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
-                await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
-                # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.record(chat_id, found.message_id, job.chat, job.message_id)
-                return found
-        # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-        permission = acquired or await telegram_calls.acquire(chat_id, priority)
-        acquired = None
-        saved = MessageSend(newest_before=await sent.newest(chat_id))
-        await checkpoints.save(saved, idempotency_key)
+    async def send(
+        self,
+        idempotency_key: str,
+        send: Callable[[int, Acquired], Awaitable[Message]],
+        probe_edit: Callable[[int, int], Awaitable[Any]],
+        priority: SendPriority = SendPriority.ANSWER,
+        acquired: Acquired | None = None,
+    ) -> SentMessage:
+        """Send a message unless it is in the chat already.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
+            probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+            priority: How urgent the message is.
+            acquired: The rate limiter's permission, if the caller has waited for it.
+
+        Raises:
+            ChatGone: Nobody is there.
+            OutcomeUnknown: Sent several times without an answer, and not found.
+            TelegramError: Refused.
+        """
+        chat_id = await self.telegram_calls.telegram_chat_id(self.job.chat.chat_id)
+        saved = self.checkpoints.load(MessageSend, idempotency_key)
+        for _ in range(SENDS_LIMIT):
+            if saved is not None and saved.sent is not None:
+                await self._record(saved.sent)  # The process may have died before it noted the number.
+                return saved.sent
+            if saved is not None:
+                found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is None:
+                    await self.telegram_calls.clock.sleep(SETTLE_S)
+                    found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is not None:
+                    log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
+                    await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                    # Noted last: if this attempt dies in between, the next one has to find the message again.
+                    await self._record(found)
+                    return found
+            # Before anything is saved: an attempt that ends while it waits has nothing to look for.
+            permission = acquired or await self.telegram_calls.acquire(chat_id, priority)
+            acquired = None
+            saved = MessageSend(newest_before=await self.sent.newest(chat_id))
+            await self.checkpoints.save(saved, idempotency_key)
+            try:
+                return await _wait_for_answer(self._send(idempotency_key, saved, send, permission))
+            except OutcomeUnknown:
+                log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
+        raise OutcomeUnknown(idempotency_key)
+
+    async def place(self, telegram_chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+        """Return the parameters that say where in the chat a message goes, and what it quotes."""
+        quoted = await self._quote(telegram_chat_id) if is_reply else None
+        return {"message_thread_id": self.job.chat.topic_id, "reply_parameters": quoted}
+
+    async def _quote(self, telegram_chat_id: int) -> ReplyParameters | None:
+        """Return how to quote the request.
+
+        Not in a private chat where nothing else came in between; if the request has no message; and if it was made
+        before the group became this supergroup.
+        """
+        job = self.job
+        if job.message_id is None or job.telegram_chat_id != telegram_chat_id:
+            return None
+        if job.chat.is_private:
+            gathered = self.checkpoints.load(Gathered) or Gathered()
+            parts = (file.message_id or 0 for file in job.files)
+            last = max(job.message_id, gathered.last_message_id, *parts)
+            if not await self.sent.is_followed(job.chat, last, but_by=job.message_id):
+                return None
+        return ReplyParameters(job.message_id, allow_sending_without_reply=True)
+
+    async def _record(self, done: SentMessage) -> None:
+        # Where the message is: a group may just have become a supergroup, which counts for itself.
+        await self.sent.record(done.telegram_chat_id, done.message_id, self.job.chat, self.job.message_id)
+
+    async def _send(
+        self,
+        idempotency_key: str,
+        saved: MessageSend,
+        send: Callable[[int, Acquired], Awaitable[Message]],
+        permission: Acquired,
+    ) -> SentMessage:
         try:
-            return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send, permission)
+            message = await self.telegram_calls.call(
+                self.job.chat.chat_id, lambda chat_id: send(chat_id, permission), repeatable=False
             )
         except OutcomeUnknown:
-            log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
-    raise OutcomeUnknown(idempotency_key)
+            raise
+        except Exception:
+            # Refused, or never sent: there is nothing to look for.
+            await self.checkpoints.delete(MessageSend, idempotency_key)
+            raise
+        done = _sent_message(message)
+        await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+        await self._record(done)
+        return done
 
+    async def _find(
+        self, chat_id: int, after: int, probe_edit: Callable[[int, int], Awaitable[Any]]
+    ) -> SentMessage | None:
+        for message_id in await self.sent.unknown(chat_id, after):
 
-async def _send(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    saved: MessageSend,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
-    permission: Acquired,
-) -> SentMessage:
-    try:
-        message = await telegram_calls.call(
-            job.chat.chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
-        )
-    except OutcomeUnknown:
-        raise
-    except Exception:
-        # Refused, or never sent: there is nothing to look for.
-        await checkpoints.delete(MessageSend, idempotency_key)
-        raise
-    done = _sent_message(message)
-    await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
-    # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id)
-    return done
+            async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
+                return await probe_edit(telegram_chat_id, message_id)
+
+            try:
+                answer = await self.telegram_calls.call(chat_id, edit, repeatable=True)
+            except BadRequest as error:
+                if refusal_of(error) is not Refusal.UNMODIFIED:
+                    continue  # No such message, somebody else's, or of another kind.
+                answer = None
+            except NetworkError:
+                continue
+            if isinstance(answer, Message):
+                return _sent_message(answer)
+            return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
+        return None
 
 
 async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMessage:
@@ -219,46 +264,6 @@ async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMes
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
-
-
-async def _find_with_retry(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    if found is None:
-        await telegram_calls.clock.sleep(SETTLE_S)
-        found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    return found
-
-
-async def _find(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    for message_id in await sent.unknown(chat_id, after):
-
-        async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
-            return await probe_edit(telegram_chat_id, message_id)
-
-        try:
-            answer = await telegram_calls.call(chat_id, edit, repeatable=True)
-        except BadRequest as error:
-            if refusal_of(error) is not Refusal.UNMODIFIED:
-                continue  # No such message, somebody else's, or of another kind.
-            answer = None
-        except NetworkError:
-            continue
-        if isinstance(answer, Message):
-            return _sent_message(answer)
-        return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
-    return None
 
 
 def _sent_message(message: Message) -> SentMessage:
