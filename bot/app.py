@@ -82,9 +82,10 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
-from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
@@ -304,6 +305,7 @@ class App:
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
+            guests=GuestMessages(bot, parts.telegram_calls, parts.redis),
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
             admins=settings.admins,
@@ -435,6 +437,8 @@ class App:
             self._clock,
             settings.progress_edit_s,
             parts.chats.encrypt,
+            GuestMessages(bot, telegram_calls, parts.redis),
+            settings.staging_chat,
         )
 
     def _worker(self, docket: Docket) -> Worker:

@@ -188,6 +188,12 @@ class Settings(BaseSettings):
         description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
         "supergroup gets a new id.",
     )
+    staging_chat: int | None = Field(
+        None,
+        description="Id of a chat or channel for guest mode, best of the bot's alone: a video for somebody who has not "
+        "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
+        "for the video instead.",
+    )
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
         description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
@@ -226,20 +232,15 @@ class Settings(BaseSettings):
         15.0,
         gt=0,
         le=600,
-        description=(
-            "Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the pauses "
-            "grow by half, but only as far as they add at most 2 s or a tenth to the render. NemoVideo's own client "
-            "waits 15 s at most; its skill documents say 30."
-        ),
+        description="Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the "
+        "pauses grow by half, but only as far as they add at most 2 s or a tenth to the render. NemoVideo's own client "
+        "waits 15 s at most; its skill documents say 30.",
     )
     progress_edit_s: float = Field(
         3.0, gt=0, le=60, description="Seconds at least between two edits of a job's progress message."
     )
     recovery_first_s: float = Field(
-        30.0,
-        gt=0,
-        le=600,
-        description="After an interrupted answer: seconds before the project is first polled.",
+        30.0, gt=0, le=600, description="Seconds from an interrupted answer to the first poll."
     )
     recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the polls after that.")
     recovery_readings: int = Field(

@@ -108,6 +108,14 @@ class Attachment:
         return self.kind == "document" and self.name.lower().endswith(".txt")
 
 
+@dataclass(frozen=True, slots=True)
+class GuestQuery:
+    """A message by which somebody called the bot into a chat where it is no member."""
+
+    id: str  # Telegram's; it can be answered once
+    chat_id: int  # the chat's id in Telegram
+
+
 def _read_chat(value: Any) -> Any:
     return ChatKey.parse(value) if isinstance(value, str) else value
 
@@ -140,6 +148,7 @@ class Job:
             files belong to; 0 stands for the id in ``chat``.
         is_press: Whether a pressed button asked for it: the message that it belongs to is the bot's own.
         chat_title: The group's name, for messages about it in private.
+        guest_query: What it answers, if the bot was called as a guest; ``chat`` is the person's private one then.
     """
 
     id: str
@@ -157,6 +166,7 @@ class Job:
     chat_title: str = ""
     language_code: str = ""
     is_press: bool = False
+    guest_query: GuestQuery | None = None
 
     def __post_init__(self) -> None:
         if not self.telegram_chat_id:

@@ -50,7 +50,8 @@ def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> t
     buttons: list[Button] = []
     if before is not None:
         show = ShowVersion(mark, str(before.number))
-        buttons.append(Button(text=f"◀ {version_name(before.number)}", action=show))
+        label = f"◀ {version_name(before.number)}"
+        buttons.append(Button(text=label, action=show) if before.number else Button("button.original", show))
     if after is not None:
         buttons.append(
             Button(text=f"{version_name(after.number)} ▶", action=ShowVersion(mark, str(after.number)))

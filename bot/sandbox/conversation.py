@@ -104,6 +104,7 @@ class Telegram(_Model):
     local: bool = False
     flood_limits: bool = True
     inline: bool = False
+    guest: bool = False
 
 
 class Quality(_Model):

@@ -163,8 +163,9 @@ class Player:
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
         topics = any(person.topics for person in self._conversation.people.values())
-        inline = self._conversation.telegram.inline
-        await self._people.ask("set_bot", bot=self._people.bot, topics=topics, inline=inline)
+        telegram = self._conversation.telegram
+        switches = {"topics": topics, "inline": telegram.inline, "guest": telegram.guest}
+        await self._people.ask("set_bot", bot=self._people.bot, **switches)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:

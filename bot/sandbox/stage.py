@@ -91,10 +91,11 @@ async def until(
 
 
 def is_progress_message(message: Seen) -> bool:
-    """Return whether a message is or was the progress message of a job."""
+    """Return whether a message is or was the progress message of a job; one of a guest becomes its result."""
+    is_guests = "guest_bot_caller_user" in message.json
     rows = [
         row
-        for version in message.versions
+        for version in (message.versions[-1:] if is_guests else message.versions)
         for row in version.get("reply_markup", {}).get("inline_keyboard", [])
     ]
     return any(button["text"].startswith(CANCEL_MARK) for row in rows for button in row)

@@ -204,6 +204,18 @@ inline_request_key = _of_chat(
 INLINE_REQUEST_TTL_S = 3600
 
 
+GUEST_MESSAGE = (
+    f"{NAMESPACE}guest_message:"  # GUEST_MESSAGE_TTL_S: the inline ID of the answer to a guest query
+)
+
+GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
+
+
+def guest_message_key(query_id: str) -> str:
+    """Return the key of the inline ID of the answer to a guest query."""
+    return f"{GUEST_MESSAGE}{query_id}"
+
+
 # Of the bot itself ----------------------------------------------------------------------------------------
 
 MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash

@@ -143,6 +143,7 @@ def test_only_the_code_pairs(text: str, pairs: bool) -> None:
 
 def test_what_only_botfather_can_change_is_said_while_it_needs_changing() -> None:
     wrong = {"can_join_groups": False, "can_read_all_group_messages": False}
-    right = {"can_join_groups": True, "can_read_all_group_messages": True, "has_topics_enabled": True}
-    assert len(at_botfather(wrong)) == 3
+    switches = ("supports_inline_queries", "supports_guest_queries", "has_topics_enabled")
+    right = dict.fromkeys(("can_join_groups", "can_read_all_group_messages", *switches), True)
+    assert len(at_botfather(wrong)) == 5
     assert at_botfather(right) == []

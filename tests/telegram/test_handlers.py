@@ -31,6 +31,7 @@ from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.send_once import SentMessageLog
 from bot.words import Words
@@ -110,6 +111,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
+        guests=GuestMessages(bot, calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
         alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],

@@ -39,7 +39,11 @@ class Connect:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        before, chat = attempt.load(Connected), await self._projects.chats.get_for(attempt.job)
+        before = attempt.load(Connected)
+        if before is None and attempt.job.guest_query is not None:
+            # Nothing of the person's other projects may come up where others see it; they can go back to them.
+            await self._projects.leave(attempt.job.chat)
+        chat = await self._projects.chats.get_for(attempt.job)
         if before is None:
             before = _connection(chat)
             await attempt.save(before)

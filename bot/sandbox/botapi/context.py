@@ -182,13 +182,13 @@ class Context:
             return {"external_reply": {"origin": origin_of(target.json), "message_id": message_id}, **quote}
         return {**reply_fields(chat, target, thread), **quote}
 
-    def keyboard(self) -> tuple[Json | None, Json | None]:
-        """Return the ``reply_markup`` as (inline keyboard, any other keyboard).
+    def keyboard(self, source: Params | None = None) -> tuple[Json | None, Json | None]:
+        """Return the ``reply_markup`` of the request, or of an object in it, as (inline keyboard, any other keyboard).
 
         Raises:
             ApiError: The markup, or one of its buttons, is invalid.
         """
-        given = self.params.json("reply_markup", "reply keyboard markup")
+        given = (source or self.params).json("reply_markup", "reply keyboard markup")
         if given is None:
             return None, None
         if not isinstance(given, dict):

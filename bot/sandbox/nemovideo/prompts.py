@@ -38,7 +38,7 @@ _UNDO = re.compile(
     re.IGNORECASE,
 )
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
-_REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|no(?: more)?|去掉|删掉|删除|移除|去除|不要)"
+_REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|\bno(?: more)?|去掉|删掉|删除|移除|去除|不要)"
 
 
 @dataclass(frozen=True, slots=True)

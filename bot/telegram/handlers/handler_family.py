@@ -30,6 +30,7 @@ from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.words import Words, bounded
 
 MAX_NAME_CHARS = 40  # of whoever pressed a button
@@ -48,6 +49,7 @@ class HandlerServices:
     refusals: FileRefusals  # tells which files can't be used
     telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
     presses: ButtonPresses  # reads and answers presses
+    guests: GuestMessages  # answers where the bot is a guest
     tokens_link: str  # where people copy their API token
     alerts: OperatorAlerts  # tells admins of troubles
     admins: Collection[int] = ()  # ids of the people who run the bot

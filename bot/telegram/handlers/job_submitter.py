@@ -90,14 +90,12 @@ class JobSubmitter:
         if arrival is None or arrival.kind != "beside":
             records.append(self.chats.extend_ttl(jobs[0].chat))
         # Side by side: somebody waits for the first sign.
-        jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*records))
+        jobs, _ = await asyncio.gather(self.in_language(update, jobs), asyncio.gather(*records))
         try:
             is_new = await self.job_queue.enqueue(jobs, update.update_id, arrival)
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
-            if isinstance(error, QuotaExceeded):
-                refusal = quota_exceeded(error.warning, self.job_queue.quotas)
+            refusal = self.refusal_of(error)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
@@ -112,6 +110,12 @@ class JobSubmitter:
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1])
         return is_new
+
+    def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
+        """Say why there is no room for a job."""
+        if isinstance(error, QuotaExceeded):
+            return quota_exceeded(error.warning, self.job_queue.quotas)
+        return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
 
     async def _warn(self, update: Update, job: Job) -> None:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
@@ -128,9 +132,10 @@ class JobSubmitter:
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
         job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=message))
-        return (await self._in_language(update, [job]))[0]
+        return (await self.in_language(update, [job]))[0]
 
-    async def _in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+    async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+        """Return jobs with the languages that their chats have chosen, or else that of whoever caused the update."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)

@@ -9,6 +9,7 @@ from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.chat_settings import SettingsHandlers
 from bot.telegram.handlers.edited_messages import EditedMessageHandlers
 from bot.telegram.handlers.group_events import GroupHandlers
+from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.ignored_messages import IgnoredMessages
 from bot.telegram.handlers.inline import InlineHandlers
@@ -36,6 +37,7 @@ def register_handlers(services: HandlerServices) -> None:
     requests = RequestHandlers(services, cancel, questions, new_project, posts)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
+    GuestModeHandlers(services).register()
     AdminCommands(services).register()
     login.register()
     cancel.register()

@@ -19,6 +19,7 @@ from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.reading.commands import find_command, nearest_command
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import read_payload
 
 
@@ -48,6 +49,9 @@ class StartHelpHandlers(HandlerFamily):
                 payload = EditPayload(needs_clip=edits_clip(typed))
                 await self._submitter.enqueue(update, [replace(job, payload=payload)])
                 return None
+        if argument == GUEST_START and chat_key(message).is_private:
+            await self._submitter.submit(update, QueueName.MAIN, JobKind.EXPORT)
+            return None
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)

@@ -26,7 +26,14 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
 POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "inline_query", "my_chat_member"]
+ALLOWED_UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "inline_query",
+    "guest_message",
+    "my_chat_member",
+]
 
 _ANOTHER_POLLER = "another_poller"  # the trouble, of which admins are told
 

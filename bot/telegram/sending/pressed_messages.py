@@ -26,7 +26,7 @@ from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
-_INPUT_MEDIA: Final = {
+INPUT_MEDIA: Final = {
     "video": InputMediaVideo,
     "animation": InputMediaAnimation,
     "document": InputMediaDocument,
@@ -89,7 +89,7 @@ class PressedMessages:
             markup = keyboard(view.buttons, words, self._bot.may_link)
             formatting: dict[str, Any]
             if isinstance(view, VideoView):
-                media = _INPUT_MEDIA[view.kind](
+                media = INPUT_MEDIA[view.kind](
                     view.file_id, caption=format_list(words, view.caption), parse_mode=ParseMode.HTML
                 )
                 return await self._bot.edit_message_media(

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import Message
@@ -26,19 +26,14 @@ from bot.jobs.messages import (
     SampleClip,
     TimelinePicture,
 )
-from bot.jobs.model import Attachment, Job, JobKind
+from bot.jobs.model import Attachment, Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
-from bot.media import decoder_process as decoding
 from bot.media.file_type import is_decompression_bomb, sniff
 from bot.media.kinds import fitting_name, is_usable, kind_of
 from bot.media.shrink import smaller_path
-from bot.runtime.clock import Clock
 from bot.telegram.reading.attachments import safe_name
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.file_messages import edit_to_same, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
@@ -48,10 +43,13 @@ from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.results import result_path
-from bot.telegram.sending.send_once import JobSender, SentMessageLog
+from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
+
+if TYPE_CHECKING:
+    from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
 
@@ -451,34 +449,3 @@ class TelegramResponder:
             return await send_in_best_form(call, form)
 
         await self._send_once(idempotency_key, send, edit)
-
-
-@dataclass(frozen=True, slots=True)
-class TelegramResponders:
-    """Makes responders, and holds what they share.
-
-    Args:
-        bot: The bot that sends.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        files: Opens files that lie with Telegram.
-        delivery: Sends finished videos.
-        clock: Source of time; tests pass a manual one.
-        progress_edit_s: Least pause between two edits of a progress message, in seconds.
-        encrypt: Encrypts what is kept for somebody's private chat.
-    """
-
-    bot: TelegramBot
-    telegram_calls: TelegramCalls
-    sent: SentMessageLog
-    files: FileDownloads
-    delivery: Delivery
-    clock: Clock
-    progress_edit_s: float
-    encrypt: Callable[[ChatKey, str, str], str]
-
-    def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
-        """See ``ports.ResponderFactory``."""
-        if job.kind in (JobKind.EDIT, JobKind.EXPORT):
-            decoding.start()  # Started by the time the video is there.
-        return TelegramResponder(self, job, checkpoints)

@@ -46,6 +46,7 @@ from tests.sandbox.nemovideo.caller import Caller, texts
         ("remove the sound", [Volume(0)]),
         ("去掉声音", [Volume(0)]),
         ("no music please", [Remove("music")]),
+        ("add calm piano music", [Music("Calm")]),
         ("把两段视频合起来", [AddClips()]),
         ("cut out the middle 2 seconds", []),
         ("剪掉中间两秒", []),
