@@ -146,6 +146,7 @@ class ChatFields(SharedFields):
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
         last_only_job_id: The waiting request before which no other is rendered.
+        takes_name: Whether this is a topic that gets the name of its project.
         kept_prompt: An example that waits for the clip that it edits.
         kept_prompt_until: How long it waits.
         caption_job_id: The post to a channel whose caption is the next message.
@@ -167,6 +168,7 @@ class ChatFields(SharedFields):
     answer_job_id: str | None = None
     answer_session_id: str | None = None
     last_only_job_id: str | None = None
+    takes_name: bool = False
     kept_prompt: str | None = None
     kept_prompt_until: UtcTime | None = None
     caption_job_id: str | None = None
@@ -492,6 +494,6 @@ class Chats:
             await transaction.execute()
 
     def _extend_ttl(self, transaction: Pipeline, key: ChatKey) -> None:
-        own = (chat_key(str(key)), results_key(str(key)), projects_key(str(key)))
+        own = (chat_key(str(key)), results_key(str(key)), projects_key(str(key.of_projects)))
         for name in {chat_key(str(key.of_account)), *own}:
             transaction.expire(name, self._ttl_s)

@@ -29,6 +29,7 @@ class ListedProject(BaseModel):
         used_at: When it was last changed or opened, UTC.
         duration_ms: The length of its timeline; None if that is empty or unknown.
         is_lost: Whether NemoVideo no longer had it when it was last asked.
+        topic_id: The topic where it was last used; ``save`` sets it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class ListedProject(BaseModel):
     used_at: AwareDatetime
     duration_ms: int | None = None
     is_lost: bool = False
+    topic_id: int | None = None
 
     @property
     def mark(self) -> str:
@@ -62,11 +64,11 @@ class ProjectList:
 
     async def all(self, key: ChatKey) -> list[ListedProject]:
         """Return a chat's projects, those that were used last first."""
-        return _read(await cast(Any, self._redis.hvals(projects_key(str(key)))))
+        return _read(await cast(Any, self._redis.hvals(_name(key))))
 
     async def find(self, key: ChatKey, mark: str) -> ListedProject | None:
         """Return the project with a mark, if the chat's list has it."""
-        text = await cast(Any, self._redis.hget(projects_key(str(key)), mark))
+        text = await cast(Any, self._redis.hget(_name(key), mark))
         return None if text is None else ListedProject.model_validate_json(text)
 
     async def save(self, key: ChatKey, change: ListedProject) -> None:
@@ -76,7 +78,7 @@ class ProjectList:
             key: Which chat.
             change: What is known of the project now. One that is not in the list yet is added.
         """
-        name = projects_key(str(key))
+        name, change = _name(key), change.model_copy(update={"topic_id": key.topic_id})
 
         async def write(pipe: Pipeline) -> None:
             found = {one.mark: one for one in _read(await cast(Any, pipe.hvals(name)))}
@@ -88,7 +90,7 @@ class ProjectList:
             pipe.hset(name, change.mark, found[change.mark].model_dump_json())
             if gone := found.keys() - {one.mark for one in kept}:
                 pipe.hdel(name, *gone)
-                pipe.delete(*(versions_key(str(key), mark) for mark in gone))
+                pipe.delete(*(versions_key(str(key.of_projects), mark) for mark in gone))
             pipe.expire(name, self._ttl_s)
 
         await self._redis.transaction(cast(Any, write), name)
@@ -96,9 +98,13 @@ class ProjectList:
     async def delete(self, key: ChatKey, mark: str) -> None:
         """Forget a project and its versions."""
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hdel(projects_key(str(key)), mark)
-            transaction.delete(versions_key(str(key), mark))
+            transaction.hdel(_name(key), mark)
+            transaction.delete(versions_key(str(key.of_projects), mark))
             await transaction.execute()
+
+
+def _name(key: ChatKey) -> str:
+    return projects_key(str(key.of_projects))
 
 
 def _read(texts: list[str]) -> list[ListedProject]:

@@ -76,7 +76,7 @@ class Versions:
             key: The project's chat.
             mark: Its mark, see ``project_list``.
         """
-        return _read(await cast(Any, self._redis.hvals(versions_key(str(key), mark))))
+        return _read(await cast(Any, self._redis.hvals(_name(key, mark))))
 
     async def add(self, key: ChatKey, mark: str, *versions: Version) -> None:
         """Add versions that follow the latest one; a request adds its own once.
@@ -86,7 +86,7 @@ class Versions:
             mark: Its mark.
             *versions: The versions; their numbers count only in a project without any.
         """
-        name = versions_key(str(key), mark)
+        name = _name(key, mark)
 
         async def write(pipe: Pipeline) -> None:
             before = _read(await cast(Any, pipe.hvals(name)))
@@ -122,7 +122,11 @@ class Versions:
             if version.draft_digest == draft_digest:
                 video = {"file_id": file_id, "kind": kind, "picture_id": picture_id or version.picture_id}
                 text = version.model_copy(update=video).model_dump_json()
-                await cast(Any, self._redis.hset(versions_key(str(key), mark), str(version.number), text))
+                await cast(Any, self._redis.hset(_name(key, mark), str(version.number), text))
+
+
+def _name(key: ChatKey, mark: str) -> str:
+    return versions_key(str(key.of_projects), mark)
 
 
 def _read(texts: list[str]) -> list[Version]:

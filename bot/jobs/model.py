@@ -29,6 +29,7 @@ from bot.jobs.payloads import (
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
+    VariationsPayload,
     WatchPayload,
 )
 
@@ -52,6 +53,8 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    OFFER_VARIATIONS = "offer_variations"  # ask what versions of the project should differ in, with the price
+    VARIATIONS = "variations"  # make versions of the project that differ in one thing
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
@@ -180,6 +183,8 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.OFFER_VARIATIONS: VariationsPayload,
+    JobKind.VARIATIONS: VariationsPayload,
     JobKind.EXTRACT: ExtractPayload,
     JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,

@@ -55,6 +55,13 @@ UNDOING = {
     "the agent is done": Held("message", "answer"),
     "the earlier video is on its way": Held(method="sendVideo"),
 }
+VARYING = {
+    "the first version is being made": Held("message", "work"),
+    "the first version is done": Held("message", "answer"),
+    "the first version is rendered": Held("render", "before"),
+    "the album is on its way": Held(method="sendMediaGroup"),
+    "the progress message is on its way": Held(method="sendMessage"),
+}
 
 
 async def test_a_project_is_opened_once_whenever_the_process_is_killed(worlds: Worlds) -> None:
@@ -107,3 +114,32 @@ async def test_an_edit_is_undone_once_whenever_the_process_is_killed(worlds: Wor
         assert len(await world.nemo.renders()) == 2  # The video of before is there already.
 
     await worlds.at_each(UNDOING, play)
+
+
+async def test_versions_are_made_and_sent_once_whenever_the_process_is_killed(worlds: Worlds) -> None:
+    async def play(world: World, at: Held) -> None:
+        first = world.bots.start()
+        await world.prompt()
+        await world.videos()
+        await world.at_rest()
+        await world.ada.say("make 3 versions with different music")
+        offer = await world.ada.chat.wait(matching="should the 3 versions differ", timeout_s=PATIENCE_S)
+        await world.at_rest()
+
+        await _kill_at(
+            world, first, at, lambda: world.ada.press(offer, "Different music", timeout_s=PATIENCE_S)
+        )
+        await world.ada.chat.wait(matching="the last of the 3 versions", timeout_s=PATIENCE_S)
+        await world.at_rest()
+        assert len(await world.videos(4)) == 4
+        assert len([seen for seen in await world.said() if "the last of the 3 versions" in seen.text]) == 1
+        assert [message.text.partition(",")[0] for message in await world.nemo.messages()] == [
+            TITLE,
+            "Use calm music",
+            "Use upbeat music",
+            "Use cinematic music",
+        ]
+        assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
+        assert len(await world.nemo.renders()) == 4
+
+    await worlds.at_each(VARYING, play)

@@ -140,7 +140,9 @@ class TurnCredits:
         job = self._attempt.job
         is_generation = asks_for_generation(self._turn.prompt or job.text)
         estimate = GENERATION_CREDITS if is_generation else EDIT_CREDITS
-        scope = await self._limits.reserve(job, self._turn.number, estimate, reading.balance)
+        scope = await self._limits.reserve(
+            job, self._attempt.turn_id(self._turn.number), estimate, reading.balance
+        )
         if scope is not None:
             retry = Button("button.retry", Retry(job.id))
             params = {"anew_in": Seconds(self._limits.resets_in_s)}

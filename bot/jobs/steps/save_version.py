@@ -4,6 +4,7 @@ from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
 from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import Topics
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
@@ -20,13 +21,14 @@ class SavingVersion(Checkpoint):
 class SaveVersion:
     """Put the project into the chat's list, and its draft among its versions if that has changed.
 
-    The list has its length and, the first time, the request's words as its name.
+    The list has its length and, the first time, the request's words as its name, which its topic gets too.
     """
 
     name = "save_version"
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, topics: Topics) -> None:
         self._chats = projects.chats
+        self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -56,16 +58,18 @@ class SaveVersion:
             name=name or bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS),
         )
         await self._chats.project_list.save(key, noted)
+        if noted.name and not name and chat.takes_name:
+            await self._topics.rename(key, noted.name)
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:
     """Return the version that a request made, behind what was there before it if that is the first one."""
     job, now = attempt.job, attempt.clock.now()
     restored = job.payload_as(EditPayload).version
-    words = bounded(" ".join(job.text.split()), MAX_WORDS_CHARS)
+    words = bounded(" ".join(job.text.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
     made = Version(
         number=1,
-        job_id=job.id,
+        job_id=attempt.part_id,
         words=words if restored is None else f"↩️ {version_name(restored)}",
         made_at=now,
         draft_digest=after.digest(),

@@ -56,6 +56,7 @@ class ProgressMoved(Checkpoint):
     """Saved before the message is sent again further down: the one that it replaces has to be deleted."""
 
     name = "progress_moved"
+    is_shared = True
     message: SentMessage
 
 
@@ -92,9 +93,22 @@ class ProgressMessage:
         self._late_send: asyncio.Task[None] | None = None
         self._is_covered = False  # whether the job itself sent something since
         self._covered_since_s: float | None = None
+        self._part: LocalizedMessage | None = None
+        self._part_begins, self._part_share = 0.0, 1.0  # of the whole job
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """Show from now on which part of the job is being made; see ``ports.Responder``."""
+        self._part, self._part_begins, self._part_share = None, 0.0, 1.0
+        if name is not None:
+            self._part = LocalizedMessage("progress.part", {"number": number, "total": parts, "name": name})
+            self._part_begins, self._part_share = (number - 1) / parts, 1 / parts
 
     def set(self, progress: Progress) -> None:
         """Show this from the next edit on."""
+        fraction, until = (
+            self._part_begins + self._part_share * share for share in (progress.fraction, progress.until)
+        )
+        progress = replace(progress, part=self._part, fraction=fraction, until=until)
         self._bar.set(progress)
         if progress.preview is None:
             progress = replace(progress, preview=self._progress.preview)
@@ -435,6 +449,8 @@ def compose(
         params = {"stage": LocalizedMessage(key, params), "left": left}
         key = "progress.with_left" if left_s else "progress.longer"
     lines = [str(format_message(words, key, params))]
+    if progress.part is not None:
+        lines.insert(0, str(format_message(words, progress.part.key, progress.part.params)))
     if not progress.stage.startswith("progress.queued"):
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)

@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -24,17 +24,15 @@ from bot.jobs.messages import (
     PrivateMessage,
     Progress,
     SampleClip,
+    TextMessage,
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
-from bot.media.file_type import is_decompression_bomb, sniff
-from bot.media.kinds import fitting_name, is_usable, kind_of
-from bot.media.shrink import smaller_path
-from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.file_messages import edit_to_same, post_to_channel, send_as
+from bot.telegram.sending.downloads import FileCopies
+from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
@@ -42,7 +40,8 @@ from bot.telegram.sending.private_messages import encrypted, for_group, for_owne
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.results import result_path
+from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
@@ -52,16 +51,6 @@ if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
-
-_PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
-"""What Telegram shows as a photo; an animated picture stays a file."""
-
-
-class FileCopies(Checkpoint):
-    """Copies of files that a local Bot API server made for the job."""
-
-    name = "file_copies"
-    paths: tuple[str, ...] = ()
 
 
 class TelegramResponder:
@@ -84,10 +73,16 @@ class TelegramResponder:
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
+        self._part = 0
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
             responders.bot, self._sender, self._words, responders.clock, responders.progress_edit_s
         )
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """See ``ports.Responder``."""
+        self._part = number
+        self._progress_message.begin_part(number, parts, name)
 
     def report_progress(self, progress: Progress) -> None:
         """See ``ports.Responder``."""
@@ -135,13 +130,12 @@ class TelegramResponder:
     @property
     def result_path(self) -> Path:
         """See ``ports.Responder``."""
-        return result_path(self._delivery.work_dir, self._job.id)
+        return result_path(self._delivery.work_dir, self._job.id, self._part)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        for path in (self.result_path, smaller_path(self.result_path)):
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard_results, self._delivery.work_dir, self._job.id)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -206,13 +200,7 @@ class TelegramResponder:
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
     ) -> None:
         """See ``ports.Responder``."""
-        found = sniff(content)
-        kind = kind_of(found, name, content_type, "document")
-        name = safe_name(name or "file", kind or "bin")
-        if found is not None and kind is not None and is_usable(kind):
-            name = fitting_name(name, kind)  # The agent's name and type may be wrong.
-        if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
-            kind_sent = "photo"
+        name, kind_sent = name_and_kind(name, content_type, content, kind_sent)
         try:
             await self._send_as_or_file(idempotency_key, name, content, kind_sent)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
@@ -314,6 +302,14 @@ class TelegramResponder:
                 in_private=in_private,
                 may_be_kept=may_be_kept,
             )
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """See ``ports.Responder``."""
+        album = ResultAlbum(self._bot, self._sender, self._delivery, self._words)
+        async with self._signs.uploading():
+            return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""

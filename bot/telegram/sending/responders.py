@@ -48,7 +48,7 @@ class TelegramResponders:
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.ResponderFactory``."""
-        if job.kind in (JobKind.EDIT, JobKind.EXPORT):
+        if job.kind in (JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS):
             decoding.start()  # Started by the time the video is there.
         if job.guest_query is not None:
             return GuestResponder(self, job, job.guest_query, checkpoints)

@@ -228,7 +228,7 @@ class JobSender:
             # Refused, or never sent: there is nothing to look for.
             await self.checkpoints.delete(MessageSend, idempotency_key)
             raise
-        done = _sent_message(message)
+        done = sent_message(message)
         await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
         await self._record(done)
         return done
@@ -250,7 +250,7 @@ class JobSender:
             except NetworkError:
                 continue
             if isinstance(answer, Message):
-                return _sent_message(answer)
+                return sent_message(answer)
             return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
         return None
 
@@ -266,7 +266,8 @@ async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMes
         raise
 
 
-def _sent_message(message: Message) -> SentMessage:
+def sent_message(message: Message) -> SentMessage:
+    """Return what is kept of a message that was sent."""
     sent = SentMessage(message_id=message.message_id, telegram_chat_id=message.chat.id)
     # A video without sound becomes an animation, which Telegram describes as a document as well.
     for kind in ("video", "animation", "document"):
