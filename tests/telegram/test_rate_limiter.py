@@ -347,7 +347,7 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
 
 
 async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
-    async def send(chat: int, acquired: Acquired) -> Message:
+    async def send(chat: int, acquired: Acquired, _reply: dict[str, Any]) -> Message:
         return await worker.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:

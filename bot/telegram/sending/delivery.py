@@ -357,7 +357,7 @@ class Delivery:
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 fields["rate_limit_args"] = acquired
                 if result.file_id:
@@ -378,7 +378,6 @@ class Delivery:
                         raise NeverArrived from error  # A body without its end is no request.
                     raise
 
-            place = await sender.place(chat_id)
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

@@ -92,6 +92,7 @@ class ProgressMessage:
         self._edits: asyncio.Task[None] | None = None
         self._late_send: asyncio.Task[None] | None = None
         self._is_covered = False  # whether the job itself sent something since
+        self._was_just_sent = False  # nothing can be below it yet
         self._covered_since_s: float | None = None
         self._part: LocalizedMessage | None = None
         self._part_begins, self._part_share = 0.0, 1.0  # of the whole job
@@ -245,7 +246,7 @@ class ProgressMessage:
             "reply_markup": self._keyboard(self._buttons),
         }
 
-        async def send(telegram_chat_id: int, acquired: Acquired) -> Message:
+        async def send(telegram_chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
@@ -254,7 +255,7 @@ class ProgressMessage:
                     **fields,
                 )
 
-            place = await self._sender.place(telegram_chat_id)
+            self._was_just_sent = True
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
@@ -318,10 +319,12 @@ class ProgressMessage:
         message, now_s = self._message, self._clock.monotonic_s()
         if message is None:
             return False
-        is_covered = self._is_covered or (
-            self._job.chat.is_private
-            and await self._sender.sent.is_followed(self._job.chat, message.message_id)
-        )
+        is_covered = self._is_covered
+        if not is_covered and self._job.chat.is_private:
+            if self._was_just_sent:
+                self._was_just_sent = False
+                return False
+            is_covered = await self._sender.sent.is_followed(self._job.chat, message.message_id)
         if not is_covered:
             self._covered_since_s = None
             return False

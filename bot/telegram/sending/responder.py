@@ -42,7 +42,7 @@ from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
-from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_once import JobSender, Send
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
@@ -235,12 +235,12 @@ class TelegramResponder:
     ) -> None:
         form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, {**form, **await self._sender.place(chat_id)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
@@ -376,7 +376,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_photo(
                     chat_id,
@@ -387,7 +387,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **await self._sender.place(chat_id)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -408,7 +408,7 @@ class TelegramResponder:
     async def _send_once(
         self,
         idempotency_key: str,
-        send: Callable[[int, Acquired], Awaitable[Message]],
+        send: Send,
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
         await self._sender.send(idempotency_key, send, edit)
@@ -424,14 +424,15 @@ class TelegramResponder:
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = await self._sender.place(chat_id, is_reply=is_reply)
-            return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
+            if not is_reply:
+                place["reply_parameters"] = None
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:

@@ -60,7 +60,7 @@ class ResultAlbum:
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 with contextlib.ExitStack() as files:
                     album = await self._bot.send_media_group(
@@ -74,7 +74,7 @@ class ResultAlbum:
                 messages.extend(map(sent_message, album))
                 return album[0]
 
-            return await send_in_best_form(call, {**form, **await sender.place(chat_id)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await self._bot.edit_message_caption(
