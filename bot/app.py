@@ -84,10 +84,11 @@ from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 
@@ -355,6 +356,7 @@ class App:
             chats=parts.chats,
             cards=parts.cards,
             job_queue=parts.job_queue,
+            topics=PrivateTopics(parts.bot, parts.telegram_calls),
             group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis, self._clock),
             close_position_message=close_position_message(parts.job_queue, pressed_messages),
             guest_accounts=parts.guest_accounts,

@@ -232,6 +232,16 @@ class RestoreVersion(ButtonAction, name="restore_version"):
     number: str
 
 
+class OfferVariations(ButtonAction, name="offer_variations"):
+    """Ask what several versions of the project should differ in."""
+
+
+class MakeVariations(ButtonAction, name="make_variations"):
+    """Make versions of the project that differ in their ``music``, ``title`` or ``format``."""
+
+    topic: str
+
+
 class Compare(ButtonAction, name="compare"):
     """Show a version of the project with a mark and the latest one side by side."""
 

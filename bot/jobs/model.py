@@ -29,6 +29,7 @@ from bot.jobs.payloads import (
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
+    VariationsPayload,
     WatchPayload,
 )
 
@@ -52,6 +53,8 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    OFFER_VARIATIONS = "offer_variations"  # ask what versions of the project should differ in, with the price
+    VARIATIONS = "variations"  # make versions of the project that differ in one thing
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
     POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
@@ -180,6 +183,8 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.OFFER_VARIATIONS: VariationsPayload,
+    JobKind.VARIATIONS: VariationsPayload,
     JobKind.EXTRACT: ExtractPayload,
     JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
@@ -209,6 +214,11 @@ def retry_id(job_id: str) -> str:
 def look_id(job_id: str, look: int) -> str:
     """Return the id of the job that looks after another one for the nth time."""
     return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
+def guest_job_id(query_id: str) -> str:
+    """Return the id of the job that a guest query asks for: the same when its update comes again."""
+    return hashlib.sha256(f"guest query {query_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:

@@ -43,6 +43,12 @@ class ExportPayload(Payload):
     project: str = ""  # that project's mark
 
 
+class VariationsPayload(Payload):
+    """A request for versions of the project that differ in one thing."""
+
+    topic: str = ""  # a ``variations.Topic``; empty while it is not chosen
+
+
 class ExtractPayload(Payload):
     """A request for something else to be made of a finished video, which is the job's file."""
 

@@ -29,6 +29,9 @@ class PhraseAction(StrEnum):
     HELP = "help"
     CANCEL = "cancel"
     SETTINGS = "settings"
+    VARY_MUSIC = "vary_music"
+    VARY_TITLE = "vary_title"
+    VARY_FORMAT = "vary_format"
 
 
 MAX_PHRASE_CHARS = 80  # a longer message is always a request

@@ -133,8 +133,8 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case TitleSize(factor):
             return _title_size(draft, factor)
-        case Title(text):
-            text = text or _fitting_title(draft)
+        case Title(text, end):
+            text = text or f"{_fitting_title(draft)}{end}"
             drafts.add_title(draft, text)
             return AppliedPrompt(
                 "add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。"

@@ -37,6 +37,9 @@ _UNDO = re.compile(
     r"|撤销|撤回|退回|恢复(?:到|成)?(?:上一|之前|原))",
     re.IGNORECASE,
 )
+_FIRST_UNDO = re.compile(
+    r"\n\s*(?:before that, put the timeline back|在此之前，先把时间线恢复)", re.IGNORECASE
+)
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
 _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|\bno(?: more)?|去掉|删掉|删除|移除|去除|不要)"
 
@@ -76,9 +79,10 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """Add a title; ``None`` leaves its words to the agent."""
+    """Add a title; ``None`` leaves its words to the agent, ``end`` is what they end with then."""
 
     text: str | None
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ def parse(text: str) -> list[Prompt]:
     Returns:
         What to do, in order; empty if it asks for nothing.
     """
+    if first := _FIRST_UNDO.search(text):
+        return [Undo(), *parse(text[: first.start()])]
     words = " ".join(text.split())
     if _UNDO.match(words):
         return [Undo()]
@@ -321,7 +327,11 @@ def _title(text: str) -> Title | None:
             text,
         )
     )
-    return Title(words[1].strip(" .!。！") or None) if words else Title(None)
+    if words:
+        return Title(words[1].strip(" .!。！") or None)
+    return Title(
+        None, end="?" if _has(r"question|提问", text) else "!" if _has(r"playful|俏皮", text) else ""
+    )
 
 
 def _music(text: str, *, with_is_enough: bool) -> Music | None:

@@ -4,9 +4,10 @@ from telegram import ChatMember, ChatMemberUpdated, Update
 from telegram.constants import ChatType
 from telegram.ext import ChatMemberHandler, filters
 
+from bot.chats.chats import ChatFields
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import may_write, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import posts
 
@@ -18,6 +19,7 @@ class GroupHandlers(HandlerFamily):
         """Add the handlers."""
         self.on_message(filters.StatusUpdate.PINNED_MESSAGE, self._pinned)
         self.on_message(filters.StatusUpdate.MIGRATE, self._migrated)
+        self.on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED, self._topic_created)
         membership = ChatMemberHandler(self._membership, ChatMemberHandler.MY_CHAT_MEMBER)
         self._services.application.add_handler(membership)
 
@@ -32,6 +34,14 @@ class GroupHandlers(HandlerFamily):
             await self._services.telegram_ids.record_migration(here, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
             await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
+
+    async def _topic_created(self, update: Update, context: Context) -> None:
+        """Let a topic of a private chat that nobody has named get the name of its project."""
+        message = message_of(update)
+        key, created = chat_key(message), message.forum_topic_created
+        await self._submitter.record(message)
+        if key.is_private and created is not None and created.is_name_implicit:
+            await self._submitter.chats.update(key, ChatFields(takes_name=True))
 
     async def _membership(self, update: Update, context: Context) -> None:
         """Introduce the bot to a group that it joins, and stop all jobs of a chat where it can't write any more.

@@ -2,7 +2,7 @@
 
 from telegram import InlineKeyboardMarkup
 
-from bot.jobs.buttons import MakeExtract, Post, RunSuggestion, ShowMore
+from bot.jobs.buttons import MakeExtract, OfferVariations, Post, RunSuggestion, ShowMore
 from bot.jobs.messages import Button
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import ExtractPayload
@@ -28,6 +28,7 @@ class MoreHandlers(HandlerFamily):
             return OLD_BUTTON
         words = await self.words_for(press)
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
+        extra.append(Button("button.variations", OfferVariations()))
         extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
         if press.chat.is_private and await self._submitter.chats.channels.all(press.chat.chat_id):
             extra.append(Button("button.post", Post()))

@@ -28,10 +28,11 @@ class NewProjectHandlers(HandlerFamily):
         self.on_press(self._keep, KeepProject)
 
     async def begin_or_ask(self, update: Update, context: Context) -> None:
-        """Begin an empty project, or ask first where the present one has something in it."""
+        """Begin an empty project, or ask first where the present one has something in it and would give way."""
         chats = self._submitter.chats
         chat = await chats.get(chat_key(message_of(update)))
-        if await chats.has_content(chat):
+        has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
+        if not has_topics and await chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
         else:
             await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)

@@ -15,6 +15,7 @@ from bot.telegram.handlers.new_project import last_editor_id
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import bounded
 
 _GONE = PressReply("projects.gone")
@@ -49,6 +50,11 @@ class ProjectHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage("projects.none"))
         renamed = ListedProject(session_id=chat.session_id, used_at=self._submitter.clock.now(), name=name)
         await chats.project_list.save(key, renamed)
+        if key.is_private and key.topic_id is not None:
+            topic = context.bot.edit_forum_topic(
+                key.chat_id, key.topic_id, name, rate_limit_args=SendPriority.FREE
+            )
+            context.application.create_task(topic, update, name="rename topic")
         await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
 
     async def _list(self, press: Press, action: ListProjects) -> PressReply:

@@ -12,7 +12,7 @@ from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.payloads import ExportPayload, SayPayload
+from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
@@ -77,8 +77,8 @@ class RequestHandlers(HandlerFamily):
             return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
-        if phrase is not None:
+        phrase = None if has_file else action_for(text)
+        if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
@@ -105,6 +105,9 @@ class RequestHandlers(HandlerFamily):
                 await self._cancel.cancel(update, context)
             case PhraseAction.NEW:
                 await self._new_project.begin_or_ask(update, context)
+            case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
+                chosen = VariationsPayload(topic=phrase.removeprefix("vary_"))
+                await self._submitter.submit(update, QueueName.QUICK, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
                 output = requested_output(text) if phrase is PhraseAction.EXPORT else ()

@@ -16,6 +16,7 @@ import structlog
 from telegram import Bot, File
 from telegram.error import BadRequest, NetworkError
 
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
 from bot.jobs.sample_clip import SAMPLE, open_sample
@@ -44,6 +45,14 @@ OnCopy = Callable[[str], Awaitable[None]]
 """Takes the path of a copy, without the bot's token in it."""
 
 _TOKEN = "{token}"  # noqa: S105 - a placeholder
+
+
+class FileCopies(Checkpoint):
+    """Copies of files that a local Bot API server made for the job."""
+
+    name = "file_copies"
+    is_shared = True
+    paths: tuple[str, ...] = ()
 
 
 class FileDownloads:

@@ -8,9 +8,27 @@ from telegram.error import BadRequest
 
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone
+from bot.media.file_type import is_decompression_bomb, sniff
+from bot.media.kinds import fitting_name, is_usable, kind_of
+from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.rate_limiter import SendPriority
+
+_PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
+"""What Telegram shows as a photo; an animated picture stays a file."""
+
+
+def name_and_kind(name: str, content_type: str, content: bytes, kind_sent: str) -> tuple[str, str]:
+    """Return the name that a file is sent under, and as what; see ``ports.Responder.send_file``."""
+    found = sniff(content)
+    kind = kind_of(found, name, content_type, "document")
+    name = safe_name(name or "file", kind or "bin")
+    if found is not None and kind is not None and is_usable(kind):
+        name = fitting_name(name, kind)  # The agent's name and type may be wrong.
+    if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
+        kind_sent = "photo"
+    return name, kind_sent
 
 
 async def send_as(

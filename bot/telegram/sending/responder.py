@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -24,27 +24,25 @@ from bot.jobs.messages import (
     PrivateMessage,
     Progress,
     SampleClip,
+    TextMessage,
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
-from bot.media.file_type import is_decompression_bomb, sniff
-from bot.media.kinds import fitting_name, is_usable, kind_of
-from bot.media.shrink import smaller_path
-from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.file_messages import edit_to_same, post_to_channel, send_as
+from bot.telegram.sending.downloads import FileCopies
+from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.results import result_path
-from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.results import discard_results, result_path
+from bot.telegram.sending.send_once import Send, send_once
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
@@ -53,16 +51,6 @@ if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
-
-_PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
-"""What Telegram shows as a photo; an animated picture stays a file."""
-
-
-class FileCopies(Checkpoint):
-    """Copies of files that a local Bot API server made for the job."""
-
-    name = "file_copies"
-    paths: tuple[str, ...] = ()
 
 
 class TelegramResponder:
@@ -85,6 +73,7 @@ class TelegramResponder:
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
+        self._part = 0
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
             responders.bot,
@@ -96,6 +85,11 @@ class TelegramResponder:
             responders.clock,
             responders.progress_edit_s,
         )
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """See ``ports.Responder``."""
+        self._part = number
+        self._progress_message.begin_part(number, parts, name)
 
     def report_progress(self, progress: Progress) -> None:
         """See ``ports.Responder``."""
@@ -143,13 +137,12 @@ class TelegramResponder:
     @property
     def result_path(self) -> Path:
         """See ``ports.Responder``."""
-        return result_path(self._delivery.work_dir, self._job.id)
+        return result_path(self._delivery.work_dir, self._job.id, self._part)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        for path in (self.result_path, smaller_path(self.result_path)):
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard_results, self._delivery.work_dir, self._job.id)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -214,13 +207,7 @@ class TelegramResponder:
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
     ) -> None:
         """See ``ports.Responder``."""
-        found = sniff(content)
-        kind = kind_of(found, name, content_type, "document")
-        name = safe_name(name or "file", kind or "bin")
-        if found is not None and kind is not None and is_usable(kind):
-            name = fitting_name(name, kind)  # The agent's name and type may be wrong.
-        if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
-            kind_sent = "photo"
+        name, kind_sent = name_and_kind(name, content_type, content, kind_sent)
         try:
             await self._send_as_or_file(idempotency_key, name, content, kind_sent)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
@@ -255,12 +242,12 @@ class TelegramResponder:
     ) -> None:
         form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **self._place(reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
@@ -323,6 +310,14 @@ class TelegramResponder:
                 in_private=in_private,
                 may_be_kept=may_be_kept,
             )
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """See ``ports.Responder``."""
+        album = ResultAlbum(self._bot, self._telegram_calls, self._sent, self._delivery, self._words)
+        async with self._signs.uploading():
+            return await album.send(self._job, self._checkpoints, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -389,7 +384,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_photo(
                     chat_id,
@@ -400,7 +395,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **self._place(reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -421,7 +416,7 @@ class TelegramResponder:
     async def _send_once(
         self,
         idempotency_key: str,
-        send: Callable[[int, Acquired], Awaitable[Message]],
+        send: Send,
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
         await send_once(
@@ -429,9 +424,8 @@ class TelegramResponder:
         )
         self._progress_message.cover()
 
-    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+    def _place(self, reply: ReplyParameters | None) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
-        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
         return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
@@ -444,13 +438,13 @@ class TelegramResponder:
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = await self._place(chat_id, is_reply=is_reply)
+            where = self._place(reply if is_reply else None)
             return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

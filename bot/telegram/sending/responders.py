@@ -15,7 +15,7 @@ from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.responder import TelegramResponder
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TelegramResponders:
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.ResponderFactory``."""
-        if job.kind in (JobKind.EDIT, JobKind.EXPORT):
+        if job.kind in (JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS):
             decoding.start()  # Started by the time the video is there.
         if job.guest_query is not None:
             return GuestResponder(self, job, job.guest_query, checkpoints)
