@@ -88,7 +88,7 @@ from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 

@@ -32,7 +32,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
 from bot.telegram.sending.rate_limiter import RateLimiter
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import SENT_BYTES, serve_sink

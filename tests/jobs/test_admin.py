@@ -10,7 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import AnnouncePayload, SayPayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import Enqueued, JobQueue
 from bot.jobs.queue.statistics import ActiveChat
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.announce import Announce
@@ -102,7 +102,7 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
     accept = job_queue.enqueue
     given: list[int | str] = []
 
-    async def dies_after_the_first(jobs: list[Job], update_id: int | str) -> bool:
+    async def dies_after_the_first(jobs: list[Job], update_id: int | str) -> Enqueued:
         if given:
             raise Died
         given.append(update_id)

@@ -27,7 +27,7 @@ from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.responders import TelegramResponders
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.serve import serve
 from tests.clocks import HandClock
 from tests.jobs.conftest import new_job

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.error import RetryAfter
 
 from bot.chats.key import ChatKey
@@ -347,7 +347,7 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
 
 
 async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
-    async def send(chat: int, acquired: Acquired) -> Message:
+    async def send(chat: int, acquired: Acquired, _reply: ReplyParameters | None) -> Message:
         return await worker.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
@@ -12,7 +12,8 @@ from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
+from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
 from tests.clocks import passing
 from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Died, Notebook, Start, Telegram
@@ -21,7 +22,7 @@ from tests.telegram.conftest import Died, Notebook, Start, Telegram
 async def once(
     telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", key: str = "said"
 ) -> SentMessage:
-    async def send(chat: int, acquired: Acquired) -> Message:
+    async def send(chat: int, acquired: Acquired, _reply: ReplyParameters | None) -> Message:
         return await telegram.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:

@@ -97,9 +97,12 @@ class Upload:
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         if payload.link_job_id:
             await attempt.save_for(payload.link_job_id, UploadUsed())
+        gathered = attempt.last_gathered
+        if not gathered.is_words_alone:
+            gathered = await attempt.gathered()  # All that is here goes in one request.
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
-            gathered = await wait_until_quiet(attempt, await attempt.gathered())
+            gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
             attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
             while files := _files_left(attempt)[:FILES_AT_ONCE]:
@@ -108,6 +111,7 @@ class Upload:
                 await self._bring(attempt, LINKS, partial(self._send_links, attempt, links))
             if not gathered.parts or await attempt.close(gathered.version):
                 return
+            gathered = await attempt.gathered()
 
     async def _bring(self, attempt: Attempt, key: str, send: Callable[[str], Awaitable[None]]) -> None:
         """Send a request once, whatever breaks.

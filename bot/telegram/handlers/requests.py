@@ -77,8 +77,8 @@ class RequestHandlers(HandlerFamily):
             return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
-        if phrase is not None:
+        phrase = None if has_file else action_for(text)
+        if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import structlog
-from telegram import InlineKeyboardMarkup, InputFile, Message
+from telegram import InlineKeyboardMarkup, InputFile, Message, ReplyParameters
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
@@ -28,10 +28,10 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -368,7 +368,7 @@ class Delivery:
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 fields["rate_limit_args"] = acquired
                 if result.file_id:
@@ -389,10 +389,7 @@ class Delivery:
                         raise NeverArrived from error  # A body without its end is no request.
                     raise
 
-            place = {
-                "message_thread_id": job.chat.topic_id,
-                "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
-            }
+            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply}
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

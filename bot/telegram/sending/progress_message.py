@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from telegram import InlineKeyboardMarkup, Message
+from telegram import InlineKeyboardMarkup, Message, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -31,10 +31,10 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -98,6 +98,7 @@ class ProgressMessage:
         self._edits: asyncio.Task[None] | None = None
         self._late_send: asyncio.Task[None] | None = None
         self._is_covered = False  # whether the job itself sent something since
+        self._was_just_sent = False  # nothing can be below it yet
         self._covered_since_s: float | None = None
         self._part: LocalizedMessage | None = None
         self._part_begins, self._part_share = 0.0, 1.0  # of the whole job
@@ -251,7 +252,7 @@ class ProgressMessage:
             "reply_markup": self._keyboard(self._buttons),
         }
 
-        async def send(telegram_chat_id: int, acquired: Acquired) -> Message:
+        async def send(telegram_chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
@@ -260,12 +261,8 @@ class ProgressMessage:
                     **fields,
                 )
 
-            place = {
-                "message_thread_id": self._job.chat.topic_id,
-                "reply_parameters": await reply_to(
-                    self._job, telegram_chat_id, self._checkpoints, self._sent
-                ),
-            }
+            self._was_just_sent = True
+            place = {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
@@ -333,9 +330,12 @@ class ProgressMessage:
         message, now_s = self._message, self._clock.monotonic_s()
         if message is None:
             return False
-        is_covered = self._is_covered or (
-            self._job.chat.is_private and await self._sent.is_followed(self._job.chat, message.message_id)
-        )
+        is_covered = self._is_covered
+        if not is_covered and self._job.chat.is_private:
+            if self._was_just_sent:
+                self._was_just_sent = False
+                return False
+            is_covered = await self._sent.is_followed(self._job.chat, message.message_id)
         if not is_covered:
             self._covered_since_s = None
             return False

@@ -4,7 +4,7 @@ from telegram import ReplyParameters
 
 from bot.jobs.checkpoints import Checkpoints, Gathered
 from bot.jobs.model import Job
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 
 
 async def reply_to(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -38,12 +38,11 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
-from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.send_once import Send, send_once
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
@@ -243,12 +242,12 @@ class TelegramResponder:
     ) -> None:
         form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **self._place(reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
@@ -385,7 +384,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_photo(
                     chat_id,
@@ -396,7 +395,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **self._place(reply)})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -417,7 +416,7 @@ class TelegramResponder:
     async def _send_once(
         self,
         idempotency_key: str,
-        send: Callable[[int, Acquired], Awaitable[Message]],
+        send: Send,
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
         await send_once(
@@ -425,9 +424,8 @@ class TelegramResponder:
         )
         self._progress_message.cover()
 
-    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
+    def _place(self, reply: ReplyParameters | None) -> dict[str, Any]:
         """Return the parameters that say where in the chat a message goes."""
-        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
         return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
@@ -440,13 +438,13 @@ class TelegramResponder:
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = await self._place(chat_id, is_reply=is_reply)
+            where = self._place(reply if is_reply else None)
             return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

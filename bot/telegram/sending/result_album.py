@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import structlog
-from telegram import InputFile, InputMediaVideo, Message
+from telegram import InputFile, InputMediaVideo, Message, ReplyParameters
 from telegram.constants import MediaGroupLimit, MessageLimit, ParseMode
 from telegram.error import BadRequest
 
@@ -20,10 +20,10 @@ from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import ResultForm, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once, sent_message
+from bot.telegram.sending.send_once import send_once, sent_message
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class ResultAlbum:
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
             async def call(**fields: Any) -> Message:
                 with contextlib.ExitStack() as files:
                     album = await self._bot.send_media_group(
@@ -89,10 +89,7 @@ class ResultAlbum:
                 messages.extend(map(sent_message, album))
                 return album[0]
 
-            place = {
-                "message_thread_id": job.chat.topic_id,
-                "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
-            }
+            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply}
             return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:

@@ -13,29 +13,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import islice
+from functools import partial
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
-from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
 from bot.jobs.model import Job
-from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of
+from bot.telegram.sending.sent_messages import SentMessageLog
 
 log = structlog.get_logger(__name__)
-
-PROBE_LIMIT = 40
-"""How many message numbers are tried to find a lost message."""
-
-PROBE_AHEAD = 5
-"""How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 SETTLE_S = 2.0
 """Pause before the second look for a lost message: Telegram may still be working on the request."""
@@ -46,83 +39,11 @@ ANSWER_GRACE_S = 0.3
 SENDS_LIMIT = 3
 """How often a send is tried whose outcome stays unknown."""
 
+NEWEST_S = 1.0
+"""How long the newest known number may be read before a send; more of them later would hide the lost message."""
 
-class SentMessageLog:
-    """Message numbers of a chat: the newest known one, and which belong to known messages.
-
-    Private chats and basic groups share one sequence of numbers, the bot's own; supergroups and channels count
-    for themselves.
-
-    Args:
-        redis: The store that holds the numbers.
-    """
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    async def record(
-        self,
-        telegram_chat_id: int,
-        message_id: int,
-        chat: ChatKey,
-        request_id: int | None = None,
-        content: str | None = None,
-    ) -> None:
-        """Record that a message is known, so that nobody takes it for a lost one.
-
-        Args:
-            telegram_chat_id: The id that its chat has in Telegram.
-            message_id: The message.
-            chat: The chat and topic that it is in.
-            request_id: The message with the request that it answers; by default it is a request itself.
-            content: What `JobReader.seen` returns of it; empty if no edit may make it a request, as it did something
-                else. ``None`` for a message of the bot.
-        """
-        key = keys.message_numbers_key(number_sequence(telegram_chat_id))
-        latest = keys.latest_messages_key(str(chat))
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(key, {str(message_id): message_id})
-            pipe.zremrangebyrank(key, 0, -keys.MESSAGE_NUMBERS_KEPT - 1)
-            pipe.expire(key, keys.MESSAGE_NUMBERS_TTL_S)
-            if chat.is_private:
-                pipe.zadd(latest, {str(request_id or message_id): message_id}, gt=True)
-                pipe.zremrangebyrank(latest, 0, -keys.LATEST_MESSAGES_KEPT - 1)
-                pipe.expire(latest, keys.MESSAGE_NUMBERS_TTL_S)
-            if content is not None:
-                pipe.set(keys.seen_key(str(chat), telegram_chat_id, message_id), content, ex=keys.SEEN_TTL_S)
-            await pipe.execute()
-
-    async def is_followed(self, chat: ChatKey, message_id: int, but_by: int | None = None) -> bool:
-        """Return whether another message came after one in a private chat.
-
-        Args:
-            chat: The chat and topic.
-            message_id: The message.
-            but_by: The message with a request whose answers don't count.
-        """
-        rows: list[Any] = await self._redis.zrangebyscore(
-            keys.latest_messages_key(str(chat)), f"({message_id}", "+inf"
-        )
-        return any(row != str(but_by) for row in rows)
-
-    async def newest(self, chat_id: int) -> int:
-        """Return the highest known number, or 0."""
-        rows: list[Any] = await self._redis.zrange(keys.message_numbers_key(number_sequence(chat_id)), -1, -1)
-        return int(rows[0]) if rows else 0
-
-    async def unknown(self, chat_id: int, after: int) -> list[int]:
-        """Return the numbers above ``after`` that may be a lost message, the likeliest first."""
-        key = keys.message_numbers_key(number_sequence(chat_id))
-        rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
-        known = {int(row) for row in rows}
-        end = max(known, default=after) + PROBE_AHEAD
-        unknown = (number for number in range(after + 1, end + 1) if number not in known)
-        return list(islice(unknown, PROBE_LIMIT))
-
-
-def number_sequence(chat_id: int) -> str:
-    """Return which sequence of message numbers a chat belongs to: ids of supergroups and channels begin with -100."""
-    return str(chat_id) if chat_id < -1_000_000_000_000 else "own"
+Send = Callable[[int, Acquired, ReplyParameters | None], Awaitable[Message]]
+"""Sends a message, given its chat's id in Telegram, the rate limiter's permission, and how to quote the request."""
 
 
 async def send_once(
@@ -131,7 +52,7 @@ async def send_once(
     job: Job,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
+    send: Send,
     probe_edit: Callable[[int, int], Awaitable[Any]],
     priority: SendPriority = SendPriority.ANSWER,
     acquired: Acquired | None = None,
@@ -144,7 +65,7 @@ async def send_once(
         job: The job that it is about, whose chat it goes to.
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
-        send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
+        send: Sends the message, see `Send`.
         probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
         priority: How urgent the message is.
         acquired: The rate limiter's permission, if the caller has waited for it.
@@ -170,17 +91,45 @@ async def send_once(
                 await sent.record(chat_id, found.message_id, job.chat, job.message_id)
                 return found
         # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-        permission = acquired or await telegram_calls.acquire(chat_id, priority)
+        permission, newest = await _acquire(chat_id, telegram_calls, sent, priority, acquired)
         acquired = None
-        saved = MessageSend(newest_before=await sent.newest(chat_id))
-        await checkpoints.save(saved, idempotency_key)
+        saved = MessageSend(newest_before=newest)
+        _, reply = await asyncio.gather(
+            checkpoints.save(saved, idempotency_key), reply_to(job, chat_id, checkpoints, sent)
+        )
+
+        send_there = partial(_send_to, send, chat_id, permission, reply)
         try:
             return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send, permission)
+                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send_there)
             )
         except OutcomeUnknown:
             log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
     raise OutcomeUnknown(idempotency_key)
+
+
+async def _send_to(
+    send: Send, quoted_in: int, permission: Acquired, reply: ReplyParameters | None, chat_id: int
+) -> Message:
+    # In the supergroup that a group has just become, the request has another number.
+    return await send(chat_id, permission, reply if chat_id == quoted_in else None)
+
+
+async def _acquire(
+    chat_id: int,
+    telegram_calls: TelegramCalls,
+    sent: SentMessageLog,
+    priority: SendPriority,
+    acquired: Acquired | None,
+) -> tuple[Acquired, int]:
+    """Return the rate limiter's permission, and the highest number known right before the message is sent."""
+    if acquired is not None:
+        return acquired, await sent.newest(chat_id)
+    began_s = telegram_calls.clock.monotonic_s()
+    permission, newest = await asyncio.gather(telegram_calls.acquire(chat_id, priority), sent.newest(chat_id))
+    if telegram_calls.clock.monotonic_s() - began_s > NEWEST_S:
+        newest = await sent.newest(chat_id)
+    return permission, newest
 
 
 async def _send(
@@ -190,13 +139,10 @@ async def _send(
     job: Job,
     telegram_calls: TelegramCalls,
     sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
-    permission: Acquired,
+    send: Callable[[int], Awaitable[Message]],
 ) -> SentMessage:
     try:
-        message = await telegram_calls.call(
-            job.chat.chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
-        )
+        message = await telegram_calls.call(job.chat.chat_id, send, repeatable=False)
     except OutcomeUnknown:
         raise
     except Exception:

@@ -345,7 +345,8 @@ async def no_alert(name: str, message: LocalizedMessage) -> None:
 
 
 @pytest.fixture
-async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
+async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
     clock = SystemClock(SPEED)
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     cards = load_cards(platform="test")
