@@ -89,7 +89,7 @@ async def test_a_project_is_opened_once_whenever_the_process_is_killed(worlds: W
         await world.at_rest()
         assert len([seen for seen in await world.said() if "Opened" in seen.text]) == 1
         await world.ada.say(SECOND)
-        await world.videos(2)
+        await world.videos(3)  # With the one that the project was shown by.
         await world.at_rest()
         assert [message.text for message in await world.nemo.messages()] == [TITLE, SECOND]
         assert len(await world.nemo.sessions()) == 1
