@@ -236,6 +236,11 @@ def look_id(job_id: str, look: int) -> str:
     return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
+def guest_job_id(query_id: str) -> str:
+    """Return the id of the job that a guest query asks for: the same when its update comes again."""
+    return hashlib.sha256(f"guest query {query_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
 def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
     """Return the id of the job that a button starts: always the same, so that two presses start one job.
 

@@ -142,7 +142,7 @@ class Bots:
         await until(is_ready)
 
     async def end(self, process: Process, number: signal.Signals, within_s: float = DRAIN_S) -> float:
-        """Send a signal and wait until the process is gone; SIGTERM has to end it well.
+        """Send a signal and wait until the process is gone; SIGTERM and SIGHUP have to end it well.
 
         Returns:
             How long it took, in seconds.
@@ -158,7 +158,7 @@ class Bots:
 
         await until(is_gone, within_s)
         took_s = time.monotonic() - began_s
-        assert process.exitcode == (0 if number == signal.SIGTERM else -number)
+        assert process.exitcode == (0 if number in {signal.SIGTERM, signal.SIGHUP} else -number)
         self.running.remove(process)
         print(f"{number.name} of {Path(process.name).name}: {took_s:.2f} s")
         return took_s

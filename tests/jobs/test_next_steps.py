@@ -228,3 +228,9 @@ def test_a_new_format_of_a_generated_clip_is_a_new_generation() -> None:
             one.name for one in next_steps(draft(size=(160, 90)), plain_card(), is_generated=is_generated)
         }
         assert {one for one in offered if one.startswith("vertical")} == {name}
+
+
+@pytest.mark.parametrize("is_generated", [False, True])
+def test_an_upright_clip_is_offered_no_upright_format(is_generated: bool) -> None:
+    offered = next_steps(draft(size=(90, 160)), plain_card(), is_generated=is_generated)
+    assert not {one.name for one in offered if one.name.startswith("vertical")}

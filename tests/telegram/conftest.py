@@ -27,7 +27,7 @@ from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.responders import TelegramResponders
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.serve import serve
 from tests.clocks import HandClock
 from tests.jobs.conftest import new_job
@@ -91,8 +91,6 @@ class Telegram:
     def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
         return Delivery(
             self.bot,
-            self.telegram_calls,
-            self.sent,
             local=self.local,
             send_limit=send_limit,
             work_dir=self.work_dir,

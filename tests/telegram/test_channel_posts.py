@@ -14,6 +14,7 @@ from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.ports import ChatGone, FileGone
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
 from bot.sandbox import samples
+from bot.store.keys import channels_key
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from tests.clocks import HandClock
 from tests.telegram.conftest import Telegram
@@ -74,13 +75,16 @@ async def test_a_channel_is_known_as_long_as_its_admin_lets_the_bot_post(receive
     assert await received.chats.channels.all(BO["id"]) == {}
 
 
-async def test_so_many_channels_are_kept_of_a_person(received: Received) -> None:
+async def test_so_many_channels_are_kept_of_a_person(received: Received, redis: Redis) -> None:
     channels = received.chats.channels
     for number in range(MAX_CHANNELS + 1):
-        await channels.save(1, number, f"{number}")
+        await channels.save(1, number, "海" * 128)
     await channels.save(1, 0, "renamed")
     assert (await channels.all(1))[0] == "renamed"
     assert len(await channels.all(1)) == MAX_CHANNELS
+    size_bytes = await redis.memory_usage(channels_key("1"), samples=0)
+    assert size_bytes is not None
+    assert size_bytes < MAX_CHANNELS * 500
 
 
 async def test_the_button_is_there_for_whoever_has_a_channel_and_in_private_only(received: Received) -> None:

@@ -74,12 +74,11 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    session_id = (await projects.chats.get_for(attempt.job)).session_id
-    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
+    chat = await projects.chats.get_for(attempt.job)
+    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=chat.session_id)
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
     said = remove_screen_talk(answered.text)
-    chat = await projects.chats.get(attempt.job.chat)
     exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
     if exports and await attempt.waits_behind(chat.last_only_job_id):
         await attempt.save(RenderSkipped())

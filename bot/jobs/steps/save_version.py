@@ -1,8 +1,10 @@
 """Keep what a turn of the agent made of the project, to list it and to go back to it."""
 
+import asyncio
+
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
-from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import Topics
 from bot.jobs.versions import version_name
@@ -10,12 +12,6 @@ from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
 from bot.projects.projects import Projects
 from bot.words import bounded
-
-
-class SavingVersion(Checkpoint):
-    """Saved before list and versions are written: an attempt that was superseded stops here."""
-
-    name = "saving_version"
 
 
 class SaveVersion:
@@ -35,18 +31,12 @@ class SaveVersion:
         answered = attempt.load(AgentAnswered)
         if answered is None:
             return
-        await attempt.save(SavingVersion())
         key, now = attempt.job.chat, attempt.clock.now()
         chat = await self._chats.get_for(attempt.job)
         if chat.session_id is None:
             return
         mark = project_mark(chat.session_id)
         after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
-        if answered.has_changed and after is not None:
-            before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
-            await self._chats.versions.add(key, mark, *_versions(attempt, before, after))
-        known = await self._chats.project_list.find(key, mark)
-        name = known.name if known is not None else ""
         noted = ListedProject(
             session_id=chat.session_id,
             task_id=chat.task_id,
@@ -55,11 +45,15 @@ class SaveVersion:
             used_at=now,
             is_lost=False,
             duration_ms=None if after is None else after.duration_ms,
-            name=name or bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS),
         )
-        await self._chats.project_list.save(key, noted)
-        if noted.name and not name and chat.takes_name:
-            await self._topics.rename(key, noted.name)
+        words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
+        before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+        made = _versions(attempt, before, after) if answered.has_changed and after is not None else []
+        is_named, _ = await asyncio.gather(  # In one round trip.
+            self._chats.project_list.save(key, noted, words), self._chats.versions.add(key, mark, *made)
+        )
+        if is_named and chat.takes_name:
+            await self._topics.rename(key, words)
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:

@@ -50,6 +50,7 @@ class Attempt(StoredCheckpoints):
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
         super().__init__(claimed.checkpoints)
         self.claimed = claimed
+        self.last_gathered = claimed.gathered  # what joined the job, as it was last read
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
@@ -173,6 +174,8 @@ class Attempt(StoredCheckpoints):
 
     async def waits_behind(self, job_id: str | None) -> bool:
         """Return whether another job of the chat waits for its turn behind this one."""
+        if job_id is None:
+            return False
         waiting = await self._job_queue.current(self._job.chat, QueueName.MAIN)
         return job_id != self._job.id and job_id in waiting
 
@@ -186,7 +189,8 @@ class Attempt(StoredCheckpoints):
 
     async def gathered(self) -> GatheredJob:
         """Return the job with all that joined it so far."""
-        return await self._job_queue.gathered(self._job)
+        self.last_gathered = await self._job_queue.gathered(self._job)
+        return self.last_gathered
 
     async def close(self, version: int) -> bool:
         """Let nothing more join the job.

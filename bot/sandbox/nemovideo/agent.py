@@ -145,7 +145,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Music() if own_sound:
             return AppliedPrompt(
-                "add_bgm", {"source": "upload"}, "I laid your sound under it.", "已配上你上传的音频。"
+                "add_bgm", {"source": "upload"}, "I added your audio as music.", "已配上你上传的音频。"
             )
         case Music(mood, seconds):
             mood = mood or drafts.mood(draft) or _DEFAULT_MOOD
@@ -153,7 +153,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return AppliedPrompt(
                 "add_bgm",
                 {"mood": mood},
-                f"I laid {mood} music under it at 35%.",
+                f"I added {mood.lower()} music at 35% volume.",
                 f"已配上{_MOODS_ZH[mood]}的音乐，音量 35%。",
             )
         case Background(what):

@@ -9,7 +9,7 @@ from telegram.ext import CallbackQueryHandler, MessageHandler, filters
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, unpack
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import Attachment, GuestQuery, Job, JobKind, JobState, QueueName, new_job_id
+from bot.jobs.model import Attachment, GuestQuery, Job, JobKind, JobState, QueueName, guest_job_id
 from bot.jobs.next_steps import edits_clip
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH
@@ -20,10 +20,11 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.request import Reader, Request, read_request
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.texts import Text
 from bot.words import Words
-from bot.words.small_talk import small_talk
+from bot.words.phrases import small_talk
 
 
 class GuestModeHandlers(HandlerFamily):
@@ -59,7 +60,7 @@ class GuestModeHandlers(HandlerFamily):
                 await self._answer(update, query, LocalizedMessage(f"access.{reason}"))
             return None
         request = read_request(message, Reader(context.bot.id, context.bot.username))
-        files, refusal = await self._checked(update, key, request, context.bot.name)
+        files, refusal = await self._checked(update, key, request, context.bot.username)
         if refusal is not None:
             return await self._answer(update, query, refusal)
         (job,) = await self._submitter.in_language(update, [self._job(message, key, query, request)])
@@ -71,11 +72,15 @@ class GuestModeHandlers(HandlerFamily):
             await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
             return await self._answer(update, query, self._submitter.refusal_of(error))
+        status = await self._submitter.job_queue.find(key, job.id)
+        said = LocalizedMessage("guest.working")
+        if status is not None and status.position > 1:
+            said = LocalizedMessage("progress.queued", {"position": status.position})
         cancel = Button("button.cancel", Cancel(job.id))
-        return await self._answer(update, query, LocalizedMessage("guest.working", buttons=(cancel,)))
+        return await self._answer(update, query, replace(said, buttons=(cancel,)))
 
     async def _checked(
-        self, update: Update, key: ChatKey, request: Request, bot_name: str
+        self, update: Update, key: ChatKey, request: Request, username: str
     ) -> tuple[tuple[Attachment, ...], LocalizedMessage | None]:
         """Return the files of a request, or why it can't be run."""
         chat, part = await self._submitter.chats.get(key), request.replied or request.part
@@ -85,20 +90,22 @@ class GuestModeHandlers(HandlerFamily):
         part = self._services.refusals.checked(part, card)
         refusal = None
         if part.refusal is not None and not part.files:
-            refusal = part.refusal
+            # Why, and what helps, is told where its buttons work.
+            there = Button("button.private_chat", url=private_chat_url(username))
+            refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
             refusal = request.left_out[0]
         elif not request.prompt:
-            refusal = LocalizedMessage("guest.how", {"bot": bot_name})
+            refusal = LocalizedMessage("guest.how", {"bot": f"@{username}"})
         elif (talk := small_talk(request.prompt)) is not None:
             refusal = LocalizedMessage(f"small_talk.{talk}")
         elif not (part.files or request.links or request.context) and edits_clip(request.prompt):
-            refusal = LocalizedMessage("guest.needs_clip", {"bot": bot_name})
+            refusal = LocalizedMessage("guest.needs_clip", {"bot": f"@{username}"})
         return part.files, refusal
 
     def _job(self, message: Message, key: ChatKey, query: GuestQuery, request: Request) -> Job:
         return Job(
-            id=new_job_id(),
+            id=guest_job_id(query.id),
             chat=key,
             queue=QueueName.MAIN,
             kind=JobKind.EDIT,
@@ -116,8 +123,8 @@ class GuestModeHandlers(HandlerFamily):
         person = update.effective_user
         words = Words(await self._submitter.language_in(update, ChatKey(person.id if person else 0)))
         text = format_message(words, said.key, said.params)
-        # Of the buttons of other chats' refusals none works here.
-        buttons = [button for button in said.buttons if isinstance(button.action, Cancel)]
+        # Of the buttons of other chats' refusals none works here but links.
+        buttons = [button for button in said.buttons if button.url or isinstance(button.action, Cancel)]
         await self._services.guests.answer(query, text, keyboard(buttons, words))
 
     async def _press(self, update: Update, context: Context) -> None:
@@ -131,14 +138,18 @@ class GuestModeHandlers(HandlerFamily):
             if status is None:
                 reply = PressReply("toast.not_yours")
             else:
-                job = status.job
+                job, guests = status.job, self._services.guests
                 state = await job_queue.cancel(job.chat, job.queue, job.id)
                 if state in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
                     reply = PressReply("toast.cancelling")
-                if state is JobState.QUEUED and job.guest_query is not None:
-                    stopped = Text(Words(job.language).text("progress.cancelled"))
-                    edit = self._services.guests.edit(job.guest_query, stopped, None)
-                    context.application.create_task(edit, update, name="guest cancelled")
+                if job.guest_query is not None and state not in (JobState.RUNNING, JobState.ASKING):
+                    # Nobody else edits it any more, perhaps because its ID was lost: the press tells it again.
+                    await guests.save_id(job.guest_query, str(press.inline_message_id))
+                    key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
+                    words = Words(job.language)
+                    link = Button("button.private_chat", url=private_chat_url(context.bot.username))
+                    edit = guests.edit(job.guest_query, Text(words.text(key)), keyboard([link], words))
+                    context.application.create_task(edit, update, name="guest press")
         self._services.presses.answer(update, context.application, reply)
 
 

@@ -28,8 +28,7 @@ from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for, requested_output
-from bot.words.small_talk import SmallTalk, small_talk
+from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """What says as much as a line, of the emoji that Telegram takes as reactions."""
@@ -77,8 +76,8 @@ class RequestHandlers(HandlerFamily):
             return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
-        if phrase is not None:
+        phrase = None if has_file else action_for(text)
+        if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.

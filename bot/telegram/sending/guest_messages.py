@@ -1,5 +1,6 @@
 """Messages that the bot sends as a guest, to chats where it is no member: each answers one query, then is edited."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -26,6 +27,11 @@ GUEST_START: Final = "guest"
 """What a link to the private chat brings along to get a video there that could not be put where it was asked for."""
 
 
+_ANSWER_TIMEOUT_S = (
+    10.0  # for all tries, while the update is not confirmed; a query is answered soon or not at all
+)
+
+
 class GuestMessages:
     """Answers guest queries. Telegram takes one answer to each, for a short time, and names it by an inline ID alone.
 
@@ -48,16 +54,18 @@ class GuestMessages:
         result = InlineQueryResultArticle("answer", self._bot.username, content, reply_markup=markup)
         inline_id = ""
         try:
-            sent = await self._telegram_calls.call(
-                query.chat_id,
-                lambda _: self._bot.answer_guest_query(query.id, result),
-                repeatable=True,
-                patient=False,
-            )
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                sent = await self._telegram_calls.call(
+                    query.chat_id, lambda _: self._bot.answer_guest_query(query.id, result), repeatable=True
+                )
             inline_id = sent.inline_message_id
-        except (ChatGone, TelegramError) as error:
+        except (ChatGone, TelegramError, TimeoutError) as error:
             # Too late; or answered by a process that ended before it saved the ID, which Telegram tells once.
             log.warning("guest.not_answered", error=str(error))
+        await self.save_id(query, inline_id)
+
+    async def save_id(self, query: GuestQuery, inline_id: str) -> None:
+        """Save by which ID the answer can be edited; empty if it can't."""
         await self._redis.set(keys.guest_message_key(query.id), inline_id, ex=keys.GUEST_MESSAGE_TTL_S)
 
     async def is_answered(self, query: GuestQuery) -> bool:

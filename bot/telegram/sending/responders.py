@@ -15,7 +15,7 @@ from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.responder import TelegramResponder
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 
 
 @dataclass(frozen=True, slots=True)

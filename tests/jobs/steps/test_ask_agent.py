@@ -325,6 +325,18 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     assert [button.label for button in message.buttons] == buttons
 
 
+async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(BUSY)
+    with pytest.raises(JobEnded) as ended:
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
+            rig.attempt(rig.job(text="trim it"))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "error.turn_busy"
+    assert len(await rig.nemo.messages()) == 1
+
+
 async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "Hm."}, *BUSY, {"text": "It is all there."}])
