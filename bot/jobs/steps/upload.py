@@ -36,7 +36,7 @@ from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import Upload as UploadAnswer
+from bot.nemo.answers import UploadedFile as AcceptedFile
 from bot.nemo.drafts import digest, read_draft
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
@@ -326,9 +326,11 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 
-def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dict[str, UploadedFile | None]:
+def _uploaded_files(
+    opened: Mapping[str, OpenFile], accepted: Sequence[AcceptedFile]
+) -> dict[str, UploadedFile | None]:
     """Describe each uploaded file, by its id."""
-    if len(answer.files) != len(opened):
+    if len(accepted) != len(opened):
         return {
             file_id: UploadedFile(name=file.name, size_bytes=file.size) for file_id, file in opened.items()
         }
@@ -341,7 +343,7 @@ def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dic
             width=answered.width,
             height=answered.height,
         )
-        for (file_id, file), answered in zip(opened.items(), answer.files, strict=True)
+        for (file_id, file), answered in zip(opened.items(), accepted, strict=True)
     }
 
 

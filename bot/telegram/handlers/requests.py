@@ -27,8 +27,7 @@ from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for, requested_output
-from bot.words.small_talk import SmallTalk, small_talk
+from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """What says as much as a line, of the emoji that Telegram takes as reactions."""
