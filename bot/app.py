@@ -341,8 +341,7 @@ class App:
     def _rate_limiter(self, redis: Redis) -> RateLimiter:
         clock = self._clock
         # The store's time, which all machines share, unless the clock here runs differently.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        time_ms = None if isinstance(clock, SystemClock) else lambda: clock.now().timestamp() * 1000
         return RateLimiter(redis, clock, time_ms=time_ms)
 
     async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
@@ -432,8 +431,6 @@ class App:
             ),
             Delivery(
                 bot,
-                telegram_calls,
-                sent,
                 local=local,
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,

@@ -1,7 +1,6 @@
 """Every setting, read from the environment and from ``.env``."""
 
 import os
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +10,6 @@ import platformdirs
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.runtime.allowed_hosts import HostRule
@@ -469,31 +467,3 @@ def _read_secret_files(variables: Mapping[str, str | None]) -> dict[str, Any]:
             reason = error.strerror if isinstance(error, OSError) else "is no text"
             raise ValueError(f"{variable}: {path} can't be read: {reason}") from None
     return secrets
-
-
-def env_example() -> str:
-    """Return the text of ``.env.example``: each setting commented out, with its description and default."""
-    head = (
-        "# Settings of nemovideo-bot. Copy this file to .env and uncomment what you set.\n"
-        "# Generated from bot/settings.py by its env_example().\n"
-    )
-    blocks = []
-    for name, field in Settings.model_fields.items():
-        comment = "\n".join(f"# {line}" for line in textwrap.wrap(field.description or "", 100))
-        blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
-    return "\n".join([head, *blocks])
-
-
-def _default(field: FieldInfo) -> str:
-    """Format a default; empty if there is none, or one that depends on the machine."""
-    match field.default:
-        case bool() as value:
-            return str(value).lower()
-        case float() as value:
-            return f"{value:g}"
-        case (str(), *_) as values:
-            return ",".join(values)
-        case str() | int() as value:
-            return str(value)
-        case _:
-            return ""

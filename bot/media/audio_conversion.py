@@ -6,13 +6,13 @@ audio is. PyAV is imported in that process only.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING, cast
 
 from bot.media.decoder_process import Bounds
+from bot.media.encoding import FilePart
 from bot.media.kinds import CONVERTED
 
 if TYPE_CHECKING:
@@ -79,34 +79,7 @@ def _audio_of(input_: InputContainer) -> AudioStream:
     return input_.streams.audio[0]
 
 
-class _Slice(io.RawIOBase):
-    """A part of a file, read as a file of its own."""
-
-    def __init__(self, file: IO[bytes], start: int, end: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, end - start, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        self._file.seek(self._start + self._at)
-        left = max(0, self._size - self._at)
-        data = self._file.read(left if size < 0 else min(size, left))
-        self._at += len(data)
-        return data
-
-
-def _links_of_chain(file: IO[bytes]) -> list[_Slice]:
+def _links_of_chain(file: IO[bytes]) -> list[FilePart]:
     """Split a chained Ogg: FFmpeg gives up where the next link has other parameters.
 
     A link begins with pages that are marked as the first of a stream (RFC 3533, sections 4 and 6).
@@ -121,7 +94,9 @@ def _links_of_chain(file: IO[bytes]) -> list[_Slice]:
         was_first = is_first
         offset += _OGG_HEADER_BYTES + header[26] + sum(file.read(header[26]))
     size = file.seek(0, os.SEEK_END)
-    return [_Slice(file, start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+    return [
+        FilePart(file.fileno(), start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)
+    ]
 
 
 def _read_at(file: IO[bytes], offset: int, size: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -39,6 +41,47 @@ def frames_of(input_: InputContainer, *streams: Stream | None) -> Iterator[tuple
             continue
         for frame in frames:
             yield packet.stream_index, frame
+
+
+class FilePart(io.RawIOBase):
+    """An open file, or a part of it, read at a position of its own.
+
+    Args:
+        fd: The file.
+        start: Where the part begins, in bytes.
+        end: Where it ends; the file's end by default, wherever that is by then.
+    """
+
+    def __init__(self, fd: int, start: int = 0, end: int | None = None) -> None:
+        self._fd, self._start, self._end, self._at = fd, start, end, 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to an offset from the start, from here, or from the end."""
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        left = max(0, self._size - self._at)
+        data = os.pread(self._fd, left if size < 0 else min(size, left), self._start + self._at)
+        self._at += len(data)
+        return data
+
+    @property
+    def _size(self) -> int:
+        return (os.fstat(self._fd).st_size if self._end is None else self._end) - self._start
 
 
 class VideoEncoder:

@@ -16,7 +16,16 @@ from typing import IO
 from uuid import uuid4
 
 from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.encoding import THREADS, USUAL_FPS, AudioEncoder, VideoEncoder, audio_of, even, frames_of
+from bot.media.encoding import (
+    THREADS,
+    USUAL_FPS,
+    AudioEncoder,
+    FilePart,
+    VideoEncoder,
+    audio_of,
+    even,
+    frames_of,
+)
 from bot.media.video_facts import decode_frames, display_size, open_video
 from bot.runtime.disk import has_room
 
@@ -175,7 +184,7 @@ def _encode(source_fd: int, target_fd: int, max_bytes: int, aim: float) -> float
             "w",
             format="mp4",
             options={"movflags": "+faststart"},
-            io_open=lambda *_: _Reader(target.fileno()),
+            io_open=lambda *_: FilePart(target.fileno()),
         ) as output:
             options = {
                 "b": str(encoding.video_bps),
@@ -198,30 +207,6 @@ def _encode(source_fd: int, target_fd: int, max_bytes: int, aim: float) -> float
                 encoder.flush()
         made_bytes: int = os.fstat(target_fd).st_size
     return made_bytes
-
-
-class _Reader:
-    """Reads an open file at a position of its own."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes."""
-        read = os.pread(self._fd, size, self._at)
-        self._at += len(read)
-        return read
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to an offset from the start, from here, or from the end."""
-        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._fd).st_size}
-        self._at = starts[whence] + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
 
 
 def _scaled(width: int, height: int, short_side: int) -> tuple[int, int]:

@@ -232,8 +232,8 @@ class NemoClient:
 
     async def upload_files(
         self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
-    ) -> answers.Upload:
-        """Upload files in one streamed request.
+    ) -> tuple[answers.UploadedFile, ...]:
+        """Upload files in one streamed request; return those that were accepted.
 
         Args:
             credentials: The account.
@@ -280,7 +280,7 @@ class NemoClient:
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
-    ) -> answers.Upload:
+    ) -> tuple[answers.UploadedFile, ...]:
         """Let the service download files from their URLs."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(

@@ -142,8 +142,8 @@ async def test_the_numbers_are_those_of_today(
         await job_queue.finish(claimed, state)
     await job_queue.claim(queue_id(CLUB, QueueName.MAIN), "club")
     assert await job_queue.statistics.active_chats() == [
-        ActiveChat(CLUB, True, 0, "en"),
-        ActiveChat(CHAT, False, 1, "en"),
+        ActiveChat(CLUB, 0, "en"),
+        ActiveChat(CHAT, 1, "en"),
     ]
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], 4)

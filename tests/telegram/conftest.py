@@ -91,8 +91,6 @@ class Telegram:
     def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
         return Delivery(
             self.bot,
-            self.telegram_calls,
-            self.sent,
             local=self.local,
             send_limit=send_limit,
             work_dir=self.work_dir,

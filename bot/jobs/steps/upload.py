@@ -9,7 +9,7 @@ from statistics import median
 
 import structlog
 
-from bot.chats.chats import ProjectFile
+from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
@@ -28,6 +28,7 @@ from bot.jobs.refusal_messages import (
     size_refused,
     telegram_refused,
 )
+from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
@@ -36,7 +37,7 @@ from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import Upload as UploadAnswer
+from bot.nemo.answers import UploadedFile as AcceptedFile
 from bot.nemo.drafts import digest, read_draft
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
@@ -104,6 +105,7 @@ class Upload:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
+            await add_brand(self._projects.chats, attempt)
             attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
             while files := _files_left(attempt)[:FILES_AT_ONCE]:
                 await self._bring(attempt, FILES, partial(self._send_files, attempt, card, files))
@@ -320,15 +322,18 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     gathered = await attempt.gathered()
     if not gathered.parts:
         return opened
-    current = {file.file_id for file in gathered.job.files}
+    beside = attempt.job.payload_as(EditPayload).restored_file_ids
+    current = {*beside, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
     attempt.replace_job(replace(attempt.job, files=files))
     return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 
-def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dict[str, UploadedFile | None]:
+def _uploaded_files(
+    opened: Mapping[str, OpenFile], accepted: Sequence[AcceptedFile]
+) -> dict[str, UploadedFile | None]:
     """Describe each uploaded file, by its id."""
-    if len(answer.files) != len(opened):
+    if len(accepted) != len(opened):
         return {
             file_id: UploadedFile(name=file.name, size_bytes=file.size) for file_id, file in opened.items()
         }
@@ -341,7 +346,7 @@ def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dic
             width=answered.width,
             height=answered.height,
         )
-        for (file_id, file), answered in zip(opened.items(), answer.files, strict=True)
+        for (file_id, file), answered in zip(opened.items(), accepted, strict=True)
     }
 
 

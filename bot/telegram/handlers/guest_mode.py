@@ -24,7 +24,7 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.texts import Text
 from bot.words import Words
-from bot.words.small_talk import small_talk
+from bot.words.phrases import small_talk
 
 
 class GuestModeHandlers(HandlerFamily):

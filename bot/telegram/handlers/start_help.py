@@ -79,12 +79,11 @@ class StartHelpHandlers(HandlerFamily):
 def help_message(message: Message) -> ListMessage:
     """Say how the bot is used in a chat, with the commands of its menu in the menu's own words."""
     is_private = message.chat.type == ChatType.PRIVATE
-    commands = (
+    commands = tuple(
         LocalizedMessage("help.command", {"command": name, "about": LocalizedMessage(f"command.{name}")})
         for name in (PRIVATE_MENU if is_private else GROUP_MENU)
     )
-    heading = LocalizedMessage("help.private" if is_private else "help.group")
-    return ListMessage(heading, (*commands, LocalizedMessage("help.phrases")))
+    return ListMessage(LocalizedMessage("help.private" if is_private else "help.group"), commands)
 
 
 class _AnyCommand(filters.MessageFilter):

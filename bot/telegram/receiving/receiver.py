@@ -21,6 +21,7 @@ from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.sending.rate_limiter import wait_s
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ class UpdateReceiver:
                 else:
                     log.warning("receiver.telegram_unreachable", error=type(error).__name__)
                 pause_s = backoff.next_s()
-                await self._clock.sleep(wait_s(error) or pause_s)
+                await self._clock.sleep(wait_s(error) if isinstance(error, RetryAfter) else pause_s)
                 continue
             backoff.reset()
             if not self._is_alone and self._clear_alert is not None:
@@ -178,11 +179,3 @@ class UpdateReceiver:
             read_timeout=hold_s + POLL_MARGIN_S,
         )
         return batch
-
-
-def wait_s(error: TelegramError) -> float | None:
-    """Return how many seconds Telegram asks to wait, or ``None`` if it does not."""
-    if not isinstance(error, RetryAfter):
-        return None
-    after = error.retry_after
-    return float(after) if isinstance(after, int) else after.total_seconds()

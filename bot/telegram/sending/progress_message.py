@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from telegram import InlineKeyboardMarkup, Message, ReplyParameters
+from telegram import InlineKeyboardMarkup, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -17,24 +17,21 @@ from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAsked,
     Checkpoint,
-    Checkpoints,
     MessageSend,
     SentMessage,
     worked_since,
 )
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
-from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import send_once
-from bot.telegram.sending.sent_messages import SentMessageLog
+from bot.telegram.sending.send_once import JobSender
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -69,20 +66,17 @@ class ProgressMessage:
     def __init__(
         self,
         bot: TelegramBot,
-        job: Job,
-        checkpoints: Checkpoints,
-        telegram_calls: TelegramCalls,
-        sent: SentMessageLog,
+        sender: JobSender,
         words: Words,
         clock: Clock,
         edit_every_s: float,
     ) -> None:
         self._bot = bot
-        self._job = job
-        self._checkpoints = checkpoints
-        self._telegram_calls = telegram_calls
-        self._rate_limiter = telegram_calls.rate_limiter
-        self._sent = sent
+        self._sender = sender
+        self._job = sender.job
+        self._checkpoints = sender.checkpoints
+        self._telegram_calls = sender.telegram_calls
+        self._rate_limiter = sender.telegram_calls.rate_limiter
         self._words = words
         self._clock = clock
         self._edit_every_s = edit_every_s
@@ -252,7 +246,7 @@ class ProgressMessage:
             "reply_markup": self._keyboard(self._buttons),
         }
 
-        async def send(telegram_chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
+        async def send(telegram_chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
@@ -262,16 +256,11 @@ class ProgressMessage:
                 )
 
             self._was_just_sent = True
-            place = {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
-            await send_once(
-                self._checkpoints,
+            await self._sender.send(
                 PROGRESS_MESSAGE,
-                self._job,
-                self._telegram_calls,
-                self._sent,
                 send,
                 lambda telegram_chat_id, message_id: self._edit(
                     telegram_chat_id, message_id, text, SendPriority.FREE
@@ -335,7 +324,7 @@ class ProgressMessage:
             if self._was_just_sent:
                 self._was_just_sent = False
                 return False
-            is_covered = await self._sent.is_followed(self._job.chat, message.message_id)
+            is_covered = await self._sender.sent.is_followed(self._job.chat, message.message_id)
         if not is_covered:
             self._covered_since_s = None
             return False

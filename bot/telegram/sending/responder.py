@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from telegram import Message, ReplyParameters
+from telegram import Message
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -42,7 +42,7 @@ from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
-from bot.telegram.sending.send_once import Send, send_once
+from bot.telegram.sending.send_once import JobSender, Send
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
@@ -68,7 +68,7 @@ class TelegramResponder:
         self._checkpoints = checkpoints
         self._bot = responders.bot
         self._telegram_calls = responders.telegram_calls
-        self._sent = responders.sent
+        self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
         self._files = responders.files
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
@@ -76,14 +76,7 @@ class TelegramResponder:
         self._part = 0
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
-            responders.bot,
-            job,
-            checkpoints,
-            responders.telegram_calls,
-            responders.sent,
-            self._words,
-            responders.clock,
-            responders.progress_edit_s,
+            responders.bot, self._sender, self._words, responders.clock, responders.progress_edit_s
         )
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
@@ -242,12 +235,12 @@ class TelegramResponder:
     ) -> None:
         form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
-        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, {**form, **self._place(reply)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
@@ -300,8 +293,7 @@ class TelegramResponder:
 
         async with self._signs.uploading():
             return await self._delivery.deliver(
-                self._job,
-                self._checkpoints,
+                self._sender,
                 idempotency_key,
                 result,
                 self._words,
@@ -315,9 +307,9 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[Delivered] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._bot, self._telegram_calls, self._sent, self._delivery, self._words)
+        album = ResultAlbum(self._bot, self._sender, self._delivery, self._words)
         async with self._signs.uploading():
-            return await album.send(self._job, self._checkpoints, idempotency_key, results, caption)
+            return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -384,7 +376,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_photo(
                     chat_id,
@@ -395,7 +387,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **self._place(reply)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -419,14 +411,8 @@ class TelegramResponder:
         send: Send,
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
-        await send_once(
-            self._checkpoints, idempotency_key, self._job, self._telegram_calls, self._sent, send, edit
-        )
+        await self._sender.send(idempotency_key, send, edit)
         self._progress_message.cover()
-
-    def _place(self, reply: ReplyParameters | None) -> dict[str, Any]:
-        """Return the parameters that say where in the chat a message goes."""
-        return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
@@ -438,14 +424,15 @@ class TelegramResponder:
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = self._place(reply if is_reply else None)
-            return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
+            if not is_reply:
+                place["reply_parameters"] = None
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:

@@ -6,24 +6,22 @@ from pathlib import Path
 from typing import Any, cast
 
 import structlog
-from telegram import InputFile, InputMediaVideo, Message, ReplyParameters
+from telegram import InputFile, InputMediaVideo, Message
 from telegram.constants import MediaGroupLimit, MessageLimit, ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.checkpoints import Checkpoints, SentMessage
+from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import TextMessage
-from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone, Delivered, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import ResultForm, send_in_best_form
-from bot.telegram.sending.send_once import send_once, sent_message
-from bot.telegram.sending.sent_messages import SentMessageLog
+from bot.telegram.sending.send_once import JobSender, sent_message
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -34,35 +32,22 @@ class ResultAlbum:
 
     Args:
         bot: The bot that sends.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
+        sender: Sends for the job that is answered.
         delivery: Sends single results; knows what the server takes.
         words: The texts in the chat's language.
     """
 
-    def __init__(
-        self,
-        bot: TelegramBot,
-        telegram_calls: TelegramCalls,
-        sent: SentMessageLog,
-        delivery: Delivery,
-        words: Words,
-    ) -> None:
+    def __init__(self, bot: TelegramBot, sender: JobSender, delivery: Delivery, words: Words) -> None:
         self._words = words
         self._bot = bot
-        self._telegram_calls = telegram_calls
-        self._sent = sent
+        self._sender = sender
         self._delivery = delivery
 
     async def send(
-        self,
-        job: Job,
-        checkpoints: Checkpoints,
-        idempotency_key: str,
-        results: Sequence[Result],
-        caption: TextMessage,
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[Delivered] | None:
         """Send an album; see ``ports.Responder.deliver_album``."""
+        sender, checkpoints = self._sender, self._sender.checkpoints
         size = sum(result.size or 0 for result in results)
         if (
             len(results) < MediaGroupLimit.MIN_MEDIA_LENGTH
@@ -75,7 +60,7 @@ class ResultAlbum:
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 
-        async def send(chat_id: int, acquired: Acquired, reply: ReplyParameters | None) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 with contextlib.ExitStack() as files:
                     album = await self._bot.send_media_group(
@@ -89,7 +74,6 @@ class ResultAlbum:
                 messages.extend(map(sent_message, album))
                 return album[0]
 
-            place = {"message_thread_id": job.chat.topic_id, "reply_parameters": reply}
             return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -99,15 +83,14 @@ class ResultAlbum:
 
         try:
             looks = [await _look_of(result.path) for result in results if result.path is not None]
-            first = await send_once(
-                checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
-            )
+            first = await sender.send(idempotency_key, send, edit)
         except (NotAVideo, BadRequest, ChatGone, OutcomeUnknown) as error:
             log.warning("result_album.refused", error=str(error))
             await checkpoints.save(ResultFormChosen(form=ResultForm.VIDEO), idempotency_key)
             return None
         for number in range(1, len(results)):  # Telegram numbers the messages of an album one after another.
-            await self._sent.record(
+            job = sender.job
+            await sender.sent.record(
                 first.telegram_chat_id, first.message_id + number, job.chat, job.message_id
             )
         unknown = [SentMessage(message_id=0, telegram_chat_id=0)] * (len(results) - 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,10 +21,9 @@ import structlog
 from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
-from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
@@ -42,118 +42,152 @@ SENDS_LIMIT = 3
 NEWEST_S = 1.0
 """How long the newest known number may be read before a send; more of them later would hide the lost message."""
 
-Send = Callable[[int, Acquired, ReplyParameters | None], Awaitable[Message]]
-"""Sends a message, given its chat's id in Telegram, the rate limiter's permission, and how to quote the request."""
+Send = Callable[[int, Acquired, dict[str, Any]], Awaitable[Message]]
+"""Sends a message, given its chat's id in Telegram, the rate limiter's permission, and the parameters of its place."""
 
 
-async def send_once(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Send,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-    priority: SendPriority = SendPriority.ANSWER,
-    acquired: Acquired | None = None,
-) -> SentMessage:
-    """Send a message unless it is in the chat already.
+@dataclass(frozen=True, slots=True)
+class JobSender:
+    """Sends the messages of one job to its chat, each of them once."""
 
-    Args:
-        checkpoints: Where the job's sends are saved.
-        idempotency_key: What is sent; unique within the job.
-        job: The job that it is about, whose chat it goes to.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        send: Sends the message, see `Send`.
-        probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
-        priority: How urgent the message is.
-        acquired: The rate limiter's permission, if the caller has waited for it.
+    job: Job  # the job
+    checkpoints: Checkpoints  # where its sends are saved
+    telegram_calls: TelegramCalls  # makes the calls
+    sent: SentMessageLog  # numbers of known messages
 
-    Raises:
-        ChatGone: Nobody is there.
-        OutcomeUnknown: Sent several times without an answer, and not found.
-        TelegramError: Refused.
-    """
-    chat_id = await telegram_calls.telegram_chat_id(job.chat.chat_id)
-    saved = checkpoints.load(MessageSend, idempotency_key)
-    for _ in range(SENDS_LIMIT):
-        if saved is not None and saved.sent is not None:
-            # The process may have died before it noted the number.
-            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id, job.chat, job.message_id)
-            return saved.sent
-        if saved is not None:
-            found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
-            if found is not None:
-                log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
-                await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
-                # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.record(chat_id, found.message_id, job.chat, job.message_id)
-                return found
-        # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-        permission, newest = await _acquire(chat_id, telegram_calls, sent, priority, acquired)
-        acquired = None
-        saved = MessageSend(newest_before=newest)
-        _, reply = await asyncio.gather(
-            checkpoints.save(saved, idempotency_key), reply_to(job, chat_id, checkpoints, sent)
-        )
+    async def send(
+        self,
+        idempotency_key: str,
+        send: Send,
+        probe_edit: Callable[[int, int], Awaitable[Any]],
+        priority: SendPriority = SendPriority.ANSWER,
+        acquired: Acquired | None = None,
+    ) -> SentMessage:
+        """Send a message unless it is in the chat already.
 
-        send_there = partial(_send_to, send, chat_id, permission, reply)
-        try:
-            return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send_there)
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            send: Sends the message, see `Send`.
+            probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+            priority: How urgent the message is.
+            acquired: The rate limiter's permission, if the caller has waited for it.
+
+        Raises:
+            ChatGone: Nobody is there.
+            OutcomeUnknown: Sent several times without an answer, and not found.
+            TelegramError: Refused.
+        """
+        chat_id = await self.telegram_calls.telegram_chat_id(self.job.chat.chat_id)
+        saved = self.checkpoints.load(MessageSend, idempotency_key)
+        for _ in range(SENDS_LIMIT):
+            if saved is not None and saved.sent is not None:
+                await self._record(saved.sent)  # The process may have died before it noted the number.
+                return saved.sent
+            if saved is not None:
+                found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is None:
+                    await self.telegram_calls.clock.sleep(SETTLE_S)
+                    found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is not None:
+                    log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
+                    await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                    # Noted last: if this attempt dies in between, the next one has to find the message again.
+                    await self._record(found)
+                    return found
+            # Before anything is saved: an attempt that ends while it waits has nothing to look for.
+            permission, newest = await self._acquire(chat_id, priority, acquired)
+            acquired = None
+            saved = MessageSend(newest_before=newest)
+            _, reply = await asyncio.gather(
+                self.checkpoints.save(saved, idempotency_key), self._reply_to(chat_id)
             )
+            there = partial(self._send_to, send, chat_id, permission, reply)
+            try:
+                return await _wait_for_answer(self._send(idempotency_key, saved, there))
+            except OutcomeUnknown:
+                log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
+        raise OutcomeUnknown(idempotency_key)
+
+    async def _record(self, done: SentMessage) -> None:
+        # Where the message is: a group may just have become a supergroup, which counts for itself.
+        await self.sent.record(done.telegram_chat_id, done.message_id, self.job.chat, self.job.message_id)
+
+    async def _acquire(
+        self, chat_id: int, priority: SendPriority, acquired: Acquired | None
+    ) -> tuple[Acquired, int]:
+        """Return the rate limiter's permission, and the highest number known right before the message is sent."""
+        if acquired is not None:
+            return acquired, await self.sent.newest(chat_id)
+        clock = self.telegram_calls.clock
+        began_s = clock.monotonic_s()
+        permission, newest = await asyncio.gather(
+            self.telegram_calls.acquire(chat_id, priority), self.sent.newest(chat_id)
+        )
+        if clock.monotonic_s() - began_s > NEWEST_S:
+            newest = await self.sent.newest(chat_id)
+        return permission, newest
+
+    async def _reply_to(self, telegram_chat_id: int) -> ReplyParameters | None:
+        """Return how to quote the request.
+
+        Not in a private chat where nothing else came in between; if the request has no message; and if it was made
+        before the group became this supergroup.
+        """
+        job = self.job
+        if job.message_id is None or job.telegram_chat_id != telegram_chat_id:
+            return None
+        if job.chat.is_private:
+            gathered = self.checkpoints.load(Gathered) or Gathered()
+            parts = (file.message_id or 0 for file in job.files)
+            last = max(job.message_id, gathered.last_message_id, *parts)
+            if not await self.sent.is_followed(job.chat, last, but_by=job.message_id):
+                return None
+        return ReplyParameters(job.message_id, allow_sending_without_reply=True)
+
+    async def _send_to(
+        self, send: Send, quoted_in: int, permission: Acquired, reply: ReplyParameters | None, chat_id: int
+    ) -> Message:
+        # In the supergroup that a group has just become, the request has another number.
+        quoted = reply if chat_id == quoted_in else None
+        place = {"message_thread_id": self.job.chat.topic_id, "reply_parameters": quoted}
+        return await send(chat_id, permission, place)
+
+    async def _send(
+        self, idempotency_key: str, saved: MessageSend, send: Callable[[int], Awaitable[Message]]
+    ) -> SentMessage:
+        try:
+            message = await self.telegram_calls.call(self.job.chat.chat_id, send, repeatable=False)
         except OutcomeUnknown:
-            log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
-    raise OutcomeUnknown(idempotency_key)
+            raise
+        except Exception:
+            # Refused, or never sent: there is nothing to look for.
+            await self.checkpoints.delete(MessageSend, idempotency_key)
+            raise
+        done = sent_message(message)
+        await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+        await self._record(done)
+        return done
 
+    async def _find(
+        self, chat_id: int, after: int, probe_edit: Callable[[int, int], Awaitable[Any]]
+    ) -> SentMessage | None:
+        for message_id in await self.sent.unknown(chat_id, after):
 
-async def _send_to(
-    send: Send, quoted_in: int, permission: Acquired, reply: ReplyParameters | None, chat_id: int
-) -> Message:
-    # In the supergroup that a group has just become, the request has another number.
-    return await send(chat_id, permission, reply if chat_id == quoted_in else None)
+            async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
+                return await probe_edit(telegram_chat_id, message_id)
 
-
-async def _acquire(
-    chat_id: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    priority: SendPriority,
-    acquired: Acquired | None,
-) -> tuple[Acquired, int]:
-    """Return the rate limiter's permission, and the highest number known right before the message is sent."""
-    if acquired is not None:
-        return acquired, await sent.newest(chat_id)
-    began_s = telegram_calls.clock.monotonic_s()
-    permission, newest = await asyncio.gather(telegram_calls.acquire(chat_id, priority), sent.newest(chat_id))
-    if telegram_calls.clock.monotonic_s() - began_s > NEWEST_S:
-        newest = await sent.newest(chat_id)
-    return permission, newest
-
-
-async def _send(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    saved: MessageSend,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Callable[[int], Awaitable[Message]],
-) -> SentMessage:
-    try:
-        message = await telegram_calls.call(job.chat.chat_id, send, repeatable=False)
-    except OutcomeUnknown:
-        raise
-    except Exception:
-        # Refused, or never sent: there is nothing to look for.
-        await checkpoints.delete(MessageSend, idempotency_key)
-        raise
-    done = sent_message(message)
-    await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
-    # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id)
-    return done
+            try:
+                answer = await self.telegram_calls.call(chat_id, edit, repeatable=True)
+            except BadRequest as error:
+                if refusal_of(error) is not Refusal.UNMODIFIED:
+                    continue  # No such message, somebody else's, or of another kind.
+                answer = None
+            except NetworkError:
+                continue
+            if isinstance(answer, Message):
+                return sent_message(answer)
+            return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
+        return None
 
 
 async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMessage:
@@ -165,46 +199,6 @@ async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMes
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
-
-
-async def _find_with_retry(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    if found is None:
-        await telegram_calls.clock.sleep(SETTLE_S)
-        found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    return found
-
-
-async def _find(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    for message_id in await sent.unknown(chat_id, after):
-
-        async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
-            return await probe_edit(telegram_chat_id, message_id)
-
-        try:
-            answer = await telegram_calls.call(chat_id, edit, repeatable=True)
-        except BadRequest as error:
-            if refusal_of(error) is not Refusal.UNMODIFIED:
-                continue  # No such message, somebody else's, or of another kind.
-            answer = None
-        except NetworkError:
-            continue
-        if isinstance(answer, Message):
-            return sent_message(answer)
-        return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
-    return None
 
 
 def sent_message(message: Message) -> SentMessage:

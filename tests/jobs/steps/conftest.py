@@ -29,13 +29,13 @@ from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
-from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.skills import SkillCards, load_cards
 from bot.web.serve import serve
+from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
 
 SPEED = 100.0
@@ -276,7 +276,7 @@ class Rig:
     nemo: NemoControl
     projects: Projects
     cards: SkillCards
-    clock: SystemClock
+    clock: FastClock
     responder: RecordingResponder
     credit_limits: CreditLimits
     usual_times: UsualTimes
@@ -347,7 +347,7 @@ async def no_alert(name: str, message: LocalizedMessage) -> None:
 @pytest.fixture
 async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
-    clock = SystemClock(SPEED)
+    clock = FastClock(SPEED)
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     cards = load_cards(platform="test")
     async with AsyncExitStack() as stack:
