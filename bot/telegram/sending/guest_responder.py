@@ -22,6 +22,8 @@ from bot.jobs.messages import (
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
+    TextMessage,
+    with_lines,
 )
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Delivered, Result
@@ -128,6 +130,10 @@ class GuestResponder(TelegramResponder):
                 start = start_payload(self._job)
         if isinstance(message, PrivateMessage):
             message = for_group(message, is_sent=not start)
+        elif isinstance(message, TextMessage) and any(button.action for button in message.buttons):
+            if isinstance(message, ListMessage):
+                message = replace(message, lines=())  # How to answer, which is not possible here.
+            message = with_lines(message, (LocalizedMessage("guest.see_private"),))
         self._end_with(message, start)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
