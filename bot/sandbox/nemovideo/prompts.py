@@ -32,6 +32,7 @@ _CLIP = (
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
 _UNDO = re.compile(r"undo\b|撤销", re.IGNORECASE)
+_RESTORE = re.compile(r"go back to an earlier version\b|把时间线恢复成之前的版本", re.IGNORECASE)
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
 _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|移除|去除|不要)"
 
@@ -142,9 +143,17 @@ class Undo:
     """Put the timeline back as it was before the last turn that changed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put the timeline back as it was when its tracks were these, a line for each."""
+
+    tracks: str
+
+
 Prompt = (
     Generate
     | Undo
+    | Restore
     | Trim
     | Between
     | Ratio
@@ -171,6 +180,8 @@ def parse(text: str) -> list[Prompt]:
     words = " ".join(text.split())
     if _UNDO.match(words):
         return [Undo()]
+    if _RESTORE.match(words):
+        return [Restore(text.partition("\n")[2])]
     # Format and length of a clip, as the bot's buttons add them.
     chosen = _has(rf"[,，]\s*{_RATIO}[,，]\s*{_TIME}[.。]?$", words)
     generate = _generate(words[: chosen.start()] if chosen else words)
